@@ -1,0 +1,95 @@
+//! What kind of content a file declares itself to be.
+//!
+//! Invariant: the text is a media type in visible ASCII, so it can stand in a header as it is.
+
+use std::fmt;
+
+use super::{FileName, Invalid};
+
+/// Far more than any registered media type with its parameters needs, in bytes.
+pub const MAX_CONTENT_TYPE_BYTES: usize = 255;
+
+/// A media type (RFC 9110, section 8.3), as the client wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentType(String);
+
+impl ContentType {
+    /// # Errors
+    /// What isn't `type/subtype` with optional parameters, a wildcard, or more than
+    /// [`MAX_CONTENT_TYPE_BYTES`].
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim_matches([' ', '\t']);
+        if text.len() > MAX_CONTENT_TYPE_BYTES {
+            return Err(Invalid::new(format!(
+                "must have at most {MAX_CONTENT_TYPE_BYTES} bytes"
+            )));
+        }
+        // A header value can hold visible ASCII and spaces; `mime` lets more through in quotes.
+        let printable = text.bytes().all(|b| matches!(b, b' '..=b'~'));
+        match text.parse::<mime::Mime>() {
+            Ok(parsed)
+                if printable && parsed.type_() != mime::STAR && parsed.subtype() != mime::STAR =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(Invalid::new("must be a media type such as application/pdf")),
+        }
+    }
+
+    /// The type that a file of this name most often has, else `application/octet-stream`.
+    pub fn guess(name: &FileName) -> Self {
+        let guessed = mime_guess::from_path(name.as_str()).first_or_octet_stream();
+        Self(guessed.essence_str().to_owned())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_media_type_is_kept_as_it_was_written() {
+        for text in [
+            "application/pdf",
+            "text/plain; charset=utf-8",
+            "image/svg+xml",
+            "application/vnd.oasis.opendocument.text",
+        ] {
+            assert_eq!(ContentType::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_media_type_is_refused() {
+        for text in [
+            "",
+            "pdf",
+            "*/*",
+            "text/*",
+            "text/plain\r\nx-amz-acl: public-read",
+            "text/plain; charset=\"\r\n\"",
+            "text/plain; name=\"é\"",
+        ] {
+            assert!(ContentType::parse(text).is_err(), "{text:?}");
+        }
+        assert!(ContentType::parse(&format!("text/{}", "x".repeat(300))).is_err());
+    }
+
+    #[test]
+    fn a_type_that_was_left_out_is_guessed_from_the_name() {
+        let guess = |name| ContentType::guess(&FileName::parse(name).unwrap()).0;
+        assert_eq!(guess("slides.PDF"), "application/pdf");
+        assert_eq!(guess("notes.txt"), "text/plain");
+        assert_eq!(guess("no extension"), "application/octet-stream");
+    }
+}

@@ -1,0 +1,401 @@
+//! A file's record and its life.
+//!
+//! ```text
+//! pending ──▶ available   bytes measured, hashed, and equal to what was declared
+//!    │ └────▶ rejected    bytes arrived and are not what was declared; they are deleted
+//!    └──────▶ expired     the URL ran out and nothing came; a later arrival is deleted
+//! any of the four ──▶ deleted   a tombstone, never shown; it goes when no URL can bring bytes any more
+//! ```
+//!
+//! Invariant: a record leaves `pending` once, by one conditional write, and what it says of its
+//! bytes never changes afterwards. Whatever still needs attention has a `review_at`, so that a crash
+//! between any two steps leaves work that the reconciler finds.
+
+use std::time::Duration;
+
+use super::{
+    ContentLength, ContentType, FileId, FileName, Invalid, ObjectKey, Sha256Digest, Timestamp,
+};
+
+/// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileRecord {
+    pub id: FileId,
+    pub filename: FileName,
+    /// What the client said it would send.
+    pub declared_length: ContentLength,
+    pub content_type: ContentType,
+    /// What the client said the bytes hash to, if it did.
+    pub declared_sha256: Option<Sha256Digest>,
+    /// When the newest upload URL runs out. It only ever moves forward.
+    pub upload_expires_at: Timestamp,
+    pub state: FileState,
+    /// When the reconciler has to look at the record; `None` once nothing is left to do.
+    pub review_at: Option<Timestamp>,
+}
+
+/// Where in its life a file is, with what is known only there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FileState {
+    Pending,
+    Available(StoredObject),
+    Rejected {
+        reason: RejectionReason,
+        expires_at: Timestamp,
+    },
+    Expired {
+        expires_at: Timestamp,
+    },
+    Deleted {
+        expires_at: Timestamp,
+    },
+}
+
+/// The bytes that make a file available: all of it from one read of one version of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    pub sha256: Sha256Digest,
+    /// `None` where the bucket has no versions.
+    pub version_id: Option<VersionId>,
+    /// When the store had the bytes, by the store's clock.
+    pub uploaded_at: Timestamp,
+}
+
+/// One version of an object, as the store names it. Opaque.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionId(pub String);
+
+/// Why bytes were rejected, in words for the person who uploaded them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectionReason(pub String);
+
+impl RejectionReason {
+    pub fn length_mismatch(declared: ContentLength, observed: u64) -> Self {
+        Self(format!(
+            "{declared} bytes were declared and {observed} bytes arrived"
+        ))
+    }
+
+    pub fn digest_mismatch(declared: Sha256Digest, observed: Sha256Digest) -> Self {
+        Self(format!(
+            "SHA-256 {declared} was declared and the bytes that arrived have {observed}"
+        ))
+    }
+}
+
+/// The name of a [`FileState`], as it is stored and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    Pending,
+    Available,
+    Rejected,
+    Expired,
+    /// Stored, never shown.
+    Deleted,
+}
+
+impl Status {
+    /// The four that clients see.
+    pub const VISIBLE: [Self; 4] = [
+        Self::Pending,
+        Self::Available,
+        Self::Rejected,
+        Self::Expired,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] writes.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        Self::VISIBLE
+            .into_iter()
+            .chain([Self::Deleted])
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| Invalid::new("must be pending, available, rejected or expired"))
+    }
+}
+
+/// How a pending file ends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    Available(StoredObject),
+    Rejected {
+        reason: RejectionReason,
+        expires_at: Timestamp,
+    },
+    /// Holds only while the upload deadline is still `upload_expires_at`: a client that renewed
+    /// its URL in the meantime is not cut off.
+    Expired {
+        upload_expires_at: Timestamp,
+        expires_at: Timestamp,
+    },
+}
+
+impl Settlement {
+    /// The state that a record has after this settlement.
+    pub fn state(&self) -> FileState {
+        match self.clone() {
+            Self::Available(object) => FileState::Available(object),
+            Self::Rejected { reason, expires_at } => FileState::Rejected { reason, expires_at },
+            Self::Expired { expires_at, .. } => FileState::Expired { expires_at },
+        }
+    }
+
+    /// When the reconciler has to look: an available file is finished; the bytes of the others
+    /// have to go, at once.
+    pub fn review_at(&self, now: Timestamp) -> Option<Timestamp> {
+        (!matches!(self, Self::Available(_))).then_some(now)
+    }
+}
+
+/// How long the steps of a file's life may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifecycle {
+    /// How long after its URL ran out an upload that began in time may still arrive: stores check
+    /// the expiry when a request begins, not when it ends.
+    pub upload_grace: Duration,
+    /// How long a notification may take before the reconciler looks for itself.
+    pub review_after: Duration,
+    /// How long rejected and expired files stay visible.
+    pub retention: Duration,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            upload_grace: Duration::from_secs(15 * 60),
+            review_after: Duration::from_secs(60),
+            retention: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// What follows once the bytes of a file that isn't to have any are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextReview {
+    /// Look again then: a URL may still bring bytes until that moment, or the record has to go.
+    At(Timestamp),
+    /// Nothing can come any more and nobody needs the record: remove it.
+    Remove,
+}
+
+impl Lifecycle {
+    /// The moment from which no URL that was handed out for the file can bring bytes.
+    pub fn uploads_end_at(&self, record: &FileRecord) -> Timestamp {
+        record.upload_expires_at + self.upload_grace
+    }
+
+    /// When a rejected or expired record, or a tombstone, may vanish.
+    pub fn expires_at(&self, record: &FileRecord, now: Timestamp) -> Timestamp {
+        now.max(self.uploads_end_at(record)) + self.retention
+    }
+
+    /// When to look again at a record whose bytes have just been deleted.
+    pub fn after_clean_up(&self, record: &FileRecord, now: Timestamp) -> NextReview {
+        let uploads_end_at = self.uploads_end_at(record);
+        if now < uploads_end_at {
+            return NextReview::At(uploads_end_at);
+        }
+        match record.expires_at() {
+            Some(at) if record.status() != Status::Deleted && now < at => NextReview::At(at),
+            _ => NextReview::Remove,
+        }
+    }
+}
+
+impl FileRecord {
+    /// The record of a file that has an upload URL until `upload_expires_at` and no bytes yet.
+    pub fn pending(
+        id: FileId,
+        filename: FileName,
+        declared_length: ContentLength,
+        content_type: ContentType,
+        declared_sha256: Option<Sha256Digest>,
+        upload_expires_at: Timestamp,
+        lifecycle: &Lifecycle,
+    ) -> Self {
+        Self {
+            id,
+            filename,
+            declared_length,
+            content_type,
+            declared_sha256,
+            upload_expires_at,
+            state: FileState::Pending,
+            review_at: Some(id.created_at() + lifecycle.review_after),
+        }
+    }
+
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.id)
+    }
+
+    pub fn created_at(&self) -> Timestamp {
+        self.id.created_at()
+    }
+
+    pub fn status(&self) -> Status {
+        match self.state {
+            FileState::Pending => Status::Pending,
+            FileState::Available(_) => Status::Available,
+            FileState::Rejected { .. } => Status::Rejected,
+            FileState::Expired { .. } => Status::Expired,
+            FileState::Deleted { .. } => Status::Deleted,
+        }
+    }
+
+    /// When the record may vanish; `None` for one that stays.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self.state {
+            FileState::Pending | FileState::Available(_) => None,
+            FileState::Rejected { expires_at, .. }
+            | FileState::Expired { expires_at }
+            | FileState::Deleted { expires_at } => Some(expires_at),
+        }
+    }
+
+    /// Whether clients may see the record: neither deleted nor past its time. Stores remove
+    /// expired items late (DynamoDB's TTL by days), so every reader asks.
+    pub fn is_visible(&self, now: Timestamp) -> bool {
+        self.status() != Status::Deleted && self.expires_at().is_none_or(|at| now < at)
+    }
+
+    /// Compares the bytes that arrived with the ones that were declared.
+    pub fn judge(
+        &self,
+        observed_length: u64,
+        object: StoredObject,
+        expires_at: Timestamp,
+    ) -> Settlement {
+        let reason = if observed_length != self.declared_length.bytes() {
+            RejectionReason::length_mismatch(self.declared_length, observed_length)
+        } else {
+            match self.declared_sha256 {
+                Some(declared) if declared != object.sha256 => {
+                    RejectionReason::digest_mismatch(declared, object.sha256)
+                }
+                _ => return Settlement::Available(object),
+            }
+        };
+        Settlement::Rejected { reason, expires_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{MAX_CONTENT_LENGTH, from_millis};
+
+    fn at(seconds: i64) -> Timestamp {
+        from_millis(1_790_000_000_000 + seconds * 1000).unwrap()
+    }
+
+    const LIFECYCLE: Lifecycle = Lifecycle {
+        upload_grace: Duration::from_secs(100),
+        review_after: Duration::from_secs(60),
+        retention: Duration::from_secs(1000),
+    };
+
+    fn record(declared_sha256: Option<Sha256Digest>) -> FileRecord {
+        FileRecord::pending(
+            FileId::new(at(0)),
+            FileName::parse("a.txt").unwrap(),
+            ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            ContentType::parse("text/plain").unwrap(),
+            declared_sha256,
+            at(900),
+            &LIFECYCLE,
+        )
+    }
+
+    fn object(first_byte: u8) -> StoredObject {
+        let mut digest = [0; 32];
+        digest[0] = first_byte;
+        StoredObject {
+            sha256: Sha256Digest::from_bytes(digest),
+            version_id: None,
+            uploaded_at: at(10),
+        }
+    }
+
+    #[test]
+    fn bytes_as_declared_make_the_file_available() {
+        let undeclared = record(None).judge(5, object(1), at(2000));
+        assert_eq!(undeclared, Settlement::Available(object(1)));
+        let declared = record(Some(object(1).sha256)).judge(5, object(1), at(2000));
+        assert_eq!(declared, Settlement::Available(object(1)));
+    }
+
+    #[test]
+    fn another_length_or_digest_is_rejected_with_both_values() {
+        let Settlement::Rejected { reason, .. } = record(None).judge(6, object(1), at(2000)) else {
+            panic!("six bytes instead of five were let through");
+        };
+        assert_eq!(reason.0, "5 bytes were declared and 6 bytes arrived");
+        let Settlement::Rejected { reason, .. } =
+            record(Some(object(1).sha256)).judge(5, object(2), at(2000))
+        else {
+            panic!("another digest was let through");
+        };
+        assert!(reason.0.contains(&object(1).sha256.to_hex()));
+        assert!(reason.0.contains(&object(2).sha256.to_hex()));
+    }
+
+    #[test]
+    fn a_tombstone_stays_until_no_url_can_bring_bytes() {
+        let mut deleted = record(None);
+        deleted.state = FileState::Deleted {
+            expires_at: at(9000),
+        };
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&deleted, at(20)),
+            NextReview::At(at(1000))
+        );
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&deleted, at(1000)),
+            NextReview::Remove
+        );
+    }
+
+    #[test]
+    fn a_rejected_file_is_swept_when_its_url_is_dead_and_removed_when_its_time_is_over() {
+        let mut rejected = record(None);
+        rejected.state = FileState::Rejected {
+            reason: RejectionReason("x".into()),
+            expires_at: LIFECYCLE.expires_at(&rejected, at(20)),
+        };
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&rejected, at(20)),
+            NextReview::At(at(1000))
+        );
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&rejected, at(1000)),
+            NextReview::At(at(2000))
+        );
+        assert!(rejected.is_visible(at(1999)));
+        assert!(!rejected.is_visible(at(2000)));
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&rejected, at(2000)),
+            NextReview::Remove
+        );
+    }
+
+    #[test]
+    fn every_status_reads_back_from_its_name() {
+        for status in Status::VISIBLE.into_iter().chain([Status::Deleted]) {
+            assert_eq!(Status::parse(status.as_str()), Ok(status));
+        }
+        assert!(Status::parse("Available").is_err());
+    }
+}

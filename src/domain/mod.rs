@@ -1,0 +1,41 @@
+//! The values and rules of file sharing.
+//!
+//! Everything that comes from outside becomes one of these types at the door, so that the code
+//! behind it never meets an unchecked name, length or key.
+//!
+//! Invariant: nothing here does I/O, knows HTTP or an SDK, or reads a clock. The time is always
+//! handed in.
+
+mod content_length;
+mod content_type;
+mod file_id;
+mod file_name;
+mod file_record;
+mod object_key;
+mod sha256_digest;
+mod timestamp;
+
+pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
+pub use content_type::{ContentType, MAX_CONTENT_TYPE_BYTES};
+pub use file_id::FileId;
+pub use file_name::{FileName, MAX_FILE_NAME_BYTES};
+pub use file_record::{
+    FileRecord, FileState, Lifecycle, NextReview, RejectionReason, Settlement, Status,
+    StoredObject, VersionId,
+};
+pub use object_key::{KEY_PREFIX, ObjectKey};
+pub use sha256_digest::Sha256Digest;
+pub use timestamp::{Timestamp, format_timestamp, from_millis, whole_millis};
+
+/// A value from outside that a domain type refuses, in words for the person who sent it.
+///
+/// The text says what would be right. It never repeats more of the input than is harmless to show.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub String);
+
+impl Invalid {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}

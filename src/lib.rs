@@ -1,0 +1,12 @@
+//! File Share Service: a control plane that hands out presigned URLs and keeps metadata, while the
+//! bytes go straight between clients and the object store.
+//!
+//! An upload has two steps. A client creates a file and gets a presigned PUT; it sends the bytes to
+//! the store. The store's own notification then makes `finalize_upload` measure and hash what
+//! arrived, and only then is the file available.
+
+pub mod clock;
+pub mod domain;
+pub mod metadata_store;
+pub mod object_store;
+mod store_error;

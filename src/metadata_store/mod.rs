@@ -1,0 +1,127 @@
+//! The port to the metadata: one record a file.
+//!
+//! Invariant: every method that writes is one conditional write, atomic and safe to repeat. A
+//! caller whose answer was lost repeats the call and compares; it never has to guess.
+//!
+//! Absent on purpose: transactions over several records, scans, and any write without a condition.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod dynamodb;
+#[cfg(feature = "server")]
+pub mod sqlite;
+
+use async_trait::async_trait;
+
+use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+pub use crate::store_error::StoreError;
+
+/// The most records that one page or one batch of reviews holds.
+pub const MAX_PAGE: usize = 100;
+
+/// Which records a page holds: the newest that come before `before`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// Only records with this status. `None` means all but the deleted ones, which no page shows.
+    pub status: Option<Status>,
+    /// Only records with an ID below this one; `None` starts at the newest.
+    pub before: Option<FileId>,
+    /// From 1 to [`MAX_PAGE`].
+    pub limit: usize,
+}
+
+/// Records, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub records: Vec<FileRecord>,
+    /// Where the next page goes on; `None` if this was the last.
+    pub next: Option<FileId>,
+}
+
+/// A record that has something left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Review {
+    pub review_at: Timestamp,
+    pub id: FileId,
+}
+
+/// What became of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettleOutcome {
+    /// This call moved the record out of `pending`.
+    Settled,
+    /// The condition didn't hold: somebody settled, deleted, renewed or removed it first. The
+    /// record says who.
+    Unchanged,
+}
+
+#[async_trait]
+pub trait MetadataStore: Send + Sync {
+    /// Adds a record under its ID. It is durable when this returns, and every `get` after that
+    /// sees it.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] if there is one with this ID; it is left as it was.
+    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError>;
+
+    /// The record as it is now (a consistent read), tombstones included.
+    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError>;
+
+    /// One page. Its cost doesn't depend on how many records there are, nor on how deep it lies.
+    /// A record that existed when the first page was asked for, and doesn't change its status, is
+    /// on exactly one page. Records of the last second may be missing where the index is
+    /// eventually consistent.
+    async fn page(&self, request: PageRequest) -> Result<Page, StoreError>;
+
+    /// Moves a pending record's upload deadline to `upload_expires_at`, never backwards, and gives
+    /// the record as it is then. `None` if it is no longer pending, or doesn't exist.
+    async fn renew_upload(
+        &self,
+        id: FileId,
+        upload_expires_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError>;
+
+    /// Moves the record out of `pending` if it is still there (for [`Settlement::Expired`], if its
+    /// deadline is also still the one that was seen), and sets `review_at` to what
+    /// [`Settlement::review_at`] says for `now`.
+    async fn settle(
+        &self,
+        id: FileId,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError>;
+
+    /// Turns the record into a tombstone that is due for review at `now` and may vanish at
+    /// `expires_at`. `false` if there is none, or it is a tombstone already.
+    async fn delete(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Records whose `review_at` isn't after `until`, earliest first, beginning behind `after`;
+    /// at most `limit` (1 to [`MAX_PAGE`]) of them. They may have changed since: read before acting.
+    async fn due_for_review(
+        &self,
+        until: Timestamp,
+        after: Option<Review>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError>;
+
+    /// Sets when to look at a rejected, expired or deleted record again, if its status is still
+    /// `status`; otherwise nothing happens.
+    async fn schedule_review(
+        &self,
+        id: FileId,
+        status: Status,
+        review_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Removes a record for good, if its status is still `status` (rejected, expired or deleted);
+    /// otherwise nothing happens.
+    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError>;
+
+    /// Whether the store answers a read such as `get` makes.
+    async fn check(&self) -> Result<(), StoreError>;
+}

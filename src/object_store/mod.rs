@@ -1,0 +1,63 @@
+//! The port to the bytes: what the service itself does with objects, which is to look at them,
+//! to read them once, and to delete them. Clients write and fetch through presigned URLs.
+//!
+//! Invariant: everything that one [`ObjectHead`] says is of one version of one object.
+//!
+//! Absent on purpose: writing. No code of ours can change the bytes of a file.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+#[cfg(feature = "server")]
+pub mod disk;
+pub mod s3;
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::domain::{ObjectKey, Sha256Digest, Timestamp, VersionId};
+pub use crate::store_error::StoreError;
+
+/// What a store says of one version of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHead {
+    /// `None` where the store has no versions.
+    pub version_id: Option<VersionId>,
+    /// In bytes.
+    pub content_length: u64,
+    /// The digest of the whole object, if the store computed and compared it itself when the bytes
+    /// came in. Never an ETag, never a checksum of checksums.
+    pub sha256: Option<Sha256Digest>,
+    pub last_modified: Timestamp,
+}
+
+/// The bytes, a chunk at a time. Ends with an error if the store breaks off early.
+pub type ObjectBody = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
+
+pub struct ObjectReader {
+    pub head: ObjectHead,
+    pub body: ObjectBody,
+}
+
+#[async_trait]
+pub trait ObjectStore: Send + Sync {
+    /// The current version of the object; `None` if there is none.
+    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError>;
+
+    /// Begins to read one version (the current one where `version_id` is `None`); `None` if it
+    /// doesn't exist (any more). The head comes from the same answer as the bytes.
+    async fn read(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Result<Option<ObjectReader>, StoreError>;
+
+    /// Deletes the object in all its versions, delete markers included. That there is none (any
+    /// more) is no error.
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError>;
+
+    /// Whether the store answers a look such as `head` takes.
+    async fn check(&self) -> Result<(), StoreError>;
+}
