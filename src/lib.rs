@@ -9,4 +9,5 @@ pub mod clock;
 pub mod domain;
 pub mod metadata_store;
 pub mod object_store;
+pub mod presigned_url;
 mod store_error;
