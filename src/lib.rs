@@ -10,4 +10,6 @@ pub mod clock;
 pub mod domain;
 pub mod metadata_store;
 pub mod object_store;
+pub mod operations;
+pub mod presigned_url;
 mod store_error;
