@@ -1,6 +1,7 @@
 //! The integration tests: everything that needs more than this process.
 
 mod dynamodb_store;
+mod infrastructure;
 mod s3_store;
 
 #[path = "../support"]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::{FILE_ID, STATUS, UPLOAD_EXPIRES_AT, millis, string};
+use super::item::{FILE_ID, STATUS, UPLOAD_EXPIRES_AT, WRITE_TOKEN, millis, string};
 use crate::domain::{Status, Timestamp};
 
 /// Placeholders that one request uses, with what they stand for.
@@ -32,9 +32,36 @@ impl Placeholders {
     }
 }
 
+/// Tells one call's own writes from all others.
+///
+/// The client sends a request again when its answer was lost. If the first one was carried out, the
+/// condition of the second no longer holds, although nobody else was there. With its token in the
+/// item, the second one goes through: it writes what is there already.
+#[derive(Debug, Clone)]
+pub(super) struct WriteToken(String);
+
+impl WriteToken {
+    pub(super) fn new() -> Self {
+        Self(format!("{:016x}", fastrand::u64(..)))
+    }
+
+    pub(super) fn attribute(&self) -> (&'static str, AttributeValue) {
+        (WRITE_TOKEN, string(&self.0))
+    }
+
+    /// `condition`, or else that this very call has written already.
+    pub(super) fn or_repeated(&self, condition: &str, placeholders: &mut Placeholders) -> String {
+        let name = placeholders.name(WRITE_TOKEN);
+        let own = placeholders.value("ownToken", string(&self.0));
+        format!("({condition}) OR {name} = {own}")
+    }
+}
+
 /// What has to hold for a write to happen.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Condition {
+    /// There is no item.
+    Absent,
     StatusIs(Status),
     /// Pending, with this upload deadline.
     PendingUntil(Timestamp),
@@ -47,6 +74,10 @@ pub(super) enum Condition {
 impl Condition {
     pub(super) fn expression(self, placeholders: &mut Placeholders) -> String {
         match self {
+            Self::Absent => {
+                let id = placeholders.name(FILE_ID);
+                format!("attribute_not_exists({id})")
+            }
             Self::StatusIs(status) => {
                 let name = placeholders.name(STATUS);
                 let expected = placeholders.value("expectedStatus", string(status.as_str()));

@@ -48,6 +48,8 @@ const REASON: &str = "reason";
 const EXPIRES_AT: &str = "expiresAt";
 /// The same moment, exactly.
 const EXPIRES_AT_MILLIS: &str = "expiresAtMillis";
+/// Which call made the item or gave it its state. No part of the record.
+pub(super) const WRITE_TOKEN: &str = "writeToken";
 pub(super) const TIME_SHARD: &str = "timeShard";
 pub(super) const STATUS_SHARD: &str = "statusShard";
 pub(super) const REVIEW_SHARD: &str = "reviewShard";

@@ -4,9 +4,8 @@
 //! answer what can't be asked by ID: `byTime` and `byStatus` give pages, `byReview` (sparse) gives
 //! what is due. `deploy/stack.yaml` defines them.
 //!
-//! Invariant: every write has a condition. The client repeats a write whose answer was lost and is
-//! then told that the condition failed, by its own first attempt; where the port's answer would be
-//! wrong in that case, the item is read and compared.
+//! Invariant: every write has a condition, and is safe for the client to send again when an answer
+//! was lost: what the port answers is what the first attempt did.
 //!
 //! Absent on purpose: scans, transactions, and a clock.
 
@@ -24,7 +23,7 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use self::{
-    expression::{Condition, Placeholders, update_expression},
+    expression::{Condition, Placeholders, WriteToken, update_expression},
     item::{
         FILE_ID, Item, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, from_item, millis,
         review_attributes, state_attributes, string, to_item,
@@ -72,10 +71,14 @@ impl DynamoDbMetadataStore {
         set: Vec<(&'static str, AttributeValue)>,
         remove: &[&'static str],
         condition: Condition,
+        token: Option<&WriteToken>,
     ) -> Result<Option<Item>, StoreError> {
         let mut placeholders = Placeholders::default();
         let update = update_expression(set, remove, &mut placeholders);
-        let condition = condition.expression(&mut placeholders);
+        let mut condition = condition.expression(&mut placeholders);
+        if let Some(token) = token {
+            condition = token.or_repeated(&condition, &mut placeholders);
+        }
         let answer = self
             .client
             .update_item()
@@ -104,12 +107,16 @@ impl DynamoDbMetadataStore {
         review_at: Option<Timestamp>,
         condition: Condition,
     ) -> Result<bool, StoreError> {
-        let set = state_attributes(id, state, review_at);
+        let token = WriteToken::new();
+        let mut set = state_attributes(id, state, review_at);
+        set.push(token.attribute());
         let remove: Vec<_> = STATE_ATTRIBUTES
             .into_iter()
             .filter(|name| set.iter().all(|(kept, _)| kept != name))
             .collect();
-        let changed = self.update(id, set, &remove, condition).await?;
+        let changed = self
+            .update(id, set, &remove, condition, Some(&token))
+            .await?;
         Ok(changed.is_some())
     }
 }
@@ -118,24 +125,38 @@ fn is_condition_failed<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse
     error.code() == Some("ConditionalCheckFailedException")
 }
 
+/// Whether the reconciler decides how long a record with this status stays.
+fn may_be_removed(status: Status) -> bool {
+    match status {
+        Status::Rejected | Status::Expired | Status::Deleted => true,
+        Status::Pending | Status::Available => false,
+    }
+}
+
 #[async_trait]
 impl MetadataStore for DynamoDbMetadataStore {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        let token = WriteToken::new();
+        let (name, value) = token.attribute();
+        let mut item = to_item(record);
+        item.insert(name.to_owned(), value);
+        let mut placeholders = Placeholders::default();
+        let absent = Condition::Absent.expression(&mut placeholders);
         let answer = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(record)))
-            .condition_expression("attribute_not_exists(#id)")
-            .expression_attribute_names("#id", FILE_ID)
+            .set_item(Some(item))
+            .condition_expression(token.or_repeated(&absent, &mut placeholders))
+            .set_expression_attribute_names(Some(placeholders.names))
+            .set_expression_attribute_values(Some(placeholders.values))
             .send()
             .await;
         match answer {
             Ok(_) => Ok(()),
-            Err(error) if is_condition_failed(&error) => match self.get(record.id).await? {
-                Some(stored) if stored == *record => Ok(()),
-                _ => Err(StoreError::AlreadyExists { store: STORE }),
-            },
+            Err(error) if is_condition_failed(&error) => {
+                Err(StoreError::AlreadyExists { store: STORE })
+            }
             Err(error) => Err(unavailable(STORE, "PutItem", &error)),
         }
     }
@@ -156,7 +177,7 @@ impl MetadataStore for DynamoDbMetadataStore {
     ) -> Result<Option<FileRecord>, StoreError> {
         let set = vec![(UPLOAD_EXPIRES_AT, millis(upload_expires_at))];
         let condition = Condition::PendingUntilBefore(upload_expires_at);
-        if let Some(item) = self.update(id, set, &[], condition).await? {
+        if let Some(item) = self.update(id, set, &[], condition, None).await? {
             return from_item(&item).map(Some);
         }
         // The deadline may be there already, or further ahead.
@@ -216,13 +237,19 @@ impl MetadataStore for DynamoDbMetadataStore {
         status: Status,
         review_at: Timestamp,
     ) -> Result<(), StoreError> {
+        if !may_be_removed(status) {
+            return Ok(());
+        }
         let set = review_attributes(id, review_at).into();
-        self.update(id, set, &[], Condition::StatusIs(status))
+        self.update(id, set, &[], Condition::StatusIs(status), None)
             .await
             .map(drop)
     }
 
     async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
+        if !may_be_removed(status) {
+            return Ok(());
+        }
         let mut placeholders = Placeholders::default();
         let condition = Condition::StatusIs(status).expression(&mut placeholders);
         let answer = self
