@@ -232,7 +232,7 @@ async fn records_that_all_share_a_shard_are_paged_like_others() {
         .map(|i| with_last_byte(pending(-i), 0x50))
         .collect();
     insert_all(&store, &records).await;
-    for limit in [1, 50, MAX_PAGE] {
+    for limit in [9, 50, MAX_PAGE] {
         assert!(walk(&store, limit, async || ()).await == records, "{limit}");
     }
 }
@@ -255,11 +255,11 @@ async fn records_too_large_for_one_answer_of_an_index_are_all_on_a_page() {
 }
 
 #[tokio::test]
-async fn thousands_of_reviews_of_one_millisecond_come_in_order_and_once() {
+async fn a_thousand_reviews_of_one_millisecond_come_in_order_and_once() {
     let store = AsDeployed::of(&own_deployment().await).await;
     let moment = from_millis(1_790_000_000_123).unwrap();
-    let mut records: Vec<_> = (0..2_400)
-        .map(|i| with_last_byte(pending(i), if i % 2 == 0 { 8 } else { 9 }))
+    let mut records: Vec<_> = (0..1_300)
+        .map(|i| with_last_byte(pending(i), if i % 13 == 0 { 8 } else { 9 }))
         .collect();
     for record in &mut records {
         record.review_at = Some(moment);
@@ -436,7 +436,7 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
     let [available, rejected, expired] = every_settlement(&pending(0));
     for settlement in [available, rejected, expired] {
         let mut record = pending(0);
-        record.upload_expires_at = every_deadline(&settlement).unwrap_or(record.upload_expires_at);
+        record.upload_expires_at = deadline_of(&settlement).unwrap_or(record.upload_expires_at);
         store.insert(&record).await.unwrap();
         assert_eq!(direct.get(record.id).await.unwrap().as_ref(), Some(&record));
 
@@ -455,7 +455,7 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
 }
 
 /// The deadline that a settlement depends on, if it does.
-fn every_deadline(settlement: &Settlement) -> Option<Timestamp> {
+fn deadline_of(settlement: &Settlement) -> Option<Timestamp> {
     match settlement {
         Settlement::Expired {
             upload_expires_at, ..
