@@ -10,7 +10,10 @@ pub mod api;
 pub mod aws;
 pub mod clock;
 pub mod config;
+pub mod cors;
 pub mod domain;
+#[cfg(feature = "server")]
+pub mod local_mode;
 pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
