@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use poem::http::{HeaderValue, Method, header};
-use poem::{Endpoint, Response, Route, endpoint::make_sync, handler, web::Path};
+use poem::{Endpoint, EndpointExt, Response, Route, endpoint::make_sync, handler, web::Path};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
 use serde_json::{Value, json};
 
@@ -271,8 +271,8 @@ pub fn pages<T: OpenApi>(service: &OpenApiService<T, ()>) -> (Route, Routes) {
         EXPLORER_PAGE.replace("{script}", &first_script(&service.openapi_explorer_html()));
     let route = Route::new()
         .at("/openapi.json", fixed("application/json", text))
-        .at("/docs", fixed("text/html; charset=utf-8", swagger))
-        .at("/explorer", fixed("text/html; charset=utf-8", explorer))
+        .at("/docs", page(swagger))
+        .at("/explorer", page(explorer))
         .at("/problems/:code", problem_page);
     (route, routes)
 }
@@ -315,6 +315,23 @@ fn fixed(content_type: &'static str, body: String) -> impl Endpoint<Output = Res
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     })
+}
+
+/// A page that can reach nothing but this service: the browser holds it to that.
+fn page(html: String) -> impl Endpoint<Output = Response> + 'static {
+    const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                          img-src 'self' data:; font-src data:; connect-src 'self'; \
+                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    fixed("text/html; charset=utf-8", html)
+        .map_to_response()
+        .after(|response| async {
+            let mut response: Response = response?;
+            response.headers_mut().insert(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(POLICY),
+            );
+            Ok(response)
+        })
 }
 
 /// What a problem means and what to do, where its `type` points.
