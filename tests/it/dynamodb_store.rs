@@ -238,6 +238,18 @@ async fn records_that_all_share_a_shard_are_paged_like_others() {
 }
 
 #[tokio::test]
+async fn a_shard_with_far_more_than_its_share_of_the_newest_records_is_read_on() {
+    let store = AsDeployed::of(&own_deployment().await).await;
+    let newest = (0..120).map(|i| with_last_byte(pending(-i), 0x50));
+    let older = (120..320).map(|i| with_last_byte(pending(-i), i.unsigned_abs() as u8));
+    let records: Vec<_> = newest.chain(older).collect();
+    insert_all(&store, &records).await;
+    for limit in [9, 50, MAX_PAGE] {
+        assert!(walk(&store, limit, async || ()).await == records, "{limit}");
+    }
+}
+
+#[tokio::test]
 async fn records_too_large_for_one_answer_of_an_index_are_all_on_a_page() {
     let store = AsDeployed::of(&own_deployment().await).await;
     let records: Vec<_> = (0..40)
@@ -264,6 +276,8 @@ async fn a_thousand_reviews_of_one_millisecond_come_in_order_and_once() {
     for record in &mut records {
         record.review_at = Some(moment);
     }
+    // An order of insertion that isn't the order of reviews.
+    fastrand::Rng::with_seed(1).shuffle(&mut records);
     insert_all(&store, &records).await;
 
     let mut seen: Vec<Review> = Vec::new();
