@@ -5,11 +5,15 @@
 //! the store. The store's own notification then makes `finalize_upload` measure and hash what
 //! arrived, and only then is the file available.
 
+#[cfg(feature = "server")]
+pub mod api;
 pub mod aws;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
 pub mod presigned_url;
 mod store_error;
+pub mod telemetry;
