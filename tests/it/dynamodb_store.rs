@@ -242,7 +242,7 @@ async fn records_that_all_share_a_shard_are_paged_like_others() {
 async fn a_shard_with_far_more_than_its_share_of_the_newest_records_is_read_on() {
     let store = AsDeployed::of(&own_deployment().await).await;
     let newest = (0..120).map(|i| with_last_byte(pending(-i), 0x50));
-    let older = (120..320).map(|i| with_last_byte(pending(-i), i.unsigned_abs() as u8));
+    let older = (120..320).map(|i| with_last_byte(pending(-i), u8::try_from(i % 8).unwrap()));
     let records: Vec<_> = newest.chain(older).collect();
     insert_all(&store, &records).await;
     for limit in [9, 50, MAX_PAGE] {
