@@ -51,6 +51,18 @@ pub enum FileState {
     },
 }
 
+impl FileState {
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Pending => Status::Pending,
+            Self::Available(_) => Status::Available,
+            Self::Rejected { .. } => Status::Rejected,
+            Self::Expired { .. } => Status::Expired,
+            Self::Deleted { .. } => Status::Deleted,
+        }
+    }
+}
+
 /// The bytes that make a file available: all of it from one read of one version of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObject {
@@ -249,13 +261,7 @@ impl FileRecord {
     }
 
     pub fn status(&self) -> Status {
-        match self.state {
-            FileState::Pending => Status::Pending,
-            FileState::Available(_) => Status::Available,
-            FileState::Rejected { .. } => Status::Rejected,
-            FileState::Expired { .. } => Status::Expired,
-            FileState::Deleted { .. } => Status::Deleted,
-        }
+        self.state.status()
     }
 
     /// When the record may vanish; `None` for one that stays.

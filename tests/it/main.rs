@@ -5,6 +5,7 @@
 mod api;
 mod architecture;
 mod contract;
+mod crash;
 mod dynamodb_store;
 mod infrastructure;
 mod journey;
