@@ -7,6 +7,7 @@
 
 #[cfg(feature = "server")]
 pub mod api;
+pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod cors;

@@ -1,0 +1,11 @@
+//! The integration tests: everything that needs more than this process.
+
+mod dynamodb_store;
+mod infrastructure;
+mod s3_store;
+
+#[path = "../support"]
+mod support {
+    pub mod aws_clients;
+    pub mod ministack;
+}
