@@ -2,10 +2,12 @@
 
 mod dynamodb_store;
 mod infrastructure;
+mod local_endpoint;
 mod s3_store;
 
 #[path = "../support"]
 mod support {
     pub mod aws_clients;
+    pub mod local_store;
     pub mod ministack;
 }
