@@ -8,12 +8,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_sdk_s3::presigning::PresigningConfig;
 use file_share::clock::Clock;
 use file_share::local_mode::{ACCESS_KEY_ID, SigningSecret};
 use file_share::presigned_url::{DownloadMethod, SigningCredentials};
 
 use crate::support::local_store::{
-    BUCKET, Connection, DOWNLOAD_LIFETIME, LocalStore, Request, UPLOAD_LIFETIME, new_key, presigner,
+    BUCKET, Connection, DOWNLOAD_LIFETIME, LocalStore, REGION, Request, UPLOAD_LIFETIME, new_key,
+    presigner,
 };
 
 async fn put(store: &LocalStore) -> Request {
@@ -322,6 +324,80 @@ async fn a_large_body_that_is_refused_is_answered_and_the_connection_goes_on() {
     assert_eq!(connection.send(&accepted).await.status, 200);
 }
 
+/// AWS's presigner, with the secret that signs here: what a URL would be good for if the service
+/// ever handed out another kind.
+fn sdk(store: &LocalStore) -> aws_sdk_s3::Client {
+    use aws_sdk_s3::config::{BehaviorVersion, Config, Credentials, Region};
+    let secret = std::fs::read_to_string(store.data_dir.path().join("signing-secret")).unwrap();
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .endpoint_url(format!("http://{}", store.address))
+        .force_path_style(true)
+        .credentials_provider(Credentials::new(
+            ACCESS_KEY_ID,
+            secret.trim(),
+            None,
+            None,
+            "test",
+        ))
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+#[tokio::test]
+async fn what_the_service_never_signs_even_if_it_is_signed() {
+    let mut store = LocalStore::start().await;
+    let key = store.stored(b"12345").await;
+    let client = sdk(&store);
+    let presigning = || PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
+
+    let deletion = client.delete_object().bucket(BUCKET).key(key.to_string());
+    let deletion = deletion.presigned(presigning()).await.unwrap();
+    let answer = store.request("DELETE", deletion.uri()).send().await;
+    assert_eq!(answer.status, 405);
+    assert_eq!(answer.header("allow"), Some("GET, HEAD, PUT"));
+    assert!(answer.text().contains("<Code>MethodNotAllowed</Code>"));
+
+    let many_times = client.put_object().bucket(BUCKET).key(key.to_string());
+    let many_times = many_times.content_length(5).content_type("text/plain");
+    let many_times = many_times.presigned(presigning()).await.unwrap();
+    let mut request = store.request("PUT", many_times.uri()).body(b"other");
+    for (name, value) in many_times.headers() {
+        request = request.with(name, value);
+    }
+    let answer = request.send().await;
+    assert_eq!(answer.status, 403);
+    assert!(
+        answer.text().contains("if-none-match</HeadersNotSigned>"),
+        "{}",
+        answer.text()
+    );
+
+    for foreign in [
+        "report.pdf",
+        "uploads/report.pdf",
+        "uploads/../../signing-secret",
+    ] {
+        let get = client.get_object().bucket(BUCKET).key(foreign);
+        let get = get.presigned(presigning()).await.unwrap();
+        assert_eq!(
+            store.request("GET", get.uri()).send().await.status,
+            404,
+            "{foreign}"
+        );
+    }
+    let version = client
+        .get_object()
+        .bucket(BUCKET)
+        .key(key.to_string())
+        .version_id("1");
+    let version = version.presigned(presigning()).await.unwrap();
+    let answer = store.request("GET", version.uri()).send().await;
+    assert!(answer.text().contains("<Code>NoSuchVersion</Code>"));
+    assert_eq!(store.files(), [b"12345"]);
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -338,6 +414,9 @@ impl std::io::Write for Log {
 
 #[tokio::test]
 async fn no_log_line_gives_away_a_url() {
+    // With only one subscriber alive, tracing lets another test's thread, which has none, decide for
+    // good that a line interests nobody. With two it asks both.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
