@@ -7,9 +7,12 @@
 
 #[cfg(feature = "server")]
 pub mod api;
+#[cfg(feature = "server")]
+pub mod app;
 pub mod aws;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "server")]
 pub mod cors;
 pub mod domain;
 #[cfg(feature = "server")]
@@ -18,5 +21,6 @@ pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
 pub mod presigned_url;
+pub mod shutdown;
 mod store_error;
 pub mod telemetry;

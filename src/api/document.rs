@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use poem::http::{HeaderValue, Method, header};
-use poem::{Endpoint, Response, Route, endpoint::make_sync, handler, web::Path};
+use poem::{Endpoint, EndpointExt, Response, Route, endpoint::make_sync, handler, web::Path};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
 use serde_json::{Value, json};
 
@@ -137,8 +137,7 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             "NewFile",
             json!({
                 "properties": {
-                    "filename": {"maxLength": 4096},
-                    "size": {"format": "int64"},
+                        "size": {"format": "int64"},
                     "contentType": {"nullable": true, "example": "application/pdf"},
                     "sha256": {"nullable": true, "example": sha256},
                 },
@@ -183,6 +182,7 @@ fn describe(operation: &mut Value) {
         return;
     };
     for (status, response) in responses {
+        capitalise_headers(response);
         response["headers"]["X-Request-Id"] = json!({
             "description": "The request, as the log knows it.",
             "required": true,
@@ -211,6 +211,26 @@ fn describe(operation: &mut Value) {
             .collect();
         response["description"] = sentences.join("\n\n").into();
     }
+}
+
+/// The generator writes header names in capitals; they are the same, and hard to read.
+fn capitalise_headers(response: &mut Value) {
+    let Some(headers) = response["headers"].as_object_mut() else {
+        return;
+    };
+    *headers = std::mem::take(headers)
+        .into_iter()
+        .map(|(name, header)| {
+            let words: Vec<String> = name
+                .split('-')
+                .map(|word| {
+                    let (first, rest) = word.split_at(word.len().min(1));
+                    first.to_uppercase() + &rest.to_lowercase()
+                })
+                .collect();
+            (words.join("-"), header)
+        })
+        .collect();
 }
 
 /// Two codes share 404 and two share 409 and 410: which of them an operation can answer.
@@ -271,8 +291,8 @@ pub fn pages<T: OpenApi>(service: &OpenApiService<T, ()>) -> (Route, Routes) {
         EXPLORER_PAGE.replace("{script}", &first_script(&service.openapi_explorer_html()));
     let route = Route::new()
         .at("/openapi.json", fixed("application/json", text))
-        .at("/docs", fixed("text/html; charset=utf-8", swagger))
-        .at("/explorer", fixed("text/html; charset=utf-8", explorer))
+        .at("/docs", page(swagger))
+        .at("/explorer", page(explorer))
         .at("/problems/:code", problem_page);
     (route, routes)
 }
@@ -315,6 +335,23 @@ fn fixed(content_type: &'static str, body: String) -> impl Endpoint<Output = Res
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     })
+}
+
+/// A page that can reach nothing but this service: the browser holds it to that.
+fn page(html: String) -> impl Endpoint<Output = Response> + 'static {
+    const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                          img-src 'self' data:; font-src data:; connect-src 'self'; \
+                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    fixed("text/html; charset=utf-8", html)
+        .map_to_response()
+        .after(|response| async {
+            let mut response: Response = response?;
+            response.headers_mut().insert(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(POLICY),
+            );
+            Ok(response)
+        })
 }
 
 /// What a problem means and what to do, where its `type` points.

@@ -13,12 +13,20 @@ use uuid::Uuid;
 
 use super::document::Routes;
 use super::problem::{Code, Problem};
+use crate::cors::{CorsPolicy, CorsRules};
 
 const X_REQUEST_ID: &str = "x-request-id";
 /// What we take from a client as the ID of its request, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 64;
 /// The most of a framework's error text that is taken over, in bytes.
 const MAX_FOREIGN_DETAIL_BYTES: usize = 2 * 1024;
+
+/// What pages of allowed origins may do with the API.
+const CORS: CorsRules = CorsRules {
+    methods: "GET, HEAD, POST, DELETE",
+    request_headers: "content-type, x-request-id",
+    exposed_headers: "Location, Link, Retry-After, X-Request-Id",
+};
 
 /// The ID of a request, in its extensions.
 #[derive(Clone, Debug)]
@@ -63,11 +71,12 @@ fn request_id(headers: &HeaderMap) -> String {
         .map_or_else(|| Uuid::now_v7().as_simple().to_string(), str::to_owned)
 }
 
-/// Around the API: `/files…` is `/v1/files…`, HEAD works wherever GET does, and whatever goes wrong
-/// is answered as a problem.
+/// Around the API: `/files…` is `/v1/files…`, HEAD works wherever GET does, pages of allowed origins
+/// may call, and whatever goes wrong is answered as a problem.
 pub struct ApiConventions<E> {
     pub inner: E,
     pub routes: Arc<Routes>,
+    pub cors: CorsPolicy,
 }
 
 impl<E: Endpoint> Endpoint for ApiConventions<E> {
@@ -89,8 +98,19 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             // The connection leaves the body out of an answer to HEAD.
             request.set_method(Method::GET);
         }
-        let response = self.inner.get_response(request).await;
-        let mut response = as_problem(response, &id).await;
+        let asked = request.headers().clone();
+        let preflight = (request.method() == Method::OPTIONS)
+            .then(|| self.cors.preflight(&CORS, &asked))
+            .flatten();
+        let mut response = match preflight {
+            Some(allowed) => {
+                let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
+                response.headers_mut().extend(allowed);
+                response
+            }
+            None => as_problem(self.inner.get_response(request).await, &id).await,
+        };
+        self.cors.decorate(&CORS, &asked, response.headers_mut());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
             if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {

@@ -25,6 +25,7 @@ use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
 
+use crate::cors::CorsPolicy;
 use crate::operations::Stores;
 use crate::presigned_url::Presigner;
 
@@ -35,6 +36,7 @@ pub struct ApiParts {
     pub bucket: BucketAddress,
     pub path_prefix: String,
     pub max_upload_bytes: u64,
+    pub cors: CorsPolicy,
 }
 
 /// All calls of the contract.
@@ -57,22 +59,11 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
+        cors: parts.cors,
     }
 }
 
 /// The whole program's endpoint: the API, and what else is mounted beside it, under one observer.
 pub fn observed(route: Route) -> impl Endpoint<Output = Response> + 'static {
     middleware::Observed(route)
-}
-
-/// The contract as text, for the test that compares it with the reviewed one.
-pub fn openapi_json(parts: ApiParts) -> String {
-    let service = document::service(FilesApi {
-        stores: parts.stores,
-        presigner: parts.presigner,
-        bucket: parts.bucket,
-        path_prefix: parts.path_prefix,
-        max_upload_bytes: parts.max_upload_bytes,
-    });
-    serde_json::to_string_pretty(&document::document(&service)).unwrap_or_default()
 }

@@ -27,16 +27,15 @@ const CONNECT_TIME_OUT: Duration = Duration::from_secs(2);
 const ATTEMPT_TIME_OUT: Duration = Duration::from_secs(5);
 /// How long an operation may take with all its attempts.
 const OPERATION_TIME_OUT: Duration = Duration::from_secs(15);
-/// How long a receive may take: SQS holds it for up to 20 s when the queue is empty.
-const RECEIVE_TIME_OUT: Duration = Duration::from_secs(25);
 /// The first attempt included. Callers try again on their own, later.
 const MAX_ATTEMPTS: u32 = 3;
 const MAX_BACK_OFF: Duration = Duration::from_secs(2);
 
 const _: () = assert!(CONNECT_TIME_OUT.as_millis() < ATTEMPT_TIME_OUT.as_millis());
 const _: () = assert!(
-    ATTEMPT_TIME_OUT.as_millis() * MAX_ATTEMPTS as u128 <= OPERATION_TIME_OUT.as_millis(),
-    "the last attempt has time to answer"
+    ATTEMPT_TIME_OUT.as_millis() * (MAX_ATTEMPTS as u128 - 1) + MAX_BACK_OFF.as_millis() * 2
+        < OPERATION_TIME_OUT.as_millis(),
+    "the last attempt can still begin"
 );
 
 /// What overrides the standard variables and profiles. Everything is optional.
@@ -69,7 +68,13 @@ pub async fn load_sdk_config(settings: AwsSettings) -> Result<SdkConfig, Missing
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_max_backoff(MAX_BACK_OFF),
         )
-        .timeout_config(time_outs(ATTEMPT_TIME_OUT, OPERATION_TIME_OUT))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIME_OUT)
+                .operation_attempt_timeout(ATTEMPT_TIME_OUT)
+                .operation_timeout(OPERATION_TIME_OUT)
+                .build(),
+        )
         // Other stores with S3's API refuse the checksums that the SDK would add by itself.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -117,23 +122,10 @@ pub fn dynamodb_client(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }
 
-/// For everything but a receive, which needs [`sqs_receive_time_outs`].
+/// A receive that polls for 20 s needs longer time-outs than these. The queue sets them on that
+/// operation alone, so that its other calls still fail early.
 pub fn sqs_client(config: &SdkConfig) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(config)
-}
-
-/// Time-outs for a receive that polls for up to 20 s. To be set on that operation alone, by
-/// `customize().config_override(…)`, so that other calls to SQS still fail early.
-pub fn sqs_receive_time_outs() -> TimeoutConfig {
-    time_outs(RECEIVE_TIME_OUT, RECEIVE_TIME_OUT)
-}
-
-fn time_outs(attempt: Duration, operation: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIME_OUT)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build()
 }
 
 #[cfg(test)]

@@ -10,6 +10,6 @@ mod failure;
 
 pub use clients::{
     AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url,
-    sqs_client, sqs_receive_time_outs,
+    sqs_client,
 };
 pub use failure::{Failure, unavailable};

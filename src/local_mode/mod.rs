@@ -11,6 +11,7 @@
 
 mod endpoint;
 mod get_object;
+mod hand_off;
 mod put_object;
 mod range;
 mod receive;
@@ -18,6 +19,7 @@ mod s3_error;
 mod signing_secret;
 
 pub use endpoint::{LocalEndpoint, LocalStoreParts};
+pub use hand_off::{HAND_OFF_CAPACITY, finalize_uploads};
 pub use signing_secret::{ACCESS_KEY_ID, SecretError, SigningSecret};
 
 use poem::http::HeaderValue;

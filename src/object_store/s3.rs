@@ -39,6 +39,12 @@ const MAX_DELETE_ROUNDS: usize = 10;
 /// What S3 calls the version of an object that was written while the bucket had no versions.
 const NULL_VERSION: &str = "null";
 
+/// The first of a key's versions and delete markers.
+struct Listed {
+    versions: Vec<ObjectIdentifier>,
+    is_truncated: bool,
+}
+
 pub struct S3ObjectStore {
     client: Client,
     bucket: String,
@@ -76,8 +82,8 @@ impl S3ObjectStore {
         }
     }
 
-    /// The first of the key's versions and delete markers; `None` if the store has no such call.
-    async fn list_versions(&self, key: &str) -> Result<Option<Vec<ObjectIdentifier>>, StoreError> {
+    /// `None` if the store has no such call.
+    async fn list_versions(&self, key: &str) -> Result<Option<Listed>, StoreError> {
         let answer = self
             .client
             .list_object_versions()
@@ -86,7 +92,10 @@ impl S3ObjectStore {
             .send()
             .await;
         match answer {
-            Ok(output) => versions_of(key, &output).map(Some),
+            Ok(output) => Ok(Some(Listed {
+                versions: versions_of(key, &output)?,
+                is_truncated: output.is_truncated() == Some(true),
+            })),
             Err(error) => {
                 let failure = Failure::new("ListObjectVersions", &error);
                 if failure.status == Some(501) || failure.has_code("NotImplemented") {
@@ -188,15 +197,18 @@ impl ObjectStore for S3ObjectStore {
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         let key = key.to_string();
         for _ in 0..MAX_DELETE_ROUNDS {
-            let Some(versions) = self.list_versions(&key).await? else {
+            let Some(listed) = self.list_versions(&key).await? else {
                 return self.delete_unversioned(&key).await;
             };
             // Listings come in the order of keys and ours is the first with this prefix, so a page
             // without it means that none is left.
-            if versions.is_empty() {
+            if listed.versions.is_empty() {
                 return Ok(());
             }
-            self.delete_versions(versions).await?;
+            self.delete_versions(listed.versions).await?;
+            if !listed.is_truncated {
+                return Ok(());
+            }
         }
         Err(StoreError::unavailable(
             STORE,

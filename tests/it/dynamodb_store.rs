@@ -25,6 +25,7 @@ use file_share::{
     metadata_store_conformance,
 };
 use futures_util::{StreamExt, TryStreamExt, future::join_all, stream};
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -238,6 +239,18 @@ async fn records_that_all_share_a_shard_are_paged_like_others() {
 }
 
 #[tokio::test]
+async fn a_shard_with_far_more_than_its_share_of_the_newest_records_is_read_on() {
+    let store = AsDeployed::of(&own_deployment().await).await;
+    let newest = (0..120).map(|i| with_last_byte(pending(-i), 0x50));
+    let older = (120..320).map(|i| with_last_byte(pending(-i), u8::try_from(i % 8).unwrap()));
+    let records: Vec<_> = newest.chain(older).collect();
+    insert_all(&store, &records).await;
+    for limit in [9, 50, MAX_PAGE] {
+        assert!(walk(&store, limit, async || ()).await == records, "{limit}");
+    }
+}
+
+#[tokio::test]
 async fn records_too_large_for_one_answer_of_an_index_are_all_on_a_page() {
     let store = AsDeployed::of(&own_deployment().await).await;
     let records: Vec<_> = (0..40)
@@ -264,6 +277,8 @@ async fn a_thousand_reviews_of_one_millisecond_come_in_order_and_once() {
     for record in &mut records {
         record.review_at = Some(moment);
     }
+    // An order of insertion that isn't the order of reviews.
+    fastrand::Rng::with_seed(1).shuffle(&mut records);
     insert_all(&store, &records).await;
 
     let mut seen: Vec<Review> = Vec::new();
@@ -348,30 +363,88 @@ async fn an_endpoint_that_never_answers_is_unavailable_within_the_time_out() {
     assert!(started_at.elapsed() < TIME_LIMIT);
 }
 
-#[tokio::test]
-async fn a_table_that_is_throttled_is_unavailable_after_a_few_attempts() {
-    const ANSWER: &str = "HTTP/1.1 400 Bad Request\r\n\
-        content-type: application/x-amz-json-1.0\r\nconnection: close\r\n\r\n\
-        {\"__type\":\"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException\",\
-        \"message\":\"slow down\"}";
+/// A store whose every request is answered by `answer`, with a status line and JSON.
+async fn store_answered_by(
+    answer: impl Fn(serde_json::Value) -> (&'static str, serde_json::Value) + Send + 'static,
+) -> DynamoDbMetadataStore {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let store = store_at(listener.local_addr().unwrap()).await;
-    let attempts = Arc::new(AtomicU32::new(0));
-    let counter = attempts.clone();
     tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {
-            counter.fetch_add(1, Ordering::Relaxed);
-            let _ = read_message(&mut connection).await;
-            let _ = connection.write_all(ANSWER.as_bytes()).await;
-            let _ = connection.shutdown().await;
+            let request = read_message(&mut connection).await.unwrap();
+            let body = request.iter().position(|byte| *byte == b'{').unwrap();
+            let (status, body) = answer(serde_json::from_slice(&request[body..]).unwrap());
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.0\r\n\
+                 connection: close\r\n\r\n{body}"
+            );
+            connection.write_all(answer.as_bytes()).await.unwrap();
+            connection.shutdown().await.unwrap();
         }
     });
+    store
+}
+
+#[tokio::test]
+async fn a_table_that_is_throttled_is_unavailable_after_a_few_attempts() {
+    let attempts = Arc::new(AtomicU32::new(0));
+    let counter = attempts.clone();
+    let store = store_answered_by(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let code = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+        (
+            "400 Bad Request",
+            json!({"__type": code, "message": "slow down"}),
+        )
+    })
+    .await;
     let told = assert_unavailable(store.insert(&pending(0)).await);
     assert!(
         told.contains("ProvisionedThroughputExceededException"),
         "{told}"
     );
     assert_eq!(attempts.load(Ordering::Relaxed), 3);
+}
+
+/// DynamoDB promises no order among entries of an index with the same sort key, and the emulator
+/// sorts them.
+#[tokio::test]
+async fn reviews_of_one_moment_are_put_in_order_though_the_index_has_none() {
+    let moment = from_millis(1_790_000_000_123).unwrap();
+    let ids: Vec<FileId> = (0..3).map(|i| with_last_byte(pending(i), 0).id).collect();
+    let later = with_last_byte(pending(3), 0).id;
+    let entry = move |id: FileId, millis_later: i64| {
+        json!({
+            "reviewShard": {"S": "0"},
+            "reviewAt": {"N": (moment.timestamp_millis() + millis_later).to_string()},
+            "fileId": {"S": id.to_string()},
+        })
+    };
+    let entries = [(ids[2], 0), (ids[1], 0), (ids[0], 0), (later, 1)];
+    let store = store_answered_by(move |query| {
+        let shard = &query["ExpressionAttributeValues"][":shard"]["S"];
+        let (items, next) = match (shard.as_str(), query.get("ExclusiveStartKey")) {
+            (Some("0"), None) => (&entries[..2], Some(entries[1])),
+            (Some("0"), Some(_)) => (&entries[2..], None),
+            _ => (&[][..], None),
+        };
+        let items: Vec<_> = items.iter().map(|(id, at)| entry(*id, *at)).collect();
+        let mut answer = json!({"Items": items});
+        if let Some((id, at)) = next {
+            answer["LastEvaluatedKey"] = entry(id, at);
+        }
+        ("200 OK", answer)
+    })
+    .await;
+
+    let mut seen: Vec<Review> = Vec::new();
+    for _ in 0..4 {
+        let until = moment + Duration::from_secs(1);
+        let due = store.due_for_review(until, seen.last().copied(), 1).await;
+        seen.extend(due.unwrap());
+    }
+    let seen: Vec<FileId> = seen.iter().map(|review| review.id).collect();
+    assert_eq!(seen, [ids[0], ids[1], ids[2], later]);
 }
 
 /// Reads one HTTP message that has a content-length.

@@ -12,8 +12,8 @@ use aws_sdk_s3::{
     Client,
     primitives::ByteStream,
     types::{
-        BucketVersioningStatus, ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload,
-        CompletedPart, VersioningConfiguration,
+        BucketVersioningStatus, ChecksumAlgorithm, ChecksumMode, ChecksumType,
+        CompletedMultipartUpload, CompletedPart, VersioningConfiguration,
     },
 };
 use bytes::Bytes;
@@ -283,6 +283,16 @@ async fn the_checksum_of_a_multipart_upload_is_not_taken_for_a_digest() {
         .send()
         .await
         .unwrap();
+
+    let shown = admin
+        .head_object()
+        .bucket(&bucket.name)
+        .key(key.to_string())
+        .checksum_mode(ChecksumMode::Enabled)
+        .send()
+        .await
+        .unwrap();
+    assert!(shown.checksum_sha256().is_some());
 
     let head = bucket.store.head(key).await.unwrap().unwrap();
     assert_eq!(head.content_length, 5);
