@@ -223,13 +223,15 @@ impl Endpoint for LocalEndpoint {
     }
 }
 
-/// Lets a client whose request was refused go on sending while it gets the answer. `false` if it
-/// waits for `100 Continue`, which it won't get, so that nothing more can come on this connection.
+/// Lets a client whose request was refused go on sending while it gets the answer. `false` if
+/// nothing more can come on this connection: the body failed, or the client waits for
+/// `100 Continue`, which it won't get.
 fn drain_behind_the_answer(request: &Request, body: Option<UploadBody>) -> bool {
     let Some(body) = body else {
         return true;
     };
-    if request.headers().contains_key(header::EXPECT) && !body.has_begun() {
+    let waits = request.headers().contains_key(header::EXPECT) && !body.has_begun();
+    if waits || body.has_failed() {
         return false;
     }
     tokio::spawn(body.drain());

@@ -26,6 +26,7 @@ pub(super) struct UploadBody {
     chunks: BoxStream<'static, std::io::Result<Bytes>>,
     deadline: Instant,
     begun: bool,
+    failed: bool,
 }
 
 impl UploadBody {
@@ -34,6 +35,7 @@ impl UploadBody {
             chunks: body.into_bytes_stream().boxed(),
             deadline: Instant::now() + RECEIVE_LIMIT,
             begun: false,
+            failed: false,
         }
     }
 
@@ -41,6 +43,11 @@ impl UploadBody {
     /// read, and sends nothing before that.
     pub(super) fn has_begun(&self) -> bool {
         self.begun
+    }
+
+    /// Whether it broke off or was too slow, so that nothing more is to be had.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     pub(super) fn chunks(&mut self) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
@@ -53,12 +60,12 @@ impl UploadBody {
     async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
         self.begun = true;
         let until = self.deadline.min(Instant::now() + IDLE_LIMIT);
-        match timeout_at(until, self.chunks.next()).await {
-            Ok(Some(Ok(chunk))) => Some(Ok(chunk)),
-            Ok(Some(Err(_))) => Some(Err(BodyError::BrokenOff)),
-            Ok(None) => None,
-            Err(_) => Some(Err(BodyError::TooSlow)),
-        }
+        let chunk = match timeout_at(until, self.chunks.next()).await {
+            Ok(chunk) => chunk?.map_err(|_| BodyError::BrokenOff),
+            Err(_) => Err(BodyError::TooSlow),
+        };
+        self.failed |= chunk.is_err();
+        Some(chunk)
     }
 
     /// Reads what still comes and throws it away, within bounds. A connection that is closed while
@@ -92,6 +99,7 @@ mod tests {
         let started = Instant::now();
         let received: Vec<_> = body.chunks().take(2).collect().await;
         assert_eq!(received[1], Err(BodyError::TooSlow));
+        assert!(body.has_failed());
         assert_eq!(started.elapsed(), IDLE_LIMIT);
     }
 

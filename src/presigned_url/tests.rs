@@ -110,6 +110,15 @@ impl Request {
         secret: &SigningCredentials,
         at: Timestamp,
     ) -> Result<(), Refusal> {
+        self.verdict_within(UPLOAD, secret, at).await
+    }
+
+    async fn verdict_within(
+        &self,
+        longest_lifetime: Duration,
+        secret: &SigningCredentials,
+        at: Timestamp,
+    ) -> Result<(), Refusal> {
         let path_and_query = self
             .url
             .strip_prefix("http://files.example.org:8000")
@@ -127,7 +136,7 @@ impl Request {
             object_path,
             secret,
             REGION,
-            UPLOAD,
+            longest_lifetime,
             at,
         )
         .await
@@ -266,10 +275,17 @@ async fn another_secret_another_key_and_a_longer_life_are_refused() {
         request.verdict_with(&other_key, now()).await,
         Err(Refusal::UnknownAccessKey)
     );
+    let shortest = UPLOAD - Duration::from_secs(1);
+    assert_eq!(
+        request
+            .verdict_within(shortest, &credentials(), now())
+            .await,
+        Err(Refusal::LivesTooLong)
+    );
     let longer = request
         .clone()
         .with(|r| r.url = r.url.replace("Expires=900", "Expires=901"));
-    assert_eq!(longer.verdict().await, Err(Refusal::LivesTooLong));
+    assert_eq!(longer.verdict().await, Err(Refusal::SignatureMismatch));
     let shorter = request.with(|r| r.url = r.url.replace("Expires=900", "Expires=899"));
     assert_eq!(shorter.verdict().await, Err(Refusal::SignatureMismatch));
 }

@@ -73,8 +73,9 @@ struct Claim {
 /// host and prefix on the way.
 ///
 /// # Errors
-/// The first [`Refusal`] that applies. The signature is looked at before the expiry, so that a
-/// forger doesn't learn anything from the latter.
+/// The first [`Refusal`] that applies. The signature is looked at before lifetime and expiry, so
+/// that a forger doesn't learn anything from them, and a PUT's URL that is used for a GET isn't told
+/// that it lives too long.
 pub async fn verify(
     request: &ReceivedRequest<'_>,
     bucket: &BucketUrl,
@@ -89,9 +90,6 @@ pub async fn verify(
         .split_once('?')
         .map_or("", |(_, query)| query);
     let claim = Claim::parse(query)?;
-    if claim.lifetime > longest_lifetime {
-        return Err(Refusal::LivesTooLong);
-    }
     let unsigned = unsigned_headers(request, &claim.signed_headers);
     if !unsigned.is_empty() {
         return Err(Refusal::HeadersNotSigned(unsigned));
@@ -137,6 +135,9 @@ pub async fn verify(
             .ct_eq(claim.signature.as_bytes()),
     ) {
         return Err(Refusal::SignatureMismatch);
+    }
+    if claim.lifetime > longest_lifetime {
+        return Err(Refusal::LivesTooLong);
     }
     if claim.signed_at > now + CLOCK_SKEW {
         return Err(Refusal::NotYetValid);

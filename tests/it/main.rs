@@ -9,12 +9,14 @@ mod crash;
 mod dynamodb_store;
 mod infrastructure;
 mod journey;
+mod local_endpoint;
 mod s3_store;
 
 #[path = "../support"]
 mod support {
     pub mod aws_clients;
     pub mod curl;
+    pub mod local_store;
     pub mod ministack;
     pub mod program;
 }
