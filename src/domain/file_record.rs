@@ -233,7 +233,10 @@ impl FileRecord {
             declared_sha256,
             upload_expires_at,
             state: FileState::Pending,
-            review_at: Some(id.created_at() + lifecycle.review_after),
+            review_at: Some(
+                (id.created_at() + lifecycle.review_after)
+                    .min(upload_expires_at + lifecycle.upload_grace),
+            ),
         }
     }
 

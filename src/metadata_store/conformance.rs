@@ -1,1 +1,280 @@
+//! The suite that every [`MetadataStore`] passes: each sentence of the port's contract as a
+//! behaviour that is a test of its own.
+//!
+//! A store takes part with one line in its tests, [`metadata_store_conformance!`], and a function
+//! that opens a store for one test.
+//!
+//! Invariant: a behaviour asserts what the port says and nothing about how a store does it. One
+//! that looks through an index waits for it, because an index may be eventually consistent, and
+//! asks for a store of its own; all others stand whatever else lies in the same table.
+//!
+//! Absent on purpose: faults. How a store behaves when its disk or network fails is tested beside
+//! it.
+//!
+//! [`metadata_store_conformance!`]: crate::metadata_store_conformance
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a suite is a test: it fails where it unwraps"
+)]
+
+mod life;
+mod pages;
+mod races;
+mod reviews;
+
+use std::any::Any;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{MetadataStore, SettleOutcome};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::{
+    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Lifecycle,
+    MAX_CONTENT_LENGTH, RejectionReason, Settlement, Sha256Digest, Status, StoredObject, Timestamp,
+    VersionId,
+};
+
+pub use life::*;
+pub use pages::*;
+pub use races::*;
+pub use reviews::*;
+
+/// How long an index may take to show what was written.
+const INDEX_DELAY_LIMIT: Duration = Duration::from_secs(20);
+const INDEX_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What a behaviour asks of the store that it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Other records may lie in it, and other tests may run on it at the same time.
+    Shared,
+    /// It is empty, and nobody else uses it.
+    Own,
+}
+
+/// A store for one test, with whatever must live as long as it does.
+pub struct Fixture {
+    pub store: Arc<dyn MetadataStore>,
+    /// A temporary directory, a server, a table that is deleted afterwards. Dropped last.
+    pub keep: Box<dyn Any + Send>,
+}
+
+/// Makes one test of every behaviour. `$open` is an `async fn(Isolation) -> Fixture`.
+#[macro_export]
+macro_rules! metadata_store_conformance {
+    ($open:path) => {
+        $crate::metadata_store_conformance! { @tests $open, Shared;
+            the_store_answers_its_check
+            a_record_reads_back_as_it_was_inserted_whatever_its_state
+            an_id_that_was_never_inserted_is_absent
+            a_second_insert_of_an_id_is_refused_and_leaves_the_first
+            an_id_stays_taken_by_its_tombstone
+            a_renewal_moves_the_deadline_and_nothing_else
+            a_renewal_never_moves_the_deadline_backwards
+            only_a_pending_record_is_renewed
+            each_settlement_ends_pending_and_sets_what_follows
+            a_second_settlement_changes_nothing
+            an_expiry_holds_only_for_the_deadline_that_was_seen
+            a_renewal_does_not_stop_a_settlement_by_arrived_bytes
+            a_record_that_is_deleted_or_absent_is_not_settled
+            a_record_in_any_state_becomes_a_tombstone_once
+            what_is_absent_is_not_deleted
+            a_review_is_scheduled_while_the_status_is_the_one_seen
+            a_review_is_not_scheduled_for_another_status
+            a_record_is_removed_while_its_status_is_the_one_seen
+            a_record_is_not_removed_with_another_status
+            pending_and_available_records_are_neither_scheduled_nor_removed
+            a_removed_id_can_be_written_to_by_nothing_but_an_insert
+            of_many_inserts_of_one_id_exactly_one_succeeds
+            of_many_settlements_exactly_one_succeeds
+            of_many_deletions_exactly_one_succeeds_and_no_settlement_outlives_it
+            of_many_renewals_the_furthest_stays
+        }
+        $crate::metadata_store_conformance! { @tests $open, Own;
+            an_empty_store_has_one_empty_page
+            pages_hold_the_newest_first_and_end_with_the_oldest
+            a_page_that_ends_with_the_oldest_record_is_the_last
+            a_page_may_begin_at_an_id_that_does_not_exist
+            records_of_one_millisecond_are_each_on_one_page
+            a_page_by_status_holds_that_status_and_no_other
+            a_page_follows_a_record_from_status_to_status
+            no_page_shows_a_tombstone
+            each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
+            reviews_come_earliest_first_until_the_moment_itself
+            an_available_record_is_never_due
+            reviews_go_on_behind_the_cursor_even_at_one_moment
+            a_review_moves_with_every_write_that_sets_it
+            what_was_removed_is_on_no_page_and_never_due
+        }
+    };
+    (@tests $open:path, $isolation:ident; $($behaviour:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $behaviour() {
+                use $crate::metadata_store::conformance;
+                let fixture = $open(conformance::Isolation::$isolation).await;
+                conformance::$behaviour(&fixture.store).await;
+                drop(fixture);
+            }
+        )*
+    };
+}
+
+/// A moment near the present, moved by `seconds`. Near, because a store may remove by itself what
+/// has expired, and may look for recent records first.
+pub fn moment(seconds: i64) -> Timestamp {
+    // One fixed base a process, so that two calls with the same argument agree.
+    static BASE: std::sync::OnceLock<Timestamp> = std::sync::OnceLock::new();
+    *BASE.get_or_init(|| SystemClock.now()) + chrono::TimeDelta::seconds(seconds)
+}
+
+/// When a record of this suite may vanish: late enough to stay during a test, and with
+/// milliseconds, which have to survive.
+pub fn far_expiry() -> Timestamp {
+    moment(30 * 24 * 60 * 60) + chrono::TimeDelta::milliseconds(7)
+}
+
+/// A pending record that was created at `moment(seconds)`.
+pub fn pending(seconds: i64) -> FileRecord {
+    let created_at = moment(seconds);
+    FileRecord::pending(
+        FileId::new(created_at),
+        FileName::parse("résumé_课程.pdf").expect("a valid name"),
+        ContentLength::new(4_711, MAX_CONTENT_LENGTH).expect("a valid length"),
+        ContentType::parse("application/pdf").expect("a valid type"),
+        None,
+        created_at + Duration::from_secs(900),
+        &Lifecycle::default(),
+    )
+}
+
+/// The record as it is in `state`, with a review due at `moment(5)` unless it is available.
+pub fn in_state(mut record: FileRecord, state: FileState) -> FileRecord {
+    record.review_at = (!matches!(state, FileState::Available(_))).then(|| moment(5));
+    record.state = state;
+    record
+}
+
+pub fn object() -> StoredObject {
+    StoredObject {
+        sha256: Sha256Digest::from_bytes(std::array::from_fn(|i| 255 - i as u8)),
+        version_id: Some(VersionId("3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY".into())),
+        uploaded_at: moment(3) + chrono::TimeDelta::milliseconds(456),
+    }
+}
+
+pub fn reason() -> RejectionReason {
+    RejectionReason("5 bytes were declared and 6 bytes arrived – “zu viele”".into())
+}
+
+/// One state for each status.
+pub fn every_state() -> [FileState; 5] {
+    let expires_at = far_expiry();
+    [
+        FileState::Pending,
+        FileState::Available(object()),
+        FileState::Rejected {
+            reason: reason(),
+            expires_at,
+        },
+        FileState::Expired { expires_at },
+        FileState::Deleted { expires_at },
+    ]
+}
+
+/// The three ways in which a pending record ends, with the deadline that `record` has now.
+pub fn every_settlement(record: &FileRecord) -> [Settlement; 3] {
+    let expires_at = far_expiry();
+    [
+        Settlement::Available(object()),
+        Settlement::Rejected {
+            reason: reason(),
+            expires_at,
+        },
+        Settlement::Expired {
+            upload_expires_at: record.upload_expires_at,
+            expires_at,
+        },
+    ]
+}
+
+/// The statuses whose records may be scheduled and removed.
+const REMOVABLE: [Status; 3] = [Status::Rejected, Status::Expired, Status::Deleted];
+
+async fn insert(store: &Arc<dyn MetadataStore>, record: FileRecord) -> FileRecord {
+    store.insert(&record).await.expect("an insert of a new ID");
+    record
+}
+
+async fn stored(store: &Arc<dyn MetadataStore>, id: FileId) -> FileRecord {
+    store
+        .get(id)
+        .await
+        .expect("a read")
+        .expect("a record that exists")
+}
+
+async fn settle(
+    store: &Arc<dyn MetadataStore>,
+    id: FileId,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> SettleOutcome {
+    store
+        .settle(id, settlement, now)
+        .await
+        .expect("a settlement is answered")
+}
+
+/// Asks until the answer is the expected one, because an index may lag behind; fails with the last
+/// answer when the limit is over.
+async fn eventually<T, F, A>(expected: T, mut ask: A)
+where
+    T: PartialEq + std::fmt::Debug,
+    F: Future<Output = T>,
+    A: FnMut() -> F,
+{
+    let deadline = tokio::time::Instant::now() + INDEX_DELAY_LIMIT;
+    loop {
+        let answer = ask().await;
+        if answer == expected {
+            return;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "expected {expected:?}, and it is still {answer:?}"
+        );
+        tokio::time::sleep(INDEX_POLL_INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_behaviour_is_in_the_list_that_makes_tests() {
+        let (_, list) = include_str!("conformance.rs")
+            .split_once("@tests $open, Shared;")
+            .unwrap();
+        let listed: Vec<&str> = list
+            .lines()
+            .take_while(|line| !line.starts_with("    };"))
+            .map(str::trim)
+            .collect();
+        let behaviours: Vec<&str> = [
+            include_str!("conformance/life.rs"),
+            include_str!("conformance/pages.rs"),
+            include_str!("conformance/races.rs"),
+            include_str!("conformance/reviews.rs"),
+        ]
+        .into_iter()
+        .flat_map(|file| file.split("\npub async fn ").skip(1))
+        .filter_map(|rest| rest.split_once('(').map(|(name, _)| name))
+        .collect();
+        assert!(behaviours.len() > 30, "the sources were not understood");
+        for behaviour in behaviours {
+            assert!(listed.contains(&behaviour), "{behaviour} is never run");
+        }
+    }
+}

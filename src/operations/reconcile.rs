@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clean_up::clean_up;
 use super::{FinalizeOutcome, OperationError, Stores, finalize_upload};
-use crate::domain::{FileRecord, Settlement, Status, Timestamp};
+use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
 use crate::metadata_store::{MAX_PAGE, Review, SettleOutcome};
 use crate::store_error::StoreError;
 
@@ -92,7 +92,7 @@ impl Reconciler {
                 .await?;
             let full = due.len() == MAX_PAGE;
             self.resume_after = due.last().copied().filter(|_| full);
-            self.review_all(&due, &mut report).await;
+            self.review_all(due, &mut report).await;
             if report.failed >= MAX_FAILURES_PER_ROUND || !full {
                 break;
             }
@@ -104,9 +104,9 @@ impl Reconciler {
         Ok(report)
     }
 
-    async fn review_all(&self, due: &[Review], report: &mut ReconcileReport) {
+    async fn review_all(&self, due: Vec<Review>, report: &mut ReconcileReport) {
         let mut reviews = futures_util::stream::iter(due)
-            .map(|review| async move { (review.id, self.review(review).await) })
+            .map(|review| async move { (review.id, self.review(review.id).await) })
             .buffer_unordered(CONCURRENT_REVIEWS);
         while let Some((id, outcome)) = reviews.next().await {
             report.reviewed += 1;
@@ -122,9 +122,9 @@ impl Reconciler {
         }
     }
 
-    async fn review(&self, review: &Review) -> Result<Reviewed, OperationError> {
+    async fn review(&self, id: FileId) -> Result<Reviewed, OperationError> {
         let stores = &self.stores;
-        let Some(record) = stores.metadata.get(review.id).await? else {
+        let Some(record) = stores.metadata.get(id).await? else {
             return Ok(Reviewed::NothingNew);
         };
         match record.status() {

@@ -1,0 +1,358 @@
+//! One record by itself: inserted, read, renewed, settled, deleted, scheduled, removed.
+//!
+//! Invariant: only consistent reads, so nothing here waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    REMOVABLE, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
+    pending, settle, stored,
+};
+use crate::domain::{
+    ContentLength, ContentType, FileId, FileName, FileState, MAX_CONTENT_LENGTH, RejectionReason,
+    Settlement, Sha256Digest, Status, VersionId,
+};
+use crate::metadata_store::{MetadataStore, SettleOutcome, StoreError};
+
+type Store = Arc<dyn MetadataStore>;
+
+pub async fn the_store_answers_its_check(store: &Store) {
+    store.check().await.expect("the store can be reached");
+}
+
+pub async fn a_record_reads_back_as_it_was_inserted_whatever_its_state(store: &Store) {
+    let names = ["a", "课程大纲.pdf", "محاضرة١.pdf", "résumé-_.tar.gz"];
+    let longest = "é".repeat(127);
+    let digests = [None, Some(Sha256Digest::from_bytes([0xA5; 32]))];
+    let lengths = [0, 1, MAX_CONTENT_LENGTH];
+    let mut states = every_state().to_vec();
+    for version_id in [None, Some(VersionId("null".into()))] {
+        let mut object = object();
+        object.version_id = version_id;
+        states.push(FileState::Available(object));
+    }
+    states.push(FileState::Rejected {
+        reason: RejectionReason("“\n\0'; DROP TABLE files; --”".into()),
+        expires_at: far_expiry(),
+    });
+
+    for (i, state) in states.into_iter().enumerate() {
+        for declared_sha256 in digests {
+            for name in names.into_iter().chain([longest.as_str()]) {
+                let mut record = in_state(pending(-(i as i64)), state.clone());
+                record.filename = FileName::parse(name).expect("a valid name");
+                record.content_type =
+                    ContentType::parse("text/plain; charset=\"utf-8\"").expect("a valid type");
+                record.declared_sha256 = declared_sha256;
+                record.declared_length =
+                    ContentLength::new(lengths[i % lengths.len()], MAX_CONTENT_LENGTH)
+                        .expect("a valid length");
+                record.upload_expires_at += Duration::from_millis(i as u64);
+                let record = insert(store, record).await;
+                assert_eq!(stored(store, record.id).await, record);
+            }
+        }
+    }
+}
+
+pub async fn an_id_that_was_never_inserted_is_absent(store: &Store) {
+    assert_eq!(store.get(FileId::new(moment(0))).await.unwrap(), None);
+}
+
+pub async fn a_second_insert_of_an_id_is_refused_and_leaves_the_first(store: &Store) {
+    for state in every_state() {
+        let first = insert(store, in_state(pending(0), state)).await;
+        let mut second = pending(0);
+        second.id = first.id;
+        second.filename = FileName::parse("another.txt").expect("a valid name");
+        for record in [&second, &first] {
+            let refused = store.insert(record).await;
+            assert!(
+                matches!(refused, Err(StoreError::AlreadyExists { .. })),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(stored(store, first.id).await, first);
+    }
+}
+
+pub async fn an_id_stays_taken_by_its_tombstone(store: &Store) {
+    let record = insert(store, pending(0)).await;
+    assert!(
+        store
+            .delete(record.id, moment(1), far_expiry())
+            .await
+            .unwrap()
+    );
+    let refused = store.insert(&record).await;
+    assert!(
+        matches!(refused, Err(StoreError::AlreadyExists { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(stored(store, record.id).await.status(), Status::Deleted);
+}
+
+pub async fn a_renewal_moves_the_deadline_and_nothing_else(store: &Store) {
+    let record = insert(store, pending(0)).await;
+    let later = record.upload_expires_at + Duration::from_millis(1);
+    let mut renewed = record.clone();
+    renewed.upload_expires_at = later;
+    let answer = store.renew_upload(record.id, later).await.unwrap();
+    assert_eq!(answer, Some(renewed.clone()));
+    assert_eq!(stored(store, record.id).await, renewed);
+}
+
+pub async fn a_renewal_never_moves_the_deadline_backwards(store: &Store) {
+    let record = insert(store, pending(0)).await;
+    for back in [0, 1, 600_000] {
+        let earlier = record.upload_expires_at - Duration::from_millis(back);
+        let answer = store.renew_upload(record.id, earlier).await.unwrap();
+        assert_eq!(answer.as_ref(), Some(&record));
+    }
+    assert_eq!(stored(store, record.id).await, record);
+}
+
+pub async fn only_a_pending_record_is_renewed(store: &Store) {
+    let later = moment(5000);
+    for state in every_state().into_iter().skip(1) {
+        let record = insert(store, in_state(pending(0), state)).await;
+        assert_eq!(store.renew_upload(record.id, later).await.unwrap(), None);
+        assert_eq!(stored(store, record.id).await, record);
+    }
+    let absent = FileId::new(moment(0));
+    assert_eq!(store.renew_upload(absent, later).await.unwrap(), None);
+    assert_eq!(store.get(absent).await.unwrap(), None);
+}
+
+pub async fn each_settlement_ends_pending_and_sets_what_follows(store: &Store) {
+    for i in 0..3 {
+        let record = insert(store, pending(0)).await;
+        let settlement = &every_settlement(&record)[i];
+        let now = moment(1000) + Duration::from_millis(123);
+        assert_eq!(
+            settle(store, record.id, settlement, now).await,
+            SettleOutcome::Settled
+        );
+        let mut settled = record.clone();
+        settled.state = settlement.state();
+        settled.review_at = settlement.review_at(now);
+        assert_eq!(stored(store, record.id).await, settled);
+    }
+    let record = insert(store, pending(0)).await;
+    let mut unversioned = object();
+    unversioned.version_id = None;
+    let settlement = Settlement::Available(unversioned);
+    assert_eq!(
+        settle(store, record.id, &settlement, moment(10)).await,
+        SettleOutcome::Settled
+    );
+    assert_eq!(stored(store, record.id).await.state, settlement.state());
+}
+
+pub async fn a_second_settlement_changes_nothing(store: &Store) {
+    for first in 0..3 {
+        let record = insert(store, pending(0)).await;
+        let settlements = every_settlement(&record);
+        assert_eq!(
+            settle(store, record.id, &settlements[first], moment(10)).await,
+            SettleOutcome::Settled
+        );
+        let settled = stored(store, record.id).await;
+        for second in &settlements {
+            assert_eq!(
+                settle(store, record.id, second, moment(20)).await,
+                SettleOutcome::Unchanged
+            );
+            assert_eq!(stored(store, record.id).await, settled);
+        }
+    }
+}
+
+pub async fn an_expiry_holds_only_for_the_deadline_that_was_seen(store: &Store) {
+    let record = insert(store, pending(0)).await;
+    let expired = |upload_expires_at| Settlement::Expired {
+        upload_expires_at,
+        expires_at: far_expiry(),
+    };
+    let later = record.upload_expires_at + Duration::from_millis(1);
+    let renewed = store.renew_upload(record.id, later).await.unwrap().unwrap();
+    for seen in [record.upload_expires_at, later + Duration::from_millis(1)] {
+        assert_eq!(
+            settle(store, record.id, &expired(seen), moment(2000)).await,
+            SettleOutcome::Unchanged
+        );
+        assert_eq!(stored(store, record.id).await, renewed);
+    }
+    assert_eq!(
+        settle(store, record.id, &expired(later), moment(2000)).await,
+        SettleOutcome::Settled
+    );
+    assert_eq!(stored(store, record.id).await.status(), Status::Expired);
+}
+
+pub async fn a_renewal_does_not_stop_a_settlement_by_arrived_bytes(store: &Store) {
+    for i in 0..2 {
+        let record = insert(store, pending(0)).await;
+        store.renew_upload(record.id, moment(9000)).await.unwrap();
+        assert_eq!(
+            settle(store, record.id, &every_settlement(&record)[i], moment(10)).await,
+            SettleOutcome::Settled
+        );
+        assert_eq!(
+            stored(store, record.id).await.upload_expires_at,
+            moment(9000)
+        );
+    }
+}
+
+pub async fn a_record_that_is_deleted_or_absent_is_not_settled(store: &Store) {
+    let record = insert(store, pending(0)).await;
+    assert!(
+        store
+            .delete(record.id, moment(1), far_expiry())
+            .await
+            .unwrap()
+    );
+    let tombstone = stored(store, record.id).await;
+    for settlement in &every_settlement(&record) {
+        assert_eq!(
+            settle(store, record.id, settlement, moment(10)).await,
+            SettleOutcome::Unchanged
+        );
+        assert_eq!(stored(store, record.id).await, tombstone);
+
+        let absent = FileId::new(moment(0));
+        assert_eq!(
+            settle(store, absent, settlement, moment(10)).await,
+            SettleOutcome::Unchanged
+        );
+        assert_eq!(store.get(absent).await.unwrap(), None);
+    }
+}
+
+pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
+    for state in every_state() {
+        let was_deleted = matches!(state, FileState::Deleted { .. });
+        let mut record = in_state(pending(0), state);
+        record.declared_sha256 = Some(Sha256Digest::from_bytes([7; 32]));
+        let record = insert(store, record).await;
+        let (now, expires_at) = (moment(77), far_expiry() + Duration::from_millis(1));
+        assert_eq!(
+            store.delete(record.id, now, expires_at).await.unwrap(),
+            !was_deleted
+        );
+        let mut tombstone = record;
+        if !was_deleted {
+            tombstone.state = FileState::Deleted { expires_at };
+            tombstone.review_at = Some(now);
+        }
+        assert_eq!(stored(store, tombstone.id).await, tombstone);
+
+        let again = store.delete(
+            tombstone.id,
+            moment(99),
+            expires_at + Duration::from_secs(9),
+        );
+        assert!(!again.await.unwrap());
+        assert_eq!(stored(store, tombstone.id).await, tombstone);
+    }
+}
+
+pub async fn what_is_absent_is_not_deleted(store: &Store) {
+    let absent = FileId::new(moment(0));
+    assert!(!store.delete(absent, moment(1), far_expiry()).await.unwrap());
+    assert_eq!(store.get(absent).await.unwrap(), None);
+}
+
+pub async fn a_review_is_scheduled_while_the_status_is_the_one_seen(store: &Store) {
+    for state in every_state().into_iter().skip(2) {
+        let mut record = insert(store, in_state(pending(0), state)).await;
+        for at in [moment(500), moment(400), moment(400)] {
+            store
+                .schedule_review(record.id, record.status(), at)
+                .await
+                .unwrap();
+            record.review_at = Some(at);
+            assert_eq!(stored(store, record.id).await, record);
+        }
+    }
+}
+
+pub async fn a_review_is_not_scheduled_for_another_status(store: &Store) {
+    for state in every_state() {
+        let record = insert(store, in_state(pending(0), state)).await;
+        for seen in REMOVABLE.into_iter().filter(|s| *s != record.status()) {
+            store
+                .schedule_review(record.id, seen, moment(500))
+                .await
+                .unwrap();
+            assert_eq!(stored(store, record.id).await, record);
+        }
+    }
+}
+
+pub async fn a_record_is_removed_while_its_status_is_the_one_seen(store: &Store) {
+    for state in every_state().into_iter().skip(2) {
+        let record = insert(store, in_state(pending(0), state)).await;
+        // The second time there is nothing left, which is no error.
+        for _ in 0..2 {
+            store.remove(record.id, record.status()).await.unwrap();
+            assert_eq!(store.get(record.id).await.unwrap(), None);
+        }
+    }
+}
+
+pub async fn a_record_is_not_removed_with_another_status(store: &Store) {
+    for state in every_state() {
+        let record = insert(store, in_state(pending(0), state)).await;
+        for seen in REMOVABLE.into_iter().filter(|s| *s != record.status()) {
+            store.remove(record.id, seen).await.unwrap();
+            assert_eq!(stored(store, record.id).await, record);
+        }
+    }
+}
+
+pub async fn pending_and_available_records_are_neither_scheduled_nor_removed(store: &Store) {
+    for state in every_state().into_iter().take(2) {
+        let record = insert(store, in_state(pending(0), state)).await;
+        let status = record.status();
+        store
+            .schedule_review(record.id, status, moment(500))
+            .await
+            .unwrap();
+        store.remove(record.id, status).await.unwrap();
+        assert_eq!(stored(store, record.id).await, record);
+    }
+}
+
+pub async fn a_removed_id_can_be_written_to_by_nothing_but_an_insert(store: &Store) {
+    let record = insert(store, pending(0)).await;
+    store
+        .delete(record.id, moment(1), far_expiry())
+        .await
+        .unwrap();
+    store.remove(record.id, Status::Deleted).await.unwrap();
+
+    for settlement in &every_settlement(&record) {
+        assert_eq!(
+            settle(store, record.id, settlement, moment(10)).await,
+            SettleOutcome::Unchanged
+        );
+    }
+    store.renew_upload(record.id, moment(9000)).await.unwrap();
+    store
+        .delete(record.id, moment(2), far_expiry())
+        .await
+        .unwrap();
+    for status in REMOVABLE {
+        store
+            .schedule_review(record.id, status, moment(3))
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.get(record.id).await.unwrap(), None);
+
+    let record = insert(store, record).await;
+    assert_eq!(stored(store, record.id).await, record);
+}

@@ -1,0 +1,154 @@
+//! What is due for review.
+//!
+//! Invariant: each of these has a store of its own, and waits until the index shows what was
+//! written before it asserts an order or an absence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    eventually, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
+    pending, settle,
+};
+use crate::domain::{FileRecord, Settlement, Status, Timestamp};
+use crate::metadata_store::{MAX_PAGE, MetadataStore, Review};
+
+type Store = Arc<dyn MetadataStore>;
+
+async fn due(store: &Store, until: Timestamp, after: Option<Review>, limit: usize) -> Vec<Review> {
+    let due = store.due_for_review(until, after, limit).await;
+    due.expect("a batch of reviews")
+}
+
+async fn insert_due_at(store: &Store, review_at: Timestamp) -> Review {
+    let mut record = pending(-10);
+    record.review_at = Some(review_at);
+    let record = insert(store, record).await;
+    review_of(&record)
+}
+
+fn review_of(record: &FileRecord) -> Review {
+    Review {
+        review_at: record.review_at.expect("a review"),
+        id: record.id,
+    }
+}
+
+pub async fn reviews_come_earliest_first_until_the_moment_itself(store: &Store) {
+    let mut reviews = Vec::new();
+    for i in 0..17 {
+        reviews.push(insert_due_at(store, moment(i * 5 % 17)).await);
+    }
+    reviews.sort_unstable();
+    eventually(reviews.clone(), || due(store, moment(100), None, MAX_PAGE)).await;
+
+    let until = moment(9);
+    assert_eq!(due(store, until, None, MAX_PAGE).await, reviews[..10]);
+    let just_before = until - Duration::from_millis(1);
+    assert_eq!(due(store, just_before, None, MAX_PAGE).await, reviews[..9]);
+    assert_eq!(due(store, until, None, 4).await, reviews[..4]);
+    assert_eq!(due(store, moment(-1), None, MAX_PAGE).await, []);
+}
+
+pub async fn an_available_record_is_never_due(store: &Store) {
+    let mut expected = Vec::new();
+    for state in every_state() {
+        let record = insert(store, in_state(pending(-10), state)).await;
+        if record.status() != Status::Available {
+            expected.push(review_of(&record));
+        }
+    }
+    let settled = insert(store, pending(-10)).await;
+    settle(
+        store,
+        settled.id,
+        &Settlement::Available(object()),
+        moment(0),
+    )
+    .await;
+    expected.sort_unstable();
+    eventually(expected, || due(store, far_expiry(), None, MAX_PAGE)).await;
+}
+
+pub async fn reviews_go_on_behind_the_cursor_even_at_one_moment(store: &Store) {
+    let mut reviews = Vec::new();
+    for i in 0..24 {
+        reviews.push(insert_due_at(store, moment(i / 8)).await);
+    }
+    reviews.sort_unstable();
+    let until = moment(50);
+    eventually(reviews.clone(), || due(store, until, None, MAX_PAGE)).await;
+
+    for limit in [1, 3, 8, 24] {
+        let mut walked: Vec<Review> = Vec::new();
+        loop {
+            let batch = due(store, until, walked.last().copied(), limit).await;
+            assert!(batch.len() <= limit);
+            if batch.is_empty() {
+                break;
+            }
+            walked.extend(batch);
+            assert!(walked.len() <= reviews.len(), "reviews come twice");
+        }
+        assert_eq!(walked, reviews, "with a limit of {limit}");
+    }
+    let behind_the_moment = due(store, moment(0), Some(reviews[12]), 5).await;
+    assert_eq!(behind_the_moment, []);
+}
+
+pub async fn a_review_moves_with_every_write_that_sets_it(store: &Store) {
+    let all_due = async || due(store, moment(100_000), None, MAX_PAGE).await;
+    for i in 1..3 {
+        let mut record = insert(store, pending(-10)).await;
+        eventually(vec![review_of(&record)], all_due).await;
+
+        settle(store, record.id, &every_settlement(&record)[i], moment(200)).await;
+        record.review_at = Some(moment(200));
+        eventually(vec![review_of(&record)], all_due).await;
+
+        let status = [Status::Rejected, Status::Expired][i - 1];
+        store
+            .schedule_review(record.id, status, moment(50))
+            .await
+            .unwrap();
+        record.review_at = Some(moment(50));
+        eventually(vec![review_of(&record)], all_due).await;
+
+        let deleted = store.delete(record.id, moment(300), far_expiry()).await;
+        assert!(deleted.unwrap());
+        record.review_at = Some(moment(300));
+        eventually(vec![review_of(&record)], all_due).await;
+
+        store.remove(record.id, Status::Deleted).await.unwrap();
+        eventually(vec![], all_due).await;
+    }
+    // An available file has nothing left to do, until it is deleted.
+    let mut record = in_state(pending(-10), every_state()[1].clone());
+    record = insert(store, record).await;
+    let deleted = store.delete(record.id, moment(300), far_expiry()).await;
+    assert!(deleted.unwrap());
+    record.review_at = Some(moment(300));
+    eventually(vec![review_of(&record)], all_due).await;
+}
+
+pub async fn what_was_removed_is_on_no_page_and_never_due(store: &Store) {
+    let kept = insert(store, in_state(pending(-10), every_state()[3].clone())).await;
+    for state in every_state().into_iter().skip(2) {
+        let record = insert(store, in_state(pending(-10), state)).await;
+        store.remove(record.id, record.status()).await.unwrap();
+    }
+    eventually(vec![review_of(&kept)], || {
+        due(store, far_expiry(), None, MAX_PAGE)
+    })
+    .await;
+    eventually(vec![kept.id], async || {
+        let request = crate::metadata_store::PageRequest {
+            status: None,
+            before: None,
+            limit: MAX_PAGE,
+        };
+        let page = store.page(request).await.expect("a page");
+        page.records.iter().map(|record| record.id).collect()
+    })
+    .await;
+}
