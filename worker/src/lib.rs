@@ -12,3 +12,4 @@
 pub mod consumer;
 pub mod event_queue;
 pub mod notification;
+pub mod settings;

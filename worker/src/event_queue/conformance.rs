@@ -3,6 +3,8 @@
 //! It waits by receiving, never by sleeping, so it runs in real time against a server and in paused
 //! time against the queue in memory.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
