@@ -192,6 +192,9 @@ impl App {
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop));
             tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
         });
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "listening");
+        }
         // When this returns the endpoint is gone, and with it the sender of the hand-off.
         api::server::serve(listener, self.endpoint, shutdown).await;
         if let Some(finalizing) = beside

@@ -137,8 +137,7 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             "NewFile",
             json!({
                 "properties": {
-                    "filename": {"maxLength": 4096},
-                    "size": {"format": "int64"},
+                        "size": {"format": "int64"},
                     "contentType": {"nullable": true, "example": "application/pdf"},
                     "sha256": {"nullable": true, "example": sha256},
                 },
@@ -183,6 +182,7 @@ fn describe(operation: &mut Value) {
         return;
     };
     for (status, response) in responses {
+        capitalise_headers(response);
         response["headers"]["X-Request-Id"] = json!({
             "description": "The request, as the log knows it.",
             "required": true,
@@ -211,6 +211,26 @@ fn describe(operation: &mut Value) {
             .collect();
         response["description"] = sentences.join("\n\n").into();
     }
+}
+
+/// The generator writes header names in capitals; they are the same, and hard to read.
+fn capitalise_headers(response: &mut Value) {
+    let Some(headers) = response["headers"].as_object_mut() else {
+        return;
+    };
+    *headers = std::mem::take(headers)
+        .into_iter()
+        .map(|(name, header)| {
+            let words: Vec<String> = name
+                .split('-')
+                .map(|word| {
+                    let (first, rest) = word.split_at(word.len().min(1));
+                    first.to_uppercase() + &rest.to_lowercase()
+                })
+                .collect();
+            (words.join("-"), header)
+        })
+        .collect();
 }
 
 /// Two codes share 404 and two share 409 and 410: which of them an operation can answer.

@@ -53,6 +53,20 @@ enum Created {
 }
 
 #[derive(ApiResponse)]
+enum Renewed {
+    /// A fresh URL; the ones before go on working until they run out.
+    #[oai(status = 200)]
+    Upload(Json<WireRenewedUpload>),
+}
+
+#[derive(ApiResponse)]
+enum Described {
+    /// The record as it is now.
+    #[oai(status = 200)]
+    File(Json<WireFile>),
+}
+
+#[derive(ApiResponse)]
 enum Redirect {
     /// The bytes are at `Location`, a URL that works for a few minutes.
     #[oai(status = 307)]
@@ -120,13 +134,13 @@ impl FilesApi {
         request: &Request,
         /// The file's ID.
         id: Path<String>,
-    ) -> Result<Json<WireRenewedUpload>, Failed<failed::RenewUpload>> {
+    ) -> Result<Renewed, Failed<failed::RenewUpload>> {
         let id = file_id(&id)?;
         let bucket = self.bucket_for(request)?;
         let upload = operations::renew_upload(&self.stores, &self.presigner, &bucket, id).await?;
-        Ok(Json(WireRenewedUpload {
+        Ok(Renewed::Upload(Json(WireRenewedUpload {
             upload: upload.into(),
-        }))
+        })))
     }
 
     /// Download a file
@@ -170,7 +184,7 @@ impl FilesApi {
         /// How long to wait for the end of `pending`, in seconds.
         #[oai(validator(minimum(value = "0"), maximum(value = "20")))]
         wait: Query<Option<u32>>,
-    ) -> Result<Json<WireFile>, Failed<failed::DescribeFile>> {
+    ) -> Result<Described, Failed<failed::DescribeFile>> {
         let id = file_id(&id)?;
         let record = match wait.0 {
             None | Some(0) => operations::describe_file(&self.stores, id).await?,
@@ -179,7 +193,7 @@ impl FilesApi {
                 operations::await_settled(&self.stores, id, wait).await?
             }
         };
-        Ok(Json(shown(&record)?))
+        Ok(Described::File(Json(shown(&record)?)))
     }
 
     /// List files

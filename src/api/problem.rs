@@ -235,7 +235,10 @@ impl IntoResponse for Problem {
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        Self::from_response(problem.into_response())
+        // What an error carries becomes the extensions of its response, in place of the response's own.
+        let mut error = Self::from_status(problem.code.status());
+        error.set_data(problem);
+        error
     }
 }
 

@@ -99,6 +99,23 @@ impl Program {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The address that it says in the log it listens on.
+    pub fn listening_at(&self) -> String {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let log = self.log();
+            let address = log.lines().find_map(|line| {
+                let (_, rest) = line.split_once("listening")?;
+                rest.split("address=").nth(1)?.split_whitespace().next()
+            });
+            if let Some(address) = address {
+                return format!("http://{address}");
+            }
+            assert!(Instant::now() < deadline, "it doesn't listen: {log}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub fn process_id(&self) -> u32 {
         self.child.id()
     }
