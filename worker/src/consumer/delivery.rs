@@ -1,0 +1,185 @@
+//! One delivery, from receipt to end.
+//!
+//! Invariant: every path leads to exactly one [`Ending`], and only the one where all the message's
+//! events are settled acknowledges.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::acknowledger::Acknowledger;
+use super::{Finalize, Shutdown, backoff};
+use crate::event_queue::{DeferOutcome, Delivery, EventQueue};
+use crate::notification::{self, Event, IgnoredReason};
+
+/// The longest that the events of one message are worked on. A file of 20 MiB takes about a second;
+/// what takes this long hangs, and is tried again later.
+pub(super) const WORK_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// Back-off of a message whose store was unavailable: doubles with every receive. With a max receive
+/// count of 8 a message outlasts an outage of 10 minutes at least before it becomes a dead letter.
+pub(super) const FIRST_DEFERRAL: Duration = Duration::from_secs(10);
+pub(super) const LAST_DEFERRAL: Duration = Duration::from_secs(15 * 60);
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Acknowledged,
+    /// Done, but the queue refused or didn't answer the acknowledgement: it comes again.
+    Unacknowledged,
+    /// A store was unavailable: it comes again after a while.
+    Deferred,
+    /// Not understood: it comes again until the queue makes it a dead letter.
+    Left,
+    /// The consumer stops: it is visible again at once.
+    GivenBack,
+}
+
+enum Verdict {
+    Acknowledge,
+    Defer,
+    Leave,
+    GiveBack,
+}
+
+pub(super) struct Worker {
+    pub(super) queue: Arc<dyn EventQueue>,
+    pub(super) acknowledger: Acknowledger,
+    pub(super) finalizer: Arc<dyn Finalize>,
+    pub(super) bucket: String,
+    pub(super) in_flight: Semaphore,
+}
+
+impl Worker {
+    pub(super) async fn handle(&self, delivery: Delivery, shutdown: &Shutdown) -> Ending {
+        let verdict = tokio::select! {
+            biased;
+            () = shutdown.abandon.cancelled() => Verdict::GiveBack,
+            verdict = self.work(&delivery, shutdown) => verdict,
+            never = self.keep_hidden(&delivery) => match never {},
+        };
+        match verdict {
+            Verdict::Acknowledge => {
+                if self.acknowledger.acknowledge(delivery.receipt_handle).await {
+                    Ending::Acknowledged
+                } else {
+                    Ending::Unacknowledged
+                }
+            }
+            Verdict::Defer => {
+                let delay = backoff(FIRST_DEFERRAL, LAST_DEFERRAL, delivery.receive_count);
+                self.defer(&delivery, delay).await;
+                Ending::Deferred
+            }
+            Verdict::Leave => Ending::Left,
+            Verdict::GiveBack => {
+                self.defer(&delivery, Duration::ZERO).await;
+                Ending::GivenBack
+            }
+        }
+    }
+
+    async fn work(&self, delivery: &Delivery, shutdown: &Shutdown) -> Verdict {
+        let _turn = tokio::select! {
+            biased;
+            () = shutdown.stop.cancelled() => return Verdict::GiveBack,
+            turn = self.in_flight.acquire() => turn,
+        };
+        let notification = match notification::parse(&delivery.body, &self.bucket) {
+            Ok(notification) => notification,
+            Err(reason) => {
+                log_not_understood(delivery, reason);
+                return Verdict::Leave;
+            }
+        };
+        let settle = self.settle(delivery, &notification.events);
+        match timeout(WORK_LIMIT, settle).await {
+            Ok(verdict) => verdict,
+            Err(_) => {
+                tracing::warn!(
+                    message_id = delivery.message_id,
+                    "finalizing took too long and is tried again"
+                );
+                Verdict::Defer
+            }
+        }
+    }
+
+    /// Goes through all events, also behind one that failed: what can be settled now is.
+    async fn settle(&self, delivery: &Delivery, events: &[Event]) -> Verdict {
+        let mut verdict = Verdict::Acknowledge;
+        for event in events {
+            match event {
+                Event::Arrived(key) => match self.finalizer.finalize(*key).await {
+                    Ok(outcome) => tracing::debug!(
+                        message_id = delivery.message_id, file_id = %key.file_id(), ?outcome,
+                        "notification handled"
+                    ),
+                    Err(error) => {
+                        tracing::warn!(
+                            message_id = delivery.message_id, file_id = %key.file_id(),
+                            receive_count = delivery.receive_count, error = %error.chain(),
+                            "finalizing failed and is tried again"
+                        );
+                        verdict = Verdict::Defer;
+                    }
+                },
+                Event::Ignored(IgnoredReason::TestEvent) => tracing::info!(
+                    message_id = delivery.message_id,
+                    "test event received: the bucket's notifications reach this queue"
+                ),
+                Event::Ignored(reason) => tracing::debug!(
+                    message_id = delivery.message_id, %reason, "event ignored"
+                ),
+                Event::NotUnderstood(reason) => {
+                    log_not_understood(delivery, *reason);
+                    if !matches!(verdict, Verdict::Defer) {
+                        verdict = Verdict::Leave;
+                    }
+                }
+            }
+        }
+        verdict
+    }
+
+    /// Renews the visibility timeout whenever half of it is over.
+    async fn keep_hidden(&self, delivery: &Delivery) -> Infallible {
+        let visibility_timeout = self.queue.visibility_timeout();
+        let mut pause = visibility_timeout / 2;
+        loop {
+            sleep(pause).await;
+            let renewed = self
+                .queue
+                .defer(&delivery.receipt_handle, visibility_timeout);
+            pause = match renewed.await {
+                Ok(DeferOutcome::Deferred) => visibility_timeout / 2,
+                // Somebody else may have it by now, which is harmless. Nothing is left to renew.
+                Ok(DeferOutcome::Stale) => std::future::pending().await,
+                // There is time for three more attempts before the message comes back.
+                Err(_) => visibility_timeout / 8,
+            };
+        }
+    }
+
+    async fn defer(&self, delivery: &Delivery, delay: Duration) {
+        if let Err(error) = self.queue.defer(&delivery.receipt_handle, delay).await {
+            tracing::warn!(
+                message_id = delivery.message_id, error = %error.chain(),
+                "deferring failed; the message comes again after its visibility timeout"
+            );
+        }
+    }
+}
+
+/// Once a message, not once a delivery; and never its content, which is anybody's.
+fn log_not_understood(delivery: &Delivery, reason: notification::NotUnderstood) {
+    if delivery.receive_count <= 1 {
+        tracing::error!(
+            message_id = delivery.message_id, %reason,
+            "message not understood; it is left for the dead-letter queue"
+        );
+    }
+}

@@ -1,0 +1,310 @@
+//! The loop that takes event notifications from the queue and has files finalized.
+//!
+//! A step inside, a loop outside: [`Consumer::run_once`] takes one batch to its end, which is what
+//! tests drive; [`Consumer::run`] keeps several batches in hand until it is told to stop.
+//!
+//! Every delivery ends in one of three ways. Done, or nothing to do: acknowledged. A store was
+//! unavailable: deferred with back-off. Not understood: left alone, so that the queue moves it to
+//! the dead-letter queue, where a person can look at it.
+//!
+//! Invariant: a message is acknowledged only after every file that it names is settled. A crash at
+//! any point loses nothing, because the queue delivers again and finalizing again changes nothing.
+//!
+//! Absent on purpose: a memory of what was seen. Doubled and reordered deliveries are harmless.
+
+mod acknowledger;
+mod delivery;
+#[cfg(test)]
+mod tests;
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use file_share::domain::ObjectKey;
+use file_share::operations::{FinalizeOutcome, OperationError, Stores, finalize_upload};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::event_queue::{Delivery, EventQueue, MAX_BATCH, QueueError};
+use acknowledger::Acknowledger;
+pub use delivery::Ending;
+use delivery::Worker;
+
+/// Messages that are worked on at a time. Each may hash one object, in memory that doesn't grow
+/// with the object.
+pub const MAX_IN_FLIGHT: usize = 16;
+
+/// Deliveries that this process holds at a time, those that wait for their turn included. With the
+/// longest SQS message of 1 MiB they take at most 30 MiB.
+pub const MAX_IN_HAND: usize = 3 * MAX_BATCH;
+
+/// How long a delivery hides its message before it is renewed or comes back.
+pub const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The shortest time from one receive to the next where the queue had nothing. Long polling takes
+/// longer; a server that answers at once all the same isn't asked in a busy loop.
+const MIN_EMPTY_POLL: Duration = Duration::from_secs(1);
+
+/// Back-off after a failed receive: doubles from the first to the last.
+const FIRST_RECEIVE_PAUSE: Duration = Duration::from_secs(1);
+const LAST_RECEIVE_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a receive that is under way at shutdown is waited for. A queue with messages answers
+/// within that, and what it hands out can be given back; dropped, it would stay hidden.
+const RECEIVE_GRACE: Duration = Duration::from_secs(1);
+/// How long work in hand may go on at shutdown before it is given back.
+const DRAIN_LIMIT: Duration = Duration::from_secs(6);
+/// How long giving back may take.
+const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
+
+/// What `docker stop` waits before it kills; the least of the common supervisors.
+const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(10);
+const _: () = assert!(
+    RECEIVE_GRACE.as_secs() + DRAIN_LIMIT.as_secs() + GIVE_BACK_LIMIT.as_secs()
+        < SUPERVISOR_PATIENCE.as_secs()
+);
+const _: () = assert!(MAX_IN_HAND >= MAX_IN_FLIGHT);
+
+/// The work that a notification asks for. A trait so that tests can script its faults.
+#[async_trait]
+pub trait Finalize: Send + Sync {
+    /// # Errors
+    /// Only what may go away by itself: try again later. Safe to repeat and to break off.
+    async fn finalize(&self, key: ObjectKey) -> Result<FinalizeOutcome, OperationError>;
+}
+
+#[async_trait]
+impl Finalize for Stores {
+    async fn finalize(&self, key: ObjectKey) -> Result<FinalizeOutcome, OperationError> {
+        finalize_upload(self, key).await
+    }
+}
+
+/// How the deliveries of one batch ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BatchReport {
+    pub received: usize,
+    pub acknowledged: usize,
+    /// Done, but the queue refused or didn't answer the acknowledgement: it comes again.
+    pub unacknowledged: usize,
+    pub deferred: usize,
+    /// Not understood.
+    pub left: usize,
+    pub given_back: usize,
+}
+
+impl BatchReport {
+    fn count(&mut self, ending: Ending) {
+        let counter = match ending {
+            Ending::Acknowledged => &mut self.acknowledged,
+            Ending::Unacknowledged => &mut self.unacknowledged,
+            Ending::Deferred => &mut self.deferred,
+            Ending::Left => &mut self.left,
+            Ending::GivenBack => &mut self.given_back,
+        };
+        *counter += 1;
+    }
+}
+
+/// The two steps of a shutdown, as the deliveries in hand see it.
+#[derive(Clone, Default)]
+struct Shutdown {
+    /// Begin nothing new.
+    stop: CancellationToken,
+    /// Break off what was begun.
+    abandon: CancellationToken,
+}
+
+/// One consumer of one queue.
+pub struct Consumer {
+    queue: Arc<dyn EventQueue>,
+    worker: Arc<Worker>,
+    in_hand: Arc<Semaphore>,
+}
+
+impl Consumer {
+    /// A consumer of notifications about `bucket`. Must be called inside a tokio runtime.
+    pub fn new(
+        queue: Arc<dyn EventQueue>,
+        finalizer: Arc<dyn Finalize>,
+        bucket: impl Into<String>,
+    ) -> Self {
+        Self {
+            worker: Arc::new(Worker {
+                acknowledger: Acknowledger::start(queue.clone(), MAX_IN_HAND),
+                queue: queue.clone(),
+                finalizer,
+                bucket: bucket.into(),
+                in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            }),
+            queue,
+            in_hand: Arc::new(Semaphore::new(MAX_IN_HAND)),
+        }
+    }
+
+    /// Receives one batch and sees every delivery of it to its end.
+    ///
+    /// # Errors
+    /// If nothing could be received.
+    pub async fn run_once(&self) -> Result<BatchReport, QueueError> {
+        let mut report = BatchReport::default();
+        let Some(room) = self.room().await else {
+            return Ok(report);
+        };
+        let mut tasks = JoinSet::new();
+        let deliveries = self.queue.receive(MAX_BATCH).await?;
+        report.received = deliveries.len();
+        self.begin(deliveries, room, &Shutdown::default(), &mut tasks);
+        while let Some(joined) = tasks.join_next().await {
+            match joined {
+                Ok(ending) => report.count(ending),
+                // A step has nobody to survive for; the loop outside does.
+                Err(error) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        resume_unwind(panic);
+                    }
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Consumes until `stop` is cancelled; then takes nothing new, finishes what it began, gives
+    /// back the rest, and returns within 10 seconds.
+    pub async fn run(self, stop: CancellationToken) {
+        let shutdown = Shutdown {
+            stop: stop.clone(),
+            abandon: CancellationToken::new(),
+        };
+        let mut tasks = JoinSet::new();
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let room = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                room = self.room() => room,
+            };
+            reap(&mut tasks);
+            let Some(room) = room else { break };
+            let began = Instant::now();
+            let pause_until = match self.receive_until(&stop).await {
+                None => break,
+                Some(Ok(deliveries)) => {
+                    if failures > 0 {
+                        tracing::info!(failures, "the event queue answers again");
+                        failures = 0;
+                    }
+                    let empty = deliveries.is_empty();
+                    self.begin(deliveries, room, &shutdown, &mut tasks);
+                    if empty { began + MIN_EMPTY_POLL } else { began }
+                }
+                Some(Err(error)) => {
+                    failures += 1;
+                    // Once per change of state: an outage mustn't fill the log.
+                    if failures == 1 {
+                        tracing::warn!(error = %error.chain(), "receiving failed and is tried again");
+                    }
+                    Instant::now() + receive_pause(failures)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep_until(pause_until) => {}
+            }
+        }
+        drain(tasks, &shutdown).await;
+    }
+
+    /// Waits until a whole batch can be taken in hand. `None` can't come: nobody closes the
+    /// semaphore.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        let batch = u32::try_from(MAX_BATCH).ok()?;
+        self.in_hand.clone().acquire_many_owned(batch).await.ok()
+    }
+
+    /// One receive; `None` if it hadn't answered when the shutdown's grace was over.
+    async fn receive_until(
+        &self,
+        stop: &CancellationToken,
+    ) -> Option<Result<Vec<Delivery>, QueueError>> {
+        tokio::select! {
+            biased;
+            received = self.queue.receive(MAX_BATCH) => Some(received),
+            () = async { stop.cancelled().await; sleep(RECEIVE_GRACE).await } => None,
+        }
+    }
+
+    fn begin(
+        &self,
+        deliveries: Vec<Delivery>,
+        mut room: OwnedSemaphorePermit,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<Ending>,
+    ) {
+        for delivery in deliveries {
+            // A queue that hands out more than it was asked for gets the rest back by itself.
+            let Some(place) = room.split(1) else { break };
+            let worker = self.worker.clone();
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move {
+                let ending = worker.handle(delivery, &shutdown).await;
+                drop(place);
+                ending
+            });
+        }
+    }
+}
+
+/// Forgets the tasks that are over, so that they don't pile up.
+fn reap(tasks: &mut JoinSet<Ending>) {
+    while let Some(joined) = tasks.try_join_next() {
+        log_panic(joined);
+    }
+}
+
+fn log_panic(joined: Result<Ending, tokio::task::JoinError>) {
+    if let Err(error) = joined
+        && error.is_panic()
+    {
+        // The panic's own message has been printed by the hook; the message comes back by itself.
+        tracing::error!("handling a delivery panicked");
+    }
+}
+
+async fn drain(mut tasks: JoinSet<Ending>, shutdown: &Shutdown) {
+    let finish = async |tasks: &mut JoinSet<Ending>| {
+        while let Some(joined) = tasks.join_next().await {
+            log_panic(joined);
+        }
+    };
+    reap(&mut tasks);
+    tracing::info!(in_hand = tasks.len(), "the consumer stops");
+    if timeout(DRAIN_LIMIT, finish(&mut tasks)).await.is_err() {
+        shutdown.abandon.cancel();
+        if timeout(GIVE_BACK_LIMIT, finish(&mut tasks)).await.is_err() {
+            tracing::warn!(
+                deliveries = tasks.len(),
+                "the queue doesn't answer; what was in hand comes back after the visibility timeout"
+            );
+        }
+    }
+    tasks.shutdown().await;
+}
+
+/// How long to wait after the `failures`th failed receive in a row: exponential, and between half
+/// and all of it so that many workers don't come back at once.
+fn receive_pause(failures: u32) -> Duration {
+    backoff(FIRST_RECEIVE_PAUSE, LAST_RECEIVE_PAUSE, failures)
+}
+
+/// `first` doubled with every attempt after the first, at most `last`, and of that a random share
+/// between half and all.
+fn backoff(first: Duration, last: Duration, attempt: u32) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(31);
+    let full = first.saturating_mul(1 << doublings).min(last);
+    full.mul_f64(0.5 + fastrand::f64() / 2.0)
+}

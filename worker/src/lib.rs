@@ -1,0 +1,15 @@
+//! The worker of the File Share Service in aws mode: it learns from the store's notifications that
+//! bytes have arrived, and finalizes the files they belong to.
+//!
+//! A message goes one way: [`event_queue`] delivers it, [`notification`] reads it, [`consumer`]
+//! does the work and decides how the delivery ends.
+//!
+//! Invariant: a notification is a hint. Nothing that it says about an object is believed except
+//! which key to look at; the truth is read from the stores.
+//!
+//! Absent on purpose: the HTTP API. This crate is built without it.
+
+pub mod consumer;
+pub mod event_queue;
+pub mod notification;
+pub mod settings;
