@@ -10,6 +10,8 @@ mod dynamodb_store;
 mod infrastructure;
 mod journey;
 mod local_endpoint;
+mod names;
+mod original_behaviours;
 mod s3_store;
 
 #[path = "../support"]
