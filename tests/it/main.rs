@@ -6,6 +6,7 @@ mod api;
 mod architecture;
 mod contract;
 mod dynamodb_store;
+mod event_queue;
 mod infrastructure;
 mod journey;
 mod s3_store;
