@@ -7,6 +7,7 @@ mod architecture;
 mod contract;
 mod crash;
 mod dynamodb_store;
+mod event_queue;
 mod infrastructure;
 mod journey;
 mod local_endpoint;
