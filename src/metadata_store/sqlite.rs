@@ -1,1 +1,165 @@
+//! Metadata in one SQLite file, for a service that is one process.
+//!
+//! All writes go through one thread that commits them in groups, since one synchronised commit
+//! costs the same for one record as for a hundred. Reads have connections of their own, which in
+//! WAL mode wait for nobody.
+//!
+//! Invariant: a write is answered after the commit that holds it, and the commit after the disk has
+//! it (`synchronous=FULL`), so whatever a caller was told survives a power cut.
+//!
+//! Absent on purpose: retries. A queue that is full and a disk that fails are told to the caller,
+//! who knows whether it is worth waiting.
 
+mod error;
+mod readers;
+mod row;
+mod schema;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::error::store_error;
+use self::readers::Readers;
+use self::writer::Writer;
+use super::{MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+
+/// How errors call this store.
+const STORE: &str = "the metadata database";
+
+/// The records in one SQLite file. Dropping it writes what is queued, moves everything from the
+/// write-ahead log into the file, and blocks until that is done.
+pub struct SqliteMetadataStore {
+    // Dropped in this order: the connection that closes last removes the log, and only a writing
+    // one can.
+    readers: Arc<Readers>,
+    writer: Writer,
+}
+
+impl SqliteMetadataStore {
+    /// Opens the file at `path`, or makes it, for its owner alone. Its directory must exist. Blocks
+    /// for some milliseconds, longer where a crash left a log to recover.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a file that isn't a database of this program, or is one of a
+    /// newer version of it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = schema::open_for_writing(path)?;
+        let readers = Readers::open(path).map_err(store_error)?;
+        let writer = Writer::start(connection)?;
+        Ok(Self {
+            readers: Arc::new(readers),
+            writer,
+        })
+    }
+}
+
+#[async_trait]
+impl MetadataStore for SqliteMetadataStore {
+    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        let record = record.clone();
+        let inserted = self
+            .writer
+            .write(move |connection| statements::insert(connection, &record))
+            .await?;
+        if inserted {
+            Ok(())
+        } else {
+            Err(StoreError::AlreadyExists { store: STORE })
+        }
+    }
+
+    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        // On the caller's own thread: this takes a few microseconds, less than handing it to a
+        // blocking thread and back would.
+        self.readers
+            .point(|connection| statements::get(connection, id))
+            .map_err(store_error)
+    }
+
+    async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
+        Readers::range(&self.readers, move |connection| {
+            statements::page(connection, request)
+        })
+        .await
+    }
+
+    async fn renew_upload(
+        &self,
+        id: FileId,
+        upload_expires_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.writer
+            .write(move |connection| statements::renew_upload(connection, id, upload_expires_at))
+            .await
+    }
+
+    async fn settle(
+        &self,
+        id: FileId,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError> {
+        let settlement = settlement.clone();
+        let settled = self
+            .writer
+            .write(move |connection| statements::settle(connection, id, &settlement, now))
+            .await?;
+        Ok(if settled {
+            SettleOutcome::Settled
+        } else {
+            SettleOutcome::Unchanged
+        })
+    }
+
+    async fn delete(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(move |connection| statements::delete(connection, id, now, expires_at))
+            .await
+    }
+
+    async fn due_for_review(
+        &self,
+        until: Timestamp,
+        after: Option<Review>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        Readers::range(&self.readers, move |connection| {
+            statements::due_for_review(connection, until, after, limit)
+        })
+        .await
+    }
+
+    async fn schedule_review(
+        &self,
+        id: FileId,
+        status: Status,
+        review_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| statements::schedule_review(connection, id, status, review_at))
+            .await
+    }
+
+    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| statements::remove(connection, id, status))
+            .await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.writer.check()?;
+        self.readers.point(statements::check).map_err(store_error)
+    }
+}

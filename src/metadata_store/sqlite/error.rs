@@ -1,0 +1,59 @@
+//! What SQLite's errors mean.
+//!
+//! Invariant: the text of an error holds no value of a record; SQLite's messages name columns and
+//! constraints at most.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use rusqlite::{Error, ErrorCode, ffi};
+
+use super::STORE;
+use crate::metadata_store::StoreError;
+
+pub(super) fn store_error(error: Error) -> StoreError {
+    meaning(&error).with_cause(error)
+}
+
+/// The same for an error that several callers get.
+pub(super) fn shared_store_error(error: &Arc<Error>) -> StoreError {
+    meaning(error).with_cause(Arc::clone(error))
+}
+
+enum Meaning {
+    OutOfSpace,
+    Corrupt(String),
+    Unavailable,
+}
+
+impl Meaning {
+    fn with_cause(self, cause: impl StdError + Send + Sync + 'static) -> StoreError {
+        match self {
+            Self::OutOfSpace => StoreError::OutOfSpace {
+                store: STORE,
+                cause: cause.into(),
+            },
+            Self::Corrupt(what) => StoreError::corrupt(STORE, what),
+            Self::Unavailable => StoreError::unavailable(STORE, cause),
+        }
+    }
+}
+
+fn meaning(error: &Error) -> Meaning {
+    match error {
+        Error::SqliteFailure(failure, _) => match failure.code {
+            ErrorCode::DiskFull => Meaning::OutOfSpace,
+            // The log's index couldn't grow, which is how a full disk shows there.
+            _ if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Meaning::OutOfSpace,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                Meaning::Corrupt(error.to_string())
+            }
+            _ => Meaning::Unavailable,
+        },
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..) => Meaning::Corrupt(error.to_string()),
+        _ => Meaning::Unavailable,
+    }
+}

@@ -1,0 +1,185 @@
+//! A record as a row, and back.
+//!
+//! Invariant: a row that isn't exactly what some record makes is an error and never a guess, so a
+//! damaged file can't turn one state into another.
+
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Error, Row};
+
+use crate::domain::{
+    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Invalid,
+    MAX_CONTENT_LENGTH, RejectionReason, Sha256Digest, Status, StoredObject, Timestamp, VersionId,
+    from_millis,
+};
+
+/// What every statement that gives records selects, in the order of the indexes below. A macro,
+/// because `concat!` takes no constants.
+macro_rules! columns {
+    () => {
+        "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
+         sha256, version_id, uploaded_at, reason, expires_at, review_at"
+    };
+}
+pub(super) use columns;
+
+pub(super) const ID: usize = 0;
+const FILENAME: usize = 1;
+const DECLARED_LENGTH: usize = 2;
+const CONTENT_TYPE: usize = 3;
+const DECLARED_SHA256: usize = 4;
+const UPLOAD_EXPIRES_AT: usize = 5;
+const STATUS: usize = 6;
+const SHA256: usize = 7;
+const VERSION_ID: usize = 8;
+const UPLOADED_AT: usize = 9;
+const REASON: usize = 10;
+const EXPIRES_AT: usize = 11;
+const REVIEW_AT: usize = 12;
+
+/// The columns that a [`FileState`] takes.
+#[derive(Default)]
+pub(super) struct StateColumns<'a> {
+    pub sha256: Option<&'a [u8; 32]>,
+    pub version_id: Option<&'a str>,
+    pub uploaded_at: Option<i64>,
+    pub reason: Option<&'a str>,
+    pub expires_at: Option<i64>,
+}
+
+impl<'a> From<&'a FileState> for StateColumns<'a> {
+    fn from(state: &'a FileState) -> Self {
+        match state {
+            FileState::Pending => Self::default(),
+            FileState::Available(object) => Self {
+                sha256: Some(object.sha256.as_bytes()),
+                version_id: object.version_id.as_ref().map(|id| id.0.as_str()),
+                uploaded_at: Some(object.uploaded_at.timestamp_millis()),
+                ..Self::default()
+            },
+            FileState::Rejected { reason, expires_at } => Self {
+                reason: Some(&reason.0),
+                expires_at: Some(expires_at.timestamp_millis()),
+                ..Self::default()
+            },
+            FileState::Expired { expires_at } | FileState::Deleted { expires_at } => Self {
+                expires_at: Some(expires_at.timestamp_millis()),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
+    Ok(FileRecord {
+        id: id(row, ID)?,
+        filename: filename(row)?,
+        declared_length: declared_length(row)?,
+        content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
+        declared_sha256: digest(row, DECLARED_SHA256)?,
+        upload_expires_at: required(row, UPLOAD_EXPIRES_AT, moment)?,
+        state: state(row)?,
+        review_at: moment(row, REVIEW_AT)?,
+    })
+}
+
+fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {
+    let state = match parsed(row, STATUS, Status::parse)? {
+        Status::Pending => FileState::Pending,
+        Status::Available => FileState::Available(StoredObject {
+            sha256: required(row, SHA256, digest)?,
+            version_id: text(row, VERSION_ID)?.map(|text| VersionId(text.to_owned())),
+            uploaded_at: required(row, UPLOADED_AT, moment)?,
+        }),
+        Status::Rejected => FileState::Rejected {
+            reason: RejectionReason(required(row, REASON, text)?.to_owned()),
+            expires_at: required(row, EXPIRES_AT, moment)?,
+        },
+        Status::Expired => FileState::Expired {
+            expires_at: required(row, EXPIRES_AT, moment)?,
+        },
+        Status::Deleted => FileState::Deleted {
+            expires_at: required(row, EXPIRES_AT, moment)?,
+        },
+    };
+    Ok(state)
+}
+
+pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<FileId> {
+    FileId::from_bytes(row.get(column)?).ok_or_else(|| refused(row, column, "not a UUIDv7"))
+}
+
+/// A moment that must be there.
+pub(super) fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    required(row, column, moment)
+}
+
+fn filename(row: &Row<'_>) -> rusqlite::Result<FileName> {
+    let name = parsed(row, FILENAME, FileName::parse)?;
+    // Reading must not clean what was stored: that would show another name than was agreed on.
+    if text(row, FILENAME)? == Some(name.as_str()) {
+        Ok(name)
+    } else {
+        Err(refused(row, FILENAME, "not a clean file name"))
+    }
+}
+
+fn declared_length(row: &Row<'_>) -> rusqlite::Result<ContentLength> {
+    let stored: i64 = row.get(DECLARED_LENGTH)?;
+    u64::try_from(stored)
+        .ok()
+        .and_then(|length| ContentLength::new(length, MAX_CONTENT_LENGTH).ok())
+        .ok_or_else(|| refused(row, DECLARED_LENGTH, "not a length that a file may have"))
+}
+
+fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Sha256Digest>> {
+    let bytes: Option<[u8; 32]> = row.get(column)?;
+    Ok(bytes.map(Sha256Digest::from_bytes))
+}
+
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let millis: Option<i64> = row.get(column)?;
+    millis
+        .map(|millis| from_millis(millis).ok_or_else(|| refused(row, column, "beyond all time")))
+        .transpose()
+}
+
+fn text<'row>(row: &'row Row<'_>, column: usize) -> rusqlite::Result<Option<&'row str>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        value => value
+            .as_str()
+            .map(Some)
+            .map_err(|error| conversion(row, column, Box::new(error))),
+    }
+}
+
+fn parsed<T>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl Fn(&str) -> Result<T, Invalid>,
+) -> rusqlite::Result<T> {
+    parse(required(row, column, text)?).map_err(|error| refused(row, column, &error.0))
+}
+
+fn required<'row, T>(
+    row: &'row Row<'_>,
+    column: usize,
+    read: impl Fn(&'row Row<'_>, usize) -> rusqlite::Result<Option<T>>,
+) -> rusqlite::Result<T> {
+    read(row, column)?.ok_or_else(|| refused(row, column, "missing"))
+}
+
+fn refused(row: &Row<'_>, column: usize, why: &str) -> Error {
+    conversion(row, column, why.into())
+}
+
+fn conversion(
+    row: &Row<'_>,
+    column: usize,
+    why: Box<dyn std::error::Error + Send + Sync>,
+) -> Error {
+    let kind = row
+        .get_ref(column)
+        .map_or(Type::Null, |value| value.data_type());
+    Error::FromSqlConversionFailure(column, kind, why)
+}

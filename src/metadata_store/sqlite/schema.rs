@@ -1,0 +1,158 @@
+//! The file, its table, and how connections to it are set up.
+//!
+//! Invariant: the schema is what [`SCHEMA_VERSION`] says, or nothing is opened.
+//!
+//! Absent on purpose: migrations, as long as there is only one version.
+
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::STORE;
+use super::error::store_error;
+use crate::metadata_store::StoreError;
+
+/// Kept in the file as `user_version`; raised with every change of the table or its indexes.
+pub(super) const SCHEMA_VERSION: i64 = 1;
+
+/// "FShr": tells our files from other programs' databases.
+const APPLICATION_ID: i64 = 0x4653_6872;
+
+/// How long to wait for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// To what the write-ahead log is cut back after a burst, in bytes.
+const LOG_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
+
+/// Moments are milliseconds since the Unix epoch. The checks are the states of a record: what
+/// breaks one of them was not written by this program.
+const SCHEMA: &str = "
+CREATE TABLE files (
+    id                BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    filename          TEXT    NOT NULL,
+    declared_length   INTEGER NOT NULL CHECK (declared_length >= 0),
+    content_type      TEXT    NOT NULL,
+    declared_sha256   BLOB    CHECK (length(declared_sha256) = 32),
+    upload_expires_at INTEGER NOT NULL,
+    status            TEXT    NOT NULL
+        CHECK (status IN ('pending', 'available', 'rejected', 'expired', 'deleted')),
+    sha256            BLOB    CHECK (length(sha256) = 32),
+    version_id        TEXT,
+    uploaded_at       INTEGER,
+    reason            TEXT,
+    expires_at        INTEGER,
+    review_at         INTEGER,
+    CHECK ((status = 'available') = (sha256 IS NOT NULL)),
+    CHECK ((status = 'available') = (uploaded_at IS NOT NULL)),
+    CHECK (status = 'available' OR version_id IS NULL),
+    CHECK ((status = 'rejected') = (reason IS NOT NULL)),
+    CHECK ((status IN ('rejected', 'expired', 'deleted')) = (expires_at IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+-- One for each question, so that every answer begins at its first row and reads nothing else.
+CREATE INDEX files_visible ON files (id) WHERE status <> 'deleted';
+CREATE INDEX files_by_status ON files (status, id);
+CREATE INDEX files_by_review ON files (review_at, id) WHERE review_at IS NOT NULL;
+";
+
+pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
+    create_file(path).map_err(|error| StoreError::from_io(STORE, error))?;
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
+    refuse_foreign(&connection)?;
+    set_up_writing(&connection)?;
+    create_schema(&mut connection).map_err(store_error)?;
+    Ok(connection)
+}
+
+pub(super) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Makes the file before SQLite does, so that nobody else can read it even for a moment. SQLite
+/// gives the log the permissions of the file (sqlite.org/src, `findCreateFileMode`).
+fn create_file(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.sync_all()?;
+    // The name is durable only when the directory is. Windows has no such call and needs none.
+    #[cfg(unix)]
+    if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    // No mutex of SQLite's own: each connection is used by one thread at a time.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// Looks before anything is changed in the file.
+fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
+    let read = |name| pragma(connection, name).map_err(store_error);
+    let (application_id, version) = (read("application_id")?, read("user_version")?);
+    if application_id == APPLICATION_ID {
+        if version > SCHEMA_VERSION {
+            return Err(StoreError::corrupt(
+                STORE,
+                format!(
+                    "a newer version of this program made it (schema {version}; this one knows \
+                     {SCHEMA_VERSION})"
+                ),
+            ));
+        }
+        return Ok(());
+    }
+    if application_id != 0 || version != 0 || read("schema_version")? != 0 {
+        return Err(StoreError::corrupt(STORE, "a database of another program"));
+    }
+    Ok(())
+}
+
+fn set_up_writing(connection: &Connection) -> Result<(), StoreError> {
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(store_error)?;
+    if mode != "wal" {
+        return Err(StoreError::unavailable(
+            STORE,
+            format!("the file system allows no write-ahead log (journal mode {mode})"),
+        ));
+    }
+    let set = |name, value: i64| {
+        connection
+            .pragma_update(None, name, value)
+            .map_err(store_error)
+    };
+    const FULL: i64 = 2;
+    set("synchronous", FULL)?;
+    // On macOS a plain fsync doesn't reach the disk; elsewhere these two have no effect.
+    set("fullfsync", 1)?;
+    set("checkpoint_fullfsync", 1)?;
+    set("journal_size_limit", LOG_SIZE_LIMIT)
+}
+
+fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Looked at again under the lock: another process may have been faster.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if pragma(&transaction, "user_version")? == 0 {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    transaction.commit()
+}

@@ -1,0 +1,278 @@
+//! Every statement that the store makes.
+//!
+//! Invariant: each write is one statement, so its condition and its change are one, and if it fails
+//! it leaves nothing behind, whatever else is in the transaction. Each read names the index that it
+//! goes along; SQLite then refuses the statement rather than scan.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::row::{self, StateColumns, columns};
+use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+use crate::metadata_store::{MAX_PAGE, Page, PageRequest, Review};
+
+pub(super) const GET: &str = concat!("SELECT ", columns!(), " FROM files WHERE id = :id");
+
+pub(super) const PAGE_OF_VISIBLE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM files INDEXED BY files_visible
+      WHERE status <> 'deleted' AND id < :before ORDER BY id DESC LIMIT :limit"
+);
+
+pub(super) const PAGE_BY_STATUS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM files INDEXED BY files_by_status
+      WHERE status = :status AND id < :before ORDER BY id DESC LIMIT :limit"
+);
+
+pub(super) const DUE_FOR_REVIEW: &str = "SELECT review_at, id FROM files INDEXED BY files_by_review
+      WHERE review_at <= :until AND (review_at, id) > (:after_at, :after_id)
+      ORDER BY review_at, id LIMIT :limit";
+
+const INSERT: &str = concat!(
+    "INSERT INTO files (",
+    columns!(),
+    ") VALUES (:id, :filename, :declared_length, :content_type, :declared_sha256,
+         :upload_expires_at, :status, :sha256, :version_id, :uploaded_at, :reason, :expires_at,
+         :review_at)
+      ON CONFLICT (id) DO NOTHING"
+);
+
+const RENEW_UPLOAD: &str = concat!(
+    "UPDATE files SET upload_expires_at = max(upload_expires_at, :upload_expires_at)
+      WHERE id = :id AND status = 'pending' RETURNING ",
+    columns!()
+);
+
+const SETTLE: &str = "UPDATE files SET status = :status, sha256 = :sha256,
+         version_id = :version_id, uploaded_at = :uploaded_at, reason = :reason,
+         expires_at = :expires_at, review_at = :review_at
+      WHERE id = :id AND status = 'pending'
+        AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
+
+const DELETE: &str = "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
+         uploaded_at = NULL, reason = NULL, expires_at = :expires_at, review_at = :now
+      WHERE id = :id AND status <> 'deleted'";
+
+const SCHEDULE_REVIEW: &str = "UPDATE files SET review_at = :review_at
+      WHERE id = :id AND status = :status AND status IN ('rejected', 'expired', 'deleted')";
+
+const REMOVE: &str = "DELETE FROM files
+      WHERE id = :id AND status = :status AND status IN ('rejected', 'expired', 'deleted')";
+
+/// Above every ID, since no UUIDv7 has all bits set.
+pub(super) const ABOVE_ALL_IDS: [u8; 16] = [0xFF; 16];
+const BELOW_ALL_IDS: [u8; 16] = [0; 16];
+
+/// Whether the record was added; `false` if its ID is taken.
+pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
+    let state = StateColumns::from(&record.state);
+    let inserted = connection.prepare_cached(INSERT)?.execute(named_params! {
+        ":id": record.id.as_bytes(),
+        ":filename": record.filename.as_str(),
+        ":declared_length": i64::try_from(record.declared_length.bytes()).unwrap_or(i64::MAX),
+        ":content_type": record.content_type.as_str(),
+        ":declared_sha256": record.declared_sha256.as_ref().map(|digest| digest.as_bytes()),
+        ":upload_expires_at": record.upload_expires_at.timestamp_millis(),
+        ":status": record.status().as_str(),
+        ":sha256": state.sha256,
+        ":version_id": state.version_id,
+        ":uploaded_at": state.uploaded_at,
+        ":reason": state.reason,
+        ":expires_at": state.expires_at,
+        ":review_at": record.review_at.map(|at| at.timestamp_millis()),
+    })?;
+    Ok(inserted == 1)
+}
+
+pub(super) fn get(connection: &Connection, id: FileId) -> rusqlite::Result<Option<FileRecord>> {
+    connection
+        .prepare_cached(GET)?
+        .query_row(named_params! { ":id": id.as_bytes() }, row::record)
+        .optional()
+}
+
+/// One page. A row that can't be read is logged and left out, so that one damaged record doesn't
+/// take the list away from everybody; `get` says what is wrong with it.
+pub(super) fn page(connection: &Connection, request: PageRequest) -> rusqlite::Result<Page> {
+    let limit = request.limit.clamp(1, MAX_PAGE);
+    let before = request
+        .before
+        .as_ref()
+        .map_or(ABOVE_ALL_IDS, |id| *id.as_bytes());
+    // One more than asked for tells whether another page follows.
+    let fetched = limit as i64 + 1;
+    let mut visible;
+    let mut by_status;
+    let mut rows = match request.status {
+        Some(Status::Deleted) => {
+            return Ok(Page {
+                records: Vec::new(),
+                next: None,
+            });
+        }
+        None => {
+            visible = connection.prepare_cached(PAGE_OF_VISIBLE)?;
+            visible.query(named_params! { ":before": before, ":limit": fetched })?
+        }
+        Some(status) => {
+            by_status = connection.prepare_cached(PAGE_BY_STATUS)?;
+            by_status.query(named_params! {
+                ":status": status.as_str(), ":before": before, ":limit": fetched,
+            })?
+        }
+    };
+
+    let mut records = Vec::with_capacity(limit);
+    let mut last = None;
+    let mut taken = 0;
+    while let Some(row) = rows.next()? {
+        if taken == limit {
+            return Ok(Page {
+                records,
+                next: last,
+            });
+        }
+        taken += 1;
+        let id = row::id(row, row::ID)?;
+        last = Some(id);
+        match row::record(row) {
+            Ok(record) => records.push(record),
+            Err(error) => {
+                tracing::error!(file_id = %id, %error, "a record can't be read and is not listed");
+            }
+        }
+    }
+    Ok(Page {
+        records,
+        next: None,
+    })
+}
+
+pub(super) fn due_for_review(
+    connection: &Connection,
+    until: Timestamp,
+    after: Option<Review>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Review>> {
+    let (after_at, after_id) = match &after {
+        Some(review) => (review.review_at.timestamp_millis(), *review.id.as_bytes()),
+        None => (i64::MIN, BELOW_ALL_IDS),
+    };
+    connection
+        .prepare_cached(DUE_FOR_REVIEW)?
+        .query_map(
+            named_params! {
+                ":until": until.timestamp_millis(),
+                ":after_at": after_at,
+                ":after_id": after_id,
+                ":limit": limit.clamp(1, MAX_PAGE) as i64,
+            },
+            |row| {
+                Ok(Review {
+                    review_at: row::moment_at(row, 0)?,
+                    id: row::id(row, 1)?,
+                })
+            },
+        )?
+        .collect()
+}
+
+/// The record after its renewal; `None` if it isn't pending.
+pub(super) fn renew_upload(
+    connection: &Connection,
+    id: FileId,
+    upload_expires_at: Timestamp,
+) -> rusqlite::Result<Option<FileRecord>> {
+    connection
+        .prepare_cached(RENEW_UPLOAD)?
+        .query_row(
+            named_params! {
+                ":id": id.as_bytes(),
+                ":upload_expires_at": upload_expires_at.timestamp_millis(),
+            },
+            row::record,
+        )
+        .optional()
+}
+
+/// Whether this call settled it.
+pub(super) fn settle(
+    connection: &Connection,
+    id: FileId,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let state = settlement.state();
+    let status = match settlement {
+        Settlement::Available(_) => Status::Available,
+        Settlement::Rejected { .. } => Status::Rejected,
+        Settlement::Expired { .. } => Status::Expired,
+    };
+    let deadline_seen = match settlement {
+        Settlement::Expired {
+            upload_expires_at, ..
+        } => Some(upload_expires_at.timestamp_millis()),
+        Settlement::Available(_) | Settlement::Rejected { .. } => None,
+    };
+    let state = StateColumns::from(&state);
+    let settled = connection.prepare_cached(SETTLE)?.execute(named_params! {
+        ":id": id.as_bytes(),
+        ":status": status.as_str(),
+        ":sha256": state.sha256,
+        ":version_id": state.version_id,
+        ":uploaded_at": state.uploaded_at,
+        ":reason": state.reason,
+        ":expires_at": state.expires_at,
+        ":review_at": settlement.review_at(now).map(|at| at.timestamp_millis()),
+        ":deadline_seen": deadline_seen,
+    })?;
+    Ok(settled == 1)
+}
+
+/// Whether this call made it a tombstone.
+pub(super) fn delete(
+    connection: &Connection,
+    id: FileId,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> rusqlite::Result<bool> {
+    let deleted = connection.prepare_cached(DELETE)?.execute(named_params! {
+        ":id": id.as_bytes(),
+        ":now": now.timestamp_millis(),
+        ":expires_at": expires_at.timestamp_millis(),
+    })?;
+    Ok(deleted == 1)
+}
+
+pub(super) fn schedule_review(
+    connection: &Connection,
+    id: FileId,
+    status: Status,
+    review_at: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(SCHEDULE_REVIEW)?
+        .execute(named_params! {
+            ":id": id.as_bytes(),
+            ":status": status.as_str(),
+            ":review_at": review_at.timestamp_millis(),
+        })?;
+    Ok(())
+}
+
+pub(super) fn remove(connection: &Connection, id: FileId, status: Status) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(REMOVE)?
+        .execute(named_params! { ":id": id.as_bytes(), ":status": status.as_str() })?;
+    Ok(())
+}
+
+/// Reads along the way that [`get`] takes.
+pub(super) fn check(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(GET)?
+        .exists(named_params! { ":id": BELOW_ALL_IDS })?;
+    Ok(())
+}
