@@ -102,7 +102,7 @@ trait Command: Send {
     fn run(&mut self, connection: &Connection) -> Option<ffi::Error>;
 
     /// Tells the caller, now that the group was committed or not.
-    fn answer(self: Box<Self>, group: Result<(), &Arc<Error>>);
+    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>);
 }
 
 struct Write<T, F> {
@@ -122,7 +122,7 @@ where
         result.as_ref().err()?.sqlite_error().copied()
     }
 
-    fn answer(self: Box<Self>, group: Result<(), &Arc<Error>>) {
+    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>) {
         let outcome = match (self.result, group) {
             (Some(Err(own)), _) => Err(store_error(own)),
             (_, Err(shared)) => Err(shared_store_error(shared)),
@@ -140,7 +140,7 @@ fn write_until_closed(connection: &Connection, commands: &Receiver<Box<dyn Comma
         group.extend(commands.try_iter().take(MAX_GROUP - 1));
         let committed = commit(connection, &mut group).map_err(Arc::new);
         for command in group {
-            command.answer(committed.as_ref().map(|()| ()));
+            command.answer(&committed);
         }
     }
     // Not needed for durability: it leaves one file that can be copied by itself.
