@@ -5,8 +5,22 @@
 //! the store. The store's own notification then makes `finalize_upload` measure and hash what
 //! arrived, and only then is the file available.
 
+#[cfg(feature = "server")]
+pub mod api;
+#[cfg(feature = "server")]
+pub mod app;
+pub mod aws;
 pub mod clock;
+pub mod config;
+#[cfg(feature = "server")]
+pub mod cors;
 pub mod domain;
+#[cfg(feature = "server")]
+pub mod local_mode;
 pub mod metadata_store;
 pub mod object_store;
+pub mod operations;
+pub mod presigned_url;
+pub mod shutdown;
 mod store_error;
+pub mod telemetry;

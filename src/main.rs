@@ -1,1 +1,75 @@
-fn main() {}
+//! The API program: settings → stores → serve → drain.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use file_share::app::{App, StartError, listen};
+use file_share::config::{ApiArgs, ApiSettings, Mode};
+use file_share::{shutdown, telemetry};
+
+/// Hands out presigned URLs and keeps metadata, while the bytes go straight to the object store.
+#[derive(Parser)]
+#[command(name = "file-share", version)]
+struct Cli {
+    #[command(flatten)]
+    args: ApiArgs,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = match cli.args.judge() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprint!("file-share can't start: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start(settings.common.log_format) {
+        eprintln!("file-share can't start: {error}");
+        return ExitCode::from(2);
+    }
+    match run(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("file-share can't start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(settings: &ApiSettings) -> Result<(), StartError> {
+    let app = App::build(settings).await?;
+    let listener = listen(settings.listen).await?;
+    // The port may have been left to the system to choose.
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    greet(settings, address);
+    app.serve(listener, shutdown::on_signal()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What a person who just started the program wants to know.
+fn greet(settings: &ApiSettings, address: std::net::SocketAddr) {
+    let base = match &settings.public_url {
+        Some(url) => url.to_string().trim_end_matches('/').to_owned(),
+        None => format!("http://{address}"),
+    };
+    let place = match &settings.mode {
+        Mode::Local { data_dir } => format!("files and records are kept in {}", data_dir.display()),
+        Mode::Aws { .. } => format!(
+            "bucket {}, table {}",
+            settings.common.bucket_name, settings.common.table_name
+        ),
+    };
+    let greeting = format!(
+        "File Share Service on {base} ({place})\n  \
+           explorer   {base}/explorer\n  \
+           Swagger UI {base}/docs\n  \
+           try it     curl -s {base}/v1/files -H 'Content-Type: application/json' \
+           -d '{{\"filename\":\"hello.txt\",\"size\":5}}'\n"
+    );
+    // Nobody may be reading, which is no reason not to serve.
+    let _ = std::io::stdout().write_all(greeting.as_bytes());
+}

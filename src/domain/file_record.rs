@@ -233,7 +233,10 @@ impl FileRecord {
             declared_sha256,
             upload_expires_at,
             state: FileState::Pending,
-            review_at: Some(id.created_at() + lifecycle.review_after),
+            review_at: Some(
+                (id.created_at() + lifecycle.review_after)
+                    .min(upload_expires_at + lifecycle.upload_grace),
+            ),
         }
     }
 
@@ -271,24 +274,32 @@ impl FileRecord {
         self.status() != Status::Deleted && self.expires_at().is_none_or(|at| now < at)
     }
 
-    /// Compares the bytes that arrived with the ones that were declared.
-    pub fn judge(
-        &self,
-        observed_length: u64,
-        object: StoredObject,
-        expires_at: Timestamp,
-    ) -> Settlement {
-        let reason = if observed_length != self.declared_length.bytes() {
-            RejectionReason::length_mismatch(self.declared_length, observed_length)
+    /// Compares the number of bytes that arrived with the declared one.
+    ///
+    /// # Errors
+    /// The reason to reject the file.
+    pub fn judge_length(&self, observed: u64) -> Result<(), RejectionReason> {
+        if observed == self.declared_length.bytes() {
+            Ok(())
         } else {
-            match self.declared_sha256 {
-                Some(declared) if declared != object.sha256 => {
-                    RejectionReason::digest_mismatch(declared, object.sha256)
-                }
-                _ => return Settlement::Available(object),
+            Err(RejectionReason::length_mismatch(
+                self.declared_length,
+                observed,
+            ))
+        }
+    }
+
+    /// Compares the digest of what arrived with the declared one, if one was declared.
+    ///
+    /// # Errors
+    /// The reason to reject the file.
+    pub fn judge_digest(&self, observed: Sha256Digest) -> Result<(), RejectionReason> {
+        match self.declared_sha256 {
+            Some(declared) if declared != observed => {
+                Err(RejectionReason::digest_mismatch(declared, observed))
             }
-        };
-        Settlement::Rejected { reason, expires_at }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -319,37 +330,26 @@ mod tests {
         )
     }
 
-    fn object(first_byte: u8) -> StoredObject {
+    fn digest(first_byte: u8) -> Sha256Digest {
         let mut digest = [0; 32];
         digest[0] = first_byte;
-        StoredObject {
-            sha256: Sha256Digest::from_bytes(digest),
-            version_id: None,
-            uploaded_at: at(10),
-        }
+        Sha256Digest::from_bytes(digest)
     }
 
     #[test]
-    fn bytes_as_declared_make_the_file_available() {
-        let undeclared = record(None).judge(5, object(1), at(2000));
-        assert_eq!(undeclared, Settlement::Available(object(1)));
-        let declared = record(Some(object(1).sha256)).judge(5, object(1), at(2000));
-        assert_eq!(declared, Settlement::Available(object(1)));
+    fn bytes_as_declared_are_accepted() {
+        assert_eq!(record(None).judge_length(5), Ok(()));
+        assert_eq!(record(None).judge_digest(digest(1)), Ok(()));
+        assert_eq!(record(Some(digest(1))).judge_digest(digest(1)), Ok(()));
     }
 
     #[test]
     fn another_length_or_digest_is_rejected_with_both_values() {
-        let Settlement::Rejected { reason, .. } = record(None).judge(6, object(1), at(2000)) else {
-            panic!("six bytes instead of five were let through");
-        };
+        let reason = record(None).judge_length(6).unwrap_err();
         assert_eq!(reason.0, "5 bytes were declared and 6 bytes arrived");
-        let Settlement::Rejected { reason, .. } =
-            record(Some(object(1).sha256)).judge(5, object(2), at(2000))
-        else {
-            panic!("another digest was let through");
-        };
-        assert!(reason.0.contains(&object(1).sha256.to_hex()));
-        assert!(reason.0.contains(&object(2).sha256.to_hex()));
+        let reason = record(Some(digest(1))).judge_digest(digest(2)).unwrap_err();
+        assert!(reason.0.contains(&digest(1).to_hex()));
+        assert!(reason.0.contains(&digest(2).to_hex()));
     }
 
     #[test]

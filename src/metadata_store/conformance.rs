@@ -13,6 +13,11 @@
 //!
 //! [`metadata_store_conformance!`]: crate::metadata_store_conformance
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a suite is a test: it fails where it unwraps"
+)]
+
 mod life;
 mod pages;
 mod races;

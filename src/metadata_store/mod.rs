@@ -8,6 +8,8 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod dynamodb;
+#[cfg(any(test, feature = "conformance"))]
+pub mod memory;
 #[cfg(feature = "server")]
 pub mod sqlite;
 

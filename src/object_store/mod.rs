@@ -9,6 +9,8 @@
 pub mod conformance;
 #[cfg(feature = "server")]
 pub mod disk;
+#[cfg(any(test, feature = "conformance"))]
+pub mod memory;
 pub mod s3;
 
 use std::pin::Pin;

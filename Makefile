@@ -1,0 +1,54 @@
+# `make` alone lists what there is. Everything that is fetched goes below target/, by pinned version.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench up init logs down
+
+PYTHON ?= python3
+CARGO_DENY_VERSION := 0.20.2
+
+TEST_TOOLS := target/test-tools
+CARGO_DENY := target/tools/bin/cargo-deny
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+
+run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
+	cargo run --release --locked
+
+test: $(TEST_TOOLS)/.installed ## Run all tests; those of aws mode against an AWS stand-in started by them
+	cargo build --workspace --locked
+	cargo test --workspace --locked
+
+lint: $(TEST_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation template
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package file-share --lib --no-default-features --locked -- -D warnings
+	$(CARGO_DENY) --all-features check bans licenses sources
+	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
+	sh -n localstack-init/ready.d/*.sh
+
+bench: ## Measure against the limits of this machine, all in one run
+	cargo bench --locked --bench figures
+
+up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000
+	docker compose up --build --detach --wait
+
+init: ## Deploy the stack into the running emulator (again; changes nothing if it is there)
+	docker compose exec localstack /etc/localstack/init/ready.d/10-deploy-stack.sh
+
+logs: ## Follow the logs of the containers
+	docker compose logs --follow
+
+down: ## Stop the containers; what the emulator held is gone
+	docker compose down --volumes
+
+# The tools of the tests, in a virtual environment of their own. A changed list is installed anew.
+$(TEST_TOOLS)/.installed: tests/tools/requirements.txt
+	$(PYTHON) -m venv --clear $(TEST_TOOLS)
+	$(TEST_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/requirements.txt
+	touch $@
+
+$(CARGO_DENY):
+	cargo install --quiet --locked --version $(CARGO_DENY_VERSION) --no-default-features --root target/tools cargo-deny

@@ -1,0 +1,305 @@
+//! The body of a request to create a file, read and judged field by field.
+//!
+//! Invariant: what comes out is domain values only. Every field that isn't right is named at once,
+//! with what would be right, and a field that isn't known is refused: a client that writes `sha265`
+//! must not believe that its digest is checked.
+
+use poem::{Body, Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
+use serde_json::{Map, Value};
+
+use super::problem::{Code, FieldError, Problem};
+use crate::domain::{ContentLength, ContentType, FileName, Sha256Digest};
+use crate::operations::NewFile;
+
+/// The most bytes that a JSON body may have: a name of 255 bytes and a media type, escaped at the
+/// worst, with room to spare.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What to say of a file before sending it.
+#[derive(Object)]
+#[oai(rename = "NewFile", rename_all = "camelCase", deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "describes the body in the contract; the fields are read by hand"
+)]
+struct NewFileSchema {
+    /// The name that people see. Characters that aren't letters, marks or digits of any script,
+    /// `_`, `-` or `.`, become `_`. At most 255 bytes of UTF-8.
+    #[oai(validator(min_length = 1))]
+    filename: String,
+    /// The exact number of bytes that will be sent, from 0 to 20971520 (20 MiB).
+    #[oai(validator(minimum(value = "0"), maximum(value = "20971520")))]
+    size: u64,
+    /// A media type. Left out, it is guessed from the name.
+    content_type: Option<String>,
+    /// The SHA-256 of the bytes as 64 hex digits, if it is known. The store then refuses other bytes.
+    #[oai(validator(pattern = "^[0-9a-fA-F]{64}$"))]
+    sha256: Option<String>,
+}
+
+/// The body as it came, not yet judged: the limit on sizes is the handler's to know.
+pub struct CreateFileBody(Map<String, Value>);
+
+impl CreateFileBody {
+    /// # Errors
+    /// All fields that aren't right. A size above `max_upload_bytes` is a problem of its own, 413.
+    pub fn judge(self, max_upload_bytes: u64) -> Result<NewFile, Problem> {
+        let mut fields = Fields {
+            values: self.0,
+            errors: Vec::new(),
+            too_large: None,
+        };
+        let filename = fields.text("filename", FileName::parse);
+        let length = fields.size(max_upload_bytes);
+        let content_type = fields.text("contentType", ContentType::parse);
+        let sha256 = fields.text("sha256", Sha256Digest::parse_hex);
+        if filename.is_none() {
+            fields.require("filename", "is required: the name that people see");
+        }
+        if length.is_none() {
+            fields.require("size", "is required: the exact number of bytes to come");
+        }
+        fields.refuse_unknown();
+        match (filename, length) {
+            (Some(filename), Some(length)) if fields.errors.is_empty() => Ok(NewFile {
+                content_type: content_type.unwrap_or_else(|| ContentType::guess(&filename)),
+                filename,
+                length,
+                sha256,
+            }),
+            _ => Err(match fields.too_large {
+                Some(problem) if fields.errors.len() == 1 => problem,
+                _ => Problem::fields(Code::InvalidRequest, fields.errors),
+            }),
+        }
+    }
+}
+
+/// The fields that are left to read, and what was wrong with the others.
+struct Fields {
+    values: Map<String, Value>,
+    errors: Vec<FieldError>,
+    too_large: Option<Problem>,
+}
+
+impl Fields {
+    fn refuse(&mut self, field: &'static str, message: impl Into<String>) {
+        self.errors.push(FieldError {
+            field,
+            message: message.into(),
+        });
+    }
+
+    /// Refuses a field that is missing, unless something was wrong with it already.
+    fn require(&mut self, field: &'static str, message: &str) {
+        if !self.errors.iter().any(|error| error.field == field) {
+            self.refuse(field, message);
+        }
+    }
+
+    /// A field of text; `null` is the same as left out.
+    fn text<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, crate::domain::Invalid>,
+    ) -> Option<T> {
+        match self.values.remove(field) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => match parse(&text) {
+                Ok(value) => Some(value),
+                Err(invalid) => {
+                    self.refuse(field, invalid.0);
+                    None
+                }
+            },
+            Some(_) => {
+                self.refuse(field, "must be a string");
+                None
+            }
+        }
+    }
+
+    fn size(&mut self, max_upload_bytes: u64) -> Option<ContentLength> {
+        let value = self
+            .values
+            .remove("size")
+            .filter(|value| !value.is_null())?;
+        let Some(bytes) = value.as_u64() else {
+            self.refuse(
+                "size",
+                format!("must be a whole number of bytes from 0 to {max_upload_bytes}"),
+            );
+            return None;
+        };
+        ContentLength::new(bytes, max_upload_bytes)
+            .map_err(|too_long| {
+                self.refuse("size", too_long.to_string());
+                self.too_large = Some(Problem::fields(
+                    Code::ContentTooLarge,
+                    self.errors.last().cloned().into_iter().collect(),
+                ));
+            })
+            .ok()
+    }
+
+    fn refuse_unknown(&mut self) {
+        if !self.values.is_empty() {
+            self.refuse(
+                "(unknown)",
+                "there are fields besides filename, size, contentType and sha256: check their spelling",
+            );
+        }
+    }
+}
+
+/// Reads JSON of a bounded size.
+async fn read_json(
+    request: &Request,
+    body: &mut RequestBody,
+) -> Result<Map<String, Value>, Problem> {
+    let is_json = request
+        .content_type()
+        .and_then(|text| text.parse::<mime::Mime>().ok())
+        .is_some_and(|mime| mime.type_() == mime::APPLICATION && mime.subtype() == mime::JSON);
+    if !is_json {
+        return Err(Code::UnsupportedMediaType
+            .with("send JSON, with the header Content-Type: application/json"));
+    }
+    let body = body.take().unwrap_or_else(|_| Body::empty());
+    let bytes = body
+        .into_bytes_limit(MAX_BODY_BYTES)
+        .await
+        .map_err(|error| match error {
+            poem::error::ReadBodyError::PayloadTooLarge => Code::ContentTooLarge
+                .with(format!("the body may have at most {MAX_BODY_BYTES} bytes")),
+            _ => Code::InvalidRequest.with("the body broke off"),
+        })?;
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(Code::InvalidRequest.with("the body must be a JSON object")),
+        Err(error) => Err(Code::InvalidRequest.with(format!(
+            "the body isn't JSON: see line {}, column {}",
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+impl<'a> ApiExtractor<'a> for CreateFileBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        NewFileSchema::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: Some("What is going to be uploaded"),
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: NewFileSchema::schema_ref(),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Self(read_json(request, body).await?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::MAX_CONTENT_LENGTH;
+
+    fn judge(body: Value) -> Result<NewFile, Problem> {
+        let Value::Object(fields) = body else {
+            panic!("tests send objects");
+        };
+        CreateFileBody(fields).judge(MAX_CONTENT_LENGTH)
+    }
+
+    fn refused_fields(body: Value) -> Vec<&'static str> {
+        let problem = judge(body).unwrap_err();
+        assert_eq!(problem.code, Code::InvalidRequest, "{problem:?}");
+        problem.errors.iter().map(|e| e.field).collect()
+    }
+
+    #[test]
+    fn a_name_and_a_size_are_enough() {
+        let new = judge(json!({"filename": "a b.pdf", "size": 0})).unwrap();
+        assert_eq!(new.filename.as_str(), "a_b.pdf");
+        assert_eq!(new.length.bytes(), 0);
+        assert_eq!(new.content_type.as_str(), "application/pdf");
+        assert_eq!(new.sha256, None);
+    }
+
+    #[test]
+    fn null_is_the_same_as_left_out() {
+        let body = json!({"filename": "a", "size": 1, "contentType": null, "sha256": null});
+        assert_eq!(
+            judge(body).unwrap().content_type.as_str(),
+            "application/octet-stream"
+        );
+        assert_eq!(
+            refused_fields(json!({"filename": null, "size": null})),
+            ["filename", "size"]
+        );
+    }
+
+    #[test]
+    fn every_field_that_is_wrong_is_named_at_once() {
+        let body = json!({"filename": "..", "size": "5", "contentType": "pdf", "sha256": "abc"});
+        assert_eq!(
+            refused_fields(body),
+            ["filename", "size", "contentType", "sha256"]
+        );
+        assert_eq!(refused_fields(json!({})), ["filename", "size"]);
+        assert_eq!(
+            refused_fields(json!({"filename": 1, "size": 1})),
+            ["filename"]
+        );
+        assert_eq!(
+            refused_fields(json!({"filename": "a", "size": 1, "sha265": "x"})),
+            ["(unknown)"]
+        );
+    }
+
+    #[test]
+    fn a_size_is_a_whole_number_that_is_not_negative() {
+        for size in [
+            json!(-1),
+            json!(1.5),
+            json!("1"),
+            json!(true),
+            json!([1]),
+            json!(1e30),
+        ] {
+            assert_eq!(
+                refused_fields(json!({"filename": "a", "size": size})),
+                ["size"]
+            );
+        }
+    }
+
+    #[test]
+    fn a_size_above_the_limit_is_too_large_and_not_merely_wrong() {
+        let problem = judge(json!({"filename": "a", "size": 20_971_521})).unwrap_err();
+        assert_eq!(problem.code, Code::ContentTooLarge);
+        assert!(problem.detail.contains("20971520"), "{}", problem.detail);
+        let problem = judge(json!({"filename": "a", "size": u64::MAX})).unwrap_err();
+        assert_eq!(problem.code, Code::ContentTooLarge);
+    }
+}

@@ -1,0 +1,289 @@
+//! The calls under `/v1/files`.
+//!
+//! Invariant: thin. A handler turns wire values into domain values, calls one operation, and turns
+//! its outcome into a response. Nothing is decided here.
+
+use std::time::Duration;
+
+use poem::Request;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi, Tags};
+
+use super::create_file_body::CreateFileBody;
+use super::failed::{self, Failed};
+use super::links::BucketAddress;
+use super::problem::{Code, Problem};
+use super::wire::{
+    WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, read_cursor, write_cursor,
+};
+use crate::domain::{FileId, FileRecord, Status};
+use crate::metadata_store::PageRequest;
+use crate::operations::{self, Stores};
+use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner};
+
+/// A page holds this many files if the client doesn't say.
+const DEFAULT_LIMIT: usize = 50;
+
+pub struct FilesApi {
+    pub stores: Stores,
+    pub presigner: Presigner,
+    pub bucket: BucketAddress,
+    /// What a proxy puts before our paths, without a slash at its end.
+    pub path_prefix: String,
+    pub max_upload_bytes: u64,
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Create a file, send its bytes to the URL that comes back, and fetch it once it is available.
+    Files,
+}
+
+#[derive(ApiResponse)]
+enum Created {
+    /// The file is known, and waits for its bytes: send them with `upload`.
+    #[oai(status = 201)]
+    Created(
+        Json<WireCreatedFile>,
+        /// Where the file will be.
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum Renewed {
+    /// A fresh URL; the ones before go on working until they run out.
+    #[oai(status = 200)]
+    Upload(Json<WireRenewedUpload>),
+}
+
+#[derive(ApiResponse)]
+enum Described {
+    /// The record as it is now.
+    #[oai(status = 200)]
+    File(Json<WireFile>),
+}
+
+#[derive(ApiResponse)]
+enum Redirect {
+    /// The bytes are at `Location`, a URL that works for a few minutes.
+    #[oai(status = 307)]
+    Temporary(
+        /// A presigned URL of exactly the bytes that were measured. Treat it as a secret.
+        #[oai(header = "Location")]
+        String,
+        #[oai(header = "Cache-Control")] String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum Listed {
+    /// A page of files, newest first.
+    #[oai(status = 200)]
+    Page(
+        Json<WirePage>,
+        /// The next page, as `<…>; rel="next"`, if there is one.
+        #[oai(header = "Link")]
+        Option<String>,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum Deleted {
+    /// The file is gone for good, and its bytes go too.
+    #[oai(status = 204)]
+    Gone,
+}
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Files")]
+impl FilesApi {
+    /// Create a file
+    ///
+    /// Step one of an upload. Says what is going to be sent and gets a presigned URL to send it to,
+    /// straight to the object store. Nothing is stored there yet: the URL takes exactly `size` bytes,
+    /// once, until `upload.expiresAt`.
+    #[oai(path = "/files", method = "post", operation_id = "create_file")]
+    async fn create_file(
+        &self,
+        request: &Request,
+        body: CreateFileBody,
+    ) -> Result<Created, Failed<failed::CreateFile>> {
+        let new = body.judge(self.max_upload_bytes)?;
+        let bucket = self.bucket_for(request)?;
+        let created = operations::create_file(&self.stores, &self.presigner, &bucket, new).await?;
+        let location = format!("{}/v1/files/{}", self.path_prefix, created.record.id);
+        let body = WireCreatedFile {
+            file: shown(&created.record)?,
+            upload: created.upload.into(),
+        };
+        Ok(Created::Created(Json(body), location))
+    }
+
+    /// Get a fresh upload URL
+    ///
+    /// For a file whose bytes haven't come yet, for instance because the first URL ran out.
+    #[oai(
+        path = "/files/:id/upload",
+        method = "post",
+        operation_id = "renew_upload"
+    )]
+    async fn renew_upload(
+        &self,
+        request: &Request,
+        /// The file's ID.
+        id: Path<String>,
+    ) -> Result<Renewed, Failed<failed::RenewUpload>> {
+        let id = file_id(&id)?;
+        let bucket = self.bucket_for(request)?;
+        let upload = operations::renew_upload(&self.stores, &self.presigner, &bucket, id).await?;
+        Ok(Renewed::Upload(Json(WireRenewedUpload {
+            upload: upload.into(),
+        })))
+    }
+
+    /// Download a file
+    ///
+    /// Redirects to the bytes in the object store; `curl -L` and browsers follow by themselves.
+    #[oai(path = "/files/:id", method = "get", operation_id = "download_file")]
+    async fn download_file(
+        &self,
+        request: &Request,
+        /// The file's ID.
+        id: Path<String>,
+    ) -> Result<Redirect, Failed<failed::DownloadFile>> {
+        self.redirect(request, &id, DownloadMethod::Get).await
+    }
+
+    /// Look at a download without its bytes
+    ///
+    /// Redirects to a URL that is presigned for HEAD, so that `curl -IL` works.
+    #[oai(path = "/files/:id", method = "head", operation_id = "head_file")]
+    async fn head_file(
+        &self,
+        request: &Request,
+        /// The file's ID.
+        id: Path<String>,
+    ) -> Result<Redirect, Failed<failed::DownloadFile>> {
+        self.redirect(request, &id, DownloadMethod::Head).await
+    }
+
+    /// Describe a file
+    ///
+    /// With `wait`, answers as soon as the file is no longer pending, or after that many seconds.
+    #[oai(
+        path = "/files/:id/metadata",
+        method = "get",
+        operation_id = "describe_file"
+    )]
+    async fn describe_file(
+        &self,
+        /// The file's ID.
+        id: Path<String>,
+        /// How long to wait for the end of `pending`, in seconds.
+        #[oai(validator(minimum(value = "0"), maximum(value = "20")))]
+        wait: Query<Option<u32>>,
+    ) -> Result<Described, Failed<failed::DescribeFile>> {
+        let id = file_id(&id)?;
+        let record = match wait.0 {
+            None | Some(0) => operations::describe_file(&self.stores, id).await?,
+            Some(seconds) => {
+                let wait = Duration::from_secs(seconds.into());
+                operations::await_settled(&self.stores, id, wait).await?
+            }
+        };
+        Ok(Described::File(Json(shown(&record)?)))
+    }
+
+    /// List files
+    ///
+    /// Newest first. A file that was there when the first page was asked for is on exactly one page,
+    /// whatever is added meanwhile.
+    #[oai(path = "/files", method = "get", operation_id = "list_files")]
+    async fn list_files(
+        &self,
+        /// How many files a page holds at the most.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<Option<usize>>,
+        /// The `nextCursor` of the page before.
+        cursor: Query<Option<String>>,
+        /// Only files with this status.
+        status: Query<Option<WireStatus>>,
+    ) -> Result<Listed, Failed<failed::ListFiles>> {
+        let status: Option<Status> = status.0.map(Into::into);
+        let before = match &cursor.0 {
+            None => None,
+            Some(text) => Some(
+                read_cursor(text, status)
+                    .map_err(|invalid| Code::InvalidRequest.with(format!("cursor: {invalid}")))?,
+            ),
+        };
+        let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
+        let request = PageRequest {
+            status,
+            before,
+            limit,
+        };
+        let page = operations::list_files(&self.stores, request).await?;
+        let next_cursor = page.next.map(|id| write_cursor(id, status));
+        let link = next_cursor.as_ref().map(|cursor| {
+            let filter = status.map_or_else(String::new, |s| format!("&status={}", s.as_str()));
+            format!(
+                "<{}/v1/files?limit={limit}&cursor={cursor}{filter}>; rel=\"next\"",
+                self.path_prefix
+            )
+        });
+        let body = WirePage {
+            files: page.records.iter().filter_map(WireFile::of).collect(),
+            next_cursor,
+        };
+        Ok(Listed::Page(Json(body), link))
+    }
+
+    /// Delete a file
+    ///
+    /// For good: nothing brings it back, and its bytes go too, in all their versions.
+    #[oai(path = "/files/:id", method = "delete", operation_id = "delete_file")]
+    async fn delete_file(
+        &self,
+        /// The file's ID.
+        id: Path<String>,
+    ) -> Result<Deleted, Failed<failed::DeleteFile>> {
+        operations::delete_file(&self.stores, file_id(&id)?).await?;
+        Ok(Deleted::Gone)
+    }
+}
+
+impl FilesApi {
+    fn bucket_for(&self, request: &Request) -> Result<BucketUrl, Problem> {
+        self.bucket
+            .for_request(request)
+            .map_err(|invalid| Code::InvalidRequest.with(invalid.0))
+    }
+
+    async fn redirect(
+        &self,
+        request: &Request,
+        id: &str,
+        method: DownloadMethod,
+    ) -> Result<Redirect, Failed<failed::DownloadFile>> {
+        let id = file_id(id)?;
+        let bucket = self.bucket_for(request)?;
+        let url =
+            operations::download_file(&self.stores, &self.presigner, &bucket, id, method).await?;
+        Ok(Redirect::Temporary(
+            url.reveal().to_owned(),
+            "private, no-store".into(),
+        ))
+    }
+}
+
+/// A text that is no ID names no file: the same answer as for an ID that nobody has.
+fn file_id(text: &str) -> Result<FileId, Problem> {
+    FileId::parse(text).map_err(|_| Code::FileNotFound.with("no file has this ID"))
+}
+
+fn shown(record: &FileRecord) -> Result<WireFile, Problem> {
+    WireFile::of(record).ok_or_else(|| Code::FileNotFound.with("no file has this ID"))
+}

@@ -1,0 +1,48 @@
+//! Which addresses a client is told: where it reaches the bucket, and where this API.
+//!
+//! Invariant: a URL is signed for the host that the *client* will use. In local mode that is the
+//! host which the request came to, unless the operator set a public URL; in aws mode it is the
+//! store's public endpoint.
+
+use http::Uri;
+use poem::Request;
+use poem::http::header;
+
+use crate::domain::Invalid;
+use crate::presigned_url::BucketUrl;
+
+/// How the bucket's public address is found.
+#[derive(Debug, Clone)]
+pub enum BucketAddress {
+    /// Always the same.
+    Fixed(BucketUrl),
+    /// This bucket, on the host that the request came to.
+    RequestHost { bucket: String },
+}
+
+impl BucketAddress {
+    /// # Errors
+    /// If the request's `Host` is no host.
+    pub fn for_request(&self, request: &Request) -> Result<BucketUrl, Invalid> {
+        match self {
+            Self::Fixed(url) => Ok(url.clone()),
+            Self::RequestHost { bucket } => {
+                let host = request
+                    .headers()
+                    .get(header::HOST)
+                    .and_then(|value| value.to_str().ok())
+                    .or_else(|| request.original_uri().authority().map(|a| a.as_str()))
+                    .ok_or_else(|| Invalid::new("the request has no Host header"))?;
+                BucketUrl::path_style(&format!("http://{host}"), bucket)
+                    .map_err(|_| Invalid::new("the Host header is no host"))
+            }
+        }
+    }
+}
+
+/// The path under which a proxy shows this API, taken from the public URL; empty without one.
+pub fn path_prefix(public_url: Option<&Uri>) -> String {
+    public_url.map_or_else(String::new, |url| {
+        url.path().trim_end_matches('/').to_owned()
+    })
+}

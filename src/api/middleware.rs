@@ -1,0 +1,221 @@
+//! What every request goes through: its ID, its line in the log, the unversioned alias, HEAD, and
+//! problems written in one form.
+//!
+//! Invariant: no query string is logged, since a presigned URL's secret is in its query.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::document::Routes;
+use super::problem::{Code, Problem};
+use crate::cors::{CorsPolicy, CorsRules};
+
+const X_REQUEST_ID: &str = "x-request-id";
+/// What we take from a client as the ID of its request, in bytes.
+const MAX_REQUEST_ID_BYTES: usize = 64;
+/// The most of a framework's error text that is taken over, in bytes.
+const MAX_FOREIGN_DETAIL_BYTES: usize = 2 * 1024;
+
+/// What pages of allowed origins may do with the API.
+const CORS: CorsRules = CorsRules {
+    methods: "GET, HEAD, POST, DELETE",
+    request_headers: "content-type, x-request-id",
+    exposed_headers: "Location, Link, Retry-After, X-Request-Id",
+};
+
+/// The ID of a request, in its extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// The outermost layer: gives every request an ID and a line in the log.
+pub struct Observed<E>(pub E);
+
+impl<E: Endpoint> Endpoint for Observed<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = request_id(request.headers());
+        request.extensions_mut().insert(RequestId(id.clone()));
+        let started = Instant::now();
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let span = tracing::info_span!("request", request_id = %id);
+        let mut response = self.0.get_response(request).instrument(span.clone()).await;
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        let millis = started.elapsed().as_secs_f64() * 1000.0;
+        span.in_scope(|| {
+            tracing::info!(%method, path, status = response.status().as_u16(), millis, "answered");
+        });
+        Ok(response)
+    }
+}
+
+/// The client's own ID, if it is harmless, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get(X_REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| {
+            (1..=MAX_REQUEST_ID_BYTES).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        })
+        .map_or_else(|| Uuid::now_v7().as_simple().to_string(), str::to_owned)
+}
+
+/// Around the API: `/files…` is `/v1/files…`, HEAD works wherever GET does, pages of allowed origins
+/// may call, and whatever goes wrong is answered as a problem.
+pub struct ApiConventions<E> {
+    pub inner: E,
+    pub routes: Arc<Routes>,
+    pub cors: CorsPolicy,
+}
+
+impl<E: Endpoint> Endpoint for ApiConventions<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = request
+            .extensions()
+            .get::<RequestId>()
+            .map_or_else(String::new, |id| id.0.clone());
+        if let Some(uri) = versioned(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        let allowed = self.routes.methods(request.uri().path());
+        if request.method() == Method::HEAD
+            && !allowed.contains(&Method::HEAD)
+            && allowed.contains(&Method::GET)
+        {
+            // The connection leaves the body out of an answer to HEAD.
+            request.set_method(Method::GET);
+        }
+        let asked = request.headers().clone();
+        let preflight = (request.method() == Method::OPTIONS)
+            .then(|| self.cors.preflight(&CORS, &asked))
+            .flatten();
+        let mut response = match preflight {
+            Some(allowed) => {
+                let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
+                response.headers_mut().extend(allowed);
+                response
+            }
+            None => as_problem(self.inner.get_response(request).await, &id).await,
+        };
+        self.cors.decorate(&CORS, &asked, response.headers_mut());
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+            if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
+                response.headers_mut().insert(header::ALLOW, value);
+            }
+        }
+        let headers = response.headers_mut();
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
+        Ok(response)
+    }
+}
+
+/// The versioned form of an unversioned path of ours.
+fn versioned(uri: &Uri) -> Option<Uri> {
+    let text = uri.path_and_query()?.as_str();
+    let rest = text.strip_prefix("/files")?;
+    if !rest.is_empty() && !rest.starts_with(['/', '?']) {
+        return None;
+    }
+    format!("/v1{text}").parse().ok()
+}
+
+/// Writes the body of a problem; an error of the framework's becomes one.
+async fn as_problem(mut response: Response, request_id: &str) -> Response {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return problem.response(request_id);
+    }
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let text = response
+        .take_body()
+        .into_bytes_limit(MAX_FOREIGN_DETAIL_BYTES)
+        .await
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let problem = match status {
+        StatusCode::NOT_FOUND => Code::RouteNotFound.with("see /docs for the paths that there are"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Code::MethodNotAllowed.with("the Allow header has the methods that this path takes")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType
+            .with("send JSON, with the header Content-Type: application/json"),
+        StatusCode::PAYLOAD_TOO_LARGE => Code::ContentTooLarge.with("the body is too large"),
+        status if status.is_client_error() => Code::InvalidRequest.with(text),
+        _ => {
+            tracing::error!(detail = text, "the framework failed");
+            Code::InternalError.with("the log says more under this request's ID")
+        }
+    };
+    problem.response(request_id)
+}
+
+/// A panic in a handler is a bug; it is answered as one, and the connection goes on.
+pub fn on_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked");
+    Code::InternalError
+        .with("the log says more under this request's ID")
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unversioned_paths_are_the_versioned_ones() {
+        for (path, expected) in [
+            ("/files", Some("/v1/files")),
+            ("/files?limit=2", Some("/v1/files?limit=2")),
+            (
+                "/files/abc/metadata?wait=1",
+                Some("/v1/files/abc/metadata?wait=1"),
+            ),
+            ("/filesystem", None),
+            ("/v1/files", None),
+            ("/", None),
+        ] {
+            let uri = versioned(&path.parse().unwrap());
+            assert_eq!(uri.map(|u| u.to_string()).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_clients_request_id_is_taken_over_only_if_it_is_harmless() {
+        let with = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(X_REQUEST_ID, HeaderValue::from_static(value));
+            request_id(&headers)
+        };
+        assert_eq!(with("order-7_a.b"), "order-7_a.b");
+        for bad in ["", "a b", "\"><script>", "a\tb"] {
+            assert_ne!(with(bad), bad);
+        }
+        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+    }
+}

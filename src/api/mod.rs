@@ -1,0 +1,69 @@
+//! The HTTP API: wire shapes, problems, the contract, and the loop that serves them.
+//!
+//! Invariant: nothing of the inside shows. An error leaves here as a problem with a stable code, and
+//! a record as the shape in `wire`.
+//!
+//! Absent on purpose: file content. No byte of a file goes through this module.
+
+mod create_file_body;
+mod document;
+mod failed;
+mod files;
+mod health;
+mod links;
+mod middleware;
+mod problem;
+pub mod server;
+mod wire;
+
+use std::sync::Arc;
+
+use poem::middleware::CatchPanic;
+use poem::{Endpoint, EndpointExt, Response, Route};
+
+use files::FilesApi;
+pub use links::{BucketAddress, path_prefix};
+pub use middleware::RequestId;
+
+use crate::cors::CorsPolicy;
+use crate::operations::Stores;
+use crate::presigned_url::Presigner;
+
+/// What the API needs to answer.
+pub struct ApiParts {
+    pub stores: Stores,
+    pub presigner: Presigner,
+    pub bucket: BucketAddress,
+    pub path_prefix: String,
+    pub max_upload_bytes: u64,
+    pub cors: CorsPolicy,
+}
+
+/// All calls of the contract.
+pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
+    let stores = parts.stores.clone();
+    let service = document::service(FilesApi {
+        stores: parts.stores,
+        presigner: parts.presigner,
+        bucket: parts.bucket,
+        path_prefix: parts.path_prefix,
+        max_upload_bytes: parts.max_upload_bytes,
+    });
+    let (pages, routes) = document::pages(&service);
+    let routed = pages
+        .at("/healthz", poem::get(health::healthz))
+        .at("/readyz", poem::get(health::readyz))
+        .nest_no_strip("/v1", service)
+        .data(stores)
+        .with(CatchPanic::new().with_handler(middleware::on_panic));
+    middleware::ApiConventions {
+        inner: routed,
+        routes: Arc::new(routes),
+        cors: parts.cors,
+    }
+}
+
+/// The whole program's endpoint: the API, and what else is mounted beside it, under one observer.
+pub fn observed(route: Route) -> impl Endpoint<Output = Response> + 'static {
+    middleware::Observed(route)
+}

@@ -1,0 +1,278 @@
+//! Errors as clients see them: RFC 9457 problem details with a stable code.
+//!
+//! Invariant: the one place where an error of the inside becomes a status, a code and a text. No
+//! text here comes from an SDK, names a path of this machine or shows a stack; a store's fault is
+//! logged with its cause and answered without it.
+
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::operations::OperationError;
+use crate::store_error::StoreError;
+
+/// The media type of RFC 9457.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What went wrong, by a name that doesn't change. Clients decide by it, not by the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    InvalidRequest,
+    RouteNotFound,
+    FileNotFound,
+    MethodNotAllowed,
+    UploadPending,
+    UploadSettled,
+    FileRejected,
+    UploadExpired,
+    ContentTooLarge,
+    UnsupportedMediaType,
+    InternalError,
+    StoreUnavailable,
+    InsufficientStorage,
+}
+
+impl Code {
+    pub const ALL: [Self; 13] = [
+        Self::InvalidRequest,
+        Self::RouteNotFound,
+        Self::FileNotFound,
+        Self::MethodNotAllowed,
+        Self::UploadPending,
+        Self::UploadSettled,
+        Self::FileRejected,
+        Self::UploadExpired,
+        Self::ContentTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InternalError,
+        Self::StoreUnavailable,
+        Self::InsufficientStorage,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::RouteNotFound => "route_not_found",
+            Self::FileNotFound => "file_not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UploadPending => "upload_pending",
+            Self::UploadSettled => "upload_settled",
+            Self::FileRejected => "file_rejected",
+            Self::UploadExpired => "upload_expired",
+            Self::ContentTooLarge => "content_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::InternalError => "internal_error",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::InsufficientStorage => "insufficient_storage",
+        }
+    }
+
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::RouteNotFound | Self::FileNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UploadPending | Self::UploadSettled => StatusCode::CONFLICT,
+            Self::FileRejected | Self::UploadExpired => StatusCode::GONE,
+            Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request isn't right",
+            Self::RouteNotFound => "There is nothing at this path",
+            Self::FileNotFound => "There is no such file",
+            Self::MethodNotAllowed => "This path doesn't take that method",
+            Self::UploadPending => "The upload isn't finished",
+            Self::UploadSettled => "There is nothing more to upload",
+            Self::FileRejected => "The upload was rejected",
+            Self::UploadExpired => "The upload URL ran out before anything arrived",
+            Self::ContentTooLarge => "Too many bytes",
+            Self::UnsupportedMediaType => "The body must be JSON",
+            Self::InternalError => "Something went wrong here",
+            Self::StoreUnavailable => "The store can't be reached",
+            Self::InsufficientStorage => "The disk is full",
+        }
+    }
+
+    /// What to do about it, for the page that a problem's `type` leads to.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => {
+                "Correct what `detail` and `errors` name, and send the request again."
+            }
+            Self::RouteNotFound => "Look the path up in /docs.",
+            Self::FileNotFound => {
+                "The ID is wrong, or the file was deleted, or it was rejected or expired long ago."
+            }
+            Self::MethodNotAllowed => "Use one of the methods in the `Allow` header.",
+            Self::UploadPending => {
+                "Send the bytes if you haven't. If you have, ask again after `Retry-After` seconds, \
+                 or let `GET /v1/files/{id}/metadata?wait=20` tell you when the file is settled."
+            }
+            Self::UploadSettled => {
+                "The bytes of this file have been judged, or its time is over: see its `status`. \
+                 For other bytes create another file."
+            }
+            Self::FileRejected => {
+                "The bytes that arrived weren't the ones that were declared; `detail` says how they \
+                 differ. Create another file and send it again."
+            }
+            Self::UploadExpired => "Create another file and send the bytes before `expiresAt`.",
+            Self::ContentTooLarge => "Send less: the limit is in `detail`.",
+            Self::UnsupportedMediaType => {
+                "Send JSON, with the header `Content-Type: application/json`."
+            }
+            Self::InternalError => {
+                "Tell the operator the `requestId`; the log has the cause under it."
+            }
+            Self::StoreUnavailable => {
+                "Send the same request again after `Retry-After` seconds. Nothing was lost."
+            }
+            Self::InsufficientStorage => {
+                "The operator has to make room; nothing that was stored is affected."
+            }
+        }
+    }
+
+    /// After how many seconds the same request may succeed.
+    fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::UploadPending => Some(1),
+            Self::StoreUnavailable => Some(2),
+            _ => None,
+        }
+    }
+
+    /// Where a problem's `type` points.
+    pub fn path(self) -> String {
+        format!("/problems/{}", self.as_str())
+    }
+
+    /// The problem with a text of its own.
+    pub fn with(self, detail: impl Into<String>) -> Problem {
+        Problem {
+            code: self,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+}
+
+/// A field that isn't right, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    pub field: &'static str,
+    pub message: String,
+}
+
+/// One error, ready to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub code: Code,
+    pub detail: String,
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// Several fields at once, so that a client needn't find them one by one.
+    pub fn fields(code: Code, errors: Vec<FieldError>) -> Self {
+        let sentences: Vec<String> = errors
+            .iter()
+            .map(|e| format!("{}: {}", e.field, e.message))
+            .collect();
+        Self {
+            code,
+            detail: sentences.join("; "),
+            errors,
+        }
+    }
+
+    /// The answer, complete with the ID under which the log knows the request.
+    pub fn response(&self, request_id: &str) -> Response {
+        let mut body = json!({
+            "type": self.code.path(),
+            "title": self.code.title(),
+            "status": self.code.status().as_u16(),
+            "detail": self.detail,
+            "code": self.code.as_str(),
+            "requestId": request_id,
+        });
+        if !self.errors.is_empty() {
+            body["errors"] = self
+                .errors
+                .iter()
+                .map(|e| json!({"field": e.field, "message": e.message}))
+                .collect();
+        }
+        let mut response = Response::builder()
+            .status(self.code.status())
+            .content_type(PROBLEM_JSON)
+            .body(body.to_string());
+        if let Some(seconds) = self.code.retry_after() {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Leaves the problem in the response's extensions: the middleware that knows the request's ID
+/// writes the body.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().status(self.code.status()).finish();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        // What an error carries becomes the extensions of its response, in place of the response's own.
+        let mut error = Self::from_status(problem.code.status());
+        error.set_data(problem);
+        error
+    }
+}
+
+impl From<OperationError> for Problem {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::FileNotFound => Code::FileNotFound.with("no file has this ID"),
+            OperationError::UploadPending => {
+                Code::UploadPending.with("the bytes haven't been seen yet")
+            }
+            OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),
+            OperationError::UploadExpired => Code::UploadExpired.with("no bytes came in time"),
+            OperationError::UploadSettled => {
+                Code::UploadSettled.with("this file is no longer pending")
+            }
+            OperationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        // Handled here and nowhere else, so it is logged here.
+        tracing::error!(error = %error.chain(), "a store failed");
+        match error {
+            StoreError::Unavailable { .. } => {
+                Code::StoreUnavailable.with("please send the same request again")
+            }
+            StoreError::OutOfSpace { .. } => {
+                Code::InsufficientStorage.with("no room is left for more files")
+            }
+            StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => {
+                Code::InternalError.with("the log says more under this request's ID")
+            }
+        }
+    }
+}

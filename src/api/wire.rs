@@ -1,0 +1,248 @@
+//! The shapes that go over the wire: camelCase, times in RFC 3339 UTC with milliseconds, sizes in
+//! bytes.
+//!
+//! Invariant: shapes only. What they mean is decided in the domain; what they look like, here.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use poem_openapi::{Enum, Object};
+use sha2::{Digest, Sha256};
+
+use crate::domain::{FileId, FileRecord, FileState, Invalid, Status, format_timestamp};
+use crate::presigned_url::PresignedUpload;
+
+/// Where in its life a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename = "Status", rename_all = "lowercase")]
+pub enum WireStatus {
+    /// The bytes haven't been seen yet.
+    Pending,
+    /// The bytes are there, and are exactly those with this SHA-256.
+    Available,
+    /// Other bytes than the declared ones arrived; they were deleted.
+    Rejected,
+    /// The upload URL ran out and nothing came.
+    Expired,
+}
+
+impl From<WireStatus> for Status {
+    fn from(status: WireStatus) -> Self {
+        match status {
+            WireStatus::Pending => Self::Pending,
+            WireStatus::Available => Self::Available,
+            WireStatus::Rejected => Self::Rejected,
+            WireStatus::Expired => Self::Expired,
+        }
+    }
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "File", rename_all = "camelCase")]
+pub struct WireFile {
+    /// A UUIDv7.
+    pub id: String,
+    /// The name that people see.
+    pub filename: String,
+    /// In bytes, as declared; of an available file also as measured.
+    pub size: u64,
+    /// The media type.
+    pub content_type: String,
+    /// The SHA-256 of the bytes as 64 hex digits; null until they were measured.
+    pub sha256: Option<String>,
+    pub status: WireStatus,
+    /// When the file was created, in UTC.
+    pub created_at: String,
+    /// When the store had the bytes, in UTC; null until the file is available.
+    pub uploaded_at: Option<String>,
+    /// Why the upload was rejected; only there if it was.
+    #[oai(skip_serializing_if_is_none)]
+    pub reason: Option<String>,
+}
+
+impl WireFile {
+    /// `None` for a tombstone, which nobody is shown.
+    pub fn of(record: &FileRecord) -> Option<Self> {
+        let (status, object, reason) = match &record.state {
+            FileState::Pending => (WireStatus::Pending, None, None),
+            FileState::Available(object) => (WireStatus::Available, Some(object), None),
+            FileState::Rejected { reason, .. } => (WireStatus::Rejected, None, Some(reason)),
+            FileState::Expired { .. } => (WireStatus::Expired, None, None),
+            FileState::Deleted { .. } => return None,
+        };
+        Some(Self {
+            id: record.id.to_string(),
+            filename: record.filename.to_string(),
+            size: record.declared_length.bytes(),
+            content_type: record.content_type.to_string(),
+            sha256: object.map(|object| object.sha256.to_hex()),
+            status,
+            created_at: format_timestamp(record.created_at()),
+            uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
+            reason: reason.map(|reason| reason.0.clone()),
+        })
+    }
+}
+
+/// How to send the bytes, straight to the object store.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "Upload", rename_all = "camelCase")]
+pub struct WireUpload {
+    /// The method to use: PUT.
+    pub method: String,
+    /// Where to send the bytes. Whoever has this URL can use it, once: treat it as a secret.
+    pub url: String,
+    /// The headers to send along, exactly as they are here. (`Host` and `Content-Length` every
+    /// HTTP client sets by itself.)
+    pub headers: BTreeMap<String, String>,
+    /// When the URL stops working, in UTC.
+    pub expires_at: String,
+}
+
+impl From<PresignedUpload> for WireUpload {
+    fn from(upload: PresignedUpload) -> Self {
+        Self {
+            method: "PUT".into(),
+            url: upload.url.reveal().to_owned(),
+            headers: upload
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            expires_at: format_timestamp(upload.expires_at),
+        }
+    }
+}
+
+/// A file that was just created, and how to send its bytes.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "CreatedFile", rename_all = "camelCase")]
+pub struct WireCreatedFile {
+    #[oai(flatten)]
+    pub file: WireFile,
+    pub upload: WireUpload,
+}
+
+/// A fresh upload URL.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "RenewedUpload", rename_all = "camelCase")]
+pub struct WireRenewedUpload {
+    pub upload: WireUpload,
+}
+
+/// A page of files, newest first.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "FilePage", rename_all = "camelCase")]
+pub struct WirePage {
+    pub files: Vec<WireFile>,
+    /// Give this as `cursor` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A field that isn't right.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "FieldError")]
+#[allow(
+    dead_code,
+    reason = "describes problems in the contract; problem.rs writes them"
+)]
+pub struct WireFieldError {
+    pub field: String,
+    /// Why, and what would be right.
+    pub message: String,
+}
+
+/// An error (RFC 9457).
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "Problem", rename_all = "camelCase")]
+#[allow(
+    dead_code,
+    reason = "describes problems in the contract; problem.rs writes them"
+)]
+pub struct WireProblem {
+    /// A page that says what to do.
+    #[oai(rename = "type")]
+    pub kind: String,
+    /// What went wrong, the same for every problem with this code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong this time.
+    pub detail: String,
+    /// A name that doesn't change, to decide by.
+    pub code: String,
+    /// The request, as the log knows it; also in `X-Request-Id`.
+    pub request_id: String,
+    /// The fields that aren't right, if that is the problem.
+    #[oai(skip_serializing_if_is_none)]
+    pub errors: Option<Vec<WireFieldError>>,
+}
+
+/// Where a page ends, as an opaque text: the ID, the filter that it belongs to, and a check that
+/// catches damage and texts from elsewhere. A position in the list is no secret, so the check is no
+/// signature.
+pub fn write_cursor(before: FileId, status: Option<Status>) -> String {
+    let mut bytes = before.as_bytes().to_vec();
+    bytes.extend(cursor_check(before, status));
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// # Errors
+/// A text that [`write_cursor`] didn't write for this filter.
+pub fn read_cursor(text: &str, status: Option<Status>) -> Result<FileId, Invalid> {
+    let refused = || {
+        Invalid::new("must be a nextCursor of this list, together with the same status as before")
+    };
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
+    let (id, check) = bytes.split_first_chunk::<16>().ok_or_else(refused)?;
+    FileId::from_bytes(*id)
+        .filter(|id| check == cursor_check(*id, status))
+        .ok_or_else(refused)
+}
+
+fn cursor_check(before: FileId, status: Option<Status>) -> [u8; 8] {
+    let mut hasher = Sha256::new();
+    hasher.update(b"file-share list cursor 1");
+    hasher.update(before.as_bytes());
+    hasher.update(status.map_or("", Status::as_str));
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut check = [0; 8];
+    check.copy_from_slice(&digest[..8]);
+    check
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::from_millis;
+
+    proptest! {
+        #[test]
+        fn a_cursor_reads_back_with_its_own_filter_only(millis in 0_i64..(1 << 47), index in 0_usize..5) {
+            let id = FileId::new(from_millis(millis).unwrap());
+            let filters = [None, Some(Status::Pending), Some(Status::Available), Some(Status::Rejected), Some(Status::Expired)];
+            let text = write_cursor(id, filters[index]);
+            for filter in filters {
+                let read = read_cursor(&text, filter);
+                prop_assert_eq!(read == Ok(id), filter == filters[index]);
+            }
+        }
+
+        #[test]
+        fn a_cursor_with_one_changed_character_is_refused(at in 0_usize..32, to in "[A-Za-z0-9_-]") {
+            let id = FileId::new(from_millis(1_790_000_000_123).unwrap());
+            let text = write_cursor(id, None);
+            let mut forged = text.clone();
+            forged.replace_range(at..=at, &to);
+            prop_assert_eq!(read_cursor(&forged, None).is_ok(), forged == text);
+        }
+
+        #[test]
+        fn no_text_upsets_the_reader(text in "(?s:.{0,64})") {
+            let _ = read_cursor(&text, None);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The API program put together: settings → stores → endpoint, and the tasks beside it.
+//!
+//! Invariant: the one place that knows which mode it is. Everything behind it works on ports.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use poem::{EndpointExt, Response, Route};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, ApiParts, BucketAddress};
+use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{ApiSettings, Mode};
+use crate::cors::CorsPolicy;
+use crate::domain::ObjectKey;
+use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
+use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
+use crate::metadata_store::sqlite::SqliteMetadataStore;
+use crate::object_store::disk::DiskObjectStore;
+use crate::object_store::s3::S3ObjectStore;
+use crate::operations::{Reconciler, Stores};
+use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
+
+/// The region that local mode signs for. Any text does; it is the same on both sides.
+const LOCAL_REGION: &str = "local";
+/// The records of local mode, below the data directory.
+const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
+
+/// Why the service can't start, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl StartError {
+    fn new(what: &str, error: impl std::fmt::Display) -> Self {
+        Self(format!("{what}: {error}"))
+    }
+}
+
+/// The service, ready to serve.
+pub struct App {
+    endpoint: poem::endpoint::BoxEndpoint<'static, Response>,
+    stores: Stores,
+    /// What runs beside the endpoint in local mode.
+    local: Option<LocalTasks>,
+}
+
+struct LocalTasks {
+    uploaded: mpsc::Receiver<ObjectKey>,
+    reconciler: Reconciler,
+    reconcile_interval: std::time::Duration,
+}
+
+impl App {
+    /// Opens the stores and puts the service together. Nothing is listened on yet.
+    ///
+    /// # Errors
+    /// What can't be opened or found, and what to do.
+    pub async fn build(settings: &ApiSettings) -> Result<Self, StartError> {
+        match &settings.mode {
+            Mode::Local { data_dir } => Self::build_local(settings, data_dir),
+            Mode::Aws {
+                s3_public_endpoint_url,
+            } => Self::build_aws(settings, s3_public_endpoint_url.as_ref()).await,
+        }
+    }
+
+    fn build_local(settings: &ApiSettings, data_dir: &std::path::Path) -> Result<Self, StartError> {
+        let what = format!("the data directory {}", data_dir.display());
+        let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
+        let secret =
+            SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
+        let metadata = SqliteMetadataStore::open(&data_dir.join(LOCAL_METADATA_FILE))
+            .map_err(|e| StartError::new(&what, e.chain()))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let stores = Stores {
+            metadata: Arc::new(metadata),
+            objects: Arc::new(objects.clone()),
+            clock: Arc::clone(&clock),
+            lifecycle: settings.common.lifecycle,
+        };
+        let bucket = settings.common.bucket_name.clone();
+        let public_bucket = match &settings.public_url {
+            Some(url) => Some(
+                BucketUrl::path_style(&url.to_string(), &bucket)
+                    .map_err(|e| StartError::new("PUBLIC_URL", e))?,
+            ),
+            None => None,
+        };
+        let (uploaded, receiver) = mpsc::channel(local_mode::HAND_OFF_CAPACITY);
+        let cors = CorsPolicy::new(settings.allowed_origins.clone());
+        let endpoint = LocalEndpoint::new(LocalStoreParts {
+            objects,
+            credentials: secret.credentials(),
+            region: LOCAL_REGION.into(),
+            bucket_name: bucket.clone(),
+            public_bucket: public_bucket.clone(),
+            upload_lifetime: settings.upload_url_ttl,
+            download_lifetime: settings.download_url_ttl,
+            cors: cors.clone(),
+            clock,
+            uploaded,
+        });
+        let address = public_bucket.map_or_else(
+            || BucketAddress::RequestHost {
+                bucket: bucket.clone(),
+            },
+            BucketAddress::Fixed,
+        );
+        let parts = api_parts(
+            settings,
+            stores.clone(),
+            secret.credentials(),
+            LOCAL_REGION,
+            address,
+            cors,
+        );
+        let routes = Route::new()
+            .nest_no_strip(format!("/{bucket}"), endpoint)
+            .nest("/", api::endpoint(parts));
+        Ok(Self {
+            endpoint: api::observed(routes).boxed(),
+            local: Some(LocalTasks {
+                uploaded: receiver,
+                reconciler: Reconciler::new(stores.clone()),
+                reconcile_interval: settings.common.reconcile_interval,
+            }),
+            stores,
+        })
+    }
+
+    async fn build_aws(
+        settings: &ApiSettings,
+        s3_public_endpoint_url: Option<&http::Uri>,
+    ) -> Result<Self, StartError> {
+        let sdk = load_sdk_config(AwsSettings::default())
+            .await
+            .map_err(|e| StartError::new("the AWS settings", e))?;
+        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+        let bucket = &settings.common.bucket_name;
+        let public_endpoint = s3_public_endpoint_url
+            .map(ToString::to_string)
+            .or_else(|| s3_endpoint_url(&sdk));
+        let bucket_url = match public_endpoint {
+            Some(endpoint) => BucketUrl::path_style(&endpoint, bucket),
+            None => BucketUrl::virtual_hosted(bucket, &region),
+        }
+        .map_err(|e| StartError::new("the address of the bucket", e))?;
+        let credentials = sdk.credentials_provider().ok_or_else(|| {
+            StartError::new(
+                "AWS credentials",
+                "none are set: see the AWS_ variables or the AWS profile",
+            )
+        })?;
+        let stores = Stores {
+            metadata: Arc::new(DynamoDbMetadataStore::new(
+                dynamodb_client(&sdk),
+                settings.common.table_name.clone(),
+            )),
+            objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), bucket.clone())),
+            clock: Arc::new(SystemClock),
+            lifecycle: settings.common.lifecycle,
+        };
+        let parts = api_parts(
+            settings,
+            stores.clone(),
+            SigningCredentials::new(credentials),
+            &region,
+            BucketAddress::Fixed(bucket_url),
+            CorsPolicy::new(settings.allowed_origins.clone()),
+        );
+        Ok(Self {
+            endpoint: api::observed(Route::new().nest("/", api::endpoint(parts))).boxed(),
+            stores,
+            local: None,
+        })
+    }
+
+    /// The stores that the service works on.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// Serves until `shutdown`, then finishes what is in hand: requests first, then the files that
+    /// they left to be finalized.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+        let beside = self.local.map(|local| {
+            let stop = shutdown.clone();
+            tokio::spawn(local.reconciler.run(local.reconcile_interval, stop));
+            tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
+        });
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, "listening");
+        }
+        // When this returns the endpoint is gone, and with it the sender of the hand-off.
+        api::server::serve(listener, self.endpoint, shutdown).await;
+        if let Some(finalizing) = beside
+            && tokio::time::timeout(api::server::DRAIN_TIMEOUT, finalizing)
+                .await
+                .is_err()
+        {
+            tracing::warn!("some uploads are left to be finalized at the next start");
+        }
+    }
+}
+
+fn api_parts(
+    settings: &ApiSettings,
+    stores: Stores,
+    credentials: SigningCredentials,
+    region: &str,
+    bucket: BucketAddress,
+    cors: CorsPolicy,
+) -> ApiParts {
+    ApiParts {
+        stores,
+        presigner: Presigner::new(
+            credentials,
+            region.to_owned(),
+            settings.upload_url_ttl,
+            settings.download_url_ttl,
+        ),
+        bucket,
+        path_prefix: api::path_prefix(settings.public_url.as_ref()),
+        max_upload_bytes: settings.max_upload_bytes,
+        cors,
+    }
+}
+
+/// Binds the address that the service listens on.
+///
+/// # Errors
+/// If it is taken or not this machine's.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        StartError::new(
+            &format!("can't listen on {address} (choose another with --listen)"),
+            error,
+        )
+    })
+}

@@ -1,0 +1,15 @@
+//! What the AWS implementations of the ports have in common: how clients are built, and how a
+//! failed call is put into words.
+//!
+//! Invariant: every call to AWS has a time-out and a bounded number of attempts.
+//!
+//! Absent on purpose: the ports themselves. They are in the folder of the port that they implement.
+
+mod clients;
+mod failure;
+
+pub use clients::{
+    AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url,
+    sqs_client,
+};
+pub use failure::{Failure, unavailable};

@@ -1,0 +1,530 @@
+//! Settings: flags, with environment variables of the same meaning.
+//!
+//! Invariant: a program starts with all its settings right, or not at all. What is wrong or missing
+//! is named in one message, everything at once, so every value comes in as text and is judged here.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use http::Uri;
+
+use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
+
+/// The longest life of a SigV4 URL that S3 accepts.
+const MAX_URL_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Bounds of what may be waited for.
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// First segments of our own paths, which a bucket in local mode would hide.
+const RESERVED_NAMES: [&str; 7] = [
+    "files",
+    "docs",
+    "explorer",
+    "healthz",
+    "readyz",
+    "problems",
+    "openapi.json",
+];
+
+/// What both programs need.
+#[derive(Debug, Clone, Args)]
+pub struct CommonArgs {
+    /// The bucket that holds the bytes. In local mode it is the first part of the path of a
+    /// presigned URL
+    #[arg(
+        long,
+        env = "BUCKET_NAME",
+        default_value = "file-share-bucket",
+        value_name = "NAME"
+    )]
+    pub bucket_name: String,
+    /// The DynamoDB table that holds the records (aws mode)
+    #[arg(
+        long,
+        env = "TABLE_NAME",
+        default_value = "FileMetadata",
+        value_name = "NAME"
+    )]
+    pub table_name: String,
+    /// How often to look for what notifications and crashes left behind
+    #[arg(
+        long,
+        env = "RECONCILE_INTERVAL",
+        default_value = "30s",
+        value_name = "TIME"
+    )]
+    pub reconcile_interval: String,
+    /// How long after its URL ran out an upload that began in time may still arrive
+    #[arg(long, env = "UPLOAD_GRACE", default_value = "15m", value_name = "TIME")]
+    pub upload_grace: String,
+    /// How the log is written: text for people, json for programs. RUST_LOG says how much
+    #[arg(
+        long,
+        env = "LOG_FORMAT",
+        default_value = "text",
+        value_name = "text|json"
+    )]
+    pub log_format: String,
+}
+
+/// What the API program needs besides.
+#[derive(Debug, Clone, Args)]
+pub struct ApiArgs {
+    /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
+    #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
+    pub mode: String,
+    /// The address to listen on
+    #[arg(
+        long,
+        env = "LISTEN",
+        default_value = "127.0.0.1:8000",
+        value_name = "ADDRESS:PORT"
+    )]
+    pub listen: String,
+    /// The URL under which clients reach this service, if a proxy stands before it. Left out,
+    /// presigned URLs of local mode name the host that each request came to
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Where local mode keeps files, records and its signing secret
+    #[arg(
+        long,
+        env = "DATA_DIR",
+        default_value = "data",
+        value_name = "DIRECTORY"
+    )]
+    pub data_dir: String,
+    /// The store's endpoint as clients reach it, if that isn't the one the service itself uses
+    /// (AWS_ENDPOINT_URL) (aws mode)
+    #[arg(long, env = "S3_PUBLIC_ENDPOINT_URL", value_name = "URL")]
+    pub s3_public_endpoint_url: Option<String>,
+    /// The largest file, in bytes; at most 20971520 (20 MiB)
+    #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = MAX_CONTENT_LENGTH.to_string(), value_name = "BYTES")]
+    pub max_upload_bytes: String,
+    /// How long an upload URL works
+    #[arg(
+        long,
+        env = "UPLOAD_URL_TTL",
+        default_value = "15m",
+        value_name = "TIME"
+    )]
+    pub upload_url_ttl: String,
+    /// How long a download URL works
+    #[arg(
+        long,
+        env = "DOWNLOAD_URL_TTL",
+        default_value = "5m",
+        value_name = "TIME"
+    )]
+    pub download_url_ttl: String,
+    /// Pages of other origins that may call the API and local mode's store, separated by commas, or
+    /// * for all of them
+    #[arg(
+        long,
+        env = "ALLOWED_ORIGINS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "ORIGINS"
+    )]
+    pub allowed_origins: String,
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// What both programs know once their settings are right.
+#[derive(Debug, Clone)]
+pub struct CommonSettings {
+    pub bucket_name: String,
+    pub table_name: String,
+    pub reconcile_interval: Duration,
+    pub lifecycle: Lifecycle,
+    pub log_format: LogFormat,
+}
+
+/// Where bytes and records are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    Local { data_dir: PathBuf },
+    Aws { s3_public_endpoint_url: Option<Uri> },
+}
+
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    pub mode: Mode,
+    pub listen: SocketAddr,
+    pub public_url: Option<Uri>,
+    pub max_upload_bytes: u64,
+    pub upload_url_ttl: Duration,
+    pub download_url_ttl: Duration,
+    /// Exact origins, or `*` alone.
+    pub allowed_origins: Vec<String>,
+    pub common: CommonSettings,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<String>);
+
+impl Problems {
+    /// Judges one value; `None` if it isn't right, which is then remembered.
+    pub fn judge<T>(
+        &mut self,
+        name: &str,
+        text: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        parse(text.trim())
+            .map_err(|why| self.0.push(format!("{name}: {why} (it is {text:?})")))
+            .ok()
+    }
+
+    /// Remembers a setting that is missing.
+    pub fn missing(&mut self, name: &str, why: &str) {
+        self.0.push(format!("{name}: {why}"));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the settings aren't right; --help explains each:")?;
+        for problem in &self.0 {
+            writeln!(f, "  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl CommonArgs {
+    /// `None` if something isn't right; `problems` then says what.
+    pub fn judge(&self, problems: &mut Problems) -> Option<CommonSettings> {
+        let bucket_name = problems.judge("BUCKET_NAME", &self.bucket_name, bucket_name);
+        let table_name = problems.judge("TABLE_NAME", &self.table_name, table_name);
+        let interval = problems.judge("RECONCILE_INTERVAL", &self.reconcile_interval, |text| {
+            duration(text, Duration::from_millis(100), MAX_WAIT)
+        });
+        let upload_grace = problems.judge("UPLOAD_GRACE", &self.upload_grace, |text| {
+            duration(text, Duration::ZERO, MAX_WAIT)
+        });
+        let log_format = problems.judge("LOG_FORMAT", &self.log_format, |text| match text {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("must be text or json".into()),
+        });
+        Some(CommonSettings {
+            bucket_name: bucket_name?,
+            table_name: table_name?,
+            reconcile_interval: interval?,
+            lifecycle: Lifecycle {
+                upload_grace: upload_grace?,
+                ..Lifecycle::default()
+            },
+            log_format: log_format?,
+        })
+    }
+}
+
+impl ApiArgs {
+    /// # Errors
+    /// Everything that isn't right, at once.
+    pub fn judge(&self) -> Result<ApiSettings, Problems> {
+        let mut problems = Problems::default();
+        let settings = self.judge_all(&mut problems);
+        settings.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    fn judge_all(&self, problems: &mut Problems) -> Option<ApiSettings> {
+        let common = self.common.judge(problems);
+        let data_dir = problems.judge("DATA_DIR", &self.data_dir, |text| match text {
+            "" => Err("must name a directory".into()),
+            text => Ok(PathBuf::from(text)),
+        });
+        let s3_public_endpoint_url = judge_url(
+            problems,
+            "S3_PUBLIC_ENDPOINT_URL",
+            self.s3_public_endpoint_url.as_deref(),
+        );
+        let public_url = judge_url(problems, "PUBLIC_URL", self.public_url.as_deref());
+        let is_local = problems.judge("MODE", &self.mode, |text| match text {
+            "local" => Ok(true),
+            "aws" => Ok(false),
+            _ => Err("must be local or aws".into()),
+        });
+        if is_local == Some(true) && RESERVED_NAMES.contains(&self.common.bucket_name.as_str()) {
+            problems.missing(
+                "BUCKET_NAME",
+                "this name is a path of the service itself; choose another one",
+            );
+        }
+        let listen = problems.judge("LISTEN", &self.listen, |text| {
+            text.parse()
+                .map_err(|_| "must be an address and a port such as 127.0.0.1:8000".into())
+        });
+        let max_upload_bytes = problems.judge("MAX_UPLOAD_BYTES", &self.max_upload_bytes, |text| {
+            text.parse()
+                .ok()
+                .filter(|bytes| *bytes <= MAX_CONTENT_LENGTH)
+                .ok_or_else(|| format!("must be a number of bytes from 0 to {MAX_CONTENT_LENGTH}"))
+        });
+        let ttl = |text: &str| duration(text, Duration::from_secs(1), MAX_URL_TTL);
+        let upload_url_ttl = problems.judge("UPLOAD_URL_TTL", &self.upload_url_ttl, ttl);
+        let download_url_ttl = problems.judge("DOWNLOAD_URL_TTL", &self.download_url_ttl, ttl);
+        let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
+        let mode = if is_local? {
+            Mode::Local {
+                data_dir: data_dir?,
+            }
+        } else {
+            Mode::Aws {
+                s3_public_endpoint_url: s3_public_endpoint_url?,
+            }
+        };
+        Some(ApiSettings {
+            mode,
+            listen: listen?,
+            public_url: public_url?,
+            max_upload_bytes: max_upload_bytes?,
+            upload_url_ttl: upload_url_ttl?,
+            download_url_ttl: download_url_ttl?,
+            allowed_origins: allowed_origins?,
+            common: common?,
+        })
+    }
+}
+
+/// A number with a unit: `500ms`, `30s`, `15m`, `12h`, `7d`; without one, seconds.
+///
+/// # Errors
+/// Anything else, and what lies outside `shortest..=longest`.
+pub fn duration(text: &str, shortest: Duration, longest: Duration) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let millis = match unit.trim() {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err("must be a time such as 30s, 15m or 12h".into()),
+    };
+    let duration = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(millis))
+        .map(Duration::from_millis)
+        .ok_or("must be a time such as 30s, 15m or 12h")?;
+    if duration < shortest || duration > longest {
+        return Err(format!("must lie between {shortest:?} and {longest:?}"));
+    }
+    Ok(duration)
+}
+
+/// An absolute `http` or `https` URL without a query.
+///
+/// # Errors
+/// Anything else.
+pub fn url(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text
+        .parse()
+        .map_err(|_| "must be a URL such as https://files.example.org")?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    if is_http
+        && uri.authority().is_some_and(|a| !a.as_str().contains('@'))
+        && uri.query().is_none()
+    {
+        Ok(uri)
+    } else {
+        Err("must be a URL such as https://files.example.org".into())
+    }
+}
+
+/// A URL that may be left out. The outer `None` says that it isn't right.
+fn judge_url(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<Uri>> {
+    match text.filter(|text| !text.trim().is_empty()) {
+        None => Some(None),
+        Some(text) => problems.judge(name, text, url).map(Some),
+    }
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>, the part that
+/// keeps a name usable as a path and as a label.
+fn bucket_name(text: &str) -> Result<String, String> {
+    let good = (3..=63).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && !text.starts_with(['-', '.'])
+        && !text.ends_with(['-', '.'])
+        && !text.contains("..");
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("must have 3 to 63 lower-case letters, digits, hyphens and dots".into())
+    }
+}
+
+/// The naming rules of DynamoDB's API reference, CreateTable.
+fn table_name(text: &str) -> Result<String, String> {
+    let good = (3..=255).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("must have 3 to 255 letters, digits, hyphens, dots and underscores".into())
+    }
+}
+
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let origins: Vec<String> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|o| !o.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if origins.iter().any(|origin| origin == "*") {
+        return if origins.len() == 1 {
+            Ok(origins)
+        } else {
+            Err("* stands alone".into())
+        };
+    }
+    let is_origin =
+        |text: &String| url(text).is_ok_and(|uri| uri.path() == "/" && !text.ends_with('/'));
+    if origins.iter().all(is_origin) {
+        Ok(origins)
+    } else {
+        Err(
+            "must be origins such as https://app.example.org, without a path, separated by commas"
+                .into(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: ApiArgs,
+    }
+
+    fn judge(flags: &[&str]) -> Result<ApiSettings, Problems> {
+        Cli::parse_from(std::iter::once(&"file-share").chain(flags))
+            .args
+            .judge()
+    }
+
+    #[test]
+    fn without_any_setting_the_service_is_local_and_on_this_machine_only() {
+        let settings = judge(&[]).unwrap();
+        assert_eq!(
+            settings.mode,
+            Mode::Local {
+                data_dir: "data".into()
+            }
+        );
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.max_upload_bytes, 20_971_520);
+        assert_eq!(settings.upload_url_ttl, Duration::from_secs(900));
+        assert_eq!(settings.download_url_ttl, Duration::from_secs(300));
+        assert!(settings.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_at_once() {
+        let message = judge(&[
+            "--mode=cloud",
+            "--listen=8000",
+            "--public-url=files.example.org",
+            "--max-upload-bytes=20971521",
+            "--upload-url-ttl=8d",
+            "--download-url-ttl=soon",
+            "--allowed-origins=https://a.example/path",
+            "--bucket-name=My_Bucket",
+            "--table-name=t",
+            "--log-format=xml",
+            "--reconcile-interval=0s",
+            "--upload-grace=-1s",
+        ])
+        .unwrap_err()
+        .to_string();
+        for name in [
+            "MODE",
+            "LISTEN",
+            "PUBLIC_URL",
+            "MAX_UPLOAD_BYTES",
+            "UPLOAD_URL_TTL",
+            "DOWNLOAD_URL_TTL",
+            "ALLOWED_ORIGINS",
+            "BUCKET_NAME",
+            "TABLE_NAME",
+            "LOG_FORMAT",
+            "RECONCILE_INTERVAL",
+            "UPLOAD_GRACE",
+        ] {
+            assert!(
+                message.contains(&format!("  {name}:")),
+                "{name} isn't named in:\n{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_local_bucket_can_not_hide_a_path_of_the_service() {
+        assert!(judge(&["--bucket-name=docs"]).is_err());
+        assert!(judge(&["--bucket-name=docs", "--mode=aws"]).is_ok());
+    }
+
+    #[test]
+    fn origins_are_exact_or_a_star_alone() {
+        let origins =
+            |text: &str| judge(&[&format!("--allowed-origins={text}")]).map(|s| s.allowed_origins);
+        assert_eq!(
+            origins("https://a.example, http://localhost:3000")
+                .unwrap()
+                .len(),
+            2
+        );
+        assert_eq!(origins("*").unwrap(), ["*"]);
+        assert!(origins("*,https://a.example").is_err());
+        assert!(origins("a.example").is_err());
+    }
+
+    #[test]
+    fn times_have_units() {
+        let parse = |text| duration(text, Duration::ZERO, MAX_WAIT);
+        assert_eq!(parse("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse("15m"), Ok(Duration::from_secs(900)));
+        for text in [
+            "",
+            "m",
+            "1.5h",
+            "5 minutes",
+            "-3s",
+            "99999999999999999999s",
+            "2d",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

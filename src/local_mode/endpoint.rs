@@ -1,0 +1,237 @@
+//! The door: verifies the signature, then lets the request through to what it is good for.
+//!
+//! Invariant: preflights apart, which do nothing, no request reaches the store unverified. Every
+//! answer has a request ID and the headers that let an allowed page read it, errors included.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, Request, Response};
+use tokio::sync::mpsc;
+
+use super::get_object::get_object;
+use super::header_value;
+use super::put_object::put_object;
+use super::receive::UploadBody;
+use super::s3_error::S3Error;
+use crate::clock::Clock;
+use crate::cors::{CorsPolicy, CorsRules};
+use crate::domain::ObjectKey;
+use crate::object_store::disk::DiskObjectStore;
+use crate::presigned_url::{BucketUrl, ReceivedRequest, Refusal, SigningCredentials, verify};
+
+const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const METHODS: &str = "GET, HEAD, PUT";
+
+const CORS: CorsRules = CorsRules {
+    methods: METHODS,
+    request_headers: "content-type, if-none-match, x-amz-checksum-sha256, range",
+    exposed_headers: "ETag, Content-Length, Content-Range, Content-Disposition, x-amz-request-id",
+};
+
+/// What the endpoint needs to answer.
+pub struct LocalStoreParts {
+    pub objects: DiskObjectStore,
+    /// The same as the presigner's, and so is the region.
+    pub credentials: SigningCredentials,
+    pub region: String,
+    /// The first segment of every path.
+    pub bucket_name: String,
+    /// The address that URLs are signed for, where an operator set one; else the host of the
+    /// request.
+    pub public_bucket: Option<BucketUrl>,
+    /// The longest that a URL may live: for PUT, and for GET and HEAD.
+    pub upload_lifetime: Duration,
+    pub download_lifetime: Duration,
+    pub cors: CorsPolicy,
+    pub clock: Arc<dyn Clock>,
+    /// Takes the keys of what was stored, for the finalizer. A key that finds no room is left to
+    /// the reconciler.
+    pub uploaded: mpsc::Sender<ObjectKey>,
+}
+
+/// Meant for `/{bucket_name}` and everything below it.
+pub struct LocalEndpoint {
+    parts: LocalStoreParts,
+}
+
+impl LocalEndpoint {
+    pub fn new(parts: LocalStoreParts) -> Self {
+        Self { parts }
+    }
+
+    async fn answer(
+        &self,
+        request: &Request,
+        body: &mut Option<UploadBody>,
+    ) -> Result<Response, S3Error> {
+        let parts = &self.parts;
+        if request.method() == Method::OPTIONS {
+            return self.preflight(request);
+        }
+        let object_path = self.object_path(request)?;
+        self.verify(request, object_path).await?;
+        let key = object_path
+            .strip_prefix('/')
+            .and_then(|key| ObjectKey::parse(key).ok())
+            .ok_or_else(S3Error::no_such_key)?;
+        match *request.method() {
+            Method::PUT => {
+                put_object(
+                    &parts.objects,
+                    &parts.uploaded,
+                    request.headers(),
+                    key,
+                    body,
+                )
+                .await
+            }
+            Method::GET | Method::HEAD => get_object(&parts.objects, request, key).await,
+            _ => Err(S3Error::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "MethodNotAllowed",
+                "The specified method is not allowed against this resource.",
+            )
+            .header(header::ALLOW, HeaderValue::from_static(METHODS))),
+        }
+    }
+
+    /// What follows the bucket in the path, raw.
+    fn object_path<'a>(&self, request: &'a Request) -> Result<&'a str, S3Error> {
+        request
+            .original_uri()
+            .path()
+            .strip_prefix('/')
+            .and_then(|path| path.strip_prefix(self.parts.bucket_name.as_str()))
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            .ok_or_else(|| {
+                S3Error::new(
+                    StatusCode::NOT_FOUND,
+                    "NoSuchBucket",
+                    "The specified bucket does not exist",
+                )
+            })
+    }
+
+    async fn verify(&self, request: &Request, object_path: &str) -> Result<(), S3Error> {
+        let parts = &self.parts;
+        let uri = request.original_uri();
+        let headers = request.headers();
+        let bucket = self.signed_bucket(request)?;
+        let is_upload = request.method() == Method::PUT;
+        let lifetime = match is_upload {
+            true => parts.upload_lifetime,
+            false => parts.download_lifetime,
+        };
+        let received = ReceivedRequest {
+            method: request.method().as_str(),
+            path_and_query: uri.path_and_query().map_or("/", |text| text.as_str()),
+            headers,
+        };
+        let now = parts.clock.now();
+        let verdict = verify(
+            &received,
+            &bucket,
+            object_path,
+            &parts.credentials,
+            &parts.region,
+            lifetime,
+            now,
+        )
+        .await;
+        // Without a length the signature can't match; that isn't what the client has to hear.
+        let has_no_length = is_upload
+            && (!headers.contains_key(header::CONTENT_LENGTH)
+                || headers.contains_key(header::TRANSFER_ENCODING));
+        match verdict {
+            Ok(()) | Err(Refusal::SignatureMismatch) if has_no_length => {
+                Err(S3Error::missing_content_length())
+            }
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(S3Error::from_refusal(refusal, now)),
+        }
+    }
+
+    fn signed_bucket(&self, request: &Request) -> Result<BucketUrl, S3Error> {
+        if let Some(bucket) = &self.parts.public_bucket {
+            return Ok(bucket.clone());
+        }
+        request
+            .headers()
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok())
+            .or_else(|| request.original_uri().authority().map(|host| host.as_str()))
+            // The scheme isn't part of what is signed.
+            .and_then(|host| {
+                BucketUrl::path_style(&format!("http://{host}"), &self.parts.bucket_name).ok()
+            })
+            .ok_or_else(|| {
+                S3Error::new(
+                    StatusCode::BAD_REQUEST,
+                    "InvalidRequest",
+                    "The Host header is missing or is no host",
+                )
+            })
+    }
+
+    fn preflight(&self, request: &Request) -> Result<Response, S3Error> {
+        let allowed = self.parts.cors.preflight(&CORS, request.headers());
+        let headers = allowed.ok_or_else(|| {
+            S3Error::new(
+                StatusCode::FORBIDDEN,
+                "AccessForbidden",
+                "CORSResponse: This CORS request is not allowed. The server's setting \
+                 ALLOWED_ORIGINS has to name the page's origin.",
+            )
+        })?;
+        let mut response = Response::default();
+        response.headers_mut().extend(headers);
+        Ok(response)
+    }
+}
+
+impl Endpoint for LocalEndpoint {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let request_id = format!("{:016X}", fastrand::u64(..));
+        let mut body = Some(UploadBody::new(request.take_body()));
+        let mut response = match self.answer(&request, &mut body).await {
+            Ok(response) => response,
+            Err(error) => {
+                let (code, method) = (error.code, request.method());
+                tracing::info!(code, %method, amz_request_id = request_id, "refused");
+                let with_body = method != Method::HEAD;
+                let resource = request.original_uri().path();
+                let mut response = error.into_response(resource, &request_id, with_body);
+                if !drain_behind_the_answer(&request, body.take()) {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
+                response
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(X_AMZ_REQUEST_ID, header_value(&request_id));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        self.parts.cors.decorate(&CORS, request.headers(), headers);
+        Ok(response)
+    }
+}
+
+/// Lets a client whose request was refused go on sending while it gets the answer. `false` if it
+/// waits for `100 Continue`, which it won't get, so that nothing more can come on this connection.
+fn drain_behind_the_answer(request: &Request, body: Option<UploadBody>) -> bool {
+    let Some(body) = body else {
+        return true;
+    };
+    if request.headers().contains_key(header::EXPECT) && !body.has_begun() {
+        return false;
+    }
+    tokio::spawn(body.drain());
+    true
+}

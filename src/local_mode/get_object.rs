@@ -1,0 +1,140 @@
+//! A presigned GET or HEAD, once its signature was verified.
+//!
+//! Invariant: what people uploaded never runs as a page of this origin: every answer has `nosniff`
+//! and a policy that puts it into a sandbox, whatever type and disposition the URL asks for.
+
+use futures_util::TryStreamExt;
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::web::headers::{HeaderMapExt, LastModified};
+use poem::{Body, Request, Response};
+use serde::Deserialize;
+
+use super::range::{Condition, Part, Validators};
+use super::s3_error::S3Error;
+use super::{etag, header_value};
+use crate::domain::ObjectKey;
+use crate::object_store::disk::{DiskObjectStore, OpenObject};
+
+/// What S3 answers with where nothing else is known.
+const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
+/// A presigned URL is one person's: no shared cache, and nothing left on a shared machine.
+const CACHE_CONTROL: &str = "private, no-store";
+const CONTENT_SECURITY_POLICY: &str = "sandbox; default-src 'none'";
+
+/// The signed query, as far as it says what to answer.
+#[derive(Deserialize)]
+struct Wanted {
+    #[serde(rename = "response-content-type")]
+    content_type: Option<String>,
+    #[serde(rename = "response-content-disposition")]
+    content_disposition: Option<String>,
+    #[serde(rename = "versionId")]
+    version_id: Option<String>,
+}
+
+pub(super) async fn get_object(
+    objects: &DiskObjectStore,
+    request: &Request,
+    key: ObjectKey,
+) -> Result<Response, S3Error> {
+    let wanted: Wanted = request
+        .params()
+        .map_err(|_| invalid_argument("The query can't be read"))?;
+    // What S3 calls the version of an object in a bucket without versions.
+    if wanted.version_id.is_some_and(|version| version != "null") {
+        return Err(S3Error::new(
+            StatusCode::NOT_FOUND,
+            "NoSuchVersion",
+            "The specified version does not exist.",
+        ));
+    }
+    let object = objects
+        .open_object(key)
+        .await
+        .map_err(|error| {
+            tracing::error!(error = error.chain(), %key, "an object could not be opened");
+            S3Error::from_store(&error)
+        })?
+        .ok_or_else(S3Error::no_such_key)?;
+    let etag = etag(object.head());
+    let validators = Validators::of(object.head(), &etag);
+    let mut response = match validators.condition(request.headers()) {
+        Condition::Failed(header) => return Err(S3Error::precondition_failed(header)),
+        Condition::NotModified => StatusCode::NOT_MODIFIED.into(),
+        Condition::Holds => {
+            let mut response = content(&object, key, &validators, request)?;
+            let headers = response.headers_mut();
+            let content_type = wanted
+                .content_type
+                .as_deref()
+                .unwrap_or(DEFAULT_CONTENT_TYPE);
+            headers.insert(header::CONTENT_TYPE, from_query(content_type)?);
+            if let Some(disposition) = &wanted.content_disposition {
+                headers.insert(header::CONTENT_DISPOSITION, from_query(disposition)?);
+            }
+            response
+        }
+    };
+    describe(response.headers_mut(), &object, &etag);
+    Ok(response)
+}
+
+/// The bytes, all of them or the range that is asked for; no bytes for HEAD.
+fn content(
+    object: &OpenObject,
+    key: ObjectKey,
+    validators: &Validators,
+    request: &Request,
+) -> Result<Response, S3Error> {
+    let length = object.head().content_length;
+    let (status, range) = match validators.part(request.headers(), length) {
+        Part::Whole => (StatusCode::OK, 0..length),
+        Part::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Part::Unsatisfiable => {
+            let range = request.headers().get(header::RANGE);
+            let range = range.and_then(|value| value.to_str().ok());
+            return Err(S3Error::invalid_range(range.unwrap_or_default(), length));
+        }
+    };
+    let mut response = Response::builder()
+        .status(status)
+        .header(header::CONTENT_LENGTH, range.end - range.start);
+    if status == StatusCode::PARTIAL_CONTENT {
+        let shown = format!(
+            "bytes {}-{}/{length}",
+            range.start,
+            range.end.saturating_sub(1)
+        );
+        response = response.header(header::CONTENT_RANGE, header_value(&shown));
+    }
+    Ok(response.body(if request.method() == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::from_bytes_stream(object.body(range).map_err(move |error| {
+            // The connection is cut, since the status has been sent.
+            tracing::error!(error = error.chain(), %key, "an object could not be read to its end");
+            std::io::Error::other("the object can't be read")
+        }))
+    }))
+}
+
+fn describe(headers: &mut HeaderMap, object: &OpenObject, etag: &str) {
+    headers.insert(header::ETAG, header_value(etag));
+    let last_modified = std::time::SystemTime::from(object.head().last_modified);
+    headers.typed_insert(LastModified::from(last_modified));
+    for (name, value) in [
+        (header::ACCEPT_RANGES, "bytes"),
+        (header::CACHE_CONTROL, CACHE_CONTROL),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+fn from_query(text: &str) -> Result<HeaderValue, S3Error> {
+    HeaderValue::from_str(text).map_err(|_| invalid_argument("Not a value for a header"))
+}
+
+fn invalid_argument(message: &'static str) -> S3Error {
+    S3Error::new(StatusCode::BAD_REQUEST, "InvalidArgument", message)
+}

@@ -1,0 +1,113 @@
+//! A presigned PUT, once its signature was verified.
+//!
+//! Invariant: 200 means that exactly the declared bytes are on disk under a name that was free, and
+//! will be there after a power cut. Only then is the key handed to the finalizer.
+
+use poem::http::{HeaderMap, HeaderName, StatusCode, header};
+use poem::{Body, Response};
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use super::receive::UploadBody;
+use super::s3_error::S3Error;
+use super::{etag, header_value};
+use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
+use crate::object_store::disk::{CreateError, DiskObjectStore};
+use crate::presigned_url::CHECKSUM_HEADER;
+
+const CHECKSUM: HeaderName = HeaderName::from_static(CHECKSUM_HEADER);
+
+/// What the signed headers say of the bytes to come.
+struct Declared {
+    length: u64,
+    sha256: Option<Sha256Digest>,
+}
+
+impl Declared {
+    fn read(headers: &HeaderMap) -> Result<Self, S3Error> {
+        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+        let length: u64 = text(header::CONTENT_LENGTH)
+            .and_then(|length| length.parse().ok())
+            .ok_or_else(S3Error::missing_content_length)?;
+        if length > MAX_CONTENT_LENGTH {
+            return Err(S3Error::new(
+                StatusCode::BAD_REQUEST,
+                "EntityTooLarge",
+                "Your proposed upload exceeds the maximum allowed object size",
+            )
+            .detail("ProposedSize", length.to_string())
+            .detail("MaxSizeAllowed", MAX_CONTENT_LENGTH.to_string()));
+        }
+        if text(header::IF_NONE_MATCH) != Some("*") {
+            return Err(S3Error::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "NotImplemented",
+                "If-None-Match must be * in a PUT",
+            ));
+        }
+        let sha256 = text(CHECKSUM)
+            .map(Sha256Digest::parse_base64)
+            .transpose()
+            .map_err(|_| {
+                S3Error::new(
+                    StatusCode::BAD_REQUEST,
+                    "InvalidRequest",
+                    "Value for x-amz-checksum-sha256 header is invalid.",
+                )
+            })?;
+        Ok(Self { length, sha256 })
+    }
+}
+
+/// Takes `body` and puts it back with what was left unread.
+pub(super) async fn put_object(
+    objects: &DiskObjectStore,
+    uploaded: &mpsc::Sender<ObjectKey>,
+    headers: &HeaderMap,
+    key: ObjectKey,
+    body: &mut Option<UploadBody>,
+) -> Result<Response, S3Error> {
+    let declared = Declared::read(headers)?;
+    let Some(mut upload) = body.take() else {
+        return Err(S3Error::from_create(&CreateError::TooShort { received: 0 }));
+    };
+    let (objects, uploaded) = (objects.clone(), uploaded.clone());
+    // A task of its own: if the client goes away between the last byte and the answer, the object is
+    // there, and the finalizer has to hear of it all the same. Before that, the body breaks off.
+    let receiving = async move {
+        let created = objects
+            .create_once(key, declared.length, declared.sha256, upload.chunks())
+            .await;
+        if created.is_ok() {
+            hand_off(&uploaded, key);
+        }
+        (created, upload)
+    };
+    let received = tokio::spawn(receiving.in_current_span()).await;
+    let (created, upload) = received.map_err(|panicked| {
+        tracing::error!(%panicked, %key, "an upload ended with a panic");
+        S3Error::internal()
+    })?;
+    *body = Some(upload);
+    let head = created.map_err(|error| {
+        match &error {
+            CreateError::Store(error) => {
+                tracing::error!(error = error.chain(), %key, "an upload could not be stored");
+            }
+            refused => tracing::info!(%refused, %key, "an upload was refused"),
+        }
+        S3Error::from_create(&error)
+    })?;
+    let mut response = Response::builder().header(header::ETAG, etag(&head));
+    if let Some(digest) = declared.sha256 {
+        response = response.header(CHECKSUM, header_value(&digest.to_base64()));
+    }
+    Ok(response.body(Body::empty()))
+}
+
+/// Never waits: the client's answer doesn't depend on how busy the finalizer is.
+fn hand_off(uploaded: &mpsc::Sender<ObjectKey>, key: ObjectKey) {
+    if let Err(error) = uploaded.try_send(key) {
+        tracing::warn!(%error, %key, "an upload was not handed to the finalizer; the reconciler will find it");
+    }
+}

@@ -1,0 +1,136 @@
+//! The secret that signs local mode's URLs.
+//!
+//! Invariant: it is made once, from the operating system's random numbers, and kept in a file that
+//! only its owner can read, so URLs survive a restart. It doesn't print.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::presigned_url::SigningCredentials;
+
+/// Stands in every URL; the secret behind it never does.
+pub const ACCESS_KEY_ID: &str = "local";
+
+const FILE_NAME: &str = "signing-secret";
+const SECRET_BYTES: usize = 32;
+
+#[derive(Clone)]
+pub struct SigningSecret(String);
+
+/// Why there is no secret. For the operator who starts the program: it shows the path.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    #[error("can't read or write {}", path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+    #[error(
+        "{} isn't a signing secret; delete it to get a new one, which ends the URLs handed out so far",
+        .0.display()
+    )]
+    Damaged(PathBuf),
+}
+
+impl SigningSecret {
+    /// The secret in `data_dir`, which has to exist; a new one if there is none yet. Blocks; meant
+    /// for the start of a program.
+    ///
+    /// # Errors
+    /// A file that can't be read or written, or that holds something else.
+    pub fn load_or_create(data_dir: &Path) -> Result<Self, SecretError> {
+        let path = data_dir.join(FILE_NAME);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(data_dir, &path).and_then(|()| fs::read_to_string(&path))
+            }
+            read => read,
+        };
+        match text {
+            Ok(text) => {
+                let text = text.trim_end();
+                match hex::decode(text) {
+                    Ok(bytes) if bytes.len() == SECRET_BYTES => Ok(Self(text.to_owned())),
+                    _ => Err(SecretError::Damaged(path)),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(SecretError::Damaged(path))
+            }
+            Err(cause) => Err(SecretError::Io { path, cause }),
+        }
+    }
+
+    pub fn credentials(&self) -> SigningCredentials {
+        SigningCredentials::fixed(ACCESS_KEY_ID, &self.0)
+    }
+}
+
+/// Writes a new secret under its name at once or not at all; one that is there already stays.
+fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
+    let mut bytes = [0; SECRET_BYTES];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let mut file = NamedTempFile::new_in(data_dir)?;
+    file.write_all(format!("{}\n", hex::encode(bytes)).as_bytes())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(refused) if refused.error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(refused.error);
+        }
+        _ => {}
+    }
+    File::open(data_dir)?.sync_all()
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningSecret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = SigningSecret::load_or_create(dir.path()).unwrap();
+        let again = SigningSecret::load_or_create(dir.path()).unwrap();
+        assert_eq!(first.0, again.0);
+        assert_eq!(first.0.len(), 2 * SECRET_BYTES);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = SigningSecret::load_or_create(elsewhere.path()).unwrap();
+        assert_ne!(first.0, other.0);
+    }
+
+    #[test]
+    fn only_the_owner_can_read_it_and_it_does_not_print() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = SigningSecret::load_or_create(dir.path()).unwrap();
+        let metadata = fs::metadata(dir.path().join(FILE_NAME)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(format!("{secret:?}"), "SigningSecret");
+    }
+
+    #[test]
+    fn a_damaged_secret_is_never_replaced_silently() {
+        for content in ["", "00ff", &"g".repeat(64), &"0".repeat(66)] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join(FILE_NAME), content).unwrap();
+            let error = SigningSecret::load_or_create(dir.path()).unwrap_err();
+            assert!(matches!(error, SecretError::Damaged(_)), "{content}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(FILE_NAME), [0xff, 0xfe]).unwrap();
+        assert!(SigningSecret::load_or_create(dir.path()).is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! The expressions of a conditional write.
+//!
+//! Invariant: every name and every value goes through a placeholder, so that no attribute can clash
+//! with one of DynamoDB's reserved words (`status` is one).
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::item::{FILE_ID, STATUS, UPLOAD_EXPIRES_AT, WRITE_TOKEN, millis, string};
+use crate::domain::{Status, Timestamp};
+
+/// Placeholders that one request uses, with what they stand for.
+#[derive(Debug, Default)]
+pub(super) struct Placeholders {
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: HashMap<String, AttributeValue>,
+}
+
+impl Placeholders {
+    pub(super) fn name(&mut self, attribute: &'static str) -> String {
+        let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.to_owned());
+        placeholder
+    }
+
+    /// `role` is used once in a request.
+    pub(super) fn value(&mut self, role: &str, value: AttributeValue) -> String {
+        let placeholder = format!(":{role}");
+        self.values.insert(placeholder.clone(), value);
+        placeholder
+    }
+}
+
+/// Tells one call's own writes from all others.
+///
+/// The client sends a request again when its answer was lost. If the first one was carried out, the
+/// condition of the second no longer holds, although nobody else was there. With its token in the
+/// item, the second one goes through: it writes what is there already.
+#[derive(Debug, Clone)]
+pub(super) struct WriteToken(String);
+
+impl WriteToken {
+    pub(super) fn new() -> Self {
+        Self(format!("{:016x}", fastrand::u64(..)))
+    }
+
+    pub(super) fn attribute(&self) -> (&'static str, AttributeValue) {
+        (WRITE_TOKEN, string(&self.0))
+    }
+
+    /// `condition`, or else that this very call has written already.
+    pub(super) fn or_repeated(&self, condition: &str, placeholders: &mut Placeholders) -> String {
+        let name = placeholders.name(WRITE_TOKEN);
+        let own = placeholders.value("ownToken", string(&self.0));
+        format!("({condition}) OR {name} = {own}")
+    }
+}
+
+/// What has to hold for a write to happen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Condition {
+    /// There is no item.
+    Absent,
+    StatusIs(Status),
+    /// Pending, with this upload deadline.
+    PendingUntil(Timestamp),
+    /// Pending, with an upload deadline before this one.
+    PendingUntilBefore(Timestamp),
+    /// The item exists and has another status.
+    StatusIsNot(Status),
+}
+
+impl Condition {
+    pub(super) fn expression(self, placeholders: &mut Placeholders) -> String {
+        match self {
+            Self::Absent => {
+                let id = placeholders.name(FILE_ID);
+                format!("attribute_not_exists({id})")
+            }
+            Self::StatusIs(status) => {
+                let name = placeholders.name(STATUS);
+                let expected = placeholders.value("expectedStatus", string(status.as_str()));
+                format!("{name} = {expected}")
+            }
+            Self::PendingUntil(deadline) => Self::pending_and_deadline("=", deadline, placeholders),
+            Self::PendingUntilBefore(deadline) => {
+                Self::pending_and_deadline("<", deadline, placeholders)
+            }
+            Self::StatusIsNot(status) => {
+                let id = placeholders.name(FILE_ID);
+                let name = placeholders.name(STATUS);
+                let refused = placeholders.value("refusedStatus", string(status.as_str()));
+                format!("attribute_exists({id}) AND {name} <> {refused}")
+            }
+        }
+    }
+
+    fn pending_and_deadline(
+        operator: &str,
+        deadline: Timestamp,
+        placeholders: &mut Placeholders,
+    ) -> String {
+        let pending = Self::StatusIs(Status::Pending).expression(placeholders);
+        let name = placeholders.name(UPLOAD_EXPIRES_AT);
+        let limit = placeholders.value("deadline", millis(deadline));
+        format!("{pending} AND {name} {operator} {limit}")
+    }
+}
+
+/// `SET` for what has a value, `REMOVE` for what must not be there.
+pub(super) fn update_expression(
+    set: Vec<(&'static str, AttributeValue)>,
+    remove: &[&'static str],
+    placeholders: &mut Placeholders,
+) -> String {
+    let assignments: Vec<String> = set
+        .into_iter()
+        .map(|(attribute, value)| {
+            let name = placeholders.name(attribute);
+            let value = placeholders.value(attribute, value);
+            format!("{name} = {value}")
+        })
+        .collect();
+    let mut expression = format!("SET {}", assignments.join(", "));
+    if !remove.is_empty() {
+        let names: Vec<String> = remove.iter().map(|it| placeholders.name(it)).collect();
+        expression.push_str(&format!(" REMOVE {}", names.join(", ")));
+    }
+    expression
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_names_everything_through_placeholders() {
+        let mut placeholders = Placeholders::default();
+        let update = update_expression(
+            vec![("status", string("expired")), ("reviewAt", string("1"))],
+            &["reason", "sha256"],
+            &mut placeholders,
+        );
+        assert_eq!(
+            update,
+            "SET #status = :status, #reviewAt = :reviewAt REMOVE #reason, #sha256"
+        );
+        let condition = Condition::PendingUntil(Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            condition.expression(&mut placeholders),
+            "#status = :expectedStatus AND #uploadExpiresAt = :deadline"
+        );
+        assert_eq!(placeholders.names.len(), 5);
+        assert_eq!(placeholders.values.len(), 4);
+    }
+}

@@ -1,0 +1,484 @@
+//! A record as an item of the table, and back.
+//!
+//! Invariant: whatever depends on a file's state is in [`STATE_ATTRIBUTES`] and comes from
+//! [`state_attributes`], for a new item as for a changed one. So no change of state leaves an
+//! attribute of the former state behind.
+//!
+//! Absent on purpose: `s3Key` and `createdAt` are written for people and never read back. Both
+//! follow from the ID, which is the truth.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::DateTime;
+
+use crate::{
+    domain::{
+        ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Invalid,
+        MAX_CONTENT_LENGTH, RejectionReason, Sha256Digest, Status, StoredObject, Timestamp,
+        VersionId, format_timestamp, from_millis,
+    },
+    store_error::StoreError,
+};
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+pub(super) const STORE: &str = "the table";
+
+/// How many partitions each index is spread over. One takes 1,000 writes a second
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>),
+/// and an index that can't keep up throttles the table. Every reader asks all of them. Raising the
+/// number is safe, as long as the old program is gone before the new one writes; lowering it isn't.
+pub(super) const SHARDS: u8 = 8;
+
+pub(super) const FILE_ID: &str = "fileId";
+const FILENAME: &str = "filename";
+const SIZE_BYTES: &str = "sizeBytes";
+const CONTENT_TYPE: &str = "contentType";
+const DECLARED_SHA256: &str = "declaredSha256";
+const S3_KEY: &str = "s3Key";
+const CREATED_AT: &str = "createdAt";
+pub(super) const UPLOAD_EXPIRES_AT: &str = "uploadExpiresAt";
+pub(super) const STATUS: &str = "status";
+const SHA256: &str = "sha256";
+const VERSION_ID: &str = "versionId";
+const UPLOADED_AT: &str = "uploadedAt";
+const REASON: &str = "reason";
+/// For DynamoDB's TTL, which wants seconds: rounded up, so that no item goes too early.
+const EXPIRES_AT: &str = "expiresAt";
+/// The same moment, exactly.
+const EXPIRES_AT_MILLIS: &str = "expiresAtMillis";
+/// Which call made the item or gave it its state. No part of the record.
+pub(super) const WRITE_TOKEN: &str = "writeToken";
+pub(super) const TIME_SHARD: &str = "timeShard";
+pub(super) const STATUS_SHARD: &str = "statusShard";
+pub(super) const REVIEW_SHARD: &str = "reviewShard";
+pub(super) const REVIEW_AT: &str = "reviewAt";
+
+pub(super) const STATE_ATTRIBUTES: [&str; 11] = [
+    STATUS,
+    SHA256,
+    VERSION_ID,
+    UPLOADED_AT,
+    REASON,
+    EXPIRES_AT,
+    EXPIRES_AT_MILLIS,
+    TIME_SHARD,
+    STATUS_SHARD,
+    REVIEW_SHARD,
+    REVIEW_AT,
+];
+
+/// All that a record says, in the table's terms.
+pub(super) fn to_item(record: &FileRecord) -> Item {
+    let mut item = HashMap::from([
+        (FILE_ID, string(record.id)),
+        (FILENAME, string(&record.filename)),
+        (SIZE_BYTES, number(record.declared_length)),
+        (CONTENT_TYPE, string(&record.content_type)),
+        (S3_KEY, string(record.key())),
+        (CREATED_AT, string(format_timestamp(record.created_at()))),
+        (UPLOAD_EXPIRES_AT, millis(record.upload_expires_at)),
+    ]);
+    if let Some(declared) = record.declared_sha256 {
+        item.insert(DECLARED_SHA256, string(declared));
+    }
+    item.extend(state_attributes(record.id, &record.state, record.review_at));
+    item.into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// Those of [`STATE_ATTRIBUTES`] that an item has in this state; it has none of the others. A
+/// tombstone is in neither of the indexes that pages are read from.
+pub(super) fn state_attributes(
+    id: FileId,
+    state: &FileState,
+    review_at: Option<Timestamp>,
+) -> Vec<(&'static str, AttributeValue)> {
+    let status = match state {
+        FileState::Pending => Status::Pending,
+        FileState::Available(_) => Status::Available,
+        FileState::Rejected { .. } => Status::Rejected,
+        FileState::Expired { .. } => Status::Expired,
+        FileState::Deleted { .. } => Status::Deleted,
+    };
+    let shard = shard_of(id);
+    let mut attributes = vec![(STATUS, string(status.as_str()))];
+    if status != Status::Deleted {
+        attributes.push((TIME_SHARD, string(shard)));
+        attributes.push((STATUS_SHARD, string(status_shard(status, shard))));
+    }
+    match state {
+        FileState::Pending => {}
+        FileState::Available(object) => {
+            attributes.push((SHA256, string(object.sha256)));
+            attributes.push((UPLOADED_AT, string(format_timestamp(object.uploaded_at))));
+            if let Some(VersionId(version)) = &object.version_id {
+                attributes.push((VERSION_ID, string(version)));
+            }
+        }
+        FileState::Rejected { reason, expires_at } => {
+            attributes.push((REASON, string(&reason.0)));
+            attributes.extend(expiry(*expires_at));
+        }
+        FileState::Expired { expires_at } | FileState::Deleted { expires_at } => {
+            attributes.extend(expiry(*expires_at));
+        }
+    }
+    if let Some(at) = review_at {
+        attributes.extend(review_attributes(id, at));
+    }
+    attributes
+}
+
+/// What puts an item into the index of reviews.
+pub(super) fn review_attributes(id: FileId, at: Timestamp) -> [(&'static str, AttributeValue); 2] {
+    [
+        (REVIEW_SHARD, string(shard_of(id))),
+        (REVIEW_AT, millis(at)),
+    ]
+}
+
+fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {
+    let seconds = at.timestamp() + i64::from(at.timestamp_subsec_millis() > 0);
+    [
+        (EXPIRES_AT, number(seconds)),
+        (EXPIRES_AT_MILLIS, millis(at)),
+    ]
+}
+
+/// Reads what [`to_item`] wrote.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] names the attribute that is missing or makes no sense.
+pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
+    let attributes = Attributes(item);
+    Ok(FileRecord {
+        id: attributes.text_as(FILE_ID, FileId::parse)?,
+        filename: attributes.text_as(FILENAME, FileName::parse)?,
+        declared_length: attributes.content_length()?,
+        content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
+        declared_sha256: attributes.optional(DECLARED_SHA256, |of, name| {
+            of.text_as(name, Sha256Digest::parse_hex)
+        })?,
+        upload_expires_at: attributes.millis(UPLOAD_EXPIRES_AT)?,
+        state: attributes.state()?,
+        review_at: attributes.optional(REVIEW_AT, Attributes::millis)?,
+    })
+}
+
+/// The shard that a file belongs to, in every index. The last byte of a UUIDv7 is random.
+pub(super) fn shard_of(id: FileId) -> u8 {
+    let [.., last] = *id.as_bytes();
+    last % SHARDS
+}
+
+/// One shard of all records with one status.
+pub(super) fn status_shard(status: Status, shard: u8) -> String {
+    format!("{}#{shard}", status.as_str())
+}
+
+pub(super) fn string(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// Milliseconds since the Unix epoch.
+pub(super) fn millis(at: Timestamp) -> AttributeValue {
+    number(at.timestamp_millis())
+}
+
+/// An item, read attribute by attribute.
+pub(super) struct Attributes<'a>(pub(super) &'a Item);
+
+impl Attributes<'_> {
+    pub(super) fn text_as<T>(
+        &self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Result<T, StoreError> {
+        parse(self.text(name)?).map_err(|_| unreadable(name))
+    }
+
+    pub(super) fn millis(&self, name: &'static str) -> Result<Timestamp, StoreError> {
+        from_millis(self.number(name)?).ok_or_else(|| unreadable(name))
+    }
+
+    fn text(&self, name: &'static str) -> Result<&str, StoreError> {
+        match self.0.get(name) {
+            Some(AttributeValue::S(text)) => Ok(text),
+            _ => Err(unreadable(name)),
+        }
+    }
+
+    fn number(&self, name: &'static str) -> Result<i64, StoreError> {
+        match self.0.get(name) {
+            Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| unreadable(name)),
+            _ => Err(unreadable(name)),
+        }
+    }
+
+    fn optional<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&Self, &'static str) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.0
+            .contains_key(name)
+            .then(|| read(self, name))
+            .transpose()
+    }
+
+    fn content_length(&self) -> Result<ContentLength, StoreError> {
+        u64::try_from(self.number(SIZE_BYTES)?)
+            .ok()
+            .and_then(|bytes| ContentLength::new(bytes, MAX_CONTENT_LENGTH).ok())
+            .ok_or_else(|| unreadable(SIZE_BYTES))
+    }
+
+    fn state(&self) -> Result<FileState, StoreError> {
+        let expires_at = || self.millis(EXPIRES_AT_MILLIS);
+        Ok(match self.text_as(STATUS, Status::parse)? {
+            Status::Pending => FileState::Pending,
+            Status::Available => FileState::Available(StoredObject {
+                sha256: self.text_as(SHA256, Sha256Digest::parse_hex)?,
+                version_id: self.optional(VERSION_ID, |of, name| {
+                    Ok(VersionId(of.text(name)?.to_owned()))
+                })?,
+                uploaded_at: DateTime::parse_from_rfc3339(self.text(UPLOADED_AT)?)
+                    .map_err(|_| unreadable(UPLOADED_AT))?
+                    .to_utc(),
+            }),
+            Status::Rejected => FileState::Rejected {
+                reason: RejectionReason(self.text(REASON)?.to_owned()),
+                expires_at: expires_at()?,
+            },
+            Status::Expired => FileState::Expired {
+                expires_at: expires_at()?,
+            },
+            Status::Deleted => FileState::Deleted {
+                expires_at: expires_at()?,
+            },
+        })
+    }
+}
+
+fn unreadable(name: &'static str) -> StoreError {
+    StoreError::corrupt(STORE, format!("attribute {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{option, prelude::*};
+
+    use super::*;
+
+    const LATEST_SECOND: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
+
+    prop_compose! {
+        fn timestamp()(millis in 0..LATEST_SECOND * 1000) -> Timestamp {
+            from_millis(millis).unwrap()
+        }
+    }
+
+    prop_compose! {
+        fn digest()(bytes in any::<[u8; 32]>()) -> Sha256Digest {
+            Sha256Digest::from_bytes(bytes)
+        }
+    }
+
+    fn state() -> impl Strategy<Value = FileState> {
+        let available = (digest(), option::of("[!-~]{1,40}"), timestamp()).prop_map(
+            |(sha256, version_id, uploaded_at)| {
+                FileState::Available(StoredObject {
+                    sha256,
+                    version_id: version_id.map(VersionId),
+                    uploaded_at,
+                })
+            },
+        );
+        let rejected =
+            (".{0,60}", timestamp()).prop_map(|(reason, expires_at)| FileState::Rejected {
+                reason: RejectionReason(reason),
+                expires_at,
+            });
+        prop_oneof![
+            Just(FileState::Pending),
+            available,
+            rejected,
+            timestamp().prop_map(|expires_at| FileState::Expired { expires_at }),
+            timestamp().prop_map(|expires_at| FileState::Deleted { expires_at }),
+        ]
+    }
+
+    prop_compose! {
+        fn record()(
+            created_at in timestamp(),
+            name in "\\PC{1,40}",
+            length in 0..=MAX_CONTENT_LENGTH,
+            content_type in "[a-z]{1,9}/[a-z0-9.+-]{1,20}(; charset=utf-8)?",
+            declared_sha256 in option::of(digest()),
+            upload_expires_at in timestamp(),
+            state in state(),
+            review_at in option::of(timestamp()),
+        ) -> Option<FileRecord> {
+            Some(FileRecord {
+                id: FileId::new(created_at),
+                filename: FileName::parse(&name).ok()?,
+                declared_length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
+                content_type: ContentType::parse(&content_type).ok()?,
+                declared_sha256,
+                upload_expires_at,
+                state,
+                review_at,
+            })
+        }
+    }
+
+    fn any_record() -> impl Strategy<Value = FileRecord> {
+        record().prop_filter_map("no record", |record| record)
+    }
+
+    /// Items that a record of each status has.
+    fn one_of_each() -> Vec<FileRecord> {
+        let at = from_millis(1_790_000_000_123).unwrap();
+        let pending = FileRecord {
+            id: FileId::new(at),
+            filename: FileName::parse("a.txt").unwrap(),
+            declared_length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: ContentType::parse("text/plain").unwrap(),
+            declared_sha256: Some(Sha256Digest::from_bytes([1; 32])),
+            upload_expires_at: at,
+            state: FileState::Pending,
+            review_at: Some(at),
+        };
+        let object = StoredObject {
+            sha256: Sha256Digest::from_bytes([2; 32]),
+            version_id: Some(VersionId("v".into())),
+            uploaded_at: at,
+        };
+        let reason = RejectionReason("r".into());
+        [
+            FileState::Pending,
+            FileState::Available(object),
+            FileState::Rejected {
+                reason,
+                expires_at: at,
+            },
+            FileState::Expired { expires_at: at },
+            FileState::Deleted { expires_at: at },
+        ]
+        .map(|state| FileRecord {
+            state,
+            ..pending.clone()
+        })
+        .into()
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_reads_back_equal_from_its_item(record in any_record()) {
+            prop_assert_eq!(from_item(&to_item(&record)).unwrap(), record);
+        }
+
+        #[test]
+        fn an_item_has_no_state_attribute_that_a_change_of_state_would_leave(record in any_record()) {
+            for (name, _) in state_attributes(record.id, &record.state, record.review_at) {
+                prop_assert!(STATE_ATTRIBUTES.contains(&name), "{}", name);
+            }
+        }
+
+        #[test]
+        fn no_item_expires_before_its_record(record in any_record()) {
+            let item = to_item(&record);
+            let seconds = Attributes(&item).optional(EXPIRES_AT, Attributes::number).unwrap();
+            prop_assert_eq!(seconds.is_some(), record.expires_at().is_some());
+            if let (Some(seconds), Some(at)) = (seconds, record.expires_at()) {
+                prop_assert!(seconds * 1000 >= at.timestamp_millis());
+                prop_assert!((seconds - 1) * 1000 < at.timestamp_millis());
+            }
+        }
+    }
+
+    #[test]
+    fn a_tombstone_is_in_no_index_of_pages_and_all_others_are_in_both() {
+        for record in one_of_each() {
+            let listed = record.status() != Status::Deleted;
+            let item = to_item(&record);
+            assert_eq!(item.contains_key(TIME_SHARD), listed);
+            assert_eq!(item.contains_key(STATUS_SHARD), listed);
+        }
+    }
+
+    #[test]
+    fn a_record_without_a_review_is_not_in_the_index_of_reviews() {
+        for mut record in one_of_each() {
+            record.review_at = None;
+            let item = to_item(&record);
+            assert!(!item.contains_key(REVIEW_SHARD));
+            assert!(!item.contains_key(REVIEW_AT));
+        }
+    }
+
+    #[test]
+    fn an_attribute_that_makes_no_sense_is_named_and_not_shown() {
+        let nonsense = [
+            AttributeValue::S("S3CRET".into()),
+            AttributeValue::N("-7e99".into()),
+            AttributeValue::Null(true),
+        ];
+        // Written for people, made for an index, or any text at all.
+        let not_parsed = [
+            S3_KEY,
+            CREATED_AT,
+            TIME_SHARD,
+            STATUS_SHARD,
+            REVIEW_SHARD,
+            EXPIRES_AT,
+        ];
+        let any_text = [FILENAME, VERSION_ID, REASON];
+        for record in one_of_each() {
+            let item = to_item(&record);
+            for name in item.keys().filter(|it| !not_parsed.contains(&it.as_str())) {
+                for value in &nonsense {
+                    if value.is_s() && any_text.contains(&name.as_str()) {
+                        continue;
+                    }
+                    let mut broken = item.clone();
+                    broken.insert(name.clone(), value.clone());
+                    let error = from_item(&broken).expect_err(name);
+                    assert!(matches!(error, StoreError::Corrupt { .. }), "{name}");
+                    assert!(error.to_string().ends_with(&format!("attribute {name}")));
+                    assert!(!error.to_string().contains("S3CRET"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_attribute_that_is_missing_is_named() {
+        let optional = [DECLARED_SHA256, VERSION_ID, REVIEW_AT];
+        let not_read = [
+            S3_KEY,
+            CREATED_AT,
+            TIME_SHARD,
+            STATUS_SHARD,
+            REVIEW_SHARD,
+            EXPIRES_AT,
+        ];
+        for record in one_of_each() {
+            let item = to_item(&record);
+            for name in item.keys() {
+                let mut broken = item.clone();
+                broken.remove(name);
+                let needed =
+                    !optional.contains(&name.as_str()) && !not_read.contains(&name.as_str());
+                assert_eq!(from_item(&broken).is_err(), needed, "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Records in a DynamoDB table, one item a file.
+//!
+//! The partition key is `fileId`. Three indexes, each spread over shards by the ID's last byte,
+//! answer what can't be asked by ID: `byTime` and `byStatus` give pages, `byReview` (sparse) gives
+//! what is due. `deploy/stack.yaml` defines them.
+//!
+//! Invariant: every write has a condition, and is safe for the client to send again when an answer
+//! was lost: what the port answers is what the first attempt did.
+//!
+//! Absent on purpose: scans, transactions, and a clock.
+
+mod expression;
+mod item;
+mod pages;
+mod reviews;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, ReturnValue},
+};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use self::{
+    expression::{Condition, Placeholders, WriteToken, update_expression},
+    item::{
+        FILE_ID, Item, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, from_item, millis,
+        review_attributes, state_attributes, string, to_item,
+    },
+};
+use super::{MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use crate::{
+    aws::unavailable,
+    domain::{FileId, FileRecord, FileState, Settlement, Status, Timestamp},
+};
+
+/// A key that no file has: its version isn't 7.
+const NIL_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+pub struct DynamoDbMetadataStore {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDbMetadataStore {
+    /// `client` comes from [`crate::aws::dynamodb_client`].
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self {
+            client,
+            table: table.into(),
+        }
+    }
+
+    async fn get_item(&self, id: AttributeValue) -> Result<Option<Item>, StoreError> {
+        self.client
+            .get_item()
+            .table_name(&self.table)
+            .key(FILE_ID, id)
+            .consistent_read(true)
+            .send()
+            .await
+            .map(|output| output.item)
+            .map_err(|error| unavailable(STORE, "GetItem", &error))
+    }
+
+    /// The item as it is after the write; `None` if the condition didn't hold.
+    async fn update(
+        &self,
+        id: FileId,
+        set: Vec<(&'static str, AttributeValue)>,
+        remove: &[&'static str],
+        condition: Condition,
+        token: Option<&WriteToken>,
+    ) -> Result<Option<Item>, StoreError> {
+        let mut placeholders = Placeholders::default();
+        let update = update_expression(set, remove, &mut placeholders);
+        let mut condition = condition.expression(&mut placeholders);
+        if let Some(token) = token {
+            condition = token.or_repeated(&condition, &mut placeholders);
+        }
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(FILE_ID, string(id))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names))
+            .set_expression_attribute_values(Some(placeholders.values))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        match answer {
+            Ok(output) => Ok(Some(output.attributes.unwrap_or_default())),
+            Err(error) if is_condition_failed(&error) => Ok(None),
+            Err(error) => Err(unavailable(STORE, "UpdateItem", &error)),
+        }
+    }
+
+    /// Gives the item another state, and nothing of the former one stays. `false` if the condition
+    /// didn't hold.
+    async fn change_state(
+        &self,
+        id: FileId,
+        state: &FileState,
+        review_at: Option<Timestamp>,
+        condition: Condition,
+    ) -> Result<bool, StoreError> {
+        let token = WriteToken::new();
+        let mut set = state_attributes(id, state, review_at);
+        set.push(token.attribute());
+        let remove: Vec<_> = STATE_ATTRIBUTES
+            .into_iter()
+            .filter(|name| set.iter().all(|(kept, _)| kept != name))
+            .collect();
+        let changed = self
+            .update(id, set, &remove, condition, Some(&token))
+            .await?;
+        Ok(changed.is_some())
+    }
+}
+
+fn is_condition_failed<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
+/// Whether the reconciler decides how long a record with this status stays.
+fn may_be_removed(status: Status) -> bool {
+    match status {
+        Status::Rejected | Status::Expired | Status::Deleted => true,
+        Status::Pending | Status::Available => false,
+    }
+}
+
+#[async_trait]
+impl MetadataStore for DynamoDbMetadataStore {
+    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        let token = WriteToken::new();
+        let (name, value) = token.attribute();
+        let mut item = to_item(record);
+        item.insert(name.to_owned(), value);
+        let mut placeholders = Placeholders::default();
+        let absent = Condition::Absent.expression(&mut placeholders);
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(token.or_repeated(&absent, &mut placeholders))
+            .set_expression_attribute_names(Some(placeholders.names))
+            .set_expression_attribute_values(Some(placeholders.values))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if is_condition_failed(&error) => {
+                Err(StoreError::AlreadyExists { store: STORE })
+            }
+            Err(error) => Err(unavailable(STORE, "PutItem", &error)),
+        }
+    }
+
+    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        let item = self.get_item(string(id)).await?;
+        item.as_ref().map(from_item).transpose()
+    }
+
+    async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
+        self.read_page(request).await
+    }
+
+    async fn renew_upload(
+        &self,
+        id: FileId,
+        upload_expires_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let set = vec![(UPLOAD_EXPIRES_AT, millis(upload_expires_at))];
+        let condition = Condition::PendingUntilBefore(upload_expires_at);
+        if let Some(item) = self.update(id, set, &[], condition, None).await? {
+            return from_item(&item).map(Some);
+        }
+        // The deadline may be there already, or further ahead.
+        let stored = self.get(id).await?;
+        Ok(stored.filter(|record| record.status() == Status::Pending))
+    }
+
+    async fn settle(
+        &self,
+        id: FileId,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError> {
+        let condition = match settlement {
+            Settlement::Available(_) | Settlement::Rejected { .. } => {
+                Condition::StatusIs(Status::Pending)
+            }
+            Settlement::Expired {
+                upload_expires_at, ..
+            } => Condition::PendingUntil(*upload_expires_at),
+        };
+        let review_at = settlement.review_at(now);
+        let changed = self
+            .change_state(id, &settlement.state(), review_at, condition)
+            .await?;
+        Ok(if changed {
+            SettleOutcome::Settled
+        } else {
+            SettleOutcome::Unchanged
+        })
+    }
+
+    async fn delete(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let tombstone = FileState::Deleted { expires_at };
+        let condition = Condition::StatusIsNot(Status::Deleted);
+        self.change_state(id, &tombstone, Some(now), condition)
+            .await
+    }
+
+    async fn due_for_review(
+        &self,
+        until: Timestamp,
+        after: Option<Review>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        self.read_due(until, after, limit).await
+    }
+
+    async fn schedule_review(
+        &self,
+        id: FileId,
+        status: Status,
+        review_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !may_be_removed(status) {
+            return Ok(());
+        }
+        let set = review_attributes(id, review_at).into();
+        self.update(id, set, &[], Condition::StatusIs(status), None)
+            .await
+            .map(drop)
+    }
+
+    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
+        if !may_be_removed(status) {
+            return Ok(());
+        }
+        let mut placeholders = Placeholders::default();
+        let condition = Condition::StatusIs(status).expression(&mut placeholders);
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(FILE_ID, string(id))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(placeholders.names))
+            .set_expression_attribute_values(Some(placeholders.values))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if is_condition_failed(&error) => Ok(()),
+            Err(error) => Err(unavailable(STORE, "DeleteItem", &error)),
+        }
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.get_item(string(NIL_ID)).await.map(drop)
+    }
+}

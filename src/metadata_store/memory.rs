@@ -1,0 +1,208 @@
+//! Records in memory: the reference that says what a metadata store does, in as few lines as
+//! possible. For tests.
+//!
+//! Invariant: passes the same suite as the real stores. Nothing in production can select it, since
+//! it is compiled for tests only.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use crate::domain::{FileId, FileRecord, FileState, Settlement, Status, Timestamp};
+
+#[derive(Default)]
+pub struct MemoryMetadataStore {
+    records: Mutex<BTreeMap<FileId, FileRecord>>,
+    /// The fault that every call has while it is set.
+    fault: Mutex<Option<&'static str>>,
+}
+
+impl MemoryMetadataStore {
+    /// From now on every call fails with this, or works again.
+    pub fn set_fault(&self, fault: Option<&'static str>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// How many records there are, tombstones included.
+    pub fn count(&self) -> usize {
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    fn records(&self) -> Result<MutexGuard<'_, BTreeMap<FileId, FileRecord>>, StoreError> {
+        match *self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(cause) => Err(StoreError::unavailable("the metadata store", cause)),
+            None => Ok(self.records.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+}
+
+#[async_trait]
+impl MetadataStore for MemoryMetadataStore {
+    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        let mut records = self.records()?;
+        if records.contains_key(&record.id) {
+            return Err(StoreError::AlreadyExists {
+                store: "the metadata store",
+            });
+        }
+        records.insert(record.id, record.clone());
+        Ok(())
+    }
+
+    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        Ok(self.records()?.get(&id).cloned())
+    }
+
+    async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
+        let records = self.records()?;
+        let mut found: Vec<FileRecord> = records
+            .values()
+            .rev()
+            .filter(|r| request.before.is_none_or(|before| r.id < before))
+            .filter(|r| r.status() != Status::Deleted)
+            .filter(|r| request.status.is_none_or(|status| r.status() == status))
+            .take(request.limit + 1)
+            .cloned()
+            .collect();
+        let more = found.len() > request.limit;
+        found.truncate(request.limit);
+        let next = found.last().map(|r| r.id).filter(|_| more);
+        Ok(Page {
+            records: found,
+            next,
+        })
+    }
+
+    async fn renew_upload(
+        &self,
+        id: FileId,
+        upload_expires_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let mut records = self.records()?;
+        let pending = records
+            .get_mut(&id)
+            .filter(|r| r.status() == Status::Pending);
+        Ok(pending.map(|record| {
+            record.upload_expires_at = record.upload_expires_at.max(upload_expires_at);
+            record.clone()
+        }))
+    }
+
+    async fn settle(
+        &self,
+        id: FileId,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError> {
+        let mut records = self.records()?;
+        let deadline = match settlement {
+            Settlement::Expired {
+                upload_expires_at, ..
+            } => Some(*upload_expires_at),
+            _ => None,
+        };
+        let pending = records.get_mut(&id).filter(|r| {
+            r.status() == Status::Pending && deadline.is_none_or(|at| at == r.upload_expires_at)
+        });
+        Ok(match pending {
+            Some(record) => {
+                record.state = settlement.state();
+                record.review_at = settlement.review_at(now);
+                SettleOutcome::Settled
+            }
+            None => SettleOutcome::Unchanged,
+        })
+    }
+
+    async fn delete(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut records = self.records()?;
+        let living = records
+            .get_mut(&id)
+            .filter(|r| r.status() != Status::Deleted);
+        Ok(living
+            .map(|record| {
+                record.state = FileState::Deleted { expires_at };
+                record.review_at = Some(now);
+            })
+            .is_some())
+    }
+
+    async fn due_for_review(
+        &self,
+        until: Timestamp,
+        after: Option<Review>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        let records = self.records()?;
+        let mut due: Vec<Review> = records
+            .values()
+            .filter_map(|r| {
+                r.review_at.map(|review_at| Review {
+                    review_at,
+                    id: r.id,
+                })
+            })
+            .filter(|review| review.review_at <= until && after.is_none_or(|a| *review > a))
+            .collect();
+        due.sort();
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn schedule_review(
+        &self,
+        id: FileId,
+        status: Status,
+        review_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut records = self.records()?;
+        if let Some(record) = records.get_mut(&id).filter(|r| is_over(r, status)) {
+            record.review_at = Some(review_at);
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
+        let mut records = self.records()?;
+        if records.get(&id).is_some_and(|r| is_over(r, status)) {
+            records.remove(&id);
+        }
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.records().map(drop)
+    }
+}
+
+/// Whether the record has this status, and it is one that isn't to have bytes.
+fn is_over(record: &FileRecord, status: Status) -> bool {
+    record.status() == status && record.expires_at().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::conformance::{Fixture, Isolation};
+    use super::*;
+
+    async fn open(_: Isolation) -> Fixture {
+        Fixture {
+            store: Arc::new(MemoryMetadataStore::default()),
+            keep: Box::new(()),
+        }
+    }
+
+    crate::metadata_store_conformance!(open);
+}

@@ -1,0 +1,156 @@
+//! The directories that the store works in, and the lock that keeps them its own.
+//!
+//! Invariant: every shard directory exists and is synced before the first write, so that a write
+//! has only its own shard to sync.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::domain::ObjectKey;
+
+/// Only the user who runs the service may look into the directories and files.
+const DIR_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// Why a data directory can't be used. For the operator who starts the program: it shows the path.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the data directory {} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    #[error("can't {action} {}", path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct DataDir {
+    incoming: PathBuf,
+    objects: PathBuf,
+    /// Never read: the lock goes when the file is closed, also when the process is killed.
+    _lock: File,
+}
+
+impl DataDir {
+    pub(super) fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        let failed = |action, path: &Path| {
+            let path = path.to_owned();
+            move |cause| OpenError::Io {
+                action,
+                path,
+                cause,
+            }
+        };
+        let make = |path: &Path| make_dir(path).map_err(failed("make the directory", path));
+        let sync = |path: &Path| sync_dir(path).map_err(failed("sync the directory", path));
+
+        make(data_dir)?;
+        let lock = lock(data_dir)?;
+        let incoming = data_dir.join("incoming");
+        make(&incoming)?;
+        remove_content(&incoming).map_err(failed("empty", &incoming))?;
+        let objects = data_dir.join("objects");
+        make(&objects)?;
+        for shard in 0..=u8::MAX {
+            make(&objects.join(shard_name(shard)))?;
+        }
+        sync(&objects)?;
+        sync(data_dir)?;
+        // A data directory that was made just now has to survive a power cut as well.
+        if let Some(parent) = data_dir
+            .canonicalize()
+            .ok()
+            .as_deref()
+            .and_then(Path::parent)
+        {
+            sync(parent)?;
+        }
+        Ok(Self {
+            incoming,
+            objects,
+            _lock: lock,
+        })
+    }
+
+    /// Where uploads are received: in the same file system as the objects.
+    pub(super) fn incoming(&self) -> &Path {
+        &self.incoming
+    }
+
+    pub(super) fn object_path(&self, key: ObjectKey) -> PathBuf {
+        let mut path = self.shard_path(key);
+        path.push(key.file_id().to_string());
+        path
+    }
+
+    /// Makes what was added to or removed from the key's shard survive a power cut.
+    pub(super) fn sync_shard(&self, key: ObjectKey) -> io::Result<()> {
+        sync_dir(&self.shard_path(key))
+    }
+
+    /// Fails if the directories are gone, as when a disk was unmounted.
+    pub(super) fn check(&self) -> io::Result<()> {
+        fs::metadata(self.objects.join(shard_name(0)))?;
+        fs::metadata(&self.incoming)?;
+        Ok(())
+    }
+
+    /// The last byte of an ID is random; its first ones are the time.
+    fn shard_path(&self, key: ObjectKey) -> PathBuf {
+        let [.., last] = *key.file_id().as_bytes();
+        self.objects.join(shard_name(last))
+    }
+}
+
+fn shard_name(shard: u8) -> String {
+    format!("{shard:02x}")
+}
+
+fn lock(data_dir: &Path) -> Result<File, OpenError> {
+    let path = data_dir.join("lock");
+    let failed = |cause| OpenError::Io {
+        action: "lock",
+        path: path.clone(),
+        cause,
+    };
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DIR_MODE)
+        .create(path)
+}
+
+fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn remove_content(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

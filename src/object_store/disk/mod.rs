@@ -1,0 +1,121 @@
+//! Objects as files of this machine, one file an object.
+//!
+//! ```text
+//! {data_dir}/lock            held while a process uses the directory
+//! {data_dir}/incoming/…      uploads that are being received; emptied at start
+//! {data_dir}/objects/3f/{id} objects, sharded by the last byte of their ID
+//! ```
+//!
+//! Invariant: what lies under `objects/` is whole and synced. A name there appears once, by a rename
+//! that doesn't replace, and its bytes never change after that. No path holds text of a user's.
+//!
+//! Absent on purpose: versions (a key is never written twice) and a store-verified digest in
+//! [`ObjectHead`] (files keep none; the finalizer reads the bytes once).
+
+mod create;
+mod data_dir;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use create::{BodyError, CreateError};
+pub use data_dir::OpenError;
+pub use read::{OpenObject, READ_CHUNK};
+
+use super::{ObjectHead, ObjectReader, ObjectStore, StoreError};
+use crate::domain::{ObjectKey, VersionId};
+use data_dir::DataDir;
+
+/// What errors call this store.
+const NAME: &str = "the object directory";
+
+/// Cheap to clone; all clones hold the one lock on the data directory.
+#[derive(Debug, Clone)]
+pub struct DiskObjectStore {
+    dir: Arc<DataDir>,
+}
+
+impl DiskObjectStore {
+    /// Opens `data_dir`, makes what is missing in it, and removes what uploads left behind that
+    /// were cut off by a crash. Blocks; meant for the start of a program.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] while another process (or another store of this one) has it open.
+    pub fn open(data_dir: &std::path::Path) -> Result<Self, OpenError> {
+        Ok(Self {
+            dir: Arc::new(DataDir::open(data_dir)?),
+        })
+    }
+
+    /// Opens an object for reading any part of it; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if something else than a file has its name.
+    pub async fn open_object(&self, key: ObjectKey) -> Result<Option<OpenObject>, StoreError> {
+        let dir = Arc::clone(&self.dir);
+        blocking(move || OpenObject::open(&dir.object_path(key))).await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for DiskObjectStore {
+    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+        let object = self.open_object(key).await?;
+        Ok(object.map(|object| object.head().clone()))
+    }
+
+    async fn read(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Result<Option<ObjectReader>, StoreError> {
+        if version_id.is_some() {
+            // Nothing here ever had a version ID.
+            return Ok(None);
+        }
+        let object = self.open_object(key).await?;
+        Ok(object.map(|object| ObjectReader {
+            head: object.head().clone(),
+            body: object.body(0..object.head().content_length),
+        }))
+    }
+
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+        let dir = Arc::clone(&self.dir);
+        blocking(move || {
+            match std::fs::remove_file(dir.object_path(key)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                // Synced even if the file was missing: the one who removed it may not have come
+                // to that.
+                _ => dir.sync_shard(key),
+            }
+            .map_err(from_io)
+        })
+        .await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let dir = Arc::clone(&self.dir);
+        blocking(move || dir.check().map_err(from_io)).await
+    }
+}
+
+fn from_io(error: io::Error) -> StoreError {
+    StoreError::from_io(NAME, error)
+}
+
+/// Runs file system calls off the threads that serve requests.
+async fn blocking<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        // The work panicked, or the runtime is shutting down.
+        Err(error) => Err(StoreError::unavailable(NAME, error).into()),
+    }
+}

@@ -1,0 +1,173 @@
+//! Objects in memory: a double for tests, with or without versions.
+//!
+//! Invariant: passes the same suite as the real stores. Nothing in production can select it, since
+//! it is compiled for tests only.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::{ObjectHead, ObjectReader, ObjectStore, StoreError};
+use crate::clock::Clock;
+use crate::domain::{ObjectKey, Sha256Digest, VersionId};
+
+const CHUNK_BYTES: usize = 64 * 1024;
+
+pub struct MemoryObjectStore {
+    clock: Arc<dyn Clock>,
+    versioned: bool,
+    objects: Mutex<HashMap<String, Vec<Version>>>,
+    /// The fault that every call has while it is set.
+    fault: Mutex<Option<&'static str>>,
+}
+
+#[derive(Clone)]
+struct Version {
+    head: ObjectHead,
+    bytes: Bytes,
+}
+
+impl MemoryObjectStore {
+    pub fn new(clock: Arc<dyn Clock>, versioned: bool) -> Self {
+        Self {
+            clock,
+            versioned,
+            objects: Mutex::default(),
+            fault: Mutex::default(),
+        }
+    }
+
+    /// Puts bytes as a client does; `sha256` stands for a digest that the store verified.
+    pub fn put(&self, key: ObjectKey, bytes: impl Into<Bytes>, sha256: Option<Sha256Digest>) {
+        let bytes = bytes.into();
+        let mut objects = self.objects();
+        let versions = objects.entry(key.to_string()).or_default();
+        let version_id = self
+            .versioned
+            .then(|| VersionId(format!("{:016x}", fastrand::u64(..))));
+        if !self.versioned {
+            versions.clear();
+        }
+        versions.push(Version {
+            head: ObjectHead {
+                version_id,
+                content_length: bytes.len() as u64,
+                sha256,
+                last_modified: self.clock.now(),
+            },
+            bytes,
+        });
+    }
+
+    /// How many objects there are, old versions included.
+    pub fn count(&self) -> usize {
+        self.objects().values().map(Vec::len).sum()
+    }
+
+    /// From now on every call fails with this, or works again.
+    pub fn set_fault(&self, fault: Option<&'static str>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    fn objects(&self) -> MutexGuard<'_, HashMap<String, Vec<Version>>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn works(&self) -> Result<(), StoreError> {
+        match *self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(cause) => Err(StoreError::unavailable("the object store", cause)),
+            None => Ok(()),
+        }
+    }
+
+    fn version(&self, key: ObjectKey, id: Option<&VersionId>) -> Option<Version> {
+        let objects = self.objects();
+        let versions = objects.get(&key.to_string())?;
+        match id {
+            None => versions.last().cloned(),
+            Some(id) => versions
+                .iter()
+                .find(|v| v.head.version_id.as_ref() == Some(id))
+                .cloned(),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for MemoryObjectStore {
+    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+        self.works()?;
+        Ok(self.version(key, None).map(|version| version.head))
+    }
+
+    async fn read(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Result<Option<ObjectReader>, StoreError> {
+        self.works()?;
+        Ok(self
+            .version(key, version_id)
+            .map(|Version { head, bytes }| {
+                let chunks: Vec<_> = bytes
+                    .chunks(CHUNK_BYTES)
+                    .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+                    .collect();
+                ObjectReader {
+                    head,
+                    body: Box::pin(stream::iter(chunks)),
+                }
+            }))
+    }
+
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+        self.works()?;
+        self.objects().remove(&key.to_string());
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.works()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance::Fixture;
+    use super::*;
+    use crate::clock::SystemClock;
+
+    struct Memory(MemoryObjectStore);
+
+    #[async_trait]
+    impl Fixture for Memory {
+        fn store(&self) -> &dyn ObjectStore {
+            &self.0
+        }
+
+        fn has_versions(&self) -> bool {
+            self.0.versioned
+        }
+
+        async fn put(&self, key: ObjectKey, bytes: Bytes, sha256: Option<Sha256Digest>) {
+            self.0.put(key, bytes, sha256);
+        }
+    }
+
+    fn memory(versioned: bool) -> Memory {
+        Memory(MemoryObjectStore::new(Arc::new(SystemClock), versioned))
+    }
+
+    mod with_versions {
+        use super::*;
+        crate::object_store_conformance!(memory(true));
+    }
+
+    mod without_versions {
+        use super::*;
+        crate::object_store_conformance!(memory(false));
+    }
+}

@@ -1,0 +1,23 @@
+//! Deletes the bytes of a file that isn't to have any.
+//!
+//! Invariant: safe to repeat, and a review stays scheduled until no URL can bring bytes any more.
+
+use super::Stores;
+use crate::domain::{FileRecord, NextReview, Status};
+use crate::store_error::StoreError;
+
+/// Deletes every version of the object of a rejected, expired or deleted file, and schedules the
+/// next look at it or removes the record. Does nothing to a file that may have bytes.
+pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
+    let status = record.status();
+    if matches!(status, Status::Pending | Status::Available) {
+        return Ok(());
+    }
+    // The time is taken before the bytes go: a URL that dies while they do gets another look.
+    let now = stores.clock.now();
+    stores.objects.delete_all_versions(record.key()).await?;
+    match stores.lifecycle.after_clean_up(record, now) {
+        NextReview::At(at) => stores.metadata.schedule_review(record.id, status, at).await,
+        NextReview::Remove => stores.metadata.remove(record.id, status).await,
+    }
+}

@@ -1,0 +1,25 @@
+//! Takes a file away for good.
+//!
+//! Invariant: the tombstone is written before the bytes go. From then on nothing brings the file
+//! back, and whatever is left to do is found by the reconciler.
+
+use super::clean_up::clean_up;
+use super::{OperationError, Stores};
+use crate::domain::{FileId, FileState};
+
+/// # Errors
+/// [`OperationError::FileNotFound`] if there is none (any more). A fault of the object store is no
+/// error: the file is gone for everybody, and its bytes follow.
+pub async fn delete_file(stores: &Stores, id: FileId) -> Result<(), OperationError> {
+    let mut record = stores.visible_record(id).await?;
+    let now = stores.clock.now();
+    let expires_at = stores.lifecycle.expires_at(&record, now);
+    if !stores.metadata.delete(id, now, expires_at).await? {
+        return Err(OperationError::FileNotFound);
+    }
+    record.state = FileState::Deleted { expires_at };
+    if let Err(error) = clean_up(stores, &record).await {
+        tracing::warn!(file_id = %id, error = %error.chain(), "the bytes of a deleted file are left to the reconciler");
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! A URL to fetch an available file with.
+//!
+//! Invariant: the URL names the version that was measured, so that what it brings is what the
+//! record says.
+
+use super::{OperationError, Stores};
+use crate::domain::{FileId, FileState};
+use crate::presigned_url::{BucketUrl, DownloadMethod, DownloadTerms, PresignedUrl, Presigner};
+
+/// # Errors
+/// By the file's state: [`OperationError::UploadPending`], [`OperationError::FileRejected`],
+/// [`OperationError::UploadExpired`] or [`OperationError::FileNotFound`].
+pub async fn download_file(
+    stores: &Stores,
+    presigner: &Presigner,
+    bucket: &BucketUrl,
+    id: FileId,
+    method: DownloadMethod,
+) -> Result<PresignedUrl, OperationError> {
+    let record = stores.visible_record(id).await?;
+    let object = match &record.state {
+        FileState::Available(object) => object,
+        FileState::Pending => return Err(OperationError::UploadPending),
+        FileState::Rejected { reason, .. } => {
+            return Err(OperationError::FileRejected(reason.clone()));
+        }
+        FileState::Expired { .. } => return Err(OperationError::UploadExpired),
+        FileState::Deleted { .. } => return Err(OperationError::FileNotFound),
+    };
+    let terms = DownloadTerms {
+        key: record.key(),
+        version_id: object.version_id.as_ref(),
+        filename: &record.filename,
+        content_type: &record.content_type,
+    };
+    Ok(presigner
+        .download(bucket, method, &terms, stores.clock.now())
+        .await?)
+}

@@ -1,0 +1,97 @@
+//! What the service does: one verb a file.
+//!
+//! Each operation takes domain values and store ports and says what became of it. The API, the
+//! local hand-off and the worker all come through here, so a file's life is the same in both modes.
+//!
+//! Invariant: every change is one conditional write of the metadata store; what follows it (deleting
+//! bytes) is found again by the reconciler if the process dies in between.
+//!
+//! Absent on purpose: HTTP, SDK types, retries. A store's fault comes back as
+//! [`OperationError::Store`], and whoever called knows how to wait.
+
+mod clean_up;
+mod create_file;
+mod delete_file;
+mod describe_file;
+mod download_file;
+mod finalize_upload;
+mod list_files;
+mod reconcile;
+mod renew_upload;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use create_file::{CreatedFile, NewFile, create_file};
+pub use delete_file::delete_file;
+pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
+pub use download_file::download_file;
+pub use finalize_upload::{FinalizeOutcome, finalize_upload};
+pub use list_files::list_files;
+pub use reconcile::{ReconcileReport, Reconciler};
+pub use renew_upload::renew_upload;
+
+use crate::clock::Clock;
+use crate::domain::{FileId, FileRecord, Lifecycle, RejectionReason};
+use crate::metadata_store::MetadataStore;
+use crate::object_store::ObjectStore;
+use crate::store_error::StoreError;
+
+/// Everything that an operation works on.
+#[derive(Clone)]
+pub struct Stores {
+    pub metadata: Arc<dyn MetadataStore>,
+    pub objects: Arc<dyn ObjectStore>,
+    pub clock: Arc<dyn Clock>,
+    pub lifecycle: Lifecycle,
+}
+
+impl Stores {
+    /// The record that clients may see.
+    async fn visible_record(&self, id: FileId) -> Result<FileRecord, OperationError> {
+        let record = self.metadata.get(id).await?;
+        record
+            .filter(|record| record.is_visible(self.clock.now()))
+            .ok_or(OperationError::FileNotFound)
+    }
+
+    /// Whether both stores answer the calls that the operations need.
+    ///
+    /// # Errors
+    /// That of the first store that doesn't.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let (metadata, objects) = tokio::join!(self.metadata.check(), self.objects.check());
+        metadata.and(objects)
+    }
+}
+
+/// Why an operation didn't do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    #[error("there is no such file")]
+    FileNotFound,
+    /// The bytes haven't been seen yet; asking again soon is right.
+    #[error("the upload isn't finished")]
+    UploadPending,
+    #[error("the upload was rejected: {}", .0.0)]
+    FileRejected(RejectionReason),
+    #[error("the upload URL ran out before anything arrived")]
+    UploadExpired,
+    /// There is nothing more to upload: the file is available, rejected or expired.
+    #[error("the upload is settled")]
+    UploadSettled,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OperationError {
+    /// The error with all its causes on one line, for a log.
+    pub fn chain(&self) -> String {
+        match self {
+            Self::Store(error) => error.chain(),
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A fresh URL for a file whose bytes haven't come yet.
+//!
+//! Invariant: the record's deadline covers every URL that was handed out, because it is moved before
+//! the URL leaves this function.
+
+use super::{OperationError, Stores};
+use crate::domain::{FileId, Status};
+use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadTerms};
+
+/// # Errors
+/// [`OperationError::UploadSettled`] if the file isn't pending (any more).
+pub async fn renew_upload(
+    stores: &Stores,
+    presigner: &Presigner,
+    bucket: &BucketUrl,
+    id: FileId,
+) -> Result<PresignedUpload, OperationError> {
+    let record = stores.visible_record(id).await?;
+    if record.status() != Status::Pending {
+        return Err(OperationError::UploadSettled);
+    }
+    let terms = UploadTerms {
+        key: record.key(),
+        length: record.declared_length,
+        content_type: &record.content_type,
+        sha256: record.declared_sha256,
+    };
+    let upload = presigner.upload(bucket, &terms, stores.clock.now()).await?;
+    match stores.metadata.renew_upload(id, upload.expires_at).await? {
+        Some(_) => Ok(upload),
+        None => {
+            // Settled or deleted since it was read above: say which.
+            stores.visible_record(id).await?;
+            Err(OperationError::UploadSettled)
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! The life of a file, step by step, with a clock that the test moves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::domain::{
+    ContentLength, ContentType, FileName, FileState, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest,
+    Status, from_millis,
+};
+use crate::metadata_store::PageRequest;
+use crate::metadata_store::memory::MemoryMetadataStore;
+use crate::object_store::memory::MemoryObjectStore;
+use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner, SigningCredentials};
+
+const UPLOAD_TTL: Duration = Duration::from_secs(900);
+const GRACE: Duration = Duration::from_secs(900);
+const RETENTION: Duration = Duration::from_secs(30 * 86_400);
+
+/// `hello`, and its digest.
+const HELLO: &str = "hello";
+const HELLO_SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+struct House {
+    stores: Stores,
+    presigner: Presigner,
+    bucket: BucketUrl,
+    clock: ManualClock,
+    objects: Arc<MemoryObjectStore>,
+    metadata: Arc<MemoryMetadataStore>,
+    reconciler: Reconciler,
+}
+
+impl House {
+    fn new() -> Self {
+        Self::with_versions(true)
+    }
+
+    fn with_versions(versioned: bool) -> Self {
+        let clock = ManualClock::at(from_millis(1_790_000_000_000).unwrap());
+        let objects = Arc::new(MemoryObjectStore::new(Arc::new(clock.clone()), versioned));
+        let metadata = Arc::new(MemoryMetadataStore::default());
+        let stores = Stores {
+            metadata: metadata.clone(),
+            objects: objects.clone(),
+            clock: Arc::new(clock.clone()),
+            lifecycle: Lifecycle {
+                upload_grace: GRACE,
+                review_after: Duration::from_secs(60),
+                retention: RETENTION,
+            },
+        };
+        Self {
+            reconciler: Reconciler::new(stores.clone()),
+            stores,
+            presigner: Presigner::new(
+                SigningCredentials::fixed("local", "secret"),
+                "local".into(),
+                UPLOAD_TTL,
+                Duration::from_secs(300),
+            ),
+            bucket: BucketUrl::path_style("http://localhost:8000", "bucket").unwrap(),
+            clock,
+            objects,
+            metadata,
+        }
+    }
+
+    async fn create_declaring(&self, size: u64, sha256: Option<&str>) -> FileId {
+        let new = NewFile {
+            filename: FileName::parse("hello.txt").unwrap(),
+            length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: ContentType::parse("text/plain").unwrap(),
+            sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+        };
+        let created = create_file(&self.stores, &self.presigner, &self.bucket, new)
+            .await
+            .unwrap();
+        created.record.id
+    }
+
+    async fn create(&self) -> FileId {
+        self.create_declaring(5, None).await
+    }
+
+    /// What a client does with the URL, and what the store does then.
+    fn put(&self, id: FileId, bytes: &'static str) {
+        self.objects.put(ObjectKey::new(id), bytes, None);
+    }
+
+    async fn finalize(&self, id: FileId) -> FinalizeOutcome {
+        finalize_upload(&self.stores, ObjectKey::new(id))
+            .await
+            .unwrap()
+    }
+
+    async fn status(&self, id: FileId) -> Option<Status> {
+        match describe_file(&self.stores, id).await {
+            Ok(record) => Some(record.status()),
+            Err(OperationError::FileNotFound) => None,
+            Err(error) => panic!("describing failed: {error}"),
+        }
+    }
+
+    async fn download(&self, id: FileId) -> Result<String, OperationError> {
+        download_file(
+            &self.stores,
+            &self.presigner,
+            &self.bucket,
+            id,
+            DownloadMethod::Get,
+        )
+        .await
+        .map(|url| url.reveal().to_owned())
+    }
+
+    async fn reconcile(&mut self) -> ReconcileReport {
+        let now = self.clock.now();
+        self.reconciler.run_once(now).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_file_becomes_available_with_the_length_and_digest_of_its_bytes() {
+    let house = House::new();
+    let id = house.create().await;
+    assert_eq!(house.status(id).await, Some(Status::Pending));
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::NotArrived);
+    house.clock.advance(Duration::from_secs(7));
+    house.put(id, HELLO);
+    house.clock.advance(Duration::from_secs(60));
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
+    let record = describe_file(&house.stores, id).await.unwrap();
+    let FileState::Available(object) = &record.state else {
+        panic!("not available: {record:?}");
+    };
+    assert_eq!(object.sha256.to_hex(), HELLO_SHA256);
+    assert_eq!(
+        object.uploaded_at,
+        record.created_at() + Duration::from_secs(7)
+    );
+    assert!(object.version_id.is_some());
+    assert!(house.download(id).await.unwrap().contains("versionId="));
+}
+
+#[tokio::test]
+async fn without_versions_a_download_names_none() {
+    let house = House::with_versions(false);
+    let id = house.create().await;
+    house.put(id, HELLO);
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
+    assert!(!house.download(id).await.unwrap().contains("versionId="));
+}
+
+#[tokio::test]
+async fn a_second_notification_and_a_second_version_change_nothing() {
+    let house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    house.finalize(id).await;
+    let before = describe_file(&house.stores, id).await.unwrap();
+    house.put(id, "HELLO");
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::AlreadySettled);
+    assert_eq!(describe_file(&house.stores, id).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn other_bytes_than_declared_are_rejected_and_deleted() {
+    let wrong = "0000000000000000000000000000000000000000000000000000000000000000";
+    for (size, sha256, bytes) in [(4, None, HELLO), (5, Some(wrong), HELLO), (0, None, HELLO)] {
+        let house = House::new();
+        let id = house.create_declaring(size, sha256).await;
+        house.put(id, bytes);
+        assert_eq!(house.finalize(id).await, FinalizeOutcome::Rejected);
+        assert_eq!(house.status(id).await, Some(Status::Rejected));
+        assert_eq!(house.objects.count(), 0);
+        assert!(matches!(
+            house.download(id).await,
+            Err(OperationError::FileRejected(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_the_store_verified_is_taken_instead_of_reading() {
+    let house = House::new();
+    let id = house.create().await;
+    // A digest that the bytes don't have: only one who didn't read them believes it.
+    let told = Sha256Digest::from_bytes([7; 32]);
+    house.objects.put(ObjectKey::new(id), HELLO, Some(told));
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
+    let record = describe_file(&house.stores, id).await.unwrap();
+    assert!(matches!(record.state, FileState::Available(object) if object.sha256 == told));
+}
+
+#[tokio::test]
+async fn a_lost_notification_is_made_good_by_the_reconciler() {
+    let mut house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    house.clock.advance(Duration::from_secs(59));
+    assert_eq!(
+        house.reconcile().await.reviewed,
+        0,
+        "the notification still has time"
+    );
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.reconcile().await.finalized, 1);
+    assert_eq!(house.status(id).await, Some(Status::Available));
+    assert_eq!(
+        house.reconcile().await.reviewed,
+        0,
+        "an available file needs no more attention"
+    );
+}
+
+#[tokio::test]
+async fn a_file_whose_bytes_never_come_expires_when_no_upload_can_be_under_way() {
+    let mut house = House::new();
+    let id = house.create().await;
+    house
+        .clock
+        .advance(UPLOAD_TTL + GRACE - Duration::from_secs(1));
+    house.reconcile().await;
+    assert_eq!(house.status(id).await, Some(Status::Pending));
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.reconcile().await.expired, 1);
+    assert_eq!(house.status(id).await, Some(Status::Expired));
+    assert!(matches!(
+        house.download(id).await,
+        Err(OperationError::UploadExpired)
+    ));
+}
+
+#[tokio::test]
+async fn what_arrives_after_the_expiry_is_deleted() {
+    let mut house = House::new();
+    let id = house.create().await;
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    house.put(id, HELLO);
+    assert_eq!(
+        house.finalize(id).await,
+        FinalizeOutcome::LateArrivalDeleted
+    );
+    assert_eq!(house.objects.count(), 0);
+    assert_eq!(house.status(id).await, Some(Status::Expired));
+}
+
+#[tokio::test]
+async fn an_expired_record_is_removed_when_its_time_is_over() {
+    let mut house = House::new();
+    let id = house.create().await;
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    house.clock.advance(RETENTION);
+    assert_eq!(house.status(id).await, None);
+    house.reconcile().await;
+    assert_eq!(house.metadata.count(), 0);
+}
+
+#[tokio::test]
+async fn a_renewed_url_puts_the_expiry_off() {
+    let mut house = House::new();
+    let id = house.create().await;
+    house.clock.advance(UPLOAD_TTL);
+    let upload = renew_upload(&house.stores, &house.presigner, &house.bucket, id)
+        .await
+        .unwrap();
+    assert_eq!(upload.expires_at, house.clock.now() + UPLOAD_TTL);
+    house.clock.advance(GRACE);
+    house.reconcile().await;
+    assert_eq!(house.status(id).await, Some(Status::Pending));
+}
+
+#[tokio::test]
+async fn only_a_pending_file_gets_a_fresh_url() {
+    let house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    house.finalize(id).await;
+    let renewed = renew_upload(&house.stores, &house.presigner, &house.bucket, id).await;
+    assert!(matches!(renewed, Err(OperationError::UploadSettled)));
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_gone_and_so_are_its_bytes_in_all_versions() {
+    let house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    house.finalize(id).await;
+    house.put(id, "other");
+    delete_file(&house.stores, id).await.unwrap();
+    assert_eq!(house.status(id).await, None);
+    assert_eq!(house.objects.count(), 0);
+    assert!(matches!(
+        delete_file(&house.stores, id).await,
+        Err(OperationError::FileNotFound)
+    ));
+    assert!(matches!(
+        house.download(id).await,
+        Err(OperationError::FileNotFound)
+    ));
+    let page = PageRequest {
+        status: None,
+        before: None,
+        limit: 10,
+    };
+    assert!(
+        list_files(&house.stores, page)
+            .await
+            .unwrap()
+            .records
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_url_that_outlives_its_file_brings_nothing_back() {
+    let mut house = House::new();
+    let id = house.create().await;
+    delete_file(&house.stores, id).await.unwrap();
+    // The notification of a late PUT arrives.
+    house.put(id, HELLO);
+    assert_eq!(
+        house.finalize(id).await,
+        FinalizeOutcome::LateArrivalDeleted
+    );
+    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
+    // The notification of another one is lost.
+    house.put(id, HELLO);
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
+    assert_eq!(
+        house.metadata.count(),
+        0,
+        "the tombstone goes when no URL works any more"
+    );
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::UnknownFile);
+}
+
+#[tokio::test]
+async fn a_delete_that_dies_half_way_is_finished_by_the_reconciler() {
+    let mut house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    house.finalize(id).await;
+    house.objects.set_fault(Some("a test's fault"));
+    delete_file(&house.stores, id).await.unwrap();
+    house.objects.set_fault(None);
+    assert_eq!((house.objects.count(), house.status(id).await), (1, None));
+    house.reconcile().await;
+    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
+}
+
+#[tokio::test]
+async fn a_rejection_that_dies_before_the_bytes_go_is_finished_by_the_reconciler() {
+    let mut house = House::new();
+    let id = house.create_declaring(4, None).await;
+    house.put(id, HELLO);
+    let record = describe_file(&house.stores, id).await.unwrap();
+    // The process dies between the settlement and the deletion.
+    let settlement = crate::domain::Settlement::Rejected {
+        reason: record.judge_length(5).unwrap_err(),
+        expires_at: house.clock.now() + RETENTION,
+    };
+    house
+        .stores
+        .metadata
+        .settle(id, &settlement, house.clock.now())
+        .await
+        .unwrap();
+    assert_eq!(house.objects.count(), 1);
+    house.reconcile().await;
+    assert_eq!(house.objects.count(), 0);
+    assert_eq!(house.status(id).await, Some(Status::Rejected));
+}
+
+#[tokio::test]
+async fn a_fault_in_a_store_changes_nothing_and_passes() {
+    let mut house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    house.objects.set_fault(Some("a test's fault"));
+    let failed = finalize_upload(&house.stores, ObjectKey::new(id)).await;
+    assert!(matches!(failed, Err(OperationError::Store(_))));
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    assert_eq!(house.reconcile().await.failed, 1);
+    assert_eq!(
+        house.status(id).await,
+        Some(Status::Pending),
+        "not expired: nobody could look"
+    );
+    house.objects.set_fault(None);
+    assert_eq!(house.reconcile().await.finalized, 1);
+}
+
+#[tokio::test]
+async fn a_key_that_no_record_names_is_left_alone() {
+    let house = House::new();
+    let id = FileId::new(house.clock.now());
+    house.put(id, HELLO);
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::UnknownFile);
+    assert_eq!(house.objects.count(), 1);
+}
+
+#[tokio::test]
+async fn rounds_go_through_everything_that_is_due_a_bounded_part_at_a_time() {
+    let mut house = House::new();
+    let mut ids = Vec::new();
+    for _ in 0..2_300 {
+        ids.push(house.create().await);
+    }
+    house.clock.advance(Duration::from_secs(61));
+    // Only the newest arrived: those before it must not keep the reconciler from getting there.
+    let newest = *ids.iter().max().unwrap();
+    house.put(newest, HELLO);
+    let mut rounds = 0;
+    loop {
+        let report = house.reconcile().await;
+        assert!(report.reviewed <= 1_000);
+        rounds += 1;
+        assert!(rounds < 10, "the reconciler doesn't get to the end");
+        if !report.more {
+            break;
+        }
+    }
+    assert_eq!(rounds, 3);
+    assert_eq!(house.status(newest).await, Some(Status::Available));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_with_the_settlement_or_with_the_time() {
+    let house = House::new();
+    let id = house.create().await;
+    let started = tokio::time::Instant::now();
+    let record = await_settled(&house.stores, id, Duration::from_secs(3))
+        .await
+        .unwrap();
+    assert_eq!(record.status(), Status::Pending);
+    assert_eq!(started.elapsed().as_secs(), 3);
+
+    house.put(id, HELLO);
+    let waiting = await_settled(&house.stores, id, Duration::from_secs(60));
+    let settling = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        house.finalize(id).await
+    };
+    let started = tokio::time::Instant::now();
+    let (record, _) = tokio::join!(waiting, settling);
+    assert_eq!(record.unwrap().status(), Status::Available);
+    assert!(started.elapsed() < Duration::from_secs(4));
+}

@@ -1,0 +1,132 @@
+//! Where a client reaches the bucket.
+//!
+//! Invariant: scheme, authority and prefix are such that a key can be appended and the whole is a
+//! URL. The store's internal address, which the service itself uses, plays no part here.
+
+use std::fmt;
+
+use http::Uri;
+use http::uri::{Authority, Scheme};
+
+use crate::domain::{Invalid, ObjectKey};
+
+/// The public base URL of the bucket, without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketUrl {
+    scheme: Scheme,
+    authority: Authority,
+    path_prefix: String,
+}
+
+impl BucketUrl {
+    /// The bucket as a path below `endpoint` (path style), which may have a path of its own.
+    ///
+    /// # Errors
+    /// If `endpoint` is no `http` or `https` URL, or has a query.
+    pub fn path_style(endpoint: &str, bucket: &str) -> Result<Self, Invalid> {
+        let base = Self::parse(endpoint)?;
+        Ok(Self {
+            path_prefix: format!("{}/{bucket}", base.path_prefix),
+            ..base
+        })
+    }
+
+    /// The bucket as the first label of the host name (virtual-hosted style), as AWS wants it.
+    ///
+    /// # Errors
+    /// If bucket and region don't make a host name.
+    pub fn virtual_hosted(bucket: &str, region: &str) -> Result<Self, Invalid> {
+        // https://docs.aws.amazon.com/general/latest/gr/s3.html: China has a suffix of its own.
+        let suffix = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
+        Self::parse(&format!("https://{bucket}.s3.{region}.{suffix}"))
+    }
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        let refused = || Invalid::new("must be a URL such as https://files.example.org");
+        let uri: Uri = text.parse().map_err(|_| refused())?;
+        let parts = uri.into_parts();
+        let scheme = parts
+            .scheme
+            .filter(|s| *s == Scheme::HTTP || *s == Scheme::HTTPS)
+            .ok_or_else(refused)?;
+        let authority = parts
+            .authority
+            .filter(|a| !a.as_str().contains('@') && !a.host().is_empty())
+            .ok_or_else(refused)?;
+        let path = parts.path_and_query.ok_or_else(refused)?;
+        if path.query().is_some() {
+            return Err(refused());
+        }
+        Ok(Self {
+            scheme,
+            authority,
+            path_prefix: path.path().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// The URL of an object, without a query.
+    pub fn object(&self, key: ObjectKey) -> String {
+        // A key consists of characters that stand for themselves in a path.
+        format!("{self}/{key}")
+    }
+
+    /// The host, with the port if it isn't the scheme's own.
+    pub fn authority(&self) -> &str {
+        self.authority.as_str()
+    }
+}
+
+impl fmt::Display for BucketUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}://{}{}",
+            self.scheme, self.authority, self.path_prefix
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_a_path_below_an_endpoint_or_a_label_of_a_host() {
+        for (endpoint, expected) in [
+            ("http://192.168.1.7:8000", "http://192.168.1.7:8000/b"),
+            ("http://localhost:8000/", "http://localhost:8000/b"),
+            ("https://example.org/share/", "https://example.org/share/b"),
+            ("http://[::1]:8000", "http://[::1]:8000/b"),
+        ] {
+            assert_eq!(
+                BucketUrl::path_style(endpoint, "b").unwrap().to_string(),
+                expected
+            );
+        }
+        let hosted = BucketUrl::virtual_hosted("my-bucket", "eu-central-1").unwrap();
+        assert_eq!(
+            hosted.to_string(),
+            "https://my-bucket.s3.eu-central-1.amazonaws.com"
+        );
+    }
+
+    #[test]
+    fn what_is_no_base_url_is_refused() {
+        for text in [
+            "",
+            "localhost:8000",
+            "ftp://h",
+            "http://",
+            "http://u:p@h",
+            "http://h/?x=1",
+            "/a",
+            "http://a b",
+        ] {
+            assert!(BucketUrl::path_style(text, "b").is_err(), "{text}");
+        }
+    }
+}

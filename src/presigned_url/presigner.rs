@@ -1,0 +1,198 @@
+//! Makes the URLs that clients use.
+//!
+//! Invariant: a PUT signs `host`, the exact `content-length`, `content-type`, `if-none-match: *` and
+//! the digest where there is one; a GET or HEAD signs the name and type to answer with, and the
+//! version where there are versions. `expires_at` is when the store will refuse the URL, never later.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::SubsecRound;
+use percent_encoding::utf8_percent_encode;
+
+use super::sigv4::{self, QUERY, Subject};
+use super::{BucketUrl, CHECKSUM_HEADER, SigningCredentials, attachment};
+use crate::domain::{
+    ContentLength, ContentType, FileName, ObjectKey, Sha256Digest, Timestamp, VersionId,
+};
+use crate::store_error::StoreError;
+
+/// A URL that is a credential: whoever holds it can use it. It prints as `[presigned URL]`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PresignedUrl(String);
+
+impl PresignedUrl {
+    /// The URL itself, for the client that asked for it and nobody else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PresignedUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[presigned URL]")
+    }
+}
+
+/// What one upload is allowed to be.
+#[derive(Debug, Clone)]
+pub struct UploadTerms<'a> {
+    pub key: ObjectKey,
+    pub length: ContentLength,
+    pub content_type: &'a ContentType,
+    pub sha256: Option<Sha256Digest>,
+}
+
+/// A presigned PUT and what has to be sent with it.
+#[derive(Debug, Clone)]
+pub struct PresignedUpload {
+    pub url: PresignedUrl,
+    /// The headers that the client must send besides those that every HTTP client sets by itself
+    /// (`host`, `content-length`).
+    pub headers: Vec<(&'static str, String)>,
+    pub expires_at: Timestamp,
+}
+
+/// What one download answers with.
+#[derive(Debug, Clone)]
+pub struct DownloadTerms<'a> {
+    pub key: ObjectKey,
+    pub version_id: Option<&'a VersionId>,
+    pub filename: &'a FileName,
+    pub content_type: &'a ContentType,
+}
+
+/// The method that a download URL is good for; S3 tells the two apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownloadMethod {
+    Get,
+    Head,
+}
+
+impl DownloadMethod {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Presigner {
+    credentials: SigningCredentials,
+    region: String,
+    upload_lifetime: Duration,
+    download_lifetime: Duration,
+}
+
+impl Presigner {
+    pub fn new(
+        credentials: SigningCredentials,
+        region: String,
+        upload_lifetime: Duration,
+        download_lifetime: Duration,
+    ) -> Self {
+        Self {
+            credentials,
+            region,
+            upload_lifetime,
+            download_lifetime,
+        }
+    }
+
+    /// A PUT of exactly these bytes' worth, once.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] without credentials.
+    pub async fn upload(
+        &self,
+        bucket: &BucketUrl,
+        terms: &UploadTerms<'_>,
+        now: Timestamp,
+    ) -> Result<PresignedUpload, StoreError> {
+        let length = terms.length.to_string();
+        let mut headers = vec![
+            ("content-type", terms.content_type.as_str().to_owned()),
+            ("if-none-match", "*".to_owned()),
+        ];
+        if let Some(digest) = terms.sha256 {
+            headers.push((CHECKSUM_HEADER, digest.to_base64()));
+        }
+        let signed: Vec<(&str, &str)> = std::iter::once(("content-length", length.as_str()))
+            .chain(headers.iter().map(|(name, value)| (*name, value.as_str())))
+            .collect();
+        let subject = Subject {
+            method: "PUT",
+            uri: &bucket.object(terms.key),
+            headers: &signed,
+        };
+        let (url, expires_at) = self.presign(&subject, now, self.upload_lifetime).await?;
+        Ok(PresignedUpload {
+            url,
+            headers,
+            expires_at,
+        })
+    }
+
+    /// A GET or HEAD of one version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] without credentials.
+    pub async fn download(
+        &self,
+        bucket: &BucketUrl,
+        method: DownloadMethod,
+        terms: &DownloadTerms<'_>,
+        now: Timestamp,
+    ) -> Result<PresignedUrl, StoreError> {
+        let disposition = attachment(terms.filename);
+        let mut uri = bucket.object(terms.key);
+        append(&mut uri, '?', "response-content-disposition", &disposition);
+        append(
+            &mut uri,
+            '&',
+            "response-content-type",
+            terms.content_type.as_str(),
+        );
+        if let Some(VersionId(version)) = terms.version_id {
+            append(&mut uri, '&', "versionId", version);
+        }
+        let subject = Subject {
+            method: method.as_str(),
+            uri: &uri,
+            headers: &[],
+        };
+        let (url, _) = self.presign(&subject, now, self.download_lifetime).await?;
+        Ok(url)
+    }
+
+    async fn presign(
+        &self,
+        subject: &Subject<'_>,
+        now: Timestamp,
+        wanted: Duration,
+    ) -> Result<(PresignedUrl, Timestamp), StoreError> {
+        let (identity, lifetime) = self.credentials.identity(now, wanted).await?;
+        // SigV4 counts in whole seconds, from the second in which the URL was signed.
+        let signed_at = now.trunc_subsecs(0);
+        let lifetime = Duration::from_secs(lifetime.as_secs());
+        let signed = sigv4::presign(subject, &identity, &self.region, signed_at, lifetime)
+            .map_err(|error| StoreError::unavailable("the signer", error))?;
+        let mut url = String::with_capacity(subject.uri.len() + 512);
+        url.push_str(subject.uri);
+        let mut separator = if url.contains('?') { '&' } else { '?' };
+        for (name, value) in &signed.params {
+            append(&mut url, separator, name, value);
+            separator = '&';
+        }
+        Ok((PresignedUrl(url), signed_at + lifetime))
+    }
+}
+
+fn append(url: &mut String, separator: char, name: &str, value: &str) {
+    url.push(separator);
+    url.push_str(name);
+    url.push('=');
+    url.extend(utf8_percent_encode(value, QUERY));
+}

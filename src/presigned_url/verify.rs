@@ -1,0 +1,275 @@
+//! Whether a received request is one that a URL of ours allows.
+//!
+//! The request is signed again with the secret, and the two signatures are compared in constant
+//! time. So everything that the signature covers (method, path, query, the signed headers) is right
+//! or the request is refused.
+//!
+//! Invariant: nothing that changes what a store does goes through unsigned. Every `x-amz-*` header
+//! has to be among the signed ones: with an unsigned `x-amz-copy-source` the holder of a PUT could
+//! copy out other people's objects.
+
+use std::time::Duration;
+
+use chrono::NaiveDateTime;
+use http::HeaderMap;
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
+use subtle::ConstantTimeEq;
+
+use super::sigv4::{self, QUERY, SERVICE, Subject};
+use super::{BucketUrl, SigningCredentials, UPLOAD_SIGNED_HEADERS};
+use crate::domain::Timestamp;
+
+/// How far ahead of ours a signer's clock may be. S3 allows the same.
+const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
+
+/// A request as it came in, nothing decoded.
+#[derive(Clone, Copy)]
+pub struct ReceivedRequest<'a> {
+    pub method: &'a str,
+    /// Path and query as they stood in the request line.
+    pub path_and_query: &'a str,
+    pub headers: &'a HeaderMap,
+}
+
+/// Why a request is refused. S3 has a code for each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the request isn't signed")]
+    NotSigned,
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("the access key ID isn't the one that signs here")]
+    UnknownAccessKey,
+    #[error("X-Amz-Expires is longer than a URL may live here")]
+    LivesTooLong,
+    #[error("these headers have to be signed: {}", .0.join(", "))]
+    HeadersNotSigned(Vec<String>),
+    #[error("the signature doesn't match the request")]
+    SignatureMismatch,
+    #[error("the request isn't valid yet")]
+    NotYetValid,
+    #[error("the request expired at {0}")]
+    Expired(Timestamp),
+    #[error("the signing credentials can't be read")]
+    NoCredentials,
+}
+
+/// The signature's own parameters.
+struct Claim {
+    signed_at: Timestamp,
+    lifetime: Duration,
+    signed_headers: Vec<String>,
+    signature: String,
+    access_key_id: String,
+    scope: String,
+    /// The rest of the query, encoded anew in the order in which it came.
+    other_params: String,
+}
+
+/// Checks a request that came for an object below `bucket`.
+///
+/// `object_path` is the raw path behind the bucket's, beginning with a slash: the signature is
+/// computed for `bucket`, the address that our URLs were signed for, so a proxy may have changed
+/// host and prefix on the way.
+///
+/// # Errors
+/// The first [`Refusal`] that applies. The signature is looked at before the expiry, so that a
+/// forger doesn't learn anything from the latter.
+pub async fn verify(
+    request: &ReceivedRequest<'_>,
+    bucket: &BucketUrl,
+    object_path: &str,
+    credentials: &SigningCredentials,
+    region: &str,
+    longest_lifetime: Duration,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let query = request
+        .path_and_query
+        .split_once('?')
+        .map_or("", |(_, query)| query);
+    let claim = Claim::parse(query)?;
+    if claim.lifetime > longest_lifetime {
+        return Err(Refusal::LivesTooLong);
+    }
+    let unsigned = unsigned_headers(request, &claim.signed_headers);
+    if !unsigned.is_empty() {
+        return Err(Refusal::HeadersNotSigned(unsigned));
+    }
+    let (identity, _) = credentials
+        .identity(now, Duration::ZERO)
+        .await
+        .map_err(|_| Refusal::NoCredentials)?;
+    let uri = format!("{bucket}{object_path}?{}", claim.other_params);
+    let headers = signed_values(request.headers, &claim.signed_headers)?;
+    let headers: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let subject = Subject {
+        method: request.method,
+        uri: uri.trim_end_matches('?'),
+        headers: &headers,
+    };
+    let expected = sigv4::presign(&subject, &identity, region, claim.signed_at, claim.lifetime)
+        .map_err(|_| Refusal::SignatureMismatch)?;
+    let credential = expected
+        .params
+        .iter()
+        .find(|(name, _)| *name == "X-Amz-Credential")
+        .and_then(|(_, value)| value.split_once('/'));
+    match credential {
+        Some((id, scope)) if scope == claim.scope => {
+            if id != claim.access_key_id {
+                return Err(Refusal::UnknownAccessKey);
+            }
+        }
+        _ => {
+            return Err(Refusal::Malformed(
+                "X-Amz-Credential has another date, region or service",
+            ));
+        }
+    }
+    if !bool::from(
+        expected
+            .signature
+            .as_bytes()
+            .ct_eq(claim.signature.as_bytes()),
+    ) {
+        return Err(Refusal::SignatureMismatch);
+    }
+    if claim.signed_at > now + CLOCK_SKEW {
+        return Err(Refusal::NotYetValid);
+    }
+    let expires_at = claim.signed_at + claim.lifetime;
+    if now >= expires_at {
+        return Err(Refusal::Expired(expires_at));
+    }
+    Ok(())
+}
+
+impl Claim {
+    fn parse(query: &str) -> Result<Self, Refusal> {
+        let mut own: [Option<String>; 6] = Default::default();
+        const NAMES: [&str; 6] = [
+            "X-Amz-Algorithm",
+            "X-Amz-Credential",
+            "X-Amz-Date",
+            "X-Amz-Expires",
+            "X-Amz-SignedHeaders",
+            "X-Amz-Signature",
+        ];
+        let mut other_params = String::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode(name)?, decode(value)?);
+            if let Some(index) = NAMES.iter().position(|own_name| *own_name == name) {
+                if own[index].replace(value).is_some() {
+                    return Err(Refusal::Malformed(
+                        "a parameter of the signature is given twice",
+                    ));
+                }
+            } else {
+                if !other_params.is_empty() {
+                    other_params.push('&');
+                }
+                other_params.extend(utf8_percent_encode(&name, QUERY));
+                other_params.push('=');
+                other_params.extend(utf8_percent_encode(&value, QUERY));
+            }
+        }
+        if own.iter().all(Option::is_none) {
+            return Err(Refusal::NotSigned);
+        }
+        let [
+            Some(algorithm),
+            Some(credential),
+            Some(date),
+            Some(expires),
+            Some(signed_headers),
+            Some(signature),
+        ] = own
+        else {
+            return Err(Refusal::Malformed(
+                "X-Amz-Algorithm, -Credential, -Date, -Expires, -SignedHeaders and -Signature must all be there",
+            ));
+        };
+        if algorithm != "AWS4-HMAC-SHA256" {
+            return Err(Refusal::Malformed(
+                "X-Amz-Algorithm must be AWS4-HMAC-SHA256",
+            ));
+        }
+        let signed_at = NaiveDateTime::parse_from_str(&date, "%Y%m%dT%H%M%SZ")
+            .map_err(|_| Refusal::Malformed("X-Amz-Date must be like 20260131T090500Z"))?
+            .and_utc();
+        let lifetime = expires
+            .parse::<u32>()
+            .ok()
+            .filter(|seconds| *seconds > 0 && expires.bytes().all(|b| b.is_ascii_digit()))
+            .map(|seconds| Duration::from_secs(seconds.into()))
+            .ok_or(Refusal::Malformed(
+                "X-Amz-Expires must be a number of seconds",
+            ))?;
+        let (access_key_id, scope) = credential
+            .split_once('/')
+            .filter(|(_, scope)| scope.contains(&format!("/{SERVICE}/")))
+            .ok_or(Refusal::Malformed(
+                "X-Amz-Credential must have a key, date, region and service",
+            ))?;
+        Ok(Self {
+            signed_at,
+            lifetime,
+            signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
+            signature,
+            access_key_id: access_key_id.to_owned(),
+            scope: scope.to_owned(),
+            other_params,
+        })
+    }
+}
+
+/// Decodes one part of a query as S3 does, where `+` is a space.
+fn decode(text: &str) -> Result<String, Refusal> {
+    percent_decode_str(&text.replace('+', " "))
+        .decode_utf8()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| Refusal::Malformed("the query isn't UTF-8"))
+}
+
+/// The headers that would have to be signed and aren't.
+fn unsigned_headers(request: &ReceivedRequest<'_>, signed: &[String]) -> Vec<String> {
+    let required = std::iter::once("host").chain(
+        UPLOAD_SIGNED_HEADERS
+            .into_iter()
+            .filter(|_| request.method == "PUT"),
+    );
+    let sent = request.headers.keys().map(http::HeaderName::as_str);
+    let mut missing: Vec<String> = required
+        .chain(sent.filter(|name| name.starts_with("x-amz-")))
+        .filter(|name| !signed.iter().any(|own| own == name))
+        .map(str::to_owned)
+        .collect();
+    missing.sort();
+    missing.dedup();
+    missing
+}
+
+/// The values of the signed headers, but for `host`, which the signer takes from the URI.
+fn signed_values<'a>(
+    headers: &HeaderMap,
+    signed: &'a [String],
+) -> Result<Vec<(&'a str, String)>, Refusal> {
+    let mut values = Vec::with_capacity(signed.len());
+    for name in signed.iter().filter(|name| *name != "host") {
+        let mut sent = headers.get_all(name).iter().peekable();
+        // A header that was signed and is missing makes another request of it.
+        if sent.peek().is_none() {
+            return Err(Refusal::SignatureMismatch);
+        }
+        for value in sent {
+            let value = value.to_str().map_err(|_| Refusal::SignatureMismatch)?;
+            values.push((name.as_str(), value.to_owned()));
+        }
+    }
+    Ok(values)
+}

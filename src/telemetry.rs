@@ -1,0 +1,48 @@
+//! The log.
+//!
+//! Invariant: no secret gets into it. What our own code writes is chosen at each place; what the
+//! signer and the HTTP stack would write in full detail is cut off here, whatever RUST_LOG says.
+
+use std::io::IsTerminal;
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::LogFormat;
+
+const DEFAULT_FILTER: &str = "info";
+
+/// The crates that write requests, with URLs and headers, below `info`.
+const TALKATIVE: [&str; 4] = ["aws_", "hyper", "rustls", "h2"];
+
+fn is_harmless(event: &Metadata<'_>) -> bool {
+    *event.level() <= Level::INFO
+        || !TALKATIVE
+            .iter()
+            .any(|prefix| event.target().starts_with(prefix))
+}
+
+/// Starts the log on standard error; standard output is for what the person asked for.
+///
+/// # Errors
+/// If `RUST_LOG` can't be read, with the reason.
+pub fn start(format: LogFormat) -> Result<(), String> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.trim().is_empty() => EnvFilter::try_new(&text)
+            .map_err(|error| format!("RUST_LOG: {error} (it is {text:?})"))?,
+        _ => EnvFilter::new(DEFAULT_FILTER),
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter.and(filter_fn(is_harmless))))
+        .try_init()
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,173 @@
+//! Which part of the code may import which: the direction in which data goes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every room, and the rooms that it may import from. A room that isn't here fails the test.
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
+    ("domain", &[]),
+    ("clock", &["domain"]),
+    ("store_error", &[]),
+    ("cors", &[]),
+    ("shutdown", &[]),
+    ("config", &["domain"]),
+    ("telemetry", &["config"]),
+    ("aws", &["store_error"]),
+    ("presigned_url", &["domain", "store_error"]),
+    ("object_store", &["domain", "clock", "store_error", "aws"]),
+    ("metadata_store", &["domain", "clock", "store_error", "aws"]),
+    (
+        "operations",
+        &[
+            "domain",
+            "clock",
+            "store_error",
+            "metadata_store",
+            "object_store",
+            "presigned_url",
+        ],
+    ),
+    (
+        "api",
+        &[
+            "domain",
+            "cors",
+            "operations",
+            "metadata_store",
+            "presigned_url",
+            "store_error",
+        ],
+    ),
+    (
+        "local_mode",
+        &[
+            "domain",
+            "clock",
+            "cors",
+            "operations",
+            "object_store",
+            "presigned_url",
+            "store_error",
+        ],
+    ),
+    // Puts everything together.
+    (
+        "app",
+        &[
+            "api",
+            "aws",
+            "clock",
+            "config",
+            "cors",
+            "domain",
+            "local_mode",
+            "metadata_store",
+            "object_store",
+            "operations",
+            "presigned_url",
+        ],
+    ),
+];
+
+/// The files that may name a type of an AWS service's SDK.
+const MAY_NAME_SDK: [&str; 4] = [
+    "src/aws/",
+    "src/object_store/s3",
+    "src/metadata_store/dynamodb",
+    "src/presigned_url/tests.rs",
+];
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    rust_files(&root.join("src"))
+        .into_iter()
+        .map(|path| {
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect()
+}
+
+/// The first segment below src/, without its ending.
+fn room(file: &str) -> &str {
+    let inside = file.strip_prefix("src/").unwrap();
+    inside.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+#[test]
+fn every_room_imports_only_what_lies_before_it() {
+    for (file, text) in sources() {
+        let room = room(&file);
+        // Tests of a room may build what they need from others.
+        if matches!(room, "lib" | "main") || file.ends_with("tests.rs") {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let (_, allowed) = MAY_IMPORT
+            .iter()
+            .find(|(name, _)| *name == room)
+            .unwrap_or_else(|| panic!("{room} has no place in the direction yet"));
+        for (at, _) in code.match_indices("crate::") {
+            let imported: String = code[at + "crate::".len()..]
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            let known = MAY_IMPORT.iter().any(|(name, _)| *name == imported);
+            let allowed = imported == room || allowed.contains(&imported.as_str());
+            assert!(
+                !known || allowed,
+                "{file} imports {imported}, which {room} may not"
+            );
+        }
+    }
+}
+
+#[test]
+fn sdk_types_stay_in_the_files_that_speak_to_a_service() {
+    for (file, text) in sources() {
+        let may = MAY_NAME_SDK.iter().any(|prefix| file.starts_with(prefix));
+        assert!(
+            may || !text.contains("aws_sdk_"),
+            "{file} names a type of an SDK"
+        );
+    }
+}
+
+#[test]
+fn the_worker_can_not_reach_the_api() {
+    let manifest =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/worker/Cargo.toml")).unwrap();
+    let dependency = manifest
+        .lines()
+        .find(|line| line.starts_with("file-share ="))
+        .unwrap();
+    assert!(
+        dependency.contains("default-features = false"),
+        "{dependency}"
+    );
+}
+
+#[test]
+fn every_module_begins_with_its_purpose() {
+    for (file, text) in sources() {
+        assert!(text.starts_with("//!"), "{file} doesn't say what it is for");
+    }
+}

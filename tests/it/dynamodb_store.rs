@@ -1,0 +1,572 @@
+//! Records in DynamoDB, as the two programs see them: each with its own permissions.
+
+use std::{
+    collections::HashSet,
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use file_share::{
+    aws::dynamodb_client,
+    domain::{
+        FileId, FileRecord, FileState, RejectionReason, Settlement, Status, Timestamp, from_millis,
+    },
+    metadata_store::{
+        MAX_PAGE, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
+        conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
+        dynamodb::DynamoDbMetadataStore,
+    },
+    metadata_store_conformance,
+};
+use futures_util::{StreamExt, TryStreamExt, future::join_all, stream};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::Instant,
+};
+
+use crate::support::{
+    aws_clients::sdk_config,
+    ministack::{Credentials, Deployment, MiniStack},
+};
+
+/// Longer than an operation may take with all its attempts.
+const TIME_LIMIT: Duration = Duration::from_secs(17);
+
+/// How many requests a test has under way while it prepares.
+const CONCURRENCY: usize = 16;
+
+/// One table, reached by the API for what the API does and by the worker for what the worker does.
+struct AsDeployed {
+    api: DynamoDbMetadataStore,
+    worker: DynamoDbMetadataStore,
+}
+
+impl AsDeployed {
+    async fn of(deployment: &Deployment) -> Self {
+        Self {
+            api: store(deployment, &deployment.api).await,
+            worker: store(deployment, &deployment.worker).await,
+        }
+    }
+}
+
+#[async_trait]
+impl MetadataStore for AsDeployed {
+    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        self.api.insert(record).await
+    }
+
+    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        let record = self.api.get(id).await;
+        assert_eq!(self.worker.get(id).await.is_ok(), record.is_ok());
+        record
+    }
+
+    async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
+        self.api.page(request).await
+    }
+
+    async fn renew_upload(
+        &self,
+        id: FileId,
+        upload_expires_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.api.renew_upload(id, upload_expires_at).await
+    }
+
+    async fn settle(
+        &self,
+        id: FileId,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError> {
+        self.worker.settle(id, settlement, now).await
+    }
+
+    async fn delete(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.api.delete(id, now, expires_at).await
+    }
+
+    async fn due_for_review(
+        &self,
+        until: Timestamp,
+        after: Option<Review>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        self.worker.due_for_review(until, after, limit).await
+    }
+
+    async fn schedule_review(
+        &self,
+        id: FileId,
+        status: Status,
+        review_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.worker.schedule_review(id, status, review_at).await
+    }
+
+    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
+        self.worker.remove(id, status).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.worker.check().await?;
+        self.api.check().await
+    }
+}
+
+async fn store(deployment: &Deployment, user: &Credentials) -> DynamoDbMetadataStore {
+    let client = dynamodb_client(&sdk_config(deployment, user).await);
+    DynamoDbMetadataStore::new(client, &deployment.table)
+}
+
+async fn own_deployment() -> Deployment {
+    MiniStack::shared().await.deploy("records").await
+}
+
+mod conformance {
+    use super::*;
+
+    async fn open(isolation: Isolation) -> Fixture {
+        let deployment = match isolation {
+            Isolation::Shared => Deployment::shared().await.clone(),
+            Isolation::Own => own_deployment().await,
+        };
+        Fixture {
+            store: Arc::new(AsDeployed::of(&deployment).await),
+            keep: Box::new(()),
+        }
+    }
+
+    metadata_store_conformance!(open);
+}
+
+async fn insert_all(store: &impl MetadataStore, records: &[FileRecord]) {
+    stream::iter(records)
+        .map(|record| store.insert(record))
+        .buffer_unordered(CONCURRENCY)
+        .try_collect::<()>()
+        .await
+        .unwrap();
+}
+
+/// All pages from the newest to the oldest, with `between` run after each.
+async fn walk(
+    store: &impl MetadataStore,
+    limit: usize,
+    mut between: impl AsyncFnMut(),
+) -> Vec<FileRecord> {
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store
+            .page(PageRequest {
+                status: None,
+                before,
+                limit,
+            })
+            .await
+            .unwrap();
+        assert!(page.records.len() <= limit);
+        seen.extend(page.records);
+        match page.next {
+            Some(next) => before = Some(next),
+            None => return seen,
+        }
+        between().await;
+    }
+}
+
+/// The record under an ID of the same time with this last byte, which says where it is indexed.
+fn with_last_byte(mut record: FileRecord, last: u8) -> FileRecord {
+    let mut bytes = *record.id.as_bytes();
+    bytes[15] = last;
+    record.id = FileId::from_bytes(bytes).unwrap();
+    record
+}
+
+#[tokio::test]
+async fn of_2000_records_each_is_on_one_page_while_others_are_inserted() {
+    let store = AsDeployed::of(&own_deployment().await).await;
+    let earlier: Vec<_> = (0..2_000).map(|i| pending(-i / 7)).collect();
+    insert_all(&store, &earlier).await;
+
+    let mut newer = 0;
+    let seen = walk(&store, MAX_PAGE, async || {
+        newer += 1;
+        let batch: Vec<_> = (0..20).map(|_| pending(newer)).collect();
+        insert_all(&store, &batch).await;
+    })
+    .await;
+
+    assert!(newer >= 19, "records came in between");
+    let mut ids: Vec<_> = seen.iter().map(|record| record.id).collect();
+    assert!(
+        ids.windows(2).all(|pair| pair[0] > pair[1]),
+        "newest first, none twice"
+    );
+    let mut expected: Vec<_> = earlier.iter().map(|record| record.id).collect();
+    expected.sort_unstable();
+    ids.sort_unstable();
+    let earlier: HashSet<_> = expected.iter().copied().collect();
+    ids.retain(|id| earlier.contains(id));
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test]
+async fn records_that_all_share_a_shard_are_paged_like_others() {
+    let store = AsDeployed::of(&own_deployment().await).await;
+    let records: Vec<_> = (0..250)
+        .map(|i| with_last_byte(pending(-i), 0x50))
+        .collect();
+    insert_all(&store, &records).await;
+    for limit in [9, 50, MAX_PAGE] {
+        assert!(walk(&store, limit, async || ()).await == records, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_shard_with_far_more_than_its_share_of_the_newest_records_is_read_on() {
+    let store = AsDeployed::of(&own_deployment().await).await;
+    let newest = (0..120).map(|i| with_last_byte(pending(-i), 0x50));
+    let older = (120..320).map(|i| with_last_byte(pending(-i), u8::try_from(i % 8).unwrap()));
+    let records: Vec<_> = newest.chain(older).collect();
+    insert_all(&store, &records).await;
+    for limit in [9, 50, MAX_PAGE] {
+        assert!(walk(&store, limit, async || ()).await == records, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn records_too_large_for_one_answer_of_an_index_are_all_on_a_page() {
+    let store = AsDeployed::of(&own_deployment().await).await;
+    let records: Vec<_> = (0..40)
+        .map(|i| {
+            let mut record = with_last_byte(pending(-i), 3);
+            record.state = FileState::Rejected {
+                reason: RejectionReason("x".repeat(100_000)),
+                expires_at: far_expiry(),
+            };
+            record
+        })
+        .collect();
+    insert_all(&store, &records).await;
+    assert!(walk(&store, 40, async || ()).await == records);
+}
+
+#[tokio::test]
+async fn a_thousand_reviews_of_one_millisecond_come_in_order_and_once() {
+    let store = AsDeployed::of(&own_deployment().await).await;
+    let moment = from_millis(1_790_000_000_123).unwrap();
+    let mut records: Vec<_> = (0..1_300)
+        .map(|i| with_last_byte(pending(i), if i % 13 == 0 { 8 } else { 9 }))
+        .collect();
+    for record in &mut records {
+        record.review_at = Some(moment);
+    }
+    // An order of insertion that isn't the order of reviews.
+    fastrand::Rng::with_seed(1).shuffle(&mut records);
+    insert_all(&store, &records).await;
+
+    let mut seen: Vec<Review> = Vec::new();
+    loop {
+        let after = seen.last().copied();
+        let due = store.due_for_review(moment, after, MAX_PAGE).await.unwrap();
+        if due.is_empty() {
+            break;
+        }
+        seen.extend(due);
+    }
+    let mut expected: Vec<_> = records
+        .iter()
+        .map(|record| Review {
+            review_at: moment,
+            id: record.id,
+        })
+        .collect();
+    expected.sort_unstable();
+    assert!(seen == expected, "{} of {}", seen.len(), expected.len());
+}
+
+#[tokio::test]
+async fn an_item_that_makes_no_sense_is_corrupt_and_named() {
+    let deployment = Deployment::shared().await;
+    let store = AsDeployed::of(deployment).await;
+    let record = pending(0);
+    store.insert(&record).await.unwrap();
+    dynamodb_client(&sdk_config(deployment, &deployment.admin).await)
+        .update_item()
+        .table_name(&deployment.table)
+        .key("fileId", AttributeValue::S(record.id.to_string()))
+        .update_expression("SET sizeBytes = :text REMOVE timeShard, statusShard, reviewShard")
+        .expression_attribute_values(":text", AttributeValue::S("many".into()))
+        .send()
+        .await
+        .unwrap();
+
+    let error = store.get(record.id).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }));
+    assert!(error.to_string().contains("sizeBytes"), "{error}");
+}
+
+fn assert_unavailable<T>(outcome: Result<T, StoreError>) -> String {
+    match outcome {
+        Err(error @ StoreError::Unavailable { .. }) => error.chain(),
+        Err(error) => panic!("another error: {}", error.chain()),
+        Ok(_) => panic!("no error"),
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_and_a_missing_table_are_unavailable() {
+    let deployment = Deployment::shared().await;
+    let forged = Credentials {
+        access_key_id: deployment.api.access_key_id.clone(),
+        secret_access_key: "not-the-secret-of-this-key".into(),
+    };
+    let told = assert_unavailable(store(deployment, &forged).await.check().await);
+    assert!(!told.contains(&forged.secret_access_key));
+
+    let client = dynamodb_client(&sdk_config(deployment, &deployment.admin).await);
+    let missing = DynamoDbMetadataStore::new(client, "there-is-no-such-table");
+    assert_unavailable(missing.check().await);
+    assert_unavailable(missing.insert(&pending(0)).await);
+}
+
+/// A store whose requests go to `address`.
+async fn store_at(address: SocketAddr) -> DynamoDbMetadataStore {
+    let mut deployment = Deployment::shared().await.clone();
+    deployment.endpoint = format!("http://{address}");
+    let api = deployment.api.clone();
+    store(&deployment, &api).await
+}
+
+#[tokio::test]
+async fn an_endpoint_that_never_answers_is_unavailable_within_the_time_out() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = store_at(silent.local_addr().unwrap()).await;
+    let started_at = Instant::now();
+    assert_unavailable(store.get(pending(0).id).await);
+    assert!(started_at.elapsed() < TIME_LIMIT);
+}
+
+/// A store whose every request is answered by `answer`, with a status line and JSON.
+async fn store_answered_by(
+    answer: impl Fn(serde_json::Value) -> (&'static str, serde_json::Value) + Send + 'static,
+) -> DynamoDbMetadataStore {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let store = store_at(listener.local_addr().unwrap()).await;
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let request = read_message(&mut connection).await.unwrap();
+            let body = request.iter().position(|byte| *byte == b'{').unwrap();
+            let (status, body) = answer(serde_json::from_slice(&request[body..]).unwrap());
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.0\r\n\
+                 connection: close\r\n\r\n{body}"
+            );
+            connection.write_all(answer.as_bytes()).await.unwrap();
+            connection.shutdown().await.unwrap();
+        }
+    });
+    store
+}
+
+#[tokio::test]
+async fn a_table_that_is_throttled_is_unavailable_after_a_few_attempts() {
+    let attempts = Arc::new(AtomicU32::new(0));
+    let counter = attempts.clone();
+    let store = store_answered_by(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let code = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+        (
+            "400 Bad Request",
+            json!({"__type": code, "message": "slow down"}),
+        )
+    })
+    .await;
+    let told = assert_unavailable(store.insert(&pending(0)).await);
+    assert!(
+        told.contains("ProvisionedThroughputExceededException"),
+        "{told}"
+    );
+    assert_eq!(attempts.load(Ordering::Relaxed), 3);
+}
+
+/// DynamoDB promises no order among entries of an index with the same sort key, and the emulator
+/// sorts them.
+#[tokio::test]
+async fn reviews_of_one_moment_are_put_in_order_though_the_index_has_none() {
+    let moment = from_millis(1_790_000_000_123).unwrap();
+    let ids: Vec<FileId> = (0..3).map(|i| with_last_byte(pending(i), 0).id).collect();
+    let later = with_last_byte(pending(3), 0).id;
+    let entry = move |id: FileId, millis_later: i64| {
+        json!({
+            "reviewShard": {"S": "0"},
+            "reviewAt": {"N": (moment.timestamp_millis() + millis_later).to_string()},
+            "fileId": {"S": id.to_string()},
+        })
+    };
+    let entries = [(ids[2], 0), (ids[1], 0), (ids[0], 0), (later, 1)];
+    let store = store_answered_by(move |query| {
+        let shard = &query["ExpressionAttributeValues"][":shard"]["S"];
+        let (items, next) = match (shard.as_str(), query.get("ExclusiveStartKey")) {
+            (Some("0"), None) => (&entries[..2], Some(entries[1])),
+            (Some("0"), Some(_)) => (&entries[2..], None),
+            _ => (&[][..], None),
+        };
+        let items: Vec<_> = items.iter().map(|(id, at)| entry(*id, *at)).collect();
+        let mut answer = json!({"Items": items});
+        if let Some((id, at)) = next {
+            answer["LastEvaluatedKey"] = entry(id, at);
+        }
+        ("200 OK", answer)
+    })
+    .await;
+
+    let mut seen: Vec<Review> = Vec::new();
+    for _ in 0..4 {
+        let until = moment + Duration::from_secs(1);
+        let due = store.due_for_review(until, seen.last().copied(), 1).await;
+        seen.extend(due.unwrap());
+    }
+    let seen: Vec<FileId> = seen.iter().map(|review| review.id).collect();
+    assert_eq!(seen, [ids[0], ids[1], ids[2], later]);
+}
+
+/// Reads one HTTP message that has a content-length.
+async fn read_message(from: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut message = Vec::new();
+    loop {
+        let head_end = message
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .map(|at| at + 4);
+        if let Some(head_end) = head_end {
+            let head = String::from_utf8_lossy(&message[..head_end]).to_lowercase();
+            let body: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+                .unwrap_or(0);
+            if message.len() >= head_end + body {
+                return Ok(message);
+            }
+        }
+        if from.read_buf(&mut message).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// A store whose every first answer to a request is lost on the way: DynamoDB did what it was asked
+/// to do, and the client has to ask again to find out.
+async fn store_with_lost_answers(deployment: &Deployment) -> DynamoDbMetadataStore {
+    let emulator = deployment
+        .endpoint
+        .strip_prefix("http://")
+        .unwrap()
+        .to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let store = store_at(listener.local_addr().unwrap()).await;
+    tokio::spawn(async move {
+        let mut is_lost = true;
+        while let Ok((mut client, _)) = listener.accept().await {
+            let request = read_message(&mut client).await.unwrap();
+            let mut server = TcpStream::connect(&emulator).await.unwrap();
+            server.write_all(&request).await.unwrap();
+            let answer = read_message(&mut server).await.unwrap();
+            if !is_lost {
+                // One request for each connection, so that the next one is lost again.
+                let answer = String::from_utf8(answer).unwrap();
+                let answer = answer.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+                client.write_all(answer.as_bytes()).await.unwrap();
+                client.shutdown().await.unwrap();
+            }
+            is_lost = !is_lost;
+        }
+    });
+    store
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
+    let deployment = Deployment::shared().await;
+    let store = store_with_lost_answers(deployment).await;
+    let direct = AsDeployed::of(deployment).await;
+    let [available, rejected, expired] = every_settlement(&pending(0));
+    for settlement in [available, rejected, expired] {
+        let mut record = pending(0);
+        record.upload_expires_at = deadline_of(&settlement).unwrap_or(record.upload_expires_at);
+        store.insert(&record).await.unwrap();
+        assert_eq!(direct.get(record.id).await.unwrap().as_ref(), Some(&record));
+
+        let settled = store.settle(record.id, &settlement, moment(2)).await;
+        assert_eq!(settled.unwrap(), SettleOutcome::Settled);
+        let deleted = store.delete(record.id, moment(3), far_expiry()).await;
+        assert!(deleted.unwrap());
+        store.remove(record.id, Status::Deleted).await.unwrap();
+        assert_eq!(direct.get(record.id).await.unwrap(), None);
+    }
+    let record = pending(0);
+    store.insert(&record).await.unwrap();
+    let later = record.upload_expires_at + Duration::from_secs(60);
+    let renewed = store.renew_upload(record.id, later).await.unwrap().unwrap();
+    assert_eq!(renewed.upload_expires_at, later);
+}
+
+/// The deadline that a settlement depends on, if it does.
+fn deadline_of(settlement: &Settlement) -> Option<Timestamp> {
+    match settlement {
+        Settlement::Expired {
+            upload_expires_at, ..
+        } => Some(*upload_expires_at),
+        Settlement::Available(_) | Settlement::Rejected { .. } => None,
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_came_too_late_is_told_so_even_if_its_answer_was_lost() {
+    let deployment = Deployment::shared().await;
+    let store = store_with_lost_answers(deployment).await;
+    let direct = AsDeployed::of(deployment).await;
+    let record = pending(0);
+    direct.insert(&record).await.unwrap();
+    assert!(matches!(
+        store.insert(&record).await,
+        Err(StoreError::AlreadyExists { .. })
+    ));
+    assert!(
+        direct
+            .delete(record.id, moment(1), far_expiry())
+            .await
+            .unwrap()
+    );
+    let outcomes = join_all(
+        every_settlement(&record)
+            .iter()
+            .map(|settlement| direct.settle(record.id, settlement, moment(2))),
+    )
+    .await;
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap(), SettleOutcome::Unchanged);
+    }
+    assert!(
+        !store
+            .delete(record.id, moment(1), far_expiry())
+            .await
+            .unwrap()
+    );
+}

@@ -1,0 +1,307 @@
+//! The stack of `deploy/stack.yaml`: what it creates, who may do what in it, and that an upload
+//! leads to an event.
+//!
+//! The other tests rely on all of it without looking. When one of them fails together with one of
+//! these, look here first.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::{error::ProvideErrorMetadata, primitives::ByteStream};
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_smithy_http_client::Builder;
+
+use crate::support::ministack::{Credentials, Deployment, MiniStack};
+
+/// The settings that the three SDK clients have in common, of three types with the same methods.
+macro_rules! client_config {
+    ($sdk:ident, $deployment:expr, $credentials:expr) => {
+        $sdk::config::Builder::new()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .http_client(Builder::new().build_http())
+            .endpoint_url(&$deployment.endpoint)
+            .region($sdk::config::Region::new($deployment.region.clone()))
+            .credentials_provider($sdk::config::Credentials::new(
+                &$credentials.access_key_id,
+                &$credentials.secret_access_key,
+                None,
+                None,
+                "test",
+            ))
+    };
+}
+
+fn s3(deployment: &Deployment, credentials: &Credentials) -> aws_sdk_s3::Client {
+    let config = client_config!(aws_sdk_s3, deployment, credentials).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+fn sqs(deployment: &Deployment, credentials: &Credentials) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::from_conf(client_config!(aws_sdk_sqs, deployment, credentials).build())
+}
+
+fn dynamodb(deployment: &Deployment, credentials: &Credentials) -> aws_sdk_dynamodb::Client {
+    let config = client_config!(aws_sdk_dynamodb, deployment, credentials);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// That AWS refused for want of a permission. DynamoDB's code has a suffix that the others' lack.
+macro_rules! assert_forbidden {
+    ($call:expr) => {{
+        let error = $call
+            .send()
+            .await
+            .expect_err(concat!(stringify!($call), " should have been refused"));
+        assert!(
+            error
+                .code()
+                .is_some_and(|code| code.starts_with("AccessDenied")),
+            "{}: {error:?}",
+            stringify!($call)
+        );
+    }};
+}
+
+fn one_byte() -> ByteStream {
+    ByteStream::from_static(b"x")
+}
+
+fn string(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+/// A query of one shard of an index.
+fn query(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    (index, shard_attribute, shard): (&str, &str, &str),
+) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    client
+        .query()
+        .table_name(table)
+        .index_name(index)
+        .key_condition_expression("#shard = :shard")
+        .expression_attribute_names("#shard", shard_attribute)
+        .expression_attribute_values(":shard", string(shard))
+}
+
+#[tokio::test]
+async fn an_upload_leads_to_one_event_and_other_keys_to_none() {
+    let deployment = MiniStack::shared().await.deploy("events").await;
+    let outside = s3(&deployment, &deployment.admin);
+    let put = outside.put_object().bucket(&deployment.bucket);
+    put.key("elsewhere/x")
+        .body(one_byte())
+        .send()
+        .await
+        .unwrap();
+    let api = s3(&deployment, &deployment.api);
+    let put = api.put_object().bucket(&deployment.bucket);
+    let stored = put
+        .key("uploads/x")
+        .if_none_match("*")
+        .body(one_byte())
+        .send()
+        .await
+        .unwrap();
+    assert!(stored.version_id().is_some(), "versioning is off");
+
+    let worker = sqs(&deployment, &deployment.worker);
+    let mut keys = Vec::new();
+    // The first message is S3's test event, and the two may come in one delivery or in two.
+    while keys.is_empty() {
+        let received = worker
+            .receive_message()
+            .queue_url(&deployment.queue_url)
+            .max_number_of_messages(10)
+            .wait_time_seconds(5)
+            .send()
+            .await
+            .unwrap();
+        assert!(!received.messages().is_empty(), "no event came");
+        for message in received.messages() {
+            let body: serde_json::Value = serde_json::from_str(message.body().unwrap()).unwrap();
+            let records = body["Records"].as_array().cloned().unwrap_or_default();
+            keys.extend(records.iter().map(|r| r["s3"]["object"]["key"].clone()));
+            worker
+                .delete_message()
+                .queue_url(&deployment.queue_url)
+                .receipt_handle(message.receipt_handle().unwrap())
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+    assert_eq!(keys, ["uploads/x"]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_nobody_settles_ends_in_the_dead_letter_queue() {
+    let deployment = MiniStack::shared().await.deploy("dead-letters").await;
+    let admin = sqs(&deployment, &deployment.admin);
+    let worker = sqs(&deployment, &deployment.worker);
+    admin
+        .send_message()
+        .queue_url(&deployment.queue_url)
+        .message_body("poison")
+        .send()
+        .await
+        .unwrap();
+
+    // Five receives are allowed; the one after them moves the message.
+    for _ in 0..6 {
+        let receive = worker.receive_message().queue_url(&deployment.queue_url);
+        let received = receive
+            .max_number_of_messages(10)
+            .wait_time_seconds(0)
+            .send()
+            .await
+            .unwrap();
+        for message in received.messages() {
+            worker
+                .change_message_visibility()
+                .queue_url(&deployment.queue_url)
+                .receipt_handle(message.receipt_handle().unwrap())
+                .visibility_timeout(0)
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    let dead = admin
+        .receive_message()
+        .queue_url(&deployment.dead_letter_queue_url)
+        .max_number_of_messages(10)
+        .wait_time_seconds(5)
+        .send()
+        .await
+        .unwrap();
+    assert!(dead.messages().iter().any(|m| m.body() == Some("poison")));
+}
+
+#[tokio::test]
+async fn both_programs_may_read_and_delete_uploads_and_tell_missing_from_forbidden() {
+    let deployment = Deployment::shared().await;
+    let bucket = &deployment.bucket;
+    for (program, credentials) in [("api", &deployment.api), ("worker", &deployment.worker)] {
+        let key = format!("uploads/permissions-of-{program}");
+        let put = s3(deployment, &deployment.api).put_object().bucket(bucket);
+        let stored = put.key(&key).body(one_byte()).send().await.unwrap();
+        let version = stored.version_id().unwrap();
+
+        let client = s3(deployment, credentials);
+        let head = client.head_object().bucket(bucket).key(&key);
+        head.version_id(version).send().await.unwrap();
+        let get = client.get_object().bucket(bucket).key(&key);
+        get.send().await.unwrap();
+        let list = client.list_object_versions().bucket(bucket);
+        let listed = list.prefix(&key).send().await.unwrap();
+        assert_eq!(listed.versions().len(), 1);
+        let delete = client.delete_object().bucket(bucket).key(&key);
+        delete.version_id(version).send().await.unwrap();
+
+        let head = client.head_object().bucket(bucket).key(&key);
+        let missing = head.send().await.unwrap_err();
+        assert_eq!(missing.raw_response().unwrap().status().as_u16(), 404);
+
+        assert_forbidden!(client.list_object_versions().bucket(bucket));
+        assert_forbidden!(client.get_object().bucket(bucket).key("elsewhere/x"));
+        assert_forbidden!(client.delete_object().bucket(bucket).key("elsewhere/x"));
+        assert_forbidden!(client.delete_bucket_policy().bucket(bucket));
+    }
+}
+
+#[tokio::test]
+async fn only_the_api_may_upload_and_only_under_uploads() {
+    let deployment = Deployment::shared().await;
+    let (api, worker) = (
+        s3(deployment, &deployment.api).put_object(),
+        s3(deployment, &deployment.worker).put_object(),
+    );
+    let api = api.bucket(&deployment.bucket).body(one_byte());
+    let worker = worker.bucket(&deployment.bucket).body(one_byte());
+    assert_forbidden!(api.key("elsewhere/x"));
+    assert_forbidden!(worker.key("uploads/x"));
+}
+
+#[tokio::test]
+async fn only_the_worker_may_consume_and_only_the_main_queue() {
+    let deployment = Deployment::shared().await;
+    let (queue, dead_letters) = (&deployment.queue_url, &deployment.dead_letter_queue_url);
+    let api = sqs(deployment, &deployment.api);
+    assert_forbidden!(api.receive_message().queue_url(queue));
+    assert_forbidden!(api.receive_message().queue_url(dead_letters));
+    let worker = sqs(deployment, &deployment.worker);
+    assert_forbidden!(worker.receive_message().queue_url(dead_letters));
+    assert_forbidden!(worker.send_message().queue_url(queue).message_body("x"));
+    let attributes = worker.get_queue_attributes().queue_url(queue);
+    let attributes = attributes.attribute_names(QueueAttributeName::VisibilityTimeout);
+    attributes.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
+    const BY_TIME: (&str, &str, &str) = ("byTime", "timeShard", "permissions");
+    const BY_STATUS: (&str, &str, &str) = ("byStatus", "statusShard", "permissions");
+    const BY_REVIEW: (&str, &str, &str) = ("byReview", "reviewShard", "permissions");
+
+    let deployment = Deployment::shared().await;
+    let table = &deployment.table;
+    let api = dynamodb(deployment, &deployment.api);
+    let worker = dynamodb(deployment, &deployment.worker);
+    let id = string("permissions");
+    api.put_item()
+        .table_name(table)
+        .item("fileId", id.clone())
+        .item("timeShard", string("permissions"))
+        .item("statusShard", string("permissions"))
+        .item("reviewShard", string("permissions"))
+        .item("reviewAt", AttributeValue::N("1".to_owned()))
+        .send()
+        .await
+        .unwrap();
+
+    for index in [BY_TIME, BY_STATUS] {
+        assert_eq!(query(&api, table, index).send().await.unwrap().count(), 1);
+        assert_forbidden!(query(&worker, table, index));
+    }
+    let due = query(&worker, table, BY_REVIEW);
+    assert_eq!(due.clone().send().await.unwrap().count(), 1);
+    assert_forbidden!(query(&api, table, BY_REVIEW));
+    assert_forbidden!(api.scan().table_name(table));
+    assert_forbidden!(worker.scan().table_name(table));
+    assert_forbidden!(
+        worker
+            .put_item()
+            .table_name(table)
+            .item("fileId", id.clone())
+    );
+
+    // Out of the index, and out of the table.
+    let update = worker.update_item().table_name(table);
+    let update = update.key("fileId", id.clone());
+    let update = update.update_expression("REMOVE reviewShard, reviewAt");
+    update.send().await.unwrap();
+    assert_eq!(due.send().await.unwrap().count(), 0);
+    let delete = worker.delete_item().table_name(table).key("fileId", id);
+    delete.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_use_an_upload_url() {
+    let deployment = Deployment::shared().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/{}/uploads/x", deployment.endpoint, deployment.bucket);
+    let preflight = client
+        .request(reqwest::Method::OPTIONS, url)
+        .header("origin", "https://page.example")
+        .header("access-control-request-method", "PUT")
+        .header(
+            "access-control-request-headers",
+            "content-type,if-none-match,x-amz-checksum-sha256",
+        )
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(preflight.status(), 200);
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+}

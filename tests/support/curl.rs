@@ -1,0 +1,63 @@
+//! The real curl, as a user runs it.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs curl and gives what it printed.
+pub fn curl(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "60"])
+        .args(arguments)
+        .output()
+        .expect("curl is installed");
+    assert!(
+        output.status.success(),
+        "curl failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+/// Runs curl for a JSON answer.
+pub fn curl_json(arguments: &[&str]) -> Value {
+    let output = curl(arguments);
+    serde_json::from_slice(&output)
+        .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&output)))
+}
+
+/// Runs curl and gives the status alone.
+pub fn curl_status(arguments: &[&str]) -> String {
+    let mut all = vec!["--output", "/dev/null", "--write-out", "%{http_code}"];
+    all.extend(arguments);
+    String::from_utf8(curl(&all)).expect("a status is text")
+}
+
+/// Creates a file with curl.
+pub fn create(base: &str, body: &Value) -> Value {
+    curl_json(&[
+        &format!("{base}/v1/files"),
+        "--header",
+        "Content-Type: application/json",
+        "--data",
+        &body.to_string(),
+    ])
+}
+
+/// Sends a file's bytes where `created` says, with the headers that it lists; the status.
+pub fn upload(created: &Value, path: &std::path::Path) -> String {
+    let upload = &created["upload"];
+    let path = path.to_str().expect("a path of ours is text");
+    let headers: Vec<String> = upload["headers"]
+        .as_object()
+        .expect("headers")
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.as_str().expect("text")))
+        .collect();
+    let mut arguments = vec!["--upload-file", path];
+    for header in &headers {
+        arguments.extend(["--header", header]);
+    }
+    arguments.push(upload["url"].as_str().expect("a URL"));
+    curl_status(&arguments)
+}

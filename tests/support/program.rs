@@ -1,0 +1,195 @@
+//! The real programs, as processes of their own.
+//!
+//! Invariant: a program that a test started ends with the test, and what it logged lies under
+//! `target/test-logs/`. A program that doesn't start fails the test with what it said.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::ministack::{Credentials, Deployment};
+
+/// How long a program may take to start or to stop. Far more than it needs, for a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+pub struct Program {
+    child: Child,
+    /// What it is reached at; empty for the worker, which isn't.
+    pub base: String,
+    log: PathBuf,
+}
+
+/// A directory for local mode, gone when the test is over.
+pub fn data_dir() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory can be made")
+}
+
+impl Program {
+    /// The API program in local mode, on a free port.
+    pub fn local(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = api_command();
+        command.env("DATA_DIR", data_dir);
+        Self::serving(command, settings)
+    }
+
+    /// The API program in aws mode, with the permissions that the stack gives it.
+    pub fn aws_api(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
+        let mut command = api_command();
+        command.env("MODE", "aws");
+        set_aws(&mut command, deployment, &deployment.api);
+        Self::serving(command, settings)
+    }
+
+    /// The worker, with the permissions that the stack gives it.
+    pub fn worker(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
+        let mut command = clean_command(&worker_path());
+        command.env("QUEUE_URL", &deployment.queue_url);
+        set_aws(&mut command, deployment, &deployment.worker);
+        Self::start(command, settings)
+    }
+
+    /// Starts a program that says on standard output where it is reached.
+    fn serving(command: Command, settings: &[(&str, &str)]) -> Self {
+        let mut program = Self::start(command, settings);
+        let output = program
+            .child
+            .stdout
+            .take()
+            .expect("standard output is piped");
+        let mut lines = BufReader::new(output);
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if let Some((_, rest)) = line.split_once("File Share Service on ") {
+                let address = rest.split_whitespace().next().unwrap_or_default();
+                program.base = address.to_owned();
+                break;
+            }
+            line.clear();
+        }
+        assert!(
+            program.base.starts_with("http"),
+            "the program didn't start: {}",
+            program.log()
+        );
+        program
+    }
+
+    fn start(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-logs");
+        std::fs::create_dir_all(&logs).expect("the directory for logs can be made");
+        let log = logs.join(format!("program-{:016x}.log", fastrand::u64(..)));
+        let file = File::create(&log).expect("a log can be made");
+        command
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file);
+        let child = command.spawn().expect("the program can be started");
+        Self {
+            child,
+            base: String::new(),
+            log,
+        }
+    }
+
+    /// Everything that it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The address that it says in the log it listens on.
+    pub fn listening_at(&self) -> String {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let log = self.log();
+            let address = log.lines().find_map(|line| {
+                let (_, rest) = line.split_once("listening")?;
+                rest.split("address=").nth(1)?.split_whitespace().next()
+            });
+            if let Some(address) = address {
+                return format!("http://{address}");
+            }
+            assert!(Instant::now() < deadline, "it doesn't listen: {log}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: the power cut of a process.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the program can be killed");
+        self.child.wait().expect("the program ends");
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(mut self) -> ExitStatus {
+        let sent = Command::new("kill")
+            .arg(self.process_id().to_string())
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "SIGTERM can be sent"
+        );
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .expect("the program can be waited for")
+            {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it doesn't stop: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn api_command() -> Command {
+    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    command.env("LISTEN", "127.0.0.1:0");
+    command
+}
+
+/// A command that inherits no setting from whoever runs the tests.
+fn clean_command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command
+}
+
+fn set_aws(command: &mut Command, deployment: &Deployment, user: &Credentials) {
+    command
+        .env("AWS_ENDPOINT_URL", &deployment.endpoint)
+        .env("AWS_REGION", &deployment.region)
+        .env("AWS_ACCESS_KEY_ID", &user.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", &user.secret_access_key)
+        .env("BUCKET_NAME", &deployment.bucket)
+        .env("TABLE_NAME", &deployment.table);
+}
+
+/// Cargo names only this package's own programs; the worker lies beside them once it is built.
+fn worker_path() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_file-share")).with_file_name("file-share-worker");
+    assert!(
+        path.exists(),
+        "{} isn't built: run `make test`, or `cargo build --workspace` first",
+        path.display()
+    );
+    path
+}
