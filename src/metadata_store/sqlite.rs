@@ -107,9 +107,15 @@ impl MetadataStore for SqliteMetadataStore {
         now: Timestamp,
     ) -> Result<SettleOutcome, StoreError> {
         let settlement = settlement.clone();
-        self.writer
+        let settled = self
+            .writer
             .write(move |connection| statements::settle(connection, id, &settlement, now))
-            .await
+            .await?;
+        Ok(if settled {
+            SettleOutcome::Settled
+        } else {
+            SettleOutcome::Unchanged
+        })
     }
 
     async fn delete(

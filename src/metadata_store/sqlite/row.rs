@@ -12,9 +12,15 @@ use crate::domain::{
     from_millis,
 };
 
-/// What every statement that gives records selects, in the order of the indexes below.
-pub(super) const COLUMNS: &str = "id, filename, declared_length, content_type, declared_sha256, \
-     upload_expires_at, status, sha256, version_id, uploaded_at, reason, expires_at, review_at";
+/// What every statement that gives records selects, in the order of the indexes below. A macro,
+/// because `concat!` takes no constants.
+macro_rules! columns {
+    () => {
+        "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
+         sha256, version_id, uploaded_at, reason, expires_at, review_at"
+    };
+}
+pub(super) use columns;
 
 pub(super) const ID: usize = 0;
 const FILENAME: usize = 1;
@@ -118,11 +124,11 @@ fn filename(row: &Row<'_>) -> rusqlite::Result<FileName> {
 }
 
 fn declared_length(row: &Row<'_>) -> rusqlite::Result<ContentLength> {
-    let length: i64 = row.get(DECLARED_LENGTH)?;
-    let length = u64::try_from(length)
-        .map_err(|_| refused(row, DECLARED_LENGTH, "a negative number of bytes"))?;
-    ContentLength::new(length, MAX_CONTENT_LENGTH)
-        .map_err(|error| refused(row, DECLARED_LENGTH, &error.to_string()))
+    let stored: i64 = row.get(DECLARED_LENGTH)?;
+    u64::try_from(stored)
+        .ok()
+        .and_then(|length| ContentLength::new(length, MAX_CONTENT_LENGTH).ok())
+        .ok_or_else(|| refused(row, DECLARED_LENGTH, "not a length that a file may have"))
 }
 
 fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Sha256Digest>> {

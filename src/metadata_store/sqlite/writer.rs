@@ -1,161 +1,175 @@
-//! The one thread that writes, a group of commands to a commit.
+//! The one thread that writes.
 //!
-//! Invariant: a command is answered after the commit that holds it. If the commit fails, all its
-//! commands get the error and none of them has happened. A command that fails by itself leaves
-//! nothing behind and takes none of the others with it, since each is a single statement.
+//! Invariant: a command is answered once, and not before the commit of its group. A command that
+//! fails takes no other with it; a commit that fails takes the whole group, since then nobody knows.
+//!
+//! Absent on purpose: waiting for a fuller group. Commands gather by themselves while the group
+//! before is being committed, so a lone one is not delayed.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, Error, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use rusqlite::{Connection, Error, ffi};
+use tokio::sync::oneshot;
 
 use super::STORE;
-use super::error::shared_store_error;
+use super::error::{shared_store_error, store_error};
 use crate::metadata_store::StoreError;
 
-/// Commands that may wait for their commit. A full queue is answered at once instead of growing.
-const QUEUE_CAPACITY: usize = 1024;
-/// The most commands in one commit.
+/// How many commands may wait. A group takes milliseconds, so whoever would have to stand behind
+/// more than this is better told to come back.
+pub(super) const QUEUE_LENGTH: usize = 1024;
+
+/// The most commands that share a commit: about where the cost of the commit no longer shows.
 const MAX_GROUP: usize = 256;
 
-/// Tells the caller, once it is known whether the group was committed.
-type Answer = Box<dyn FnOnce(Result<(), &Arc<Error>>) + Send>;
-/// Runs the statement, or takes the reason why there is no transaction to run it in. Gives also the
-/// statement's own error, if it had one.
-type Command =
-    Box<dyn FnOnce(Result<&Connection, &Arc<Error>>) -> (Answer, Option<Arc<Error>>) + Send>;
-
 pub(super) struct Writer {
-    commands: Option<mpsc::Sender<Command>>,
+    /// `None` only while it is being dropped.
+    queue: Option<SyncSender<Box<dyn Command>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
-        let (commands, queue) = mpsc::channel(QUEUE_CAPACITY);
+        let (queue, commands) = sync_channel(QUEUE_LENGTH);
         let thread = std::thread::Builder::new()
             .name("metadata-writer".into())
-            .spawn(move || write_groups(connection, queue))
+            .spawn(move || write_until_closed(&connection, &commands))
             .map_err(|error| StoreError::from_io(STORE, error))?;
         Ok(Self {
-            commands: Some(commands),
+            queue: Some(queue),
             thread: Some(thread),
         })
     }
 
-    /// Runs one statement in the next commit, and answers when that is durable.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        statement: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (sender, receiver) = oneshot::channel();
-        let command: Command = Box::new(move |transaction| {
-            let outcome = match transaction {
-                Ok(connection) => statement(connection).map_err(Arc::new),
-                Err(error) => Err(Arc::clone(error)),
-            };
-            let failure = outcome.as_ref().err().cloned();
-            let answer: Answer = Box::new(move |commit| {
-                let outcome = match (outcome, commit) {
-                    (Ok(value), Ok(())) => Ok(value),
-                    (Err(error), _) => Err(shared_store_error(&error)),
-                    (_, Err(error)) => Err(shared_store_error(error)),
-                };
-                // Whoever asked may have gone away; the write stands all the same.
-                let _ = sender.send(outcome);
-            });
-            (answer, failure)
+    /// Has `run` done in a transaction and gives its result after the commit. If the caller gives
+    /// up, it may still be done.
+    ///
+    /// # Errors
+    /// At once, if the queue is full.
+    pub(super) async fn write<T, F>(&self, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let command = Box::new(Write {
+            run: Some(run),
+            result: None,
+            answer,
         });
-        self.queue()?
-            .try_send(command)
-            .map_err(|_| StoreError::unavailable(STORE, "too many writes are waiting"))?;
-        receiver
-            .await
-            .map_err(|_| StoreError::unavailable(STORE, "the writer has stopped"))?
-    }
-
-    /// Whether writes are taken.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        match self.queue()?.capacity() {
-            0 => Err(StoreError::unavailable(
-                STORE,
-                "too many writes are waiting",
-            )),
-            _ => Ok(()),
+        let stopped = || StoreError::unavailable(STORE, "its writing thread has stopped");
+        match self.queue.as_ref().map(|queue| queue.try_send(command)) {
+            Some(Ok(())) => {}
+            Some(Err(TrySendError::Full(_))) => {
+                return Err(StoreError::unavailable(
+                    STORE,
+                    format!("{QUEUE_LENGTH} writes are waiting already"),
+                ));
+            }
+            Some(Err(TrySendError::Disconnected(_))) | None => return Err(stopped()),
         }
+        answered.await.map_err(|_| stopped())?
     }
 
-    fn queue(&self) -> Result<&mpsc::Sender<Command>, StoreError> {
-        self.commands
-            .as_ref()
-            .filter(|commands| !commands.is_closed())
-            .ok_or_else(|| StoreError::unavailable(STORE, "the writer has stopped"))
+    /// Whether the thread still takes commands.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match &self.thread {
+            Some(thread) if !thread.is_finished() => Ok(()),
+            _ => Err(StoreError::unavailable(
+                STORE,
+                "its writing thread has stopped",
+            )),
+        }
     }
 }
 
 impl Drop for Writer {
-    /// Finishes what is queued.
     fn drop(&mut self) {
-        self.commands = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn write_groups(mut connection: Connection, mut queue: mpsc::Receiver<Command>) {
-    let mut group = Vec::with_capacity(MAX_GROUP);
-    while let Some(first) = queue.blocking_recv() {
-        group.push(first);
-        while group.len() < MAX_GROUP
-            && let Ok(next) = queue.try_recv()
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
         {
-            group.push(next);
+            tracing::error!("the metadata writer had panicked");
         }
-        let mut answers = Vec::with_capacity(group.len());
-        let committed = commit(&mut connection, group.drain(..), &mut answers);
-        for answer in answers {
-            answer(committed.as_ref().copied());
-        }
-    }
-    if let Err((_, error)) = connection.close() {
-        tracing::warn!(%error, "the metadata database wasn't closed cleanly");
     }
 }
 
-/// Runs a group in one transaction.
-fn commit(
-    connection: &mut Connection,
-    group: impl Iterator<Item = Command>,
-    answers: &mut Vec<Answer>,
-) -> Result<(), Arc<Error>> {
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(Arc::new);
-    let transaction = match transaction {
-        Ok(transaction) => transaction,
-        Err(error) => {
-            answers.extend(group.map(|command| command(Err(&error)).0));
-            return Err(error);
-        }
-    };
-    let mut rolled_back: Option<Arc<Error>> = None;
-    for command in group {
-        let (answer, failure) = match &rolled_back {
-            None => command(Ok(&transaction)),
-            Some(error) => command(Err(error)),
+/// A write that waits for its turn, then for its commit.
+trait Command: Send {
+    /// Does it. Gives what SQLite said if it failed.
+    fn run(&mut self, connection: &Connection) -> Option<ffi::Error>;
+
+    /// Tells the caller, now that the group was committed or not.
+    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>);
+}
+
+struct Write<T, F> {
+    run: Option<F>,
+    result: Option<rusqlite::Result<T>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Command for Write<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> Option<ffi::Error> {
+        let run = self.run.take()?;
+        let result = self.result.insert(run(connection));
+        result.as_ref().err()?.sqlite_error().copied()
+    }
+
+    fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>) {
+        let outcome = match (self.result, group) {
+            (Some(Err(own)), _) => Err(store_error(own)),
+            (_, Err(shared)) => Err(shared_store_error(shared)),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(StoreError::unavailable(STORE, "the write was not run")),
         };
-        answers.push(answer);
-        // A full disk and the like take the whole transaction back at once; what ran after that
-        // would be a commit of its own (https://sqlite.org/lang_transaction.html, "Response To
-        // Errors Within A Transaction").
-        if rolled_back.is_none() && transaction.is_autocommit() {
-            rolled_back = failure;
+        // A caller that has given up hears nothing; every operation is safe to repeat.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+fn write_until_closed(connection: &Connection, commands: &Receiver<Box<dyn Command>>) {
+    while let Ok(first) = commands.recv() {
+        let mut group = vec![first];
+        group.extend(commands.try_iter().take(MAX_GROUP - 1));
+        let committed = commit(connection, &mut group).map_err(Arc::new);
+        for command in group {
+            command.answer(&committed);
         }
     }
-    match rolled_back {
-        Some(error) => Err(error),
-        None => transaction.commit().map_err(Arc::new),
+    // Not needed for durability: it leaves one file that can be copied by itself.
+    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    if let Err(error) = emptied {
+        tracing::warn!(%error, "the metadata log was not emptied; the next start does it");
     }
+}
+
+/// Runs the group in one transaction. After an error nothing of it counts as done.
+fn commit(connection: &Connection, group: &mut [Box<dyn Command>]) -> rusqlite::Result<()> {
+    let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]);
+    if !connection.is_autocommit() {
+        // The rollback after the group before had failed.
+        execute("ROLLBACK")?;
+    }
+    execute("BEGIN IMMEDIATE")?;
+    for command in group {
+        let failure = command.run(connection);
+        // A failed statement undoes itself and leaves the others. But some failures (a full disk,
+        // an I/O error) end the transaction, and what came after would be outside of it.
+        if connection.is_autocommit() {
+            let failure = failure.unwrap_or_else(|| ffi::Error::new(ffi::SQLITE_ABORT));
+            return Err(Error::SqliteFailure(failure, None));
+        }
+    }
+    let committed = execute("COMMIT");
+    if committed.is_err() && !connection.is_autocommit() {
+        execute("ROLLBACK")?;
+    }
+    committed.map(drop)
 }

@@ -1,0 +1,219 @@
+//! The file: what it holds after a stop or a crash, who may read it, and what is refused.
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::metadata_store::conformance::{every_state, in_state};
+
+fn raw(directory: &TempDir) -> Connection {
+    Connection::open(file_in(directory)).unwrap()
+}
+
+async fn fill(store: &SqliteMetadataStore) -> Vec<FileRecord> {
+    let mut records = Vec::new();
+    for state in every_state() {
+        let record = in_state(pending(-10), state);
+        store.insert(&record).await.unwrap();
+        records.push(record);
+    }
+    records
+}
+
+async fn assert_holds(store: &SqliteMetadataStore, records: &[FileRecord]) {
+    for record in records {
+        assert_eq!(store.get(record.id).await.unwrap().as_ref(), Some(record));
+    }
+}
+
+fn refusal(directory: &TempDir) -> String {
+    match SqliteMetadataStore::open(&file_in(directory)) {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => error.chain(),
+    }
+}
+
+#[tokio::test]
+async fn reopening_keeps_every_record_and_leaves_one_file_behind() {
+    let (directory, store) = new_store();
+    let records = fill(&store).await;
+    drop(store);
+    let left: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["metadata.sqlite"]);
+
+    let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
+    assert_holds(&store, &records).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_on_the_file_when_the_process_dies() {
+    let (directory, store) = new_store();
+    let records = fill(&store).await;
+    // What a process leaves that ends here, with the log not yet moved into the file.
+    let after_crash = tempfile::tempdir().unwrap();
+    for name in ["metadata.sqlite", "metadata.sqlite-wal"] {
+        std::fs::copy(directory.path().join(name), after_crash.path().join(name)).unwrap();
+    }
+    let reopened = SqliteMetadataStore::open(&file_in(&after_crash)).unwrap();
+    assert_holds(&reopened, &records).await;
+}
+
+#[tokio::test]
+async fn an_acknowledged_write_is_seen_by_every_other_connection_at_once() {
+    let (directory, store) = new_store();
+    let other = raw(&directory);
+    for count in 1..=20 {
+        store.insert(&pending(0)).await.unwrap();
+        let seen: i64 = other
+            .query_row("SELECT count(*) FROM files", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(seen, count);
+    }
+}
+
+#[tokio::test]
+async fn commits_reach_the_disk_before_they_are_answered() {
+    let (_directory, store) = new_store();
+    let settings = store
+        .writer
+        .write(|connection| {
+            let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            let synchronous =
+                connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            Ok::<(String, i64), _>((mode, synchronous))
+        })
+        .await
+        .unwrap();
+    assert_eq!(settings, ("wal".to_owned(), 2));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_may_read_the_file_and_its_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    // One that was there before, and is too open.
+    std::fs::write(file_in(&directory), "").unwrap();
+    std::fs::set_permissions(file_in(&directory), PermissionsExt::from_mode(0o644)).unwrap();
+    let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
+    store.insert(&pending(0)).await.unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+        seen += 1;
+    }
+    assert_eq!(seen, 3, "the file, its log, and the log's index");
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused_and_left_alone() {
+    let (directory, store) = new_store();
+    drop(store);
+    raw(&directory)
+        .pragma_update(None, "user_version", 2)
+        .unwrap();
+    let before = std::fs::read(file_in(&directory)).unwrap();
+    let refusal = refusal(&directory);
+    assert!(refusal.contains("newer version"), "{refusal}");
+    assert_eq!(std::fs::read(file_in(&directory)).unwrap(), before);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    raw(&directory)
+        .execute_batch("CREATE TABLE bookmarks (url TEXT)")
+        .unwrap();
+    let before = std::fs::read(file_in(&directory)).unwrap();
+    let message = refusal(&directory);
+    assert!(message.contains("another program"), "{message}");
+    assert_eq!(std::fs::read(file_in(&directory)).unwrap(), before);
+
+    std::fs::write(
+        file_in(&directory),
+        "Dear diary, this is no database.".repeat(40),
+    )
+    .unwrap();
+    let message = refusal(&directory);
+    assert!(message.contains("can't be read"), "{message}");
+}
+
+#[test]
+fn a_directory_that_does_not_exist_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing").join("metadata.sqlite");
+    assert!(matches!(
+        SqliteMetadataStore::open(&missing),
+        Err(StoreError::Unavailable { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_an_error_by_itself_and_does_not_hide_the_others() {
+    for damage in [
+        "filename = '../x'",
+        "filename = ''",
+        "declared_length = 99999999999",
+        "content_type = 'x'",
+        "declared_sha256 = x'00'",
+        "upload_expires_at = 9223372036854775807",
+        "status = 'lost'",
+        "status = 'available'",
+        "sha256 = NULL",
+        "uploaded_at = NULL",
+        "filename = CAST(x'ff' AS TEXT)",
+    ] {
+        let (directory, store) = new_store();
+        let records = fill(&store).await;
+        let damaged = &records[1];
+        let connection = raw(&directory);
+        connection
+            .pragma_update(None, "ignore_check_constraints", 1)
+            .unwrap();
+        // A pending record that calls itself available, or an available one without its parts.
+        let target = if damage == "status = 'available'" {
+            &records[0]
+        } else {
+            damaged
+        };
+        let changed = connection
+            .execute(
+                &format!("UPDATE files SET {damage} WHERE id = ?1"),
+                [target.id.as_bytes()],
+            )
+            .unwrap();
+        assert_eq!(changed, 1);
+
+        let answer = store.get(target.id).await;
+        assert!(
+            matches!(answer, Err(StoreError::Corrupt { .. })),
+            "{damage}: {answer:?}"
+        );
+        let request = PageRequest {
+            status: None,
+            before: None,
+            limit: 2,
+        };
+        let first = store.page(request).await.unwrap();
+        let rest = store
+            .page(PageRequest {
+                before: first.next,
+                ..request
+            })
+            .await
+            .unwrap();
+        let mut shown: Vec<_> = first.records.into_iter().chain(rest.records).collect();
+        let mut expected: Vec<_> = records[..4]
+            .iter()
+            .filter(|record| record.id != target.id)
+            .cloned()
+            .collect();
+        shown.sort_by_key(|record| record.id);
+        expected.sort_by_key(|record| record.id);
+        assert_eq!(shown, expected, "{damage}");
+    }
+}
