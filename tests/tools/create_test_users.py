@@ -3,7 +3,8 @@
     create_test_users.py STACK_NAME
 
 A user has exactly one of the stack's two policies and nothing else, so that a permission missing
-from the template fails a test. The emulator's root user would pass every check.
+from the template fails a test. The emulator's root user would pass every check. One action is added
+that AWS doesn't know: it asks for sqs:DeleteMessage where the emulator asks for sqs:DeleteMessageBatch.
 
 Prints one JSON object: "outputs" (the stack's outputs by name), and "api" and "worker", each with
 "accessKeyId" and "secretAccessKey". The emulator is the one in AWS_ENDPOINT_URL; without it the
@@ -17,6 +18,11 @@ import os
 import sys
 
 import botocore.session
+
+EMULATOR_ONLY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "sqs:DeleteMessageBatch", "Resource": "*"}],
+}
 
 POLICY_OUTPUTS = {"api": "ApiPolicyArn", "worker": "WorkerPolicyArn"}
 
@@ -44,6 +50,11 @@ def main():
     answer = {"outputs": outputs}
     for program, policy_output in POLICY_OUTPUTS.items():
         answer[program] = create_user(iam, f"{stack_name}-{program}", outputs[policy_output])
+    iam.put_user_policy(
+        UserName=f"{stack_name}-worker",
+        PolicyName="emulator-only",
+        PolicyDocument=json.dumps(EMULATOR_ONLY),
+    )
     json.dump(answer, sys.stdout)
 
 
