@@ -205,26 +205,21 @@ pub(super) fn settle(
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
     let state = settlement.state();
-    let status = match settlement {
-        Settlement::Available(_) => Status::Available,
-        Settlement::Rejected { .. } => Status::Rejected,
-        Settlement::Expired { .. } => Status::Expired,
-    };
     let deadline_seen = match settlement {
         Settlement::Expired {
             upload_expires_at, ..
         } => Some(upload_expires_at.timestamp_millis()),
         Settlement::Available(_) | Settlement::Rejected { .. } => None,
     };
-    let state = StateColumns::from(&state);
+    let columns = StateColumns::from(&state);
     let settled = connection.prepare_cached(SETTLE)?.execute(named_params! {
         ":id": id.as_bytes(),
-        ":status": status.as_str(),
-        ":sha256": state.sha256,
-        ":version_id": state.version_id,
-        ":uploaded_at": state.uploaded_at,
-        ":reason": state.reason,
-        ":expires_at": state.expires_at,
+        ":status": state.status().as_str(),
+        ":sha256": columns.sha256,
+        ":version_id": columns.version_id,
+        ":uploaded_at": columns.uploaded_at,
+        ":reason": columns.reason,
+        ":expires_at": columns.expires_at,
         ":review_at": settlement.review_at(now).map(|at| at.timestamp_millis()),
         ":deadline_seen": deadline_seen,
     })?;
