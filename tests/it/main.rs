@@ -13,6 +13,7 @@ mod journey;
 mod local_endpoint;
 mod names;
 mod original_behaviours;
+mod readme;
 mod s3_store;
 
 #[path = "../support"]

@@ -1,0 +1,62 @@
+//! What README tells a newcomer to paste does what README says.
+
+use std::process::Command;
+
+use crate::support::program::{Program, data_dir};
+
+const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+
+/// The first block of shell commands below a heading.
+fn block_below(heading: &str) -> &'static str {
+    let (_, below) = README.split_once(heading).expect("the heading is there");
+    let (_, block) = below.split_once("```sh\n").expect("a block follows");
+    block.split("```").next().expect("the block ends")
+}
+
+#[test]
+fn the_first_upload_can_be_pasted_and_ends_with_the_same_bytes() {
+    let dir = data_dir();
+    let program = Program::local(&dir.path().join("data"), &[]);
+    let script = block_below("## A first upload").replace("http://127.0.0.1:8000", &program.base);
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(script)
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("\"status\":\"available\""), "{printed}");
+    assert!(printed.ends_with("the same bytes\n"), "{printed}");
+}
+
+#[test]
+fn every_setting_in_the_table_is_one_of_the_programs() {
+    let help = |program: &std::path::Path| {
+        let output = Command::new(program).arg("--help").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let api = std::path::Path::new(env!("CARGO_BIN_EXE_file-share"));
+    let all = help(api) + &help(&api.with_file_name("file-share-worker"));
+    let (_, table) = README.split_once("## Settings").unwrap();
+    let (table, _) = table.split_once("There is no sign-in").unwrap();
+    let names: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .flat_map(|line| {
+            line.split('|')
+                .nth(1)
+                .unwrap_or_default()
+                .split('`')
+                .skip(1)
+                .step_by(2)
+        })
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    for name in names {
+        // AWS's own variable is read by AWS's own code.
+        assert!(
+            all.contains(&format!("[env: {name}")) || all.contains(name),
+            "{name} is in no --help"
+        );
+    }
+}
