@@ -16,8 +16,9 @@ use crate::object_store::disk::BodyError;
 
 /// The longest pause between two chunks.
 pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(30);
-/// The longest time for a whole body: 20 MiB at 93 kbit/s.
-pub(super) const RECEIVE_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// The longest time for a whole body: 20 MiB at 200 kbit/s. Below the grace that an upload has by
+/// default once its URL ran out, so that what began in time doesn't end as a late arrival.
+pub(super) const RECEIVE_LIMIT: Duration = Duration::from_secs(14 * 60);
 /// How much of a body is read that was refused, in bytes, and for how long.
 const DRAIN_BYTES: u64 = MAX_CONTENT_LENGTH;
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
