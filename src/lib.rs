@@ -22,5 +22,5 @@ pub mod object_store;
 pub mod operations;
 pub mod presigned_url;
 pub mod shutdown;
-mod store_error;
+pub mod store_error;
 pub mod telemetry;

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use file_share::app::{App, StartError, listen};
-use file_share::config::{ApiArgs, ApiSettings, Mode};
+use file_share::config::{AFTER_HELP, ApiArgs, ApiSettings, Mode};
 use file_share::{shutdown, telemetry};
 
 /// Hands out presigned URLs and keeps metadata, while the bytes go straight to the object store.
 #[derive(Parser)]
-#[command(name = "file-share", version)]
+#[command(name = "file-share", version, after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
     args: ApiArgs,

@@ -8,6 +8,7 @@ use file_share::aws::{
     AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, sqs_client,
 };
 use file_share::clock::SystemClock;
+use file_share::config::AFTER_HELP;
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{Reconciler, Stores};
@@ -19,7 +20,7 @@ use file_share_worker::settings::{WorkerArgs, WorkerSettings};
 /// Finalizes uploads: takes the store's event notifications from SQS, measures and hashes what
 /// arrived, and looks after what notifications and crashes left behind.
 #[derive(Parser)]
-#[command(name = "file-share-worker", version)]
+#[command(name = "file-share-worker", version, after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
     args: WorkerArgs,

@@ -103,14 +103,7 @@ impl QueueError {
 
     /// The error with all its causes on one line, for a log.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        file_share::store_error::chain(self)
     }
 }
 
