@@ -10,9 +10,10 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::LogFormat;
+use crate::config::{CommonSettings, LogFormat};
 
-const DEFAULT_FILTER: &str = "info";
+/// What is logged where nobody said what.
+pub const DEFAULT_FILTER: &str = "info";
 
 /// The crates that write requests, with URLs and headers, below `info`.
 const TALKATIVE: [&str; 4] = ["aws_", "hyper", "rustls", "h2"];
@@ -24,20 +25,28 @@ fn is_harmless(event: &Metadata<'_>) -> bool {
             .any(|prefix| event.target().starts_with(prefix))
 }
 
+/// What to log; an empty text is the default.
+///
+/// # Errors
+/// If the text can't be read, with the reason.
+pub fn filter(text: &str) -> Result<EnvFilter, String> {
+    let text = match text.trim() {
+        "" => DEFAULT_FILTER,
+        text => text,
+    };
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
+}
+
 /// Starts the log on standard error; standard output is for what the person asked for.
 ///
 /// # Errors
-/// If `RUST_LOG` can't be read, with the reason.
-pub fn start(format: LogFormat) -> Result<(), String> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.trim().is_empty() => EnvFilter::try_new(&text)
-            .map_err(|error| format!("RUST_LOG: {error} (it is {text:?})"))?,
-        _ => EnvFilter::new(DEFAULT_FILTER),
-    };
+/// If the filter can't be read, or a log was started before.
+pub fn start(settings: &CommonSettings) -> Result<(), String> {
+    let filter = filter(&settings.log_filter)?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    let lines = match format {
+    let lines = match settings.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };

@@ -17,6 +17,7 @@ use values::{bucket_name, origins, table_name};
 pub use values::{duration, url};
 
 use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
+use crate::telemetry;
 
 /// The longest life of a SigV4 URL that S3 accepts.
 const MAX_URL_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -36,7 +37,6 @@ const RESERVED_NAMES: [&str; 7] = [
 /// What `--help` says behind the flags.
 pub const AFTER_HELP: &str = "\
 The standard AWS variables keep their meaning, among them AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL.
-RUST_LOG says what is logged, such as debug or file_share=debug (default: info).
 Times have units: 500ms, 30s, 15m, 12h, 7d.";
 
 /// What both programs need.
@@ -70,7 +70,15 @@ pub struct CommonArgs {
     /// How long after its URL ran out an upload that began in time may still arrive
     #[arg(long, env = "UPLOAD_GRACE", default_value = "15m", value_name = "TIME")]
     pub upload_grace: String,
-    /// How the log is written: text for people, json for programs. RUST_LOG says how much
+    /// What is logged, such as debug or file_share=debug
+    #[arg(
+        long,
+        env = "RUST_LOG",
+        default_value = telemetry::DEFAULT_FILTER,
+        value_name = "FILTER"
+    )]
+    pub rust_log: String,
+    /// How the log is written: text for people, json for programs
     #[arg(
         long,
         env = "LOG_FORMAT",
@@ -157,6 +165,8 @@ pub struct CommonSettings {
     pub table_name: String,
     pub reconcile_interval: Duration,
     pub lifecycle: Lifecycle,
+    /// A text that [`telemetry::filter`] understands.
+    pub log_filter: String,
     pub log_format: LogFormat,
 }
 
@@ -230,6 +240,9 @@ impl CommonArgs {
         let upload_grace = problems.judge("UPLOAD_GRACE", &self.upload_grace, |text| {
             duration(text, Duration::ZERO, MAX_WAIT)
         });
+        let log_filter = problems.judge("RUST_LOG", &self.rust_log, |text| {
+            telemetry::filter(text).map(|_| text.to_owned())
+        });
         let log_format = problems.judge("LOG_FORMAT", &self.log_format, |text| match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
@@ -243,6 +256,7 @@ impl CommonArgs {
                 upload_grace: upload_grace?,
                 ..Lifecycle::default()
             },
+            log_filter: log_filter?,
             log_format: log_format?,
         })
     }
@@ -371,6 +385,7 @@ mod tests {
             "--bucket-name=My_Bucket",
             "--table-name=t",
             "--log-format=xml",
+            "--rust-log=file_share=loud",
             "--reconcile-interval=0s",
             "--upload-grace=-1s",
         ])
@@ -387,6 +402,7 @@ mod tests {
             "BUCKET_NAME",
             "TABLE_NAME",
             "LOG_FORMAT",
+            "RUST_LOG",
             "RECONCILE_INTERVAL",
             "UPLOAD_GRACE",
         ] {
