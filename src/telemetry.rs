@@ -12,9 +12,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{CommonSettings, LogFormat};
 
-/// What is logged where nobody said what.
-pub const DEFAULT_FILTER: &str = "info";
-
 /// The crates that write requests, with URLs and headers, below `info`.
 const TALKATIVE: [&str; 4] = ["aws_", "hyper", "rustls", "h2"];
 
@@ -25,24 +22,12 @@ fn is_harmless(event: &Metadata<'_>) -> bool {
             .any(|prefix| event.target().starts_with(prefix))
 }
 
-/// What to log; an empty text is the default.
-///
-/// # Errors
-/// If the text can't be read, with the reason.
-pub fn filter(text: &str) -> Result<EnvFilter, String> {
-    let text = match text.trim() {
-        "" => DEFAULT_FILTER,
-        text => text,
-    };
-    EnvFilter::try_new(text).map_err(|error| error.to_string())
-}
-
 /// Starts the log on standard error; standard output is for what the person asked for.
 ///
 /// # Errors
 /// If the filter can't be read, or a log was started before.
 pub fn start(settings: &CommonSettings) -> Result<(), String> {
-    let filter = filter(&settings.log_filter)?;
+    let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());

@@ -13,11 +13,10 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 
-use values::{bucket_name, origins, table_name};
+use values::{DEFAULT_LOG_FILTER, bucket_name, log_filter, origins, table_name};
 pub use values::{duration, url};
 
 use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
-use crate::telemetry;
 
 /// The longest life of a SigV4 URL that S3 accepts.
 const MAX_URL_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -74,7 +73,7 @@ pub struct CommonArgs {
     #[arg(
         long,
         env = "RUST_LOG",
-        default_value = telemetry::DEFAULT_FILTER,
+        default_value = DEFAULT_LOG_FILTER,
         value_name = "FILTER"
     )]
     pub rust_log: String,
@@ -165,7 +164,7 @@ pub struct CommonSettings {
     pub table_name: String,
     pub reconcile_interval: Duration,
     pub lifecycle: Lifecycle,
-    /// A text that [`telemetry::filter`] understands.
+    /// What is logged, as `RUST_LOG` says it.
     pub log_filter: String,
     pub log_format: LogFormat,
 }
@@ -240,9 +239,7 @@ impl CommonArgs {
         let upload_grace = problems.judge("UPLOAD_GRACE", &self.upload_grace, |text| {
             duration(text, Duration::ZERO, MAX_WAIT)
         });
-        let log_filter = problems.judge("RUST_LOG", &self.rust_log, |text| {
-            telemetry::filter(text).map(|_| text.to_owned())
-        });
+        let log_filter = problems.judge("RUST_LOG", &self.rust_log, log_filter);
         let log_format = problems.judge("LOG_FORMAT", &self.log_format, |text| match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use http::Uri;
+use tracing_subscriber::filter::EnvFilter;
 
 /// A number with a unit: `500ms`, `30s`, `15m`, `12h`, `7d`; without one, seconds.
 ///
@@ -130,4 +131,18 @@ mod tests {
             assert!(parse(text).is_err(), "{text}");
         }
     }
+}
+
+/// What is logged where nobody said what.
+pub(super) const DEFAULT_LOG_FILTER: &str = "info";
+
+/// What a filter of `tracing_subscriber` is; an empty text is the default.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    let text = match text {
+        "" => DEFAULT_LOG_FILTER,
+        text => text,
+    };
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
 }
