@@ -25,7 +25,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Err(error) = telemetry::start(settings.common.log_format) {
+    if let Err(error) = telemetry::start(&settings.common) {
         eprintln!("file-share can't start: {error}");
         return ExitCode::from(2);
     }
@@ -44,8 +44,10 @@ async fn run(settings: &ApiSettings) -> Result<(), StartError> {
     let listener = listen(settings.listen).await?;
     // The port may have been left to the system to choose.
     let address = listener.local_addr().unwrap_or(settings.listen);
+    // Before anybody is told that it runs: who was told may stop it at once.
+    let stop = shutdown::on_signal();
     greet(settings, address);
-    app.serve(listener, shutdown::on_signal()).await;
+    app.serve(listener, stop).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -10,9 +10,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::LogFormat;
-
-const DEFAULT_FILTER: &str = "info";
+use crate::config::{CommonSettings, LogFormat};
 
 /// The crates that write requests, with URLs and headers, below `info`.
 const TALKATIVE: [&str; 4] = ["aws_", "hyper", "rustls", "h2"];
@@ -27,17 +25,13 @@ fn is_harmless(event: &Metadata<'_>) -> bool {
 /// Starts the log on standard error; standard output is for what the person asked for.
 ///
 /// # Errors
-/// If `RUST_LOG` can't be read, with the reason.
-pub fn start(format: LogFormat) -> Result<(), String> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.trim().is_empty() => EnvFilter::try_new(&text)
-            .map_err(|error| format!("RUST_LOG: {error} (it is {text:?})"))?,
-        _ => EnvFilter::new(DEFAULT_FILTER),
-    };
+/// If the filter can't be read, or a log was started before.
+pub fn start(settings: &CommonSettings) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    let lines = match format {
+    let lines = match settings.log_format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };

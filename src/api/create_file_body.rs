@@ -4,11 +4,14 @@
 //! with what would be right, and a field that isn't known is refused: a client that writes `sha265`
 //! must not believe that its digest is checked.
 
+use std::time::Duration;
+
 use poem::{Body, Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::{ContentLength, ContentType, FileName, Sha256Digest};
@@ -17,6 +20,8 @@ use crate::operations::NewFile;
 /// The most bytes that a JSON body may have: a name of 255 bytes and a media type, escaped at the
 /// worst, with room to spare.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
+/// The longest that its body may take, so that nobody holds a connection by not sending one.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What to say of a file before sending it.
 #[derive(Object)]
@@ -169,9 +174,9 @@ async fn read_json(
             .with("send JSON, with the header Content-Type: application/json"));
     }
     let body = body.take().unwrap_or_else(|_| Body::empty());
-    let bytes = body
-        .into_bytes_limit(MAX_BODY_BYTES)
+    let bytes = timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY_BYTES))
         .await
+        .map_err(|_| Code::InvalidRequest.with("the body came too slowly"))?
         .map_err(|error| match error {
             poem::error::ReadBodyError::PayloadTooLarge => Code::ContentTooLarge
                 .with(format!("the body may have at most {MAX_BODY_BYTES} bytes")),
@@ -219,6 +224,7 @@ impl<'a> ApiExtractor<'a> for CreateFileBody {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
     use serde_json::json;
 
     use super::*;
@@ -235,6 +241,21 @@ mod tests {
         let problem = judge(body).unwrap_err();
         assert_eq!(problem.code, Code::InvalidRequest, "{problem:?}");
         problem.errors.iter().map(|e| e.field).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
+        let request = Request::builder().content_type("application/json").finish();
+        let beginning = futures_util::stream::once(async {
+            Ok::<_, std::io::Error>(bytes::Bytes::from_static(b"{"))
+        });
+        let mut body = RequestBody::new(Body::from_bytes_stream(
+            beginning.chain(futures_util::stream::pending()),
+        ));
+        let started = tokio::time::Instant::now();
+        let problem = read_json(&request, &mut body).await.unwrap_err();
+        assert_eq!(problem.code, Code::InvalidRequest);
+        assert_eq!(started.elapsed(), BODY_TIMEOUT);
     }
 
     #[test]

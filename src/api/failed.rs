@@ -89,9 +89,9 @@ macro_rules! codes {
 
 codes! {
     CreateFile: InvalidRequest, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
-    RenewUpload: FileNotFound, UploadSettled, InvalidRequest;
+    RenewUpload: FileNotFound, UploadSettled, InvalidRequest, InsufficientStorage;
     DownloadFile: FileNotFound, UploadPending, FileRejected, UploadExpired, InvalidRequest;
     DescribeFile: FileNotFound, InvalidRequest;
     ListFiles: InvalidRequest;
-    DeleteFile: FileNotFound;
+    DeleteFile: FileNotFound, InsufficientStorage;
 }

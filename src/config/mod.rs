@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 
-use values::{bucket_name, origins, table_name};
+use values::{DEFAULT_LOG_FILTER, bucket_name, log_filter, origins, table_name};
 pub use values::{duration, url};
 
 use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
@@ -36,7 +36,6 @@ const RESERVED_NAMES: [&str; 7] = [
 /// What `--help` says behind the flags.
 pub const AFTER_HELP: &str = "\
 The standard AWS variables keep their meaning, among them AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL.
-RUST_LOG says what is logged, such as debug or file_share=debug (default: info).
 Times have units: 500ms, 30s, 15m, 12h, 7d.";
 
 /// What both programs need.
@@ -70,7 +69,15 @@ pub struct CommonArgs {
     /// How long after its URL ran out an upload that began in time may still arrive
     #[arg(long, env = "UPLOAD_GRACE", default_value = "15m", value_name = "TIME")]
     pub upload_grace: String,
-    /// How the log is written: text for people, json for programs. RUST_LOG says how much
+    /// What is logged, such as debug or file_share=debug
+    #[arg(
+        long,
+        env = "RUST_LOG",
+        default_value = DEFAULT_LOG_FILTER,
+        value_name = "FILTER"
+    )]
+    pub rust_log: String,
+    /// How the log is written: text for people, json for programs
     #[arg(
         long,
         env = "LOG_FORMAT",
@@ -157,6 +164,8 @@ pub struct CommonSettings {
     pub table_name: String,
     pub reconcile_interval: Duration,
     pub lifecycle: Lifecycle,
+    /// What is logged, as `RUST_LOG` says it.
+    pub log_filter: String,
     pub log_format: LogFormat,
 }
 
@@ -230,6 +239,7 @@ impl CommonArgs {
         let upload_grace = problems.judge("UPLOAD_GRACE", &self.upload_grace, |text| {
             duration(text, Duration::ZERO, MAX_WAIT)
         });
+        let log_filter = problems.judge("RUST_LOG", &self.rust_log, log_filter);
         let log_format = problems.judge("LOG_FORMAT", &self.log_format, |text| match text {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
@@ -243,6 +253,7 @@ impl CommonArgs {
                 upload_grace: upload_grace?,
                 ..Lifecycle::default()
             },
+            log_filter: log_filter?,
             log_format: log_format?,
         })
     }
@@ -371,6 +382,7 @@ mod tests {
             "--bucket-name=My_Bucket",
             "--table-name=t",
             "--log-format=xml",
+            "--rust-log=file_share=loud",
             "--reconcile-interval=0s",
             "--upload-grace=-1s",
         ])
@@ -387,6 +399,7 @@ mod tests {
             "BUCKET_NAME",
             "TABLE_NAME",
             "LOG_FORMAT",
+            "RUST_LOG",
             "RECONCILE_INTERVAL",
             "UPLOAD_GRACE",
         ] {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use http::Uri;
+use tracing_subscriber::filter::EnvFilter;
 
 /// A number with a unit: `500ms`, `30s`, `15m`, `12h`, `7d`; without one, seconds.
 ///
@@ -108,6 +109,20 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// What is logged where nobody said what.
+pub(super) const DEFAULT_LOG_FILTER: &str = "info";
+
+/// What a filter of `tracing_subscriber` is; an empty text is the default.
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    let text = match text {
+        "" => DEFAULT_LOG_FILTER,
+        text => text,
+    };
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,5 +144,12 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_log_filter_may_be_empty_and_must_make_sense() {
+        assert_eq!(log_filter("").as_deref(), Ok("info"));
+        assert_eq!(log_filter("debug").as_deref(), Ok("debug"));
+        assert!(log_filter("file_share=loud").is_err());
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::{
@@ -339,6 +341,49 @@ async fn a_url_that_outlives_its_file_brings_nothing_back() {
         "the tombstone goes when no URL works any more"
     );
     assert_eq!(house.finalize(id).await, FinalizeOutcome::UnknownFile);
+}
+
+/// A clock at whose every reading some client renews the upload URL: a renewal between any two
+/// steps of an operation.
+struct RenewingClock {
+    clock: ManualClock,
+    metadata: Arc<MemoryMetadataStore>,
+    id: FileId,
+}
+
+impl Clock for RenewingClock {
+    fn now(&self) -> crate::domain::Timestamp {
+        let now = self.clock.now();
+        let renewal = self.metadata.renew_upload(self.id, now + UPLOAD_TTL);
+        renewal.now_or_never().unwrap().unwrap();
+        now
+    }
+}
+
+#[tokio::test]
+async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
+    let mut house = House::new();
+    let id = house.create().await;
+    // The first URL is dead and the reconciler hasn't come by yet.
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    let stores = Stores {
+        clock: Arc::new(RenewingClock {
+            clock: house.clock.clone(),
+            metadata: house.metadata.clone(),
+            id,
+        }),
+        ..house.stores.clone()
+    };
+    delete_file(&stores, id).await.unwrap();
+    house.put(id, HELLO);
+    assert_eq!(
+        house.finalize(id).await,
+        FinalizeOutcome::LateArrivalDeleted
+    );
+    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    assert_eq!(house.metadata.count(), 0);
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 
 mod api;
 mod architecture;
+mod aws_faults;
+mod compose;
 mod contract;
 mod crash;
 mod dynamodb_store;
@@ -11,8 +13,10 @@ mod event_queue;
 mod infrastructure;
 mod journey;
 mod local_endpoint;
+mod local_faults;
 mod names;
 mod original_behaviours;
+mod programs;
 mod readme;
 mod s3_store;
 
@@ -20,6 +24,7 @@ mod s3_store;
 mod support {
     pub mod aws_clients;
     pub mod curl;
+    pub mod gate;
     pub mod local_store;
     pub mod ministack;
     pub mod program;

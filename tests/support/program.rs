@@ -18,6 +18,8 @@ pub struct Program {
     child: Child,
     /// What it is reached at; empty for the worker, which isn't.
     pub base: String,
+    /// What it printed for the person who started it; empty for the worker.
+    pub greeting: String,
     log: PathBuf,
 }
 
@@ -32,6 +34,28 @@ impl Program {
         let mut command = api_command();
         command.env("DATA_DIR", data_dir);
         Self::serving(command, settings)
+    }
+
+    /// The API program in local mode on a small disk of its own, which ends with it: an in-memory
+    /// file system of `size` bytes in a mount namespace that only the program is in. The test finds
+    /// it at the path that comes with the program.
+    pub fn local_on_small_disk(mount_point: &Path, size: usize) -> (Self, PathBuf) {
+        let mount = format!(
+            "mount -t tmpfs -o size={size},mode=700 tmpfs \"$DATA_DIR\" || \
+             {{ echo 'a small disk needs root or user namespaces' >&2; exit 1; }}; exec \"$0\""
+        );
+        let mut command = clean_command(Path::new("unshare"));
+        command
+            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount])
+            .arg(env!("CARGO_BIN_EXE_file-share"))
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", mount_point);
+        let program = Self::serving(command, &[]);
+        let seen_by_it = PathBuf::from(format!("/proc/{}/root", program.process_id()));
+        let relative = mount_point
+            .strip_prefix("/")
+            .expect("temporary directories have absolute paths");
+        (program, seen_by_it.join(relative))
     }
 
     /// The API program in aws mode, with the permissions that the stack gives it.
@@ -61,9 +85,12 @@ impl Program {
         let mut lines = BufReader::new(output);
         let mut line = String::new();
         while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+            program.greeting += &line;
             if let Some((_, rest)) = line.split_once("File Share Service on ") {
                 let address = rest.split_whitespace().next().unwrap_or_default();
                 program.base = address.to_owned();
+            }
+            if line.trim_start().starts_with("try it") {
                 break;
             }
             line.clear();
@@ -90,6 +117,7 @@ impl Program {
         Self {
             child,
             base: String::new(),
+            greeting: String::new(),
             log,
         }
     }

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Err(error) = telemetry::start(settings.common.log_format) {
+    if let Err(error) = telemetry::start(&settings.common) {
         eprintln!("file-share-worker can't start: {error}");
         return ExitCode::from(2);
     }
@@ -75,16 +75,23 @@ async fn run(settings: WorkerSettings) -> Result<(), MissingRegion> {
         table = common.table_name,
         "the worker consumes event notifications"
     );
-    // Not a reason to end: they may be on their way up, and everything is tried again.
-    if let Err(error) = stores.check().await {
-        tracing::warn!(error = %error.chain(), "a store doesn't answer yet");
-    }
     tokio::join!(
+        say_if_a_store_is_away(&stores, stop.clone()),
         consumer.run(stop.clone()),
         reconcile(reconciler, common.reconcile_interval, stop)
     );
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Not a reason to end, or to wait: they may be on their way up, and everything is tried again.
+async fn say_if_a_store_is_away(stores: &Stores, stop: tokio_util::sync::CancellationToken) {
+    tokio::select! {
+        checked = stores.check() => if let Err(error) = checked {
+            tracing::warn!(error = %error.chain(), "a store doesn't answer yet");
+        },
+        () = stop.cancelled() => {}
+    }
 }
 
 /// A round that is under way at shutdown is broken off: each of its steps is one conditional write,

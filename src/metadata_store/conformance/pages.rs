@@ -190,11 +190,10 @@ pub async fn each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
     .await;
 
     let stop = Arc::new(AtomicBool::new(false));
-    let (began, begun) = tokio::sync::oneshot::channel();
+    let (progress, mut written_meanwhile) = tokio::sync::watch::channel(0);
     let others = tokio::spawn({
         let (store, stop) = (Arc::clone(store), Arc::clone(&stop));
         async move {
-            let mut began = Some(began);
             let mut written = 0;
             while !stop.load(Ordering::Relaxed) {
                 // Newer than all, and in between the earlier ones; the latter are settled and
@@ -207,17 +206,17 @@ pub async fn each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
                 let deleted = store.delete(between.id, moment(0), far_expiry());
                 deleted.await.expect("a deletion is answered");
                 written += 1;
-                if let Some(began) = began.take() {
-                    let _ = began.send(());
-                }
+                progress.send_replace(written);
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
     });
-    begun.await.expect("others write meanwhile");
 
     for status in [None, Some(Status::Pending)] {
         for limit in [7, 50] {
+            // A store that never waits would leave the other task no turn.
+            let more = written_meanwhile.changed().await;
+            more.expect("the other task writes on");
             let ids = walk(store, status, limit).await.concat();
             assert!(ids.is_sorted_by(|a, b| a > b), "out of order or doubled");
             let mut seen = HashMap::new();
