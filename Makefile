@@ -29,7 +29,8 @@ lint: $(TEST_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencie
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh
 
-bench: ## Measure against the limits of this machine, all in one run
+bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, all in one run
+	cargo build --release --locked --package file-share-worker
 	cargo bench --locked --bench figures
 
 up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000

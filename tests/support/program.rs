@@ -154,6 +154,14 @@ impl Program {
         self.child.wait().expect("the program ends");
     }
 
+    /// Ends it and removes its log, where that is one line for each of a million requests.
+    #[allow(dead_code, reason = "for the benchmarks, which share this module")]
+    pub fn discard(self) {
+        let log = self.log.clone();
+        drop(self);
+        let _ = std::fs::remove_file(log);
+    }
+
     /// SIGTERM, and how it ended.
     pub fn terminate(mut self) -> ExitStatus {
         let sent = Command::new("kill")

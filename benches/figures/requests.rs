@@ -1,0 +1,112 @@
+//! Requests per second in local mode: creating files, and redirecting to them.
+//!
+//! The limit of both is [`bare_handler`](crate::bare_handler): an answer of the same size and
+//! nothing else. A create adds to it the JSON that is read and judged, a signature, and a record
+//! that is on the disk (SQLite with `synchronous=FULL`) before the answer goes out; a redirect adds
+//! a record that is read, and a signature.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::bare_handler::BareHandler;
+use crate::load::{CONNECTIONS, Load};
+use crate::report::{Bound, Figure};
+use crate::rounds::Turns;
+use crate::support::curl::{create, curl_json, upload};
+use crate::support::program::{Program, data_dir};
+
+const ROUND: Duration = Duration::from_secs(2);
+const LEAST_CREATES: f64 = 0.3;
+const LEAST_REDIRECTS: f64 = 0.5;
+
+pub fn creates() -> Vec<Figure> {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let ours = creating(address(&program));
+    let bare = BareHandler::start(ours.once().body_length);
+    let limit = Load {
+        address: bare.address,
+        status: 200,
+        ..ours.clone()
+    };
+    let bound = Bound::AtLeast(LEAST_CREATES);
+    let figure = figure("creates per second", &ours, &limit, bound);
+    program.discard();
+    vec![figure]
+}
+
+/// A client that creates a file with each request.
+pub fn creating(address: SocketAddr) -> Load {
+    let body = json!({"filename": "lecture notes.pdf", "size": 1_048_576}).to_string();
+    let request = format!(
+        "POST /v1/files HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Load {
+        address,
+        requests: vec![request.into_bytes()],
+        status: 201,
+    }
+}
+
+pub fn redirects() -> Vec<Figure> {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let address = address(&program);
+    let ours = Load {
+        address,
+        requests: (0..CONNECTIONS)
+            .map(|_| shared_file(&program, dir.path()))
+            .map(|id| format!("GET /v1/files/{id} HTTP/1.1\r\nHost: {address}\r\n\r\n").into())
+            .collect(),
+        status: 307,
+    };
+    // A redirect has no body: what it says is all in its head.
+    let bare = BareHandler::start(ours.once().length());
+    let limit = Load {
+        address: bare.address,
+        status: 200,
+        ..ours.clone()
+    };
+    let bound = Bound::AtLeast(LEAST_REDIRECTS);
+    let figure = figure("redirects per second", &ours, &limit, bound);
+    program.discard();
+    vec![figure]
+}
+
+/// The ID of a file that went through both steps and is available.
+fn shared_file(program: &Program, dir: &std::path::Path) -> String {
+    let content = b"five!";
+    let path = dir.join("to-send");
+    std::fs::write(&path, content).expect("the data directory can be written to");
+    let body = json!({"filename": "lecture notes.pdf", "size": content.len()});
+    let created = create(&program.base, &body);
+    assert_eq!(upload(&created, &path), "200", "the upload is taken");
+    let id = created["id"].as_str().expect("a file has an ID").to_owned();
+    let file = curl_json(&[&format!("{}/v1/files/{id}/metadata?wait=20", program.base)]);
+    assert_eq!(file["status"], "available", "{file}");
+    id
+}
+
+pub fn address(program: &Program) -> SocketAddr {
+    let address = program.base.strip_prefix("http://");
+    address
+        .and_then(|address| address.parse().ok())
+        .expect("a program in local mode is reached at an address")
+}
+
+fn figure(name: &'static str, ours: &Load, limit: &Load, bound: Bound) -> Figure {
+    let turns = Turns::measure(|| ours.per_second(ROUND), || limit.per_second(ROUND));
+    Figure {
+        name,
+        measured: format!("{:.0}/s", turns.ours),
+        limit: format!("{:.0}/s by a bare handler", turns.limit),
+        value: turns.ratio,
+        unit: "",
+        bound,
+        note: format!("{CONNECTIONS} connections, {}", turns.spread()),
+    }
+}
