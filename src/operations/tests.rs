@@ -197,6 +197,16 @@ async fn a_digest_that_the_store_verified_is_taken_instead_of_reading() {
 }
 
 #[tokio::test]
+async fn a_digest_of_the_store_s_does_not_make_another_length_right() {
+    let house = House::new();
+    let id = house.create_declaring(4, None).await;
+    let verified = Sha256Digest::parse_hex(HELLO_SHA256).unwrap();
+    house.objects.put(ObjectKey::new(id), HELLO, Some(verified));
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::Rejected);
+    assert_eq!(house.objects.count(), 0);
+}
+
+#[tokio::test]
 async fn a_lost_notification_is_made_good_by_the_reconciler() {
     let mut house = House::new();
     let id = house.create().await;

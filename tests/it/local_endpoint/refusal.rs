@@ -374,6 +374,19 @@ async fn what_the_service_never_signs_even_if_it_is_signed() {
         answer.text()
     );
 
+    // Signed, and another condition than the one that makes a key write-once.
+    let conditional = client.put_object().bucket(BUCKET).key(key.to_string());
+    let conditional = conditional.content_length(5).content_type("text/plain");
+    let conditional = conditional.if_none_match("\"another-etag\"");
+    let conditional = conditional.presigned(presigning()).await.unwrap();
+    let mut request = store.request("PUT", conditional.uri()).body(b"other");
+    for (name, value) in conditional.headers() {
+        request = request.with(name, value);
+    }
+    let answer = request.send().await;
+    assert_eq!(answer.status, 501, "{}", answer.text());
+    assert!(answer.text().contains("<Code>NotImplemented</Code>"));
+
     for foreign in [
         "report.pdf",
         "uploads/report.pdf",
