@@ -93,5 +93,5 @@ codes! {
     DownloadFile: FileNotFound, UploadPending, FileRejected, UploadExpired, InvalidRequest;
     DescribeFile: FileNotFound, InvalidRequest;
     ListFiles: InvalidRequest;
-    DeleteFile: FileNotFound;
+    DeleteFile: FileNotFound, InsufficientStorage;
 }
