@@ -48,6 +48,12 @@ struct NewFileSchema {
 /// The body as it came, not yet judged: the limit on sizes is the handler's to know.
 pub struct CreateFileBody(Map<String, Value>);
 
+impl From<Map<String, Value>> for CreateFileBody {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+}
+
 impl CreateFileBody {
     /// # Errors
     /// All fields that aren't right. A size above `max_upload_bytes` is a problem of its own, 413.
@@ -170,8 +176,7 @@ async fn read_json(
         .and_then(|text| text.parse::<mime::Mime>().ok())
         .is_some_and(|mime| mime.type_() == mime::APPLICATION && mime.subtype() == mime::JSON);
     if !is_json {
-        return Err(Code::UnsupportedMediaType
-            .with("send JSON, with the header Content-Type: application/json"));
+        return Err(Code::UnsupportedMediaType.plain());
     }
     let body = body.take().unwrap_or_else(|_| Body::empty());
     let bytes = timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY_BYTES))

@@ -1,49 +1,50 @@
-//! The contract as a document, and the pages that show it.
+//! The contract as a document: what the generator says, and what it has no words for.
 //!
-//! Invariant: everything is served from the program itself. No page loads a script, a style or a
-//! font from elsewhere.
+//! Invariant: valid OpenAPI 3.0, and every example is an answer that the program could give: errors
+//! are written by the code that answers them.
 
 use std::collections::BTreeMap;
 
-use poem::http::{HeaderValue, Method, header};
-use poem::{Endpoint, EndpointExt, Response, Route, endpoint::make_sync, handler, web::Path};
-use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
+use poem::http::Method;
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::{Value, json};
 
-use super::problem::{Code, PROBLEM_JSON};
+use super::examples;
+use super::problem::Code;
+use crate::domain::MAX_CONTENT_LENGTH;
 
 const TITLE: &str = "File Share Service";
+/// Where a response has its problem, as a JSON pointer (RFC 6901).
+const PROBLEM_CONTENT: &str = "/content/application~1problem+json";
 const SUMMARY: &str = "\
-Hands out short-lived presigned URLs and keeps the metadata; the bytes go straight between clients \
-and the object store.\n\n\
-An upload has two steps. `POST /v1/files` says what is coming and answers with `upload`: send the \
-bytes there, with the headers that it lists. The store then tells the service that they arrived; \
-they are measured and hashed, and only then is the file `available`: exactly the bytes whose SHA-256 \
-it shows, for ever.\n\n\
-Every path works with and without `/v1`. Errors are `application/problem+json` with a stable `code`.";
-
-/// Explorer's own page links fonts from another host, so this is ours, around its script.
-const EXPLORER_PAGE: &str = r#"<!DOCTYPE html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>File Share Service · Explorer</title>
-    <style>body { margin: 0 } openapi-explorer { height: 100vh }</style>
-    <script>{script}</script>
-  </head>
-  <body>
-    <openapi-explorer spec-url="openapi.json"></openapi-explorer>
-  </body>
-</html>
-"#;
+Hands out short-lived presigned URLs and keeps the metadata. No byte of a file goes through this API: \
+clients send bytes straight to the object store, and fetch them straight from it.\n\n\
+**An upload has two steps**\n\n\
+1. `POST /v1/files` says what is coming: a name and the exact size. The answer is the file, `pending`, \
+and `upload`: a URL, and the headers to send with the bytes.\n\
+2. `PUT` the bytes to that URL.\n\n\
+They are two because the URL is all the permission that the bytes need: it holds for this one file, \
+this size and a few minutes, so nobody needs an account at the store, and this API stays small \
+however large the files are. The store then tells the service that the bytes came. They are measured \
+and hashed, and only then is the file `available`: exactly the bytes whose SHA-256 it shows, for \
+ever.\n\n\
+```sh\n\
+printf hello > hello.txt\n\
+curl $base/v1/files -H 'Content-Type: application/json' -d '{\"filename\":\"hello.txt\",\"size\":5}'\n\
+# the answer has id, upload.url and upload.headers\n\
+curl -T hello.txt \"$url\" -H 'content-type: text/plain' -H 'if-none-match: *'\n\
+curl \"$base/v1/files/$id/metadata?wait=20\"\n\
+curl -L $base/v1/files/$id\n\
+```\n\n\
+Every path works with and without `/v1`. Errors are `application/problem+json` with a stable `code` to \
+decide by.";
 
 /// The paths that there are and the methods that each takes, read from the document.
 #[derive(Debug, Default)]
 pub struct Routes(Vec<(Vec<String>, Vec<Method>)>);
 
 impl Routes {
-    fn of(document: &Value) -> Self {
+    pub fn of(document: &Value) -> Self {
         let mut routes: Vec<(Vec<String>, Vec<Method>)> = document["paths"]
             .as_object()
             .into_iter()
@@ -87,6 +88,8 @@ impl Routes {
 pub fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
     OpenApiService::new(api, TITLE, env!("CARGO_PKG_VERSION"))
         .description(SUMMARY)
+        // Beside the document, whatever a proxy puts before it.
+        .server(ServerObject::new("."))
         .license(
             LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"),
         )
@@ -108,66 +111,104 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
             describe(operation);
         }
     }
+    name_formats(&mut document);
     document
 }
 
-/// Formats and examples that the generator has no words for.
-fn schema_details() -> BTreeMap<&'static str, Value> {
-    let id = "0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f";
-    let time =
-        json!({"type": "string", "format": "date-time", "example": "2026-01-31T09:05:00.123Z"});
-    let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-    let file = json!({
-        "id": {"format": "uuid", "example": id},
-        "filename": {"example": "lecture-1.pdf"},
-        "size": {"minimum": 0, "maximum": crate::domain::MAX_CONTENT_LENGTH, "example": 5},
-        "contentType": {"example": "application/pdf"},
-        "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true, "example": sha256},
+/// The generator writes the widths of Rust's integers; the contract has the formats that OpenAPI
+/// names.
+fn name_formats(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(format) = fields.get_mut("format") {
+                match format.as_str() {
+                    Some("uint16" | "uint32") => *format = "int32".into(),
+                    Some("uint64") => *format = "int64".into(),
+                    _ => {}
+                }
+            }
+            fields.values_mut().for_each(name_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(name_formats),
+        _ => {}
+    }
+}
+
+/// What is true of the properties of a file, wherever they are.
+fn file_properties() -> Value {
+    let time = json!({"format": "date-time"});
+    json!({
+        "id": {"format": "uuid"},
+        "size": {"minimum": 0, "maximum": MAX_CONTENT_LENGTH},
+        "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
         "createdAt": time,
         "uploadedAt": merged(&time, &json!({"nullable": true})),
-        "reason": {"example": "5 bytes were declared and 6 bytes arrived"},
-    });
-    let headers = json!({"content-type": "application/pdf", "if-none-match": "*"});
+        "reason": {"example": examples::reason()},
+    })
+}
+
+/// Formats, bounds and examples that the generator has no words for.
+fn schema_details() -> BTreeMap<&'static str, Value> {
+    let nullable = ["sha256", "uploadedAt"];
+    let upload = examples::upload();
     BTreeMap::from([
         (
             "File",
-            json!({"properties": file, "required": ["sha256", "uploadedAt"]}),
+            json!({
+                "properties": file_properties(),
+                "required": nullable,
+                "example": examples::available(),
+            }),
+        ),
+        (
+            "CreatedFile",
+            json!({
+                "properties": file_properties(),
+                "required": nullable,
+                "example": merged(&examples::pending(), &json!({"upload": upload})),
+            }),
         ),
         (
             "NewFile",
             json!({
                 "properties": {
-                        "size": {"format": "int64"},
-                    "contentType": {"nullable": true, "example": "application/pdf"},
-                    "sha256": {"nullable": true, "example": sha256},
+                    "contentType": {"nullable": true},
+                    "sha256": {"nullable": true},
                 },
                 "additionalProperties": false,
-                "example": {"filename": "hello.txt", "size": 5, "contentType": "text/plain"},
+                "example": examples::new_file(),
             }),
         ),
         (
             "Upload",
-            json!({"properties": {
-                "method": {"enum": ["PUT"]},
-                "url": {"format": "uri", "example": format!("https://file-share-bucket.s3.eu-central-1.amazonaws.com/uploads/{id}?X-Amz-Algorithm=AWS4-HMAC-SHA256&…")},
-                "headers": {"example": headers},
-                "expiresAt": time,
-            }}),
+            json!({
+                "properties": {
+                    "method": {"enum": ["PUT"]},
+                    "url": {"format": "uri"},
+                    "expiresAt": {"format": "date-time"},
+                },
+                "example": upload,
+            }),
         ),
+        ("RenewedUpload", json!({"example": {"upload": upload}})),
         (
             "FilePage",
             json!({
                 "properties": {"nextCursor": {"nullable": true}},
                 "required": ["nextCursor"],
+                "example": examples::page(),
             }),
         ),
         (
             "Problem",
-            json!({"properties": {
-                "type": {"format": "uri-reference", "example": "/problems/upload_pending"},
-                "status": {"minimum": 400, "maximum": 599, "example": 409},
-                "code": {"enum": Code::ALL.map(Code::as_str)},
-            }}),
+            json!({
+                "properties": {
+                    "type": {"format": "uri-reference"},
+                    "status": {"minimum": 400, "maximum": 599},
+                    "code": {"enum": Code::ALL.map(Code::as_str)},
+                },
+                "example": examples::problem(Code::FileNotFound, "describe_file"),
+            }),
         ),
     ])
 }
@@ -188,7 +229,8 @@ fn describe(operation: &mut Value) {
             "required": true,
             "schema": {"type": "string"},
         });
-        let Some(content) = response["content"].get_mut(PROBLEM_JSON) else {
+        // Not by index: that would write a `content: null` into an answer without a body.
+        let Some(content) = response.pointer_mut(PROBLEM_CONTENT) else {
             continue;
         };
         let codes: Vec<Code> = Code::ALL
@@ -200,7 +242,7 @@ fn describe(operation: &mut Value) {
             .map(|code| {
                 (
                     code.as_str().to_owned(),
-                    json!({"summary": code.title(), "value": example(*code)}),
+                    json!({"summary": code.title(), "value": examples::problem(*code, &id)}),
                 )
             })
             .collect::<serde_json::Map<_, _>>()
@@ -210,6 +252,13 @@ fn describe(operation: &mut Value) {
             .map(|c| format!("`{}`: {}. {}", c.as_str(), c.title(), c.advice()))
             .collect();
         response["description"] = sentences.join("\n\n").into();
+        if codes.iter().any(|code| code.retry_after().is_some()) {
+            response["headers"]["Retry-After"] = json!({
+                "description": "After how many seconds the same request may succeed.",
+                "required": codes.iter().all(|code| code.retry_after().is_some()),
+                "schema": {"type": "integer", "minimum": 0},
+            });
+        }
     }
 }
 
@@ -243,17 +292,6 @@ fn applies(code: Code, operation_id: &str) -> bool {
     }
 }
 
-fn example(code: Code) -> Value {
-    json!({
-        "type": code.path(),
-        "title": code.title(),
-        "status": code.status().as_u16(),
-        "detail": code.advice(),
-        "code": code.as_str(),
-        "requestId": "0199a2b47c1e7f4d9a7e0d8a4c1b2e3f",
-    })
-}
-
 /// Puts `more` into `value`, object by object; lists grow.
 fn merge(value: &mut Value, more: Value) {
     match (value, more) {
@@ -277,97 +315,4 @@ fn merged(value: &Value, more: &Value) -> Value {
     let mut value = value.clone();
     merge(&mut value, more.clone());
     value
-}
-
-/// `/openapi.json`, `/docs`, `/explorer` and `/problems/{code}`, and the routes of the document.
-pub fn pages<T: OpenApi>(service: &OpenApiService<T, ()>) -> (Route, Routes) {
-    let document = document(service);
-    let routes = Routes::of(&document);
-    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    // The pages carry their script in themselves; the document they fetch from beside them, which
-    // works under any prefix that a proxy adds.
-    let swagger = page_around_document(&service.swagger_ui_html());
-    let explorer =
-        EXPLORER_PAGE.replace("{script}", &first_script(&service.openapi_explorer_html()));
-    let route = Route::new()
-        .at("/openapi.json", fixed("application/json", text))
-        .at("/docs", page(swagger))
-        .at("/explorer", page(explorer))
-        .at("/problems/:code", problem_page);
-    (route, routes)
-}
-
-/// Swagger UI's page with our document instead of the generator's.
-fn page_around_document(html: &str) -> String {
-    match (html.find("let spec = "), html.find("let oauth2RedirectUrl")) {
-        (Some(start), Some(end)) if start < end => {
-            let html = format!("{}{}", &html[..start], &html[end..]);
-            html.replace("spec: spec,", "url: 'openapi.json',")
-                .replace(
-                    "<html charset=\"UTF-8\">",
-                    "<!DOCTYPE html>\n<html lang=\"en\">",
-                )
-                .replace(
-                    "<title>Swagger UI</title>",
-                    "<title>File Share Service · API</title>",
-                )
-        }
-        _ => html.to_owned(),
-    }
-}
-
-/// The text of the first script in a page.
-fn first_script(html: &str) -> String {
-    html.split_once("<script charset=\"UTF-8\">")
-        .and_then(|(_, rest)| rest.split_once("</script>"))
-        .map(|(script, _)| script.to_owned())
-        .unwrap_or_default()
-}
-
-fn fixed(content_type: &'static str, body: String) -> impl Endpoint<Output = Response> + 'static {
-    let body = bytes::Bytes::from(body);
-    make_sync(move |_| {
-        let mut response = Response::builder()
-            .content_type(content_type)
-            .body(body.clone());
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        response
-    })
-}
-
-/// A page that can reach nothing but this service: the browser holds it to that.
-fn page(html: String) -> impl Endpoint<Output = Response> + 'static {
-    const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-                          img-src 'self' data:; font-src data:; connect-src 'self'; \
-                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    fixed("text/html; charset=utf-8", html)
-        .map_to_response()
-        .after(|response| async {
-            let mut response: Response = response?;
-            response.headers_mut().insert(
-                header::CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static(POLICY),
-            );
-            Ok(response)
-        })
-}
-
-/// What a problem means and what to do, where its `type` points.
-#[handler]
-fn problem_page(Path(name): Path<String>) -> Result<String, super::problem::Problem> {
-    Code::ALL
-        .into_iter()
-        .find(|code| code.as_str() == name)
-        .map(|code| {
-            format!(
-                "{} ({}, HTTP {})\n\n{}\n",
-                code.title(),
-                code.as_str(),
-                code.status().as_u16(),
-                code.advice()
-            )
-        })
-        .ok_or_else(|| Code::RouteNotFound.with("there is no problem with this code"))
 }

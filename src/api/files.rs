@@ -74,7 +74,9 @@ enum Redirect {
         /// A presigned URL of exactly the bytes that were measured. Treat it as a secret.
         #[oai(header = "Location")]
         String,
-        #[oai(header = "Cache-Control")] String,
+        /// `private, no-store`: the URL is nobody else's, and soon of no use.
+        #[oai(header = "Cache-Control")]
+        String,
     ),
 }
 
@@ -101,9 +103,13 @@ enum Deleted {
 impl FilesApi {
     /// Create a file
     ///
-    /// Step one of an upload. Says what is going to be sent and gets a presigned URL to send it to,
-    /// straight to the object store. Nothing is stored there yet: the URL takes exactly `size` bytes,
-    /// once, until `upload.expiresAt`.
+    /// Step one of an upload: says what is going to be sent. The answer has a presigned URL to send
+    /// it to, straight to the object store, which takes exactly `size` bytes, once, until
+    /// `upload.expiresAt`.
+    ///
+    /// Step two is the client's: `PUT` the bytes to `upload.url` with `upload.headers`. Until they
+    /// have come and were measured, the file is `pending`; `GET /v1/files/{id}/metadata?wait=20`
+    /// answers when that is over.
     #[oai(path = "/files", method = "post", operation_id = "create_file")]
     async fn create_file(
         &self,
@@ -123,7 +129,8 @@ impl FilesApi {
 
     /// Get a fresh upload URL
     ///
-    /// For a file whose bytes haven't come yet, for instance because the first URL ran out.
+    /// For a file whose bytes haven't come yet, for instance because the first URL ran out. Some time
+    /// after that the file is `expired`: then create another.
     #[oai(
         path = "/files/:id/upload",
         method = "post",
@@ -132,7 +139,7 @@ impl FilesApi {
     async fn renew_upload(
         &self,
         request: &Request,
-        /// The file's ID.
+        /// The file's ID, from the answer that created it.
         id: Path<String>,
     ) -> Result<Renewed, Failed<failed::RenewUpload>> {
         let id = file_id(&id)?;
@@ -145,12 +152,13 @@ impl FilesApi {
 
     /// Download a file
     ///
-    /// Redirects to the bytes in the object store; `curl -L` and browsers follow by themselves.
+    /// Redirects to the bytes in the object store; `curl -L` and browsers follow by themselves. The
+    /// URL is fresh each time and works for a few minutes, so keep this address and not that one.
     #[oai(path = "/files/:id", method = "get", operation_id = "download_file")]
     async fn download_file(
         &self,
         request: &Request,
-        /// The file's ID.
+        /// The file's ID, from the answer that created it.
         id: Path<String>,
     ) -> Result<Redirect, Failed<failed::DownloadFile>> {
         self.redirect(request, &id, DownloadMethod::Get).await
@@ -163,7 +171,7 @@ impl FilesApi {
     async fn head_file(
         &self,
         request: &Request,
-        /// The file's ID.
+        /// The file's ID, from the answer that created it.
         id: Path<String>,
     ) -> Result<Redirect, Failed<failed::DownloadFile>> {
         self.redirect(request, &id, DownloadMethod::Head).await
@@ -171,7 +179,9 @@ impl FilesApi {
 
     /// Describe a file
     ///
-    /// With `wait`, answers as soon as the file is no longer pending, or after that many seconds.
+    /// Its name, size, SHA-256 and `status`. With `wait`, answers as soon as the file is no longer
+    /// `pending`, or after that many seconds: ask so after sending the bytes, rather than again and
+    /// again.
     #[oai(
         path = "/files/:id/metadata",
         method = "get",
@@ -179,7 +189,7 @@ impl FilesApi {
     )]
     async fn describe_file(
         &self,
-        /// The file's ID.
+        /// The file's ID, from the answer that created it.
         id: Path<String>,
         /// How long to wait for the end of `pending`, in seconds.
         #[oai(validator(minimum(value = "0"), maximum(value = "20")))]
@@ -198,12 +208,13 @@ impl FilesApi {
 
     /// List files
     ///
-    /// Newest first. A file that was there when the first page was asked for is on exactly one page,
-    /// whatever is added meanwhile.
+    /// Newest first, `limit` at a time. For the next page give `nextCursor` as `cursor`, and the same
+    /// `status` as before, if any. A file that was there when the first page was asked for is on
+    /// exactly one page, whatever is added meanwhile.
     #[oai(path = "/files", method = "get", operation_id = "list_files")]
     async fn list_files(
         &self,
-        /// How many files a page holds at the most.
+        /// How many files a page holds at the most; 50 if it isn't given.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<usize>>,
         /// The `nextCursor` of the page before.
@@ -247,7 +258,7 @@ impl FilesApi {
     #[oai(path = "/files/:id", method = "delete", operation_id = "delete_file")]
     async fn delete_file(
         &self,
-        /// The file's ID.
+        /// The file's ID, from the answer that created it.
         id: Path<String>,
     ) -> Result<Deleted, Failed<failed::DeleteFile>> {
         operations::delete_file(&self.stores, file_id(&id)?).await?;
@@ -281,9 +292,9 @@ impl FilesApi {
 
 /// A text that is no ID names no file: the same answer as for an ID that nobody has.
 fn file_id(text: &str) -> Result<FileId, Problem> {
-    FileId::parse(text).map_err(|_| Code::FileNotFound.with("no file has this ID"))
+    FileId::parse(text).map_err(|_| Code::FileNotFound.plain())
 }
 
 fn shown(record: &FileRecord) -> Result<WireFile, Problem> {
-    WireFile::of(record).ok_or_else(|| Code::FileNotFound.with("no file has this ID"))
+    WireFile::of(record).ok_or_else(|| Code::FileNotFound.plain())
 }

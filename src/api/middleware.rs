@@ -164,17 +164,14 @@ async fn as_problem(mut response: Response, request_id: &str) -> Response {
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();
     let problem = match status {
-        StatusCode::NOT_FOUND => Code::RouteNotFound.with("see /docs for the paths that there are"),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Code::MethodNotAllowed.with("the Allow header has the methods that this path takes")
-        }
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType
-            .with("send JSON, with the header Content-Type: application/json"),
+        StatusCode::NOT_FOUND => Code::RouteNotFound.plain(),
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed.plain(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType.plain(),
         StatusCode::PAYLOAD_TOO_LARGE => Code::ContentTooLarge.with("the body is too large"),
         status if status.is_client_error() => Code::InvalidRequest.with(text),
         _ => {
             tracing::error!(detail = text, "the framework failed");
-            Code::InternalError.with("the log says more under this request's ID")
+            Code::InternalError.plain()
         }
     };
     problem.response(request_id)
@@ -183,9 +180,7 @@ async fn as_problem(mut response: Response, request_id: &str) -> Response {
 /// A panic in a handler is a bug; it is answered as one, and the connection goes on.
 pub fn on_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
-    Code::InternalError
-        .with("the log says more under this request's ID")
-        .into_response()
+    Code::InternalError.plain().into_response()
 }
 
 #[cfg(test)]

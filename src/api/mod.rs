@@ -7,11 +7,13 @@
 
 mod create_file_body;
 mod document;
+mod examples;
 mod failed;
 mod files;
 mod health;
 mod links;
 mod middleware;
+mod pages;
 mod problem;
 pub mod server;
 mod wire;
@@ -49,7 +51,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
     });
-    let (pages, routes) = document::pages(&service);
+    let (pages, routes) = pages::pages(&service);
     let routed = pages
         .at("/healthz", poem::get(health::healthz))
         .at("/readyz", poem::get(health::readyz))

@@ -6,7 +6,7 @@
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::operations::OperationError;
 use crate::store_error::StoreError;
@@ -141,7 +141,7 @@ impl Code {
     }
 
     /// After how many seconds the same request may succeed.
-    fn retry_after(self) -> Option<u32> {
+    pub fn retry_after(self) -> Option<u32> {
         match self {
             Self::UploadPending => Some(1),
             Self::StoreUnavailable => Some(2),
@@ -152,6 +152,25 @@ impl Code {
     /// Where a problem's `type` points.
     pub fn path(self) -> String {
         format!("/problems/{}", self.as_str())
+    }
+
+    /// The problem in the words that fit every case of it.
+    pub fn plain(self) -> Problem {
+        self.with(match self {
+            Self::FileNotFound => "no file has this ID",
+            Self::RouteNotFound => "see /docs for the paths that there are",
+            Self::MethodNotAllowed => "the Allow header has the methods that this path takes",
+            Self::UploadPending => "the bytes haven't been seen yet",
+            Self::UploadSettled => "this file is no longer pending",
+            Self::UploadExpired => "no bytes came in time",
+            Self::UnsupportedMediaType => {
+                "send JSON, with the header Content-Type: application/json"
+            }
+            Self::InternalError => "the log says more under this request's ID",
+            Self::StoreUnavailable => "please send the same request again",
+            Self::InsufficientStorage => "no room is left for more files",
+            Self::InvalidRequest | Self::FileRejected | Self::ContentTooLarge => self.title(),
+        })
     }
 
     /// The problem with a text of its own.
@@ -193,8 +212,8 @@ impl Problem {
         }
     }
 
-    /// The answer, complete with the ID under which the log knows the request.
-    pub fn response(&self, request_id: &str) -> Response {
+    /// The body of the answer. `request_id` is the ID under which the log knows the request.
+    pub fn body(&self, request_id: &str) -> Value {
         let mut body = json!({
             "type": self.code.path(),
             "title": self.code.title(),
@@ -210,10 +229,15 @@ impl Problem {
                 .map(|e| json!({"field": e.field, "message": e.message}))
                 .collect();
         }
+        body
+    }
+
+    /// The answer, complete with the ID under which the log knows the request.
+    pub fn response(&self, request_id: &str) -> Response {
         let mut response = Response::builder()
             .status(self.code.status())
             .content_type(PROBLEM_JSON)
-            .body(body.to_string());
+            .body(self.body(request_id).to_string());
         if let Some(seconds) = self.code.retry_after() {
             response
                 .headers_mut()
@@ -245,15 +269,11 @@ impl From<Problem> for poem::Error {
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
         match error {
-            OperationError::FileNotFound => Code::FileNotFound.with("no file has this ID"),
-            OperationError::UploadPending => {
-                Code::UploadPending.with("the bytes haven't been seen yet")
-            }
+            OperationError::FileNotFound => Code::FileNotFound.plain(),
+            OperationError::UploadPending => Code::UploadPending.plain(),
             OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),
-            OperationError::UploadExpired => Code::UploadExpired.with("no bytes came in time"),
-            OperationError::UploadSettled => {
-                Code::UploadSettled.with("this file is no longer pending")
-            }
+            OperationError::UploadExpired => Code::UploadExpired.plain(),
+            OperationError::UploadSettled => Code::UploadSettled.plain(),
             OperationError::Store(error) => error.into(),
         }
     }
@@ -264,14 +284,10 @@ impl From<StoreError> for Problem {
         // Handled here and nowhere else, so it is logged here.
         tracing::error!(error = %error.chain(), "a store failed");
         match error {
-            StoreError::Unavailable { .. } => {
-                Code::StoreUnavailable.with("please send the same request again")
-            }
-            StoreError::OutOfSpace { .. } => {
-                Code::InsufficientStorage.with("no room is left for more files")
-            }
+            StoreError::Unavailable { .. } => Code::StoreUnavailable.plain(),
+            StoreError::OutOfSpace { .. } => Code::InsufficientStorage.plain(),
             StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => {
-                Code::InternalError.with("the log says more under this request's ID")
+                Code::InternalError.plain()
             }
         }
     }
