@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench up init logs down
+.PHONY: help run test lint bench pictures up init logs down
 
 PYTHON ?= python3
 CARGO_DENY_VERSION := 0.20.2
@@ -31,6 +31,9 @@ lint: $(TEST_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencie
 
 bench: ## Measure against the limits of this machine, all in one run
 	cargo bench --locked --bench figures
+
+pictures: ## Make the pictures of README anew, with Debian's chromium
+	$(PYTHON) docs/pictures/make.py
 
 up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000
 	docker compose up --build --detach --wait
