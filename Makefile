@@ -12,7 +12,7 @@ TEST_TOOLS := target/test-tools
 CARGO_DENY := target/tools/bin/cargo-deny
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
