@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench up init logs down
+.PHONY: help run test lint bench pictures up init logs down
 
 PYTHON ?= python3
 CARGO_DENY_VERSION := 0.20.2
@@ -12,7 +12,7 @@ TEST_TOOLS := target/test-tools
 CARGO_DENY := target/tools/bin/cargo-deny
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
@@ -32,6 +32,9 @@ lint: $(TEST_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencie
 bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, all in one run
 	cargo build --release --locked --package file-share-worker
 	cargo bench --locked --bench figures
+
+pictures: ## Make the pictures of README anew, with Debian's chromium
+	$(PYTHON) docs/pictures/make.py
 
 up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000
 	docker compose up --build --detach --wait
