@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poem::{EndpointExt, Response, Route};
+use poem::{Endpoint, EndpointExt, Request, Response};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,31 @@ pub struct App {
     stores: Stores,
     /// What runs beside the endpoint in local mode.
     local: Option<LocalTasks>,
+}
+
+/// The local store's endpoint under the bucket's name, and the API under all other paths. By hand,
+/// since a nested `Route` takes the URI apart and builds it anew for every request.
+struct BesideBucket<B, A> {
+    bucket_path: String,
+    bucket: B,
+    api: A,
+}
+
+impl<B, A> Endpoint for BesideBucket<B, A>
+where
+    B: Endpoint<Output = Response>,
+    A: Endpoint<Output = Response>,
+{
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        match request.uri().path().strip_prefix(&self.bucket_path) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                self.bucket.call(request).await
+            }
+            _ => self.api.call(request).await,
+        }
+    }
 }
 
 struct LocalTasks {
@@ -118,11 +143,13 @@ impl App {
             address,
             cors,
         );
-        let routes = Route::new()
-            .nest_no_strip(format!("/{bucket}"), endpoint)
-            .nest("/", api::endpoint(parts));
+        let beside = BesideBucket {
+            bucket_path: format!("/{bucket}"),
+            bucket: endpoint.map_to_response(),
+            api: api::endpoint(parts),
+        };
         Ok(Self {
-            endpoint: api::observed(routes).boxed(),
+            endpoint: api::observed(beside).boxed(),
             local: Some(LocalTasks {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
@@ -173,7 +200,7 @@ impl App {
             CorsPolicy::new(settings.allowed_origins.clone()),
         );
         Ok(Self {
-            endpoint: api::observed(Route::new().nest("/", api::endpoint(parts))).boxed(),
+            endpoint: api::observed(api::endpoint(parts)).boxed(),
             stores,
             local: None,
         })

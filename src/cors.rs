@@ -38,6 +38,11 @@ impl CorsPolicy {
         Self { origins }
     }
 
+    /// Whether no page of another origin may call at all.
+    pub fn is_off(&self) -> bool {
+        self.origins.is_empty()
+    }
+
     /// What to answer to this `Origin`, if it may call.
     fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         if self.origins.iter().any(|allowed| allowed == "*") {
@@ -52,7 +57,7 @@ impl CorsPolicy {
 
     /// Adds to an answer, an error as well, what lets the page that asked read it.
     pub fn decorate(&self, rules: &CorsRules, request: &HeaderMap, response: &mut HeaderMap) {
-        if self.origins.is_empty() {
+        if self.is_off() {
             return;
         }
         // Also where there is no origin: a cache must not give that answer to a page.

@@ -90,15 +90,19 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
         if let Some(uri) = versioned(request.uri()) {
             *request.uri_mut() = uri;
         }
-        let allowed = self.routes.methods(request.uri().path());
-        if request.method() == Method::HEAD
-            && !allowed.contains(&Method::HEAD)
-            && allowed.contains(&Method::GET)
-        {
-            // The connection leaves the body out of an answer to HEAD.
-            request.set_method(Method::GET);
+        if request.method() == Method::HEAD {
+            let allowed = self.routes.methods(request.uri().path());
+            if !allowed.contains(&Method::HEAD) && allowed.contains(&Method::GET) {
+                // The connection leaves the body out of an answer to HEAD.
+                request.set_method(Method::GET);
+            }
         }
-        let asked = request.headers().clone();
+        // Cheap: a `Uri` shares its text. What it is for happens rarely.
+        let uri = request.uri().clone();
+        let asked = match self.cors.is_off() {
+            true => HeaderMap::new(),
+            false => request.headers().clone(),
+        };
         let preflight = (request.method() == Method::OPTIONS)
             .then(|| self.cors.preflight(&CORS, &asked))
             .flatten();
@@ -112,6 +116,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
         };
         self.cors.decorate(&CORS, &asked, response.headers_mut());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let allowed = self.routes.methods(uri.path());
             let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
             if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
                 response.headers_mut().insert(header::ALLOW, value);

@@ -19,7 +19,7 @@ mod wire;
 use std::sync::Arc;
 
 use poem::middleware::CatchPanic;
-use poem::{Endpoint, EndpointExt, Response, Route};
+use poem::{Endpoint, EndpointExt, Response};
 
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
@@ -64,6 +64,6 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
 }
 
 /// The whole program's endpoint: the API, and what else is mounted beside it, under one observer.
-pub fn observed(route: Route) -> impl Endpoint<Output = Response> + 'static {
-    middleware::Observed(route)
+pub fn observed<E: Endpoint + 'static>(inner: E) -> impl Endpoint<Output = Response> + 'static {
+    middleware::Observed(inner)
 }
