@@ -1,8 +1,8 @@
 //! Presigned URLs: what is signed, for how long, and whether a received one holds.
 //!
-//! Signing and verifying are one SigV4, AWS's own `aws-sigv4`, used in both directions: a received
-//! request is signed again and the two signatures compared. So local mode exercises the code that
-//! production runs.
+//! `sign` makes the URLs; `sigv4` is AWS's own signer, with which a received request is signed again
+//! and the two signatures compared. So each checks the other, and local mode exercises the code that
+//! production signs with.
 //!
 //! Invariant: a URL outlives neither its configured life nor the credentials that signed it, and is
 //! never written anywhere but into the answer to the client that asked for it. [`PresignedUrl`]
@@ -15,6 +15,7 @@ mod bucket_url;
 mod content_disposition;
 mod credentials;
 mod presigner;
+mod sign;
 mod sigv4;
 mod verify;
 

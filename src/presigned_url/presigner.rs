@@ -7,10 +7,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
 use chrono::SubsecRound;
 use percent_encoding::utf8_percent_encode;
 
-use super::sigv4::{self, QUERY, Subject};
+use super::sign::Signer;
+use super::sigv4::{QUERY, Subject};
 use super::{BucketUrl, CHECKSUM_HEADER, SigningCredentials, attachment};
 use crate::domain::{
     ContentLength, ContentType, FileName, ObjectKey, Sha256Digest, Timestamp, VersionId,
@@ -81,7 +83,7 @@ impl DownloadMethod {
 #[derive(Debug)]
 pub struct Presigner {
     credentials: SigningCredentials,
-    region: String,
+    signer: Signer,
     upload_lifetime: Duration,
     download_lifetime: Duration,
 }
@@ -95,7 +97,7 @@ impl Presigner {
     ) -> Self {
         Self {
             credentials,
-            region,
+            signer: Signer::new(region),
             upload_lifetime,
             download_lifetime,
         }
@@ -177,15 +179,13 @@ impl Presigner {
         // SigV4 counts in whole seconds, from the second in which the URL was signed.
         let signed_at = now.trunc_subsecs(0);
         let lifetime = Duration::from_secs(lifetime.as_secs());
-        let signed = sigv4::presign(subject, &identity, &self.region, signed_at, lifetime)
+        let credentials = identity
+            .data::<Credentials>()
+            .ok_or_else(|| StoreError::unavailable("the signer", "no credentials to sign with"))?;
+        let url = self
+            .signer
+            .presign(subject, credentials, signed_at, lifetime)
             .map_err(|error| StoreError::unavailable("the signer", error))?;
-        let mut url = String::with_capacity(subject.uri.len() + 512);
-        url.push_str(subject.uri);
-        let mut separator = if url.contains('?') { '&' } else { '?' };
-        for (name, value) in &signed.params {
-            append(&mut url, separator, name, value);
-            separator = '&';
-        }
         Ok((PresignedUrl(url), signed_at + lifetime))
     }
 }
