@@ -8,6 +8,9 @@ use file_share::app::{App, StartError, listen};
 use file_share::config::{AFTER_HELP, ApiArgs, ApiSettings, Mode};
 use file_share::{shutdown, telemetry};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Hands out presigned URLs and keeps metadata, while the bytes go straight to the object store.
 #[derive(Parser)]
 #[command(name = "file-share", version, after_help = AFTER_HELP)]

@@ -57,12 +57,15 @@ impl Reconciler {
         }
     }
 
-    /// Rounds, `interval` apart with a fifth of jitter so that many reconcilers spread out, until
-    /// `shutdown`. The first one also takes what isn't due yet: whatever a crash left behind.
+    /// Sweeps of as many rounds as it takes, `interval` apart with a fifth of jitter so that many
+    /// reconcilers spread out, until `shutdown`. The first sweep also takes what isn't due yet:
+    /// whatever a crash left behind.
     pub async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
         let mut until = self.stores.clock.now() + self.stores.lifecycle.review_after;
         loop {
-            let pause = match self.run_once(until).await {
+            let report = self.run_once(until).await;
+            let goes_on = matches!(&report, Ok(report) if report.more);
+            let pause = match report {
                 Ok(report) if report.more => Duration::ZERO,
                 Ok(_) => interval.mul_f64(0.8 + 0.4 * fastrand::f64()),
                 Err(error) => {
@@ -74,7 +77,10 @@ impl Reconciler {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            until = self.stores.clock.now();
+            // A sweep goes to its end with the moment that it began with.
+            if !goes_on {
+                until = self.stores.clock.now();
+            }
         }
     }
 

@@ -11,8 +11,8 @@ use crate::domain::{
     ContentLength, ContentType, FileName, FileState, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest,
     Status, from_millis,
 };
-use crate::metadata_store::PageRequest;
 use crate::metadata_store::memory::MemoryMetadataStore;
+use crate::metadata_store::{MetadataStore, PageRequest};
 use crate::object_store::memory::MemoryObjectStore;
 use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner, SigningCredentials};
 
@@ -484,6 +484,41 @@ async fn rounds_go_through_everything_that_is_due_a_bounded_part_at_a_time() {
     }
     assert_eq!(rounds, 3);
     assert_eq!(house.status(newest).await, Some(Status::Available));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
+    const LEFT_BEHIND: usize = 1_200;
+    let house = House::new();
+    for _ in 0..LEFT_BEHIND {
+        let id = house.create().await;
+        house.put(id, HELLO);
+    }
+    // Nothing is due yet, and the next sweep is an hour away.
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn(
+        house
+            .reconciler
+            .run(Duration::from_secs(3600), stop.clone()),
+    );
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    stop.cancel();
+    running.await.unwrap();
+    let pending = PageRequest {
+        status: Some(Status::Pending),
+        before: None,
+        limit: 1,
+    };
+    assert!(
+        house
+            .metadata
+            .page(pending)
+            .await
+            .unwrap()
+            .records
+            .is_empty()
+    );
+    assert_eq!(house.objects.count(), LEFT_BEHIND);
 }
 
 #[tokio::test(start_paused = true)]

@@ -165,8 +165,8 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 9] = [
-        "help", "run", "test", "lint", "bench", "up", "init", "logs", "down",
+    const TARGETS: [&str; 10] = [
+        "help", "run", "test", "lint", "bench", "pictures", "up", "init", "logs", "down",
     ];
     let help = make(&["--no-print-directory"]);
     assert_eq!(help, make(&["--no-print-directory", "help"]));
