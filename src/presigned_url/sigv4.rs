@@ -3,7 +3,8 @@
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>. S3 wants
 //! the path encoded once and never normalised, and an unsigned payload.
 //!
-//! Invariant: the one place that calls the signer, for signing and for verifying alike.
+//! Invariant: the one place that calls that signer. `verify` judges every received request by it, and
+//! `sign`, which makes our own URLs, is held against it by a property test.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
