@@ -145,7 +145,7 @@ impl App {
         );
         let beside = BesideBucket {
             bucket_path: format!("/{bucket}"),
-            bucket: endpoint.map_to_response(),
+            bucket: endpoint.map_to_response().boxed(),
             api: api::endpoint(parts),
         };
         Ok(Self {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use poem::Request;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
 use super::create_file_body::CreateFileBody;
 use super::failed::{self, Failed};
+use super::json::Json;
 use super::links::BucketAddress;
 use super::problem::{Code, Problem};
 use super::wire::{

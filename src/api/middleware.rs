@@ -165,9 +165,9 @@ async fn as_problem(mut response: Response, request_id: &str) -> Response {
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let text = response
-        .take_body()
-        .into_bytes_limit(MAX_FOREIGN_DETAIL_BYTES)
+    // In a box of its own: the buffer in it would make every request's future twice as large.
+    let body = response.take_body();
+    let text = Box::pin(body.into_bytes_limit(MAX_FOREIGN_DETAIL_BYTES))
         .await
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();

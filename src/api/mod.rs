@@ -11,6 +11,7 @@ mod examples;
 mod failed;
 mod files;
 mod health;
+mod json;
 mod links;
 mod middleware;
 mod pages;
@@ -54,9 +55,8 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let (pages, routes) = pages::pages(&service);
     let routed = pages
         .at("/healthz", poem::get(health::healthz))
-        .at("/readyz", poem::get(health::readyz))
+        .at("/readyz", poem::get(health::readyz).data(stores))
         .nest_no_strip("/v1", service)
-        .data(stores)
         .with(CatchPanic::new().with_handler(middleware::on_panic));
     middleware::ApiConventions {
         inner: routed,
