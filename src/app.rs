@@ -27,7 +27,7 @@ use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
 /// The records of local mode, below the data directory.
-const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
+pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 
 /// Why the service can't start, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 pub struct StartError(String);
 
 impl StartError {
-    fn new(what: &str, error: impl std::fmt::Display) -> Self {
+    pub(crate) fn new(what: &str, error: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {error}"))
     }
 }

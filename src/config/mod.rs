@@ -3,6 +3,7 @@
 //! Invariant: a program starts with all its settings right, or not at all. What is wrong or missing
 //! is named in one message, everything at once, so every value comes in as text and is judged here.
 
+mod scrub;
 mod values;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 
+pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{DEFAULT_LOG_FILTER, bucket_name, log_filter, origins, table_name};
 pub use values::{duration, url};
 
@@ -270,21 +272,14 @@ impl ApiArgs {
 
     fn judge_all(&self, problems: &mut Problems) -> Option<ApiSettings> {
         let common = self.common.judge(problems);
-        let data_dir = problems.judge("DATA_DIR", &self.data_dir, |text| match text {
-            "" => Err("must name a directory".into()),
-            text => Ok(PathBuf::from(text)),
-        });
+        let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
         let s3_public_endpoint_url = judge_url(
             problems,
             "S3_PUBLIC_ENDPOINT_URL",
             self.s3_public_endpoint_url.as_deref(),
         );
         let public_url = judge_url(problems, "PUBLIC_URL", self.public_url.as_deref());
-        let is_local = problems.judge("MODE", &self.mode, |text| match text {
-            "local" => Ok(true),
-            "aws" => Ok(false),
-            _ => Err("must be local or aws".into()),
-        });
+        let is_local = problems.judge("MODE", &self.mode, is_local);
         if is_local == Some(true) && RESERVED_NAMES.contains(&self.common.bucket_name.as_str()) {
             problems.missing(
                 "BUCKET_NAME",
@@ -324,6 +319,21 @@ impl ApiArgs {
             allowed_origins: allowed_origins?,
             common: common?,
         })
+    }
+}
+
+fn is_local(text: &str) -> Result<bool, String> {
+    match text {
+        "local" => Ok(true),
+        "aws" => Ok(false),
+        _ => Err("must be local or aws".into()),
+    }
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("must name a directory".into()),
+        text => Ok(PathBuf::from(text)),
     }
 }
 

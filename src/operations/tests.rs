@@ -16,6 +16,8 @@ use crate::metadata_store::{MetadataStore, PageRequest};
 use crate::object_store::memory::MemoryObjectStore;
 use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner, SigningCredentials};
 
+mod scrub;
+
 const UPLOAD_TTL: Duration = Duration::from_secs(900);
 const GRACE: Duration = Duration::from_secs(900);
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
