@@ -16,6 +16,7 @@ mod local_endpoint;
 mod local_faults;
 mod names;
 mod original_behaviours;
+mod orphans;
 mod programs;
 mod readme;
 mod s3_store;

@@ -8,10 +8,10 @@ use file_share::aws::{
     AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, sqs_client,
 };
 use file_share::clock::SystemClock;
-use file_share::config::AFTER_HELP;
+use file_share::config::{AFTER_HELP, CommonSettings};
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::object_store::s3::S3ObjectStore;
-use file_share::operations::{Reconciler, Stores};
+use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::{shutdown, telemetry};
 use file_share_worker::consumer::{Consumer, VISIBILITY_TIMEOUT};
 use file_share_worker::event_queue::sqs::SqsQueue;
@@ -78,7 +78,8 @@ async fn run(settings: WorkerSettings) -> Result<(), MissingRegion> {
     tokio::join!(
         say_if_a_store_is_away(&stores, stop.clone()),
         consumer.run(stop.clone()),
-        reconcile(reconciler, common.reconcile_interval, stop)
+        reconcile(reconciler, common.reconcile_interval, stop.clone()),
+        sweep_orphans(&stores, &common, stop)
     );
     tracing::info!("stopped");
     Ok(())
@@ -91,6 +92,17 @@ async fn say_if_a_store_is_away(stores: &Stores, stop: tokio_util::sync::Cancell
             tracing::warn!(error = %error.chain(), "a store doesn't answer yet");
         },
         () = stop.cancelled() => {}
+    }
+}
+
+async fn sweep_orphans(
+    stores: &Stores,
+    common: &CommonSettings,
+    stop: tokio_util::sync::CancellationToken,
+) {
+    if let Some(interval) = common.orphan_sweep_interval {
+        let sweeper = OrphanSweeper::new(stores.clone(), common.orphan_limit);
+        sweeper.run(interval, stop).await;
     }
 }
 
