@@ -8,6 +8,7 @@ mod aws_faults;
 mod compose;
 mod contract;
 mod crash;
+mod dead_letters;
 mod dynamodb_store;
 mod event_queue;
 mod infrastructure;

@@ -210,6 +210,16 @@ pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
     to_its_end(command.arg("scrub").args(arguments))
 }
 
+/// A command of the worker about the dead-letter queue, with the permissions that the stack gives
+/// the operator.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn operate(deployment: &Deployment, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&worker_path());
+    command.env("QUEUE_URL", &deployment.queue_url);
+    set_aws(&mut command, deployment, &deployment.operator);
+    to_its_end(command.args(arguments))
+}
+
 fn to_its_end(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output();
     output.expect("the program can be started")
