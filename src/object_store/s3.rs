@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     operation::{get_object::GetObjectOutput, list_object_versions::ListObjectVersionsOutput},
-    primitives::{ByteStream, DateTime},
+    primitives::{ByteStream, ByteStreamError, DateTime},
     types::{ChecksumMode, ChecksumType, Delete, ObjectIdentifier},
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -358,7 +358,7 @@ fn whole_body(body: ByteStream, length: u64) -> ObjectBody {
                     _ => Err(wrong_length(length)),
                 };
             };
-            let chunk = chunk.map_err(|error| StoreError::unavailable(STORE, error))?;
+            let chunk = chunk.map_err(broken_off)?;
             let left = u64::try_from(chunk.len())
                 .ok()
                 .and_then(|bytes| left.checked_sub(bytes))
@@ -366,6 +366,18 @@ fn whole_body(body: ByteStream, length: u64) -> ObjectBody {
             Ok(Some((chunk, (body, left))))
         },
     ))
+}
+
+/// Bytes that the store's own checksum contradicts are no fault of the way to it.
+fn broken_off(error: ByteStreamError) -> StoreError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<aws_smithy_checksums::body::validate::Error>() {
+            return StoreError::corrupt(STORE, "bytes that don't match their own checksum");
+        }
+        cause = error.source();
+    }
+    StoreError::unavailable(STORE, error)
 }
 
 fn wrong_length(length: u64) -> StoreError {

@@ -54,7 +54,7 @@ pub enum Damage {
         recorded: Sha256Digest,
         observed: Sha256Digest,
     },
-    /// Something lies there that is no object of this service.
+    /// What lies there is no object of this service, or contradicts the store's own checksum.
     Unreadable(String),
 }
 
@@ -254,20 +254,18 @@ async fn confirm(stores: &Stores, record: &FileRecord, damage: Damage) -> Seen {
     }
 }
 
-/// Tries again what a fault may have hindered; what can't be read is so at the second look too.
+/// Tries again what a fault may have hindered, or garbled on its way.
 async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let mut pause = FIRST_PAUSE;
     for _ in 1..ATTEMPTS {
-        match attempt().await {
-            Err(StoreError::Unavailable { .. } | StoreError::OutOfSpace { .. }) => {
-                sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                pause *= 2;
-            }
-            outcome => return outcome,
+        if let Ok(value) = attempt().await {
+            return Ok(value);
         }
+        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        pause *= 2;
     }
     attempt().await
 }

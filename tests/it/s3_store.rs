@@ -533,3 +533,14 @@ async fn a_missing_bucket_and_a_page_without_keys_are_no_empty_listings() {
     let listed = scripted.store.list(None, 10).await;
     assert!(matches!(listed, Err(StoreError::Corrupt { .. })));
 }
+
+#[tokio::test]
+async fn bytes_that_contradict_the_store_s_own_checksum_are_corrupt_and_not_unavailable() {
+    let scripted = Scripted::new(&["HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\
+         last-modified: Mon, 05 Jan 2026 10:00:00 GMT\r\nx-amz-checksum-sha256: \
+         AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\nhello"])
+    .await;
+    let reader = scripted.store.read(new_key(), None).await.unwrap().unwrap();
+    let read = reader.body.try_collect::<Vec<Bytes>>().await;
+    assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+}

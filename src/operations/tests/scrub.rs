@@ -213,7 +213,7 @@ async fn a_scrub_of_a_store_that_is_away_ends_soon_and_says_so() {
     assert!(matches!(outcome.end, ScrubEnd::StoreAway(_)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn something_else_under_an_object_s_name_is_damage() {
     let house = House::new();
     available(&house, 1).await;
