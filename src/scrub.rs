@@ -24,6 +24,8 @@ use crate::operations::{Finding, ScrubEnd, ScrubOptions, ScrubReport, Stores, sc
 pub const AFTER_HELP: &str = "\
 Standard output: one line for each damaged file, its ID first and then what is wrong.
 Standard error: progress, what couldn't be looked at, and a summary.
+In aws mode the standard AWS variables keep their meaning, among them AWS_REGION and AWS_PROFILE; the
+API's own permissions are enough. Settings that only the service needs are taken and have no effect.
 
 Exit codes:
   0  every available file was read, and its bytes are those that its record promises

@@ -19,7 +19,7 @@ use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{FinalizeOutcome, Stores, delete_file, finalize_upload};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 
 use crate::support::aws_clients::sdk_config;
 use crate::support::ministack::MiniStack;
@@ -59,19 +59,22 @@ async fn fill(data_dir: &Path, count: u64) -> Vec<FileId> {
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
     };
-    let mut ids = Vec::new();
-    for n in 0..count {
-        let bytes = content(n);
-        let length = bytes.len() as u64;
-        let record = record(&stores, length, n).await;
-        let body = stream::iter([Ok(bytes)]);
-        let created = objects.create_once(record.key(), length, None, body);
-        created.await.unwrap();
-        let outcome = finalize_upload(&stores, record.key()).await.unwrap();
-        assert_eq!(outcome, FinalizeOutcome::Available);
-        ids.push(record.id);
-    }
-    ids
+    // Many at a time, since each waits for the disk.
+    stream::iter(0..count)
+        .map(async |n| {
+            let bytes = content(n);
+            let length = bytes.len() as u64;
+            let record = record(&stores, length, n).await;
+            let body = stream::iter([Ok(bytes)]);
+            let created = objects.create_once(record.key(), length, None, body);
+            created.await.unwrap();
+            let outcome = finalize_upload(&stores, record.key()).await.unwrap();
+            assert_eq!(outcome, FinalizeOutcome::Available);
+            record.id
+        })
+        .buffered(32)
+        .collect()
+        .await
 }
 
 fn object_path(data_dir: &Path, id: FileId) -> PathBuf {

@@ -22,6 +22,9 @@ use crate::settings::{DeadLetterSettings, InspectArgs, RedriveArgs};
 
 /// What `--help` says of both commands behind the flags.
 pub const AFTER_HELP: &str = "\
+The standard AWS variables keep their meaning, among them AWS_REGION and AWS_PROFILE; the stack's
+operator policy is enough. Settings that only the worker needs are taken and have no effect.
+
 Exit codes:
   0  done
   1  not all of it could be done: standard error says why
