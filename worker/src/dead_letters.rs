@@ -311,8 +311,8 @@ async fn receive(
 async fn give_back(queue: &Arc<dyn EventQueue>, receipts: Vec<ReceiptHandle>) {
     for batch in receipts.chunks(MAX_BATCH) {
         let mut giving = JoinSet::new();
-        for receipt in batch.iter().cloned() {
-            let queue = Arc::clone(queue);
+        for receipt in batch {
+            let (queue, receipt) = (Arc::clone(queue), receipt.clone());
             giving.spawn(async move { queue.defer(&receipt, Duration::ZERO).await });
         }
         while let Some(joined) = giving.join_next().await {
