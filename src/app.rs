@@ -21,13 +21,13 @@ use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
 use crate::metadata_store::sqlite::SqliteMetadataStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
-use crate::operations::{Reconciler, Stores};
+use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
 /// The records of local mode, below the data directory.
-const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
+pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 
 /// Why the service can't start, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 pub struct StartError(String);
 
 impl StartError {
-    fn new(what: &str, error: impl std::fmt::Display) -> Self {
+    pub(crate) fn new(what: &str, error: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {error}"))
     }
 }
@@ -77,6 +77,8 @@ struct LocalTasks {
     uploaded: mpsc::Receiver<ObjectKey>,
     reconciler: Reconciler,
     reconcile_interval: std::time::Duration,
+    sweeper: OrphanSweeper,
+    sweep_interval: Option<std::time::Duration>,
 }
 
 impl App {
@@ -154,6 +156,8 @@ impl App {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
                 reconcile_interval: settings.common.reconcile_interval,
+                sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
+                sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
         })
@@ -216,7 +220,10 @@ impl App {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let beside = self.local.map(|local| {
             let stop = shutdown.clone();
-            tokio::spawn(local.reconciler.run(local.reconcile_interval, stop));
+            tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
+            if let Some(interval) = local.sweep_interval {
+                tokio::spawn(local.sweeper.run(interval, stop));
+            }
             tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
         });
         if let Ok(address) = listener.local_addr() {

@@ -33,6 +33,14 @@ impl MemoryMetadataStore {
             .len()
     }
 
+    /// Loses a record, as a table from an old backup does.
+    pub fn forget(&self, id: FileId) {
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
+    }
+
     fn records(&self) -> Result<MutexGuard<'_, BTreeMap<FileId, FileRecord>>, StoreError> {
         match *self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(cause) => Err(StoreError::unavailable("the metadata store", cause)),

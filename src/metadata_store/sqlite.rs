@@ -11,6 +11,7 @@
 //! who knows whether it is worth waiting.
 
 mod error;
+mod onlooker;
 mod readers;
 mod row;
 mod schema;
@@ -56,6 +57,19 @@ impl SqliteMetadataStore {
         Ok(Self {
             readers: Arc::new(readers),
             writer,
+        })
+    }
+
+    /// Opens the file at `path` for reading only, while another process may be using it. Leaves no
+    /// trace beside it (see [`onlooker`]); every write is refused.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`StoreError::Unavailable`] if there is no such file.
+    pub fn look_at(path: &Path) -> Result<Self, StoreError> {
+        onlooker::check(path)?;
+        Ok(Self {
+            readers: Arc::new(Readers::look_at(path)),
+            writer: Writer::absent(),
         })
     }
 }

@@ -18,6 +18,8 @@ mod finalize_upload;
 mod list_files;
 mod reconcile;
 mod renew_upload;
+mod scrub;
+mod sweep_orphans;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,8 @@ pub use finalize_upload::{FinalizeOutcome, finalize_upload};
 pub use list_files::list_files;
 pub use reconcile::{ReconcileReport, Reconciler};
 pub use renew_upload::renew_upload;
+pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
+pub use sweep_orphans::{MIN_AGE, OrphanSweeper, Suspicion, SweepReport, SweepStep};
 
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, Lifecycle, RejectionReason};

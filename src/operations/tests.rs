@@ -16,6 +16,11 @@ use crate::metadata_store::{MetadataStore, PageRequest};
 use crate::object_store::memory::MemoryObjectStore;
 use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner, SigningCredentials};
 
+mod disturbed;
+mod rounds;
+mod scrub;
+mod sweep_orphans;
+
 const UPLOAD_TTL: Duration = Duration::from_secs(900);
 const GRACE: Duration = Duration::from_secs(900);
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
@@ -115,6 +120,10 @@ impl House {
         )
         .await
         .map(|url| url.reveal().to_owned())
+    }
+
+    fn reconciler_of(&self, stores: &Stores) -> Reconciler {
+        Reconciler::new(stores.clone())
     }
 
     async fn reconcile(&mut self) -> ReconcileReport {

@@ -8,6 +8,7 @@ mod aws_faults;
 mod compose;
 mod contract;
 mod crash;
+mod dead_letters;
 mod dynamodb_store;
 mod event_queue;
 mod infrastructure;
@@ -16,9 +17,11 @@ mod local_endpoint;
 mod local_faults;
 mod names;
 mod original_behaviours;
+mod orphans;
 mod programs;
 mod readme;
 mod s3_store;
+mod scrub;
 
 #[path = "../support"]
 mod support {

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::ministack::{Credentials, Deployment};
@@ -191,6 +191,38 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// `file-share scrub` of a data directory, to its end.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn scrub_local(data_dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    command.env("DATA_DIR", data_dir);
+    to_its_end(command.arg("scrub").args(arguments))
+}
+
+/// `file-share scrub` in aws mode, with the permissions that the stack gives the API.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
+    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    command.env("MODE", "aws");
+    set_aws(&mut command, deployment, &deployment.api);
+    to_its_end(command.arg("scrub").args(arguments))
+}
+
+/// A command of the worker about the dead-letter queue, with the permissions that the stack gives
+/// the operator.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn operate(deployment: &Deployment, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&worker_path());
+    command.env("QUEUE_URL", &deployment.queue_url);
+    set_aws(&mut command, deployment, &deployment.operator);
+    to_its_end(command.args(arguments))
+}
+
+fn to_its_end(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output();
+    output.expect("the program can be started")
 }
 
 fn api_command() -> Command {

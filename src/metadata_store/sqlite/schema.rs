@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::STORE;
@@ -30,6 +31,13 @@ const LOG_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
 /// commit that moves it waits for two more syncs, and under load the default of 1,000 pages would
 /// make that one in a hundred commits. A longer log only makes the start after a crash longer.
 const PAGES_PER_CHECKPOINT: i64 = 4096;
+
+/// What a path can't hold as it is where it is part of a URI (<https://sqlite.org/uri.html>).
+const NOT_IN_A_URI: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.');
 
 /// Moments are milliseconds since the Unix epoch. The checks are the states of a record: what
 /// breaks one of them was not written by this program.
@@ -75,6 +83,16 @@ pub(super) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
+/// As the file lies on the disk, without a look at locks and log: only right while nobody writes.
+pub(super) fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = percent_encode(path.as_os_str().as_bytes(), NOT_IN_A_URI);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
+}
+
 /// Makes the file before SQLite does, so that nobody else can read it even for a moment. SQLite
 /// gives the log the permissions of the file (sqlite.org/src, `findCreateFileMode`).
 fn create_file(path: &Path) -> std::io::Result<()> {
@@ -107,7 +125,7 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 }
 
 /// Looks before anything is changed in the file.
-fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
     let read = |name| pragma(connection, name).map_err(store_error);
     let (application_id, version) = (read("application_id")?, read("user_version")?);
     if application_id == APPLICATION_ID {
