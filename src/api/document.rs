@@ -286,6 +286,7 @@ fn capitalise_headers(response: &mut Value) {
 fn applies(code: Code, operation_id: &str) -> bool {
     match code {
         Code::RouteNotFound => false,
+        Code::Overloaded => operation_id == "complete_upload",
         Code::UploadSettled => operation_id == "renew_upload",
         Code::UploadPending => matches!(operation_id, "download_file" | "head_file"),
         _ => true,

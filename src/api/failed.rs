@@ -89,6 +89,7 @@ macro_rules! codes {
 
 codes! {
     CreateFile: InvalidRequest, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
+    CompleteUpload: FileNotFound, Overloaded;
     RenewUpload: FileNotFound, UploadSettled, InvalidRequest, InsufficientStorage;
     DownloadFile: FileNotFound, UploadPending, FileRejected, UploadExpired, InvalidRequest;
     DescribeFile: FileNotFound, InvalidRequest;

@@ -13,6 +13,7 @@ use poem_openapi::{ApiResponse, OpenApi, Tags};
 use super::create_file_body::CreateFileBody;
 use super::failed::{self, Failed};
 use super::links::BucketAddress;
+use super::places::Places;
 use super::problem::{Code, Problem};
 use super::wire::{
     WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, read_cursor, write_cursor,
@@ -32,6 +33,7 @@ pub struct FilesApi {
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,
     pub max_upload_bytes: u64,
+    pub places: Places,
 }
 
 #[derive(Tags)]
@@ -62,6 +64,13 @@ enum Renewed {
 #[derive(ApiResponse)]
 enum Described {
     /// The record as it is now.
+    #[oai(status = 200)]
+    File(Json<WireFile>),
+}
+
+#[derive(ApiResponse)]
+enum Completed {
+    /// The record as it is now: `pending` if nothing has arrived, otherwise settled.
     #[oai(status = 200)]
     File(Json<WireFile>),
 }
@@ -148,6 +157,27 @@ impl FilesApi {
         Ok(Renewed::Upload(Json(WireRenewedUpload {
             upload: upload.into(),
         })))
+    }
+
+    /// Say that the bytes were sent
+    ///
+    /// A client that has its 200 from the store can say so here, and needn't wait for the store's own
+    /// notification: what arrived is measured now, and the answer is the record as it is then. A hint
+    /// and no more, so it is safe to repeat, to leave out, and to lie in.
+    #[oai(
+        path = "/files/:id/complete",
+        method = "post",
+        operation_id = "complete_upload"
+    )]
+    async fn complete_upload(
+        &self,
+        /// The file's ID, from the answer that created it.
+        id: Path<String>,
+    ) -> Result<Completed, Failed<failed::CompleteUpload>> {
+        let id = file_id(&id)?;
+        let _place = self.places.for_completion()?;
+        let record = operations::complete_upload(&self.stores, id).await?;
+        Ok(Completed::File(Json(shown(&record)?)))
     }
 
     /// Download a file

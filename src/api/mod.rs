@@ -14,6 +14,7 @@ mod health;
 mod links;
 mod middleware;
 mod pages;
+mod places;
 mod problem;
 pub mod server;
 mod wire;
@@ -26,6 +27,7 @@ use poem::{Endpoint, EndpointExt, Response};
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
+use places::Places;
 
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
@@ -50,6 +52,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        places: Places::default(),
     });
     let (pages, routes) = pages::pages(&service);
     let routed = pages

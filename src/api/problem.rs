@@ -29,11 +29,12 @@ pub enum Code {
     UnsupportedMediaType,
     InternalError,
     StoreUnavailable,
+    Overloaded,
     InsufficientStorage,
 }
 
 impl Code {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InvalidRequest,
         Self::RouteNotFound,
         Self::FileNotFound,
@@ -46,6 +47,7 @@ impl Code {
         Self::UnsupportedMediaType,
         Self::InternalError,
         Self::StoreUnavailable,
+        Self::Overloaded,
         Self::InsufficientStorage,
     ];
 
@@ -63,6 +65,7 @@ impl Code {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::InternalError => "internal_error",
             Self::StoreUnavailable => "store_unavailable",
+            Self::Overloaded => "overloaded",
             Self::InsufficientStorage => "insufficient_storage",
         }
     }
@@ -77,7 +80,7 @@ impl Code {
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
@@ -96,6 +99,7 @@ impl Code {
             Self::UnsupportedMediaType => "The body must be JSON",
             Self::InternalError => "Something went wrong here",
             Self::StoreUnavailable => "The store can't be reached",
+            Self::Overloaded => "Too much at a time",
             Self::InsufficientStorage => "The disk is full",
         }
     }
@@ -134,6 +138,10 @@ impl Code {
             Self::StoreUnavailable => {
                 "Send the same request again after `Retry-After` seconds. Nothing was lost."
             }
+            Self::Overloaded => {
+                "Send the same request again after `Retry-After` seconds, and let each further pause \
+                 be longer. Nothing was done."
+            }
             Self::InsufficientStorage => {
                 "The operator has to make room; nothing that was stored is affected."
             }
@@ -143,7 +151,7 @@ impl Code {
     /// After how many seconds the same request may succeed.
     pub fn retry_after(self) -> Option<u32> {
         match self {
-            Self::UploadPending => Some(1),
+            Self::UploadPending | Self::Overloaded => Some(1),
             Self::StoreUnavailable => Some(2),
             _ => None,
         }
@@ -168,6 +176,7 @@ impl Code {
             }
             Self::InternalError => "the log says more under this request's ID",
             Self::StoreUnavailable => "please send the same request again",
+            Self::Overloaded => "the service has as much in hand as it can carry",
             Self::InsufficientStorage => "no room is left for more files",
             Self::InvalidRequest | Self::FileRejected | Self::ContentTooLarge => self.title(),
         })

@@ -10,6 +10,7 @@
 //! [`OperationError::Store`], and whoever called knows how to wait.
 
 mod clean_up;
+mod complete_upload;
 mod create_file;
 mod delete_file;
 mod describe_file;
@@ -24,6 +25,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
 pub use create_file::{CreatedFile, NewFile, create_file};
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};

@@ -521,6 +521,94 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
     assert_eq!(house.objects.count(), LEFT_BEHIND);
 }
 
+#[tokio::test]
+async fn a_completion_measures_what_arrived_and_can_be_repeated() {
+    let house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    let record = complete_upload(&house.stores, id).await.unwrap();
+    assert_eq!(record.status(), Status::Available);
+    assert_eq!(complete_upload(&house.stores, id).await.unwrap(), record);
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::AlreadySettled);
+}
+
+#[tokio::test]
+async fn a_completion_without_bytes_changes_nothing() {
+    let house = House::new();
+    let id = house.create().await;
+    let before = describe_file(&house.stores, id).await.unwrap();
+    assert_eq!(complete_upload(&house.stores, id).await.unwrap(), before);
+    assert_eq!(describe_file(&house.stores, id).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_completion_of_other_bytes_rejects_the_file() {
+    let house = House::new();
+    let id = house.create_declaring(4, None).await;
+    house.put(id, HELLO);
+    let record = complete_upload(&house.stores, id).await.unwrap();
+    assert_eq!(record.status(), Status::Rejected);
+    assert_eq!(house.objects.count(), 0);
+}
+
+#[tokio::test]
+async fn a_completion_of_what_is_gone_finds_no_file() {
+    let house = House::new();
+    let id = house.create().await;
+    delete_file(&house.stores, id).await.unwrap();
+    house.put(id, HELLO);
+    let unknown = FileId::new(house.clock.now());
+    for id in [id, unknown] {
+        let completed = complete_upload(&house.stores, id).await;
+        assert!(matches!(completed, Err(OperationError::FileNotFound)));
+    }
+}
+
+/// A store that never answers.
+struct SilentObjects;
+
+#[async_trait::async_trait]
+impl crate::object_store::ObjectStore for SilentObjects {
+    async fn head(
+        &self,
+        _: ObjectKey,
+    ) -> Result<Option<crate::object_store::ObjectHead>, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn read(
+        &self,
+        _: ObjectKey,
+        _: Option<&crate::domain::VersionId>,
+    ) -> Result<Option<crate::object_store::ObjectReader>, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn delete_all_versions(&self, _: ObjectKey) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_that_takes_too_long_answers_with_the_pending_record() {
+    let house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    let stores = Stores {
+        objects: Arc::new(SilentObjects),
+        ..house.stores.clone()
+    };
+    let started = tokio::time::Instant::now();
+    let record = complete_upload(&stores, id).await.unwrap();
+    assert_eq!(record.status(), Status::Pending);
+    assert_eq!(started.elapsed(), COMPLETION_LIMIT);
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
+}
+
 #[tokio::test(start_paused = true)]
 async fn waiting_ends_with_the_settlement_or_with_the_time() {
     let house = House::new();
