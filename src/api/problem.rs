@@ -27,6 +27,7 @@ pub enum Code {
     UploadExpired,
     ContentTooLarge,
     UnsupportedMediaType,
+    IdempotencyKeyReused,
     InternalError,
     StoreUnavailable,
     Overloaded,
@@ -34,7 +35,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidRequest,
         Self::RouteNotFound,
         Self::FileNotFound,
@@ -45,6 +46,7 @@ impl Code {
         Self::UploadExpired,
         Self::ContentTooLarge,
         Self::UnsupportedMediaType,
+        Self::IdempotencyKeyReused,
         Self::InternalError,
         Self::StoreUnavailable,
         Self::Overloaded,
@@ -63,6 +65,7 @@ impl Code {
             Self::UploadExpired => "upload_expired",
             Self::ContentTooLarge => "content_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InternalError => "internal_error",
             Self::StoreUnavailable => "store_unavailable",
             Self::Overloaded => "overloaded",
@@ -79,6 +82,7 @@ impl Code {
             Self::FileRejected | Self::UploadExpired => StatusCode::GONE,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::StoreUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
@@ -97,6 +101,7 @@ impl Code {
             Self::UploadExpired => "The upload URL ran out before anything arrived",
             Self::ContentTooLarge => "Too many bytes",
             Self::UnsupportedMediaType => "The body must be JSON",
+            Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
             Self::InternalError => "Something went wrong here",
             Self::StoreUnavailable => "The store can't be reached",
             Self::Overloaded => "Too much at a time",
@@ -131,6 +136,10 @@ impl Code {
             Self::ContentTooLarge => "Send less: the limit is in `detail`.",
             Self::UnsupportedMediaType => {
                 "Send JSON, with the header `Content-Type: application/json`."
+            }
+            Self::IdempotencyKeyReused => {
+                "Use a fresh key, such as a UUID, for each file; repeat a key only with the request that \
+                 it came with first."
             }
             Self::InternalError => {
                 "Tell the operator the `requestId`; the log has the cause under it."
@@ -173,6 +182,9 @@ impl Code {
             Self::UploadExpired => "no bytes came in time",
             Self::UnsupportedMediaType => {
                 "send JSON, with the header Content-Type: application/json"
+            }
+            Self::IdempotencyKeyReused => {
+                "another name, size, type or digest came with this key within the last day"
             }
             Self::InternalError => "the log says more under this request's ID",
             Self::StoreUnavailable => "please send the same request again",
@@ -283,6 +295,7 @@ impl From<OperationError> for Problem {
             OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),
             OperationError::UploadExpired => Code::UploadExpired.plain(),
             OperationError::UploadSettled => Code::UploadSettled.plain(),
+            OperationError::IdempotencyKeyReused => Code::IdempotencyKeyReused.plain(),
             OperationError::Store(error) => error.into(),
         }
     }

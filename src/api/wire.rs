@@ -121,7 +121,10 @@ impl From<PresignedUpload> for WireUpload {
 pub struct WireCreatedFile {
     #[oai(flatten)]
     pub file: WireFile,
-    pub upload: WireUpload,
+    /// Left out only where a request with an `Idempotency-Key` came again and the file isn't `pending`
+    /// any more: then there is nothing left to send.
+    #[oai(skip_serializing_if_is_none)]
+    pub upload: Option<WireUpload>,
 }
 
 /// A fresh upload URL.

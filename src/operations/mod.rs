@@ -26,7 +26,9 @@ mod tests;
 use std::sync::Arc;
 
 pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
-pub use create_file::{CreatedFile, NewFile, create_file};
+pub use create_file::{
+    CreatedFile, CreatedOnce, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file, create_file_once,
+};
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::download_file;
@@ -84,6 +86,9 @@ pub enum OperationError {
     /// There is nothing more to upload: the file is available, rejected or expired.
     #[error("the upload is settled")]
     UploadSettled,
+    /// The key came with another request before.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -15,10 +15,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
     aws::dynamodb_client,
     domain::{
-        FileId, FileRecord, FileState, RejectionReason, Settlement, Status, Timestamp, from_millis,
+        FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Settlement, Status,
+        Timestamp, from_millis,
     },
     metadata_store::{
-        MAX_PAGE, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
+        KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
         conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
         dynamodb::DynamoDbMetadataStore,
     },
@@ -62,6 +63,15 @@ impl AsDeployed {
 impl MetadataStore for AsDeployed {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
         self.api.insert(record).await
+    }
+
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        self.api.insert_keyed(record, request, now).await
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
