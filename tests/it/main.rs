@@ -22,6 +22,7 @@ mod overload;
 mod programs;
 mod readme;
 mod s3_store;
+mod start_check;
 
 #[path = "../support"]
 mod support {

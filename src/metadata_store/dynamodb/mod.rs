@@ -14,6 +14,7 @@ mod item;
 mod keys;
 mod pages;
 mod reviews;
+mod start_check;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
@@ -35,6 +36,8 @@ use crate::{
     aws::unavailable,
     domain::{FileId, FileRecord, FileState, KeyedRequest, Settlement, Status, Timestamp},
 };
+
+pub use start_check::TableUse;
 
 /// A key that no file has: its version isn't 7.
 const NIL_ID: &str = "00000000-0000-0000-0000-000000000000";

@@ -20,8 +20,8 @@ use crate::{
     metadata_store::{MAX_PAGE, Page, PageRequest, StoreError},
 };
 
-const BY_TIME: &str = "byTime";
-const BY_STATUS: &str = "byStatus";
+pub(super) const BY_TIME: &str = "byTime";
+pub(super) const BY_STATUS: &str = "byStatus";
 
 /// How often the shards are asked for one page. Even if all records of a page were in one shard,
 /// fewer rounds would do.
