@@ -42,21 +42,31 @@ impl Places {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoRoom;
 
-/// Lets this process open as many files and sockets as the system allows it, which is often far more
-/// than it begins with, and gives that number; `None` where there is no such limit.
+/// More files and sockets than this process ever needs at a time.
+#[cfg(unix)]
+const ENOUGH_DESCRIPTORS: u64 = 10_000;
+
+/// Lets this process open [`ENOUGH_DESCRIPTORS`], or as many as the system allows it, which is often far
+/// more than it begins with, and gives the limit that holds then; `None` where there is none.
 #[cfg(unix)]
 pub fn raise_descriptor_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    // Where it isn't allowed, the limit stays as it was.
-    let _ = setrlimit(Resource::Nofile, raised);
+    let wanted = limit
+        .maximum
+        .map_or(ENOUGH_DESCRIPTORS, |most| most.min(ENOUGH_DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        };
+        // Where it isn't allowed, the limit stays as it was.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
     getrlimit(Resource::Nofile).current
 }
 
+/// There is no such limit here.
 #[cfg(not(unix))]
 pub fn raise_descriptor_limit() -> Option<u64> {
     None

@@ -66,16 +66,19 @@ impl DynamoDbMetadataStore {
             region,
             policy: used.policy,
         };
-        let (mut obstacles, described) = match check.describe().await {
-            Ok(description) => (check.schema(&description), true),
-            Err(obstacle) => (vec![obstacle], false),
+        let mut obstacles = match check.describe().await {
+            Ok(description) => check.schema(&description),
+            // Who may not describe the table may still lack other things: all of it is worth saying.
+            // Where the table isn't there, they all say the same, which is said once.
+            Err(obstacle) => {
+                let mut obstacles = vec![obstacle];
+                obstacles.extend(check.permissions(used).await);
+                return obstacles;
+            }
         };
-        // Of a table that isn't there, or isn't ours, the rest says nothing new. One that may not be
-        // described may still be used for the rest, or not: both are worth saying.
-        let is_forbidden =
-            |it: &Obstacle| matches!(it, Obstacle::Wrong(what) if what.contains("lack"));
-        if described && obstacles.is_empty() || obstacles.iter().any(is_forbidden) {
-            obstacles.extend(check.permissions(used).await);
+        // What isn't our table isn't ours to use either.
+        if obstacles.is_empty() {
+            obstacles = check.permissions(used).await;
         }
         obstacles
     }
