@@ -11,13 +11,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiParts, BucketAddress};
-use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url};
+use crate::aws::{
+    AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::domain::ObjectKey;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
-use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
+use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use crate::metadata_store::sqlite::SqliteMetadataStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
@@ -26,6 +28,8 @@ use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
+/// The stack's output with what the API may do.
+const API_POLICY: &str = "ApiPolicy";
 /// The records of local mode, below the data directory.
 pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 
@@ -186,12 +190,22 @@ impl App {
                 "none are set: see the AWS_ variables or the AWS profile",
             )
         })?;
+        let table_name = &settings.common.table_name;
+        let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), table_name);
+        let objects = S3ObjectStore::new(s3_client(&sdk), bucket.clone());
+        let checks = async {
+            let (table, bucket) = tokio::join!(
+                metadata.check_start(TableUse::API, &region),
+                objects.check_start(&region, API_POLICY)
+            );
+            [table, bucket].concat()
+        };
+        judge_start(checks)
+            .await
+            .map_err(|error| StartError(error.to_string()))?;
         let stores = Stores {
-            metadata: Arc::new(DynamoDbMetadataStore::new(
-                dynamodb_client(&sdk),
-                settings.common.table_name.clone(),
-            )),
-            objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), bucket.clone())),
+            metadata: Arc::new(metadata),
+            objects: Arc::new(objects),
             clock: Arc::new(SystemClock),
             lifecycle: settings.common.lifecycle,
         };

@@ -10,6 +10,8 @@ pub mod api;
 #[cfg(feature = "server")]
 pub mod app;
 pub mod aws;
+#[cfg(feature = "server")]
+pub mod capacity;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]

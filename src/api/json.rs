@@ -111,11 +111,10 @@ mod tests {
             WireStatus::Expired,
         ] {
             agrees(file(status)).await;
-            agrees(WireCreatedFile {
-                file: file(status),
-                upload: upload.clone(),
-            })
-            .await;
+            for upload in [None, Some(upload.clone())] {
+                let file = file(status);
+                agrees(WireCreatedFile { file, upload }).await;
+            }
         }
         agrees(WireRenewedUpload { upload }).await;
         for next_cursor in [None, Some("AZ9v".to_owned())] {

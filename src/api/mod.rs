@@ -11,10 +11,13 @@ mod examples;
 mod failed;
 mod files;
 mod health;
+mod idempotency_key;
 mod json;
 mod links;
 mod middleware;
 mod pages;
+mod patient_stream;
+mod places;
 mod problem;
 pub mod server;
 mod wire;
@@ -27,6 +30,7 @@ use poem::{Endpoint, EndpointExt, Response};
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
+use places::CallPlaces;
 
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
@@ -45,12 +49,14 @@ pub struct ApiParts {
 /// All calls of the contract.
 pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let stores = parts.stores.clone();
+    let places = CallPlaces::default();
     let service = document::service(FilesApi {
         stores: parts.stores,
         presigner: parts.presigner,
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);
     let routed = pages
@@ -61,6 +67,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
+        places,
         cors: parts.cors,
     }
 }

@@ -128,7 +128,11 @@ pub struct WireCreatedFile {
     #[oai(flatten)]
     #[serde(flatten)]
     pub file: WireFile,
-    pub upload: WireUpload,
+    /// Left out only where a request with an `Idempotency-Key` came again and the file isn't `pending`
+    /// any more: then there is nothing left to send.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload: Option<WireUpload>,
 }
 
 /// A fresh upload URL.

@@ -7,6 +7,7 @@
 //! Absent on purpose: ETags (they are no digests) and ranges.
 
 mod list;
+mod start_check;
 
 use std::{error::Error, time::Duration};
 
@@ -29,6 +30,9 @@ use crate::{
 };
 
 const STORE: &str = "the bucket";
+
+/// Below [`KEY_PREFIX`], and no file's: its name is no ID.
+const CHECKED_KEY: &str = "uploads/check";
 
 /// How long the body of one object may take: the largest file at 350 kB/s. The SDK gives up on a
 /// stream that stands still, and not on one that trickles.
@@ -229,7 +233,7 @@ impl ObjectStore for S3ObjectStore {
     /// Asks for a key that can't exist: its name is no file's ID. That takes the same permissions as
     /// a real look, and tells a missing bucket from a missing key.
     async fn check(&self) -> Result<(), StoreError> {
-        self.get(&format!("{KEY_PREFIX}check"), None).await?;
+        self.get(CHECKED_KEY, None).await?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@
 //! [`OperationError::Store`], and whoever called knows how to wait.
 
 mod clean_up;
+mod complete_upload;
 mod create_file;
 mod delete_file;
 mod describe_file;
@@ -26,7 +27,10 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use create_file::{CreatedFile, NewFile, create_file};
+pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
+pub use create_file::{
+    CreatedFile, CreatedOnce, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file, create_file_once,
+};
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::download_file;
@@ -86,6 +90,9 @@ pub enum OperationError {
     /// There is nothing more to upload: the file is available, rejected or expired.
     #[error("the upload is settled")]
     UploadSettled,
+    /// The key came with another request before.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

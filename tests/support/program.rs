@@ -36,6 +36,19 @@ impl Program {
         Self::serving(command, settings)
     }
 
+    /// The API program in local mode, with no more than so many files and sockets.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn local_with_descriptors(data_dir: &Path, descriptors: u32) -> Self {
+        let mut command = clean_command(Path::new("sh"));
+        command
+            .args(["-c", "ulimit -n \"$1\" && exec \"$0\""])
+            .arg(env!("CARGO_BIN_EXE_file-share"))
+            .arg(descriptors.to_string())
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, &[])
+    }
+
     /// The API program in local mode on a small disk of its own, which ends with it: an in-memory
     /// file system of `size` bytes in a mount namespace that only the program is in. The test finds
     /// it at the path that comes with the program.
@@ -72,6 +85,37 @@ impl Program {
         command.env("QUEUE_URL", &deployment.queue_url);
         set_aws(&mut command, deployment, &deployment.worker);
         Self::start(command, settings)
+    }
+
+    /// What the API says if it doesn't start in aws mode.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn aws_api_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
+        let mut command = api_command();
+        command.env("MODE", "aws");
+        set_aws(&mut command, deployment, &deployment.api);
+        Self::refusing(command, settings)
+    }
+
+    /// What the worker says if it doesn't start.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn worker_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
+        let mut command = clean_command(&worker_path());
+        command.env("QUEUE_URL", &deployment.queue_url);
+        set_aws(&mut command, deployment, &deployment.worker);
+        Self::refusing(command, settings)
+    }
+
+    fn refusing(command: Command, settings: &[(&str, &str)]) -> String {
+        let mut program = Self::start(command, settings);
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = program.child.try_wait().expect("it can be waited for") {
+                assert!(!status.success(), "it ended well: {}", program.log());
+                return program.log();
+            }
+            assert!(Instant::now() < deadline, "it started: {}", program.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Starts a program that says on standard output where it is reached.

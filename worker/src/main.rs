@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use file_share::aws::{
-    AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, sqs_client,
+    AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, sqs_client,
 };
 use file_share::clock::SystemClock;
 use file_share::config::{AFTER_HELP, CommonSettings, Problems};
-use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
+use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::{shutdown, telemetry};
@@ -20,6 +20,9 @@ use file_share_worker::operator;
 use file_share_worker::settings::{
     DeadLetterSettings, InspectArgs, RedriveArgs, WorkerArgs, WorkerSettings,
 };
+
+/// The stack's output with what the worker may do.
+const WORKER_POLICY: &str = "WorkerPolicy";
 
 /// Finalizes uploads: takes the store's event notifications from SQS, measures and hashes what
 /// arrived, and looks after what notifications and crashes left behind.
@@ -99,21 +102,30 @@ async fn operate(
 }
 
 #[tokio::main]
-async fn run(settings: WorkerSettings) -> Result<(), MissingRegion> {
+async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>> {
     // First, so that a signal during the start isn't missed.
     let stop = shutdown::on_signal();
     let sdk = load_sdk_config(AwsSettings::default()).await?;
     let common = settings.common;
+    let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), &common.table_name);
+    let objects = S3ObjectStore::new(s3_client(&sdk), &common.bucket_name);
+    let queue = SqsQueue::new(sqs_client(&sdk), settings.queue_url, VISIBILITY_TIMEOUT);
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    let checks = async {
+        let (table, bucket, queue) = tokio::join!(
+            metadata.check_start(TableUse::WORKER, &region),
+            objects.check_start(&region, WORKER_POLICY),
+            queue.check_start(&region)
+        );
+        [table, bucket, queue].concat()
+    };
+    judge_start(checks).await?;
     let stores = Stores {
-        metadata: Arc::new(DynamoDbMetadataStore::new(
-            dynamodb_client(&sdk),
-            &common.table_name,
-        )),
-        objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), &common.bucket_name)),
+        metadata: Arc::new(metadata),
+        objects: Arc::new(objects),
         clock: Arc::new(SystemClock),
         lifecycle: common.lifecycle,
     };
-    let queue = SqsQueue::new(sqs_client(&sdk), settings.queue_url, VISIBILITY_TIMEOUT);
     let consumer = Consumer::new(
         Arc::new(queue),
         Arc::new(stores.clone()),

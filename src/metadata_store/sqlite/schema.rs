@@ -2,7 +2,8 @@
 //!
 //! Invariant: the schema is what [`SCHEMA_VERSION`] says, or nothing is opened.
 //!
-//! Absent on purpose: migrations, as long as there is only one version.
+//! A file of an older version is brought up to date when it is opened, in one transaction: a crash
+//! leaves the old version or the new one. The way back is a copy made before.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -16,7 +17,7 @@ use super::error::store_error;
 use crate::metadata_store::StoreError;
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// "FShr": tells our files from other programs' databases.
 const APPLICATION_ID: i64 = 0x4653_6872;
@@ -68,6 +69,19 @@ CREATE TABLE files (
 CREATE INDEX files_visible ON files (id) WHERE status <> 'deleted';
 CREATE INDEX files_by_status ON files (status, id);
 CREATE INDEX files_by_review ON files (review_at, id) WHERE review_at IS NOT NULL;
+";
+
+/// Version 2: which requests with an idempotency key made which file. `key` is the digest of the
+/// client's text. No reference to `files`: a key outlives its file.
+const KEYS_SCHEMA: &str = "
+CREATE TABLE idempotency_keys (
+    key         BLOB    NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    fingerprint BLOB    NOT NULL CHECK (length(fingerprint) = 32),
+    file_id     BLOB    NOT NULL CHECK (length(file_id) = 16),
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 ";
 
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
@@ -173,9 +187,15 @@ fn set_up_writing(connection: &Connection) -> Result<(), StoreError> {
 fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
     // Looked at again under the lock: another process may have been faster.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if pragma(&transaction, "user_version")? == 0 {
+    let version = pragma(&transaction, "user_version")?;
+    if version < 1 {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    if version < 2 {
+        transaction.execute_batch(KEYS_SCHEMA)?;
+    }
+    if version < SCHEMA_VERSION {
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 
 use super::*;
+use crate::domain::KeyedRequest;
 use crate::domain::{Settlement, Timestamp, VersionId};
-use crate::metadata_store::{Page, Review, SettleOutcome};
+use crate::metadata_store::{KeyedInsert, Page, Review, SettleOutcome};
 use crate::object_store::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore};
 
 /// What happens at the calls, counted over both stores.
@@ -68,6 +69,15 @@ struct Disturbed<S>(Arc<S>, Arc<Disturbance>);
 impl MetadataStore for Disturbed<MemoryMetadataStore> {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
         self.1.around(self.0.insert(record)).await
+    }
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        let insert = self.0.insert_keyed(record, request, now);
+        self.1.around(insert).await
     }
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
         self.1.around(self.0.get(id)).await

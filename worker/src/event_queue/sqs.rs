@@ -5,6 +5,8 @@
 //!
 //! Absent on purpose: FIFO queues, which S3 doesn't notify, and message attributes.
 
+mod start_check;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
