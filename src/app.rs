@@ -5,12 +5,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use poem::{Endpoint, EndpointExt, Request, Response};
+use poem::{EndpointExt, Response};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, BucketAddress};
+use crate::api::{self, ApiParts, Beside, BucketAddress};
 use crate::aws::{
     AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
 };
@@ -50,31 +50,6 @@ pub struct App {
     stores: Stores,
     /// What runs beside the endpoint in local mode.
     local: Option<LocalTasks>,
-}
-
-/// The local store's endpoint under the bucket's name, and the API under all other paths. By hand,
-/// since a nested `Route` takes the URI apart and builds it anew for every request.
-struct BesideBucket<B, A> {
-    bucket_path: String,
-    bucket: B,
-    api: A,
-}
-
-impl<B, A> Endpoint for BesideBucket<B, A>
-where
-    B: Endpoint<Output = Response>,
-    A: Endpoint<Output = Response>,
-{
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        match request.uri().path().strip_prefix(&self.bucket_path) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                self.bucket.call(request).await
-            }
-            _ => self.api.call(request).await,
-        }
-    }
 }
 
 struct LocalTasks {
@@ -149,10 +124,11 @@ impl App {
             address,
             cors,
         );
-        let beside = BesideBucket {
-            bucket_path: format!("/{bucket}"),
-            bucket: endpoint.map_to_response().boxed(),
-            api: api::endpoint(parts),
+        let beside = Beside {
+            path: format!("/{bucket}"),
+            // In a box, so that what an upload takes along isn't a part of every request's future.
+            below: endpoint.map_to_response().boxed(),
+            elsewhere: api::endpoint(parts),
         };
         Ok(Self {
             endpoint: api::observed(beside).boxed(),

@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
+mod beside;
 mod create_file_body;
 mod document;
 mod examples;
@@ -25,8 +26,9 @@ mod wire;
 use std::sync::Arc;
 
 use poem::middleware::CatchPanic;
-use poem::{Endpoint, EndpointExt, Response};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
+pub use beside::Beside;
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
@@ -59,11 +61,15 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);
-    let routed = pages
+    let pages = pages
         .at("/healthz", poem::get(health::healthz))
-        .at("/readyz", poem::get(health::readyz).data(stores))
-        .nest_no_strip("/v1", service)
-        .with(CatchPanic::new().with_handler(middleware::on_panic));
+        .at("/readyz", poem::get(health::readyz).data(stores));
+    let routed = Beside {
+        path: "/v1".into(),
+        below: service.into_endpoint(),
+        elsewhere: pages.map_to_response(),
+    }
+    .with(CatchPanic::new().with_handler(middleware::on_panic));
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
