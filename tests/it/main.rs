@@ -19,6 +19,7 @@ mod original_behaviours;
 mod programs;
 mod readme;
 mod s3_store;
+mod store_sequences;
 
 #[path = "../support"]
 mod support {
