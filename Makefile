@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench pictures up init logs down
+.PHONY: help run test simulate lint bench pictures up init logs down
 
 PYTHON ?= python3
 CARGO_DENY_VERSION := 0.20.2
@@ -20,6 +20,13 @@ run: ## Run the service on this machine: http://127.0.0.1:8000, everything below
 test: $(TEST_TOOLS)/.installed ## Run all tests; those of aws mode against an AWS stand-in started by them
 	cargo build --workspace --locked
 	cargo test --workspace --locked
+
+SEEDS ?= 10000
+FIRST ?= 1
+
+simulate: ## Run SEEDS=10000 seeds of the simulation from FIRST=1 on; a test run has the first 1,000
+	SIMULATION_SEEDS=$(SEEDS) SIMULATION_FIRST_SEED=$(FIRST) cargo test --workspace --locked \
+		--test simulation the_promises_hold -- --nocapture
 
 lint: $(TEST_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation template
 	cargo fmt --all --check

@@ -96,6 +96,18 @@ impl House {
         self.objects.put(ObjectKey::new(id), bytes, None);
     }
 
+    /// Stores at whose every look at the clock somebody renews the upload URL.
+    fn stores_with_renewals(&self, id: FileId) -> Stores {
+        Stores {
+            clock: Arc::new(RenewingClock {
+                clock: self.clock.clone(),
+                metadata: self.metadata.clone(),
+                id,
+            }),
+            ..self.stores.clone()
+        }
+    }
+
     async fn finalize(&self, id: FileId) -> FinalizeOutcome {
         finalize_upload(&self.stores, ObjectKey::new(id))
             .await
@@ -385,15 +397,9 @@ async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
     let id = house.create().await;
     // The first URL is dead and the reconciler hasn't come by yet.
     house.clock.advance(UPLOAD_TTL + GRACE);
-    let stores = Stores {
-        clock: Arc::new(RenewingClock {
-            clock: house.clock.clone(),
-            metadata: house.metadata.clone(),
-            id,
-        }),
-        ..house.stores.clone()
-    };
-    delete_file(&stores, id).await.unwrap();
+    delete_file(&house.stores_with_renewals(id), id)
+        .await
+        .unwrap();
     house.put(id, HELLO);
     assert_eq!(
         house.finalize(id).await,
@@ -403,6 +409,24 @@ async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
     house.clock.advance(UPLOAD_TTL + GRACE);
     house.reconcile().await;
     assert_eq!(house.metadata.count(), 0);
+}
+
+#[tokio::test]
+async fn a_url_renewed_while_wrong_bytes_are_measured_leaves_none_behind() {
+    let mut house = House::new();
+    let id = house.create_declaring(4, None).await;
+    house.put(id, HELLO);
+    // The first URL is dead, and the notification comes now.
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    let stores = house.stores_with_renewals(id);
+    let outcome = finalize_upload(&stores, ObjectKey::new(id)).await.unwrap();
+    assert_eq!(outcome, FinalizeOutcome::Rejected);
+    // The fresh URL brings more, and that notification is lost.
+    house.put(id, HELLO);
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    assert_eq!(house.objects.count(), 0);
+    assert_eq!(house.status(id).await, Some(Status::Rejected));
 }
 
 #[tokio::test]

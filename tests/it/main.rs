@@ -26,6 +26,7 @@ mod readme;
 mod s3_store;
 mod scrub;
 mod start_check;
+mod store_sequences;
 
 #[path = "../support"]
 mod support {

@@ -212,6 +212,7 @@ impl Consumer {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = sleep_until(pause_until) => {}
             }
