@@ -9,6 +9,7 @@ use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi, Tags};
+use tokio_util::sync::CancellationToken;
 
 use super::create_file_body::CreateFileBody;
 use super::failed::{self, Failed};
@@ -32,6 +33,8 @@ pub struct FilesApi {
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,
     pub max_upload_bytes: u64,
+    /// Cancelled when the program stops.
+    pub stop: CancellationToken,
 }
 
 #[derive(Tags)]
@@ -200,7 +203,7 @@ impl FilesApi {
             None | Some(0) => operations::describe_file(&self.stores, id).await?,
             Some(seconds) => {
                 let wait = Duration::from_secs(seconds.into());
-                operations::await_settled(&self.stores, id, wait).await?
+                operations::await_settled(&self.stores, id, wait, &self.stop).await?
             }
         };
         Ok(Described::File(Json(shown(&record)?)))

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Response};
+use tokio_util::sync::CancellationToken;
 
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
@@ -39,6 +40,8 @@ pub struct ApiParts {
     pub path_prefix: String,
     pub max_upload_bytes: u64,
     pub cors: CorsPolicy,
+    /// Cancelled when the program stops: whoever waits for something is answered then.
+    pub stop: CancellationToken,
 }
 
 /// All calls of the contract.
@@ -50,6 +53,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        stop: parts.stop,
     });
     let (pages, routes) = pages::pages(&service);
     let routed = pages

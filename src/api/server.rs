@@ -25,6 +25,9 @@ const MAX_CONNECTIONS: usize = 4096;
 /// The time for a request's header to be complete, counted from when the connection can read it; so
 /// it is also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How much of a request is read, or of an answer written, ahead of who works on it, in bytes: what a
+/// connection takes of memory. A header has to fit as well.
+const MAX_BUFFER: usize = 64 * 1024;
 /// The pause after a failed accept: at the descriptor limit the next one fails at once too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long requests in hand may take to finish once the program is told to stop.
@@ -97,6 +100,7 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_BUFFER)
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service)
 }

@@ -13,7 +13,7 @@ use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{Reconciler, Stores};
 use file_share::{shutdown, telemetry};
-use file_share_worker::consumer::{Consumer, VISIBILITY_TIMEOUT};
+use file_share_worker::consumer::Consumer;
 use file_share_worker::event_queue::sqs::SqsQueue;
 use file_share_worker::settings::{WorkerArgs, WorkerSettings};
 
@@ -63,7 +63,11 @@ async fn run(settings: WorkerSettings) -> Result<(), MissingRegion> {
         clock: Arc::new(SystemClock),
         lifecycle: common.lifecycle,
     };
-    let queue = SqsQueue::new(sqs_client(&sdk), settings.queue_url, VISIBILITY_TIMEOUT);
+    let queue = SqsQueue::new(
+        sqs_client(&sdk),
+        settings.queue_url,
+        settings.visibility_timeout,
+    );
     let consumer = Consumer::new(
         Arc::new(queue),
         Arc::new(stores.clone()),
