@@ -22,6 +22,7 @@ mod load;
 mod process;
 mod relay;
 mod rows;
+mod tally;
 
 #[allow(
     dead_code,

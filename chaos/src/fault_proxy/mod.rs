@@ -43,8 +43,6 @@ pub enum Fate {
     Hang,
     /// Carried out, and the connection closed before the answer.
     LoseAnswer,
-    /// Carried out; the answer waits until [`FaultProxy::release`].
-    HoldAnswer,
     /// Waits until [`FaultProxy::release`], and is carried out then.
     Hold,
 }
@@ -103,7 +101,7 @@ impl FaultProxy {
         self.set_plan(|_| Fate::Pass);
     }
 
-    /// Lets go of the calls and answers that are held now.
+    /// Lets go of the calls that are held now.
     pub fn release(&self) {
         self.shared.released.send_modify(|count| *count += 1);
     }
@@ -175,7 +173,7 @@ async fn serve(
             return Err(NoAnswer);
         }
         Fate::Hold => held(&shared).await,
-        Fate::Pass | Fate::LoseAnswer | Fate::HoldAnswer => {}
+        Fate::Pass | Fate::LoseAnswer => {}
     }
     let is_record = call.service == Service::DynamoDb;
     let carrying_out = carry_out(Arc::clone(&shared), upstream, call, head, body);
@@ -185,10 +183,8 @@ async fn serve(
         true => tokio::spawn(carrying_out).await.map_err(|_| NoAnswer)??,
         false => carrying_out.await?,
     };
-    match fate {
-        Fate::LoseAnswer => return Err(NoAnswer),
-        Fate::HoldAnswer => held(&shared).await,
-        _ => {}
+    if fate == Fate::LoseAnswer {
+        return Err(NoAnswer);
     }
     Ok(answer.map(Full::new))
 }

@@ -37,7 +37,7 @@ impl Witness {
         seen.calls += 1;
         match fate {
             Fate::Pass => {}
-            Fate::Hold | Fate::HoldAnswer => seen.held += 1,
+            Fate::Hold => seen.held += 1,
             Fate::Refuse(_) | Fate::Hang | Fate::LoseAnswer => seen.faults += 1,
         }
     }

@@ -14,10 +14,11 @@ use tokio::time::sleep;
 use super::Scale;
 use crate::aws::Aws;
 use crate::checker::{self, Inside};
-use crate::client::{Client, p99};
+use crate::client::Client;
 use crate::figure::Figure;
 use crate::ledger::Ledger;
 use crate::load::{self, CLIENTS};
+use crate::tally::p99;
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// What the good ones' wait for their finalization may grow by.

@@ -1,8 +1,9 @@
 //! A worker that stands still in the middle of its work (SIGSTOP: a paused machine, a long swap) for
 //! twice the visibility timeout, while another one does the work, and then goes on.
 //!
-//! It still has the messages in hand and records that were pending when it read them, so it will
-//! write what it believes. The table must refuse all of that.
+//! When it is stopped its settlements have left it and haven't arrived. They do so when the files have
+//! long been settled, and then it goes on, with messages in hand and records that were pending when it
+//! read them. The table must refuse all of that.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +21,8 @@ use crate::load;
 
 /// What a worker has in its hands at a time.
 const FILES: usize = 16;
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(240);
+const GOES_ON: Duration = Duration::from_secs(5);
 /// No reconciler may do what the queue has to bring about.
 const NEVER: &str = "24h";
 
@@ -44,10 +46,10 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
         false => Fate::Pass,
     });
     let other = aws.worker_behind(&other_proxy, &settings);
-    slow_proxy.set_plan(|call| match call.service {
-        // What it wants to know of the bytes, it learns after it was stopped.
-        Service::S3 => Fate::HoldAnswer,
-        _ => Fate::Pass,
+    // What it has found out of the files is on its way to the table, and stays there.
+    slow_proxy.set_plan(|call| match call.is(Service::DynamoDb, "UpdateItem") {
+        true => Fate::Hold,
+        false => Fate::Pass,
     });
     sleep(Duration::from_secs(2)).await;
 
@@ -55,8 +57,6 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
     wait_for("it holds them all", || slow_proxy.witness().held() >= FILES).await;
     slow.signal("STOP");
     let stopped = Instant::now();
-    slow_proxy.let_all_pass();
-    slow_proxy.release();
     other_proxy.let_all_pass();
     other_proxy.release();
     let (took, left) = load::await_none_pending(&client, LIMIT).await;
@@ -65,9 +65,14 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
     sleep(stop_for.saturating_sub(stopped.elapsed())).await;
     let before = aws.items().await;
 
-    slow.signal("CONT");
     let late = || slow_proxy.witness().too_late();
-    wait_for("it writes what it believes", || late() >= FILES).await;
+    let written = || late() + slow_proxy.witness().settled();
+    slow_proxy.let_all_pass();
+    slow_proxy.release();
+    wait_for("its writes arrive", || written() >= FILES).await;
+    slow.signal("CONT");
+    // Time for whatever it still believes to be its own.
+    sleep(GOES_ON).await;
     let after = aws.items().await;
     let changed = after
         .iter()
@@ -85,7 +90,7 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
         Figure::within(
             "finalized by the other one",
             took,
-            visibility_timeout * 2 + LIMIT / 4,
+            visibility_timeout * 2 + Duration::from_secs(30),
         ),
         Figure::done("settlements by the other one", by_the_other.settled()),
         Figure::at_least("late settlements that were refused", late(), FILES),
