@@ -6,29 +6,33 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::{Endpoint, EndpointExt, Request, Response};
+use poem::{EndpointExt, Response};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, BucketAddress};
-use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url};
+use crate::api::{self, ApiParts, Beside, BucketAddress};
+use crate::aws::{
+    AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::domain::ObjectKey;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
-use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
+use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use crate::metadata_store::sqlite::SqliteMetadataStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
-use crate::operations::{Reconciler, Stores};
+use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
+/// The stack's output with what the API may do.
+const API_POLICY: &str = "ApiPolicy";
 /// The records of local mode, below the data directory.
-const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
+pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 
 /// How long a stop may take: requests in hand first, and what is left of it for the files that they
 /// left to be finalized. Supervisors kill after ten seconds.
@@ -56,35 +60,12 @@ pub struct App {
     stop: CancellationToken,
 }
 
-/// The local store's endpoint under the bucket's name, and the API under all other paths. By hand,
-/// since a nested `Route` takes the URI apart and builds it anew for every request.
-struct BesideBucket<B, A> {
-    bucket_path: String,
-    bucket: B,
-    api: A,
-}
-
-impl<B, A> Endpoint for BesideBucket<B, A>
-where
-    B: Endpoint<Output = Response>,
-    A: Endpoint<Output = Response>,
-{
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        match request.uri().path().strip_prefix(&self.bucket_path) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                self.bucket.call(request).await
-            }
-            _ => self.api.call(request).await,
-        }
-    }
-}
-
 struct LocalTasks {
     uploaded: mpsc::Receiver<ObjectKey>,
     reconciler: Reconciler,
     reconcile_interval: Duration,
+    sweeper: OrphanSweeper,
+    sweep_interval: Option<Duration>,
 }
 
 impl App {
@@ -153,10 +134,11 @@ impl App {
             address,
             cors,
         );
-        let beside = BesideBucket {
-            bucket_path: format!("/{bucket}"),
-            bucket: endpoint.map_to_response(),
-            api: api::endpoint(parts),
+        let beside = Beside {
+            path: format!("/{bucket}"),
+            // In a box, so that what an upload takes along isn't a part of every request's future.
+            below: endpoint.map_to_response().boxed(),
+            elsewhere: api::endpoint(parts),
         };
         Ok(Self {
             endpoint: api::observed(beside).boxed(),
@@ -164,6 +146,8 @@ impl App {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
                 reconcile_interval: settings.common.reconcile_interval,
+                sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
+                sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
             stop,
@@ -193,12 +177,22 @@ impl App {
                 "none are set: see the AWS_ variables or the AWS profile",
             )
         })?;
+        let table_name = &settings.common.table_name;
+        let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), table_name);
+        let objects = S3ObjectStore::new(s3_client(&sdk), bucket.clone());
+        let checks = async {
+            let (table, bucket) = tokio::join!(
+                metadata.check_start(TableUse::API, &region),
+                objects.check_start(&region, API_POLICY)
+            );
+            [table, bucket].concat()
+        };
+        judge_start(checks)
+            .await
+            .map_err(|error| StartError(error.to_string()))?;
         let stores = Stores {
-            metadata: Arc::new(DynamoDbMetadataStore::new(
-                dynamodb_client(&sdk),
-                settings.common.table_name.clone(),
-            )),
-            objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), bucket.clone())),
+            metadata: Arc::new(metadata),
+            objects: Arc::new(objects),
             clock: Arc::new(SystemClock),
             lifecycle: settings.common.lifecycle,
         };
@@ -230,7 +224,10 @@ impl App {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let beside = self.local.map(|local| {
             let stop = shutdown.clone();
-            tokio::spawn(local.reconciler.run(local.reconcile_interval, stop));
+            tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
+            if let Some(interval) = local.sweep_interval {
+                tokio::spawn(local.sweeper.run(interval, stop));
+            }
             tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
         });
         if let Ok(address) = listener.local_addr() {

@@ -5,15 +5,20 @@
 //!
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
+mod beside;
 mod create_file_body;
 mod document;
 mod examples;
 mod failed;
 mod files;
 mod health;
+mod idempotency_key;
+mod json;
 mod links;
 mod middleware;
 mod pages;
+mod patient_stream;
+mod places;
 mod problem;
 pub mod server;
 mod wire;
@@ -21,12 +26,14 @@ mod wire;
 use std::sync::Arc;
 
 use poem::middleware::CatchPanic;
-use poem::{Endpoint, EndpointExt, Response};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use tokio_util::sync::CancellationToken;
 
+pub use beside::Beside;
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
+use places::CallPlaces;
 
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
@@ -47,6 +54,7 @@ pub struct ApiParts {
 /// All calls of the contract.
 pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let stores = parts.stores.clone();
+    let places = CallPlaces::default();
     let service = document::service(FilesApi {
         stores: parts.stores,
         presigner: parts.presigner,
@@ -54,17 +62,22 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
         stop: parts.stop,
+        places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);
-    let routed = pages
+    let pages = pages
         .at("/healthz", poem::get(health::healthz))
-        .at("/readyz", poem::get(health::readyz))
-        .nest_no_strip("/v1", service)
-        .data(stores)
-        .with(CatchPanic::new().with_handler(middleware::on_panic));
+        .at("/readyz", poem::get(health::readyz).data(stores));
+    let routed = Beside {
+        path: "/v1".into(),
+        below: service.into_endpoint(),
+        elsewhere: pages.map_to_response(),
+    }
+    .with(CatchPanic::new().with_handler(middleware::on_panic));
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
+        places,
         cors: parts.cors,
     }
 }

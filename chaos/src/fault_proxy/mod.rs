@@ -3,7 +3,7 @@
 //!
 //! It knows the service and the operation of every call, and a plan says what happens to it: let
 //! pass, refused in the service's own words, kept without an answer, carried out with the answer
-//! lost, or held until somebody lets go.
+//! lost or changed, slow, or held until somebody lets go.
 //!
 //! Invariant: a call that passes arrives as it was sent, the Host header included, which signatures
 //! cover. The witness counts what the table has committed, not what somebody says it has.
@@ -45,6 +45,11 @@ pub enum Fate {
     LoseAnswer,
     /// Waits until [`FaultProxy::release`], and is carried out then.
     Hold,
+    /// Carried out, and one byte of what comes back is another one.
+    FlipByte,
+    /// Not carried out, and answered with an empty object after this time: a slow store that never
+    /// tires.
+    Slow(Duration),
 }
 
 type Plan = Arc<dyn Fn(&Call) -> Fate + Send + Sync>;
@@ -172,8 +177,13 @@ async fn serve(
             tokio::time::sleep(HANG).await;
             return Err(NoAnswer);
         }
+        Fate::Slow(time) => {
+            tokio::time::sleep(time).await;
+            let answer = Response::builder().header("content-type", "application/x-amz-json-1.0");
+            return Ok(answer.body(Full::new("{}".into())).expect("it is plain"));
+        }
         Fate::Hold => held(&shared).await,
-        Fate::Pass | Fate::LoseAnswer => {}
+        Fate::FlipByte | Fate::Pass | Fate::LoseAnswer => {}
     }
     let is_record = call.service == Service::DynamoDb;
     let carrying_out = carry_out(Arc::clone(&shared), upstream, call, head, body);
@@ -183,10 +193,17 @@ async fn serve(
         true => tokio::spawn(carrying_out).await.map_err(|_| NoAnswer)??,
         false => carrying_out.await?,
     };
-    if fate == Fate::LoseAnswer {
-        return Err(NoAnswer);
+    match fate {
+        Fate::LoseAnswer => Err(NoAnswer),
+        Fate::FlipByte => Ok(answer.map(|body| {
+            let mut bytes = body.to_vec();
+            if let Some(first) = bytes.first_mut() {
+                *first ^= 1;
+            }
+            Full::new(bytes.into())
+        })),
+        _ => Ok(answer.map(Full::new)),
     }
-    Ok(answer.map(Full::new))
 }
 
 async fn carry_out(

@@ -36,9 +36,9 @@ impl Witness {
         let mut seen = self.seen.lock().expect("nobody panics in here");
         seen.calls += 1;
         match fate {
-            Fate::Pass => {}
+            Fate::Pass | Fate::Slow(_) => {}
             Fate::Hold => seen.held += 1,
-            Fate::Refuse(_) | Fate::Hang | Fate::LoseAnswer => seen.faults += 1,
+            Fate::Refuse(_) | Fate::Hang | Fate::LoseAnswer | Fate::FlipByte => seen.faults += 1,
         }
     }
 

@@ -13,7 +13,9 @@ mod memory;
 mod mixed_load;
 mod notifications_dropped;
 mod notifications_tripled;
+mod overload;
 mod poison;
+mod scrub;
 mod slow_clients;
 mod worker_killed;
 mod worker_stopped;
@@ -72,11 +74,13 @@ rows! {
     notifications_tripled "notifications-tripled" together: "every notification three times, shuffled, 8 consumers: no second transition",
     worker_stopped "worker-stopped" together: "a worker stopped for twice the visibility timeout: its late write changes nothing",
     batch_of_ten "batch-of-ten" together: "a batch of ten of which three fail: exactly seven are acknowledged",
+    scrub "scrub" together: "one flipped byte in some of the objects: scrub names exactly those files",
     local_troubles "local-troubles" together: "data directory read-only, SQLite busy: 503 with advice, and well again",
     graceful_stop "graceful-stop" together: "SIGTERM under load: nothing in hand fails, exit within 10 s",
     api_killed "api-killed" alone: "uploads while the API is killed every 2 s: every id told exists; serving in 1 s",
     local_kills "local-kills" alone: "kills during PUT in local mode: acknowledged = there; else absent or whole",
     slow_clients "slow-clients" alone: "half headers, a byte a second, no descriptors left: dropped in 30 s, others served",
     memory "memory" alone: "64 PUTs, 64 GETs, 16 finalizations of 20 MiB: each program below 128 MiB",
+    overload "overload" alone: "three times the load: goodput stays, the rest get 503 at once, normal 5 s later",
     mixed_load "mixed-load" alone: "ten minutes of everything: descriptors and memory stay flat",
 }

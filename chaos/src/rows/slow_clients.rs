@@ -14,7 +14,7 @@ use super::Scale;
 use crate::client::{Client, Created, content};
 use crate::figure::Figure;
 use crate::ledger::Ledger;
-use crate::process::{limit_descriptors, processor_time};
+use crate::process::processor_time;
 use crate::support::program::{Program, data_dir};
 use crate::tally::p99;
 
@@ -29,7 +29,7 @@ const FLOOR: Duration = Duration::from_millis(5);
 const HONEST: usize = 4;
 const WINDOW: Duration = Duration::from_secs(1);
 /// Descriptors that the program is left with, and connections that want one each.
-const DESCRIPTORS: &str = "128:128";
+const DESCRIPTORS: u32 = 128;
 const IDLE: usize = 300;
 /// Of a processor, while nobody can be accepted.
 const SPINNING: f64 = 0.5;
@@ -40,11 +40,7 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
     let dir = data_dir();
     let api = tokio::task::block_in_place(|| Program::local(dir.path(), &[]));
     let client = Client::new(&api.base, Ledger::open("slow-clients"), GIVE_UP);
-    let alone = honest(
-        &client,
-        scale.of(Duration::from_secs(3), Duration::from_secs(15)),
-    )
-    .await;
+    let alone = windows(&client, scale.of(4, 15)).await;
 
     let each = scale.of(200, 1_000);
     let address = api.base.trim_start_matches("http://").to_owned();
@@ -96,7 +92,7 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
         Figure::none("honest calls that broke off", client.tally.broken.get()),
         Figure::at_most("processors used beside them", load, 1.5, ""),
     ];
-    figures.extend(descriptor_limit(&api, &address).await);
+    figures.extend(descriptor_limit().await);
     figures
 }
 
@@ -209,14 +205,17 @@ async fn be_slow(address: &str, slow: &Slow) -> std::io::Result<Duration> {
 }
 
 /// More connections than the program has descriptors for.
-async fn descriptor_limit(api: &Program, address: &str) -> Vec<Figure> {
-    limit_descriptors(api.process_id(), DESCRIPTORS);
+async fn descriptor_limit() -> Vec<Figure> {
+    let dir = data_dir();
+    let start = || Program::local_with_descriptors(dir.path(), DESCRIPTORS);
+    let api = tokio::task::block_in_place(start);
+    let address = api.base.trim_start_matches("http://");
     let connecting = join_all((0..IDLE).map(|_| TcpStream::connect(address)));
     let idle: Vec<TcpStream> = connecting.await.into_iter().flatten().collect();
     sleep(Duration::from_secs(1)).await;
-    let used = processor_time(api);
+    let used = processor_time(&api);
     sleep(LOOK).await;
-    let spinning = (processor_time(api) - used) / LOOK.as_secs_f64();
+    let spinning = (processor_time(&api) - used) / LOOK.as_secs_f64();
     let connected = idle.len();
     drop(idle);
     let freed = Instant::now();
