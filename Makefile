@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate lint bench pictures up init logs down
+.PHONY: help run test simulate lint chaos bench pictures up init logs down
 
 PYTHON ?= python3
 CARGO_DENY_VERSION := 0.20.2
@@ -20,6 +20,7 @@ run: ## Run the service on this machine: http://127.0.0.1:8000, everything below
 test: $(TEST_TOOLS)/.installed ## Run all tests; those of aws mode against an AWS stand-in started by them
 	cargo build --workspace --locked
 	cargo test --workspace --locked
+	target/debug/chaos
 
 SEEDS ?= 10000
 FIRST ?= 1
@@ -35,6 +36,11 @@ lint: $(TEST_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencie
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh
+
+# Debug builds: overflow checks and debug assertions are on.
+chaos: $(TEST_TOOLS)/.installed ## Run campaigns of kills, faults and load in full; some of them: ROWS="poison api-killed"
+	cargo build --workspace --locked
+	target/debug/chaos --full $(ROWS)
 
 bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, all in one run
 	cargo build --release --locked --package file-share-worker

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::{EndpointExt, Response};
 use tokio::net::TcpListener;
@@ -33,13 +34,18 @@ const API_POLICY: &str = "ApiPolicy";
 /// The records of local mode, below the data directory.
 pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 
+/// How long a stop may take: requests in hand first, and what is left of it for the files that they
+/// left to be finalized. Supervisors kill after ten seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(9);
+const _: () = assert!(api::server::DRAIN_TIMEOUT.as_secs() < STOP_LIMIT.as_secs());
+
 /// Why the service can't start, with what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
 
 impl StartError {
-    pub(crate) fn new(what: &str, error: impl std::fmt::Display) -> Self {
+    pub fn new(what: &str, error: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {error}"))
     }
 }
@@ -50,14 +56,16 @@ pub struct App {
     stores: Stores,
     /// What runs beside the endpoint in local mode.
     local: Option<LocalTasks>,
+    /// Tells the endpoint that the program stops.
+    stop: CancellationToken,
 }
 
 struct LocalTasks {
     uploaded: mpsc::Receiver<ObjectKey>,
     reconciler: Reconciler,
-    reconcile_interval: std::time::Duration,
+    reconcile_interval: Duration,
     sweeper: OrphanSweeper,
-    sweep_interval: Option<std::time::Duration>,
+    sweep_interval: Option<Duration>,
 }
 
 impl App {
@@ -116,8 +124,10 @@ impl App {
             },
             BucketAddress::Fixed,
         );
+        let stop = CancellationToken::new();
         let parts = api_parts(
             settings,
+            stop.clone(),
             stores.clone(),
             secret.credentials(),
             LOCAL_REGION,
@@ -140,6 +150,7 @@ impl App {
                 sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
+            stop,
         })
     }
 
@@ -185,8 +196,10 @@ impl App {
             clock: Arc::new(SystemClock),
             lifecycle: settings.common.lifecycle,
         };
+        let stop = CancellationToken::new();
         let parts = api_parts(
             settings,
+            stop.clone(),
             stores.clone(),
             SigningCredentials::new(credentials),
             &region,
@@ -197,6 +210,7 @@ impl App {
             endpoint: api::observed(api::endpoint(parts)).boxed(),
             stores,
             local: None,
+            stop,
         })
     }
 
@@ -219,20 +233,28 @@ impl App {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "listening");
         }
+        let (told, stop) = (shutdown.clone(), self.stop);
+        let time_is_up = tokio::spawn(async move {
+            told.cancelled().await;
+            stop.cancel();
+            tokio::time::sleep(STOP_LIMIT).await;
+        });
         // When this returns the endpoint is gone, and with it the sender of the hand-off.
         api::server::serve(listener, self.endpoint, shutdown).await;
-        if let Some(finalizing) = beside
-            && tokio::time::timeout(api::server::DRAIN_TIMEOUT, finalizing)
-                .await
-                .is_err()
-        {
-            tracing::warn!("some uploads are left to be finalized at the next start");
+        if let Some(finalizing) = beside {
+            tokio::select! {
+                _ = finalizing => {}
+                _ = time_is_up => {
+                    tracing::warn!("some uploads are left to be finalized at the next start");
+                }
+            }
         }
     }
 }
 
 fn api_parts(
     settings: &ApiSettings,
+    stop: CancellationToken,
     stores: Stores,
     credentials: SigningCredentials,
     region: &str,
@@ -251,6 +273,7 @@ fn api_parts(
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,
         cors,
+        stop,
     }
 }
 

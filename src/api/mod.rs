@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
+use tokio_util::sync::CancellationToken;
 
 pub use beside::Beside;
 use files::FilesApi;
@@ -46,6 +47,8 @@ pub struct ApiParts {
     pub path_prefix: String,
     pub max_upload_bytes: u64,
     pub cors: CorsPolicy,
+    /// Cancelled when the program stops: whoever waits for something is answered then.
+    pub stop: CancellationToken,
 }
 
 /// All calls of the contract.
@@ -58,6 +61,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        stop: parts.stop,
         places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);

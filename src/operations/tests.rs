@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -554,6 +555,45 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
     assert_eq!(house.objects.count(), LEFT_BEHIND);
 }
 
+/// A program that isn't told to stop.
+fn never() -> CancellationToken {
+    CancellationToken::new()
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_at_once_when_the_program_stops() {
+    let house = House::new();
+    let id = house.create().await;
+    let stop = CancellationToken::new();
+    let waiting = await_settled(&house.stores, id, Duration::from_secs(20), &stop);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        stop.cancel();
+    };
+    let started = tokio::time::Instant::now();
+    let (record, ()) = tokio::join!(waiting, stopping);
+    assert_eq!(record.unwrap().status(), Status::Pending);
+    assert_eq!(started.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_goes_on_when_a_look_fails_on_the_way() {
+    let house = House::new();
+    let id = house.create().await;
+    let never = never();
+    let waiting = await_settled(&house.stores, id, Duration::from_secs(20), &never);
+    let failing = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        house.metadata.set_fault(Some("away for two seconds"));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        house.metadata.set_fault(None);
+        house.put(id, HELLO);
+        house.finalize(id).await
+    };
+    let (record, _) = tokio::join!(waiting, failing);
+    assert_eq!(record.unwrap().status(), Status::Available);
+}
+
 #[tokio::test]
 async fn a_completion_measures_what_arrived_and_can_be_repeated() {
     let house = House::new();
@@ -760,14 +800,15 @@ async fn waiting_ends_with_the_settlement_or_with_the_time() {
     let house = House::new();
     let id = house.create().await;
     let started = tokio::time::Instant::now();
-    let record = await_settled(&house.stores, id, Duration::from_secs(3))
+    let record = await_settled(&house.stores, id, Duration::from_secs(3), &never())
         .await
         .unwrap();
     assert_eq!(record.status(), Status::Pending);
     assert_eq!(started.elapsed().as_secs(), 3);
 
     house.put(id, HELLO);
-    let waiting = await_settled(&house.stores, id, Duration::from_secs(60));
+    let never = never();
+    let waiting = await_settled(&house.stores, id, Duration::from_secs(60), &never);
     let settling = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         house.finalize(id).await
