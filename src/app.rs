@@ -96,6 +96,7 @@ impl App {
     fn build_local(settings: &ApiSettings, data_dir: &std::path::Path) -> Result<Self, StartError> {
         let what = format!("the data directory {}", data_dir.display());
         let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
+        let data_dir = objects.data_dir();
         let secret =
             SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
         let metadata = SqliteMetadataStore::open(&data_dir.join(LOCAL_METADATA_FILE))

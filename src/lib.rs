@@ -21,6 +21,8 @@ pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
 pub mod presigned_url;
+#[cfg(feature = "server")]
+pub mod private_files;
 pub mod shutdown;
 pub mod store_error;
 pub mod telemetry;

@@ -8,6 +8,7 @@ mod aws_faults;
 mod compose;
 mod contract;
 mod crash;
+mod data_dir;
 mod dynamodb_store;
 mod event_queue;
 mod infrastructure;

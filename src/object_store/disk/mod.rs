@@ -52,6 +52,11 @@ impl DiskObjectStore {
         })
     }
 
+    /// The data directory, by a path without links.
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.dir.root()
+    }
+
     /// Opens an object for reading any part of it; `None` if there is none.
     ///
     /// # Errors
