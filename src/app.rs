@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, BucketAddress};
+use crate::api::{self, ApiParts, BucketAddress, OwnHosts};
 use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ApiSettings, Mode};
@@ -255,6 +255,10 @@ fn api_parts(
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,
         cors,
+        hosts: match &settings.mode {
+            Mode::Local { .. } => OwnHosts::of_this_machine(settings.public_url.as_ref()),
+            Mode::Aws { .. } => OwnHosts::Any,
+        },
     }
 }
 

@@ -10,8 +10,11 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::{Value, json};
 
 use super::examples;
-use super::problem::Code;
-use crate::domain::MAX_CONTENT_LENGTH;
+use super::problem::{Code, PROBLEM_JSON};
+use super::wire::CURSOR_PATTERN;
+use crate::domain::{
+    CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_BYTES,
+};
 
 const TITLE: &str = "File Share Service";
 /// Where a response has its problem, as a JSON pointer (RFC 6901).
@@ -103,11 +106,13 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
         merge(&mut document["components"]["schemas"][name], schema);
     }
     if let Some(paths) = document["paths"].as_object_mut() {
-        for operation in paths
+        for (method, operation) in paths
             .values_mut()
             .filter_map(Value::as_object_mut)
-            .flat_map(|operations| operations.values_mut())
+            .flat_map(|operations| operations.iter_mut())
         {
+            add_conventions(method, operation);
+            describe_cursor(operation);
             describe(operation);
         }
     }
@@ -172,7 +177,13 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             "NewFile",
             json!({
                 "properties": {
-                    "contentType": {"nullable": true},
+                    // Neither "." nor "..". What is longer than this can't have fewer bytes.
+                    "filename": {"pattern": r"[^.]|\.\.\.", "maxLength": MAX_FILE_NAME_BYTES},
+                    "contentType": {
+                        "nullable": true,
+                        "pattern": CONTENT_TYPE_PATTERN,
+                        "maxLength": MAX_CONTENT_TYPE_BYTES,
+                    },
                     "sha256": {"nullable": true},
                 },
                 "additionalProperties": false,
@@ -211,6 +222,36 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             }),
         ),
     ])
+}
+
+/// What is answered before any operation is asked.
+fn add_conventions(method: &str, operation: &mut Value) {
+    let Some(responses) = operation["responses"].as_object_mut() else {
+        return;
+    };
+    let mut codes = vec![Code::MisdirectedRequest];
+    if !matches!(method, "get" | "head") {
+        codes.push(Code::OriginNotAllowed);
+    }
+    for code in codes {
+        let problem = json!({"content": {
+            PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}},
+        }});
+        responses.insert(code.status().as_str().to_owned(), problem);
+    }
+    responses.sort_keys();
+}
+
+/// What a cursor looks like, so that nobody sends one that can't be any.
+fn describe_cursor(operation: &mut Value) {
+    // Not by index: that would write a `parameters: null` where there are none.
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    let parameters = parameters.into_iter().flatten();
+    for parameter in parameters.filter(|parameter| parameter["name"] == "cursor") {
+        merge(&mut parameter["schema"], json!({"pattern": CURSOR_PATTERN}));
+    }
 }
 
 /// Says of every error response which codes it can have, with an example of each.

@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
+mod browser_guard;
 mod create_file_body;
 mod document;
 mod examples;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Response};
 
+pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
@@ -39,6 +41,7 @@ pub struct ApiParts {
     pub path_prefix: String,
     pub max_upload_bytes: u64,
     pub cors: CorsPolicy,
+    pub hosts: OwnHosts,
 }
 
 /// All calls of the contract.
@@ -62,6 +65,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         inner: routed,
         routes: Arc::new(routes),
         cors: parts.cors,
+        hosts: parts.hosts,
     }
 }
 

@@ -94,6 +94,10 @@ pub async fn verify(
     if !unsigned.is_empty() {
         return Err(Refusal::HeadersNotSigned(unsigned));
     }
+    // Of two hosts nobody knows which one was meant (RFC 9112, section 3.2), and only one is signed.
+    if request.headers.get_all(http::header::HOST).iter().count() > 1 {
+        return Err(Refusal::SignatureMismatch);
+    }
     let (identity, _) = credentials
         .identity(now, Duration::ZERO)
         .await
