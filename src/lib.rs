@@ -15,6 +15,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod cors;
 pub mod domain;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(feature = "server")]
 pub mod local_mode;
 pub mod metadata_store;

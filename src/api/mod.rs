@@ -28,6 +28,8 @@ pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
+#[cfg(feature = "fuzzing")]
+pub(crate) use wire::{read_cursor, write_cursor};
 
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;

@@ -19,7 +19,7 @@ use crate::object_store::ObjectHead;
 
 /// What to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Whole,
     Range(Bytes<u64>),
     /// There is no such part.
@@ -28,7 +28,7 @@ pub(super) enum Part {
 
 /// What conditions in the request make of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     Holds,
     /// The client has it already.
     NotModified,
@@ -37,13 +37,13 @@ pub(super) enum Condition {
 }
 
 /// What conditions compare with.
-pub(super) struct Validators {
+pub(crate) struct Validators {
     etag: Option<ETag>,
     last_modified: SystemTime,
 }
 
 impl Validators {
-    pub(super) fn of(head: &ObjectHead, etag: &str) -> Self {
+    pub(crate) fn of(head: &ObjectHead, etag: &str) -> Self {
         Self {
             etag: ETag::from_str(etag).ok(),
             last_modified: head.last_modified.into(),
@@ -51,7 +51,7 @@ impl Validators {
     }
 
     /// In the order of RFC 9110, section 13.2.2. A header that can't be read counts as absent.
-    pub(super) fn condition(&self, request: &HeaderMap) -> Condition {
+    pub(crate) fn condition(&self, request: &HeaderMap) -> Condition {
         if let Some(if_match) = tags::<IfMatch>(request) {
             let passes = |etag| if_match.precondition_passes(etag);
             if !self.etag.as_ref().is_some_and(passes) {
@@ -76,7 +76,7 @@ impl Validators {
     }
 
     /// The part of an object of `length` bytes that is wanted.
-    pub(super) fn part(&self, request: &HeaderMap, length: u64) -> Part {
+    pub(crate) fn part(&self, request: &HeaderMap, length: u64) -> Part {
         let last_modified = LastModified::from(self.last_modified);
         let changed = tags::<IfRange>(request)
             .is_some_and(|if_range| if_range.is_modified(self.etag.as_ref(), Some(&last_modified)));

@@ -11,6 +11,7 @@ mod crash;
 mod data_dir;
 mod dynamodb_store;
 mod event_queue;
+mod fuzz_corpora;
 mod hostile_http;
 mod infrastructure;
 mod journey;
@@ -22,6 +23,7 @@ mod other_pages;
 mod programs;
 mod readme;
 mod s3_store;
+mod schemathesis;
 
 #[path = "../support"]
 mod support {

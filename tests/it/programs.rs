@@ -165,8 +165,19 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 10] = [
-        "help", "run", "test", "lint", "bench", "pictures", "up", "init", "logs", "down",
+    const TARGETS: [&str; 12] = [
+        "help",
+        "run",
+        "test",
+        "lint",
+        "schemathesis",
+        "fuzz",
+        "bench",
+        "pictures",
+        "up",
+        "init",
+        "logs",
+        "down",
     ];
     let help = make(&["--no-print-directory"]);
     assert_eq!(help, make(&["--no-print-directory", "help"]));

@@ -11,5 +11,7 @@
 
 pub mod consumer;
 pub mod event_queue;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod notification;
 pub mod settings;
