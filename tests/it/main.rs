@@ -24,6 +24,7 @@ mod programs;
 mod readme;
 mod s3_store;
 mod schemathesis;
+mod security;
 
 #[path = "../support"]
 mod support {
