@@ -10,6 +10,8 @@ pub mod api;
 #[cfg(feature = "server")]
 pub mod app;
 pub mod aws;
+#[cfg(feature = "server")]
+pub mod capacity;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]
@@ -25,6 +27,8 @@ pub mod operations;
 pub mod presigned_url;
 #[cfg(feature = "server")]
 pub mod private_files;
+#[cfg(feature = "server")]
+pub mod scrub;
 pub mod shutdown;
 pub mod store_error;
 pub mod telemetry;

@@ -112,8 +112,14 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
             .flat_map(|operations| operations.iter_mut())
         {
             add_conventions(method, operation);
-            describe_cursor(operation);
             describe(operation);
+            // Not by index: that would write a `parameters: null` where there are none.
+            let parameters = operation
+                .get_mut("parameters")
+                .and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
+                describe_parameter(parameter);
+            }
         }
     }
     name_formats(&mut document);
@@ -242,15 +248,24 @@ fn add_conventions(method: &str, operation: &mut Value) {
     responses.sort_keys();
 }
 
-/// What a cursor looks like, so that nobody sends one that can't be any.
-fn describe_cursor(operation: &mut Value) {
-    // Not by index: that would write a `parameters: null` where there are none.
-    let parameters = operation
-        .get_mut("parameters")
-        .and_then(Value::as_array_mut);
-    let parameters = parameters.into_iter().flatten();
-    for parameter in parameters.filter(|parameter| parameter["name"] == "cursor") {
+/// What the value of a parameter must look like, where that is judged by hand.
+fn describe_parameter(parameter: &mut Value) {
+    if parameter["name"] == "cursor" {
         merge(&mut parameter["schema"], json!({"pattern": CURSOR_PATTERN}));
+    }
+    if parameter["in"] != "header" {
+        return;
+    }
+    let name = parameter["name"].as_str().map(capitalised);
+    parameter["name"] = name.into();
+    if parameter["name"] == "Idempotency-Key" {
+        // Two patterns in one: with quotes, or without quotes and spaces.
+        let pattern = "^(\"[ !#-\\[\\]-~]{1,128}\"|[!#-\\[\\]-~]{1,128})$";
+        let key = json!({
+            "pattern": pattern,
+            "example": "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
+        });
+        merge(&mut parameter["schema"], key);
     }
 }
 
@@ -310,17 +325,19 @@ fn capitalise_headers(response: &mut Value) {
     };
     *headers = std::mem::take(headers)
         .into_iter()
-        .map(|(name, header)| {
-            let words: Vec<String> = name
-                .split('-')
-                .map(|word| {
-                    let (first, rest) = word.split_at(word.len().min(1));
-                    first.to_uppercase() + &rest.to_lowercase()
-                })
-                .collect();
-            (words.join("-"), header)
+        .map(|(name, header)| (capitalised(&name), header))
+        .collect();
+}
+
+fn capitalised(name: &str) -> String {
+    let words: Vec<String> = name
+        .split('-')
+        .map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_uppercase() + &rest.to_lowercase()
         })
         .collect();
+    words.join("-")
 }
 
 /// Two codes share 404 and two share 409 and 410: which of them an operation can answer.

@@ -12,9 +12,13 @@ mod examples;
 mod failed;
 mod files;
 mod health;
+mod idempotency_key;
+mod json;
 mod links;
 mod middleware;
 mod pages;
+mod patient_stream;
+mod places;
 mod problem;
 pub mod server;
 mod wire;
@@ -28,6 +32,7 @@ pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
+use places::CallPlaces;
 #[cfg(feature = "fuzzing")]
 pub(crate) use wire::{read_cursor, write_cursor};
 
@@ -49,23 +54,25 @@ pub struct ApiParts {
 /// All calls of the contract.
 pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let stores = parts.stores.clone();
+    let places = CallPlaces::default();
     let service = document::service(FilesApi {
         stores: parts.stores,
         presigner: parts.presigner,
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);
     let routed = pages
         .at("/healthz", poem::get(health::healthz))
-        .at("/readyz", poem::get(health::readyz))
+        .at("/readyz", poem::get(health::readyz).data(stores))
         .nest_no_strip("/v1", service)
-        .data(stores)
         .with(CatchPanic::new().with_handler(middleware::on_panic));
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
+        places,
         cors: parts.cors,
         hosts: parts.hosts,
     }

@@ -243,6 +243,34 @@ async fn a_put_whose_signature_leaves_out_what_holds_the_cap_is_refused() {
 }
 
 #[tokio::test]
+async fn a_second_spelling_of_what_was_signed_is_refused() {
+    for (from, to) in [
+        ("X-Amz-Date=2026", "X-Amz-Date=2026+"),
+        ("X-Amz-Date=2026", "X-Amz-Date=%2B2026"),
+        ("X-Amz-Expires=900", "X-Amz-Expires=0900"),
+        ("X-Amz-Expires=900", "X-Amz-Expires=%2B900"),
+        ("%3Bhost%3B", "%3BHost%3B"),
+        ("%3Bhost%3B", "%3Bhost%3Bhost%3B"),
+        (
+            "content-length%3Bcontent-type",
+            "content-type%3Bcontent-length",
+        ),
+        ("%3Bif-none-match", "%3Bif-none-match%3B"),
+    ] {
+        let bent = Request::upload(None).await.with(|request| {
+            let changed = request.url.replacen(from, to, 1);
+            assert_ne!(changed, request.url, "{from}");
+            request.url = changed;
+        });
+        let verdict = bent.verdict().await;
+        assert!(
+            matches!(verdict, Err(Refusal::Malformed(_))),
+            "{to}: {verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_request_with_two_hosts_is_refused() {
     let twice = Request::download().await.with(|request| {
         let host = HeaderValue::from_static("files.example.org:8000");

@@ -5,26 +5,33 @@
 mod api;
 mod architecture;
 mod aws_faults;
+mod completion;
 mod compose;
 mod contract;
 mod crash;
 mod data_dir;
+mod dead_letters;
 mod dynamodb_store;
 mod event_queue;
 mod fuzz_corpora;
 mod hostile_http;
+mod idempotency;
 mod infrastructure;
 mod journey;
 mod local_endpoint;
 mod local_faults;
 mod names;
 mod original_behaviours;
+mod orphans;
 mod other_pages;
+mod overload;
 mod programs;
 mod readme;
 mod s3_store;
 mod schemathesis;
+mod scrub;
 mod security;
+mod start_check;
 
 #[path = "../support"]
 mod support {
