@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, Beside, BucketAddress};
+use crate::api::{self, ApiParts, Beside, BucketAddress, OwnHosts};
 use crate::aws::{
     AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
 };
@@ -85,6 +85,7 @@ impl App {
     fn build_local(settings: &ApiSettings, data_dir: &std::path::Path) -> Result<Self, StartError> {
         let what = format!("the data directory {}", data_dir.display());
         let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
+        let data_dir = objects.data_dir();
         let secret =
             SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
         let metadata = SqliteMetadataStore::open(&data_dir.join(LOCAL_METADATA_FILE))
@@ -274,6 +275,10 @@ fn api_parts(
         max_upload_bytes: settings.max_upload_bytes,
         cors,
         stop,
+        hosts: match &settings.mode {
+            Mode::Local { .. } => OwnHosts::of_this_machine(settings.public_url.as_ref()),
+            Mode::Aws { .. } => OwnHosts::Any,
+        },
     }
 }
 

@@ -6,6 +6,7 @@
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
 mod beside;
+mod browser_guard;
 mod create_file_body;
 mod document;
 mod examples;
@@ -30,10 +31,13 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use tokio_util::sync::CancellationToken;
 
 pub use beside::Beside;
+pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
 use places::CallPlaces;
+#[cfg(feature = "fuzzing")]
+pub(crate) use wire::{read_cursor, write_cursor};
 
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
@@ -49,6 +53,7 @@ pub struct ApiParts {
     pub cors: CorsPolicy,
     /// Cancelled when the program stops: whoever waits for something is answered then.
     pub stop: CancellationToken,
+    pub hosts: OwnHosts,
 }
 
 /// All calls of the contract.
@@ -79,6 +84,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         routes: Arc::new(routes),
         places,
         cors: parts.cors,
+        hosts: parts.hosts,
     }
 }
 

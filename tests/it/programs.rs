@@ -170,8 +170,21 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 11] = [
-        "help", "run", "test", "lint", "chaos", "bench", "pictures", "up", "init", "logs", "down",
+    const TARGETS: [&str; 14] = [
+        "help",
+        "run",
+        "test",
+        "simulate",
+        "lint",
+        "chaos",
+        "schemathesis",
+        "fuzz",
+        "bench",
+        "pictures",
+        "up",
+        "init",
+        "logs",
+        "down",
     ];
     let help = make(&["--no-print-directory"]);
     assert_eq!(help, make(&["--no-print-directory", "help"]));

@@ -71,6 +71,17 @@ impl Program {
         (program, seen_by_it.join(relative))
     }
 
+    /// The API program in local mode, started by somebody whose `umask` takes nothing away.
+    pub fn local_with_open_umask(data_dir: &Path) -> Self {
+        let mut command = clean_command(Path::new("sh"));
+        command
+            .args(["-c", "umask 000; exec \"$0\""])
+            .arg(built("file-share"))
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, &[])
+    }
+
     /// The API program in aws mode, with the permissions that the stack gives it.
     pub fn aws_api(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
         let mut command = api_command();
