@@ -8,6 +8,7 @@ there were fewer cases, or if an operation never got past its 404s.
 """
 
 import argparse
+import collections
 import json
 import os
 import re
@@ -21,8 +22,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CONTRACT = HERE.parent / "openapi.json"
-# A sequence of calls has several cases, and waits for what it began: some hundred show what they can.
-MAX_SEQUENCES = 100
+# What one run of schemathesis is asked for. Twice as many examples take it more than twice as long.
+BATCH = 700
 # Files of each state to ask about, and files to delete.
 FILES = 12
 DISPOSABLE = 150
@@ -102,9 +103,13 @@ def prepare(path, data_dir, log):
     return {"expired": expired, "rejected": rejected}
 
 
-def serve(path, data_dir, log, settled):
+def serve(path, data_dir, log):
     # Long enough for a whole run, so that what is pending stays so.
-    program = Program(path, data_dir, log, UPLOAD_URL_TTL="12h")
+    return Program(path, data_dir, log, UPLOAD_URL_TTL="12h")
+
+
+def fill(program, settled):
+    """Files for one batch, since it deletes some and asks for fresh URLs of others."""
     deleted = [program.create(5)["id"] for _ in range(FILES)]
     for file_id in deleted:
         program.call("DELETE", f"/v1/files/{file_id}")
@@ -123,10 +128,10 @@ def serve(path, data_dir, log, settled):
         query = "" if status == "None" else f"&status={status}"
         page = json.loads(program.call("GET", f"/v1/files?limit=1{query}"))
         cursors[status] = page["nextCursor"]
-    return program, {"files": files, "disposable": disposable, "cursors": cursors}
+    return {"files": files, "disposable": disposable, "cursors": cursors}
 
 
-def run(program, prepared, arguments, scratch):
+def run(program, prepared, examples, seed, scratch):
     environment = {
         **os.environ,
         "SCHEMATHESIS_HOOKS": str(HERE / "schemathesis_hooks.py"),
@@ -136,13 +141,10 @@ def run(program, prepared, arguments, scratch):
         "PYTHONHASHSEED": "0",
     }
     (scratch / "prepared.json").write_text(json.dumps(prepared), encoding="utf-8")
-    operations = sum(len(methods) for methods in json.loads(CONTRACT.read_text())["paths"].values())
-    examples = max(1, arguments.cases // operations)
     config = scratch / "schemathesis.toml"
     config.write_text(
         (HERE / "schemathesis.toml").read_text(encoding="utf-8")
-        + f"\n[generation]\nmax-examples = {examples}\n"
-        + f"\n[phases.stateful.generation]\nmax-examples = {min(examples, MAX_SEQUENCES)}\n",
+        + f"\n[generation]\nmax-examples = {examples}\n",
         encoding="utf-8",
     )
     command = [
@@ -152,7 +154,7 @@ def run(program, prepared, arguments, scratch):
         str(CONTRACT),
         f"--url={program.base}",
         "--checks=all",
-        f"--seed={arguments.seed}",
+        f"--seed={seed}",
         "--generation-database=none",
         "--request-timeout=30",
         "--continue-on-failure",
@@ -163,17 +165,35 @@ def run(program, prepared, arguments, scratch):
     return outcome.returncode, answers
 
 
+def run_batches(program, settled, arguments, scratch):
+    """One run after the other, each with the next seed, until there were enough cases."""
+    paths = json.loads(CONTRACT.read_text(encoding="utf-8"))["paths"].values()
+    operations = sum(len(methods) for methods in paths)
+    code, answers, seed = 0, collections.defaultdict(collections.Counter), arguments.seed
+    while code == 0 and (missing := arguments.cases - count(answers)) > 0:
+        examples = max(1, min(missing, BATCH) // operations)
+        code, of_batch = run(program, fill(program, settled), examples, seed, scratch)
+        for name, counter in of_batch.items():
+            answers[name].update(counter)
+        seed += 1
+    return code, answers
+
+
+def count(answers):
+    return sum(sum(counter.values()) for counter in answers.values())
+
+
 def summarise(answers, cases):
     """What was answered; and what is wrong with it as a whole."""
     wrong = []
-    total = sum(sum(counter.values()) for counter in answers.values())
+    total = count(answers)
     print(f"\n{total} cases, by operation and status:")
     for name, counter in sorted(answers.items()):
-        count = sum(counter.values())
+        of_operation = sum(counter.values())
         shares = ", ".join(
-            f"{status} {100 * n / count:.0f} %" for status, n in sorted(counter.items())
+            f"{status} {100 * n / of_operation:.0f} %" for status, n in sorted(counter.items())
         )
-        print(f"  {name:34} {count:6}  {shares}")
+        print(f"  {name:34} {of_operation:6}  {shares}")
         # 405 is for methods that the path doesn't have.
         if not any(int(status) < 400 for status in counter) and set(counter) != {"405"}:
             wrong.append(f"{name} was never answered with success")
@@ -192,9 +212,9 @@ def main():
         scratch = Path(directory)
         data_dir = scratch / "data"
         settled = prepare(arguments.program, data_dir, log)
-        program, prepared = serve(arguments.program, data_dir, log, settled)
+        program = serve(arguments.program, data_dir, log)
         try:
-            code, answers = run(program, prepared, arguments, scratch)
+            code, answers = run_batches(program, settled, arguments, scratch)
         finally:
             program.process.terminate()
             program.process.wait(PATIENCE_SECONDS)
