@@ -23,6 +23,7 @@ use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
 use crate::operations::{Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
+use crate::web_page::WebPage;
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
@@ -242,6 +243,13 @@ fn api_parts(
     bucket: BucketAddress,
     cors: CorsPolicy,
 ) -> ApiParts {
+    let web_page = WebPage {
+        store_origin: match &bucket {
+            BucketAddress::Fixed(url) => Some(url.origin()),
+            BucketAddress::RequestHost { .. } => None,
+        },
+        max_upload_bytes: settings.max_upload_bytes,
+    };
     ApiParts {
         stores,
         presigner: Presigner::new(
@@ -254,6 +262,7 @@ fn api_parts(
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,
         cors,
+        web_page,
     }
 }
 

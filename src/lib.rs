@@ -24,3 +24,5 @@ pub mod presigned_url;
 pub mod shutdown;
 pub mod store_error;
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod web_page;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::examples;
 use super::problem::Code;
 use crate::domain::MAX_CONTENT_LENGTH;
+use crate::web_page;
 
 const TITLE: &str = "File Share Service";
 /// Where a response has its problem, as a JSON pointer (RFC 6901).
@@ -59,7 +60,8 @@ impl Routes {
                 (path.split('/').map(str::to_owned).collect(), methods)
             })
             .collect();
-        for path in ["/healthz", "/readyz", "/openapi.json", "/docs", "/explorer"] {
+        let own = ["/healthz", "/readyz", "/openapi.json", "/docs", "/explorer"];
+        for path in own.into_iter().chain(web_page::PATHS) {
             routes.push((
                 path.split('/').map(str::to_owned).collect(),
                 vec![Method::GET],

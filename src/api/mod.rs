@@ -30,6 +30,7 @@ pub use middleware::RequestId;
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
 use crate::presigned_url::Presigner;
+use crate::web_page::WebPage;
 
 /// What the API needs to answer.
 pub struct ApiParts {
@@ -39,6 +40,7 @@ pub struct ApiParts {
     pub path_prefix: String,
     pub max_upload_bytes: u64,
     pub cors: CorsPolicy,
+    pub web_page: WebPage,
 }
 
 /// All calls of the contract.
@@ -52,7 +54,9 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         max_upload_bytes: parts.max_upload_bytes,
     });
     let (pages, routes) = pages::pages(&service);
-    let routed = pages
+    let routed = parts
+        .web_page
+        .mount(pages)
         .at("/healthz", poem::get(health::healthz))
         .at("/readyz", poem::get(health::readyz))
         .nest_no_strip("/v1", service)

@@ -19,6 +19,7 @@ mod original_behaviours;
 mod programs;
 mod readme;
 mod s3_store;
+mod web_page;
 
 #[path = "../support"]
 mod support {
