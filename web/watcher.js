@@ -1,12 +1,14 @@
 // Follows pending files until they are settled, by asking the service to answer when they are.
 //
 // Invariant: at most LANES requests at a time, since a browser keeps only six connections to a host and
-// uploads need three of them; at most MAX_WATCHED files; never faster than MIN_TURN_MS a lane.
+// uploads need three of them; at most MAX_WATCHED files; never faster than MIN_TURN_MS a lane. However
+// many files of others are pending, this page's own uploads have a lane.
 
 const LANES = 2;
+const LANES_FOR_OTHERS = 1;
 const MAX_WATCHED = 100;
 const LONG_WAIT_S = 20;
-// With more files than lanes, all of them get their turn soon.
+// With more than one, all of them get their turn soon.
 const SHORT_WAIT_S = 2;
 const MIN_TURN_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -54,21 +56,24 @@ export class Watcher {
 
   #fill() {
     const now = this.#ports.now();
-    for (const [id, one] of this.#waiting) {
-      if (this.#asking.size >= LANES) {
-        return;
-      }
-      if (one.notBefore <= now && (one.isOwn || !this.#isPaused())) {
-        this.#waiting.delete(id);
-        void this.#ask(id, one, now);
-      }
+    const due = [...this.#waiting].filter(([, { notBefore }]) => notBefore <= now);
+    const own = due.filter(([, { isOwn }]) => isOwn);
+    const others = this.#isPaused() ? [] : due.filter(([, { isOwn }]) => !isOwn);
+    for (const [id, one] of own.slice(0, LANES - this.#asking.size)) {
+      void this.#ask(id, one, now);
+    }
+    const othersAsked = [...this.#asking.values()].filter(({ isOwn }) => !isOwn).length;
+    const free = Math.min(LANES - this.#asking.size, LANES_FOR_OTHERS - othersAsked);
+    for (const [id, one] of others.slice(0, Math.max(0, free))) {
+      void this.#ask(id, one, now);
     }
   }
 
   async #ask(id, one, startedAt) {
     const controller = new AbortController();
+    this.#waiting.delete(id);
     this.#asking.set(id, { ...one, controller });
-    const wait = this.#asking.size + this.#waiting.size > LANES ? SHORT_WAIT_S : LONG_WAIT_S;
+    const wait = this.#asking.size + this.#waiting.size > 1 ? SHORT_WAIT_S : LONG_WAIT_S;
     const event = await this.#ports.look(id, wait, controller.signal);
     const asked = this.#asking.get(id);
     if (asked?.controller !== controller) {

@@ -80,10 +80,12 @@ export class Way {
     const request = { method: incoming.method, path, headers: incoming.headers };
     this.requests.push(request);
     this.#count(request, response);
+    // The request forgets its connection when that breaks.
+    const { socket } = incoming;
     const at = this.#faults.findIndex(({ match }) => matches(match, request));
     const fault = at < 0 ? {} : this.#faults.splice(at, 1)[0].fault;
     if (fault.drop) {
-      incoming.socket.destroy();
+      socket.destroy();
       return;
     }
     if (fault.answer) {
@@ -101,21 +103,21 @@ export class Way {
       headers: incoming.rawHeaders,
       agent: false,
     });
-    outgoing.on('error', () => incoming.socket.destroy());
-    outgoing.on('response', (answer) => this.#answer(fault, incoming, answer, response));
+    outgoing.on('error', () => socket.destroy());
+    outgoing.on('response', (answer) => this.#answer(fault, socket, answer, response));
     // Not the request's own `close`, which comes as soon as it was read to its end.
     response.on('close', () => {
       if (!response.writableFinished) {
         outgoing.destroy();
       }
     });
-    await this.#body(fault, incoming, outgoing);
+    await this.#body(fault, socket, incoming, outgoing);
   }
 
-  async #answer(fault, incoming, answer, response) {
+  async #answer(fault, socket, answer, response) {
     if (fault.loseAnswer) {
       answer.resume();
-      answer.on('end', () => incoming.socket.destroy());
+      answer.on('end', () => socket.destroy());
       return;
     }
     if (fault.rewrite) {
@@ -128,14 +130,14 @@ export class Way {
     answer.pipe(response);
   }
 
-  async #body(fault, incoming, outgoing) {
+  async #body(fault, socket, incoming, outgoing) {
     let passed = 0;
     try {
       for await (const chunk of incoming) {
         passed += chunk.length;
         if (fault.cutAfter !== undefined && passed > fault.cutAfter) {
           outgoing.destroy();
-          incoming.socket.destroy();
+          socket.destroy();
           return;
         }
         if (!outgoing.write(chunk)) {

@@ -219,16 +219,37 @@ function watching({ answer, isPaused = () => false }) {
   return { watcher, time, asked, seen, gone, most: () => most };
 }
 
-test('pending files are asked about two at a time, with long waits if they are few', async () => {
+test('pending files of others are asked about one at a time, with a long wait if it is the only one', async () => {
   const at = watching({ answer: async (id) => ({ type: 'seen', record: { id, status: 'available' } }) });
   for (let n = 0; n < 20; n += 1) {
     at.watcher.watch(`f${n}`);
   }
   await at.time.advance(1);
   assert.equal(at.seen.length, 20);
-  assert.equal(at.most(), 2);
+  assert.equal(at.most(), 1);
   at.watcher.watch('alone');
   assert.deepEqual(at.asked.at(-1), ['alone', 20]);
+});
+
+test('the page’s own uploads don’t wait for those of others', async () => {
+  let answerOthers;
+  const others = new Promise((resolve) => (answerOthers = resolve));
+  const at = watching({
+    answer: async (id) => {
+      await (id.startsWith('own') ? null : others);
+      return { type: 'seen', record: { id, status: 'available' } };
+    },
+  });
+  for (let n = 0; n < 50; n += 1) {
+    at.watcher.watch(`f${n}`);
+  }
+  at.watcher.watch('own', true);
+  await at.time.advance(1);
+  assert.deepEqual(at.seen, ['own']);
+  answerOthers();
+  await at.time.advance(1);
+  assert.equal(at.seen.length, 51);
+  assert.ok(at.most() <= 2);
 });
 
 test('a service that does not wait is asked once a second, and one that is away ever less often', async () => {
