@@ -52,9 +52,9 @@ impl WebPage {
             policy: self.policy(),
         };
         routes
-            .at("/", index.endpoint())
-            .at("/f/:id", file.endpoint())
-            .at("/web/:version/:name", asset_endpoint(version))
+            .at("/", poem::get(index.endpoint()))
+            .at("/f/:id", poem::get(file.endpoint()))
+            .at("/web/:version/:name", poem::get(asset_endpoint(version)))
     }
 
     /// A page with the addresses of its assets and the service's limit. `up` leads from the page to

@@ -11,16 +11,21 @@ export class Way {
   #server;
   #target;
   #prefix;
+  #overrides;
   #faults = [];
   #underway = new Map();
   // What came this way: {method, path, headers}.
   requests = [];
 
   // To `target`, a base URL. With a prefix it is shown under that, as a proxy shows several services.
-  static async open(target, { port = 0, prefix = '' } = {}) {
+  // With `overrides` the parameter `response-content-disposition` of a URL is heeded, as S3 has it:
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The stand-in for S3 forgets it
+  // where a version is named, and a browser would show the file instead of saving it.
+  static async open(target, { port = 0, prefix = '', overrides = false } = {}) {
     const way = new Way();
     way.#target = new URL(target);
     way.#prefix = prefix;
+    way.#overrides = overrides;
     way.#server = http.createServer((request, response) => way.#pass(request, response));
     await new Promise((resolve, reject) => {
       way.#server.once('error', reject);
@@ -104,7 +109,7 @@ export class Way {
       agent: false,
     });
     outgoing.on('error', () => socket.destroy());
-    outgoing.on('response', (answer) => this.#answer(fault, socket, answer, response));
+    outgoing.on('response', (answer) => this.#answer(fault, socket, path, answer, response));
     // Not the request's own `close`, which comes as soon as it was read to its end.
     response.on('close', () => {
       if (!response.writableFinished) {
@@ -114,7 +119,7 @@ export class Way {
     await this.#body(fault, socket, incoming, outgoing);
   }
 
-  async #answer(fault, socket, answer, response) {
+  async #answer(fault, socket, path, answer, response) {
     if (fault.loseAnswer) {
       answer.resume();
       answer.on('end', () => socket.destroy());
@@ -126,8 +131,15 @@ export class Way {
       response.writeHead(answer.statusCode, { 'Content-Type': 'application/json' }).end(body);
       return;
     }
-    response.writeHead(answer.statusCode, answer.rawHeaders);
+    response.writeHead(answer.statusCode, [...answer.rawHeaders, ...this.#overriding(path, answer)]);
     answer.pipe(response);
+  }
+
+  // Only what the answer doesn't say itself, so that a stand-in which learns it goes on working.
+  #overriding(path, { statusCode, headers }) {
+    const disposition = new URL(path, this.#target).searchParams.get('response-content-disposition');
+    const isMissing = statusCode === 200 && disposition !== null && !headers['content-disposition'];
+    return this.#overrides && isMissing ? ['Content-Disposition', disposition] : [];
   }
 
   async #body(fault, socket, incoming, outgoing) {
