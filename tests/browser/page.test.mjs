@@ -212,6 +212,16 @@ page('a lost answer ends with one file, though the second try hears 412', async 
   assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 1);
 });
 
+page('a creation whose answer was lost makes one file', async (open) => {
+  const tab = await open(way.base);
+  way.next({ method: 'POST', path: /^\/v1\/files$/ }, { loseAnswer: true });
+  await choose(tab, [await file('created-once.txt', 'x')]);
+  await arrives(tab, 'created-once.txt');
+  assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 2);
+  const { body } = await api('GET', '/v1/files?limit=100');
+  assert.equal(body.files.filter(({ filename }) => filename === 'created-once.txt').length, 1);
+});
+
 page('broken connections and a busy service are tried again by themselves', async (open) => {
   const tab = await open(way.base);
   way.next({ method: 'POST', path: /^\/v1\/files$/ }, { drop: true });
@@ -543,6 +553,8 @@ page('hundreds of files come as one scrolls, newest first, each once', async (op
     await Promise.all(names.slice(at, at + 20).map((name) => create(name, 1)));
   }
   const { body } = await api('GET', '/v1/files?limit=100');
+  // A page that doesn't come the first time comes the next time.
+  way.next({ method: 'GET', path: /cursor=/ }, { answer: { status: 503 } });
   const tab = await open(way.base);
   const rows = tab.locator('#files-list .row');
   await until('a part of the list', async () => (await rows.count()) >= 50);
