@@ -32,3 +32,5 @@ pub mod scrub;
 pub mod shutdown;
 pub mod store_error;
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod web_page;

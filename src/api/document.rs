@@ -15,6 +15,7 @@ use super::wire::CURSOR_PATTERN;
 use crate::domain::{
     CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_BYTES,
 };
+use crate::web_page;
 
 const TITLE: &str = "File Share Service";
 /// Where a response has its problem, as a JSON pointer (RFC 6901).
@@ -62,7 +63,8 @@ impl Routes {
                 (path.split('/').map(str::to_owned).collect(), methods)
             })
             .collect();
-        for path in ["/healthz", "/readyz", "/openapi.json", "/docs", "/explorer"] {
+        let own = ["/healthz", "/readyz", "/openapi.json", "/docs", "/explorer"];
+        for path in own.into_iter().chain(web_page::PATHS) {
             routes.push((
                 path.split('/').map(str::to_owned).collect(),
                 vec![Method::GET],

@@ -42,6 +42,7 @@ pub(crate) use wire::{read_cursor, write_cursor};
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
 use crate::presigned_url::Presigner;
+use crate::web_page::WebPage;
 
 /// What the API needs to answer.
 pub struct ApiParts {
@@ -59,6 +60,10 @@ pub struct ApiParts {
 /// All calls of the contract.
 pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let stores = parts.stores.clone();
+    let web_page = WebPage {
+        store_origin: parts.bucket.fixed_origin(),
+        max_upload_bytes: parts.max_upload_bytes,
+    };
     let places = CallPlaces::default();
     let service = document::service(FilesApi {
         stores: parts.stores,
@@ -70,7 +75,8 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);
-    let pages = pages
+    let pages = web_page
+        .mount(pages)
         .at("/healthz", poem::get(health::healthz))
         .at("/readyz", poem::get(health::readyz).data(stores));
     let routed = Beside {

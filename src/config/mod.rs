@@ -29,7 +29,7 @@ const MAX_ORPHAN_LIMIT: usize = 100_000;
 /// Bounds of what may be waited for.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// First segments of our own paths, which a bucket in local mode would hide.
-const RESERVED_NAMES: [&str; 7] = [
+const RESERVED_NAMES: [&str; 8] = [
     "files",
     "docs",
     "explorer",
@@ -37,6 +37,7 @@ const RESERVED_NAMES: [&str; 7] = [
     "readyz",
     "problems",
     "openapi.json",
+    "web",
 ];
 
 /// What `--help` says behind the flags.
@@ -472,6 +473,7 @@ mod tests {
     #[test]
     fn a_local_bucket_can_not_hide_a_path_of_the_service() {
         assert!(judge(&["--bucket-name=docs"]).is_err());
+        assert!(judge(&["--bucket-name=web"]).is_err());
         assert!(judge(&["--bucket-name=docs", "--mode=aws"]).is_ok());
     }
 

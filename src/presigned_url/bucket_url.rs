@@ -74,6 +74,11 @@ impl BucketUrl {
         format!("{self}/{key}")
     }
 
+    /// Scheme and authority, as a browser writes an origin that has no path.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+
     /// The host, with the port if it isn't the scheme's own.
     pub fn authority(&self) -> &str {
         self.authority.as_str()
@@ -112,6 +117,8 @@ mod tests {
             hosted.to_string(),
             "https://my-bucket.s3.eu-central-1.amazonaws.com"
         );
+        let below = BucketUrl::path_style("http://[::1]:8000/share", "b").unwrap();
+        assert_eq!(below.origin(), "http://[::1]:8000");
     }
 
     #[test]

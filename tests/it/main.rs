@@ -33,6 +33,7 @@ mod scrub;
 mod security;
 mod start_check;
 mod store_sequences;
+mod web_page;
 
 #[path = "../support"]
 mod support {

@@ -1,0 +1,126 @@
+//! What the pages consist of, as it lies in `web/`.
+//!
+//! Invariant: everything in `web/` is here; a test compares.
+
+/// A file that a page loads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asset {
+    pub name: &'static str,
+    pub content: &'static [u8],
+}
+
+macro_rules! embedded {
+    ($name:literal) => {
+        Asset {
+            name: $name,
+            content: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/", $name)),
+        }
+    };
+}
+
+pub(super) const ASSETS: &[Asset] = &[
+    embedded!("admission.js"),
+    embedded!("announcer.js"),
+    embedded!("api.js"),
+    embedded!("app.js"),
+    embedded!("copy.js"),
+    embedded!("dialog.js"),
+    embedded!("digest.js"),
+    embedded!("dom.js"),
+    embedded!("drop_zone.js"),
+    embedded!("file_list.js"),
+    embedded!("file_page.js"),
+    embedded!("files_view.js"),
+    embedded!("format.js"),
+    embedded!("gather.js"),
+    embedded!("language.js"),
+    embedded!("list_keeper.js"),
+    embedded!("mark.svg"),
+    embedded!("meter.js"),
+    embedded!("page.css"),
+    embedded!("put.js"),
+    embedded!("put_outcome.js"),
+    embedded!("strings.en.js"),
+    embedded!("theme.css"),
+    embedded!("upload_machine.js"),
+    embedded!("uploads.js"),
+    embedded!("uploads_view.js"),
+    embedded!("watcher.js"),
+];
+
+const PAGES: &[Asset] = &[embedded!("file.html"), embedded!("index.html")];
+
+pub(super) fn find(name: &str) -> Option<Asset> {
+    ASSETS.iter().find(|asset| asset.name == name).copied()
+}
+
+pub(super) fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+/// The text of a page.
+pub(super) fn page(name: &str) -> &'static str {
+    let page = PAGES.iter().find(|page| page.name == name);
+    page.map_or("", |page| text(page.content))
+}
+
+/// A module and all that it imports, in the order in which they are found.
+pub(super) fn modules_of(entry: &str) -> Vec<&'static str> {
+    let mut found: Vec<&'static str> = find(entry).map(|asset| asset.name).into_iter().collect();
+    let mut next = 0;
+    while next < found.len() {
+        let source = find(found[next]).map_or("", |asset| text(asset.content));
+        for (at, start) in source.match_indices(" from './") {
+            let rest = &source[at + start.len()..];
+            let name = rest.split('\'').next().unwrap_or_default();
+            if let Some(asset) = find(name)
+                && !found.contains(&asset.name)
+            {
+                found.push(asset.name);
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
+fn text(content: &'static [u8]) -> &'static str {
+    std::str::from_utf8(content).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_in_the_folder_is_embedded_and_has_a_type() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web");
+        let mut there: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        there.sort();
+        let mut embedded: Vec<&str> = ASSETS.iter().chain(PAGES).map(|a| a.name).collect();
+        embedded.sort_unstable();
+        assert_eq!(there, embedded);
+        for asset in ASSETS {
+            assert_ne!(content_type(asset.name), "application/octet-stream");
+            assert!(std::str::from_utf8(asset.content).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_module_is_part_of_a_page() {
+        let mut used = modules_of("app.js");
+        used.extend(modules_of("file_page.js"));
+        for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
+            assert!(used.contains(&asset.name), "{} is dead", asset.name);
+        }
+        assert!(!modules_of("file_page.js").contains(&"uploads.js"));
+    }
+}

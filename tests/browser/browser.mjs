@@ -1,0 +1,124 @@
+// The real browser, and what every page that it shows has to hold.
+//
+// Invariant: a visit fails if the page asked another host for anything, if its Content-Security-Policy
+// had to stop something, or if a script failed, whatever else the test looked at.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+// They lie below target/, where a plain import wouldn't look for them.
+const require = createRequire(new URL('../../target/browser-tools/package.json', import.meta.url));
+const { chromium } = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // A host name that isn't this machine's to the browser: no secure context.
+  '--host-resolver-rules=MAP files.test 127.0.0.1',
+];
+
+// Generous, since a test machine has other things to do.
+export const LIMIT_MS = 60_000;
+
+export class Browser {
+  #browser;
+  #pictures;
+
+  // Pictures for a person to look at go into target/browser-pictures/{mode}/.
+  static async start(mode) {
+    assert.ok(existsSync(CHROMIUM), `no browser at ${CHROMIUM}: run \`make test\`, or set CHROMIUM`);
+    const browser = new Browser();
+    browser.#pictures = fileURLToPath(new URL(`../../target/browser-pictures/${mode}/`, import.meta.url));
+    mkdirSync(browser.#pictures, { recursive: true });
+    browser.#browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+    return browser;
+  }
+
+  async stop() {
+    await this.#browser?.close();
+  }
+
+  // A person's browser: `visit` gets a function that opens pages in it.
+  async visit({ origins, ...options }, use) {
+    const context = await this.#browser.newContext({
+      viewport: { width: 1100, height: 900 },
+      permissions: ['clipboard-read', 'clipboard-write'],
+      locale: 'en-GB',
+      ...options,
+    });
+    context.setDefaultTimeout(LIMIT_MS);
+    const faults = [];
+    await context.exposeFunction('tellOfViolation', (violation) => faults.push(`policy: ${violation}`));
+    await context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) =>
+        globalThis.tellOfViolation(`${event.violatedDirective} ${event.blockedURI}`),
+      );
+    });
+    context.on('request', (request) => {
+      const { protocol, origin } = new URL(request.url());
+      if (protocol !== 'data:' && protocol !== 'blob:' && !origins.includes(origin)) {
+        faults.push(`asked ${request.url()}`);
+      }
+    });
+    context.on('weberror', (error) => faults.push(`script: ${error.error()}`));
+    try {
+      const open = async (url) => {
+        const page = await context.newPage();
+        await page.goto(url);
+        return page;
+      };
+      await use(open, context);
+      assert.deepEqual(faults, []);
+    } finally {
+      await context.close();
+    }
+  }
+
+  async picture(page, name) {
+    // As it is when everything that moves has come to rest.
+    await page.screenshot({ path: path.join(this.#pictures, `${name}.png`), animations: 'disabled' });
+  }
+}
+
+// Nothing that keeps a person with a disability from using the page.
+export async function isAccessible(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const found = violations.map(({ id, impact, nodes }) => `${impact}: ${id} at ${nodes.map((n) => n.target)}`);
+  assert.deepEqual(found, [], what);
+}
+
+// Drags files or folders of this machine onto the page, as a person does with the mouse.
+export async function drop(page, paths) {
+  const session = await page.context().newCDPSession(page);
+  const box = await page.locator('#drop').boundingBox();
+  const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  const data = { items: [], files: paths, dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) {
+    await session.send('Input.dispatchDragEvent', { type, ...place, data });
+  }
+  await session.detach();
+}
+
+// Waits until `look` gives something true, and gives that.
+export async function until(what, look) {
+  const end = Date.now() + LIMIT_MS;
+  for (;;) {
+    const found = await look();
+    if (found) {
+      return found;
+    }
+    assert.ok(Date.now() < end, `it never came to this: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,197 @@
+// The smaller modules that need no browser.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cleanName, mediaType, nameFor, refusal } from '../../../web/admission.js';
+import { FileList } from '../../../web/file_list.js';
+import { Format } from '../../../web/format.js';
+import { chooseLanguage } from '../../../web/language.js';
+import { Meter } from '../../../web/meter.js';
+import { putOutcome, retryAfterMs } from '../../../web/put_outcome.js';
+import { strings } from '../../../web/strings.en.js';
+
+const MIB = 1024 * 1024;
+const format = new Format({ strings, locale: 'en-GB' });
+
+test('sizes are read as people read them', () => {
+  for (const [bytes, text] of [
+    [0, '0 bytes'],
+    [1, '1 byte'],
+    [1023, '1,023 bytes'],
+    [1024, '1 KB'],
+    [1536, '1.5 KB'],
+    [1024 * 1024 - 1, '1 MB'],
+    [123 * 1024, '123 KB'],
+    [20 * MIB, '20 MB'],
+  ]) {
+    assert.equal(format.size(bytes), text);
+  }
+  assert.deepEqual(format.sizes(20 * MIB + 1, 20 * MIB), ['20,971,521 bytes', '20,971,520 bytes']);
+  assert.deepEqual(format.sizes(25 * MIB, 20 * MIB), ['25 MB', '20 MB']);
+});
+
+test('the time that is left is coarser the longer it is', () => {
+  for (const [seconds, text] of [
+    [0.2, '1 s left'],
+    [7.5, '8 s left'],
+    [12, '15 s left'],
+    [56, '1 min left'],
+    [61, '2 min left'],
+    [3600, '1 h 0 min left'],
+    [4000, '1 h 7 min left'],
+  ]) {
+    assert.equal(format.timeLeft(seconds), text);
+  }
+});
+
+test('a moment is said from where the reader stands, also by a clock that is behind', () => {
+  const now = Date.parse('2026-11-24T12:00:00Z');
+  for (const [age, text] of [
+    [-5000, 'just now'],
+    [59_000, 'just now'],
+    [5 * 60_000, '5 minutes ago'],
+    [3 * 3_600_000, '3 hours ago'],
+    [40 * 86_400_000, '15 Oct'],
+    [400 * 86_400_000, '20 Oct 2025'],
+  ]) {
+    assert.equal(format.when(now - age, now), text);
+  }
+});
+
+test('the language is the first of the reader’s that there is', () => {
+  const de = { language: 'de' };
+  const all = [strings, de];
+  assert.deepEqual(chooseLanguage(['fr', 'de-AT', 'en'], all), { strings: de, locale: 'de-AT' });
+  assert.deepEqual(chooseLanguage(['fr'], all), { strings, locale: 'en' });
+  assert.equal(chooseLanguage(['en-US'], all).locale, 'en-US');
+});
+
+test('names become what the service makes of them', () => {
+  for (const [name, clean] of [
+    ['bad/name?.txt', 'bad_name_.txt'],
+    ['résumé final.pdf', 'résumé_final.pdf'],
+    ['re\u0301sume\u0301.txt', 'résumé.txt'],
+    ['party 🎉.png', 'party__.png'],
+    ['محاضرة ١.pdf', 'محاضرة_١.pdf'],
+  ]) {
+    assert.equal(cleanName(name), clean);
+  }
+});
+
+test('what may not be sent is known before anything is', () => {
+  const of = (name, size) => refusal({ name, size }, 100)?.code;
+  assert.equal(of('a.txt', 100), undefined);
+  assert.equal(of('a.txt', 101), 'tooLarge');
+  assert.equal(of('', 1), 'noName');
+  assert.equal(of('..', 1), 'noName');
+  assert.equal(of('é'.repeat(128), 1), 'nameTooLong');
+  assert.equal(of('é'.repeat(127), 1), undefined);
+});
+
+test('a file from a folder is named with its path, unless that is too long', () => {
+  assert.equal(nameFor('week 1/intro.pdf', 'intro.pdf'), 'week 1/intro.pdf');
+  assert.equal(nameFor('', 'intro.pdf'), 'intro.pdf');
+  assert.equal(nameFor(`${'d'.repeat(250)}/intro.pdf`, 'intro.pdf'), 'intro.pdf');
+});
+
+test('a media type that is none is left to the service', () => {
+  assert.equal(mediaType('image/svg+xml'), 'image/svg+xml');
+  assert.equal(mediaType(''), undefined);
+  assert.equal(mediaType('what'), undefined);
+});
+
+test('the store’s answers are told apart', () => {
+  const error = (code) => `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`;
+  for (const [status, body, type] of [
+    [200, '', 'stored'],
+    [412, error('PreconditionFailed'), 'there'],
+    [403, error('AccessDenied'), 'expired'],
+    [403, '', 'expired'],
+    [400, error('ExpiredToken'), 'expired'],
+    [400, error('BadDigest'), 'damaged'],
+    [400, error('XAmzContentChecksumMismatch'), 'damaged'],
+    [400, error('RequestTimeout'), 'lost'],
+    [400, error('IncompleteBody'), 'lost'],
+    [409, error('ConditionalRequestConflict'), 'lost'],
+    [503, error('SlowDown'), 'lost'],
+    [500, '', 'lost'],
+    [0, '', 'lost'],
+    [507, error('InsufficientStorage'), 'refused'],
+    [404, error('NoSuchBucket'), 'refused'],
+    [418, '<html>', 'refused'],
+  ]) {
+    assert.equal(putOutcome(status, body, 0).type, type, `${status} ${body}`);
+  }
+  assert.equal(putOutcome(404, error('NoSuchBucket'), 0).problem.detail, 'NoSuchBucket');
+  assert.equal(putOutcome(418, '<html>', 0).problem.detail, '418');
+  assert.equal(putOutcome(503, '', 5000).retryAfterMs, 5000);
+  assert.deepEqual([retryAfterMs('5'), retryAfterMs(null), retryAfterMs('Wed, 21 Oct')], [5000, 0, 0]);
+});
+
+test('speed and time left follow the last seconds only', () => {
+  const meter = new Meter();
+  assert.equal(meter.speed(), null);
+  meter.add(0, 0);
+  assert.equal(meter.secondsLeft(100), null);
+  for (let second = 1; second <= 10; second += 1) {
+    meter.add(second * 100, second * 1000);
+  }
+  assert.equal(meter.speed(), 100);
+  for (let second = 11; second <= 20; second += 1) {
+    meter.add(1000 + (second - 10) * 1000, second * 1000);
+  }
+  assert.equal(meter.speed(), 1000);
+  assert.equal(meter.secondsLeft(16_000), 5);
+  // Sent anew from the beginning.
+  meter.add(10, 21_000);
+  assert.equal(meter.speed(), null);
+});
+
+const file = (n, status = 'available') => ({ id: `0${n}`.slice(-2), status });
+const ids = (list) => list.records.map(({ id }) => Number(id));
+const page = (numbers, nextCursor = null) => ({ files: numbers.map((n) => file(n)), nextCursor });
+
+test('the list grows at both ends, and is newest first', () => {
+  const list = new FileList();
+  list.applyNewest(page([5, 4], 'c4'));
+  assert.equal(list.cursor, 'c4');
+  list.applyOlder(page([3, 2, 1]));
+  assert.ok(list.isComplete);
+  list.applyNewest(page([7, 6, 5], 'c5'));
+  assert.deepEqual(ids(list), [7, 6, 5, 4, 3, 2, 1]);
+  assert.ok(list.isComplete);
+});
+
+test('what is missing from a page that covers it was deleted', () => {
+  const list = new FileList();
+  list.applyNewest(page([5, 4, 3], 'c3'));
+  list.applyOlder(page([2, 1]));
+  list.applyNewest(page([5, 3, 2], 'c2'));
+  assert.deepEqual(ids(list), [5, 3, 2, 1]);
+  list.applyNewest(page([5]));
+  assert.deepEqual(ids(list), [5]);
+});
+
+test('where more was added than a page holds, it begins anew instead of having a hole', () => {
+  const list = new FileList();
+  list.applyNewest(page([3, 2, 1]));
+  list.applyNewest(page([9, 8], 'c8'));
+  assert.deepEqual(ids(list), [9, 8]);
+  assert.equal(list.cursor, 'c8');
+  assert.ok(!list.isComplete);
+});
+
+test('an answer that was under way takes back nothing that was learnt since', () => {
+  const list = new FileList();
+  list.applyNewest({ files: [file(2, 'pending'), file(1)], nextCursor: null });
+  const { moment } = list;
+  list.upsert(file(2, 'available'));
+  list.upsert(file(3));
+  list.remove('01');
+  list.applyNewest({ files: [file(2, 'pending'), file(1)], nextCursor: null }, moment);
+  assert.deepEqual(ids(list), [3, 2]);
+  assert.equal(list.get('02').status, 'available');
+  // The next answer knows.
+  list.applyNewest(page([2]), list.moment);
+  assert.deepEqual(ids(list), [2]);
+});

@@ -1,0 +1,243 @@
+// The life of an upload, without a browser: every edge, and that no sequence of events gets stuck or
+// goes on for ever.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS, begin, isInFlight, isOver, next } from '../../../web/upload_machine.js';
+
+const NOW = 1_000_000;
+const upload = { url: 'u', headers: {}, method: 'PUT', deadline: NOW + 1000 };
+const record = (status, more = {}) => ({ id: 'a', filename: 'a.txt', status, ...more });
+const created = { type: 'created', id: 'a', upload };
+const lost = { type: 'lost' };
+
+// The state after these events, and what the last of them asked for.
+function after(events, state = begin(), now = NOW) {
+  let commands = [];
+  for (const event of events) {
+    ({ state, commands } = next(state, typeof event === 'string' ? { type: event } : event, now));
+  }
+  return { state, commands };
+}
+
+const sending = ['start', { type: 'hashed', sha256: 'f'.repeat(64) }, created];
+
+test('an upload is hashed, created, sent, said to be complete, and watched until it is there', () => {
+  const asked = [];
+  let state = begin();
+  for (const event of [
+    { type: 'start' },
+    { type: 'hashed', sha256: null },
+    created,
+    { type: 'stored' },
+    { type: 'seen', record: record('pending') },
+    { type: 'seen', record: record('available') },
+  ]) {
+    const result = next(state, event, NOW);
+    state = result.state;
+    asked.push(...result.commands.map((command) => command.do));
+  }
+  assert.deepEqual(asked, ['hash', 'create', 'put', 'complete', 'watch']);
+  assert.equal(state.phase, 'available');
+  assert.equal(state.record.status, 'available');
+});
+
+test('a lost answer is looked into before the bytes are sent again', () => {
+  const { state, commands } = after([...sending, lost]);
+  assert.equal(state.phase, 'waiting');
+  assert.equal(commands[0].do, 'wait');
+  const looking = after(['woken'], state);
+  assert.deepEqual(looking.commands, [{ do: 'look' }]);
+  assert.equal(after([{ type: 'seen', record: record('available') }], looking.state).state.phase, 'available');
+  const again = after([{ type: 'seen', record: record('pending') }], looking.state);
+  assert.deepEqual(again.commands, [{ do: 'put' }]);
+});
+
+test('412 on the second try means that the bytes are there', () => {
+  const { state, commands } = after([
+    ...sending,
+    lost,
+    'woken',
+    { type: 'seen', record: record('pending') },
+    'there',
+  ]);
+  assert.equal(state.phase, 'completing');
+  assert.deepEqual(commands, [{ do: 'complete' }]);
+});
+
+test('an expired URL is replaced by a fresh one, a bounded number of times', () => {
+  let { state, commands } = after([...sending, 'expired']);
+  assert.deepEqual(commands, [{ do: 'renew' }]);
+  for (let n = 1; n < LIMITS.renewals; n += 1) {
+    ({ state } = after([{ type: 'renewed', upload }, 'expired'], state));
+    assert.equal(state.phase, 'renewing');
+  }
+  ({ state } = after([{ type: 'renewed', upload }, 'expired'], state));
+  assert.equal(state.phase, 'failed');
+  assert.equal(state.problem.code, 'expired');
+});
+
+test('a URL that ran out while the lid was closed is replaced without trying it', () => {
+  const { state } = after([...sending, lost, 'woken']);
+  const { commands } = after([{ type: 'seen', record: record('pending') }], state, upload.deadline);
+  assert.deepEqual(commands, [{ do: 'renew' }]);
+});
+
+test('a record that expired overnight is replaced by another one', () => {
+  const { state } = after([...sending, lost, 'woken']);
+  const { state: creating, commands } = after([{ type: 'seen', record: record('expired') }], state);
+  assert.deepEqual(commands, [{ do: 'discard', id: 'a' }, { do: 'create' }]);
+  assert.equal(creating.id, null);
+  assert.equal(creating.sha256, 'f'.repeat(64));
+});
+
+test('a fresh URL that is refused because the file is settled leads to a look', () => {
+  const { commands } = after([...sending, 'expired', 'settled']);
+  assert.deepEqual(commands, [{ do: 'look' }]);
+});
+
+test('damaged bytes are hashed and sent as another file, a bounded number of times', () => {
+  let { state, commands } = after([...sending, 'damaged']);
+  assert.deepEqual(commands, [{ do: 'discard', id: 'a' }, { do: 'hash' }]);
+  for (let n = 0; n < LIMITS.restarts; n += 1) {
+    ({ state } = after([{ type: 'hashed', sha256: null }, created, 'damaged'], state));
+  }
+  assert.equal(state.phase, 'failed');
+  assert.equal(state.problem.code, 'damaged');
+});
+
+test('pauses grow, are bounded, and respect what the service asks for', () => {
+  let state = after(sending).state;
+  const pauses = [];
+  for (let n = 0; n < LIMITS.failures; n += 1) {
+    const waiting = after([lost], state);
+    pauses.push(waiting.commands[0].ms);
+    state = after(['woken', { type: 'seen', record: record('pending') }], waiting.state).state;
+  }
+  assert.deepEqual(pauses, [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000]);
+  state = after([lost], state).state;
+  assert.equal(state.phase, 'failed');
+  assert.equal(state.problem.code, 'unreachable');
+  const asked = after([...sending, { type: 'lost', retryAfterMs: 5000 }]).commands[0].ms;
+  assert.equal(asked, 5000);
+  const tooMuch = after([...sending, { type: 'lost', retryAfterMs: 3_600_000 }]).commands[0].ms;
+  assert.equal(tooMuch, 30_000);
+});
+
+test('being offline costs no tries, but not for ever', () => {
+  let state = after(sending).state;
+  for (let n = 0; n < LIMITS.offlineFailures; n += 1) {
+    state = after([{ type: 'lost', offline: true }], state).state;
+    assert.equal(state.phase, 'waiting');
+    assert.ok(state.offline);
+    state = after(['woken', { type: 'seen', record: record('pending') }], state).state;
+  }
+  assert.equal(state.failures, 0);
+  assert.equal(after([{ type: 'lost', offline: true }], state).state.phase, 'failed');
+});
+
+test('a lost answer to the creation is asked for again', () => {
+  const { state } = after(['start', { type: 'hashed', sha256: null }, lost]);
+  assert.deepEqual(after(['woken'], state).commands, [{ do: 'create' }]);
+});
+
+test('a creation that turns out to be settled already leads to a look', () => {
+  const { commands } = after(['start', { type: 'hashed', sha256: null }, { type: 'created', id: 'a' }]);
+  assert.deepEqual(commands, [{ do: 'look' }]);
+});
+
+test('cancelling stops the work and leaves no record behind', () => {
+  const { state, commands } = after([...sending, 'cancel']);
+  assert.equal(state.phase, 'cancelled');
+  assert.deepEqual(commands, [{ do: 'abort' }, { do: 'discard', id: 'a' }]);
+  assert.deepEqual(after(['start', 'cancel']).commands, [{ do: 'abort' }]);
+});
+
+test('what is sent can not be cancelled any more', () => {
+  for (const events of [['stored'], ['stored', lost]]) {
+    const { state } = after([...sending, ...events]);
+    assert.equal(after(['cancel'], state).state, state);
+  }
+});
+
+test('a hint that the service does not take leaves it to the notification', () => {
+  for (const event of [lost, { type: 'refused', problem: { code: 'problem' } }]) {
+    const { state, commands } = after([...sending, 'stored', event]);
+    assert.equal(state.phase, 'confirming');
+    assert.deepEqual(commands, [{ do: 'watch', id: 'a' }]);
+  }
+});
+
+test('a rejected file says why, and trying again begins anew', () => {
+  const seen = { type: 'seen', record: record('rejected', { reason: 'other bytes' }) };
+  const { state } = after([...sending, 'stored', seen]);
+  assert.equal(state.phase, 'rejected');
+  assert.equal(state.problem.reason, 'other bytes');
+  const again = after(['retry'], state);
+  assert.equal(again.state.phase, 'queued');
+  assert.deepEqual(again.commands, [{ do: 'discard', id: 'a' }]);
+});
+
+test('trying again after the service could not be reached goes on with the same record', () => {
+  let { state } = after(sending);
+  while (state.phase !== 'failed') {
+    state = after([lost, 'woken', { type: 'seen', record: record('pending') }], state).state;
+  }
+  const { state: again, commands } = after(['retry'], state);
+  assert.deepEqual(commands, [{ do: 'look' }]);
+  assert.equal(again.id, 'a');
+  assert.equal(again.failures, 0);
+});
+
+test('a file that was deleted while it was sent is not sent again behind its back', () => {
+  assert.equal(after([...sending, 'stored', 'gone']).state.problem.code, 'deleted');
+});
+
+test('no sequence of answers gets stuck, and every one comes to an end', () => {
+  const answers = {
+    hash: [{ type: 'hashed', sha256: null }, { type: 'unreadable' }],
+    create: [created, lost, { type: 'refused', problem: { code: 'problem' } }],
+    put: ['stored', 'there', 'expired', 'damaged', 'unreadable'].map((type) => ({ type })).concat([lost]),
+    renew: [{ type: 'renewed', upload }, { type: 'settled' }, { type: 'gone' }, lost],
+    look: ['pending', 'available', 'rejected', 'expired']
+      .map((status) => ({ type: 'seen', record: record(status) }))
+      .concat([{ type: 'gone' }, lost]),
+    complete: ['pending', 'available', 'rejected', 'expired']
+      .map((status) => ({ type: 'seen', record: record(status) }))
+      .concat([{ type: 'gone' }, lost, { type: 'refused', problem: { code: 'problem' } }]),
+    wait: [{ type: 'woken' }],
+    watch: ['available', 'rejected', 'expired']
+      .map((status) => ({ type: 'seen', record: record(status) }))
+      .concat([{ type: 'gone' }]),
+  };
+  // A generator of its own, so that a failure can be repeated.
+  let seed = 20261124;
+  const random = () => {
+    seed = (seed * 1103515245 + 12345) % 2147483648;
+    return seed / 2147483648;
+  };
+  const ends = new Set();
+  for (let round = 0; round < 20_000; round += 1) {
+    let { state, commands } = next(begin(), { type: 'start' }, NOW);
+    // Some rounds have bad luck all the time.
+    const bias = random();
+    let steps = 0;
+    while (!isOver(state)) {
+      const work = commands.filter((command) => !['discard', 'abort'].includes(command.do));
+      assert.equal(work.length, 1, `${state.phase} asks for one piece of work: ${JSON.stringify(commands)}`);
+      const choices = answers[work[0].do];
+      const choice = Math.min(choices.length - 1, Math.floor(random() ** (bias * 3) * choices.length));
+      ({ state, commands } = next(state, choices[choice], random() < 0.2 ? NOW + 2000 : NOW));
+      assert.ok(!isOver(state) || !isInFlight(state));
+      steps += 1;
+      assert.ok(steps < 400, `it goes on and on: ${JSON.stringify(state)}`);
+    }
+    ends.add(state.phase);
+    if (state.phase === 'available') {
+      assert.equal(state.record.status, 'available');
+    } else {
+      assert.ok(state.problem.code, 'an end without a file says why');
+    }
+  }
+  assert.deepEqual([...ends].sort(), ['available', 'failed', 'rejected']);
+});

@@ -1,0 +1,210 @@
+//! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and is
+//! run here against the real programs in both modes.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::curl::curl;
+use crate::support::ministack::{Deployment, MiniStack};
+use crate::support::program::{Program, data_dir};
+
+/// How long all of it may take. Far more than it needs, for a busy machine.
+const LIMIT: Duration = Duration::from_secs(15 * 60);
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Settings under which upload URLs run out while somebody looks.
+const HURRIED: [(&str, &str); 1] = [("UPLOAD_URL_TTL", "2s")];
+/// Settings of a service that takes little, and looks soon after what arrived.
+const STRICT: [(&str, &str); 4] = [
+    ("MAX_UPLOAD_BYTES", "1000"),
+    ("UPLOAD_URL_TTL", "5s"),
+    ("UPLOAD_GRACE", "0s"),
+    ("RECONCILE_INTERVAL", "200ms"),
+];
+
+/// A port that is free now, for a proxy whose address a program has to know before.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Runs what a page has to do, with these programs.
+fn browse(setup: &Value) {
+    let mut node = Command::new("node")
+        .arg("--test-reporter=spec")
+        .arg("tests/browser/page.test.mjs")
+        .current_dir(ROOT)
+        .env("FILE_SHARE_BROWSER_TEST", setup.to_string())
+        // Ends with this process, also if that is killed.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("node is installed");
+    let mut output = node.stdout.take().expect("standard output is piped");
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).map(|_| text)
+    });
+    let deadline = Instant::now() + LIMIT;
+    let status = loop {
+        if let Some(status) = node.try_wait().unwrap() {
+            break Some(status);
+        }
+        if Instant::now() > deadline {
+            node.kill().unwrap();
+            node.wait().unwrap();
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let text = reader.join().unwrap().unwrap();
+    assert!(
+        status.is_some_and(|status| status.success()),
+        "the page doesn't do what it has to ({status:?}):\n{text}"
+    );
+    // What can't start fails, and what was left out is no success.
+    let number = |label: &str| -> u32 {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("ℹ {label} ")));
+        line.and_then(|text| text.parse().ok()).unwrap_or(u32::MAX)
+    };
+    assert!(number("pass") > 20, "{text}");
+    assert_eq!(number("skipped") + number("todo"), 0, "{text}");
+}
+
+#[test]
+fn local_mode_has_a_page_to_send_and_fetch_files_with() {
+    let dirs = [data_dir(), data_dir(), data_dir(), data_dir()];
+    let [plain_dir, hurried_dir, strict_dir, prefixed_dir] = dirs.each_ref().map(|dir| dir.path());
+    let port = free_port();
+    let public_url = format!("http://127.0.0.1:{port}/share");
+    let plain = Program::local(plain_dir, &[]);
+    let hurried = Program::local(hurried_dir, &HURRIED);
+    let strict = Program::local(strict_dir, &STRICT);
+    // What it says is its public address; where it really is, the log has.
+    let prefixed = Program::local(prefixed_dir, &[("PUBLIC_URL", &public_url)]);
+    browse(&json!({
+        "mode": "local",
+        "plain": plain.base,
+        "hurried": hurried.base,
+        "strict": strict.base,
+        "strictData": strict_dir,
+        "prefixed": {"target": prefixed.listening_at(), "port": port, "prefix": "/share"},
+    }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_mode_has_the_same_page_and_the_browser_sends_straight_to_the_store() {
+    let deployment = MiniStack::shared().await.deploy("web-page").await;
+    tokio::task::spawn_blocking(move || browse_aws(&deployment))
+        .await
+        .unwrap();
+}
+
+fn browse_aws(deployment: &Deployment) {
+    let port = free_port();
+    let store = format!("http://127.0.0.1:{port}");
+    let api = |settings: &[(&'static str, &'static str)]| {
+        let mut settings: Vec<(&str, &str)> = settings.to_vec();
+        settings.push(("S3_PUBLIC_ENDPOINT_URL", &store));
+        Program::aws_api(deployment, &settings)
+    };
+    let (plain, hurried, strict) = (api(&[]), api(&HURRIED), api(&STRICT));
+    let _worker = Program::worker(deployment, &[]);
+    browse(&json!({
+        "mode": "aws",
+        "plain": plain.base,
+        "hurried": hurried.base,
+        "strict": strict.base,
+        "store": {
+            "target": deployment.endpoint,
+            "port": port,
+            "bucket": deployment.bucket,
+            "aws": Path::new(ROOT).join("target/test-tools/bin/aws"),
+        },
+    }));
+}
+
+/// Status, headers in lower case, and body.
+fn fetch(url: &str, headers: &[&str]) -> (u16, String, String) {
+    let mut arguments = vec!["--include", url];
+    for header in headers {
+        arguments.extend(["--header", header]);
+    }
+    let answer = String::from_utf8(curl(&arguments)).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_lowercase(), body.to_owned())
+}
+
+fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    head.lines()
+        .find_map(|line| line.strip_prefix(&format!("{name}: ")))
+        .unwrap_or_else(|| panic!("no {name} in {head}"))
+}
+
+#[test]
+fn a_page_is_asked_about_before_it_is_used_again_and_what_it_consists_of_never_changes() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let (status, head, html) = fetch(&format!("{}/", program.base), &[]);
+    assert_eq!(status, 200);
+    assert_eq!(header(&head, "cache-control"), "no-cache");
+    assert_eq!(header(&head, "content-type"), "text/html; charset=utf-8");
+    let tag = format!("If-None-Match: {}", header(&head, "etag"));
+    let (status, head, body) = fetch(&format!("{}/", program.base), &[&tag]);
+    assert_eq!((status, body.as_str()), (304, ""));
+    assert_eq!(header(&head, "cache-control"), "no-cache");
+
+    let (_, rest) = html.split_once("src=\"web/").unwrap();
+    let script = rest.split('"').next().unwrap();
+    let (status, head, _) = fetch(&format!("{}/web/{script}", program.base), &[]);
+    assert_eq!(status, 200);
+    assert_eq!(
+        header(&head, "content-type"),
+        "text/javascript; charset=utf-8"
+    );
+    assert!(header(&head, "cache-control").contains("immutable"));
+    // A page of another version of the program, as in the middle of an update.
+    let (status, head, _) = fetch(&format!("{}/web/0123/app.js", program.base), &[]);
+    assert_eq!(status, 200);
+    assert_eq!(header(&head, "cache-control"), "no-cache");
+    assert_eq!(
+        fetch(&format!("{}/web/0123/none.js", program.base), &[]).0,
+        404
+    );
+}
+
+#[test]
+fn a_page_of_a_file_has_a_link_for_browsers_without_scripts_and_nothing_else_of_its_address() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let id = "01a20c20-66ec-73bb-a365-2d7ee6e60e8b";
+    let (status, _, html) = fetch(&format!("{}/f/{id}", program.base), &[]);
+    assert_eq!(status, 200);
+    assert!(html.contains(&format!("<a href=\"../v1/files/{id}\">")));
+    let (_, _, html) = fetch(&format!("{}/f/%22%3E%3Cscript%3E", program.base), &[]);
+    assert!(html.contains("<a href=\"../v1/files/\">"), "{html}");
+}
+
+#[test]
+fn pages_answer_head_and_refuse_what_they_are_not_for() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    for path in ["/", "/f/x", "/web/0/app.js"] {
+        let url = format!("{}{path}", program.base);
+        let head = String::from_utf8(curl(&["--head", &url])).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+        let answer = String::from_utf8(curl(&["--include", "--request", "POST", &url])).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 405"), "{path}: {answer}");
+        assert!(answer.to_lowercase().contains("\nallow: get"), "{answer}");
+    }
+}

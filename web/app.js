@@ -1,0 +1,279 @@
+// The page at `/`: puts the parts together.
+//
+// Invariant: data goes one way. Uploads and the list tell of changes, the views show them, and what
+// people do goes back as calls.
+
+import { refusal } from './admission.js';
+import { Announcer } from './announcer.js';
+import { Api } from './api.js';
+import { copyText } from './copy.js';
+import { ask, showText } from './dialog.js';
+import { sha256 } from './digest.js';
+import { byId, fillIn, setText } from './dom.js';
+import { openDropZone } from './drop_zone.js';
+import { FilesView } from './files_view.js';
+import { Format } from './format.js';
+import { locale, strings } from './language.js';
+import { ListKeeper } from './list_keeper.js';
+import { put } from './put.js';
+import { isInFlight, isOver } from './upload_machine.js';
+import { MAX_QUEUED, Uploads } from './uploads.js';
+import { UploadsView } from './uploads_view.js';
+import { Watcher } from './watcher.js';
+
+const TIMES_EVERY_MS = 30_000;
+// After older files couldn't be fetched.
+const OLDER_AGAIN_MS = 3000;
+// How far above the end of the list the next page is asked for.
+const AHEAD = '600px';
+
+const base = new URL(document.documentElement.dataset.base, location.href);
+const maxUploadBytes = Number(document.querySelector('meta[name="max-upload-bytes"]').content);
+const format = new Format({ strings, locale });
+const api = new Api(base);
+const announcer = new Announcer(byId('said'), byId('toast'));
+const fresh = new Set();
+
+const now = () => Date.now();
+const after = (ms, run) => {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
+};
+
+const watcher = new Watcher({
+  look: (id, wait, signal) => api.look(id, wait, signal),
+  onSeen: (record) => {
+    uploads.seen(record);
+    keeper.upsert(record);
+  },
+  onGone: (id) => {
+    uploads.gone(id);
+    keeper.forget(id);
+  },
+  now,
+  after,
+  isPaused: () => document.hidden,
+});
+
+const uploads = new Uploads(
+  {
+    api,
+    put,
+    sha256,
+    refusal: (file) => refusal(file, maxUploadBytes),
+    reach: (url) => {
+      const { protocol, origin } = new URL(url);
+      return location.protocol === 'https:' && protocol === 'http:' ? { code: 'mixed', origin } : null;
+    },
+    watch: (id) => watcher.watch(id, true),
+    newName: () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-'),
+    now,
+    isOnline: () => navigator.onLine,
+    after,
+  },
+  onUpload,
+);
+
+const uploadsView = new UploadsView(
+  byId('uploads-list'),
+  { strings, format },
+  {
+    cancel: (item) => uploads.cancel(item),
+    retry: (item) => uploads.retry(item),
+    dismiss,
+  },
+);
+
+const keeper = new ListKeeper(
+  { api, channel: new BroadcastChannel(`file-share ${base.pathname}`), after, isHidden: () => document.hidden },
+  showFiles,
+);
+
+const filesView = new FilesView(
+  byId('files-list'),
+  { strings, format },
+  {
+    pageOf: (id) => api.pageOf(id),
+    downloadOf: (id) => api.downloadOf(id),
+    copy: copyLink,
+    remove: removeFile,
+  },
+);
+
+function onUpload(item) {
+  const { phase, record } = item.state;
+  if (phase === 'available') {
+    fresh.add(record.id);
+    uploads.dismiss(item);
+    uploadsView.remove(item);
+    announcer.say(strings.said.available(record.filename));
+    keeper.upsert(record);
+  } else {
+    uploadsView.update(item);
+    sayIfOver(item);
+    if (phase === 'rejected') {
+      // It is shown as an upload until that is taken off the list; then it is a file like any other.
+      keeper.upsert(record);
+    }
+  }
+  showUploads();
+}
+
+function sayIfOver(item) {
+  const { phase } = item.state;
+  if (item.said === phase) {
+    return;
+  }
+  item.said = phase;
+  if (phase === 'cancelled') {
+    announcer.say(strings.said.cancelled(item.name));
+  } else if (isOver(item.state)) {
+    announcer.say(strings.said.failed(item.name, uploadsView.why(item)));
+  }
+}
+
+function showUploads() {
+  const { items } = uploads;
+  const going = items.filter((item) => !isOver(item.state));
+  byId('uploads').hidden = items.length === 0;
+  setText(byId('uploads-title'), going.length > 0 ? strings.sending : strings.notSent);
+  byId('cancel-all').hidden = going.filter(canBeCancelled).length < 2;
+  byId('clear-over').hidden = items.length - going.length < 2;
+  const total = going.reduce((sum, item) => sum + item.file.size, 0);
+  const loaded = going.reduce((sum, item) => sum + item.loaded, 0);
+  const percent = Math.floor((100 * loaded) / Math.max(1, total));
+  setText(byId('uploads-summary'), going.length < 2 ? '' : strings.summary(going.length, percent));
+  if (going.length > 0) {
+    announcer.progress(() => strings.said.progress(percent, going.length), now());
+  }
+}
+
+function canBeCancelled({ state }) {
+  return state.phase === 'queued' || isInFlight(state);
+}
+
+function showFiles() {
+  const records = keeper.list.records.filter(({ id }) => !uploads.owns(id));
+  for (const { id, status } of records) {
+    if (status === 'pending') {
+      watcher.watch(id);
+    }
+  }
+  filesView.render(records, fresh, now());
+  const isEmpty = records.length === 0;
+  byId('files-list').hidden = isEmpty;
+  byId('files-empty').hidden = !(isEmpty && keeper.isLoaded && keeper.list.isComplete);
+  byId('files-loading').hidden = keeper.isLoaded || keeper.isFailing;
+  byId('list-notice').hidden = !keeper.isFailing;
+  byId('files-more').hidden = !keeper.isLoaded || keeper.list.isComplete;
+  byId('load-more').disabled = keeper.isGettingOlder;
+  setText(byId('load-more'), keeper.isGettingOlder ? strings.loadingMore : strings.loadMore);
+}
+
+function dismiss(item) {
+  uploads.dismiss(item);
+  uploadsView.remove(item);
+  showUploads();
+  // A record that it leaves behind is a file in the list like any other.
+  showFiles();
+}
+
+async function copyLink({ id }) {
+  const link = api.pageOf(id);
+  if (await copyText(link)) {
+    announcer.show(strings.copied);
+  } else {
+    showText({ title: strings.copyByHand, text: link, close: strings.close });
+  }
+}
+
+async function removeFile({ id, filename }) {
+  const isWanted = await ask({
+    title: strings.removeTitle,
+    text: strings.removeText(filename),
+    yes: strings.remove,
+    no: strings.keep,
+  });
+  if (!isWanted) {
+    return;
+  }
+  const isGone = await keeper.remove(id);
+  if (isGone) {
+    watcher.forget(id);
+  }
+  announcer.show(isGone ? strings.removed(filename) : strings.removeFailed(filename));
+}
+
+function takeFiles({ files, isCut, unreadable }) {
+  const taken = uploads.add(files);
+  if (taken > 0) {
+    announcer.say(strings.said.started(taken));
+  }
+  unreadable.forEach((name) => announcer.show(strings.folderUnreadable(name)));
+  if (isCut || taken < files.length) {
+    announcer.show(strings.tooMany(MAX_QUEUED));
+  } else if (files.length === 0 && unreadable.length === 0) {
+    announcer.show(strings.nothingInside);
+  }
+}
+
+function pastedName() {
+  return strings.pastedName(new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-'));
+}
+
+function wake() {
+  uploads.wake();
+  watcher.wake();
+  if (!document.hidden) {
+    void keeper.refresh();
+  }
+}
+
+// Asks for older files as the end of the list comes near.
+function getOlderAhead() {
+  const end = byId('files-more');
+  const observer = new IntersectionObserver(
+    async ([entry]) => {
+      if (entry.isIntersecting) {
+        const goesOn = await keeper.older();
+        // The observer tells of changes only, and the end may be as near as before.
+        after(goesOn ? 0 : OLDER_AGAIN_MS, () => {
+          observer.unobserve(end);
+          observer.observe(end);
+        });
+      }
+    },
+    { rootMargin: AHEAD },
+  );
+  observer.observe(end);
+}
+
+function start() {
+  fillIn(strings);
+  const limit = format.size(maxUploadBytes);
+  byId('drop-hint').textContent = strings.dropHint(limit);
+  byId('drop-hint-touch').textContent = strings.dropHintTouch(limit);
+  openDropZone({ max: MAX_QUEUED, pastedName, onFiles: takeFiles });
+  byId('cancel-all').addEventListener('click', () =>
+    uploads.items.filter(canBeCancelled).forEach((item) => uploads.cancel(item)),
+  );
+  byId('clear-over').addEventListener('click', () =>
+    uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
+  );
+  byId('load-more').addEventListener('click', () => keeper.older());
+  getOlderAhead();
+  window.addEventListener('beforeunload', (event) => {
+    if (uploads.isBusy) {
+      event.preventDefault();
+      // What older browsers need; none shows the text any more.
+      event.returnValue = strings.leave;
+    }
+  });
+  window.addEventListener('online', wake);
+  document.addEventListener('visibilitychange', wake);
+  setInterval(showFiles, TIMES_EVERY_MS);
+  showFiles();
+  void keeper.refresh();
+}
+
+start();

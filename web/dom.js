@@ -1,0 +1,95 @@
+// Small helpers for the document.
+//
+// Invariant: text goes in as text. Nothing here, or anywhere in these pages, makes HTML of a string.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+// Lines on a grid of 24.
+const ICONS = {
+  link: 'M9.5 14.5l5-5M8 11l-2.2 2.200a3.700 3.700 0 0 0 5.200 5.200L13 16.300M11 7.700l2-2.100a3.700 3.700 0 0 1 5.200 5.200L16 13',
+  download: 'M12 4v11M7.500 11l4.500 4.500 4.500-4.500M5 19.500h14',
+  remove: 'M5 7h14M10 4h4M7 7l.8 12a1 1 0 0 0 1 1h6.400a1 1 0 0 0 1-1L17 7M10.200 11v5M13.800 11v5',
+  close: 'M6.500 6.500l11 11M17.500 6.500l-11 11',
+  again: 'M19 12a7 7 0 1 1-2.300-5.200M19.500 4v4.500H15',
+};
+
+// An element. `properties` are its properties, or attributes where the name has a dash; a handler is
+// `onclick`; data goes in as {dataset: {…}}.
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === 'dataset') {
+      Object.assign(element.dataset, value);
+    } else if (name.includes('-')) {
+      element.setAttribute(name, value);
+    } else {
+      element[name] = value;
+    }
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 24 24');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+// Changes a text only if it differs, so that screen readers and selections aren't disturbed.
+export function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+// Puts the texts of the language where the page has places for them.
+export function fillIn(strings) {
+  const find = (path) => path.split('.').reduce((place, key) => place[key], strings);
+  document.documentElement.lang = strings.language;
+  for (const element of document.querySelectorAll('[data-text]')) {
+    element.textContent = find(element.dataset.text);
+  }
+  for (const element of document.querySelectorAll('[data-label]')) {
+    element.setAttribute('aria-label', find(element.dataset.label));
+  }
+}
+
+// A file's name, that may go on in the next line after `_`, `-` and `.` rather than anywhere.
+export function breakable(name) {
+  return name.split(/(?<=[_.-])(?=[^_.-])/).flatMap((part, at) => (at === 0 ? [part] : [h('wbr'), part]));
+}
+
+// A sheet of paper with the ending of the file's name on it, in the colour of its kind.
+export function tile(name, type) {
+  const ending = /\.([A-Za-z0-9]{1,5})$/.exec(name)?.[1] ?? '';
+  return h('span', { className: 'tile', 'aria-hidden': 'true', dataset: { kind: kind(type, ending) } }, ending);
+}
+
+const DOCUMENTS = /pdf|msword|officedocument\.word|opendocument\.text|rtf|epub/;
+const TABLES = /spreadsheet|excel|csv/;
+const SLIDES = /presentation|powerpoint/;
+const ARCHIVES = /zip|tar|rar|7z|gzip|compressed/;
+
+function kind(type = '', ending) {
+  const main = type.split('/')[0];
+  if (['image', 'audio', 'video'].includes(main)) {
+    return main === 'image' ? 'image' : 'sound';
+  }
+  const known = [
+    [ARCHIVES, 'archive'],
+    [TABLES, 'table'],
+    [SLIDES, 'slides'],
+    [DOCUMENTS, 'document'],
+  ].find(([pattern]) => pattern.test(type) || pattern.test(ending.toLowerCase()));
+  return known?.[1] ?? 'other';
+}

@@ -1,0 +1,121 @@
+// Shows the list of files.
+//
+// Invariant: a row that is there stays the same element, so that focus and selections survive whatever
+// is added or changes around it.
+
+import { breakable, h, icon, setText, tile } from './dom.js';
+
+export class FilesView {
+  #root;
+  #rows = new Map();
+  #strings;
+  #format;
+  #actions;
+
+  // actions: pageOf(id), downloadOf(id), copy(record), remove(record, row).
+  constructor(root, { strings, format }, actions) {
+    this.#root = root;
+    this.#strings = strings;
+    this.#format = format;
+    this.#actions = actions;
+  }
+
+  // `fresh` are the IDs of files that this page has just sent.
+  render(records, fresh, now) {
+    const wanted = new Set(records.map(({ id }) => id));
+    for (const [id, row] of this.#rows) {
+      if (!wanted.has(id)) {
+        this.#remove(id, row);
+      }
+    }
+    let place = this.#root.firstElementChild;
+    for (const record of records) {
+      const row = this.#rows.get(record.id) ?? this.#create(record, fresh.has(record.id));
+      this.#update(row, record, now);
+      if (row.element === place) {
+        place = place.nextElementSibling;
+      } else {
+        this.#root.insertBefore(row.element, place);
+      }
+    }
+  }
+
+  // The focus goes to the row that takes the place, so that a keyboard needn't begin at the top.
+  #remove(id, { element }) {
+    const hadFocus = element.contains(document.activeElement);
+    const neighbour = element.nextElementSibling ?? element.previousElementSibling;
+    element.remove();
+    this.#rows.delete(id);
+    if (hadFocus) {
+      (neighbour?.querySelector('.name') ?? this.#root.closest('section'))?.focus();
+    }
+  }
+
+  #create(record, isFresh) {
+    const strings = this.#strings;
+    const { id, filename } = record;
+    const name = h('a', { className: 'name', href: this.#actions.pageOf(id) }, ...breakable(filename));
+    const size = h('span', { title: this.#format.exactSize(record.size) }, this.#format.size(record.size));
+    const time = h('time', {
+      dateTime: record.createdAt,
+      title: this.#format.exactTime(Date.parse(record.createdAt)),
+    });
+    const status = h('span', { className: 'chip' });
+    const reason = h('span', { className: 'reason' });
+    const copy = button('link', strings.copyLink, strings.copyLinkNamed(filename), 'copy');
+    copy.addEventListener('click', () => this.#actions.copy(record));
+    const download = h(
+      'a',
+      {
+        className: 'button square',
+        href: this.#actions.downloadOf(id),
+        download: '',
+        title: strings.download,
+        'aria-label': strings.downloadNamed(filename),
+      },
+      icon('download'),
+    );
+    const remove = button('remove', null, strings.removeNamed(filename), 'square');
+    remove.title = strings.remove;
+    remove.addEventListener('click', () => this.#actions.remove(record));
+    const element = h(
+      'li',
+      { className: isFresh ? 'row is-fresh' : 'row' },
+      tile(filename, record.contentType),
+      h('div', { className: 'row-text' }, name, h('p', { className: 'meta' }, size, time, status, reason)),
+      h('div', { className: 'row-buttons' }, copy, download, remove),
+    );
+    const row = { element, time, status, reason, copy, download, shown: null };
+    this.#rows.set(id, row);
+    return row;
+  }
+
+  #update(row, record, now) {
+    setText(row.time, this.#format.when(Date.parse(record.createdAt), now));
+    if (row.shown === record.status) {
+      return;
+    }
+    row.shown = record.status;
+    const { statusWhy } = this.#strings;
+    const isAvailable = record.status === 'available';
+    const isComing = record.status === 'pending';
+    row.element.dataset.status = record.status;
+    row.status.hidden = isAvailable;
+    row.status.textContent = this.#strings.status[record.status];
+    row.status.title = isComing ? statusWhy.pending : '';
+    row.reason.hidden = isAvailable || isComing;
+    row.reason.textContent = record.status === 'rejected' ? statusWhy.rejected(record.reason) : statusWhy.expired;
+    // A link can be passed on before the file is there: whoever opens it waits.
+    row.copy.hidden = !isAvailable && !isComing;
+    row.download.hidden = !isAvailable;
+  }
+}
+
+function button(iconName, text, label, className) {
+  return h(
+    'button',
+    { type: 'button', className, 'aria-label': label },
+    icon(iconName),
+    text === null ? null : h('span', {}, text),
+  );
+}

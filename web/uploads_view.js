@@ -1,0 +1,161 @@
+// Shows the uploads of this page that aren't files in the list yet.
+//
+// Invariant: shows states, and decides nothing.
+
+import { breakable, h, icon, setText, tile } from './dom.js';
+import { isInFlight, isOver } from './upload_machine.js';
+
+export class UploadsView {
+  #root;
+  #rows = new Map();
+  #strings;
+  #format;
+  #actions;
+
+  // actions: cancel(item), retry(item), dismiss(item).
+  constructor(root, { strings, format }, actions) {
+    this.#root = root;
+    this.#strings = strings;
+    this.#format = format;
+    this.#actions = actions;
+  }
+
+  update(item) {
+    let row = this.#rows.get(item.key);
+    if (!row) {
+      row = this.#create(item);
+      this.#root.append(row.element);
+    }
+    const { phase } = item.state;
+    const { size } = item.file;
+    const isFailed = isOver(item.state) && phase !== 'available';
+    row.element.dataset.phase = phase;
+    setText(row.state, this.#state(item.state));
+    setText(row.detail, isFailed ? this.why(item) : this.#progress(item));
+    this.#showBar(row.bar, phase, item.loaded, size);
+    const canCancel = phase === 'queued' || (isInFlight(item.state) && phase !== 'completing');
+    showOneOf(row, { cancel: canCancel, again: isFailed && !item.isFinal, dismiss: isFailed });
+  }
+
+  // Where the focus was in the row, it goes to the next one.
+  remove(item) {
+    const row = this.#rows.get(item.key);
+    if (!row) {
+      return;
+    }
+    this.#rows.delete(item.key);
+    const hadFocus = row.element.contains(document.activeElement);
+    const neighbour = row.element.nextElementSibling ?? row.element.previousElementSibling;
+    row.element.remove();
+    if (hadFocus) {
+      (neighbour?.querySelector('button:not([hidden])') ?? document.getElementById('choose-files')).focus();
+    }
+  }
+
+  // Why an upload is over without a file, in words.
+  why({ state: { problem } }) {
+    const { why } = this.#strings;
+    switch (problem?.code) {
+      case undefined:
+        return '';
+      case 'tooLarge':
+        return why.tooLarge(...this.#format.sizes(problem.size, problem.limit));
+      case 'rejected':
+        return why.rejected(problem.reason);
+      case 'problem':
+      case 'store':
+        return why[problem.code](problem.detail);
+      case 'mixed':
+        return why.mixed(problem.origin);
+      default:
+        return why[problem.code];
+    }
+  }
+
+  #create(item) {
+    const strings = this.#strings;
+    const state = h('span', { className: 'state' });
+    const detail = h('p', { className: 'meta' });
+    const bar = h('progress', { 'aria-label': strings.progressNamed(item.name) });
+    const cancel = h(
+      'button',
+      { type: 'button', className: 'square', title: strings.cancel, 'aria-label': strings.cancelNamed(item.name) },
+      icon('close'),
+    );
+    const again = h(
+      'button',
+      { type: 'button', 'aria-label': strings.tryAgainNamed(item.name) },
+      icon('again'),
+      h('span', {}, strings.tryAgain),
+    );
+    const dismiss = h(
+      'button',
+      { type: 'button', className: 'square', title: strings.dismiss, 'aria-label': strings.dismissNamed(item.name) },
+      icon('close'),
+    );
+    cancel.addEventListener('click', () => this.#actions.cancel(item));
+    again.addEventListener('click', () => this.#actions.retry(item));
+    dismiss.addEventListener('click', () => this.#actions.dismiss(item));
+    const element = h(
+      'li',
+      { className: 'row' },
+      tile(item.name, item.file.type),
+      h(
+        'div',
+        { className: 'row-text' },
+        h('p', { className: 'row-line' }, h('span', { className: 'name' }, ...breakable(item.name)), state),
+        bar,
+        detail,
+      ),
+      h('div', { className: 'row-buttons' }, again, cancel, dismiss),
+    );
+    const row = { element, state, detail, bar, cancel, again, dismiss };
+    this.#rows.set(item.key, row);
+    return row;
+  }
+
+  #state({ phase, offline }) {
+    const { phase: words } = this.#strings;
+    return phase === 'waiting' && offline ? words.waitingOffline : words[phase === 'completing' ? 'confirming' : phase];
+  }
+
+  #progress({ state: { phase }, file, loaded, meter }) {
+    if (phase !== 'sending') {
+      return this.#format.size(file.size);
+    }
+    const speed = meter.speed();
+    const left = meter.secondsLeft(file.size);
+    return [
+      this.#strings.sentOf(this.#format.size(loaded), this.#format.size(file.size)),
+      speed === null ? null : this.#format.speed(speed),
+      left === null || loaded === file.size ? null : this.#format.timeLeft(left),
+    ]
+      .filter(Boolean)
+      .join(this.#strings.list);
+  }
+
+  #showBar(bar, phase, loaded, size) {
+    bar.hidden = ['queued', 'rejected', 'failed', 'cancelled', 'available'].includes(phase);
+    bar.max = Math.max(1, size);
+    if (phase === 'sending' || phase === 'waiting') {
+      bar.value = loaded;
+    } else {
+      // No value: something is going on, and how much of it is left isn't known.
+      bar.removeAttribute('value');
+    }
+  }
+}
+
+// Shows the buttons that make sense now. A button that goes while it has the focus hands it on.
+function showOneOf(row, wanted) {
+  const focused = Object.keys(wanted).find((name) => row[name] === document.activeElement);
+  for (const [name, isWanted] of Object.entries(wanted)) {
+    row[name].hidden = !isWanted;
+  }
+  if (focused && !wanted[focused]) {
+    const next = Object.keys(wanted).find((name) => wanted[name]);
+    if (next) {
+      row[next].focus();
+    }
+  }
+}
