@@ -6,9 +6,12 @@ SHELL := bash
 .PHONY: help run test lint bench pictures up init logs down
 
 PYTHON ?= python3
+# Debian's browser, for the tests of the web page and for the pictures.
+export CHROMIUM ?= /usr/bin/chromium
 CARGO_DENY_VERSION := 0.20.2
 
 TEST_TOOLS := target/test-tools
+BROWSER_TOOLS := target/browser-tools
 CARGO_DENY := target/tools/bin/cargo-deny
 
 help: ## List the targets
@@ -17,23 +20,25 @@ help: ## List the targets
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
 
-test: $(TEST_TOOLS)/.installed ## Run all tests; those of aws mode against an AWS stand-in started by them
+test: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CHROMIUM) ## Run all tests; those of aws mode against an AWS stand-in started by them
+	node --test tests/browser/unit/*.test.mjs
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 
-lint: $(TEST_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation template
+lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package file-share --lib --no-default-features --locked -- -D warnings
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh
+	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web tests/browser
 
 bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, all in one run
 	cargo build --release --locked --package file-share-worker
 	cargo bench --locked --bench figures
 
-pictures: ## Make the pictures of README anew, with Debian's chromium
+pictures: $(CHROMIUM) ## Make the pictures of README anew, with Debian's chromium
 	$(PYTHON) docs/pictures/make.py
 
 up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000
@@ -53,6 +58,19 @@ $(TEST_TOOLS)/.installed: tests/tools/requirements.txt
 	$(PYTHON) -m venv --clear $(TEST_TOOLS)
 	$(TEST_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/requirements.txt
 	touch $@
+
+# The browser's driver, the check for accessibility and the linter of the web page's modules, exactly as
+# the lock file has them. npm wants its lists beside what it installs.
+$(BROWSER_TOOLS)/.installed: tests/browser/package.json tests/browser/package-lock.json
+	mkdir -p $(BROWSER_TOOLS)
+	cp tests/browser/package.json tests/browser/package-lock.json $(BROWSER_TOOLS)/
+	npm ci --prefix $(BROWSER_TOOLS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(CHROMIUM):
+	@test "$$(id -u)" = 0 || { echo 'No browser at $@: install chromium, or set CHROMIUM to one.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet chromium
 
 $(CARGO_DENY):
 	cargo install --quiet --locked --version $(CARGO_DENY_VERSION) --no-default-features --root target/tools cargo-deny

@@ -11,24 +11,27 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiParts, BucketAddress};
-use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url};
+use crate::aws::{
+    AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::domain::ObjectKey;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
-use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
+use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use crate::metadata_store::sqlite::SqliteMetadataStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
-use crate::operations::{Reconciler, Stores};
+use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
-use crate::web_page::WebPage;
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
+/// The stack's output with what the API may do.
+const API_POLICY: &str = "ApiPolicy";
 /// The records of local mode, below the data directory.
-const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
+pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 
 /// Why the service can't start, with what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +39,7 @@ const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 pub struct StartError(String);
 
 impl StartError {
-    fn new(what: &str, error: impl std::fmt::Display) -> Self {
+    pub(crate) fn new(what: &str, error: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {error}"))
     }
 }
@@ -78,6 +81,8 @@ struct LocalTasks {
     uploaded: mpsc::Receiver<ObjectKey>,
     reconciler: Reconciler,
     reconcile_interval: std::time::Duration,
+    sweeper: OrphanSweeper,
+    sweep_interval: Option<std::time::Duration>,
 }
 
 impl App {
@@ -146,7 +151,7 @@ impl App {
         );
         let beside = BesideBucket {
             bucket_path: format!("/{bucket}"),
-            bucket: endpoint.map_to_response(),
+            bucket: endpoint.map_to_response().boxed(),
             api: api::endpoint(parts),
         };
         Ok(Self {
@@ -155,6 +160,8 @@ impl App {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
                 reconcile_interval: settings.common.reconcile_interval,
+                sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
+                sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
         })
@@ -183,12 +190,22 @@ impl App {
                 "none are set: see the AWS_ variables or the AWS profile",
             )
         })?;
+        let table_name = &settings.common.table_name;
+        let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), table_name);
+        let objects = S3ObjectStore::new(s3_client(&sdk), bucket.clone());
+        let checks = async {
+            let (table, bucket) = tokio::join!(
+                metadata.check_start(TableUse::API, &region),
+                objects.check_start(&region, API_POLICY)
+            );
+            [table, bucket].concat()
+        };
+        judge_start(checks)
+            .await
+            .map_err(|error| StartError(error.to_string()))?;
         let stores = Stores {
-            metadata: Arc::new(DynamoDbMetadataStore::new(
-                dynamodb_client(&sdk),
-                settings.common.table_name.clone(),
-            )),
-            objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), bucket.clone())),
+            metadata: Arc::new(metadata),
+            objects: Arc::new(objects),
             clock: Arc::new(SystemClock),
             lifecycle: settings.common.lifecycle,
         };
@@ -217,7 +234,10 @@ impl App {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let beside = self.local.map(|local| {
             let stop = shutdown.clone();
-            tokio::spawn(local.reconciler.run(local.reconcile_interval, stop));
+            tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
+            if let Some(interval) = local.sweep_interval {
+                tokio::spawn(local.sweeper.run(interval, stop));
+            }
             tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
         });
         if let Ok(address) = listener.local_addr() {
@@ -243,13 +263,6 @@ fn api_parts(
     bucket: BucketAddress,
     cors: CorsPolicy,
 ) -> ApiParts {
-    let web_page = WebPage {
-        store_origin: match &bucket {
-            BucketAddress::Fixed(url) => Some(url.origin()),
-            BucketAddress::RequestHost { .. } => None,
-        },
-        max_upload_bytes: settings.max_upload_bytes,
-    };
     ApiParts {
         stores,
         presigner: Presigner::new(
@@ -262,7 +275,6 @@ fn api_parts(
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,
         cors,
-        web_page,
     }
 }
 

@@ -10,6 +10,8 @@ pub mod api;
 #[cfg(feature = "server")]
 pub mod app;
 pub mod aws;
+#[cfg(feature = "server")]
+pub mod capacity;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]
@@ -21,6 +23,8 @@ pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
 pub mod presigned_url;
+#[cfg(feature = "server")]
+pub mod scrub;
 pub mod shutdown;
 pub mod store_error;
 pub mod telemetry;

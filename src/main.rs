@@ -1,12 +1,12 @@
-//! The API program: settings → stores → serve → drain.
+//! The API program: settings → stores → serve → drain. Its one subcommand checks what is stored.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use file_share::app::{App, StartError, listen};
-use file_share::config::{AFTER_HELP, ApiArgs, ApiSettings, Mode};
-use file_share::{shutdown, telemetry};
+use file_share::config::{AFTER_HELP, ApiArgs, ApiSettings, Mode, ScrubArgs, ScrubSettings};
+use file_share::{scrub, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -14,13 +14,27 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Hands out presigned URLs and keeps metadata, while the bytes go straight to the object store.
 #[derive(Parser)]
 #[command(name = "file-share", version, after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
+    /// Without a command the service is served
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     args: ApiArgs,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Read every available file's bytes and name the files whose bytes are wrong or missing
+    #[command(after_help = scrub::AFTER_HELP)]
+    Scrub(Box<ScrubArgs>),
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Scrub(args)) = cli.command {
+        return run_scrub(&args);
+    }
     let settings = match cli.args.judge() {
         Ok(settings) => settings,
         Err(problems) => {
@@ -39,6 +53,26 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_scrub(args: &ScrubArgs) -> ExitCode {
+    let settings = match args.judge() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprint!("file-share scrub can't start: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start(&settings.common) {
+        eprintln!("file-share scrub can't start: {error}");
+        return ExitCode::from(2);
+    }
+    look_through(&settings)
+}
+
+#[tokio::main]
+async fn look_through(settings: &ScrubSettings) -> ExitCode {
+    scrub::run(settings, shutdown::on_signal()).await
 }
 
 #[tokio::main]

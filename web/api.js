@@ -18,16 +18,16 @@ export class Api {
     this.#base = base;
   }
 
-  // → created {id, record, upload} | refused {problem} | lost
-  async create({ name, size, type, sha256 }) {
+  // With the same key the same file. → created {id, upload?} | refused {problem} | lost
+  async create({ name, size, type, sha256, key }) {
     const contentType = mediaType(type);
     const body = { filename: name, size, ...(contentType && { contentType }), ...(sha256 && { sha256 }) };
-    const answer = await this.#call('POST', 'v1/files', { body });
+    const answer = await this.#call('POST', 'v1/files', { body, headers: { 'Idempotency-Key': key } });
     if (answer.status !== 201) {
       return failure(answer);
     }
     const { upload, ...record } = answer.json;
-    return { type: 'created', id: record.id, record, upload: this.#withDeadline(upload, answer) };
+    return { type: 'created', id: record.id, upload: upload && this.#withDeadline(upload, answer) };
   }
 
   // → renewed {upload} | settled | gone | refused | lost
@@ -93,7 +93,7 @@ export class Api {
     return new URL(`v1/files/${id}`, this.#base).href;
   }
 
-  async #call(method, path, { body, patience = ANSWER_WITHIN_MS, signal } = {}) {
+  async #call(method, path, { body, headers = {}, patience = ANSWER_WITHIN_MS, signal } = {}) {
     // By hand: AbortSignal.any isn't on phones that are a few years old.
     const controller = new AbortController();
     const abort = () => controller.abort();
@@ -102,7 +102,7 @@ export class Api {
     try {
       const response = await fetch(new URL(path, this.#base), {
         method,
-        headers: body ? { 'Content-Type': 'application/json' } : {},
+        headers: { ...headers, ...(body && { 'Content-Type': 'application/json' }) },
         body: body && JSON.stringify(body),
         signal: controller.signal,
         cache: 'no-store',

@@ -22,6 +22,8 @@ import { UploadsView } from './uploads_view.js';
 import { Watcher } from './watcher.js';
 
 const TIMES_EVERY_MS = 30_000;
+// After older files couldn't be fetched.
+const OLDER_AGAIN_MS = 3000;
 // How far above the end of the list the next page is asked for.
 const AHEAD = '600px';
 
@@ -64,6 +66,7 @@ const uploads = new Uploads(
       return location.protocol === 'https:' && protocol === 'http:' ? { code: 'mixed', origin } : null;
     },
     watch: (id) => watcher.watch(id, true),
+    newName: () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-'),
     now,
     isOnline: () => navigator.onLine,
     after,
@@ -108,6 +111,10 @@ function onUpload(item) {
   } else {
     uploadsView.update(item);
     sayIfOver(item);
+    if (phase === 'rejected') {
+      // It is shown as an upload until that is taken off the list; then it is a file like any other.
+      keeper.upsert(record);
+    }
   }
   showUploads();
 }
@@ -222,6 +229,25 @@ function wake() {
   }
 }
 
+// Asks for older files as the end of the list comes near.
+function getOlderAhead() {
+  const end = byId('files-more');
+  const observer = new IntersectionObserver(
+    async ([entry]) => {
+      if (entry.isIntersecting) {
+        const goesOn = await keeper.older();
+        // The observer tells of changes only, and the end may be as near as before.
+        after(goesOn ? 0 : OLDER_AGAIN_MS, () => {
+          observer.unobserve(end);
+          observer.observe(end);
+        });
+      }
+    },
+    { rootMargin: AHEAD },
+  );
+  observer.observe(end);
+}
+
 function start() {
   fillIn(strings);
   const limit = format.size(maxUploadBytes);
@@ -235,14 +261,7 @@ function start() {
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
   byId('load-more').addEventListener('click', () => keeper.older());
-  new IntersectionObserver(
-    ([entry]) => {
-      if (entry.isIntersecting) {
-        void keeper.older();
-      }
-    },
-    { rootMargin: AHEAD },
-  ).observe(byId('files-more'));
+  getOlderAhead();
   window.addEventListener('beforeunload', (event) => {
     if (uploads.isBusy) {
       event.preventDefault();

@@ -65,10 +65,10 @@ export class ListKeeper {
     });
   }
 
-  // Reads the next older page.
+  // Reads the next older page. Whether that is worth doing again at once, if one wants still more.
   async older() {
     if (this.isGettingOlder || this.list.isComplete || this.list.cursor === null) {
-      return;
+      return false;
     }
     this.isGettingOlder = true;
     this.#onChange();
@@ -80,6 +80,7 @@ export class ListKeeper {
       this.list.applyOlder(answer);
     }
     this.#onChange();
+    return answer.type === 'page';
   }
 
   // A record that this page learnt of by itself.

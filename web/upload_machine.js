@@ -104,8 +104,9 @@ const STEPS = {
     unreadable: (state) => fail(state, { code: 'unreadable' }),
   },
   creating: {
-    created: (state, { id, upload }) =>
-      go(state, 'sending', { id, upload, failures: 0, offlineFailures: 0, renewals: 0 }),
+    // Without an upload the record was made by an earlier try, and is settled since.
+    created: (state, { id, upload = null }) =>
+      go(state, upload ? 'sending' : 'looking', { id, upload, failures: 0, offlineFailures: 0, renewals: 0 }),
   },
   sending: {
     stored: (state) => go(state, 'completing', { failures: 0, offlineFailures: 0 }),

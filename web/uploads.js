@@ -19,7 +19,7 @@ export class Uploads {
   #lastKey = 0;
 
   // ports: api {create, renew, look, complete, remove}, put, sha256, refusal({name, size}), reach(url) → why
-  // the page can't send there or null, watch(id), now(), isOnline(), after(ms, run) → cancel.
+  // the page can't send there or null, watch(id), newName(), now(), isOnline(), after(ms, run) → cancel.
   // onChange(item) is told of everything that happens to an item.
   constructor(ports, onChange) {
     this.#ports = ports;
@@ -47,6 +47,8 @@ export class Uploads {
         isFinal: problem !== null,
         loaded: 0,
         meter: new Meter(),
+        // Names its requests to create, so that a lost answer makes no second record.
+        requestName: this.#ports.newName(),
         work: 0,
         stop: () => {},
       };
@@ -68,6 +70,7 @@ export class Uploads {
 
   retry(item) {
     if (!item.isFinal) {
+      item.requestName = this.#ports.newName();
       this.#send(item, { type: 'retry' });
     }
   }
@@ -187,7 +190,14 @@ export class Uploads {
           () => ({ type: 'unreadable' }),
         );
       case 'create':
-        return api.create({ name: item.name, size: item.file.size, type: item.file.type, sha256 });
+        return api.create({
+          name: item.name,
+          size: item.file.size,
+          type: item.file.type,
+          sha256,
+          // Each record that takes the place of another has a request of its own.
+          key: `${item.requestName}-${item.state.restarts}`,
+        });
       case 'renew':
         return api.renew(id);
       case 'look':

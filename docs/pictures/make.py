@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Makes the pictures of README: Explorer as a browser shows it, and README's first upload as it really
-runs. Needs Debian's chromium, and port 8000 free; the files go into a temporary directory."""
+"""Makes the pictures of README: the web page and Explorer as a browser shows them, and README's first
+upload as it really runs. Needs Debian's chromium, and port 8000 free; the files go into a temporary
+directory."""
 
 import html
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 PICTURES = Path(__file__).resolve().parent
@@ -33,6 +36,32 @@ def screenshot(url, name, size, folder):
          "--virtual-time-budget=5000", f"--screenshot={PICTURES / name}", url],
         check=True, stderr=subprocess.DEVNULL, timeout=60,
     )
+
+
+def share(name, size, sends=True):
+    """A file of nothing in particular; left pending if it isn't sent."""
+    body = json.dumps({"filename": name, "size": size}).encode()
+    create = urllib.request.Request(
+        f"{BASE}/v1/files", data=body, headers={"Content-Type": "application/json"}
+    )
+    created = json.load(urllib.request.urlopen(create, timeout=20))
+    if sends:
+        upload = created["upload"]
+        put = urllib.request.Request(
+            upload["url"], data=bytes(size), method="PUT", headers=upload["headers"]
+        )
+        urllib.request.urlopen(put, timeout=20)
+        urllib.request.urlopen(f"{BASE}/v1/files/{created['id']}/metadata?wait=20", timeout=30)
+
+
+def web_page(folder):
+    """The page as a course sees it."""
+    share("Reading list.csv", 4_820)
+    share("Lecture 7 – slides.pptx", 7_340_000)
+    share("Blackboard photo.jpg", 2_610_000)
+    share("Exercise sheet 7.pdf", 184_000)
+    share("Recording, part 1.mp3", 18_900_000, sends=False)
+    screenshot(f"{BASE}/", "page.png", "1100,1180", folder)
 
 
 def first_upload():
@@ -84,6 +113,7 @@ def main():
             greeting = "".join(program.stdout.readline() for _ in range(4)).rstrip("\n")
             if BASE not in greeting:
                 sys.exit("the program didn't start")
+            web_page(folder)
             commands = first_upload()
             page = Path(folder, "terminal.html")
             page.write_text(terminal(greeting, commands, run(commands, folder)))

@@ -111,6 +111,9 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
             .flat_map(|operations| operations.values_mut())
         {
             describe(operation);
+            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+                describe_parameter(parameter);
+            }
         }
     }
     name_formats(&mut document);
@@ -215,6 +218,24 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
     ])
 }
 
+/// What a value of a header must look like, which is judged by hand.
+fn describe_parameter(parameter: &mut Value) {
+    if parameter["in"] != "header" {
+        return;
+    }
+    let name = parameter["name"].as_str().map(capitalised);
+    parameter["name"] = name.into();
+    if parameter["name"] == "Idempotency-Key" {
+        // Two patterns in one: with quotes, or without quotes and spaces.
+        let pattern = "^(\"[ !#-\\[\\]-~]{1,128}\"|[!#-\\[\\]-~]{1,128})$";
+        let key = json!({
+            "pattern": pattern,
+            "example": "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
+        });
+        merge(&mut parameter["schema"], key);
+    }
+}
+
 /// Says of every error response which codes it can have, with an example of each.
 fn describe(operation: &mut Value) {
     let id = operation["operationId"]
@@ -271,17 +292,19 @@ fn capitalise_headers(response: &mut Value) {
     };
     *headers = std::mem::take(headers)
         .into_iter()
-        .map(|(name, header)| {
-            let words: Vec<String> = name
-                .split('-')
-                .map(|word| {
-                    let (first, rest) = word.split_at(word.len().min(1));
-                    first.to_uppercase() + &rest.to_lowercase()
-                })
-                .collect();
-            (words.join("-"), header)
+        .map(|(name, header)| (capitalised(&name), header))
+        .collect();
+}
+
+fn capitalised(name: &str) -> String {
+    let words: Vec<String> = name
+        .split('-')
+        .map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_uppercase() + &rest.to_lowercase()
         })
         .collect();
+    words.join("-")
 }
 
 /// Two codes share 404 and two share 409 and 410: which of them an operation can answer.

@@ -19,7 +19,11 @@ pub trait Codes: Send {
 }
 
 /// Every operation can end in these.
-const COMMON: [Code; 2] = [Code::InternalError, Code::StoreUnavailable];
+const COMMON: [Code; 3] = [
+    Code::InternalError,
+    Code::StoreUnavailable,
+    Code::Overloaded,
+];
 
 /// A problem out of the set `C`.
 pub struct Failed<C>(Problem, PhantomData<C>);
@@ -88,7 +92,9 @@ macro_rules! codes {
 }
 
 codes! {
-    CreateFile: InvalidRequest, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
+    CreateFile: InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
+        IdempotencyKeyReused, InsufficientStorage;
+    CompleteUpload: FileNotFound;
     RenewUpload: FileNotFound, UploadSettled, InvalidRequest, InsufficientStorage;
     DownloadFile: FileNotFound, UploadPending, FileRejected, UploadExpired, InvalidRequest;
     DescribeFile: FileNotFound, InvalidRequest;

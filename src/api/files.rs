@@ -6,20 +6,22 @@
 use std::time::Duration;
 
 use poem::Request;
-use poem_openapi::param::{Path, Query};
-use poem_openapi::payload::Json;
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
 use super::create_file_body::CreateFileBody;
 use super::failed::{self, Failed};
+use super::idempotency_key::idempotency_key;
+use super::json::Json;
 use super::links::BucketAddress;
+use super::places::CallPlaces;
 use super::problem::{Code, Problem};
 use super::wire::{
     WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, read_cursor, write_cursor,
 };
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
-use crate::operations::{self, Stores};
+use crate::operations::{self, OperationError, Stores};
 use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner};
 
 /// A page holds this many files if the client doesn't say.
@@ -32,6 +34,7 @@ pub struct FilesApi {
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,
     pub max_upload_bytes: u64,
+    pub places: CallPlaces,
 }
 
 #[derive(Tags)]
@@ -42,7 +45,8 @@ enum Tag {
 
 #[derive(ApiResponse)]
 enum Created {
-    /// The file is known, and waits for its bytes: send them with `upload`.
+    /// The file is known, and waits for its bytes: send them with `upload`. If the request came before
+    /// with this `Idempotency-Key`, the record as it is now.
     #[oai(status = 201)]
     Created(
         Json<WireCreatedFile>,
@@ -62,6 +66,13 @@ enum Renewed {
 #[derive(ApiResponse)]
 enum Described {
     /// The record as it is now.
+    #[oai(status = 200)]
+    File(Json<WireFile>),
+}
+
+#[derive(ApiResponse)]
+enum Completed {
+    /// The record as it is now: `pending` if nothing has arrived, otherwise settled.
     #[oai(status = 200)]
     File(Json<WireFile>),
 }
@@ -110,19 +121,41 @@ impl FilesApi {
     /// Step two is the client's: `PUT` the bytes to `upload.url` with `upload.headers`. Until they
     /// have come and were measured, the file is `pending`; `GET /v1/files/{id}/metadata?wait=20`
     /// answers when that is over.
+    ///
+    /// A client that may have to send this request again, because an answer can get lost, marks it with
+    /// an `Idempotency-Key` of its own. The same request with the same key gets the same file within a
+    /// day, with a fresh URL while it is `pending` and without `upload` once it is settled.
     #[oai(path = "/files", method = "post", operation_id = "create_file")]
     async fn create_file(
         &self,
         request: &Request,
+        /// A text of the client's own that is new for each file, such as a UUID: visible ASCII, with or
+        /// without quotes. (draft-ietf-httpapi-idempotency-key-header)
+        #[oai(name = "Idempotency-Key")]
+        _idempotency_key: Header<Option<String>>,
         body: CreateFileBody,
     ) -> Result<Created, Failed<failed::CreateFile>> {
+        let key = idempotency_key(request.headers())?;
         let new = body.judge(self.max_upload_bytes)?;
+        let _place = self.places.call()?;
         let bucket = self.bucket_for(request)?;
-        let created = operations::create_file(&self.stores, &self.presigner, &bucket, new).await?;
-        let location = format!("{}/v1/files/{}", self.path_prefix, created.record.id);
+        let (stores, presigner) = (&self.stores, &self.presigner);
+        let (record, upload) = match key {
+            None => {
+                let created = operations::create_file(stores, presigner, &bucket, new).await?;
+                (created.record, Some(created.upload))
+            }
+            Some(key) => {
+                let created =
+                    operations::create_file_once(stores, presigner, &bucket, new, key).await;
+                let created = created.map_err(of_an_earlier_request)?;
+                (created.record, created.upload)
+            }
+        };
+        let location = format!("{}/v1/files/{}", self.path_prefix, record.id);
         let body = WireCreatedFile {
-            file: shown(&created.record)?,
-            upload: created.upload.into(),
+            file: shown(&record)?,
+            upload: upload.map(Into::into),
         };
         Ok(Created::Created(Json(body), location))
     }
@@ -143,11 +176,33 @@ impl FilesApi {
         id: Path<String>,
     ) -> Result<Renewed, Failed<failed::RenewUpload>> {
         let id = file_id(&id)?;
+        let _place = self.places.call()?;
         let bucket = self.bucket_for(request)?;
         let upload = operations::renew_upload(&self.stores, &self.presigner, &bucket, id).await?;
         Ok(Renewed::Upload(Json(WireRenewedUpload {
             upload: upload.into(),
         })))
+    }
+
+    /// Say that the bytes were sent
+    ///
+    /// A client that has its 200 from the store can say so here, and needn't wait for the store's own
+    /// notification: what arrived is measured now, and the answer is the record as it is then. A hint
+    /// and no more, so it is safe to repeat, to leave out, and to lie in.
+    #[oai(
+        path = "/files/:id/complete",
+        method = "post",
+        operation_id = "complete_upload"
+    )]
+    async fn complete_upload(
+        &self,
+        /// The file's ID, from the answer that created it.
+        id: Path<String>,
+    ) -> Result<Completed, Failed<failed::CompleteUpload>> {
+        let id = file_id(&id)?;
+        let _place = self.places.completion()?;
+        let record = operations::complete_upload(&self.stores, id).await?;
+        Ok(Completed::File(Json(shown(&record)?)))
     }
 
     /// Download a file
@@ -197,8 +252,12 @@ impl FilesApi {
     ) -> Result<Described, Failed<failed::DescribeFile>> {
         let id = file_id(&id)?;
         let record = match wait.0 {
-            None | Some(0) => operations::describe_file(&self.stores, id).await?,
+            None | Some(0) => {
+                let _place = self.places.call()?;
+                operations::describe_file(&self.stores, id).await?
+            }
             Some(seconds) => {
+                let _place = self.places.wait()?;
                 let wait = Duration::from_secs(seconds.into());
                 operations::await_settled(&self.stores, id, wait).await?
             }
@@ -236,6 +295,7 @@ impl FilesApi {
             before,
             limit,
         };
+        let _place = self.places.call()?;
         let page = operations::list_files(&self.stores, request).await?;
         let next_cursor = page.next.map(|id| write_cursor(id, status));
         let link = next_cursor.as_ref().map(|cursor| {
@@ -261,7 +321,9 @@ impl FilesApi {
         /// The file's ID, from the answer that created it.
         id: Path<String>,
     ) -> Result<Deleted, Failed<failed::DeleteFile>> {
-        operations::delete_file(&self.stores, file_id(&id)?).await?;
+        let id = file_id(&id)?;
+        let _place = self.places.call()?;
+        operations::delete_file(&self.stores, id).await?;
         Ok(Deleted::Gone)
     }
 }
@@ -280,6 +342,7 @@ impl FilesApi {
         method: DownloadMethod,
     ) -> Result<Redirect, Failed<failed::DownloadFile>> {
         let id = file_id(id)?;
+        let _place = self.places.call()?;
         let bucket = self.bucket_for(request)?;
         let url =
             operations::download_file(&self.stores, &self.presigner, &bucket, id, method).await?;
@@ -287,6 +350,14 @@ impl FilesApi {
             url.reveal().to_owned(),
             "private, no-store".into(),
         ))
+    }
+}
+
+fn of_an_earlier_request(error: OperationError) -> Problem {
+    match error {
+        OperationError::FileNotFound => Code::FileNotFound
+            .with("the file that this Idempotency-Key made was deleted: use a new key"),
+        other => other.into(),
     }
 }
 

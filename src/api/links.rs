@@ -21,6 +21,14 @@ pub enum BucketAddress {
 }
 
 impl BucketAddress {
+    /// The bucket's origin, where it doesn't depend on the request.
+    pub fn fixed_origin(&self) -> Option<String> {
+        match self {
+            Self::Fixed(url) => Some(url.origin()),
+            Self::RequestHost { .. } => None,
+        }
+    }
+
     /// # Errors
     /// If the request's `Host` is no host.
     pub fn for_request(&self, request: &Request) -> Result<BucketUrl, Invalid> {

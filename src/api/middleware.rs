@@ -11,7 +11,9 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tracing::Instrument;
 
 use super::document::Routes;
+use super::places::CallPlaces;
 use super::problem::{Code, Problem};
+use crate::capacity::NoRoom;
 use crate::cors::{CorsPolicy, CorsRules};
 
 const X_REQUEST_ID: &str = "x-request-id";
@@ -23,7 +25,7 @@ const MAX_FOREIGN_DETAIL_BYTES: usize = 2 * 1024;
 /// What pages of allowed origins may do with the API.
 const CORS: CorsRules = CorsRules {
     methods: "GET, HEAD, POST, DELETE",
-    request_headers: "content-type, x-request-id",
+    request_headers: "content-type, idempotency-key, x-request-id",
     exposed_headers: "Location, Link, Retry-After, X-Request-Id",
 };
 
@@ -84,6 +86,7 @@ fn request_id(headers: &HeaderMap) -> String {
 pub struct ApiConventions<E> {
     pub inner: E,
     pub routes: Arc<Routes>,
+    pub places: CallPlaces,
     pub cors: CorsPolicy,
 }
 
@@ -120,6 +123,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
                 response.headers_mut().extend(allowed);
                 response
             }
+            None if self.refuses(&request) => Code::Overloaded.plain().response(&id),
             None => as_problem(self.inner.get_response(request).await, &id).await,
         };
         self.cors.decorate(&CORS, &asked, response.headers_mut());
@@ -146,6 +150,18 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
     }
 }
 
+impl<E> ApiConventions<E> {
+    /// Whether there is no room for the request. Who asks whether the program is alive, or can work,
+    /// gets the true answer also when it is full: a full program that is restarted for it does nobody
+    /// good.
+    fn refuses(&self, request: &Request) -> bool {
+        let path = request.uri().path();
+        let has_no_room = request.extensions().get::<NoRoom>().is_some();
+        has_no_room && !matches!(path, "/healthz" | "/readyz")
+            || self.places.are_full() && path.starts_with("/v1/")
+    }
+}
+
 /// The versioned form of an unversioned path of ours.
 fn versioned(uri: &Uri) -> Option<Uri> {
     let text = uri.path_and_query()?.as_str();
@@ -165,9 +181,9 @@ async fn as_problem(mut response: Response, request_id: &str) -> Response {
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let text = response
-        .take_body()
-        .into_bytes_limit(MAX_FOREIGN_DETAIL_BYTES)
+    // In a box of its own: the buffer in it would make every request's future twice as large.
+    let body = response.take_body();
+    let text = Box::pin(body.into_bytes_limit(MAX_FOREIGN_DETAIL_BYTES))
         .await
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();

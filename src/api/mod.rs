@@ -11,9 +11,13 @@ mod examples;
 mod failed;
 mod files;
 mod health;
+mod idempotency_key;
+mod json;
 mod links;
 mod middleware;
 mod pages;
+mod patient_stream;
+mod places;
 mod problem;
 pub mod server;
 mod wire;
@@ -26,6 +30,7 @@ use poem::{Endpoint, EndpointExt, Response};
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
+use places::CallPlaces;
 
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
@@ -40,31 +45,35 @@ pub struct ApiParts {
     pub path_prefix: String,
     pub max_upload_bytes: u64,
     pub cors: CorsPolicy,
-    pub web_page: WebPage,
 }
 
 /// All calls of the contract.
 pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let stores = parts.stores.clone();
+    let web_page = WebPage {
+        store_origin: parts.bucket.fixed_origin(),
+        max_upload_bytes: parts.max_upload_bytes,
+    };
+    let places = CallPlaces::default();
     let service = document::service(FilesApi {
         stores: parts.stores,
         presigner: parts.presigner,
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);
-    let routed = parts
-        .web_page
+    let routed = web_page
         .mount(pages)
         .at("/healthz", poem::get(health::healthz))
-        .at("/readyz", poem::get(health::readyz))
+        .at("/readyz", poem::get(health::readyz).data(stores))
         .nest_no_strip("/v1", service)
-        .data(stores)
         .with(CatchPanic::new().with_handler(middleware::on_panic));
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
+        places,
         cors: parts.cors,
     }
 }

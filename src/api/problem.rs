@@ -27,13 +27,15 @@ pub enum Code {
     UploadExpired,
     ContentTooLarge,
     UnsupportedMediaType,
+    IdempotencyKeyReused,
     InternalError,
     StoreUnavailable,
+    Overloaded,
     InsufficientStorage,
 }
 
 impl Code {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidRequest,
         Self::RouteNotFound,
         Self::FileNotFound,
@@ -44,8 +46,10 @@ impl Code {
         Self::UploadExpired,
         Self::ContentTooLarge,
         Self::UnsupportedMediaType,
+        Self::IdempotencyKeyReused,
         Self::InternalError,
         Self::StoreUnavailable,
+        Self::Overloaded,
         Self::InsufficientStorage,
     ];
 
@@ -61,8 +65,10 @@ impl Code {
             Self::UploadExpired => "upload_expired",
             Self::ContentTooLarge => "content_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InternalError => "internal_error",
             Self::StoreUnavailable => "store_unavailable",
+            Self::Overloaded => "overloaded",
             Self::InsufficientStorage => "insufficient_storage",
         }
     }
@@ -76,8 +82,9 @@ impl Code {
             Self::FileRejected | Self::UploadExpired => StatusCode::GONE,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
@@ -94,8 +101,10 @@ impl Code {
             Self::UploadExpired => "The upload URL ran out before anything arrived",
             Self::ContentTooLarge => "Too many bytes",
             Self::UnsupportedMediaType => "The body must be JSON",
+            Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
             Self::InternalError => "Something went wrong here",
             Self::StoreUnavailable => "The store can't be reached",
+            Self::Overloaded => "Too much at a time",
             Self::InsufficientStorage => "The disk is full",
         }
     }
@@ -128,11 +137,19 @@ impl Code {
             Self::UnsupportedMediaType => {
                 "Send JSON, with the header `Content-Type: application/json`."
             }
+            Self::IdempotencyKeyReused => {
+                "Use a fresh key, such as a UUID, for each file; repeat a key only with the request that \
+                 it came with first."
+            }
             Self::InternalError => {
                 "Tell the operator the `requestId`; the log has the cause under it."
             }
             Self::StoreUnavailable => {
                 "Send the same request again after `Retry-After` seconds. Nothing was lost."
+            }
+            Self::Overloaded => {
+                "Send the same request again after `Retry-After` seconds, and let each further pause \
+                 be longer. Nothing was done."
             }
             Self::InsufficientStorage => {
                 "The operator has to make room; nothing that was stored is affected."
@@ -143,7 +160,7 @@ impl Code {
     /// After how many seconds the same request may succeed.
     pub fn retry_after(self) -> Option<u32> {
         match self {
-            Self::UploadPending => Some(1),
+            Self::UploadPending | Self::Overloaded => Some(1),
             Self::StoreUnavailable => Some(2),
             _ => None,
         }
@@ -166,8 +183,12 @@ impl Code {
             Self::UnsupportedMediaType => {
                 "send JSON, with the header Content-Type: application/json"
             }
+            Self::IdempotencyKeyReused => {
+                "another name, size, type or digest came with this key within the last day"
+            }
             Self::InternalError => "the log says more under this request's ID",
             Self::StoreUnavailable => "please send the same request again",
+            Self::Overloaded => "the service has as much in hand as it can carry",
             Self::InsufficientStorage => "no room is left for more files",
             Self::InvalidRequest | Self::FileRejected | Self::ContentTooLarge => self.title(),
         })
@@ -274,6 +295,7 @@ impl From<OperationError> for Problem {
             OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),
             OperationError::UploadExpired => Code::UploadExpired.plain(),
             OperationError::UploadSettled => Code::UploadSettled.plain(),
+            OperationError::IdempotencyKeyReused => Code::IdempotencyKeyReused.plain(),
             OperationError::Store(error) => error.into(),
         }
     }

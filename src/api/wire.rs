@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{FileId, FileRecord, FileState, Invalid, Status, format_timestamp};
 use crate::presigned_url::PresignedUpload;
 
 /// Where in its life a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename = "Status", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum WireStatus {
     /// The bytes haven't been seen yet.
     Pending,
@@ -38,8 +40,9 @@ impl From<WireStatus> for Status {
 }
 
 /// What is known of a file.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "File", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct WireFile {
     /// A UUIDv7.
     pub id: String,
@@ -58,6 +61,7 @@ pub struct WireFile {
     pub uploaded_at: Option<String>,
     /// Why the upload was rejected; only there if it was.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
@@ -86,8 +90,9 @@ impl WireFile {
 }
 
 /// How to send the bytes, straight to the object store.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "Upload", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct WireUpload {
     /// The method to use: PUT.
     pub method: String,
@@ -116,24 +121,32 @@ impl From<PresignedUpload> for WireUpload {
 }
 
 /// A file that was just created, and how to send its bytes.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "CreatedFile", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct WireCreatedFile {
     #[oai(flatten)]
+    #[serde(flatten)]
     pub file: WireFile,
-    pub upload: WireUpload,
+    /// Left out only where a request with an `Idempotency-Key` came again and the file isn't `pending`
+    /// any more: then there is nothing left to send.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload: Option<WireUpload>,
 }
 
 /// A fresh upload URL.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "RenewedUpload", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct WireRenewedUpload {
     pub upload: WireUpload,
 }
 
 /// A page of files, newest first.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "FilePage", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct WirePage {
     pub files: Vec<WireFile>,
     /// Give this as `cursor` to get the next page; null on the last one.

@@ -7,9 +7,11 @@
 
 mod clients;
 mod failure;
+mod start_check;
 
 pub use clients::{
     AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url,
     sqs_client,
 };
 pub use failure::{Failure, unavailable};
+pub use start_check::{Asked, CanNotWork, Obstacle, START_CHECK_LIMIT, judge_start};

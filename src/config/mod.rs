@@ -3,6 +3,7 @@
 //! Invariant: a program starts with all its settings right, or not at all. What is wrong or missing
 //! is named in one message, everything at once, so every value comes in as text and is judged here.
 
+mod scrub;
 mod values;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 
+pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{DEFAULT_LOG_FILTER, bucket_name, log_filter, origins, table_name};
 pub use values::{duration, url};
 
@@ -20,6 +22,10 @@ use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
 
 /// The longest life of a SigV4 URL that S3 accepts.
 const MAX_URL_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The longest pause between two sweeps for orphaned objects. One that is never to come is `off`.
+const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The most objects that one sweep can be allowed to delete; it holds their keys in memory.
+const MAX_ORPHAN_LIMIT: usize = 100_000;
 /// Bounds of what may be waited for.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// First segments of our own paths, which a bucket in local mode would hide.
@@ -67,6 +73,23 @@ pub struct CommonArgs {
         value_name = "TIME"
     )]
     pub reconcile_interval: String,
+    /// How often to look for objects that no record names; off: never
+    #[arg(
+        long,
+        env = "ORPHAN_SWEEP_INTERVAL",
+        default_value = "24h",
+        value_name = "TIME|off"
+    )]
+    pub orphan_sweep_interval: String,
+    /// How many objects that no record names one sweep may delete. If it finds more, it deletes none
+    /// and says so, since more are a sign that bucket and table don't belong together
+    #[arg(
+        long,
+        env = "ORPHAN_LIMIT",
+        default_value = "100",
+        value_name = "OBJECTS"
+    )]
+    pub orphan_limit: String,
     /// How long after its URL ran out an upload that began in time may still arrive
     #[arg(long, env = "UPLOAD_GRACE", default_value = "15m", value_name = "TIME")]
     pub upload_grace: String,
@@ -164,6 +187,9 @@ pub struct CommonSettings {
     pub bucket_name: String,
     pub table_name: String,
     pub reconcile_interval: Duration,
+    /// `None`: never.
+    pub orphan_sweep_interval: Option<Duration>,
+    pub orphan_limit: usize,
     pub lifecycle: Lifecycle,
     /// What is logged, as `RUST_LOG` says it.
     pub log_filter: String,
@@ -237,6 +263,20 @@ impl CommonArgs {
         let interval = problems.judge("RECONCILE_INTERVAL", &self.reconcile_interval, |text| {
             duration(text, Duration::from_millis(100), MAX_WAIT)
         });
+        let sweep_interval = problems.judge(
+            "ORPHAN_SWEEP_INTERVAL",
+            &self.orphan_sweep_interval,
+            |text| match text {
+                "off" => Ok(None),
+                text => duration(text, Duration::from_secs(1), MAX_SWEEP_INTERVAL).map(Some),
+            },
+        );
+        let orphan_limit = problems.judge("ORPHAN_LIMIT", &self.orphan_limit, |text| {
+            text.parse()
+                .ok()
+                .filter(|limit| *limit <= MAX_ORPHAN_LIMIT)
+                .ok_or_else(|| format!("must be a number of objects from 0 to {MAX_ORPHAN_LIMIT}"))
+        });
         let upload_grace = problems.judge("UPLOAD_GRACE", &self.upload_grace, |text| {
             duration(text, Duration::ZERO, MAX_WAIT)
         });
@@ -250,6 +290,8 @@ impl CommonArgs {
             bucket_name: bucket_name?,
             table_name: table_name?,
             reconcile_interval: interval?,
+            orphan_sweep_interval: sweep_interval?,
+            orphan_limit: orphan_limit?,
             lifecycle: Lifecycle {
                 upload_grace: upload_grace?,
                 ..Lifecycle::default()
@@ -271,21 +313,14 @@ impl ApiArgs {
 
     fn judge_all(&self, problems: &mut Problems) -> Option<ApiSettings> {
         let common = self.common.judge(problems);
-        let data_dir = problems.judge("DATA_DIR", &self.data_dir, |text| match text {
-            "" => Err("must name a directory".into()),
-            text => Ok(PathBuf::from(text)),
-        });
+        let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
         let s3_public_endpoint_url = judge_url(
             problems,
             "S3_PUBLIC_ENDPOINT_URL",
             self.s3_public_endpoint_url.as_deref(),
         );
         let public_url = judge_url(problems, "PUBLIC_URL", self.public_url.as_deref());
-        let is_local = problems.judge("MODE", &self.mode, |text| match text {
-            "local" => Ok(true),
-            "aws" => Ok(false),
-            _ => Err("must be local or aws".into()),
-        });
+        let is_local = problems.judge("MODE", &self.mode, is_local);
         if is_local == Some(true) && RESERVED_NAMES.contains(&self.common.bucket_name.as_str()) {
             problems.missing(
                 "BUCKET_NAME",
@@ -325,6 +360,21 @@ impl ApiArgs {
             allowed_origins: allowed_origins?,
             common: common?,
         })
+    }
+}
+
+fn is_local(text: &str) -> Result<bool, String> {
+    match text {
+        "local" => Ok(true),
+        "aws" => Ok(false),
+        _ => Err("must be local or aws".into()),
+    }
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("must name a directory".into()),
+        text => Ok(PathBuf::from(text)),
     }
 }
 
@@ -368,6 +418,11 @@ mod tests {
         assert_eq!(settings.upload_url_ttl, Duration::from_secs(900));
         assert_eq!(settings.download_url_ttl, Duration::from_secs(300));
         assert!(settings.allowed_origins.is_empty());
+        let day = Duration::from_secs(86_400);
+        assert_eq!(settings.common.orphan_sweep_interval, Some(day));
+        assert_eq!(settings.common.orphan_limit, 100);
+        let off = judge(&["--orphan-sweep-interval=off"]).unwrap();
+        assert_eq!(off.common.orphan_sweep_interval, None);
     }
 
     #[test]
@@ -385,6 +440,8 @@ mod tests {
             "--log-format=xml",
             "--rust-log=file_share=loud",
             "--reconcile-interval=0s",
+            "--orphan-sweep-interval=never",
+            "--orphan-limit=-1",
             "--upload-grace=-1s",
         ])
         .unwrap_err()
@@ -402,6 +459,8 @@ mod tests {
             "LOG_FORMAT",
             "RUST_LOG",
             "RECONCILE_INTERVAL",
+            "ORPHAN_SWEEP_INTERVAL",
+            "ORPHAN_LIMIT",
             "UPLOAD_GRACE",
         ] {
             assert!(

@@ -23,10 +23,13 @@ impl FileName {
     /// # Errors
     /// A name that is empty, `.` or `..`, or longer than [`MAX_FILE_NAME_BYTES`] when cleaned.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let name: String = text
-            .nfc()
-            .map(|c| if is_allowed(c) { c } else { '_' })
-            .collect();
+        let clean = |c| if is_allowed(c) { c } else { '_' };
+        let name: String = if text.is_ascii() {
+            // Which is NFC as it is, and what most names are.
+            text.chars().map(clean).collect()
+        } else {
+            text.nfc().map(clean).collect()
+        };
         if name.is_empty() || name == "." || name == ".." {
             return Err(Invalid::new("must be a name, not empty, \".\" or \"..\""));
         }
@@ -45,8 +48,10 @@ impl FileName {
 }
 
 fn is_allowed(c: char) -> bool {
-    matches!(c, '_' | '-' | '.')
-        || c.general_category() == GeneralCategory::DecimalNumber
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    }
+    c.general_category() == GeneralCategory::DecimalNumber
         || matches!(
             c.general_category_group(),
             GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark

@@ -11,6 +11,7 @@ mod content_type;
 mod file_id;
 mod file_name;
 mod file_record;
+mod idempotency_key;
 mod object_key;
 mod sha256_digest;
 mod timestamp;
@@ -23,6 +24,7 @@ pub use file_record::{
     FileRecord, FileState, Lifecycle, NextReview, RejectionReason, Settlement, Status,
     StoredObject, VersionId,
 };
+pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use sha256_digest::Sha256Digest;
 pub use timestamp::{Timestamp, format_timestamp, from_millis, whole_millis};

@@ -15,6 +15,7 @@ use super::header_value;
 use super::put_object::put_object;
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
+use crate::capacity::{NoRoom, Places};
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::domain::ObjectKey;
@@ -23,6 +24,10 @@ use crate::presigned_url::{BucketUrl, ReceivedRequest, Refusal, SigningCredentia
 
 const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const METHODS: &str = "GET, HEAD, PUT";
+
+/// Transfers at a time: half of the connections that the server has at the most. One may last for
+/// minutes, and the other half is left to calls that don't.
+pub const MAX_TRANSFERS: usize = 2048;
 
 const CORS: CorsRules = CorsRules {
     methods: METHODS,
@@ -54,11 +59,15 @@ pub struct LocalStoreParts {
 /// Meant for `/{bucket_name}` and everything below it.
 pub struct LocalEndpoint {
     parts: LocalStoreParts,
+    transfers: Places,
 }
 
 impl LocalEndpoint {
     pub fn new(parts: LocalStoreParts) -> Self {
-        Self { parts }
+        Self {
+            parts,
+            transfers: Places::new(MAX_TRANSFERS),
+        }
     }
 
     async fn answer(
@@ -72,6 +81,10 @@ impl LocalEndpoint {
         }
         let object_path = self.object_path(request)?;
         self.verify(request, object_path).await?;
+        if request.extensions().get::<NoRoom>().is_some() {
+            return Err(S3Error::slow_down());
+        }
+        let place = self.transfers.take().ok_or_else(S3Error::slow_down)?;
         let key = object_path
             .strip_prefix('/')
             .and_then(|key| ObjectKey::parse(key).ok())
@@ -84,10 +97,11 @@ impl LocalEndpoint {
                     request.headers(),
                     key,
                     body,
+                    place,
                 )
                 .await
             }
-            Method::GET | Method::HEAD => get_object(&parts.objects, request, key).await,
+            Method::GET | Method::HEAD => get_object(&parts.objects, request, key, place).await,
             _ => Err(S3Error::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "MethodNotAllowed",

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::range::{Condition, Part, Validators};
 use super::s3_error::S3Error;
 use super::{etag, header_value};
+use crate::capacity::Place;
 use crate::domain::ObjectKey;
 use crate::object_store::disk::{DiskObjectStore, OpenObject};
 
@@ -32,10 +33,12 @@ struct Wanted {
     version_id: Option<String>,
 }
 
+/// Keeps `place` until the body has been taken.
 pub(super) async fn get_object(
     objects: &DiskObjectStore,
     request: &Request,
     key: ObjectKey,
+    place: Place,
 ) -> Result<Response, S3Error> {
     let wanted: Wanted = request
         .params()
@@ -62,7 +65,7 @@ pub(super) async fn get_object(
         Condition::Failed(header) => return Err(S3Error::precondition_failed(header)),
         Condition::NotModified => StatusCode::NOT_MODIFIED.into(),
         Condition::Holds => {
-            let mut response = content(&object, key, &validators, request)?;
+            let mut response = content(&object, key, &validators, request, place)?;
             let headers = response.headers_mut();
             let content_type = wanted
                 .content_type
@@ -85,6 +88,7 @@ fn content(
     key: ObjectKey,
     validators: &Validators,
     request: &Request,
+    place: Place,
 ) -> Result<Response, S3Error> {
     let length = object.head().content_length;
     let (status, range) = match validators.part(request.headers(), length) {
@@ -111,6 +115,8 @@ fn content(
         Body::empty()
     } else {
         Body::from_bytes_stream(object.body(range).map_err(move |error| {
+            // Goes with the body, and is given back with it.
+            let _place = &place;
             // The connection is cut, since the status has been sent.
             tracing::error!(error = error.chain(), %key, "an object could not be read to its end");
             std::io::Error::other("the object can't be read")

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
 use super::{etag, header_value};
+use crate::capacity::Place;
 use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
 use crate::object_store::disk::{CreateError, DiskObjectStore};
 use crate::presigned_url::CHECKSUM_HEADER;
@@ -59,13 +60,14 @@ impl Declared {
     }
 }
 
-/// Takes `body` and puts it back with what was left unread.
+/// Keeps `place` until the bytes are there. Takes `body` and puts it back with what was left unread.
 pub(super) async fn put_object(
     objects: &DiskObjectStore,
     uploaded: &mpsc::Sender<ObjectKey>,
     headers: &HeaderMap,
     key: ObjectKey,
     body: &mut Option<UploadBody>,
+    place: Place,
 ) -> Result<Response, S3Error> {
     let declared = Declared::read(headers)?;
     let Some(mut upload) = body.take() else {
@@ -81,6 +83,7 @@ pub(super) async fn put_object(
         if created.is_ok() {
             hand_off(&uploaded, key);
         }
+        drop(place);
         (created, upload)
     };
     let received = tokio::spawn(receiving.in_current_span()).await;

@@ -144,6 +144,16 @@ impl S3Error {
         }
     }
 
+    /// What S3 says when there are too many requests at a time.
+    pub(super) fn slow_down() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "SlowDown",
+            "Please reduce your request rate. Send the same request again later.",
+        )
+        .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     fn malformed_query(what: &'static str) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

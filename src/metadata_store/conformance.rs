@@ -18,6 +18,7 @@
     reason = "a suite is a test: it fails where it unwraps"
 )]
 
+mod keyed;
 mod life;
 mod pages;
 mod races;
@@ -36,6 +37,7 @@ use crate::domain::{
     VersionId,
 };
 
+pub use keyed::*;
 pub use life::*;
 pub use pages::*;
 pub use races::*;
@@ -86,6 +88,12 @@ macro_rules! metadata_store_conformance {
             a_record_is_removed_while_its_status_is_the_one_seen
             a_record_is_not_removed_with_another_status
             pending_and_available_records_are_neither_scheduled_nor_removed
+            a_keyed_insert_adds_its_record
+            a_key_that_is_taken_names_the_first_request_and_nothing_is_written
+            a_key_outlives_the_file_that_it_names
+            a_key_is_free_again_from_the_moment_on_at_which_its_time_is_over
+            a_keyed_insert_of_a_taken_id_is_refused_and_leaves_the_key_free
+            of_many_inserts_with_one_key_exactly_one_succeeds
             a_removed_id_can_be_written_to_by_nothing_but_an_insert
             of_many_inserts_of_one_id_exactly_one_succeeds
             of_many_settlements_exactly_one_succeeds
@@ -263,6 +271,7 @@ mod tests {
             .map(str::trim)
             .collect();
         let behaviours: Vec<&str> = [
+            include_str!("conformance/keyed.rs"),
             include_str!("conformance/life.rs"),
             include_str!("conformance/pages.rs"),
             include_str!("conformance/races.rs"),

@@ -9,12 +9,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
-use crate::domain::{FileId, FileRecord, FileState, Settlement, Status, Timestamp};
+use super::{
+    EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome,
+    StoreError,
+};
+use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Settlement, Status, Timestamp};
 
 #[derive(Default)]
 pub struct MemoryMetadataStore {
     records: Mutex<BTreeMap<FileId, FileRecord>>,
+    /// By the digest of the key.
+    keys: Mutex<BTreeMap<[u8; 32], (KeyedRequest, FileId)>>,
     /// The fault that every call has while it is set.
     fault: Mutex<Option<&'static str>>,
 }
@@ -31,6 +36,14 @@ impl MemoryMetadataStore {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .len()
+    }
+
+    /// Loses a record, as a table from an old backup does.
+    pub fn forget(&self, id: FileId) {
+        self.records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
     }
 
     fn records(&self) -> Result<MutexGuard<'_, BTreeMap<FileId, FileRecord>>, StoreError> {
@@ -52,6 +65,32 @@ impl MetadataStore for MemoryMetadataStore {
         }
         records.insert(record.id, record.clone());
         Ok(())
+    }
+
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        let mut records = self.records()?;
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, (request, _)| now < request.expires_at);
+        let key = *request.key.digest().as_bytes();
+        if let Some((earlier, id)) = keys.get(&key) {
+            return Ok(KeyedInsert::KeyTaken(EarlierRequest {
+                id: *id,
+                fingerprint: earlier.fingerprint,
+            }));
+        }
+        if records.contains_key(&record.id) {
+            return Err(StoreError::AlreadyExists {
+                store: "the metadata store",
+            });
+        }
+        records.insert(record.id, record.clone());
+        keys.insert(key, (*request, record.id));
+        Ok(KeyedInsert::Inserted)
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

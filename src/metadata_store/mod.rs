@@ -3,7 +3,8 @@
 //! Invariant: every method that writes is one conditional write, atomic and safe to repeat. A
 //! caller whose answer was lost repeats the call and compares; it never has to guess.
 //!
-//! Absent on purpose: transactions over several records, scans, and any write without a condition.
+//! Absent on purpose: transactions over several records (a record and the key of the request that made
+//! it are written as one), scans, and any write without a condition.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -15,7 +16,9 @@ pub mod sqlite;
 
 use async_trait::async_trait;
 
-use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+use crate::domain::{
+    FileId, FileRecord, KeyedRequest, Settlement, Sha256Digest, Status, Timestamp,
+};
 pub use crate::store_error::StoreError;
 
 /// The most records that one page or one batch of reviews holds.
@@ -57,6 +60,23 @@ pub enum SettleOutcome {
     Unchanged,
 }
 
+/// What became of an insert with an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyedInsert {
+    /// The record is there, and its key names it.
+    Inserted,
+    /// An earlier request came with this key. Nothing was written.
+    KeyTaken(EarlierRequest),
+}
+
+/// The request that a key stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlierRequest {
+    /// The record that it made. It may be deleted, or gone, by now.
+    pub id: FileId,
+    pub fingerprint: Sha256Digest,
+}
+
 #[async_trait]
 pub trait MetadataStore: Send + Sync {
     /// Adds a record under its ID. It is durable when this returns, and every `get` after that
@@ -65,6 +85,19 @@ pub trait MetadataStore: Send + Sync {
     /// # Errors
     /// [`StoreError::AlreadyExists`] if there is one with this ID; it is left as it was.
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError>;
+
+    /// Adds a record under its ID, and with it the key of the request that made it, both or neither.
+    /// A key whose time is over at `now` is as good as none. Keys that are over are removed by and
+    /// by, so that what is kept of them is bounded by how many came within their lifetime.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyExists`] if there is a record with this ID: then the key is free still.
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError>;
 
     /// The record as it is now (a consistent read), tombstones included.
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError>;

@@ -11,6 +11,8 @@
 //! who knows whether it is worth waiting.
 
 mod error;
+mod keys;
+mod onlooker;
 mod readers;
 mod row;
 mod schema;
@@ -27,8 +29,8 @@ use async_trait::async_trait;
 use self::error::store_error;
 use self::readers::Readers;
 use self::writer::Writer;
-use super::{MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
-use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use crate::domain::{FileId, FileRecord, KeyedRequest, Settlement, Status, Timestamp};
 
 /// How errors call this store.
 const STORE: &str = "the metadata database";
@@ -58,6 +60,19 @@ impl SqliteMetadataStore {
             writer,
         })
     }
+
+    /// Opens the file at `path` for reading only, while another process may be using it. Leaves no
+    /// trace beside it (see [`onlooker`]); every write is refused.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`StoreError::Unavailable`] if there is no such file.
+    pub fn look_at(path: &Path) -> Result<Self, StoreError> {
+        onlooker::check(path)?;
+        Ok(Self {
+            readers: Arc::new(Readers::look_at(path)),
+            writer: Writer::absent(),
+        })
+    }
 }
 
 #[async_trait]
@@ -73,6 +88,19 @@ impl MetadataStore for SqliteMetadataStore {
         } else {
             Err(StoreError::AlreadyExists { store: STORE })
         }
+    }
+
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        let (record, request) = (record.clone(), *request);
+        self.writer
+            .write(move |connection| keys::insert_keyed(connection, &record, &request, now))
+            .await?
+            .ok_or(StoreError::AlreadyExists { store: STORE })
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, future::join_all};
 use sha2::{Digest, Sha256};
 
-use super::{ObjectHead, ObjectStore};
+use super::{ListedObject, Listing, ObjectHead, ObjectStore};
 use crate::domain::{FileId, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest, VersionId, whole_millis};
 
 /// No chunk of a body may be larger, in bytes: what a reader holds doesn't grow with the file.
@@ -56,6 +56,8 @@ macro_rules! object_store_conformance {
             deleting_one_key_leaves_the_others
             what_arrives_after_a_delete_can_be_deleted_too
             every_version_can_be_read_until_all_are_deleted
+            every_object_is_listed_once_however_short_the_pages
+            what_was_deleted_is_not_listed_and_what_has_old_versions_is_listed_once
             a_working_store_passes_its_check
         }
     };
@@ -262,6 +264,68 @@ pub async fn every_version_can_be_read_until_all_are_deleted(fixture: &impl Fixt
     assert_eq!(head(fixture, key).await, None);
     for (_, version) in &versions {
         assert!(read(fixture, key, Some(version)).await.is_none());
+    }
+}
+
+/// Everything that is listed, in pages of `limit`. Others may put and delete meanwhile.
+async fn list_all(fixture: &impl Fixture, limit: usize) -> Vec<ListedObject> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let listed = fixture.store().list(after.as_ref(), limit).await;
+        let Listing {
+            objects,
+            foreign,
+            next,
+        } = listed.expect("list answers");
+        assert!(objects.len() + foreign <= limit, "more than {limit}");
+        all.extend(objects);
+        match next {
+            Some(_) if next == after => panic!("the listing stands still at {next:?}"),
+            Some(_) => after = next,
+            None => return all,
+        }
+    }
+}
+
+pub async fn every_object_is_listed_once_however_short_the_pages(fixture: &impl Fixture) {
+    let mut keys: Vec<_> = (0..5).map(|_| new_key()).collect();
+    for key in &keys {
+        fixture.put(*key, content(10), None).await;
+    }
+    keys.sort_by_key(ObjectKey::file_id);
+    for limit in [5, 1_000] {
+        let mut listed = list_all(fixture, limit).await;
+        listed.retain(|object| keys.contains(&object.key));
+        listed.sort_by_key(|object| object.key.file_id());
+        let found: Vec<_> = listed.iter().map(|object| object.key).collect();
+        assert_eq!(found, keys, "in pages of {limit}");
+        for object in listed {
+            let head = head(fixture, object.key).await.expect("it is there");
+            assert_eq!(
+                object.last_modified.timestamp(),
+                head.last_modified.timestamp()
+            );
+        }
+    }
+}
+
+pub async fn what_was_deleted_is_not_listed_and_what_has_old_versions_is_listed_once(
+    fixture: &impl Fixture,
+) {
+    let (gone, kept) = (new_key(), new_key());
+    fixture.put(gone, content(10), None).await;
+    fixture.put(kept, content(10), None).await;
+    if fixture.has_versions() {
+        for length in [20, 30] {
+            fixture.put(kept, content(length), None).await;
+        }
+    }
+    delete(fixture, gone).await;
+    // The shorter pages end between two versions of a key.
+    for limit in [2, 1_000] {
+        let listed = list_all(fixture, limit).await;
+        let times = |key| listed.iter().filter(|object| object.key == key).count();
+        assert_eq!((times(gone), times(kept)), (0, 1), "in pages of {limit}");
     }
 }
 

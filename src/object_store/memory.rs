@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{ObjectHead, ObjectReader, ObjectStore, StoreError};
+use super::{
+    ListPosition, ListedObject, Listing, ObjectHead, ObjectReader, ObjectStore, StoreError,
+};
 use crate::clock::Clock;
 use crate::domain::{ObjectKey, Sha256Digest, VersionId};
 
@@ -60,6 +62,20 @@ impl MemoryObjectStore {
             },
             bytes,
         });
+    }
+
+    /// Puts something under a key that isn't this service's.
+    pub fn put_foreign(&self, key: &str) {
+        let version = Version {
+            head: ObjectHead {
+                version_id: None,
+                content_length: 0,
+                sha256: None,
+                last_modified: self.clock.now(),
+            },
+            bytes: Bytes::new(),
+        };
+        self.objects().insert(key.to_owned(), vec![version]);
     }
 
     /// How many objects there are, old versions included.
@@ -127,6 +143,36 @@ impl ObjectStore for MemoryObjectStore {
         self.works()?;
         self.objects().remove(&key.to_string());
         Ok(())
+    }
+
+    async fn list(
+        &self,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        self.works()?;
+        let objects = self.objects();
+        let mut keys: Vec<&String> = objects
+            .keys()
+            .filter(|key| after.is_none_or(|after| **key > after.0))
+            .collect();
+        keys.sort();
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        let ours = keys.iter().filter_map(|text| {
+            let key = ObjectKey::parse(text).ok()?;
+            let last_modified = objects[*text].iter().map(|v| v.head.last_modified).max()?;
+            Some(ListedObject { key, last_modified })
+        });
+        let ours: Vec<_> = ours.collect();
+        Ok(Listing {
+            foreign: keys.len() - ours.len(),
+            objects: ours,
+            next: keys
+                .last()
+                .filter(|_| more)
+                .map(|key| ListPosition((*key).clone())),
+        })
     }
 
     async fn check(&self) -> Result<(), StoreError> {

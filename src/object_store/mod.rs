@@ -1,5 +1,5 @@
 //! The port to the bytes: what the service itself does with objects, which is to look at them,
-//! to read them once, and to delete them. Clients write and fetch through presigned URLs.
+//! to read and list them, and to delete them. Clients write and fetch through presigned URLs.
 //!
 //! Invariant: everything that one [`ObjectHead`] says is of one version of one object.
 //!
@@ -43,6 +43,31 @@ pub struct ObjectReader {
     pub body: ObjectBody,
 }
 
+/// The most keys that one page of a listing holds, as S3 sets it.
+pub const MAX_LISTING: usize = 1_000;
+
+/// Where a listing goes on. What its text means is the store's own business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPosition(pub String);
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedObject {
+    pub key: ObjectKey,
+    /// When the newest of its versions came.
+    pub last_modified: Timestamp,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    pub objects: Vec<ListedObject>,
+    /// How many other keys lay between them that aren't this service's.
+    pub foreign: usize,
+    /// Where the next page goes on; `None` if this was the last.
+    pub next: Option<ListPosition>,
+}
+
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// The current version of the object; `None` if there is none.
@@ -59,6 +84,14 @@ pub trait ObjectStore: Send + Sync {
     /// Deletes the object in all its versions, delete markers included. That there is none (any
     /// more) is no error.
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError>;
+
+    /// One page of the objects whose keys are this service's, in an order of the store's own,
+    /// beginning behind `after`; at most `limit` (1 to [`MAX_LISTING`]) of them, perhaps fewer or
+    /// none though there is a next page. An object counts as long as any version or delete marker of
+    /// it is there, also where `head` finds none. One that is there from the first page to the last
+    /// is on exactly one of them.
+    async fn list(&self, after: Option<&ListPosition>, limit: usize)
+    -> Result<Listing, StoreError>;
 
     /// Whether the store answers a look such as `head` takes.
     async fn check(&self) -> Result<(), StoreError>;

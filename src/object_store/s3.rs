@@ -6,13 +6,16 @@
 //!
 //! Absent on purpose: ETags (they are no digests) and ranges.
 
+mod list;
+mod start_check;
+
 use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     operation::{get_object::GetObjectOutput, list_object_versions::ListObjectVersionsOutput},
-    primitives::{ByteStream, DateTime},
+    primitives::{ByteStream, ByteStreamError, DateTime},
     types::{ChecksumMode, ChecksumType, Delete, ObjectIdentifier},
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -20,13 +23,16 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ObjectBody, ObjectHead, ObjectReader, ObjectStore, StoreError};
+use super::{ListPosition, Listing, ObjectBody, ObjectHead, ObjectReader, ObjectStore, StoreError};
 use crate::{
     aws::{Failure, unavailable},
     domain::{KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis},
 };
 
 const STORE: &str = "the bucket";
+
+/// Below [`KEY_PREFIX`], and no file's: its name is no ID.
+const CHECKED_KEY: &str = "uploads/check";
 
 /// How long the body of one object may take: the largest file at 350 kB/s. The SDK gives up on a
 /// stream that stands still, and not on one that trickles.
@@ -98,7 +104,7 @@ impl S3ObjectStore {
             })),
             Err(error) => {
                 let failure = Failure::new("ListObjectVersions", &error);
-                if failure.status == Some(501) || failure.has_code("NotImplemented") {
+                if has_no_such_call(&failure) {
                     return Ok(None);
                 }
                 Err(StoreError::unavailable(STORE, failure))
@@ -216,12 +222,25 @@ impl ObjectStore for S3ObjectStore {
         ))
     }
 
+    async fn list(
+        &self,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        list::list(self, after, limit).await
+    }
+
     /// Asks for a key that can't exist: its name is no file's ID. That takes the same permissions as
     /// a real look, and tells a missing bucket from a missing key.
     async fn check(&self) -> Result<(), StoreError> {
-        self.get(&format!("{KEY_PREFIX}check"), None).await?;
+        self.get(CHECKED_KEY, None).await?;
         Ok(())
     }
+}
+
+/// Whether the store doesn't know what versions are.
+fn has_no_such_call(failure: &Failure) -> bool {
+    failure.status == Some(501) || failure.has_code("NotImplemented")
 }
 
 fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -343,7 +362,7 @@ fn whole_body(body: ByteStream, length: u64) -> ObjectBody {
                     _ => Err(wrong_length(length)),
                 };
             };
-            let chunk = chunk.map_err(|error| StoreError::unavailable(STORE, error))?;
+            let chunk = chunk.map_err(broken_off)?;
             let left = u64::try_from(chunk.len())
                 .ok()
                 .and_then(|bytes| left.checked_sub(bytes))
@@ -351,6 +370,18 @@ fn whole_body(body: ByteStream, length: u64) -> ObjectBody {
             Ok(Some((chunk, (body, left))))
         },
     ))
+}
+
+/// Bytes that the store's own checksum contradicts are no fault of the way to it.
+fn broken_off(error: ByteStreamError) -> StoreError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.is::<aws_smithy_checksums::body::validate::Error>() {
+            return StoreError::corrupt(STORE, "bytes that don't match their own checksum");
+        }
+        cause = error.source();
+    }
+    StoreError::unavailable(STORE, error)
 }
 
 fn wrong_length(length: u64) -> StoreError {

@@ -129,7 +129,7 @@ async fn measure(
 }
 
 /// Length and digest of a body, a chunk at a time.
-async fn hash(
+pub(super) async fn hash(
     mut body: crate::object_store::ObjectBody,
 ) -> Result<(u64, Sha256Digest), StoreError> {
     let mut hasher = Sha256::new();

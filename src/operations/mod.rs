@@ -10,6 +10,7 @@
 //! [`OperationError::Store`], and whoever called knows how to wait.
 
 mod clean_up;
+mod complete_upload;
 mod create_file;
 mod delete_file;
 mod describe_file;
@@ -18,13 +19,18 @@ mod finalize_upload;
 mod list_files;
 mod reconcile;
 mod renew_upload;
+mod scrub;
+mod sweep_orphans;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-pub use create_file::{CreatedFile, NewFile, create_file};
+pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
+pub use create_file::{
+    CreatedFile, CreatedOnce, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file, create_file_once,
+};
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::download_file;
@@ -32,6 +38,8 @@ pub use finalize_upload::{FinalizeOutcome, finalize_upload};
 pub use list_files::list_files;
 pub use reconcile::{ReconcileReport, Reconciler};
 pub use renew_upload::renew_upload;
+pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
+pub use sweep_orphans::{MIN_AGE, OrphanSweeper, Suspicion, SweepReport, SweepStep};
 
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, Lifecycle, RejectionReason};
@@ -82,6 +90,9 @@ pub enum OperationError {
     /// There is nothing more to upload: the file is available, rejected or expired.
     #[error("the upload is settled")]
     UploadSettled,
+    /// The key came with another request before.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -67,10 +67,10 @@ impl Reconciler {
             let goes_on = matches!(&report, Ok(report) if report.more);
             let pause = match report {
                 Ok(report) if report.more => Duration::ZERO,
-                Ok(_) => interval.mul_f64(0.8 + 0.4 * fastrand::f64()),
+                Ok(_) => spread(interval),
                 Err(error) => {
                     tracing::warn!(error = %error.chain(), "reconciling failed and is tried again");
-                    interval
+                    spread(interval)
                 }
             };
             tokio::select! {
@@ -156,6 +156,11 @@ impl Reconciler {
             }
         }
     }
+}
+
+/// A fifth more or less, so that those who began together, or failed together, don't stay so.
+fn spread(interval: Duration) -> Duration {
+    interval.mul_f64(0.8 + 0.4 * fastrand::f64())
 }
 
 async fn expire(

@@ -16,6 +16,11 @@ use crate::metadata_store::{MetadataStore, PageRequest};
 use crate::object_store::memory::MemoryObjectStore;
 use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner, SigningCredentials};
 
+mod disturbed;
+mod rounds;
+mod scrub;
+mod sweep_orphans;
+
 const UPLOAD_TTL: Duration = Duration::from_secs(900);
 const GRACE: Duration = Duration::from_secs(900);
 const RETENTION: Duration = Duration::from_secs(30 * 86_400);
@@ -115,6 +120,10 @@ impl House {
         )
         .await
         .map(|url| url.reveal().to_owned())
+    }
+
+    fn reconciler_of(&self, stores: &Stores) -> Reconciler {
+        Reconciler::new(stores.clone())
     }
 
     async fn reconcile(&mut self) -> ReconcileReport {
@@ -519,6 +528,207 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
             .is_empty()
     );
     assert_eq!(house.objects.count(), LEFT_BEHIND);
+}
+
+#[tokio::test]
+async fn a_completion_measures_what_arrived_and_can_be_repeated() {
+    let house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    let record = complete_upload(&house.stores, id).await.unwrap();
+    assert_eq!(record.status(), Status::Available);
+    assert_eq!(complete_upload(&house.stores, id).await.unwrap(), record);
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::AlreadySettled);
+}
+
+#[tokio::test]
+async fn a_completion_without_bytes_changes_nothing() {
+    let house = House::new();
+    let id = house.create().await;
+    let before = describe_file(&house.stores, id).await.unwrap();
+    assert_eq!(complete_upload(&house.stores, id).await.unwrap(), before);
+    assert_eq!(describe_file(&house.stores, id).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_completion_of_other_bytes_rejects_the_file() {
+    let house = House::new();
+    let id = house.create_declaring(4, None).await;
+    house.put(id, HELLO);
+    let record = complete_upload(&house.stores, id).await.unwrap();
+    assert_eq!(record.status(), Status::Rejected);
+    assert_eq!(house.objects.count(), 0);
+}
+
+#[tokio::test]
+async fn a_completion_of_what_is_gone_finds_no_file() {
+    let house = House::new();
+    let id = house.create().await;
+    delete_file(&house.stores, id).await.unwrap();
+    house.put(id, HELLO);
+    let unknown = FileId::new(house.clock.now());
+    for id in [id, unknown] {
+        let completed = complete_upload(&house.stores, id).await;
+        assert!(matches!(completed, Err(OperationError::FileNotFound)));
+    }
+}
+
+impl House {
+    async fn create_once(&self, filename: &str, key: &str) -> Result<CreatedOnce, OperationError> {
+        let filename = FileName::parse(filename).unwrap();
+        let new = NewFile {
+            content_type: ContentType::guess(&filename),
+            filename,
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            sha256: None,
+        };
+        let key = crate::domain::IdempotencyKey::parse(key).unwrap();
+        create_file_once(&self.stores, &self.presigner, &self.bucket, new, key).await
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_comes_again_gives_the_same_file_and_a_fresh_url() {
+    let house = House::new();
+    let first = house.create_once("a.txt", "k").await.unwrap();
+    house.clock.advance(Duration::from_secs(600));
+    let second = house.create_once("a.txt", "k").await.unwrap();
+    assert_eq!(second.record.id, first.record.id);
+    assert_eq!(house.metadata.count(), 1);
+    let expires_at = house.clock.now() + UPLOAD_TTL;
+    assert_eq!(second.upload.unwrap().expires_at, expires_at);
+    // The record covers the URL, as it does every one that was handed out.
+    assert_eq!(second.record.upload_expires_at, expires_at);
+    let other = house.create_once("a.txt", "another").await.unwrap();
+    assert_ne!(other.record.id, first.record.id);
+}
+
+#[tokio::test]
+async fn a_key_that_comes_with_another_request_is_refused() {
+    let house = House::new();
+    house.create_once("a.txt", "k").await.unwrap();
+    let refused = house.create_once("b.txt", "k").await;
+    assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
+    assert_eq!(house.metadata.count(), 1);
+}
+
+#[test]
+fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
+    let new = |name: &str, size, content_type: &str, sha256: Option<&str>| {
+        let new = NewFile {
+            filename: FileName::parse(name).unwrap(),
+            length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: ContentType::parse(content_type).unwrap(),
+            sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+        };
+        new.fingerprint().to_hex()
+    };
+    let all = [
+        new("a", 5, "text/plain", None),
+        new("a5", 5, "text/plain", None),
+        new("a", 55, "text/plain", None),
+        new("a", 5, "text/html", None),
+        new("a", 5, "text/plain", Some(HELLO_SHA256)),
+    ];
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len());
+    assert_eq!(all[0], new("a", 5, "text/plain", None));
+}
+
+#[tokio::test]
+async fn a_key_whose_file_is_settled_gives_the_record_and_nothing_to_upload() {
+    let mut house = House::new();
+    let available = house.create_once("a.txt", "available").await.unwrap();
+    house.put(available.record.id, HELLO);
+    house.finalize(available.record.id).await;
+    let expired = house.create_once("a.txt", "expired").await.unwrap();
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    for (key, id, status) in [
+        ("available", available.record.id, Status::Available),
+        ("expired", expired.record.id, Status::Expired),
+    ] {
+        let again = house.create_once("a.txt", key).await.unwrap();
+        assert_eq!((again.record.id, again.record.status()), (id, status));
+        assert!(again.upload.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_key_whose_file_was_deleted_brings_nothing_back() {
+    let mut house = House::new();
+    let created = house.create_once("a.txt", "k").await.unwrap();
+    delete_file(&house.stores, created.record.id).await.unwrap();
+    for _ in 0..2 {
+        let again = house.create_once("a.txt", "k").await;
+        assert!(matches!(again, Err(OperationError::FileNotFound)));
+        // Not even when the tombstone is gone.
+        house.clock.advance(UPLOAD_TTL + GRACE);
+        house.reconcile().await;
+    }
+    assert_eq!(house.metadata.count(), 0);
+}
+
+#[tokio::test]
+async fn a_key_is_free_after_a_day() {
+    let house = House::new();
+    let first = house.create_once("a.txt", "k").await.unwrap();
+    house.clock.advance(IDEMPOTENCY_KEY_LIFETIME);
+    let second = house.create_once("b.txt", "k").await.unwrap();
+    assert_ne!(second.record.id, first.record.id);
+}
+
+/// A store that never answers.
+struct SilentObjects;
+
+#[async_trait::async_trait]
+impl crate::object_store::ObjectStore for SilentObjects {
+    async fn head(
+        &self,
+        _: ObjectKey,
+    ) -> Result<Option<crate::object_store::ObjectHead>, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn read(
+        &self,
+        _: ObjectKey,
+        _: Option<&crate::domain::VersionId>,
+    ) -> Result<Option<crate::object_store::ObjectReader>, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn delete_all_versions(&self, _: ObjectKey) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn list(
+        &self,
+        _: Option<&crate::object_store::ListPosition>,
+        _: usize,
+    ) -> Result<crate::object_store::Listing, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_completion_that_takes_too_long_answers_with_the_pending_record() {
+    let house = House::new();
+    let id = house.create().await;
+    house.put(id, HELLO);
+    let stores = Stores {
+        objects: Arc::new(SilentObjects),
+        ..house.stores.clone()
+    };
+    let started = tokio::time::Instant::now();
+    let record = complete_upload(&stores, id).await.unwrap();
+    assert_eq!(record.status(), Status::Pending);
+    assert_eq!(started.elapsed(), COMPLETION_LIMIT);
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
 }
 
 #[tokio::test(start_paused = true)]

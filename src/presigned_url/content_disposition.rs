@@ -3,6 +3,8 @@
 //! Invariant: always `attachment`, so that no browser shows an uploaded page as one of ours; and
 //! only characters that can stand in a header and in a quoted string as they are.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -15,12 +17,14 @@ const ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 /// `attachment` with the name twice: an ASCII `filename` for old and simple clients (accents go,
 /// other letters become `_`), and the true name as `filename*` (RFC 6266, section 4.3).
 pub fn attachment(name: &FileName) -> String {
-    let ascii: String = name
-        .as_str()
-        .nfd()
-        .filter(|c| !is_combining_mark(*c))
-        .map(|c| if c.is_ascii() { c } else { '_' })
-        .collect();
+    let ascii: Cow<'_, str> = if name.as_str().is_ascii() {
+        name.as_str().into()
+    } else {
+        let unmarked = name.as_str().nfd().filter(|c| !is_combining_mark(*c));
+        unmarked
+            .map(|c| if c.is_ascii() { c } else { '_' })
+            .collect()
+    };
     let extended = utf8_percent_encode(name.as_str(), ATTR_CHAR);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{extended}")
 }

@@ -212,6 +212,16 @@ page('a lost answer ends with one file, though the second try hears 412', async 
   assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 1);
 });
 
+page('a creation whose answer was lost makes one file', async (open) => {
+  const tab = await open(way.base);
+  way.next({ method: 'POST', path: /^\/v1\/files$/ }, { loseAnswer: true });
+  await choose(tab, [await file('created-once.txt', 'x')]);
+  await arrives(tab, 'created-once.txt');
+  assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 2);
+  const { body } = await api('GET', '/v1/files?limit=100');
+  assert.equal(body.files.filter(({ filename }) => filename === 'created-once.txt').length, 1);
+});
+
 page('broken connections and a busy service are tried again by themselves', async (open) => {
   const tab = await open(way.base);
   way.next({ method: 'POST', path: /^\/v1\/files$/ }, { drop: true });
@@ -296,7 +306,7 @@ page('a name that is too long is said too', async (open) => {
     clipboard.items.add(new File(['x'], `${'n'.repeat(300)}.txt`));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: clipboard, bubbles: true }));
   });
-  await tab.getByText('Its name is too long').waitFor();
+  await sending(tab, 'nnn').getByText('Its name is too long').waitFor();
   assert.equal(way.count({ method: 'POST' }), 0);
 });
 
@@ -365,19 +375,19 @@ page('a link that is copied leads to a page from which the file is fetched', asy
 page('a link that is opened early waits, and then downloads', async (open) => {
   const created = await create('early.txt', 5);
   const tab = await open(`${way.base}f/${created.id}`);
-  await tab.getByText('The download starts by itself').waitFor();
+  await tab.locator('#card').getByText('The download starts by itself').waitFor();
   await isAccessible(tab, 'a file on its way');
   await browser.picture(tab, '8-waiting');
   const downloading = tab.waitForEvent('download');
   await send(created, 'hello');
   assert.equal(await readFile(await (await downloading).path(), 'utf8'), 'hello');
-  await tab.getByText('The download has started.').waitFor();
+  await tab.locator('#card').getByText('The download has started.').waitFor();
 });
 
 page('a link to nothing says so', async (open) => {
   for (const id of ['01a20c20-0000-7000-8000-000000000000', 'nonsense']) {
     const tab = await open(`${way.base}f/${id}`);
-    await tab.getByText('There is no such file').waitFor();
+    await tab.locator('#card').getByText('There is no such file').waitFor();
   }
 });
 
@@ -543,6 +553,8 @@ page('hundreds of files come as one scrolls, newest first, each once', async (op
     await Promise.all(names.slice(at, at + 20).map((name) => create(name, 1)));
   }
   const { body } = await api('GET', '/v1/files?limit=100');
+  // A page that doesn't come the first time comes the next time.
+  way.next({ method: 'GET', path: /cursor=/ }, { answer: { status: 503 } });
   const tab = await open(way.base);
   const rows = tab.locator('#files-list .row');
   await until('a part of the list', async () => (await rows.count()) >= 50);

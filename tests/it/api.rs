@@ -665,7 +665,10 @@ async fn pages_of_other_origins_may_call_only_if_they_are_allowed() {
                 .request(Method::OPTIONS, &url)
                 .header("origin", origin)
                 .header("access-control-request-method", "PUT")
-                .header("access-control-request-headers", "content-type")
+                .header(
+                    "access-control-request-headers",
+                    "content-type,idempotency-key",
+                )
                 .send()
                 .await
                 .unwrap();

@@ -15,10 +15,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
     aws::dynamodb_client,
     domain::{
-        FileId, FileRecord, FileState, RejectionReason, Settlement, Status, Timestamp, from_millis,
+        FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Settlement, Status,
+        Timestamp, from_millis,
     },
     metadata_store::{
-        MAX_PAGE, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
+        KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
         conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
         dynamodb::DynamoDbMetadataStore,
     },
@@ -62,6 +63,15 @@ impl AsDeployed {
 impl MetadataStore for AsDeployed {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
         self.api.insert(record).await
+    }
+
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        self.api.insert_keyed(record, request, now).await
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
@@ -320,6 +330,47 @@ async fn an_item_that_makes_no_sense_is_corrupt_and_named() {
     let error = store.get(record.id).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }));
     assert!(error.to_string().contains("sizeBytes"), "{error}");
+}
+
+#[tokio::test]
+async fn an_item_that_can_not_be_read_does_not_take_the_list_away() {
+    let deployment = MiniStack::shared().await.deploy("damaged").await;
+    let store = AsDeployed::of(&deployment).await;
+    let mut records: Vec<FileRecord> = (0..40).map(pending).collect();
+    for record in &records {
+        store.insert(record).await.unwrap();
+    }
+    // Some, among them the newest, the oldest, and those around the end of a page.
+    let admin = dynamodb_client(&sdk_config(&deployment, &deployment.admin).await);
+    for i in [39, 30, 29, 12, 0] {
+        let damaged = records.remove(i);
+        let update = admin.update_item().table_name(&deployment.table);
+        update
+            .key("fileId", AttributeValue::S(damaged.id.to_string()))
+            .update_expression("REMOVE filename")
+            .send()
+            .await
+            .unwrap();
+    }
+    records.reverse();
+    for status in [None, Some(Status::Pending)] {
+        let mut listed = Vec::new();
+        let mut before = None;
+        loop {
+            let request = PageRequest {
+                status,
+                before,
+                limit: 10,
+            };
+            let page = store.page(request).await.unwrap();
+            listed.extend(page.records);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert!(listed == records, "{} of {}", listed.len(), records.len());
+    }
 }
 
 fn assert_unavailable<T>(outcome: Result<T, StoreError>) -> String {

@@ -1,6 +1,7 @@
 //! The worker's queue on SQS, and its consumer between the queue and the stores of aws mode.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -10,14 +11,14 @@ use file_share::aws::{dynamodb_client, s3_client, sqs_client};
 use file_share::clock::{Clock, SystemClock};
 use file_share::domain::{
     ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Lifecycle,
-    MAX_CONTENT_LENGTH,
+    MAX_CONTENT_LENGTH, ObjectKey,
 };
 use file_share::metadata_store::{MetadataStore, dynamodb::DynamoDbMetadataStore};
 use file_share::object_store::s3::S3ObjectStore;
-use file_share::operations::Stores;
-use file_share_worker::consumer::{Consumer, VISIBILITY_TIMEOUT};
+use file_share::operations::{FinalizeOutcome, OperationError, Stores};
+use file_share_worker::consumer::{Consumer, Finalize, VISIBILITY_TIMEOUT};
 use file_share_worker::event_queue::conformance::{self, Fixture};
-use file_share_worker::event_queue::{EventQueue, sqs::SqsQueue};
+use file_share_worker::event_queue::{EventQueue, MessageSender, sqs::SqsQueue};
 
 use crate::support::aws_clients::sdk_config;
 use crate::support::ministack::{Deployment, MiniStack};
@@ -75,9 +76,13 @@ impl Fixture for SqsFixture {
         Arc::new(queue.with_wait_time(Duration::from_secs(1)))
     }
 
-    async fn send(&self, body: &str) {
-        let message = self.client.send_message().queue_url(&self.url);
-        message.message_body(body).send().await.unwrap();
+    fn sender(&self) -> Arc<dyn MessageSender> {
+        let visibility_timeout = Duration::from_secs(2);
+        Arc::new(SqsQueue::new(
+            self.client.clone(),
+            &self.url,
+            visibility_timeout,
+        ))
     }
 
     fn max_receive_count(&self) -> u32 {
@@ -167,4 +172,52 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
         }
         assert!(Instant::now() < deadline, "the notification didn't come");
     }
+}
+
+/// Takes longer than the queue hides a message.
+struct Slow {
+    begun: AtomicUsize,
+    takes: Duration,
+}
+
+#[async_trait]
+impl Finalize for Slow {
+    async fn finalize(&self, _: ObjectKey) -> Result<FinalizeOutcome, OperationError> {
+        self.begun.fetch_add(1, SeqCst);
+        tokio::time::sleep(self.takes).await;
+        Ok(FinalizeOutcome::Available)
+    }
+}
+
+#[tokio::test]
+async fn work_that_outlasts_the_visibility_timeout_is_not_delivered_to_a_second_worker() {
+    const BUCKET: &str = "a-bucket";
+    let deployment = Deployment::shared().await;
+    let client = sqs_client(&sdk_config(deployment, &deployment.admin).await);
+    let fixture = SqsFixture::new(client).await;
+    let key = ObjectKey::new(FileId::new(SystemClock.now()));
+    let event = serde_json::json!({"Records": [{
+        "eventVersion": "2.1", "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": BUCKET}, "object": {"key": key.to_string()}},
+    }]});
+    fixture.sender().send(&event.to_string()).await.unwrap();
+    // Two and a half visibility timeouts.
+    let slow = Arc::new(Slow {
+        begun: AtomicUsize::new(0),
+        takes: fixture.queue().visibility_timeout() * 5 / 2,
+    });
+    let worker = Consumer::new(fixture.queue(), slow.clone(), BUCKET);
+    let working = tokio::spawn(async move { worker.run_once().await.unwrap() });
+    while slow.begun.load(SeqCst) == 0 {
+        assert!(!working.is_finished(), "the message didn't come");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let rival = Consumer::new(fixture.queue(), slow.clone(), BUCKET);
+    while !working.is_finished() {
+        assert_eq!(rival.run_once().await.unwrap().received, 0);
+    }
+    assert_eq!(working.await.unwrap().acknowledged, 1);
+    assert_eq!(rival.run_once().await.unwrap().received, 0);
+    assert_eq!(slow.begun.load(SeqCst), 1);
+    assert!(fixture.dead_letters().await.is_empty());
 }

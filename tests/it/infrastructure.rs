@@ -240,6 +240,27 @@ async fn only_the_worker_may_consume_and_only_the_main_queue() {
 }
 
 #[tokio::test]
+async fn the_operator_may_empty_the_dead_letter_queue_into_the_main_one_and_nothing_else() {
+    let deployment = Deployment::shared().await;
+    let (queue, dead_letters) = (&deployment.queue_url, &deployment.dead_letter_queue_url);
+    let operator = sqs(deployment, &deployment.operator);
+    let receive = operator.receive_message().queue_url(dead_letters);
+    receive.wait_time_seconds(0).send().await.unwrap();
+    assert_forbidden!(operator.receive_message().queue_url(queue));
+    let attributes = operator.get_queue_attributes().queue_url(queue);
+    let attributes = attributes.attribute_names(QueueAttributeName::RedrivePolicy);
+    attributes.send().await.unwrap();
+    let send = operator.send_message().queue_url(dead_letters);
+    assert_forbidden!(send.message_body("x"));
+    assert_forbidden!(operator.purge_queue().queue_url(dead_letters));
+    let s3 = s3(deployment, &deployment.operator);
+    assert_forbidden!(s3.list_object_versions().bucket(&deployment.bucket));
+    let dynamodb = dynamodb(deployment, &deployment.operator);
+    let get = dynamodb.get_item().table_name(&deployment.table);
+    assert_forbidden!(get.key("fileId", string("x")));
+}
+
+#[tokio::test]
 async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
     const BY_TIME: (&str, &str, &str) = ("byTime", "timeShard", "permissions");
     const BY_STATUS: (&str, &str, &str) = ("byStatus", "statusShard", "permissions");

@@ -5,20 +5,27 @@
 mod api;
 mod architecture;
 mod aws_faults;
+mod completion;
 mod compose;
 mod contract;
 mod crash;
+mod dead_letters;
 mod dynamodb_store;
 mod event_queue;
+mod idempotency;
 mod infrastructure;
 mod journey;
 mod local_endpoint;
 mod local_faults;
 mod names;
 mod original_behaviours;
+mod orphans;
+mod overload;
 mod programs;
 mod readme;
 mod s3_store;
+mod scrub;
+mod start_check;
 mod web_page;
 
 #[path = "../support"]

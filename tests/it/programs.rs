@@ -36,10 +36,12 @@ fn explanation<'a>(help: &'a str, name: &str) -> &'a str {
 
 #[test]
 fn help_explains_every_setting_of_a_program() {
-    const BOTH: [&str; 6] = [
+    const BOTH: [&str; 8] = [
         "BUCKET_NAME",
         "TABLE_NAME",
         "RECONCILE_INTERVAL",
+        "ORPHAN_SWEEP_INTERVAL",
+        "ORPHAN_LIMIT",
         "UPLOAD_GRACE",
         "LOG_FORMAT",
         "RUST_LOG",

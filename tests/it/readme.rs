@@ -31,12 +31,15 @@ fn the_first_upload_can_be_pasted_and_ends_with_the_same_bytes() {
 
 #[test]
 fn every_setting_in_the_table_is_one_of_the_programs() {
-    let help = |program: &std::path::Path| {
-        let output = Command::new(program).arg("--help").output().unwrap();
+    let help = |program: &std::path::Path, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let api = std::path::Path::new(env!("CARGO_BIN_EXE_file-share"));
-    let all = help(api) + &help(&api.with_file_name("file-share-worker"));
+    let worker = api.with_file_name("file-share-worker");
+    let all = help(api, &["--help"])
+        + &help(&worker, &["--help"])
+        + &help(&worker, &["redrive", "--help"]);
     let (_, table) = README.split_once("## Settings").unwrap();
     let (table, _) = table.split_once("There is no sign-in").unwrap();
     let names: Vec<&str> = table

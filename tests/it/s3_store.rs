@@ -20,7 +20,9 @@ use bytes::Bytes;
 use file_share::{
     aws::s3_client,
     domain::{FileId, ObjectKey, Sha256Digest, VersionId},
-    object_store::{ObjectStore, StoreError, conformance::Fixture, s3::S3ObjectStore},
+    object_store::{
+        ListPosition, ObjectStore, StoreError, conformance::Fixture, s3::S3ObjectStore,
+    },
     object_store_conformance,
 };
 use futures_util::TryStreamExt;
@@ -488,4 +490,57 @@ async fn a_store_without_listings_of_versions_deletes_the_object_itself() {
     let expected = format!("DELETE /bucket/{key}");
     let asked = scripted.last_request();
     assert!(asked.starts_with(&expected), "{asked}");
+}
+
+#[tokio::test]
+async fn a_store_without_listings_of_versions_lists_objects() {
+    let scripted = Scripted::new(&[
+        "HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<ListBucketResult>\
+         <IsTruncated>true</IsTruncated><Contents>\
+         <Key>uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f</Key>\
+         <LastModified>2026-01-05T10:00:00.000Z</LastModified></Contents><Contents>\
+         <Key>uploads/report.pdf</Key><LastModified>2026-01-05T10:00:00.000Z</LastModified>\
+         </Contents></ListBucketResult>",
+    ])
+    .await;
+    let after = ListPosition("uploads/0".into());
+    let listing = scripted.store.list(Some(&after), 2).await.unwrap();
+    let keys: Vec<_> = listing
+        .objects
+        .iter()
+        .map(|it| it.key.to_string())
+        .collect();
+    assert_eq!(keys, ["uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f"]);
+    assert_eq!(listing.foreign, 1);
+    assert_eq!(
+        listing.next,
+        Some(ListPosition("uploads/report.pdf".into()))
+    );
+    let asked = scripted.last_request();
+    assert!(asked.contains("start-after=uploads%2F0"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_missing_bucket_and_a_page_without_keys_are_no_empty_listings() {
+    let bucket = Bucket::versioned().await;
+    let store = S3ObjectStore::new(bucket.admin.clone(), "there-is-no-such-bucket");
+    let told = assert_unavailable(store.list(None, 10).await);
+    assert!(told.contains("NoSuchBucket"), "{told}");
+    let scripted = Scripted::new(&["HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\
+         <ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>"])
+    .await;
+    let listed = scripted.store.list(None, 10).await;
+    assert!(matches!(listed, Err(StoreError::Corrupt { .. })));
+}
+
+#[tokio::test]
+async fn bytes_that_contradict_the_store_s_own_checksum_are_corrupt_and_not_unavailable() {
+    let scripted = Scripted::new(&["HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\
+         last-modified: Mon, 05 Jan 2026 10:00:00 GMT\r\nx-amz-checksum-sha256: \
+         AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\nhello"])
+    .await;
+    let reader = scripted.store.read(new_key(), None).await.unwrap().unwrap();
+    let read = reader.body.try_collect::<Vec<Bytes>>().await;
+    assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
 }

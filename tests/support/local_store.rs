@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use file_share::api::server::serve;
+use file_share::api::server::{Limits, serve_within};
 use file_share::clock::{Clock, ManualClock};
 use file_share::cors::CorsPolicy;
 use file_share::domain::{
@@ -59,12 +59,28 @@ impl LocalStore {
         Self::start_in(data_dir, None, &[]).await
     }
 
+    /// With so many connections, and no more.
+    pub async fn within(limits: Limits) -> Self {
+        let data_dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_with(limits, data_dir, None, &[]).await
+    }
+
     pub async fn with_origins(origins: &[&str]) -> Self {
         let data_dir = Arc::new(tempfile::tempdir().unwrap());
         Self::start_in(data_dir, None, origins).await
     }
 
     pub async fn start_in(
+        data_dir: Arc<TempDir>,
+        public_bucket: Option<BucketUrl>,
+        origins: &[&str],
+    ) -> Self {
+        let limits = Limits::of_this_process();
+        Self::start_with(limits, data_dir, public_bucket, origins).await
+    }
+
+    async fn start_with(
+        limits: Limits,
         data_dir: Arc<TempDir>,
         public_bucket: Option<BucketUrl>,
         origins: &[&str],
@@ -89,7 +105,7 @@ impl LocalStore {
         });
         let shutdown = CancellationToken::new();
         let route = Route::new().nest_no_strip(format!("/{BUCKET}"), endpoint);
-        let server = tokio::spawn(serve(listener, route, shutdown.clone()));
+        let server = tokio::spawn(serve_within(limits, listener, route, shutdown.clone()));
         let own = BucketUrl::path_style(&format!("http://{address}"), BUCKET).unwrap();
         Self {
             data_dir,

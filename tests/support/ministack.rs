@@ -85,6 +85,8 @@ pub struct Deployment {
     pub api: Credentials,
     /// What the worker may do, and no more.
     pub worker: Credentials,
+    /// What the person who looks after the dead-letter queue may do, and no more.
+    pub operator: Credentials,
     /// Root: for a test's own preparations and checks, never for the code under test.
     pub admin: Credentials,
 }
@@ -238,6 +240,7 @@ impl Deployment {
             dead_letter_queue_url: output("DeadLetterQueueUrl"),
             api: credentials("api"),
             worker: credentials("worker"),
+            operator: credentials("operator"),
             admin: Credentials::admin(),
         }
     }

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::ministack::{Credentials, Deployment};
@@ -34,6 +34,19 @@ impl Program {
         let mut command = api_command();
         command.env("DATA_DIR", data_dir);
         Self::serving(command, settings)
+    }
+
+    /// The API program in local mode, with no more than so many files and sockets.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn local_with_descriptors(data_dir: &Path, descriptors: u32) -> Self {
+        let mut command = clean_command(Path::new("sh"));
+        command
+            .args(["-c", "ulimit -n \"$1\" && exec \"$0\""])
+            .arg(env!("CARGO_BIN_EXE_file-share"))
+            .arg(descriptors.to_string())
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, &[])
     }
 
     /// The API program in local mode on a small disk of its own, which ends with it: an in-memory
@@ -72,6 +85,37 @@ impl Program {
         command.env("QUEUE_URL", &deployment.queue_url);
         set_aws(&mut command, deployment, &deployment.worker);
         Self::start(command, settings)
+    }
+
+    /// What the API says if it doesn't start in aws mode.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn aws_api_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
+        let mut command = api_command();
+        command.env("MODE", "aws");
+        set_aws(&mut command, deployment, &deployment.api);
+        Self::refusing(command, settings)
+    }
+
+    /// What the worker says if it doesn't start.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn worker_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
+        let mut command = clean_command(&worker_path());
+        command.env("QUEUE_URL", &deployment.queue_url);
+        set_aws(&mut command, deployment, &deployment.worker);
+        Self::refusing(command, settings)
+    }
+
+    fn refusing(command: Command, settings: &[(&str, &str)]) -> String {
+        let mut program = Self::start(command, settings);
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = program.child.try_wait().expect("it can be waited for") {
+                assert!(!status.success(), "it ended well: {}", program.log());
+                return program.log();
+            }
+            assert!(Instant::now() < deadline, "it started: {}", program.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Starts a program that says on standard output where it is reached.
@@ -191,6 +235,38 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// `file-share scrub` of a data directory, to its end.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn scrub_local(data_dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    command.env("DATA_DIR", data_dir);
+    to_its_end(command.arg("scrub").args(arguments))
+}
+
+/// `file-share scrub` in aws mode, with the permissions that the stack gives the API.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
+    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    command.env("MODE", "aws");
+    set_aws(&mut command, deployment, &deployment.api);
+    to_its_end(command.arg("scrub").args(arguments))
+}
+
+/// A command of the worker about the dead-letter queue, with the permissions that the stack gives
+/// the operator.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn operate(deployment: &Deployment, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&worker_path());
+    command.env("QUEUE_URL", &deployment.queue_url);
+    set_aws(&mut command, deployment, &deployment.operator);
+    to_its_end(command.args(arguments))
+}
+
+fn to_its_end(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output();
+    output.expect("the program can be started")
 }
 
 fn api_command() -> Command {

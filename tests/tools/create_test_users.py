@@ -1,13 +1,13 @@
-"""Makes one IAM user for each program of a deployed stack, and prints what a test needs to know.
+"""Makes one IAM user for each policy of a deployed stack, and prints what a test needs to know.
 
     create_test_users.py STACK_NAME
 
-A user has exactly one of the stack's two policies and nothing else, so that a permission missing
+A user has exactly one of the stack's policies and nothing else, so that a permission missing
 from the template fails a test. The emulator's root user would pass every check. One action is added
 that AWS doesn't know: it asks for sqs:DeleteMessage where the emulator asks for sqs:DeleteMessageBatch.
 
-Prints one JSON object: "outputs" (the stack's outputs by name), and "api" and "worker", each with
-"accessKeyId" and "secretAccessKey". The emulator is the one in AWS_ENDPOINT_URL; without it the
+Prints one JSON object: "outputs" (the stack's outputs by name), and "api", "worker" and "operator", each
+with "accessKeyId" and "secretAccessKey". The emulator is the one in AWS_ENDPOINT_URL; without it the
 script stops, so that it can't make users in an AWS account.
 
 One process for all the calls, because starting the AWS command line costs more than the calls do.
@@ -24,7 +24,11 @@ EMULATOR_ONLY = {
     "Statement": [{"Effect": "Allow", "Action": "sqs:DeleteMessageBatch", "Resource": "*"}],
 }
 
-POLICY_OUTPUTS = {"api": "ApiPolicyArn", "worker": "WorkerPolicyArn"}
+POLICY_OUTPUTS = {
+    "api": "ApiPolicyArn",
+    "worker": "WorkerPolicyArn",
+    "operator": "OperatorPolicyArn",
+}
 
 
 def create_user(iam, user_name, policy_arn):
@@ -50,11 +54,12 @@ def main():
     answer = {"outputs": outputs}
     for program, policy_output in POLICY_OUTPUTS.items():
         answer[program] = create_user(iam, f"{stack_name}-{program}", outputs[policy_output])
-    iam.put_user_policy(
-        UserName=f"{stack_name}-worker",
-        PolicyName="emulator-only",
-        PolicyDocument=json.dumps(EMULATOR_ONLY),
-    )
+    for program in ("worker", "operator"):
+        iam.put_user_policy(
+            UserName=f"{stack_name}-{program}",
+            PolicyName="emulator-only",
+            PolicyDocument=json.dumps(EMULATOR_ONLY),
+        )
     json.dump(answer, sys.stdout)
 
 

@@ -1,33 +1,67 @@
-//! The worker program: settings → stores and queue → consume and reconcile → drain.
+//! The worker program: settings → stores and queue → consume and reconcile → drain. Its subcommands
+//! are for the person who looks after the dead-letter queue.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use file_share::aws::{
-    AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, sqs_client,
+    AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, sqs_client,
 };
 use file_share::clock::SystemClock;
-use file_share::config::AFTER_HELP;
-use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
+use file_share::config::{AFTER_HELP, CommonSettings, Problems};
+use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use file_share::object_store::s3::S3ObjectStore;
-use file_share::operations::{Reconciler, Stores};
+use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::{shutdown, telemetry};
 use file_share_worker::consumer::{Consumer, VISIBILITY_TIMEOUT};
 use file_share_worker::event_queue::sqs::SqsQueue;
-use file_share_worker::settings::{WorkerArgs, WorkerSettings};
+use file_share_worker::operator;
+use file_share_worker::settings::{
+    DeadLetterSettings, InspectArgs, RedriveArgs, WorkerArgs, WorkerSettings,
+};
+
+/// The stack's output with what the worker may do.
+const WORKER_POLICY: &str = "WorkerPolicy";
 
 /// Finalizes uploads: takes the store's event notifications from SQS, measures and hashes what
 /// arrived, and looks after what notifications and crashes left behind.
 #[derive(Parser)]
 #[command(name = "file-share-worker", version, after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Cli {
+    /// Without a command the worker consumes
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     args: WorkerArgs,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Show what is in the dead-letter queue, and why; the messages stay there
+    #[command(after_help = operator::AFTER_HELP)]
+    Inspect(Box<InspectArgs>),
+    /// Move messages from the dead-letter queue back to the queue, once their cause is gone
+    #[command(after_help = operator::AFTER_HELP)]
+    Redrive(Box<RedriveArgs>),
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    match &cli.command {
+        None => {}
+        Some(Command::Inspect(args)) => {
+            return operate(args.judge(), async |settings| {
+                operator::run_inspect(args, &settings).await
+            });
+        }
+        Some(Command::Redrive(args)) => {
+            return operate(args.judge(), async |settings| {
+                operator::run_redrive(args, &settings).await
+            });
+        }
+    }
     let settings = match cli.args.judge() {
         Ok(settings) => settings,
         Err(problems) => {
@@ -49,21 +83,49 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(settings: WorkerSettings) -> Result<(), MissingRegion> {
+async fn operate(
+    settings: Result<DeadLetterSettings, Problems>,
+    command: impl AsyncFnOnce(DeadLetterSettings) -> ExitCode,
+) -> ExitCode {
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprint!("file-share-worker can't start: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start(&settings.worker.common) {
+        eprintln!("file-share-worker can't start: {error}");
+        return ExitCode::from(2);
+    }
+    command(settings).await
+}
+
+#[tokio::main]
+async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>> {
     // First, so that a signal during the start isn't missed.
     let stop = shutdown::on_signal();
     let sdk = load_sdk_config(AwsSettings::default()).await?;
     let common = settings.common;
+    let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), &common.table_name);
+    let objects = S3ObjectStore::new(s3_client(&sdk), &common.bucket_name);
+    let queue = SqsQueue::new(sqs_client(&sdk), settings.queue_url, VISIBILITY_TIMEOUT);
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    let checks = async {
+        let (table, bucket, queue) = tokio::join!(
+            metadata.check_start(TableUse::WORKER, &region),
+            objects.check_start(&region, WORKER_POLICY),
+            queue.check_start(&region)
+        );
+        [table, bucket, queue].concat()
+    };
+    judge_start(checks).await?;
     let stores = Stores {
-        metadata: Arc::new(DynamoDbMetadataStore::new(
-            dynamodb_client(&sdk),
-            &common.table_name,
-        )),
-        objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), &common.bucket_name)),
+        metadata: Arc::new(metadata),
+        objects: Arc::new(objects),
         clock: Arc::new(SystemClock),
         lifecycle: common.lifecycle,
     };
-    let queue = SqsQueue::new(sqs_client(&sdk), settings.queue_url, VISIBILITY_TIMEOUT);
     let consumer = Consumer::new(
         Arc::new(queue),
         Arc::new(stores.clone()),
@@ -78,7 +140,8 @@ async fn run(settings: WorkerSettings) -> Result<(), MissingRegion> {
     tokio::join!(
         say_if_a_store_is_away(&stores, stop.clone()),
         consumer.run(stop.clone()),
-        reconcile(reconciler, common.reconcile_interval, stop)
+        reconcile(reconciler, common.reconcile_interval, stop.clone()),
+        sweep_orphans(&stores, &common, stop)
     );
     tracing::info!("stopped");
     Ok(())
@@ -91,6 +154,17 @@ async fn say_if_a_store_is_away(stores: &Stores, stop: tokio_util::sync::Cancell
             tracing::warn!(error = %error.chain(), "a store doesn't answer yet");
         },
         () = stop.cancelled() => {}
+    }
+}
+
+async fn sweep_orphans(
+    stores: &Stores,
+    common: &CommonSettings,
+    stop: tokio_util::sync::CancellationToken,
+) {
+    if let Some(interval) = common.orphan_sweep_interval {
+        let sweeper = OrphanSweeper::new(stores.clone(), common.orphan_limit);
+        sweeper.run(interval, stop).await;
     }
 }
 

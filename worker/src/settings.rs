@@ -20,6 +20,101 @@ pub struct WorkerSettings {
     pub common: CommonSettings,
 }
 
+/// What the commands about the dead-letter queue need besides.
+#[derive(Debug, Clone, Args)]
+pub struct DeadLetterArgs {
+    /// The URL of the dead-letter queue; left out, it is the one that the queue's redrive policy names
+    #[arg(long, env = "DEAD_LETTER_QUEUE_URL", value_name = "URL")]
+    pub dead_letter_queue_url: Option<String>,
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct InspectArgs {
+    /// How many messages to look at, at most 1000
+    #[arg(long, default_value = "100", value_name = "MESSAGES")]
+    pub limit: String,
+    /// Show the bodies as well, with what can't be printed escaped. They may hold anything
+    #[arg(long)]
+    pub body: bool,
+    #[command(flatten)]
+    pub dead_letters: DeadLetterArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RedriveArgs {
+    /// How many messages to look at, at most 1000000
+    #[arg(long, default_value = "10000", value_name = "MESSAGES")]
+    pub limit: String,
+    /// Leave messages that this version doesn't understand either: they would only come back
+    #[arg(long)]
+    pub only_understood: bool,
+    #[command(flatten)]
+    pub dead_letters: DeadLetterArgs,
+}
+
+/// The most that one inspection looks at: it holds on to every message until it ends.
+const MAX_INSPECTED: usize = 1_000;
+const MAX_REDRIVEN: usize = 1_000_000;
+
+#[derive(Debug, Clone)]
+pub struct DeadLetterSettings {
+    pub worker: WorkerSettings,
+    pub dead_letter_queue_url: Option<String>,
+    pub limit: usize,
+}
+
+impl InspectArgs {
+    /// # Errors
+    /// Everything that is wrong or missing, at once.
+    pub fn judge(&self) -> Result<DeadLetterSettings, Problems> {
+        self.dead_letters.judge(&self.limit, MAX_INSPECTED)
+    }
+}
+
+impl RedriveArgs {
+    /// # Errors
+    /// Everything that is wrong or missing, at once.
+    pub fn judge(&self) -> Result<DeadLetterSettings, Problems> {
+        self.dead_letters.judge(&self.limit, MAX_REDRIVEN)
+    }
+}
+
+impl DeadLetterArgs {
+    fn judge(&self, limit: &str, most: usize) -> Result<DeadLetterSettings, Problems> {
+        let mut problems = Problems::default();
+        let settings = self.judge_all(limit, most, &mut problems);
+        settings.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    fn judge_all(
+        &self,
+        limit: &str,
+        most: usize,
+        problems: &mut Problems,
+    ) -> Option<DeadLetterSettings> {
+        let worker = self.worker.judge_all(problems);
+        let dead_letter_queue_url = match self.dead_letter_queue_url.as_deref().map(str::trim) {
+            None | Some("") => Some(None),
+            Some(text) => problems
+                .judge("DEAD_LETTER_QUEUE_URL", text, config::url)
+                .map(|_| Some(text.to_owned())),
+        };
+        let limit = problems.judge("--limit", limit, |text| {
+            text.parse()
+                .ok()
+                .filter(|limit| (1..=most).contains(limit))
+                .ok_or_else(|| format!("must be a number of messages from 1 to {most}"))
+        });
+        Some(DeadLetterSettings {
+            worker: worker?,
+            dead_letter_queue_url: dead_letter_queue_url?,
+            limit: limit?,
+        })
+    }
+}
+
 impl WorkerArgs {
     /// # Errors
     /// Everything that is wrong or missing, at once.
@@ -109,5 +204,37 @@ mod tests {
             settings.common.lifecycle.upload_grace,
             Duration::from_secs(20 * 60)
         );
+    }
+
+    #[derive(Parser)]
+    struct Redrive {
+        #[command(flatten)]
+        args: RedriveArgs,
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_command_about_dead_letters_is_named_at_once_too() {
+        let judge = |flags: &[&str]| {
+            let args = Redrive::parse_from(std::iter::once(&"redrive").chain(flags)).args;
+            args.judge().map_err(|problems| problems.to_string())
+        };
+        let message =
+            judge(&["--limit=0", "--dead-letter-queue-url=x", "--bucket-name=B"]).unwrap_err();
+        for name in [
+            "--limit",
+            "DEAD_LETTER_QUEUE_URL",
+            "QUEUE_URL",
+            "BUCKET_NAME",
+        ] {
+            let line = format!("\n  {name}:");
+            assert!(message.contains(&line), "{name} is missing in {message}");
+        }
+        let queue = "--queue-url=https://sqs.eu-central-1.amazonaws.com/111122223333/events";
+        let settings = judge(&[queue]).unwrap();
+        assert_eq!(
+            (settings.limit, settings.dead_letter_queue_url),
+            (10_000, None)
+        );
+        assert!(judge(&[queue, "--limit=1000001"]).is_err());
     }
 }

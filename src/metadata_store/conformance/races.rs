@@ -14,10 +14,10 @@ use crate::metadata_store::{MetadataStore, SettleOutcome, StoreError};
 
 type Store = Arc<dyn MetadataStore>;
 
-const WRITERS: usize = 32;
+pub(super) const WRITERS: usize = 32;
 
 /// Runs the writers as tasks of their own, so that they can be on several threads at once.
-async fn all_at_once<T, F>(writers: impl Iterator<Item = F>) -> Vec<T>
+pub(super) async fn all_at_once<T, F>(writers: impl Iterator<Item = F>) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

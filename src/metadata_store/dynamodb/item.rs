@@ -47,7 +47,7 @@ const REASON: &str = "reason";
 /// For DynamoDB's TTL, which wants seconds: rounded up, so that no item goes too early.
 const EXPIRES_AT: &str = "expiresAt";
 /// The same moment, exactly.
-const EXPIRES_AT_MILLIS: &str = "expiresAtMillis";
+pub(super) const EXPIRES_AT_MILLIS: &str = "expiresAtMillis";
 /// Which call made the item or gave it its state. No part of the record.
 pub(super) const WRITE_TOKEN: &str = "writeToken";
 pub(super) const TIME_SHARD: &str = "timeShard";
@@ -140,7 +140,7 @@ pub(super) fn review_attributes(id: FileId, at: Timestamp) -> [(&'static str, At
     ]
 }
 
-fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {
+pub(super) fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {
     let seconds = at.timestamp() + i64::from(at.timestamp_subsec_millis() > 0);
     [
         (EXPIRES_AT, number(seconds)),

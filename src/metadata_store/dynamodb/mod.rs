@@ -7,12 +7,14 @@
 //! Invariant: every write has a condition, and is safe for the client to send again when an answer
 //! was lost: what the port answers is what the first attempt did.
 //!
-//! Absent on purpose: scans, transactions, and a clock.
+//! Absent on purpose: scans, transactions over several records, and a clock.
 
 mod expression;
 mod item;
+mod keys;
 mod pages;
 mod reviews;
+mod start_check;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
@@ -29,11 +31,13 @@ use self::{
         review_attributes, state_attributes, string, to_item,
     },
 };
-use super::{MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
 use crate::{
     aws::unavailable,
-    domain::{FileId, FileRecord, FileState, Settlement, Status, Timestamp},
+    domain::{FileId, FileRecord, FileState, KeyedRequest, Settlement, Status, Timestamp},
 };
+
+pub use start_check::TableUse;
 
 /// A key that no file has: its version isn't 7.
 const NIL_ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -159,6 +163,15 @@ impl MetadataStore for DynamoDbMetadataStore {
             }
             Err(error) => Err(unavailable(STORE, "PutItem", &error)),
         }
+    }
+
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        self.insert_with_key(record, request, now).await
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

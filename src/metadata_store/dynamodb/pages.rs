@@ -1,6 +1,8 @@
 //! Pages, merged from the shards of an index.
 //!
-//! Invariant: what a page costs depends on its size alone. Every shard is asked for about as many
+//! Invariant: an item that can't be read is logged and left out, so that one damaged record doesn't take
+//! the list away from everybody; it takes its place in the counting all the same, and `get` says what is
+//! wrong with it. What a page costs depends on its size alone. Every shard is asked for about as many
 //! records as it will have on the page, and asked again only if it turns out to have more.
 //!
 //! Absent on purpose: DynamoDB's own page keys. The ID of the last record says where to go on, in
@@ -12,7 +14,10 @@ use futures_util::future::try_join_all;
 
 use super::{
     DynamoDbMetadataStore,
-    item::{FILE_ID, SHARDS, STATUS_SHARD, STORE, TIME_SHARD, from_item, status_shard, string},
+    item::{
+        Attributes, FILE_ID, SHARDS, STATUS_SHARD, STORE, TIME_SHARD, from_item, status_shard,
+        string,
+    },
 };
 use crate::{
     aws::unavailable,
@@ -20,8 +25,8 @@ use crate::{
     metadata_store::{MAX_PAGE, Page, PageRequest, StoreError},
 };
 
-const BY_TIME: &str = "byTime";
-const BY_STATUS: &str = "byStatus";
+pub(super) const BY_TIME: &str = "byTime";
+pub(super) const BY_STATUS: &str = "byStatus";
 
 /// How often the shards are asked for one page. Even if all records of a page were in one shard,
 /// fewer rounds would do.
@@ -38,11 +43,14 @@ const fn chunk(wanted: usize) -> usize {
     wanted * 2 / SHARDS as usize + 4
 }
 
+/// An item of an index; without its record if that can't be read.
+type Entry = (FileId, Option<FileRecord>);
+
 /// What is known of one shard, newest first.
 struct Shard {
     key: String,
-    records: Vec<FileRecord>,
-    /// Nothing comes behind `records`.
+    entries: Vec<Entry>,
+    /// Nothing comes behind `entries`.
     is_exhausted: bool,
 }
 
@@ -50,7 +58,7 @@ impl Shard {
     /// Whether the `wanted` newest records of all shards might include one that this shard hasn't
     /// given yet. `last_wanted` is the last of them, as far as they are known.
     fn may_hold_more(&self, last_wanted: Option<FileId>) -> bool {
-        let lowest = self.records.last().map(|record| record.id);
+        let lowest = self.entries.last().map(|(id, _)| *id);
         !self.is_exhausted
             && match (lowest, last_wanted) {
                 (Some(lowest), Some(last_wanted)) => lowest > last_wanted,
@@ -69,7 +77,7 @@ impl DynamoDbMetadataStore {
                     None => shard.to_string(),
                     Some(status) => status_shard(status, shard),
                 },
-                records: Vec::new(),
+                entries: Vec::new(),
                 is_exhausted: false,
             })
             .collect();
@@ -105,7 +113,7 @@ impl DynamoDbMetadataStore {
             None => (BY_TIME, TIME_SHARD),
             Some(_) => (BY_STATUS, STATUS_SHARD),
         };
-        let before = shard.records.last().map(|it| it.id).or(request.before);
+        let before = shard.entries.last().map(|(id, _)| *id).or(request.before);
         let mut query = self
             .client
             .query()
@@ -128,7 +136,11 @@ impl DynamoDbMetadataStore {
             .map_err(|error| unavailable(STORE, "Query", &error))?;
         shard.is_exhausted = output.last_evaluated_key().is_none();
         for item in output.items() {
-            shard.records.push(from_item(item)?);
+            let id = Attributes(item).text_as(FILE_ID, FileId::parse)?;
+            let record = from_item(item).inspect_err(|error| {
+                tracing::error!(file_id = %id, error = %error.chain(), "a record can't be read and is not listed");
+            });
+            shard.entries.push((id, record.ok()));
         }
         Ok(())
     }
@@ -138,19 +150,22 @@ impl DynamoDbMetadataStore {
 fn nth_newest(shards: &[Shard], n: usize) -> Option<FileId> {
     let mut ids: Vec<FileId> = shards
         .iter()
-        .flat_map(|shard| shard.records.iter().map(|record| record.id))
+        .flat_map(|shard| shard.entries.iter().map(|(id, _)| *id))
         .collect();
     ids.sort_unstable_by_key(|id| Reverse(*id));
     ids.get(n.checked_sub(1)?).copied()
 }
 
 fn merge(shards: Vec<Shard>, limit: usize) -> Page {
-    let mut records: Vec<FileRecord> = shards.into_iter().flat_map(|it| it.records).collect();
-    records.sort_unstable_by_key(|record| Reverse(record.id));
-    let has_next = records.len() > limit;
-    records.truncate(limit);
+    let mut entries: Vec<Entry> = shards.into_iter().flat_map(|it| it.entries).collect();
+    entries.sort_unstable_by_key(|(id, _)| Reverse(*id));
+    let has_next = entries.len() > limit;
+    entries.truncate(limit);
     Page {
-        next: records.last().filter(|_| has_next).map(|it| it.id),
-        records,
+        next: entries.last().filter(|_| has_next).map(|(id, _)| *id),
+        records: entries
+            .into_iter()
+            .filter_map(|(_, record)| record)
+            .collect(),
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     metadata_store::{MAX_PAGE, Review, StoreError},
 };
 
-const BY_REVIEW: &str = "byReview";
+pub(super) const BY_REVIEW: &str = "byReview";
 
 /// How many entries one query asks for beyond the first. An entry has about 120 bytes, and an
 /// answer up to 1 MB.

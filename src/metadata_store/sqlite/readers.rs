@@ -4,7 +4,7 @@
 //! waits for the writer. Point reads and ranges have connections of their own: a page that waits
 //! for the disk holds up no download.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::available_parallelism;
@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::store_error;
-use super::{STORE, schema};
+use super::{STORE, onlooker, schema};
 use crate::metadata_store::StoreError;
 
 /// Connections for point reads are as many as the runtime has threads by default, within this.
@@ -29,6 +29,9 @@ pub(super) struct Readers {
     /// Those that nobody is using. Whoever holds a permit finds one.
     ranges: Mutex<Vec<Connection>>,
     range_permits: Arc<Semaphore>,
+    /// The file of another process, which every read opens anew (see [`onlooker`]); the connections
+    /// above are not there then.
+    looked_at: Option<PathBuf>,
 }
 
 impl Readers {
@@ -43,7 +46,19 @@ impl Readers {
             turn: AtomicUsize::new(0),
             ranges: Mutex::new(open_all(RANGE_READERS)?),
             range_permits: Arc::new(Semaphore::new(RANGE_READERS)),
+            looked_at: None,
         })
+    }
+
+    /// For a file that another process may be using.
+    pub(super) fn look_at(path: &Path) -> Self {
+        Self {
+            points: Vec::new(),
+            turn: AtomicUsize::new(0),
+            ranges: Mutex::default(),
+            range_permits: Arc::new(Semaphore::new(RANGE_READERS)),
+            looked_at: Some(path.to_owned()),
+        }
     }
 
     /// Runs a read of one row on this thread.
@@ -51,6 +66,9 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        if let Some(path) = &self.looked_at {
+            return onlooker::read(path, read);
+        }
         let count = self.points.len().max(1);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % count;
         let in_turn = || self.points.iter().cycle().skip(turn);
@@ -86,6 +104,9 @@ impl Readers {
         };
         let task = tokio::task::spawn_blocking(move || match &borrowed.connection {
             Some(connection) => read(connection).map_err(store_error),
+            None if let Some(path) = &borrowed.readers.looked_at => {
+                onlooker::read(path, read).map_err(store_error)
+            }
             None => Err(StoreError::unavailable(STORE, "no connection is left")),
         });
         task.await

@@ -2,12 +2,14 @@
 //!
 //! Invariant: the schema is what [`SCHEMA_VERSION`] says, or nothing is opened.
 //!
-//! Absent on purpose: migrations, as long as there is only one version.
+//! A file of an older version is brought up to date when it is opened, in one transaction: a crash
+//! leaves the old version or the new one. The way back is a copy made before.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::STORE;
@@ -15,7 +17,7 @@ use super::error::store_error;
 use crate::metadata_store::StoreError;
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// "FShr": tells our files from other programs' databases.
 const APPLICATION_ID: i64 = 0x4653_6872;
@@ -25,6 +27,18 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// To what the write-ahead log is cut back after a burst, in bytes.
 const LOG_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
+
+/// How long the write-ahead log grows before it is moved into the file, in pages of 4 KiB: 16 MiB. The
+/// commit that moves it waits for two more syncs, and under load the default of 1,000 pages would
+/// make that one in a hundred commits. A longer log only makes the start after a crash longer.
+const PAGES_PER_CHECKPOINT: i64 = 4096;
+
+/// What a path can't hold as it is where it is part of a URI (<https://sqlite.org/uri.html>).
+const NOT_IN_A_URI: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.');
 
 /// Moments are milliseconds since the Unix epoch. The checks are the states of a record: what
 /// breaks one of them was not written by this program.
@@ -57,6 +71,19 @@ CREATE INDEX files_by_status ON files (status, id);
 CREATE INDEX files_by_review ON files (review_at, id) WHERE review_at IS NOT NULL;
 ";
 
+/// Version 2: which requests with an idempotency key made which file. `key` is the digest of the
+/// client's text. No reference to `files`: a key outlives its file.
+const KEYS_SCHEMA: &str = "
+CREATE TABLE idempotency_keys (
+    key         BLOB    NOT NULL PRIMARY KEY CHECK (length(key) = 32),
+    fingerprint BLOB    NOT NULL CHECK (length(fingerprint) = 32),
+    file_id     BLOB    NOT NULL CHECK (length(file_id) = 16),
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
+";
+
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     create_file(path).map_err(|error| StoreError::from_io(STORE, error))?;
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
@@ -68,6 +95,16 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
 
 pub(super) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// As the file lies on the disk, without a look at locks and log: only right while nobody writes.
+pub(super) fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = percent_encode(path.as_os_str().as_bytes(), NOT_IN_A_URI);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
 }
 
 /// Makes the file before SQLite does, so that nobody else can read it even for a moment. SQLite
@@ -102,7 +139,7 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 }
 
 /// Looks before anything is changed in the file.
-fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
     let read = |name| pragma(connection, name).map_err(store_error);
     let (application_id, version) = (read("application_id")?, read("user_version")?);
     if application_id == APPLICATION_ID {
@@ -143,15 +180,22 @@ fn set_up_writing(connection: &Connection) -> Result<(), StoreError> {
     // On macOS a plain fsync doesn't reach the disk; elsewhere these two have no effect.
     set("fullfsync", 1)?;
     set("checkpoint_fullfsync", 1)?;
+    set("wal_autocheckpoint", PAGES_PER_CHECKPOINT)?;
     set("journal_size_limit", LOG_SIZE_LIMIT)
 }
 
 fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
     // Looked at again under the lock: another process may have been faster.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if pragma(&transaction, "user_version")? == 0 {
+    let version = pragma(&transaction, "user_version")?;
+    if version < 1 {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    if version < 2 {
+        transaction.execute_batch(KEYS_SCHEMA)?;
+    }
+    if version < SCHEMA_VERSION {
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()

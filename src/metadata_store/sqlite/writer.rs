@@ -25,7 +25,7 @@ pub(super) const QUEUE_LENGTH: usize = 1024;
 const MAX_GROUP: usize = 256;
 
 pub(super) struct Writer {
-    /// `None` only while it is being dropped.
+    /// `None` while it is being dropped, and in a store that only reads.
     queue: Option<SyncSender<Box<dyn Command>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -41,6 +41,14 @@ impl Writer {
             queue: Some(queue),
             thread: Some(thread),
         })
+    }
+
+    /// What stands in the place of a writer in a store that only reads: refuses everything.
+    pub(super) fn absent() -> Self {
+        Self {
+            queue: None,
+            thread: None,
+        }
     }
 
     /// Has `run` done in a transaction and gives its result after the commit. If the caller gives
@@ -68,7 +76,13 @@ impl Writer {
                     format!("{QUEUE_LENGTH} writes are waiting already"),
                 ));
             }
-            Some(Err(TrySendError::Disconnected(_))) | None => return Err(stopped()),
+            Some(Err(TrySendError::Disconnected(_))) => return Err(stopped()),
+            None => {
+                return Err(StoreError::unavailable(
+                    STORE,
+                    "it is open for reading only",
+                ));
+            }
         }
         answered.await.map_err(|_| stopped())?
     }

@@ -107,6 +107,7 @@ struct Incoming {
 
 impl Incoming {
     fn begin(dir: &DataDir, key: ObjectKey, hashed: bool) -> Result<Self, CreateError> {
+        dir.writable().map_err(from_io)?;
         // Spares the work in the most frequent case; what counts is the check at the end.
         if dir.object_path(key).symlink_metadata().is_ok() {
             return Err(CreateError::AlreadyExists);

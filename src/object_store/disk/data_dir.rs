@@ -32,8 +32,9 @@ pub enum OpenError {
 pub(super) struct DataDir {
     incoming: PathBuf,
     objects: PathBuf,
-    /// Never read: the lock goes when the file is closed, also when the process is killed.
-    _lock: File,
+    /// The lock goes when the file is closed, also when the process is killed. `None` for a process
+    /// that only reads, beside the one that has it.
+    lock: Option<File>,
 }
 
 impl DataDir {
@@ -73,8 +74,33 @@ impl DataDir {
         Ok(Self {
             incoming,
             objects,
-            _lock: lock,
+            lock: Some(lock),
         })
+    }
+
+    /// For reading only, while another process may be using it: makes and removes nothing.
+    pub(super) fn look_at(data_dir: &Path) -> Result<Self, OpenError> {
+        let this = Self {
+            incoming: data_dir.join("incoming"),
+            objects: data_dir.join("objects"),
+            lock: None,
+        };
+        match fs::read_dir(&this.objects) {
+            Ok(_) => Ok(this),
+            Err(cause) => Err(OpenError::Io {
+                action: "read the directory",
+                path: this.objects,
+                cause,
+            }),
+        }
+    }
+
+    /// Fails where the directory was opened for reading only.
+    pub(super) fn writable(&self) -> io::Result<()> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(io::Error::other("it is open for reading only")),
+        }
     }
 
     /// Where uploads are received: in the same file system as the objects.
@@ -100,14 +126,22 @@ impl DataDir {
         Ok(())
     }
 
-    /// The last byte of an ID is random; its first ones are the time.
     fn shard_path(&self, key: ObjectKey) -> PathBuf {
-        let [.., last] = *key.file_id().as_bytes();
-        self.objects.join(shard_name(last))
+        self.shard_dir(shard_of(key))
+    }
+
+    pub(super) fn shard_dir(&self, shard: u8) -> PathBuf {
+        self.objects.join(shard_name(shard))
     }
 }
 
-fn shard_name(shard: u8) -> String {
+/// The last byte of an ID is random; its first ones are the time.
+pub(super) fn shard_of(key: ObjectKey) -> u8 {
+    let [.., last] = *key.file_id().as_bytes();
+    last
+}
+
+pub(super) fn shard_name(shard: u8) -> String {
     format!("{shard:02x}")
 }
 

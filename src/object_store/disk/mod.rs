@@ -14,6 +14,7 @@
 
 mod create;
 mod data_dir;
+mod list;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ pub use create::{BodyError, CreateError};
 pub use data_dir::OpenError;
 pub use read::{OpenObject, READ_CHUNK};
 
-use super::{ObjectHead, ObjectReader, ObjectStore, StoreError};
+use super::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore, StoreError};
 use crate::domain::{ObjectKey, VersionId};
 use data_dir::DataDir;
 
@@ -49,6 +50,17 @@ impl DiskObjectStore {
     pub fn open(data_dir: &std::path::Path) -> Result<Self, OpenError> {
         Ok(Self {
             dir: Arc::new(DataDir::open(data_dir)?),
+        })
+    }
+
+    /// Opens `data_dir` for reading only, while another process may be using it. Changes nothing;
+    /// every write is refused.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`] if there are no objects below it.
+    pub fn look_at(data_dir: &std::path::Path) -> Result<Self, OpenError> {
+        Ok(Self {
+            dir: Arc::new(DataDir::look_at(data_dir)?),
         })
     }
 
@@ -88,6 +100,7 @@ impl ObjectStore for DiskObjectStore {
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         let dir = Arc::clone(&self.dir);
         blocking(move || {
+            dir.writable().map_err(from_io)?;
             match std::fs::remove_file(dir.object_path(key)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 // Synced even if the file was missing: the one who removed it may not have come
@@ -97,6 +110,16 @@ impl ObjectStore for DiskObjectStore {
             .map_err(from_io)
         })
         .await
+    }
+
+    async fn list(
+        &self,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        let dir = Arc::clone(&self.dir);
+        let after = after.cloned();
+        blocking(move || list::list(&dir, after.as_ref(), limit)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

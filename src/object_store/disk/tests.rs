@@ -279,3 +279,48 @@ async fn the_check_fails_when_the_directories_are_gone() {
         Err(CreateError::Store(StoreError::Unavailable { .. }))
     ));
 }
+
+#[tokio::test]
+async fn what_is_no_object_of_ours_is_counted_and_not_listed() {
+    let fixture = DiskFixture::new();
+    let (listed, link, elsewhere) = (key(), key(), key());
+    fixture.put(listed, Bytes::from_static(b"x"), None).await;
+    let dir = &fixture.store.dir;
+    symlink("/dev/null", dir.object_path(link)).unwrap();
+    // In a shard where nobody looks for it.
+    let [.., last] = *elsewhere.file_id().as_bytes();
+    let wrong = dir.shard_dir(last.wrapping_add(1));
+    fs::write(wrong.join(elsewhere.file_id().to_string()), b"x").unwrap();
+    fs::write(dir.shard_dir(0).join("notes.txt"), b"x").unwrap();
+    let mut found = Vec::new();
+    let (mut foreign, mut after) = (0, None);
+    loop {
+        let page = fixture.store.list(after.as_ref(), 1).await.unwrap();
+        found.extend(page.objects.iter().map(|object| object.key));
+        foreign += page.foreign;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, foreign), (vec![listed], 3));
+    fs::remove_dir_all(dir.shard_dir(0xaa)).unwrap();
+    assert!(fixture.store.list(None, 1_000).await.is_err());
+}
+
+#[tokio::test]
+async fn a_store_that_only_looks_reads_beside_its_owner_and_writes_nothing() {
+    let fixture = DiskFixture::new();
+    let (there, new) = (key(), key());
+    fixture.put(there, Bytes::from_static(b"kept"), None).await;
+    fs::write(fixture.data_dir.path().join("incoming/half"), b"ha").unwrap();
+    let onlooker = DiskObjectStore::look_at(fixture.data_dir.path()).unwrap();
+    assert_eq!(content(&onlooker, there).await, b"kept");
+    assert!(onlooker.delete_all_versions(there).await.is_err());
+    let body = whole(Bytes::from_static(b"x"));
+    assert!(onlooker.create_once(new, 1, None, body).await.is_err());
+    assert_eq!(fixture.files(), 2);
+    let nowhere = fixture.data_dir.path().join("nowhere");
+    assert!(DiskObjectStore::look_at(&nowhere).is_err());
+    assert!(!nowhere.exists());
+}

@@ -50,6 +50,7 @@ function page({ refusal = () => null } = {}) {
   const removed = [];
   const watched = [];
   let lastId = 0;
+  let lastName = 0;
   let offline = false;
   const service = {
     create: async () => {
@@ -86,6 +87,7 @@ function page({ refusal = () => null } = {}) {
       refusal,
       reach: () => null,
       watch: (id) => watched.push(id),
+      newName: () => `name${(lastName += 1)}`,
       now: () => time.now(),
       isOnline: () => !offline,
       after: (ms, run) => time.after(ms, run),
@@ -162,6 +164,26 @@ test('a broken connection is tried again after a pause, or at once when the netw
   await settle();
   assert.deepEqual(phases(at), ['available']);
   assert.equal(at.time.pending, 0, 'no timer is left over');
+});
+
+test('a creation whose answer was lost is the same request again, and another record another one', async () => {
+  const at = page();
+  const keys = [];
+  const { create } = at.service;
+  at.service.create = async (request) => {
+    keys.push(request.key);
+    return keys.length === 1 ? { type: 'lost' } : create();
+  };
+  at.uploads.add(at.files(1));
+  await at.time.advance(1000);
+  at.puts[0].end({ type: 'damaged' });
+  await settle();
+  at.uploads.cancel(at.uploads.items[0]);
+  at.uploads.retry(at.uploads.items[0]);
+  await settle();
+  assert.equal(keys.length, 4);
+  assert.equal(keys[0], keys[1]);
+  assert.equal(new Set(keys).size, 3);
 });
 
 test('a hint that is not taken leaves the file to the watcher', async () => {

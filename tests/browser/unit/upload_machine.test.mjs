@@ -141,6 +141,11 @@ test('a lost answer to the creation is asked for again', () => {
   assert.deepEqual(after(['woken'], state).commands, [{ do: 'create' }]);
 });
 
+test('a creation that turns out to be settled already leads to a look', () => {
+  const { commands } = after(['start', { type: 'hashed', sha256: null }, { type: 'created', id: 'a' }]);
+  assert.deepEqual(commands, [{ do: 'look' }]);
+});
+
 test('cancelling stops the work and leaves no record behind', () => {
   const { state, commands } = after([...sending, 'cancel']);
   assert.equal(state.phase, 'cancelled');

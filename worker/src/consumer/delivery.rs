@@ -145,7 +145,7 @@ impl Worker {
         verdict
     }
 
-    /// Renews the visibility timeout whenever half of it is over.
+    /// Renews the visibility timeout whenever half of it is over, for as long as it is awaited.
     async fn keep_hidden(&self, delivery: &Delivery) -> Infallible {
         let visibility_timeout = self.queue.visibility_timeout();
         let mut pause = visibility_timeout / 2;
@@ -154,12 +154,20 @@ impl Worker {
             let renewed = self
                 .queue
                 .defer(&delivery.receipt_handle, visibility_timeout);
-            pause = match renewed.await {
-                Ok(DeferOutcome::Deferred) => visibility_timeout / 2,
+            // An answer that doesn't come must not use up the time for another attempt.
+            pause = match timeout(visibility_timeout / 16, renewed).await {
+                Ok(Ok(DeferOutcome::Deferred)) => visibility_timeout / 2,
                 // Somebody else may have it by now, which is harmless. Nothing is left to renew.
-                Ok(DeferOutcome::Stale) => std::future::pending().await,
-                // There is time for three more attempts before the message comes back.
-                Err(_) => visibility_timeout / 8,
+                Ok(Ok(DeferOutcome::Stale)) => {
+                    tracing::warn!(
+                        message_id = delivery.message_id,
+                        "the message came back while it was worked on; whoever has it finds the work done"
+                    );
+                    std::future::pending().await
+                }
+                // With the time-out of this one there is time for three more attempts before the
+                // message comes back.
+                Ok(Err(_)) | Err(_) => visibility_timeout / 16,
             };
         }
     }

@@ -9,18 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use file_share::clock::{Clock, SystemClock};
 use tokio::time::Instant;
 
-use super::{AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, ReceiptHandle};
+use super::{
+    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, MessageSender, ReceiptHandle,
+};
 
-/// An empty queue, and what the port leaves out on purpose.
+/// An empty queue with both ends, and what the ports leave out on purpose.
 ///
 /// The visibility timeout should be short (2 s or more, so that a slow machine doesn't see a
 /// message come back too early), the max receive count 2 or more, the wait of a receive 1 s.
 #[async_trait]
 pub trait Fixture: Send + Sync {
     fn queue(&self) -> Arc<dyn EventQueue>;
-    async fn send(&self, body: &str);
+    fn sender(&self) -> Arc<dyn MessageSender>;
     fn max_receive_count(&self) -> u32;
     /// The bodies of the messages in the dead-letter queue.
     async fn dead_letters(&self) -> Vec<String>;
@@ -29,6 +32,7 @@ pub trait Fixture: Send + Sync {
 /// Runs every case, each on an empty queue of its own.
 pub async fn run<F: Fixture>(fresh: impl AsyncFn() -> F) {
     a_message_is_delivered_as_it_was_sent(&fresh().await).await;
+    what_is_sent_twice_is_two_messages(&fresh().await).await;
     a_receive_gives_no_more_than_it_was_asked_for(&fresh().await).await;
     an_empty_queue_gives_nothing_and_no_error(&fresh().await).await;
     what_is_acknowledged_does_not_come_back(&fresh().await).await;
@@ -38,6 +42,10 @@ pub async fn run<F: Fixture>(fresh: impl AsyncFn() -> F) {
     what_is_received_too_often_becomes_a_dead_letter(&fresh().await).await;
     a_stale_receipt_is_no_error(&fresh().await).await;
     a_batch_with_a_stale_receipt_acknowledges_the_others(&fresh().await).await;
+}
+
+async fn send(fixture: &dyn Fixture, body: &str) {
+    fixture.sender().send(body).await.unwrap();
 }
 
 /// Receives until there are `count` deliveries, or `limit` is over.
@@ -64,18 +72,31 @@ async fn receive_one(queue: &dyn EventQueue) -> Delivery {
 
 async fn a_message_is_delivered_as_it_was_sent(fixture: &dyn Fixture) {
     let body = "{\"text\": \"grüße, 世界 & <xml> \\u0000 \\\" +%2B\"}\n";
-    fixture.send(body).await;
+    send(fixture, body).await;
     let delivery = receive_one(&*fixture.queue()).await;
     assert_eq!(delivery.body, body);
     assert_eq!(delivery.receive_count, 1);
     assert!(!delivery.message_id.is_empty());
+    // The server's clock may be a little off.
+    let age = SystemClock.now() - delivery.sent_at.unwrap();
+    assert!(age.num_minutes().abs() < 5, "{age}");
+}
+
+async fn what_is_sent_twice_is_two_messages(fixture: &dyn Fixture) {
+    let queue = fixture.queue();
+    send(fixture, "twice").await;
+    send(fixture, "twice").await;
+    let deliveries = receive_within(&*queue, 2, patience(&*queue)).await;
+    assert_eq!(deliveries.len(), 2);
+    assert_ne!(deliveries[0].message_id, deliveries[1].message_id);
+    assert!(deliveries.iter().all(|delivery| delivery.body == "twice"));
 }
 
 async fn a_receive_gives_no_more_than_it_was_asked_for(fixture: &dyn Fixture) {
     let queue = fixture.queue();
     let sent: Vec<String> = (0..12).map(|n| format!("message {n}")).collect();
     for body in &sent {
-        fixture.send(body).await;
+        send(fixture, body).await;
     }
     assert!(queue.receive(3).await.unwrap().len() <= 3);
     let first = queue.receive(MAX_BATCH).await.unwrap();
@@ -89,7 +110,7 @@ async fn an_empty_queue_gives_nothing_and_no_error(fixture: &dyn Fixture) {
 
 async fn what_is_acknowledged_does_not_come_back(fixture: &dyn Fixture) {
     let queue = fixture.queue();
-    fixture.send("once").await;
+    send(fixture, "once").await;
     let delivery = receive_one(&*queue).await;
     let outcomes = queue.acknowledge(&[delivery.receipt_handle]).await.unwrap();
     assert_eq!(outcomes, [AcknowledgeOutcome::Acknowledged]);
@@ -99,7 +120,7 @@ async fn what_is_acknowledged_does_not_come_back(fixture: &dyn Fixture) {
 
 async fn what_is_not_acknowledged_comes_back_and_counts(fixture: &dyn Fixture) {
     let queue = fixture.queue();
-    fixture.send("again").await;
+    send(fixture, "again").await;
     let first = receive_one(&*queue).await;
     let began = Instant::now();
     let second = receive_one(&*queue).await;
@@ -108,13 +129,14 @@ async fn what_is_not_acknowledged_comes_back_and_counts(fixture: &dyn Fixture) {
     assert!(began.elapsed() + tolerance >= queue.visibility_timeout());
     assert_eq!(second.body, "again");
     assert_eq!(second.message_id, first.message_id);
+    assert_eq!(second.sent_at, first.sent_at);
     assert_eq!(second.receive_count, 2);
     assert_ne!(second.receipt_handle, first.receipt_handle);
 }
 
 async fn deferring_by_zero_gives_a_message_back_at_once(fixture: &dyn Fixture) {
     let queue = fixture.queue();
-    fixture.send("back").await;
+    send(fixture, "back").await;
     let first = receive_one(&*queue).await;
     let began = Instant::now();
     let outcome = queue.defer(&first.receipt_handle, Duration::ZERO).await;
@@ -127,7 +149,7 @@ async fn deferring_by_zero_gives_a_message_back_at_once(fixture: &dyn Fixture) {
 async fn deferring_keeps_a_message_beyond_its_visibility_timeout(fixture: &dyn Fixture) {
     let queue = fixture.queue();
     let delay = queue.visibility_timeout() * 2;
-    fixture.send("later").await;
+    send(fixture, "later").await;
     let first = receive_one(&*queue).await;
     let began = Instant::now();
     let outcome = queue.defer(&first.receipt_handle, delay).await;
@@ -139,7 +161,7 @@ async fn deferring_keeps_a_message_beyond_its_visibility_timeout(fixture: &dyn F
 
 async fn what_is_received_too_often_becomes_a_dead_letter(fixture: &dyn Fixture) {
     let queue = fixture.queue();
-    fixture.send("poison").await;
+    send(fixture, "poison").await;
     for count in 1..=fixture.max_receive_count() {
         let delivery = receive_one(&*queue).await;
         assert_eq!(delivery.receive_count, count);
@@ -154,7 +176,7 @@ async fn what_is_received_too_often_becomes_a_dead_letter(fixture: &dyn Fixture)
 
 async fn a_stale_receipt_is_no_error(fixture: &dyn Fixture) {
     let queue = fixture.queue();
-    fixture.send("gone").await;
+    send(fixture, "gone").await;
     let delivery = receive_one(&*queue).await;
     let receipts = [delivery.receipt_handle];
     queue.acknowledge(&receipts).await.unwrap();
@@ -168,7 +190,7 @@ async fn a_stale_receipt_is_no_error(fixture: &dyn Fixture) {
 async fn a_batch_with_a_stale_receipt_acknowledges_the_others(fixture: &dyn Fixture) {
     let queue = fixture.queue();
     for n in 0..3 {
-        fixture.send(&format!("message {n}")).await;
+        send(fixture, &format!("message {n}")).await;
     }
     let deliveries = receive_within(&*queue, 3, patience(&*queue)).await;
     let receipts: Vec<ReceiptHandle> = deliveries.into_iter().map(|d| d.receipt_handle).collect();

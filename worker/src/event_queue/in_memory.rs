@@ -10,12 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use file_share::clock::{Clock, SystemClock};
+use file_share::domain::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, MAX_DELAY, QueueError,
-    ReceiptHandle,
+    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, MAX_DELAY, MessageSender,
+    QueueError, ReceiptHandle,
 };
 
 /// How the queue behaves; the attributes of an SQS queue.
@@ -41,6 +43,7 @@ impl Default for Attributes {
 struct Message {
     id: u64,
     body: String,
+    sent_at: Timestamp,
     visible_at: Instant,
     receive_count: u32,
 }
@@ -74,6 +77,7 @@ impl InMemoryQueue {
         inner.messages.push(Message {
             id,
             body: body.into(),
+            sent_at: SystemClock.now(),
             visible_at: Instant::now(),
             receive_count: 0,
         });
@@ -138,6 +142,7 @@ impl InMemoryQueue {
                     receipt_handle: receipt(message),
                     message_id: format!("message-{}", message.id),
                     receive_count: message.receive_count,
+                    sent_at: Some(message.sent_at),
                 }
             })
             .collect()
@@ -221,6 +226,14 @@ impl EventQueue for InMemoryQueue {
     }
 }
 
+#[async_trait]
+impl MessageSender for InMemoryQueue {
+    async fn send(&self, body: &str) -> Result<(), QueueError> {
+        InMemoryQueue::send(self, body);
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::conformance::{self, Fixture};
@@ -234,8 +247,8 @@ mod tests {
         fn queue(&self) -> Arc<dyn EventQueue> {
             self.0.clone()
         }
-        async fn send(&self, body: &str) {
-            self.0.send(body);
+        fn sender(&self) -> Arc<dyn MessageSender> {
+            self.0.clone()
         }
         fn max_receive_count(&self) -> u32 {
             self.0.attributes.max_receive_count

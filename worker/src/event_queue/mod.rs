@@ -7,7 +7,8 @@
 //! is acknowledged, so a receiver that dies loses nothing; after the queue's max receive count the
 //! queue itself moves it to the dead-letter queue.
 //!
-//! Absent on purpose: sending, and anything that deletes a message unseen. To give a message back
+//! Absent on purpose: anything that deletes a message unseen, and sending by the consumer: that is a
+//! port of its own, [`MessageSender`], for the person who moves messages back. To give a message back
 //! and to keep it hidden for longer are both [`EventQueue::defer`].
 
 #[cfg(any(test, feature = "conformance"))]
@@ -23,6 +24,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use file_share::domain::Timestamp;
 
 /// The most deliveries of one receive and the most entries of one acknowledgement, as SQS sets it.
 pub const MAX_BATCH: usize = 10;
@@ -60,6 +62,9 @@ pub struct Delivery {
     pub message_id: String,
     /// How often the message has been delivered, this delivery included; approximate in SQS.
     pub receive_count: u32,
+    /// When the message was first sent, before it went through any dead-letter queue; `None` if the
+    /// queue didn't say.
+    pub sent_at: Option<Timestamp>,
 }
 
 impl fmt::Debug for Delivery {
@@ -143,4 +148,14 @@ pub trait EventQueue: Send + Sync {
         receipt: &ReceiptHandle,
         delay: Duration,
     ) -> Result<DeferOutcome, QueueError>;
+}
+
+/// The other end of a queue.
+#[async_trait]
+pub trait MessageSender: Send + Sync {
+    /// Puts a message into the queue, visible at once. It is durable when this returns.
+    ///
+    /// # Errors
+    /// The message may have been sent all the same; sending it again makes two of it.
+    async fn send(&self, body: &str) -> Result<(), QueueError>;
 }

@@ -5,17 +5,22 @@
 //!
 //! Absent on purpose: FIFO queues, which S3 doesn't notify, and message attributes.
 
+mod start_check;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+};
+use file_share::domain::from_millis;
 
 use super::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_DELAY, QueueError, ReceiptHandle,
-    whole_seconds,
+    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_DELAY, MessageSender, QueueError,
+    ReceiptHandle, whole_seconds,
 };
 
 /// The longest wait of a receive that SQS offers. It costs the fewest requests, and asks all of its
@@ -85,6 +90,7 @@ impl EventQueue for SqsQueue {
             .wait_time_seconds(seconds(self.wait_time))
             .visibility_timeout(seconds(self.visibility_timeout))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .customize()
             .config_override(aws_sdk_sqs::config::Builder::new().timeout_config(time_outs))
             .send()
@@ -175,18 +181,77 @@ fn entry_failed(code: &str) -> AcknowledgeOutcome {
 
 /// A message without a receipt handle can't be handled; it comes back by itself.
 fn delivery(message: Message) -> Option<Delivery> {
-    let receive_count = message
-        .attributes
-        .as_ref()
-        .and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount))
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(1);
+    let attribute = |name| message.attributes.as_ref().and_then(|all| all.get(&name));
+    let receive_count = attribute(MessageSystemAttributeName::ApproximateReceiveCount);
+    let sent_at = attribute(MessageSystemAttributeName::SentTimestamp);
     Some(Delivery {
+        receive_count: receive_count
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(1),
+        sent_at: sent_at
+            .and_then(|millis| millis.parse().ok())
+            .and_then(from_millis),
         receipt_handle: ReceiptHandle::new(message.receipt_handle?),
         body: message.body.unwrap_or_default(),
         message_id: message.message_id.unwrap_or_default(),
-        receive_count,
     })
+}
+
+#[async_trait]
+impl MessageSender for SqsQueue {
+    async fn send(&self, body: &str) -> Result<(), QueueError> {
+        self.client
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(body)
+            .send()
+            .await
+            .map(drop)
+            .map_err(QueueError::new)
+    }
+}
+
+/// The URL of the dead-letter queue that the queue's redrive policy names; `None` if it has none.
+///
+/// # Errors
+/// Also if this queue's policy or that queue's address may not be read.
+pub async fn dead_letter_queue_url(
+    client: &Client,
+    queue_url: &str,
+) -> Result<Option<String>, QueueError> {
+    let answer = client
+        .get_queue_attributes()
+        .queue_url(queue_url)
+        .attribute_names(QueueAttributeName::RedrivePolicy)
+        .send()
+        .await
+        .map_err(QueueError::new)?;
+    let policy = answer
+        .attributes
+        .as_ref()
+        .and_then(|all| all.get(&QueueAttributeName::RedrivePolicy));
+    let Some(policy) = policy else {
+        return Ok(None);
+    };
+    let (account, name) = dead_letter_queue(policy)
+        .ok_or_else(|| QueueError::new("the queue's redrive policy names no queue"))?;
+    let answer = client
+        .get_queue_url()
+        .queue_name(name)
+        .queue_owner_aws_account_id(account)
+        .send()
+        .await
+        .map_err(QueueError::new)?;
+    Ok(answer.queue_url)
+}
+
+/// Account and name out of a redrive policy: `arn:aws:sqs:REGION:ACCOUNT:NAME`
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html>).
+fn dead_letter_queue(policy: &str) -> Option<(String, String)> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let mut parts = policy["deadLetterTargetArn"].as_str()?.split(':').skip(4);
+    let (account, name) = (parts.next()?, parts.next()?);
+    (!name.is_empty()).then(|| (account.to_owned(), name.to_owned()))
 }
 
 fn seconds(duration: Duration) -> i32 {

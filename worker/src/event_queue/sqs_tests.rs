@@ -62,7 +62,7 @@ async fn a_receive_polls_long_and_reads_the_receive_count() {
         200,
         r#"{"Messages": [
             {"MessageId": "m-1", "ReceiptHandle": "r-1", "Body": "{}",
-             "Attributes": {"ApproximateReceiveCount": "3"}},
+             "Attributes": {"ApproximateReceiveCount": "3", "SentTimestamp": "1790000000123"}},
             {"MessageId": "m-2", "Body": "no receipt handle"},
             {"MessageId": "m-3", "ReceiptHandle": "r-3"}
         ]}"#,
@@ -73,6 +73,9 @@ async fn a_receive_polls_long_and_reads_the_receive_count() {
     assert_eq!(deliveries[0].message_id, "m-1");
     assert_eq!(deliveries[0].receive_count, 3);
     assert_eq!(deliveries[0].receipt_handle.as_str(), "r-1");
+    let sent_at = deliveries[0].sent_at.map(|at| at.timestamp_millis());
+    assert_eq!(sent_at, Some(1_790_000_000_123));
+    assert_eq!(deliveries[1].sent_at, None);
     assert_eq!(deliveries[1].body, "");
     assert_eq!(deliveries[1].receive_count, 1);
 
@@ -82,7 +85,7 @@ async fn a_receive_polls_long_and_reads_the_receive_count() {
     assert_eq!(sent["VisibilityTimeout"], 30);
     assert_eq!(
         sent["MessageSystemAttributeNames"],
-        serde_json::json!(["ApproximateReceiveCount"])
+        serde_json::json!(["ApproximateReceiveCount", "SentTimestamp"])
     );
 }
 

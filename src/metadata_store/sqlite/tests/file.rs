@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::metadata_store::conformance::{every_state, in_state};
+use crate::metadata_store::conformance::{every_state, in_state, keyed_request, moment};
 
 fn raw(directory: &TempDir) -> Connection {
     Connection::open(file_in(directory)).unwrap()
@@ -114,12 +114,135 @@ fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let (directory, store) = new_store();
     drop(store);
     raw(&directory)
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", schema::SCHEMA_VERSION + 1)
         .unwrap();
     let before = std::fs::read(file_in(&directory)).unwrap();
     let refusal = refusal(&directory);
     assert!(refusal.contains("newer version"), "{refusal}");
     assert_eq!(std::fs::read(file_in(&directory)).unwrap(), before);
+}
+
+/// Made by version 0.1.0 of the program: one file available, one pending, one deleted.
+const VERSION_1: &[u8] = include_bytes!("version-1.sqlite");
+
+fn text_of(directory: &TempDir, sql: &str) -> Vec<String> {
+    let connection = raw(directory);
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_file_of_version_1_keeps_its_records_and_gets_what_is_new() {
+    const RECORDS: &str = "SELECT printf('%s|%s|%s|%s|%s|%s|%s|%s', hex(id), filename,
+        declared_length, content_type, hex(declared_sha256), status, hex(sha256), review_at)
+        FROM files ORDER BY id";
+    const TABLES: &str = "SELECT name || ': ' || sql FROM sqlite_schema
+        WHERE sql IS NOT NULL ORDER BY name";
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(file_in(&directory), VERSION_1).unwrap();
+    let before = text_of(&directory, RECORDS);
+    assert_eq!(before.len(), 3);
+
+    let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
+    let request = PageRequest {
+        status: None,
+        before: None,
+        limit: 10,
+    };
+    let page = store.page(request).await.unwrap();
+    let listed: Vec<_> = page.records.iter().map(|r| r.status()).collect();
+    assert_eq!(listed, [Status::Pending, Status::Available]);
+    assert_eq!(page.records[1].filename.as_str(), "résumé_final.pdf");
+    let keyed = pending(0);
+    store
+        .insert_keyed(&keyed, &keyed_request("a", 1), moment(0))
+        .await
+        .unwrap();
+    assert_eq!(store.get(keyed.id).await.unwrap(), Some(keyed.clone()));
+    drop(store);
+
+    let (fresh, store) = new_store();
+    drop(store);
+    assert_eq!(text_of(&directory, TABLES), text_of(&fresh, TABLES));
+    // Opened again, nothing more is done to it.
+    drop(SqliteMetadataStore::open(&file_in(&directory)).unwrap());
+    assert_eq!(text_of(&directory, RECORDS)[..3], before[..]);
+}
+
+#[test]
+fn a_file_of_version_1_is_left_alone_if_it_can_not_be_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(file_in(&directory), VERSION_1).unwrap();
+    // Something is in the way.
+    raw(&directory)
+        .execute_batch("CREATE TABLE idempotency_keys (x)")
+        .unwrap();
+    refusal(&directory);
+    let version: i64 = raw(&directory)
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 1);
+}
+
+#[tokio::test]
+async fn keys_that_are_over_are_removed_by_the_inserts_that_follow() {
+    let (directory, store) = new_store();
+    let count = || {
+        raw(&directory)
+            .query_row("SELECT count(*) FROM idempotency_keys", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .unwrap()
+    };
+    let insert = async |name: &str, now: i64| {
+        let request = keyed_request(name, 60);
+        let inserted = store.insert_keyed(&pending(0), &request, moment(now)).await;
+        assert_eq!(inserted.unwrap(), KeyedInsert::Inserted);
+    };
+    for i in 0..100 {
+        insert(&i.to_string(), 0).await;
+    }
+    assert_eq!(count(), 100);
+    // What is over at the time of these is removed, a bounded part at a time.
+    for i in 0..100 {
+        let request = KeyedRequest {
+            expires_at: moment(200),
+            ..keyed_request(&format!("later-{i}"), 60)
+        };
+        let inserted = store.insert_keyed(&pending(0), &request, moment(60)).await;
+        assert_eq!(inserted.unwrap(), KeyedInsert::Inserted);
+        if i == 0 {
+            assert!((80..100).contains(&count()), "{}", count());
+        }
+    }
+    assert_eq!(count(), 100);
+}
+
+#[tokio::test]
+async fn a_keyed_insert_that_fails_half_way_leaves_neither_record_nor_key() {
+    let (directory, store) = new_store();
+    raw(&directory)
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON idempotency_keys
+             BEGIN SELECT RAISE(FAIL, 'a test says no'); END",
+        )
+        .unwrap();
+    let record = pending(0);
+    let other = pending(0);
+    let request = keyed_request("a", 60);
+    // In one group with a write that succeeds.
+    let (failed, inserted) = tokio::join!(
+        store.insert_keyed(&record, &request, moment(0)),
+        store.insert(&other)
+    );
+    assert!(failed.is_err());
+    inserted.unwrap();
+    assert_eq!(store.get(record.id).await.unwrap(), None);
+    assert_eq!(store.get(other.id).await.unwrap(), Some(other));
+    raw(&directory).execute_batch("DROP TRIGGER full").unwrap();
+    let again = store.insert_keyed(&record, &request, moment(0)).await;
+    assert_eq!(again.unwrap(), KeyedInsert::Inserted);
 }
 
 #[test]
@@ -216,4 +339,61 @@ async fn a_damaged_row_is_an_error_by_itself_and_does_not_hide_the_others() {
         expected.sort_by_key(|record| record.id);
         assert_eq!(shown, expected, "{damage}");
     }
+}
+
+#[tokio::test]
+async fn an_onlooker_reads_with_and_without_the_owner_and_writes_nothing() {
+    let (directory, store) = new_store();
+    let records = fill(&store).await;
+    let onlooker = SqliteMetadataStore::look_at(&file_in(&directory)).unwrap();
+    assert_holds(&onlooker, &records).await;
+    // What comes later is seen as well.
+    let later = pending(1);
+    store.insert(&later).await.unwrap();
+    assert_holds(&onlooker, std::slice::from_ref(&later)).await;
+    onlooker.insert(&pending(2)).await.unwrap_err();
+    drop(store);
+    assert_holds(&onlooker, &records).await;
+    let page = PageRequest {
+        status: Some(Status::Available),
+        before: None,
+        limit: 10,
+    };
+    assert!(!onlooker.page(page).await.unwrap().records.is_empty());
+    let left: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["metadata.sqlite"]);
+    // The owner comes back.
+    let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
+    store
+        .delete(later.id, later.upload_expires_at, later.upload_expires_at)
+        .await
+        .unwrap();
+    let now = onlooker.get(later.id).await.unwrap().unwrap();
+    assert_eq!(now.status(), Status::Deleted);
+}
+
+#[test]
+fn an_onlooker_makes_no_file_and_refuses_what_opening_refuses() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(SqliteMetadataStore::look_at(&file_in(&directory)).is_err());
+    assert!(!file_in(&directory).exists());
+    raw(&directory)
+        .execute_batch("CREATE TABLE notes (text TEXT)")
+        .unwrap();
+    let refused = SqliteMetadataStore::look_at(&file_in(&directory));
+    assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
+}
+
+#[test]
+fn what_was_read_while_another_process_began_to_write_does_not_count() {
+    let (directory, store) = new_store();
+    drop(store);
+    let read = onlooker::read(&file_in(&directory), |_| {
+        // Kept open beyond the read.
+        Ok(SqliteMetadataStore::open(&file_in(&directory)).unwrap())
+    });
+    assert!(read.is_err());
 }

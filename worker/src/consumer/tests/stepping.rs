@@ -277,3 +277,103 @@ async fn poison_is_logged_once_with_its_id_and_without_its_content() {
     assert!(log.contains("message-0"), "{log}");
     assert!(!log.contains("secret"), "{log}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_hangs_does_not_keep_the_next_one_from_coming_in_time() {
+    let attributes = Attributes {
+        visibility_timeout: Duration::from_secs(16),
+        ..Attributes::default()
+    };
+    let bench = Bench::with(attributes, Duration::ZERO);
+    bench.send_arrivals(1);
+    bench.queue.hanging_deferrals.store(3, SeqCst);
+    bench
+        .script
+        .next(key(0), [Call::Takes(Duration::from_secs(25))]);
+    let consumer = bench.consumer();
+    let working = tokio::spawn(async move { consumer.run_once().await.unwrap() });
+    eventually(Duration::from_secs(1), || bench.script.begun() == 1).await;
+    while !working.is_finished() {
+        assert_eq!(bench.queue.inner.receive(10).await.unwrap(), []);
+    }
+    assert_eq!(bench.queue.hanging_deferrals.load(SeqCst), 0);
+    assert_eq!(working.await.unwrap().acknowledged, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewal_ends_with_the_work() {
+    let attributes = Attributes {
+        visibility_timeout: Duration::from_secs(10),
+        ..Attributes::default()
+    };
+    let bench = Bench::with(attributes, Duration::ZERO);
+    bench.send_arrivals(2);
+    bench
+        .script
+        .next(key(0), [Call::Takes(Duration::from_secs(12))]);
+    bench.script.next(key(1), [Call::Fails]);
+    bench.queue.inner.send("no notification");
+    let report = bench.consumer().run_once().await.unwrap();
+    assert_eq!(
+        (report.acknowledged, report.deferred, report.left),
+        (1, 1, 1)
+    );
+    // Two renewals of the slow one, and the deferral of the one that failed.
+    assert_eq!(bench.queue.deferrals.load(SeqCst), 3);
+    // What was left isn't held on to either: it comes back after its visibility timeout.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.queue.deferrals.load(SeqCst), 3);
+    assert_eq!(bench.queue.inner.visible(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_renewal_lets_another_worker_finish_and_harms_nobody() {
+    let attributes = Attributes {
+        visibility_timeout: Duration::from_secs(10),
+        ..Attributes::default()
+    };
+    let bench = Bench::with(attributes, Duration::ZERO);
+    bench.send_arrivals(1);
+    bench
+        .script
+        .next(key(0), [Call::Takes(Duration::from_secs(60))]);
+    let consumer = bench.consumer();
+    let working = tokio::spawn(async move { consumer.run_once().await.unwrap() });
+    eventually(Duration::from_secs(1), || bench.script.begun() == 1).await;
+    bench.queue.failing_deferrals.store(usize::MAX, SeqCst);
+    // The message comes back, and the second worker does the work.
+    let rival = bench.consumer();
+    let report = step_until(&rival, || bench.queue.inner.is_empty()).await;
+    assert_eq!(report.acknowledged, 1);
+    assert!(!working.is_finished());
+    bench.queue.failing_deferrals.store(0, SeqCst);
+    // The first one comes to its end as well, and finds it done. Its receipt is stale by then.
+    let report = working.await.unwrap();
+    assert_eq!(report.acknowledged, 1);
+    assert_eq!(bench.script.finished(), 2);
+    assert_eq!(bench.script.begun(), 2);
+    assert!(bench.queue.inner.is_empty());
+    assert!(bench.queue.inner.dead_letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deferred_comes_back_after_the_back_off_and_not_after_the_visibility_timeout() {
+    let bench = Bench::new();
+    bench.send_arrivals(1);
+    bench.script.next(key(0), [Call::Fails; 3]);
+    let consumer = bench.consumer();
+    let mut before = Duration::ZERO;
+    let began = Instant::now();
+    for attempt in 1..=4 {
+        step_until(&consumer, || bench.script.begun() == attempt).await;
+        let pause = began.elapsed() - before;
+        before = began.elapsed();
+        if attempt > 1 {
+            let full = FIRST_DEFERRAL * 2_u32.pow(u32::try_from(attempt).unwrap() - 2);
+            assert!(pause >= full / 2, "{pause:?} before attempt {attempt}");
+            let slack = Duration::from_secs(2);
+            assert!(pause <= full + slack, "{pause:?} before attempt {attempt}");
+        }
+    }
+    assert!(bench.queue.inner.is_empty());
+}

@@ -135,6 +135,9 @@ pub struct FaultyQueue {
     pub failing_acknowledgements: AtomicUsize,
     /// How many deferrals fail, from now on.
     pub failing_deferrals: AtomicUsize,
+    /// How many deferrals never answer, from now on.
+    pub hanging_deferrals: AtomicUsize,
+    pub deferrals: AtomicUsize,
     pub receives: AtomicUsize,
     pub batches: Mutex<Vec<usize>>,
     pub most_hidden: AtomicUsize,
@@ -192,6 +195,10 @@ impl EventQueue for FaultyQueue {
         receipt: &ReceiptHandle,
         delay: Duration,
     ) -> Result<DeferOutcome, QueueError> {
+        self.deferrals.fetch_add(1, SeqCst);
+        if take_one(&self.hanging_deferrals) {
+            std::future::pending::<()>().await;
+        }
         if take_one(&self.failing_deferrals) {
             return Err(QueueError::new("scripted"));
         }
@@ -217,6 +224,8 @@ impl Bench {
             refused_entries: AtomicUsize::new(0),
             failing_acknowledgements: AtomicUsize::new(0),
             failing_deferrals: AtomicUsize::new(0),
+            hanging_deferrals: AtomicUsize::new(0),
+            deferrals: AtomicUsize::new(0),
             receives: AtomicUsize::new(0),
             batches: Mutex::default(),
             most_hidden: AtomicUsize::new(0),

@@ -1,0 +1,302 @@
+//! Whether a program can work with what it was pointed at, asked once when it starts.
+//!
+//! Invariant: the one place that tells what can't work from what merely doesn't answer now.
+//! [`Obstacle::Wrong`] is for what stays so until somebody changes a setting, a permission or the
+//! stack, and ends the start. [`Obstacle::NotNow`] is for everything else: a store on its way up, a
+//! network that is away, throttling. A program that ended for those would be down for longer than its
+//! stores are.
+//!
+//! Absent on purpose: what to ask. Each store knows that of itself.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::Failure;
+
+/// How long a start waits for the answers. Beyond that it goes on: a store that is this slow is away.
+pub const START_CHECK_LIMIT: Duration = Duration::from_secs(5);
+
+/// What stands in the way of a start, or may do so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It can't work: what is wrong, and how to mend it.
+    Wrong(String),
+    /// Nobody can say right now.
+    NotNow(Failure),
+}
+
+/// What is asked for, in the words of the person who has to mend it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Such as `table FileMetadata`.
+    pub resource: &'a str,
+    /// The permission that the call needs, such as `dynamodb:GetItem`.
+    pub action: &'a str,
+    /// The setting that names the resource.
+    pub setting: &'a str,
+    pub region: &'a str,
+    /// The stack's output with the policy that allows it.
+    pub policy: &'a str,
+}
+
+/// Credentials that AWS doesn't accept, by the names that its services have for it.
+const BAD_CREDENTIALS: [&str; 8] = [
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidToken",
+];
+const FORBIDDEN: [&str; 3] = ["AccessDenied", "AccessDeniedException", "AccessDeniedFault"];
+const MISSING: [&str; 5] = [
+    "ResourceNotFoundException",
+    "NoSuchBucket",
+    "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "NotFound",
+];
+/// A bucket answers so where it is in another region than the one that the request was signed for.
+const ELSEWHERE: [&str; 3] = [
+    "PermanentRedirect",
+    "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException",
+];
+
+impl Obstacle {
+    /// What a failed call says about the start.
+    pub fn of<E>(
+        asked: Asked<'_>,
+        operation: &'static str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if lacks_credentials(error) {
+            return Self::Wrong(
+                "AWS credentials: there are none. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+                 AWS_PROFILE, or give the machine or task a role."
+                    .into(),
+            );
+        }
+        let failure = Failure::new(operation, error);
+        let is = |codes: &[&str]| {
+            failure
+                .code
+                .as_deref()
+                .is_some_and(|code| codes.contains(&code))
+        };
+        let Asked {
+            resource,
+            action,
+            setting,
+            region,
+            policy,
+        } = asked;
+        if is(&BAD_CREDENTIALS) {
+            let code = failure.code.as_deref().unwrap_or_default();
+            return Self::Wrong(format!(
+                "AWS credentials: AWS doesn't accept them ({code}). Renew them, and see that the secret \
+                 belongs to the key."
+            ));
+        }
+        if is(&FORBIDDEN) {
+            return Self::Wrong(format!(
+                "{resource}: these credentials lack {action}. Attach the stack's {policy} to what the \
+                 program runs as, and see that {setting} names the stack's own."
+            ));
+        }
+        if is(&MISSING) {
+            return Self::Wrong(format!(
+                "{resource}: there is none in {region}. Deploy deploy/stack.yaml there, or correct \
+                 {setting} or AWS_REGION."
+            ));
+        }
+        if is(&ELSEWHERE) {
+            let header = |answer: &HttpResponse| {
+                let value = answer.headers().get("x-amz-bucket-region");
+                value.map(str::to_owned)
+            };
+            let elsewhere = error.raw_response().and_then(header);
+            let elsewhere = elsewhere.as_deref().unwrap_or("another region");
+            return Self::Wrong(format!(
+                "{resource}: it is in {elsewhere}, not in {region}. Set AWS_REGION to the bucket's, or \
+                 {setting} to a bucket of {region}."
+            ));
+        }
+        Self::NotNow(failure)
+    }
+}
+
+/// Whether there is nothing to sign with. That a provider failed is something else: it may not next
+/// time.
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<CredentialsError>() {
+            return matches!(
+                error,
+                CredentialsError::CredentialsNotLoaded(_)
+                    | CredentialsError::InvalidConfiguration(_)
+            );
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Everything that is wrong, in one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanNotWork(Vec<String>);
+
+impl fmt::Display for CanNotWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it can't work with what it was pointed at in AWS")?;
+        self.0.iter().try_for_each(|wrong| write!(f, "\n  {wrong}"))
+    }
+}
+
+impl Error for CanNotWork {}
+
+/// Waits for `checks`, for at most [`START_CHECK_LIMIT`], and says in the log what doesn't answer.
+///
+/// # Errors
+/// Everything that is [`Obstacle::Wrong`], each once.
+pub async fn judge_start(checks: impl Future<Output = Vec<Obstacle>>) -> Result<(), CanNotWork> {
+    let Ok(obstacles) = tokio::time::timeout(START_CHECK_LIMIT, checks).await else {
+        tracing::warn!(
+            "AWS doesn't answer in time; whether the settings are right shows when it does"
+        );
+        return Ok(());
+    };
+    let mut wrong: Vec<String> = Vec::new();
+    for obstacle in obstacles {
+        match obstacle {
+            Obstacle::Wrong(what) if wrong.contains(&what) => {}
+            Obstacle::Wrong(what) => wrong.push(what),
+            Obstacle::NotNow(failure) => {
+                tracing::warn!(%failure, "a store doesn't answer yet");
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(CanNotWork(wrong))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::operation::get_object::GetObjectError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
+
+    use super::*;
+
+    const ASKED: Asked<'_> = Asked {
+        resource: "bucket b",
+        action: "s3:GetObject",
+        setting: "BUCKET_NAME",
+        region: "eu-central-1",
+        policy: "ApiPolicy",
+    };
+
+    fn refused(status: u16, code: &str) -> Obstacle {
+        let error = GetObjectError::generic(ErrorMetadata::builder().code(code).build());
+        let status = StatusCode::try_from(status).unwrap();
+        let mut answer = HttpResponse::new(status, SdkBody::empty());
+        answer
+            .headers_mut()
+            .insert("x-amz-bucket-region", "us-west-2");
+        Obstacle::of(ASKED, "GetObject", &SdkError::service_error(error, answer))
+    }
+
+    fn unanswered(error: ConnectorError) -> Obstacle {
+        let error = SdkError::<GetObjectError, HttpResponse>::dispatch_failure(error);
+        Obstacle::of(ASKED, "GetObject", &error)
+    }
+
+    #[test]
+    fn what_somebody_has_to_change_is_wrong_and_says_what() {
+        for (status, code, advice) in [
+            (404, "NoSuchBucket", "correct BUCKET_NAME"),
+            (400, "ResourceNotFoundException", "deploy/stack.yaml"),
+            (403, "AccessDenied", "lack s3:GetObject"),
+            (400, "AccessDeniedException", "ApiPolicy"),
+            (
+                301,
+                "PermanentRedirect",
+                "it is in us-west-2, not in eu-central-1",
+            ),
+            (403, "InvalidAccessKeyId", "AWS credentials"),
+            (400, "ExpiredTokenException", "Renew"),
+        ] {
+            let Obstacle::Wrong(what) = refused(status, code) else {
+                panic!("{code} may pass by itself");
+            };
+            assert!(what.contains(advice), "{code}: {what}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_not() {
+        for (status, code) in [
+            (400, "ThrottlingException"),
+            (400, "ProvisionedThroughputExceededException"),
+            (503, "SlowDown"),
+            (500, "InternalError"),
+            (403, "RequestTimeTooSkewed"),
+            (502, ""),
+        ] {
+            let obstacle = refused(status, code);
+            assert!(matches!(obstacle, Obstacle::NotNow(_)), "{code}");
+        }
+        for error in [
+            ConnectorError::timeout("slow".into()),
+            ConnectorError::io("refused".into()),
+            ConnectorError::other(CredentialsError::provider_error("away").into(), None),
+            ConnectorError::other(
+                CredentialsError::provider_timed_out(Duration::from_secs(1)).into(),
+                None,
+            ),
+        ] {
+            assert!(matches!(unanswered(error), Obstacle::NotNow(_)));
+        }
+        let error = ConnectorError::other(CredentialsError::not_loaded("none").into(), None);
+        assert!(matches!(unanswered(error), Obstacle::Wrong(what) if what.contains("none")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_that_is_wrong_is_said_at_once_and_once() {
+        let obstacle = |what: &str| Obstacle::Wrong(what.to_owned());
+        let checks = async {
+            vec![
+                obstacle("a"),
+                refused(500, "InternalError"),
+                obstacle("b"),
+                obstacle("a"),
+            ]
+        };
+        let message = judge_start(checks).await.unwrap_err().to_string();
+        assert!(message.ends_with("in AWS\n  a\n  b"), "{message}");
+        let passes = judge_start(async { vec![refused(500, "InternalError")] });
+        assert_eq!(passes.await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_does_not_wait_for_ever() {
+        let started = tokio::time::Instant::now();
+        assert_eq!(judge_start(std::future::pending()).await, Ok(()));
+        assert_eq!(started.elapsed(), START_CHECK_LIMIT);
+    }
+}

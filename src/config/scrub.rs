@@ -1,0 +1,137 @@
+//! The settings of `file-share scrub`: where bytes and records are, and how to go through them.
+//!
+//! Invariant: as everywhere, it starts with all of them right or names all that aren't.
+
+use std::num::NonZeroU64;
+
+use clap::Args;
+
+use super::{CommonArgs, CommonSettings, Mode, Problems, directory, is_local};
+use crate::domain::FileId;
+
+#[derive(Debug, Clone, Args)]
+pub struct ScrubArgs {
+    /// Go on behind this file, with the older ones: the ID that the end of an earlier scrub names
+    #[arg(long, value_name = "ID")]
+    pub after: Option<String>,
+    /// The most that is read on average, in bytes a second; as fast as it goes where it is left out
+    #[arg(long, value_name = "BYTES")]
+    pub max_bytes_per_second: Option<String>,
+    /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
+    #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
+    pub mode: String,
+    /// Where local mode keeps files and records
+    #[arg(
+        long,
+        env = "DATA_DIR",
+        default_value = "data",
+        value_name = "DIRECTORY"
+    )]
+    pub data_dir: String,
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+#[derive(Debug, Clone)]
+pub struct ScrubSettings {
+    pub after: Option<FileId>,
+    pub max_bytes_per_second: Option<NonZeroU64>,
+    pub mode: Mode,
+    pub common: CommonSettings,
+}
+
+impl ScrubArgs {
+    /// # Errors
+    /// Everything that isn't right, at once.
+    pub fn judge(&self) -> Result<ScrubSettings, Problems> {
+        let mut problems = Problems::default();
+        let settings = self.judge_all(&mut problems);
+        settings.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    fn judge_all(&self, problems: &mut Problems) -> Option<ScrubSettings> {
+        let common = self.common.judge(problems);
+        let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
+        let is_local = problems.judge("MODE", &self.mode, is_local);
+        let after = match &self.after {
+            None => Some(None),
+            Some(text) => problems
+                .judge("--after", text, |text| {
+                    FileId::parse(text).map_err(|error| error.to_string())
+                })
+                .map(Some),
+        };
+        let rate = match &self.max_bytes_per_second {
+            None => Some(None),
+            Some(text) => problems
+                .judge("--max-bytes-per-second", text, |text| {
+                    text.parse()
+                        .map_err(|_| "must be a number of bytes, 1 or more".to_owned())
+                })
+                .map(Some),
+        };
+        let mode = if is_local? {
+            Mode::Local {
+                data_dir: data_dir?,
+            }
+        } else {
+            Mode::Aws {
+                s3_public_endpoint_url: None,
+            }
+        };
+        Some(ScrubSettings {
+            after: after?,
+            max_bytes_per_second: rate?,
+            mode,
+            common: common?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: ScrubArgs,
+    }
+
+    fn judge(flags: &[&str]) -> Result<ScrubSettings, Problems> {
+        Cli::parse_from(std::iter::once(&"scrub").chain(flags))
+            .args
+            .judge()
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_at_once() {
+        let message = judge(&[
+            "--after=hello.txt",
+            "--max-bytes-per-second=0",
+            "--mode=cloud",
+            "--data-dir=",
+        ])
+        .unwrap_err()
+        .to_string();
+        for name in ["--after", "--max-bytes-per-second", "MODE", "DATA_DIR"] {
+            assert!(
+                message.contains(&format!("  {name}:")),
+                "{name} isn't named in:\n{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_scrub_begins_at_the_newest_file_and_is_as_fast_as_it_can_be() {
+        let settings = judge(&[]).unwrap();
+        assert_eq!(settings.after, None);
+        assert_eq!(settings.max_bytes_per_second, None);
+        let id = "0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f";
+        let settings = judge(&["--after", id, "--max-bytes-per-second=1000000"]).unwrap();
+        assert_eq!(settings.after.unwrap().to_string(), id);
+        assert_eq!(settings.max_bytes_per_second, NonZeroU64::new(1_000_000));
+    }
+}

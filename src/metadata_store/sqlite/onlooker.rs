@@ -1,0 +1,75 @@
+//! Reading a file that belongs to another process, which may be running, stopped, or dead.
+//!
+//! While that process runs, or after it was killed, its log lies beside the file: then this is one
+//! more reader in WAL mode. After a clean stop there is no log, and a reader in WAL mode would make
+//! one and leave it; so the file is read as it lies there, and what was read counts only if nobody
+//! began to write meanwhile.
+//!
+//! Invariant: no file is made, changed or removed, and nothing is given that wasn't consistent.
+//!
+//! Absent on purpose: connections that stay open. One that reads the file as it lies there knows
+//! nothing of what changes later.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::SystemTime;
+
+use rusqlite::{Connection, Error, ffi};
+
+use super::error::store_error;
+use super::{STORE, schema};
+use crate::metadata_store::StoreError;
+
+/// What changes as soon as another process opens the file for writing, or has closed it again.
+#[derive(PartialEq, Eq)]
+struct Footprint {
+    has_log: bool,
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Footprint {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let mut log = OsString::from(path);
+        log.push("-wal");
+        let has_log = Path::new(&log).try_exists()?;
+        let metadata = path.metadata()?;
+        Ok(Self {
+            has_log,
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
+    }
+}
+
+/// Fails with [`StoreError::Unavailable`] if there is no such file, and as opening does if it isn't
+/// one of this program's.
+pub(super) fn check(path: &Path) -> Result<(), StoreError> {
+    if !path.is_file() {
+        let what = format!("there is no file {}", path.display());
+        return Err(StoreError::unavailable(STORE, what));
+    }
+    read(path, |connection| Ok(schema::refuse_foreign(connection))).map_err(store_error)?
+}
+
+/// # Errors
+/// `SQLITE_BUSY` if another process began to write during the read: the next one sees its log.
+pub(super) fn read<T>(
+    path: &Path,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let footprint = || Footprint::of(path).map_err(|error| failure(&error.to_string()));
+    let before = footprint()?;
+    if before.has_log {
+        return read(&schema::open_for_reading(path)?);
+    }
+    let result = schema::open_unchanging(path).and_then(|connection| read(&connection));
+    if footprint()? != before {
+        return Err(failure("another process began to write"));
+    }
+    result
+}
+
+fn failure(what: &str) -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(what.to_owned()))
+}

@@ -1,0 +1,104 @@
+//! Listing what there is, in the order of keys.
+//!
+//! Invariant: versions that aren't current, and those under a delete marker, count too, wherever the
+//! store knows versions. A key is on one page only: the next page begins behind the last key, and
+//! with it behind all of that key's versions. Those come newest first, so the page has the newest.
+
+use super::{Failure, S3ObjectStore, STORE, StoreError, has_no_such_call, timestamp};
+use crate::aws::unavailable;
+use crate::domain::{KEY_PREFIX, ObjectKey};
+use crate::object_store::{ListPosition, ListedObject, Listing, MAX_LISTING};
+use aws_sdk_s3::primitives::DateTime;
+
+/// Part of an answer: a key, and when a version of it came.
+type Entry<'a> = (Option<&'a str>, Option<&'a DateTime>);
+
+pub(super) async fn list(
+    store: &S3ObjectStore,
+    after: Option<&ListPosition>,
+    limit: usize,
+) -> Result<Listing, StoreError> {
+    // At most 1,000, so it fits.
+    let max_keys = i32::try_from(limit.clamp(1, MAX_LISTING)).unwrap_or(i32::MAX);
+    let answer = store
+        .client
+        .list_object_versions()
+        .bucket(&store.bucket)
+        .prefix(KEY_PREFIX)
+        .set_key_marker(after.map(|position| position.0.clone()))
+        .max_keys(max_keys)
+        .send()
+        .await;
+    let output = match answer {
+        Ok(output) => output,
+        Err(error) => {
+            let failure = Failure::new("ListObjectVersions", &error);
+            if has_no_such_call(&failure) {
+                return list_unversioned(store, after, max_keys).await;
+            }
+            return Err(StoreError::unavailable(STORE, failure));
+        }
+    };
+    let versions = output.versions().iter();
+    let versions = versions.map(|it| (it.key(), it.last_modified()));
+    let markers = output.delete_markers().iter();
+    let markers = markers.map(|it| (it.key(), it.last_modified()));
+    listing(versions.chain(markers), output.is_truncated())
+}
+
+/// For a store without versions.
+async fn list_unversioned(
+    store: &S3ObjectStore,
+    after: Option<&ListPosition>,
+    max_keys: i32,
+) -> Result<Listing, StoreError> {
+    let output = store
+        .client
+        .list_objects_v2()
+        .bucket(&store.bucket)
+        .prefix(KEY_PREFIX)
+        .set_start_after(after.map(|position| position.0.clone()))
+        .max_keys(max_keys)
+        .send()
+        .await
+        .map_err(|error| unavailable(STORE, "ListObjectsV2", &error))?;
+    let objects = output.contents().iter();
+    listing(
+        objects.map(|it| (it.key(), it.last_modified())),
+        output.is_truncated(),
+    )
+}
+
+fn listing<'a>(
+    entries: impl Iterator<Item = Entry<'a>>,
+    is_truncated: Option<bool>,
+) -> Result<Listing, StoreError> {
+    let unreadable = || StoreError::corrupt(STORE, "an entry of a listing");
+    let mut entries = entries
+        .map(|(key, at)| Some((key?, at.and_then(timestamp)?)))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(unreadable)?;
+    // Versions and delete markers come in lists of their own. The newest first, for each key.
+    entries.sort_by(|(key, at), (other_key, other_at)| {
+        key.cmp(other_key).then_with(|| other_at.cmp(at))
+    });
+    entries.dedup_by_key(|(key, _)| *key);
+    let next = match entries.last() {
+        Some((key, _)) if is_truncated == Some(true) => Some(ListPosition((*key).to_owned())),
+        None if is_truncated == Some(true) => return Err(unreadable()),
+        _ => None,
+    };
+    let objects: Vec<_> = entries
+        .iter()
+        .filter_map(|(key, at)| {
+            let key = ObjectKey::parse(key).ok()?;
+            let last_modified = *at;
+            Some(ListedObject { key, last_modified })
+        })
+        .collect();
+    Ok(Listing {
+        foreign: entries.len() - objects.len(),
+        objects,
+        next,
+    })
+}

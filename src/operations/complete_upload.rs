@@ -1,0 +1,38 @@
+//! A client says that the store has taken its bytes, so that it needn't wait for the notification.
+//!
+//! Invariant: what a client says is a hint like a notification, and goes the same way. The truth is
+//! read from the store, so lying changes nothing, and neither does saying it twice, or at the same
+//! time as the store does.
+//!
+//! Absent on purpose: anything for a file that has left `pending`. What arrives for it later is the
+//! notification's and the reconciler's.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{LONGEST_WAIT, OperationError, Stores, finalize_upload};
+use crate::domain::{FileId, FileRecord, Status};
+
+/// The longest that one completion may look for bytes and measure them. A file that takes longer is
+/// still pending in the answer, and the notification's.
+pub const COMPLETION_LIMIT: Duration = LONGEST_WAIT;
+
+/// The record as it is once what has arrived was measured; still pending if nothing has.
+///
+/// # Errors
+/// [`OperationError::FileNotFound`], or a store's fault: then the same call again is right. If it is
+/// broken off, the notification or the reconciler takes over.
+pub async fn complete_upload(stores: &Stores, id: FileId) -> Result<FileRecord, OperationError> {
+    let record = stores.visible_record(id).await?;
+    if record.status() != Status::Pending {
+        return Ok(record);
+    }
+    match timeout(COMPLETION_LIMIT, finalize_upload(stores, record.key())).await {
+        Ok(finalized) => drop(finalized?),
+        Err(_) => {
+            tracing::warn!(file_id = %id, "a completion took too long and is left to the notification")
+        }
+    }
+    stores.visible_record(id).await
+}

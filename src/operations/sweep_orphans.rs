@@ -1,0 +1,314 @@
+//! Finds objects that no record names, and deletes them: the reconciler's other direction.
+//!
+//! Every record is written before anybody gets a URL, and a tombstone outlives every URL. So an
+//! object without a record is a rarity, such as an upload that crawled on beyond all grace; and
+//! very many of them are no rarity but a mistake: the wrong table, an empty one, one from an old
+//! backup. A sweep therefore goes through everything before it deletes anything, and what it does
+//! then depends on the whole picture ([`judge`]).
+//!
+//! Invariant: an object is deleted only if two consistent reads, at its turn in the sweep and just
+//! before the deletion, found no record and no tombstone, its ID and its newest bytes are older than
+//! [`MIN_AGE`], and the sweep as a whole is above suspicion. A read that fails is no such finding.
+//! A step does a bounded amount of work; any number of sweepers may run at a time.
+//!
+//! Absent on purpose: a position that outlives the process. A sweep is judged as a whole, so one that
+//! was cut off begins anew; a fault doesn't cut it off. Keys that aren't ours are never touched.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::Stores;
+use crate::domain::{ObjectKey, Timestamp};
+use crate::object_store::{ListPosition, ListedObject};
+use crate::store_error::StoreError;
+
+/// How old an object and its ID have to be before it can count as an orphan. A record is there
+/// before its object can be, so this is not to let a race pass; it is time for an operator to notice
+/// and to mend what the sweep would otherwise make final.
+pub const MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many objects one step lists, and looks up the records of.
+const PAGE: usize = 500;
+/// Records that are read, or objects that are deleted, at a time.
+const CONCURRENT: usize = 4;
+/// How many objects one step deletes.
+const DELETIONS_PER_STEP: usize = 100;
+
+/// The pause between two steps of a sweep: at most 500 reads a second, and 40 million objects a day.
+const STEP_PAUSE: Duration = Duration::from_secs(1);
+/// The pause after a step that failed. It is then tried again.
+const FAULT_PAUSE: Duration = Duration::from_secs(60);
+/// The first sweep begins within this share of the interval after the start: soon enough for a
+/// laptop that is on for some hours, and not for all workers at the same time.
+const FIRST_SWEEP_WITHIN: f64 = 1.0 / 24.0;
+
+/// So few orphans are plausible in a store of any size.
+const FEW: u64 = 3;
+/// More than a few are plausible up to this share of all objects: one in ten.
+const PLAUSIBLE_SHARE: u64 = 10;
+
+/// What a sweep saw, and did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Objects that a record names.
+    pub recorded: u64,
+    /// Objects that are too young to be judged.
+    pub young: u64,
+    /// Keys that aren't this service's.
+    pub foreign: u64,
+    /// Objects without a record.
+    pub orphans: u64,
+    pub deleted: u64,
+    /// Deletions that failed. The next sweep finds these objects again.
+    pub failed: u64,
+    /// Why nothing was deleted, if that is so.
+    pub suspicion: Option<Suspicion>,
+}
+
+/// Why orphans are left where they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Suspicion {
+    #[error("not one object has a record")]
+    NoRecordAtAll,
+    #[error("more objects have no record than one sweep may delete (ORPHAN_LIMIT)")]
+    TooMany,
+    #[error("more than one in {PLAUSIBLE_SHARE} objects has no record")]
+    TooLargeAShare,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepStep {
+    /// The sweep goes on.
+    More,
+    Done(SweepReport),
+}
+
+/// Whether a sweep that saw this may delete what it took for orphans.
+///
+/// # Errors
+/// A pattern that a mistake explains better than chance does.
+fn judge(seen: &SweepReport, limit: u64) -> Result<(), Suspicion> {
+    if seen.orphans == 0 {
+        Ok(())
+    } else if seen.recorded == 0 {
+        Err(Suspicion::NoRecordAtAll)
+    } else if seen.orphans > limit {
+        Err(Suspicion::TooMany)
+    } else if seen.orphans > FEW.max((seen.recorded + seen.orphans) / PLAUSIBLE_SHARE) {
+        Err(Suspicion::TooLargeAShare)
+    } else {
+        Ok(())
+    }
+}
+
+enum Found {
+    Recorded,
+    Young,
+    Orphan,
+}
+
+/// One sweeper, with the sweep that it is in.
+pub struct OrphanSweeper {
+    stores: Stores,
+    /// The most that one sweep may delete.
+    limit: usize,
+    sweep: Sweep,
+}
+
+#[derive(Default)]
+struct Sweep {
+    report: SweepReport,
+    position: Option<ListPosition>,
+    /// At most one more than the limit.
+    orphans: Vec<ObjectKey>,
+    /// Everything was looked at, and the verdict lets the orphans go.
+    deleting: bool,
+}
+
+impl OrphanSweeper {
+    /// `limit` is the most that one sweep may delete; if there are more, it deletes none.
+    pub fn new(stores: Stores, limit: usize) -> Self {
+        Self {
+            stores,
+            limit,
+            sweep: Sweep::default(),
+        }
+    }
+
+    /// Sweeps, `interval` apart with a fifth of jitter, until `shutdown`.
+    pub async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
+        let mut pause = interval.mul_f64(FIRST_SWEEP_WITHIN * fastrand::f64());
+        let mut faults = 0_u64;
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let step = tokio::select! {
+                biased;
+                // Nothing is half done by a step that is broken off.
+                () = shutdown.cancelled() => return,
+                step = self.run_once() => step,
+            };
+            pause = match step {
+                Ok(SweepStep::More) => STEP_PAUSE,
+                Ok(SweepStep::Done(_)) => interval.mul_f64(0.8 + 0.4 * fastrand::f64()),
+                Err(error) => {
+                    faults += 1;
+                    // Once per change of state: an outage mustn't fill the log.
+                    if faults == 1 {
+                        tracing::warn!(error = %error.chain(), "looking for orphaned objects failed and is tried again");
+                    }
+                    FAULT_PAUSE.mul_f64(0.8 + 0.4 * fastrand::f64())
+                }
+            };
+            if pause < FAULT_PAUSE / 2 {
+                faults = 0;
+            }
+        }
+    }
+
+    /// One step: looks through one page, or deletes some of what the whole sweep found.
+    ///
+    /// # Errors
+    /// If a page or one of its records couldn't be read. Nothing of the page counts then, and the
+    /// next step reads it again.
+    pub async fn run_once(&mut self) -> Result<SweepStep, StoreError> {
+        if self.sweep.deleting {
+            return Ok(self.delete_some().await);
+        }
+        let position = self.sweep.position.as_ref();
+        let listing = self.stores.objects.list(position, PAGE).await?;
+        let now = self.stores.clock.now();
+        let mut looks = futures_util::stream::iter(listing.objects)
+            .map(|object| self.look_at(object, now))
+            .buffer_unordered(CONCURRENT);
+        let mut found = Vec::new();
+        while let Some(look) = looks.next().await {
+            found.push(look?);
+        }
+        drop(looks);
+        for (key, look) in found {
+            self.count(key, &look);
+        }
+        self.sweep.report.foreign += listing.foreign as u64;
+        self.sweep.position = listing.next;
+        if self.sweep.position.is_some() {
+            return Ok(SweepStep::More);
+        }
+        Ok(self.conclude())
+    }
+
+    async fn look_at(
+        &self,
+        object: ListedObject,
+        now: Timestamp,
+    ) -> Result<(ObjectKey, Found), StoreError> {
+        let key = object.key;
+        let found = if is_young(key, object.last_modified, now) {
+            Found::Young
+        } else if self.stores.metadata.get(key.file_id()).await?.is_some() {
+            Found::Recorded
+        } else {
+            Found::Orphan
+        };
+        Ok((key, found))
+    }
+
+    fn count(&mut self, key: ObjectKey, found: &Found) {
+        let report = &mut self.sweep.report;
+        match found {
+            Found::Recorded => report.recorded += 1,
+            Found::Young => report.young += 1,
+            Found::Orphan => {
+                report.orphans += 1;
+                // One more than the limit tells that there are too many.
+                if self.sweep.orphans.len() <= self.limit {
+                    self.sweep.orphans.push(key);
+                }
+            }
+        }
+    }
+
+    fn conclude(&mut self) -> SweepStep {
+        let report = &mut self.sweep.report;
+        match judge(report, self.limit as u64) {
+            Ok(()) if report.orphans > 0 => {
+                self.sweep.deleting = true;
+                return SweepStep::More;
+            }
+            Ok(()) => {}
+            Err(suspicion) => {
+                report.suspicion = Some(suspicion);
+                tracing::error!(
+                    orphans = report.orphans, recorded = report.recorded, %suspicion,
+                    "objects without a record were found and nothing was deleted: check that \
+                     bucket and table (in local mode: objects and metadata.sqlite) belong \
+                     together, and that the records don't come from a backup; if these objects \
+                     may really go, raise ORPHAN_LIMIT, or delete them by hand"
+                );
+            }
+        }
+        self.finish()
+    }
+
+    fn finish(&mut self) -> SweepStep {
+        let report = std::mem::take(&mut self.sweep).report;
+        tracing::info!(?report, "looked for orphaned objects");
+        SweepStep::Done(report)
+    }
+
+    async fn delete_some(&mut self) -> SweepStep {
+        let left = self.sweep.orphans.len().saturating_sub(DELETIONS_PER_STEP);
+        let keys = self.sweep.orphans.split_off(left);
+        let stores = &self.stores;
+        let deletions: Vec<_> = futures_util::stream::iter(keys)
+            .map(|key| async move { (key, delete(stores, key).await) })
+            .buffer_unordered(CONCURRENT)
+            .collect()
+            .await;
+        for (key, deleted) in deletions {
+            match deleted {
+                Ok(true) => {
+                    self.sweep.report.deleted += 1;
+                    tracing::warn!(file_id = %key.file_id(), "an object that no record names was deleted");
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    self.sweep.report.failed += 1;
+                    tracing::warn!(
+                        file_id = %key.file_id(), error = %error.chain(),
+                        "an object that no record names is left to the next sweep"
+                    );
+                }
+            }
+        }
+        if self.sweep.orphans.is_empty() {
+            return self.finish();
+        }
+        SweepStep::More
+    }
+}
+
+/// Looks once more, and deletes. `false` if there is a record now, or newer bytes.
+async fn delete(stores: &Stores, key: ObjectKey) -> Result<bool, StoreError> {
+    let head = stores.objects.head(key).await?;
+    let now = stores.clock.now();
+    if head.is_some_and(|head| is_young(key, head.last_modified, now)) {
+        return Ok(false);
+    }
+    if stores.metadata.get(key.file_id()).await?.is_some() {
+        return Ok(false);
+    }
+    stores.objects.delete_all_versions(key).await?;
+    Ok(true)
+}
+
+/// Two clocks are asked: the store's says when the bytes came, and ours when the ID was made.
+fn is_young(key: ObjectKey, last_modified: Timestamp, now: Timestamp) -> bool {
+    now - MIN_AGE < last_modified.max(key.file_id().created_at())
+}

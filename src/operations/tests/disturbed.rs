@@ -1,0 +1,163 @@
+//! Stores that let others in between any two calls, and can break off at any of them.
+//!
+//! Invariant: what a call does in the store behind is whole or not at all; broken off is the caller.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::domain::KeyedRequest;
+use crate::domain::{Settlement, Timestamp, VersionId};
+use crate::metadata_store::{KeyedInsert, Page, Review, SettleOutcome};
+use crate::object_store::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore};
+
+/// What happens at the calls, counted over both stores.
+pub struct Disturbance {
+    calls: AtomicUsize,
+    /// The number of the call that never answers; the store behind has done it, or not.
+    breaks_off: Option<(usize, Done)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Before,
+    After,
+}
+
+impl Disturbance {
+    /// Others get a turn, and at the call that was named everything stands still.
+    async fn around<T>(&self, call: impl Future<Output = T>) -> T {
+        let number = self.calls.fetch_add(1, SeqCst);
+        for _ in 0..fastrand::u8(..4) {
+            tokio::task::yield_now().await;
+        }
+        match self.breaks_off {
+            Some((at, Done::Before)) if at == number => std::future::pending().await,
+            Some((at, Done::After)) if at == number => {
+                call.await;
+                std::future::pending().await
+            }
+            _ => call.await,
+        }
+    }
+}
+
+/// The house's stores, disturbed.
+pub fn disturbed(house: &House, breaks_off: Option<(usize, Done)>) -> Stores {
+    let disturbance = Arc::new(Disturbance {
+        calls: AtomicUsize::new(0),
+        breaks_off,
+    });
+    Stores {
+        metadata: Arc::new(Disturbed(house.metadata.clone(), disturbance.clone())),
+        objects: Arc::new(Disturbed(house.objects.clone(), disturbance)),
+        ..house.stores.clone()
+    }
+}
+
+/// Drives `work` until it is over or stands still; `false` if it stands still.
+pub async fn goes_to_its_end(work: impl Future) -> bool {
+    // In paused time this passes when nothing else can go on.
+    let limit = Duration::from_secs(3600);
+    tokio::time::timeout(limit, work).await.is_ok()
+}
+
+struct Disturbed<S>(Arc<S>, Arc<Disturbance>);
+
+#[async_trait]
+impl MetadataStore for Disturbed<MemoryMetadataStore> {
+    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        self.1.around(self.0.insert(record)).await
+    }
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        let insert = self.0.insert_keyed(record, request, now);
+        self.1.around(insert).await
+    }
+    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        self.1.around(self.0.get(id)).await
+    }
+    async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
+        self.1.around(self.0.page(request)).await
+    }
+    async fn renew_upload(
+        &self,
+        id: FileId,
+        upload_expires_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let renewal = self.0.renew_upload(id, upload_expires_at);
+        self.1.around(renewal).await
+    }
+    async fn settle(
+        &self,
+        id: FileId,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError> {
+        self.1.around(self.0.settle(id, settlement, now)).await
+    }
+    async fn delete(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.1.around(self.0.delete(id, now, expires_at)).await
+    }
+    async fn due_for_review(
+        &self,
+        until: Timestamp,
+        after: Option<Review>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        let due = self.0.due_for_review(until, after, limit);
+        self.1.around(due).await
+    }
+    async fn schedule_review(
+        &self,
+        id: FileId,
+        status: Status,
+        review_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let scheduling = self.0.schedule_review(id, status, review_at);
+        self.1.around(scheduling).await
+    }
+    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
+        self.1.around(self.0.remove(id, status)).await
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        self.1.around(self.0.check()).await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Disturbed<MemoryObjectStore> {
+    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+        self.1.around(self.0.head(key)).await
+    }
+    async fn read(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Result<Option<ObjectReader>, StoreError> {
+        self.1.around(self.0.read(key, version_id)).await
+    }
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+        self.1.around(self.0.delete_all_versions(key)).await
+    }
+    async fn list(
+        &self,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        self.1.around(self.0.list(after, limit)).await
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        self.1.around(self.0.check()).await
+    }
+}

@@ -1,0 +1,130 @@
+//! Several reconcilers at a time, and rounds that are broken off at any step.
+
+use super::disturbed::{Done, disturbed, goes_to_its_end};
+use super::*;
+
+/// One file for everything that a reconciler has to do, and what it has to come to.
+async fn left_behind(house: &House) -> Vec<(FileId, Option<Status>)> {
+    // Broken off between the tombstone and the bytes.
+    let deleted = house.create().await;
+    house.put(deleted, HELLO);
+    house.objects.set_fault(Some("a test's fault"));
+    delete_file(&house.stores, deleted).await.unwrap();
+    house.objects.set_fault(None);
+    let late = house.create().await;
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    let mut settled = house.reconciler_of(&house.stores);
+    settled.run_once(house.clock.now()).await.unwrap();
+    assert_eq!(house.status(late).await, Some(Status::Expired));
+    house.put(late, HELLO);
+    let (arrived, wrong, never) = (
+        house.create().await,
+        house.create_declaring(4, None).await,
+        house.create().await,
+    );
+    house.put(arrived, HELLO);
+    house.put(wrong, HELLO);
+    // For all of them something is due: for the expired one, its end.
+    house.clock.advance(RETENTION);
+    vec![
+        (deleted, None),
+        (late, None),
+        (arrived, Some(Status::Available)),
+        (wrong, Some(Status::Rejected)),
+        (never, Some(Status::Expired)),
+    ]
+}
+
+async fn assert_came_to(house: &House, expected: &[(FileId, Option<Status>)], when: &str) {
+    for (n, (id, status)) in expected.iter().enumerate() {
+        assert_eq!(house.status(*id).await, *status, "file {n}, {when}");
+    }
+    assert_eq!(house.objects.count(), 1, "only one file has bytes, {when}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_that_was_broken_off_at_any_step_is_made_good_by_the_next_one() {
+    let mut broken_off = 0;
+    for done in [Done::Before, Done::After] {
+        for at in 0.. {
+            assert!(at < 200, "a round of a few files doesn't end");
+            let house = House::new();
+            let expected = left_behind(&house).await;
+            let now = house.clock.now();
+            let mut dying = house.reconciler_of(&disturbed(&house, Some((at, done))));
+            if goes_to_its_end(dying.run_once(now)).await {
+                break;
+            }
+            drop(dying);
+            broken_off += 1;
+            let mut next = house.reconciler_of(&house.stores);
+            let report = next.run_once(now).await.unwrap();
+            assert_eq!(report.failed, 0);
+            let when = format!("broken off at call {at} ({done:?})");
+            assert_came_to(&house, &expected, &when).await;
+        }
+    }
+    assert!(broken_off > 30, "only {broken_off} steps");
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_reconcilers_at_a_time_come_to_the_same_as_one() {
+    for seed in 0..100 {
+        fastrand::seed(seed);
+        let house = House::new();
+        let expected = left_behind(&house).await;
+        let now = house.clock.now();
+        let mut all: Vec<_> = (0..3)
+            .map(|_| house.reconciler_of(&disturbed(&house, None)))
+            .collect();
+        let rounds = all.iter_mut().map(|one| one.run_once(now));
+        let reports = futures_util::future::join_all(rounds).await;
+        let reports: Vec<_> = reports.into_iter().map(Result::unwrap).collect();
+        assert!(
+            reports.iter().all(|report| report.failed == 0),
+            "{reports:?}"
+        );
+        // Each file is settled by one of them, whoever it is.
+        let finalized: usize = reports.iter().map(|report| report.finalized).sum();
+        let expired: usize = reports.iter().map(|report| report.expired).sum();
+        assert_eq!((finalized, expired), (2, 1), "seed {seed}: {reports:?}");
+        assert_came_to(&house, &expected, &format!("seed {seed}")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_of_many_reconcilers_spread_out() {
+    // One that starts with the others is at another moment after a while: the pauses differ.
+    const INTERVAL: Duration = Duration::from_secs(100);
+    let mut moments = Vec::new();
+    for _ in 0..20 {
+        let house = House::new();
+        let began = tokio::time::Instant::now();
+        let stop = tokio_util::sync::CancellationToken::new();
+        let running = tokio::spawn(
+            house
+                .reconciler_of(&house.stores)
+                .run(INTERVAL, stop.clone()),
+        );
+        tokio::task::yield_now().await;
+        // Becomes due after the first sweep, so that the second one takes it.
+        house.clock.advance(Duration::from_secs(3600));
+        let id = house.create().await;
+        house.put(id, HELLO);
+        house.clock.advance(Duration::from_secs(3600));
+        while house.status(id).await == Some(Status::Pending) {
+            assert!(
+                began.elapsed() < 2 * INTERVAL,
+                "the second sweep doesn't come"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        moments.push(began.elapsed().as_secs());
+        stop.cancel();
+        running.await.unwrap();
+    }
+    moments.sort_unstable();
+    assert!(moments[0] >= 79 && moments[19] <= 121, "{moments:?}");
+    moments.dedup();
+    assert!(moments.len() > 5, "they come together: {moments:?}");
+}

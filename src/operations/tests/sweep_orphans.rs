@@ -1,0 +1,296 @@
+//! The sweep for objects without records: what goes, what stays, and when it keeps its hands off.
+
+use super::disturbed::{Done, disturbed, goes_to_its_end};
+use super::*;
+
+const LIMIT: usize = 100;
+const DAY: Duration = MIN_AGE;
+
+/// One whole sweep.
+async fn sweep(sweeper: &mut OrphanSweeper) -> SweepReport {
+    for _ in 0..1_000 {
+        if let SweepStep::Done(report) = sweeper.run_once().await.unwrap() {
+            return report;
+        }
+    }
+    panic!("a thousand steps weren't enough");
+}
+
+fn sweeper(house: &House) -> OrphanSweeper {
+    OrphanSweeper::new(house.stores.clone(), LIMIT)
+}
+
+async fn available(house: &House, count: usize) -> Vec<FileId> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let id = house.create().await;
+        house.put(id, HELLO);
+        house.finalize(id).await;
+        ids.push(id);
+    }
+    ids
+}
+
+/// Objects that no record names.
+fn orphans(house: &House, count: usize) -> Vec<FileId> {
+    let ids: Vec<_> = (0..count).map(|_| FileId::new(house.clock.now())).collect();
+    for id in &ids {
+        house.put(*id, HELLO);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn an_object_that_no_record_names_goes_in_all_its_versions_after_a_day() {
+    let house = House::new();
+    available(&house, 20).await;
+    let orphan = orphans(&house, 1)[0];
+    house.put(orphan, "another version");
+    house.clock.advance(DAY - Duration::from_millis(1));
+    let report = sweep(&mut sweeper(&house)).await;
+    assert_eq!((report.young, report.orphans, report.deleted), (21, 0, 0));
+    house.clock.advance(Duration::from_millis(1));
+    let report = sweep(&mut sweeper(&house)).await;
+    assert_eq!(
+        (report.recorded, report.orphans, report.deleted),
+        (20, 1, 1)
+    );
+    assert_eq!(report.suspicion, None);
+    assert_eq!(house.objects.count(), 20);
+    assert_eq!(sweep(&mut sweeper(&house)).await.orphans, 0);
+}
+
+#[tokio::test]
+async fn an_old_object_with_new_bytes_and_a_new_id_with_an_old_object_are_young() {
+    let house = House::new();
+    available(&house, 20).await;
+    let renewed = orphans(&house, 1)[0];
+    let from_the_future = FileId::new(house.clock.now() + 3 * DAY);
+    house.put(from_the_future, HELLO);
+    house.clock.advance(DAY);
+    house.put(renewed, "new bytes");
+    house.clock.advance(DAY / 2);
+    let report = sweep(&mut sweeper(&house)).await;
+    assert_eq!((report.young, report.orphans), (2, 0));
+    assert_eq!(house.objects.count(), 23);
+}
+
+#[tokio::test]
+async fn whatever_a_record_or_a_tombstone_names_and_foreign_keys_are_left_alone() {
+    let house = House::new();
+    available(&house, 20).await;
+    let pending = house.create().await;
+    house.put(pending, HELLO);
+    let deleted = house.create().await;
+    delete_file(&house.stores, deleted).await.unwrap();
+    house.put(deleted, HELLO);
+    for key in ["uploads/report.pdf", "uploads/", "elsewhere/x"] {
+        house.objects.put_foreign(key);
+    }
+    house.clock.advance(3 * DAY);
+    let report = sweep(&mut sweeper(&house)).await;
+    assert_eq!((report.recorded, report.foreign), (22, 3));
+    assert_eq!((report.orphans, report.deleted), (0, 0));
+    assert_eq!(house.objects.count(), 25);
+}
+
+#[tokio::test]
+async fn with_the_wrong_or_an_empty_table_nothing_is_deleted() {
+    for count in [1, 3, 50, 1_200] {
+        let house = House::new();
+        orphans(&house, count);
+        house.clock.advance(2 * DAY);
+        let report = sweep(&mut sweeper(&house)).await;
+        assert_eq!(report.suspicion, Some(Suspicion::NoRecordAtAll), "{count}");
+        assert_eq!(report.orphans, count as u64);
+        assert_eq!(house.objects.count(), count);
+    }
+}
+
+#[tokio::test]
+async fn with_a_table_from_a_backup_nothing_is_deleted() {
+    for (recorded, lost, suspicion) in [
+        (1, 4, Some(Suspicion::TooLargeAShare)),
+        (100, 12, Some(Suspicion::TooLargeAShare)),
+        (100, 11, None),
+        (1, 3, None),
+        (1_500, 101, Some(Suspicion::TooMany)),
+        (1_500, 100, None),
+    ] {
+        let house = House::new();
+        available(&house, recorded).await;
+        orphans(&house, lost);
+        house.clock.advance(2 * DAY);
+        let report = sweep(&mut sweeper(&house)).await;
+        assert_eq!(report.suspicion, suspicion, "{lost} beside {recorded}");
+        let left = if suspicion.is_some() { lost } else { 0 };
+        assert_eq!(house.objects.count(), recorded + left);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_none_only_counts() {
+    let house = House::new();
+    available(&house, 20).await;
+    orphans(&house, 1);
+    house.clock.advance(2 * DAY);
+    let report = sweep(&mut OrphanSweeper::new(house.stores.clone(), 0)).await;
+    assert_eq!((report.orphans, report.deleted), (1, 0));
+    assert_eq!(house.objects.count(), 21);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_makes_no_orphans_and_the_sweep_goes_on_where_it_was() {
+    let house = House::new();
+    available(&house, 1_100).await;
+    orphans(&house, 2);
+    house.clock.advance(2 * DAY);
+    let mut sweeper = sweeper(&house);
+    assert_eq!(sweeper.run_once().await.unwrap(), SweepStep::More);
+    for _ in 0..3 {
+        house.metadata.set_fault(Some("a test's fault"));
+        sweeper.run_once().await.unwrap_err();
+        house.metadata.set_fault(None);
+        house.objects.set_fault(Some("a test's fault"));
+        sweeper.run_once().await.unwrap_err();
+        house.objects.set_fault(None);
+    }
+    let report = sweep(&mut sweeper).await;
+    assert_eq!((report.recorded, report.deleted), (1_100, 2));
+    assert_eq!(house.objects.count(), 1_100);
+}
+
+#[tokio::test]
+async fn what_could_not_be_deleted_is_left_to_the_next_sweep() {
+    let house = House::new();
+    available(&house, 20).await;
+    orphans(&house, 2);
+    house.clock.advance(2 * DAY);
+    let mut sweeper = sweeper(&house);
+    assert_eq!(sweeper.run_once().await.unwrap(), SweepStep::More);
+    house.objects.set_fault(Some("a test's fault"));
+    let report = sweep(&mut sweeper).await;
+    assert_eq!((report.deleted, report.failed), (0, 2));
+    house.objects.set_fault(None);
+    assert_eq!(sweep(&mut sweeper).await.deleted, 2);
+}
+
+#[tokio::test]
+async fn a_record_that_appears_before_the_deletion_saves_its_object() {
+    let house = House::new();
+    let mut records = Vec::new();
+    for id in available(&house, 20).await {
+        records.push(describe_file(&house.stores, id).await.unwrap());
+    }
+    // The operator restores the table between the look and the deletion.
+    let lost = &records[7];
+    house.metadata.forget(lost.id);
+    house.clock.advance(2 * DAY);
+    let mut sweeper = sweeper(&house);
+    assert_eq!(sweeper.run_once().await.unwrap(), SweepStep::More);
+    house.metadata.insert(lost).await.unwrap();
+    let report = sweep(&mut sweeper).await;
+    assert_eq!((report.orphans, report.deleted), (1, 0));
+    assert_eq!(house.objects.count(), 20);
+}
+
+#[tokio::test]
+async fn each_step_is_bounded() {
+    let house = House::new();
+    available(&house, 1_950).await;
+    orphans(&house, 150);
+    house.clock.advance(2 * DAY);
+    let mut sweeper = OrphanSweeper::new(house.stores.clone(), 150);
+    let (mut steps, mut before) = (0, house.objects.count());
+    let report = loop {
+        let step = sweeper.run_once().await.unwrap();
+        steps += 1;
+        let now = house.objects.count();
+        assert!(before - now <= 100, "{} were deleted at once", before - now);
+        before = now;
+        if let SweepStep::Done(report) = step {
+            break report;
+        }
+    };
+    // Five pages of at most 500, and two rounds of deleting.
+    assert_eq!((steps, report.deleted), (7, 150));
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_sweepers_at_a_time_are_as_good_as_one() {
+    for seed in 0..50 {
+        fastrand::seed(seed);
+        let house = House::new();
+        available(&house, 20).await;
+        orphans(&house, 3);
+        house.clock.advance(2 * DAY);
+        let stores = disturbed(&house, None);
+        let mut all: Vec<_> = (0..3)
+            .map(|_| OrphanSweeper::new(stores.clone(), LIMIT))
+            .collect();
+        let reports = futures_util::future::join_all(all.iter_mut().map(sweep)).await;
+        assert!(
+            reports.iter().all(|report| report.failed == 0),
+            "{reports:?}"
+        );
+        assert_eq!(house.objects.count(), 20, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_was_broken_off_at_any_step_is_made_good_by_the_next_one() {
+    let mut broken_off = 0;
+    for done in [Done::Before, Done::After] {
+        for at in 0.. {
+            assert!(at < 200, "a sweep of a few objects doesn't end");
+            let house = House::new();
+            available(&house, 10).await;
+            orphans(&house, 2);
+            house.clock.advance(2 * DAY);
+            let stores = disturbed(&house, Some((at, done)));
+            let mut dying = OrphanSweeper::new(stores, LIMIT);
+            if goes_to_its_end(sweep(&mut dying)).await {
+                break;
+            }
+            drop(dying);
+            broken_off += 1;
+            sweep(&mut sweeper(&house)).await;
+            assert_eq!(house.objects.count(), 10, "broken off at {at} ({done:?})");
+        }
+    }
+    assert!(broken_off > 30, "only {broken_off} steps");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sweeps_come_once_an_interval_and_begin_at_different_times() {
+    let mut first = Vec::new();
+    for _ in 0..20 {
+        let house = House::new();
+        available(&house, 20).await;
+        orphans(&house, 1);
+        house.clock.advance(2 * DAY);
+        let began = tokio::time::Instant::now();
+        let stop = tokio_util::sync::CancellationToken::new();
+        let running = tokio::spawn(sweeper(&house).run(DAY, stop.clone()));
+        let passes = async |house: &House, limit: Duration| {
+            let began = tokio::time::Instant::now();
+            while house.objects.count() > 20 {
+                assert!(began.elapsed() < limit, "no sweep within {limit:?}");
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            }
+            began.elapsed()
+        };
+        passes(&house, DAY / 24 + Duration::from_secs(60)).await;
+        first.push(began.elapsed().as_secs() / 60);
+        // A step after the one that looked deletes, and the next sweep is a day away.
+        orphans(&house, 1);
+        house.clock.advance(2 * DAY);
+        let pause = passes(&house, DAY * 5 / 4).await;
+        assert!(pause > DAY * 3 / 4, "again after {pause:?}");
+        stop.cancel();
+        running.await.unwrap();
+    }
+    first.sort_unstable();
+    first.dedup();
+    assert!(first.len() > 5, "they come together: {first:?}");
+}

@@ -1,0 +1,75 @@
+//! Whether the queue is there, and whether these credentials may use it.
+//!
+//! Invariant: asking changes nothing. A permission to change a delivery is asked for with a receipt that
+//! isn't one: whoever may not is refused before the receipt is looked at.
+//!
+//! Absent on purpose: a receive, which would count against every message that it meets.
+
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use file_share::aws::{Asked, Obstacle};
+
+use super::SqsQueue;
+
+const NO_RECEIPT: &str = "none";
+
+impl SqsQueue {
+    /// Everything that stands in the way.
+    pub async fn check_start(&self, region: &str) -> Vec<Obstacle> {
+        let client = &self.client;
+        let attributes = client.get_queue_attributes().queue_url(&self.queue_url);
+        let described = attributes
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await;
+        if let Err(error) = described {
+            return vec![self.obstacle(
+                "sqs:GetQueueAttributes",
+                region,
+                "GetQueueAttributes",
+                &error,
+            )];
+        }
+        let change = client.change_message_visibility();
+        let change = change.queue_url(&self.queue_url).visibility_timeout(0);
+        let delete = client.delete_message().queue_url(&self.queue_url);
+        let (changed, deleted) = tokio::join!(
+            change.receipt_handle(NO_RECEIPT).send(),
+            delete.receipt_handle(NO_RECEIPT).send()
+        );
+        let changed = changed.err().map(|error| {
+            let (action, operation) = ("sqs:ChangeMessageVisibility", "ChangeMessageVisibility");
+            self.obstacle(action, region, operation, &error)
+        });
+        let deleted = deleted
+            .err()
+            .map(|error| self.obstacle("sqs:DeleteMessage", region, "DeleteMessage", &error));
+        // All else that may come back here is about the receipt.
+        let forbidden = [changed, deleted].into_iter().flatten();
+        forbidden
+            .filter(|obstacle| matches!(obstacle, Obstacle::Wrong(_)))
+            .collect()
+    }
+
+    fn obstacle<E>(
+        &self,
+        action: &str,
+        region: &str,
+        operation: &'static str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Obstacle
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let resource = format!("queue {}", self.queue_url);
+        let asked = Asked {
+            resource: &resource,
+            action,
+            setting: "QUEUE_URL",
+            region,
+            policy: "WorkerPolicy",
+        };
+        Obstacle::of(asked, operation, error)
+    }
+}
