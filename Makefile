@@ -3,27 +3,44 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench pictures up init logs down
+.PHONY: help run test simulate lint chaos schemathesis fuzz bench pictures up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
 export CHROMIUM ?= /usr/bin/chromium
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+
+# make schemathesis CASES=n SEED=n; make fuzz TARGET=name SECONDS=n
+CASES ?= 5000
+SEED ?= 1
+TARGET ?= bent_request
+SECONDS ?= 600
 
 TEST_TOOLS := target/test-tools
+SCHEMATHESIS := target/schemathesis
 BROWSER_TOOLS := target/browser-tools
 CARGO_DENY := target/tools/bin/cargo-deny
+CARGO_FUZZ := target/tools/bin/cargo-fuzz
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
 
-test: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CHROMIUM) ## Run all tests; those of aws mode against an AWS stand-in started by them
+test: $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed $(CHROMIUM) ## Run all tests; those of aws mode against an AWS stand-in started by them
 	node --test tests/browser/unit/*.test.mjs
 	cargo build --workspace --locked
 	cargo test --workspace --locked
+	target/debug/chaos
+
+SEEDS ?= 10000
+FIRST ?= 1
+
+simulate: ## Run SEEDS=10000 seeds of the simulation from FIRST=1 on; a test run has the first 1,000
+	SIMULATION_SEEDS=$(SEEDS) SIMULATION_FIRST_SEED=$(FIRST) cargo test --workspace --locked \
+		--test simulation the_promises_hold -- --nocapture
 
 lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation template
 	cargo fmt --all --check
@@ -33,6 +50,23 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web tests/browser
+
+# Debug builds: overflow checks and debug assertions are on.
+chaos: $(TEST_TOOLS)/.installed ## Run campaigns of kills, faults and load in full; some of them: ROWS="poison api-killed"
+	cargo build --workspace --locked
+	target/debug/chaos --full $(ROWS)
+
+schemathesis: $(SCHEMATHESIS)/.installed ## Send CASES requests made from the contract, and judge the answers by it
+	cargo build --locked
+	$(SCHEMATHESIS)/bin/python tests/tools/run_schemathesis.py \
+		--program target/debug/file-share --cases $(CASES) --seed $(SEED)
+
+# What is new goes to target/, and what was kept is read as well. Needs a nightly compiler.
+fuzz: $(CARGO_FUZZ) ## Search for input that upsets TARGET, for SECONDS
+	mkdir -p target/fuzz-corpus/$(TARGET)
+	PATH="$(CURDIR)/$(dir $(CARGO_FUZZ)):$$PATH" cargo +nightly fuzz run --sanitizer none \
+		--target-dir target/fuzz $(TARGET) target/fuzz-corpus/$(TARGET) fuzz/corpus/$(TARGET) -- \
+		-max_total_time=$(SECONDS) -timeout=10 -max_len=4096
 
 bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, all in one run
 	cargo build --release --locked --package file-share-worker
@@ -58,6 +92,14 @@ $(TEST_TOOLS)/.installed: tests/tools/requirements.txt
 	$(PYTHON) -m venv --clear $(TEST_TOOLS)
 	$(TEST_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/requirements.txt
 	touch $@
+
+$(SCHEMATHESIS)/.installed: tests/tools/schemathesis.txt
+	$(PYTHON) -m venv --clear $(SCHEMATHESIS)
+	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/schemathesis.txt
+	touch $@
+
+$(CARGO_FUZZ):
+	cargo install --quiet --locked --version $(CARGO_FUZZ_VERSION) --root target/tools cargo-fuzz
 
 # The browser's driver, the check for accessibility and the linter of the web page's modules, exactly as
 # the lock file has them. npm wants its lists beside what it installs.

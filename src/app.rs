@@ -4,13 +4,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use poem::{Endpoint, EndpointExt, Request, Response};
+use poem::{EndpointExt, Response};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, BucketAddress};
+use crate::api::{self, ApiParts, Beside, BucketAddress, OwnHosts};
 use crate::aws::{
     AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
 };
@@ -33,13 +34,18 @@ const API_POLICY: &str = "ApiPolicy";
 /// The records of local mode, below the data directory.
 pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
 
+/// How long a stop may take: requests in hand first, and what is left of it for the files that they
+/// left to be finalized. Supervisors kill after ten seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(9);
+const _: () = assert!(api::server::DRAIN_TIMEOUT.as_secs() < STOP_LIMIT.as_secs());
+
 /// Why the service can't start, with what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
 
 impl StartError {
-    pub(crate) fn new(what: &str, error: impl std::fmt::Display) -> Self {
+    pub fn new(what: &str, error: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {error}"))
     }
 }
@@ -50,39 +56,16 @@ pub struct App {
     stores: Stores,
     /// What runs beside the endpoint in local mode.
     local: Option<LocalTasks>,
-}
-
-/// The local store's endpoint under the bucket's name, and the API under all other paths. By hand,
-/// since a nested `Route` takes the URI apart and builds it anew for every request.
-struct BesideBucket<B, A> {
-    bucket_path: String,
-    bucket: B,
-    api: A,
-}
-
-impl<B, A> Endpoint for BesideBucket<B, A>
-where
-    B: Endpoint<Output = Response>,
-    A: Endpoint<Output = Response>,
-{
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        match request.uri().path().strip_prefix(&self.bucket_path) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                self.bucket.call(request).await
-            }
-            _ => self.api.call(request).await,
-        }
-    }
+    /// Tells the endpoint that the program stops.
+    stop: CancellationToken,
 }
 
 struct LocalTasks {
     uploaded: mpsc::Receiver<ObjectKey>,
     reconciler: Reconciler,
-    reconcile_interval: std::time::Duration,
+    reconcile_interval: Duration,
     sweeper: OrphanSweeper,
-    sweep_interval: Option<std::time::Duration>,
+    sweep_interval: Option<Duration>,
 }
 
 impl App {
@@ -102,6 +85,7 @@ impl App {
     fn build_local(settings: &ApiSettings, data_dir: &std::path::Path) -> Result<Self, StartError> {
         let what = format!("the data directory {}", data_dir.display());
         let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
+        let data_dir = objects.data_dir();
         let secret =
             SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
         let metadata = SqliteMetadataStore::open(&data_dir.join(LOCAL_METADATA_FILE))
@@ -141,18 +125,21 @@ impl App {
             },
             BucketAddress::Fixed,
         );
+        let stop = CancellationToken::new();
         let parts = api_parts(
             settings,
+            stop.clone(),
             stores.clone(),
             secret.credentials(),
             LOCAL_REGION,
             address,
             cors,
         );
-        let beside = BesideBucket {
-            bucket_path: format!("/{bucket}"),
-            bucket: endpoint.map_to_response().boxed(),
-            api: api::endpoint(parts),
+        let beside = Beside {
+            path: format!("/{bucket}"),
+            // In a box, so that what an upload takes along isn't a part of every request's future.
+            below: endpoint.map_to_response().boxed(),
+            elsewhere: api::endpoint(parts),
         };
         Ok(Self {
             endpoint: api::observed(beside).boxed(),
@@ -164,6 +151,7 @@ impl App {
                 sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
+            stop,
         })
     }
 
@@ -209,8 +197,10 @@ impl App {
             clock: Arc::new(SystemClock),
             lifecycle: settings.common.lifecycle,
         };
+        let stop = CancellationToken::new();
         let parts = api_parts(
             settings,
+            stop.clone(),
             stores.clone(),
             SigningCredentials::new(credentials),
             &region,
@@ -221,6 +211,7 @@ impl App {
             endpoint: api::observed(api::endpoint(parts)).boxed(),
             stores,
             local: None,
+            stop,
         })
     }
 
@@ -243,20 +234,28 @@ impl App {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "listening");
         }
+        let (told, stop) = (shutdown.clone(), self.stop);
+        let time_is_up = tokio::spawn(async move {
+            told.cancelled().await;
+            stop.cancel();
+            tokio::time::sleep(STOP_LIMIT).await;
+        });
         // When this returns the endpoint is gone, and with it the sender of the hand-off.
         api::server::serve(listener, self.endpoint, shutdown).await;
-        if let Some(finalizing) = beside
-            && tokio::time::timeout(api::server::DRAIN_TIMEOUT, finalizing)
-                .await
-                .is_err()
-        {
-            tracing::warn!("some uploads are left to be finalized at the next start");
+        if let Some(finalizing) = beside {
+            tokio::select! {
+                _ = finalizing => {}
+                _ = time_is_up => {
+                    tracing::warn!("some uploads are left to be finalized at the next start");
+                }
+            }
         }
     }
 }
 
 fn api_parts(
     settings: &ApiSettings,
+    stop: CancellationToken,
     stores: Stores,
     credentials: SigningCredentials,
     region: &str,
@@ -275,6 +274,11 @@ fn api_parts(
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,
         cors,
+        stop,
+        hosts: match &settings.mode {
+            Mode::Local { .. } => OwnHosts::of_this_machine(settings.public_url.as_ref()),
+            Mode::Aws { .. } => OwnHosts::Any,
+        },
     }
 }
 

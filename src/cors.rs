@@ -43,6 +43,11 @@ impl CorsPolicy {
         self.origins.is_empty()
     }
 
+    /// Whether a page of this `Origin` may call.
+    pub fn allows(&self, origin: &HeaderValue) -> bool {
+        self.allowed(origin).is_some()
+    }
+
     /// What to answer to this `Origin`, if it may call.
     fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         if self.origins.iter().any(|allowed| allowed == "*") {

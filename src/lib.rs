@@ -17,12 +17,16 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod cors;
 pub mod domain;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(feature = "server")]
 pub mod local_mode;
 pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
 pub mod presigned_url;
+#[cfg(feature = "server")]
+pub mod private_files;
 #[cfg(feature = "server")]
 pub mod scrub;
 pub mod shutdown;

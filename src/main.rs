@@ -75,8 +75,20 @@ async fn look_through(settings: &ScrubSettings) -> ExitCode {
     scrub::run(settings, shutdown::on_signal()).await
 }
 
-#[tokio::main]
-async fn run(settings: &ApiSettings) -> Result<(), StartError> {
+/// Threads for calls of the file system, which block. Enough to keep a disk busy; what comes beyond
+/// waits. Without a bound of ours there would be up to 512, each with memory of its own.
+const BLOCKING_THREADS: usize = 32;
+
+fn run(settings: &ApiSettings) -> Result<(), StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|error| StartError::new("the runtime", error))?
+        .block_on(serve(settings))
+}
+
+async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
     let app = App::build(settings).await?;
     let listener = listen(settings.listen).await?;
     // The port may have been left to the system to choose.

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use poem::http::header;
 use poem::{Body, Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
@@ -178,6 +179,15 @@ async fn read_json(
     if !is_json {
         return Err(Code::UnsupportedMediaType.plain());
     }
+    let too_large =
+        || Code::ContentTooLarge.with(format!("the body may have at most {MAX_BODY_BYTES} bytes"));
+    // Nobody needs to send, or not send, what is refused anyway.
+    let announced: Option<usize> = request
+        .header(header::CONTENT_LENGTH)
+        .and_then(|length| length.parse().ok());
+    if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
+        return Err(too_large());
+    }
     let body = body.take().unwrap_or_else(|_| Body::empty());
     // In a box of its own: the buffer in it is larger than all else that this request takes along.
     let reading = Box::pin(body.into_bytes_limit(MAX_BODY_BYTES));
@@ -185,8 +195,7 @@ async fn read_json(
         .await
         .map_err(|_| Code::InvalidRequest.with("the body came too slowly"))?
         .map_err(|error| match error {
-            poem::error::ReadBodyError::PayloadTooLarge => Code::ContentTooLarge
-                .with(format!("the body may have at most {MAX_BODY_BYTES} bytes")),
+            poem::error::ReadBodyError::PayloadTooLarge => too_large(),
             _ => Code::InvalidRequest.with("the body broke off"),
         })?;
     match serde_json::from_slice(&bytes) {
@@ -263,6 +272,51 @@ mod tests {
         let problem = read_json(&request, &mut body).await.unwrap_err();
         assert_eq!(problem.code, Code::InvalidRequest);
         assert_eq!(started.elapsed(), BODY_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_says_it_is_too_large_is_not_waited_for() {
+        for length in ["16385", "999999999999999999"] {
+            let request = Request::builder()
+                .content_type("application/json")
+                .header("content-length", length)
+                .finish();
+            let never = futures_util::stream::pending::<std::io::Result<bytes::Bytes>>();
+            let mut body = RequestBody::new(Body::from_bytes_stream(never));
+            let started = tokio::time::Instant::now();
+            let problem = read_json(&request, &mut body).await.unwrap_err();
+            assert_eq!(problem.code, Code::ContentTooLarge);
+            assert_eq!(started.elapsed(), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn deep_numbers_of_any_length_and_doubled_fields_are_judged_like_all_others() {
+        let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
+        // Deeper than serde_json goes, so that no stack runs out.
+        let deep = format!(
+            r#"{{"filename":{}1{}}}"#,
+            "[".repeat(8000),
+            "]".repeat(8000)
+        );
+        assert!(read(&deep).is_err());
+        for size in [
+            "1e308",
+            "-0",
+            "0.5",
+            "1e-5",
+            &"9".repeat(400),
+            &format!("1.{}", "0".repeat(400)),
+        ] {
+            let text = format!(r#"{{"filename":"a","size":{size}}}"#);
+            if let Ok(fields) = read(&text) {
+                assert_eq!(refused_fields(Value::Object(fields)), ["size"], "{size}");
+            }
+        }
+        // Of two the last counts, and it is the one that is checked.
+        let doubled = read(r#"{"filename":"a","size":1,"size":99999999}"#).unwrap();
+        let problem = judge(Value::Object(doubled)).unwrap_err();
+        assert_eq!(problem.code, Code::ContentTooLarge);
     }
 
     #[test]

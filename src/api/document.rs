@@ -10,8 +10,11 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::{Value, json};
 
 use super::examples;
-use super::problem::Code;
-use crate::domain::MAX_CONTENT_LENGTH;
+use super::problem::{Code, PROBLEM_JSON};
+use super::wire::CURSOR_PATTERN;
+use crate::domain::{
+    CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_BYTES,
+};
 use crate::web_page;
 
 const TITLE: &str = "File Share Service";
@@ -105,13 +108,18 @@ pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
         merge(&mut document["components"]["schemas"][name], schema);
     }
     if let Some(paths) = document["paths"].as_object_mut() {
-        for operation in paths
+        for (method, operation) in paths
             .values_mut()
             .filter_map(Value::as_object_mut)
-            .flat_map(|operations| operations.values_mut())
+            .flat_map(|operations| operations.iter_mut())
         {
+            add_conventions(method, operation);
             describe(operation);
-            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            // Not by index: that would write a `parameters: null` where there are none.
+            let parameters = operation
+                .get_mut("parameters")
+                .and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
                 describe_parameter(parameter);
             }
         }
@@ -177,7 +185,13 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             "NewFile",
             json!({
                 "properties": {
-                    "contentType": {"nullable": true},
+                    // Neither "." nor "..". What is longer than this can't have fewer bytes.
+                    "filename": {"pattern": r"[^.]|\.\.\.", "maxLength": MAX_FILE_NAME_BYTES},
+                    "contentType": {
+                        "nullable": true,
+                        "pattern": CONTENT_TYPE_PATTERN,
+                        "maxLength": MAX_CONTENT_TYPE_BYTES,
+                    },
                     "sha256": {"nullable": true},
                 },
                 "additionalProperties": false,
@@ -218,8 +232,29 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// What a value of a header must look like, which is judged by hand.
+/// What is answered before any operation is asked.
+fn add_conventions(method: &str, operation: &mut Value) {
+    let Some(responses) = operation["responses"].as_object_mut() else {
+        return;
+    };
+    let mut codes = vec![Code::MisdirectedRequest];
+    if !matches!(method, "get" | "head") {
+        codes.push(Code::OriginNotAllowed);
+    }
+    for code in codes {
+        let problem = json!({"content": {
+            PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}},
+        }});
+        responses.insert(code.status().as_str().to_owned(), problem);
+    }
+    responses.sort_keys();
+}
+
+/// What the value of a parameter must look like, where that is judged by hand.
 fn describe_parameter(parameter: &mut Value) {
+    if parameter["name"] == "cursor" {
+        merge(&mut parameter["schema"], json!({"pattern": CURSOR_PATTERN}));
+    }
     if parameter["in"] != "header" {
         return;
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use poem::Request;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
+use tokio_util::sync::CancellationToken;
 
 use super::create_file_body::CreateFileBody;
 use super::failed::{self, Failed};
@@ -34,6 +35,8 @@ pub struct FilesApi {
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,
     pub max_upload_bytes: u64,
+    /// Cancelled when the program stops.
+    pub stop: CancellationToken,
     pub places: CallPlaces,
 }
 
@@ -259,7 +262,7 @@ impl FilesApi {
             Some(seconds) => {
                 let _place = self.places.wait()?;
                 let wait = Duration::from_secs(seconds.into());
-                operations::await_settled(&self.stores, id, wait).await?
+                operations::await_settled(&self.stores, id, wait, &self.stop).await?
             }
         };
         Ok(Described::File(Json(shown(&record)?)))

@@ -10,6 +10,7 @@ use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tracing::Instrument;
 
+use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
 use super::places::CallPlaces;
 use super::problem::{Code, Problem};
@@ -82,12 +83,13 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 /// Around the API: `/files…` is `/v1/files…`, HEAD works wherever GET does, pages of allowed origins
-/// may call, and whatever goes wrong is answered as a problem.
+/// may call and others change nothing, and whatever goes wrong is answered as a problem.
 pub struct ApiConventions<E> {
     pub inner: E,
     pub routes: Arc<Routes>,
     pub places: CallPlaces,
     pub cors: CorsPolicy,
+    pub hosts: OwnHosts,
 }
 
 impl<E: Endpoint> Endpoint for ApiConventions<E> {
@@ -114,17 +116,19 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             true => HeaderMap::new(),
             false => request.headers().clone(),
         };
+        let refused = browser_guard::judge(&request, &self.hosts, &self.cors).err();
         let preflight = (request.method() == Method::OPTIONS)
             .then(|| self.cors.preflight(&CORS, &asked))
             .flatten();
-        let mut response = match preflight {
-            Some(allowed) => {
+        let mut response = match (refused, preflight) {
+            (Some(problem), _) => problem.response(&id),
+            (None, Some(allowed)) => {
                 let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
                 response.headers_mut().extend(allowed);
                 response
             }
-            None if self.refuses(&request) => Code::Overloaded.plain().response(&id),
-            None => as_problem(self.inner.get_response(request).await, &id).await,
+            (None, None) if self.refuses(&request) => Code::Overloaded.plain().response(&id),
+            (None, None) => as_problem(self.inner.get_response(request).await, &id).await,
         };
         self.cors.decorate(&CORS, &asked, response.headers_mut());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {

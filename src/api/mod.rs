@@ -5,6 +5,8 @@
 //!
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
+mod beside;
+mod browser_guard;
 mod create_file_body;
 mod document;
 mod examples;
@@ -25,12 +27,17 @@ mod wire;
 use std::sync::Arc;
 
 use poem::middleware::CatchPanic;
-use poem::{Endpoint, EndpointExt, Response};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
+use tokio_util::sync::CancellationToken;
 
+pub use beside::Beside;
+pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use links::{BucketAddress, path_prefix};
 pub use middleware::RequestId;
 use places::CallPlaces;
+#[cfg(feature = "fuzzing")]
+pub(crate) use wire::{read_cursor, write_cursor};
 
 use crate::cors::CorsPolicy;
 use crate::operations::Stores;
@@ -45,6 +52,9 @@ pub struct ApiParts {
     pub path_prefix: String,
     pub max_upload_bytes: u64,
     pub cors: CorsPolicy,
+    /// Cancelled when the program stops: whoever waits for something is answered then.
+    pub stop: CancellationToken,
+    pub hosts: OwnHosts,
 }
 
 /// All calls of the contract.
@@ -61,20 +71,26 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        stop: parts.stop,
         places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service);
-    let routed = web_page
+    let pages = web_page
         .mount(pages)
         .at("/healthz", poem::get(health::healthz))
-        .at("/readyz", poem::get(health::readyz).data(stores))
-        .nest_no_strip("/v1", service)
-        .with(CatchPanic::new().with_handler(middleware::on_panic));
+        .at("/readyz", poem::get(health::readyz).data(stores));
+    let routed = Beside {
+        path: "/v1".into(),
+        below: service.into_endpoint(),
+        elsewhere: pages.map_to_response(),
+    }
+    .with(CatchPanic::new().with_handler(middleware::on_panic));
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
         places,
         cors: parts.cors,
+        hosts: parts.hosts,
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Code {
     RouteNotFound,
     FileNotFound,
     MethodNotAllowed,
+    OriginNotAllowed,
+    MisdirectedRequest,
     UploadPending,
     UploadSettled,
     FileRejected,
@@ -35,11 +37,13 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::RouteNotFound,
         Self::FileNotFound,
         Self::MethodNotAllowed,
+        Self::OriginNotAllowed,
+        Self::MisdirectedRequest,
         Self::UploadPending,
         Self::UploadSettled,
         Self::FileRejected,
@@ -59,6 +63,8 @@ impl Code {
             Self::RouteNotFound => "route_not_found",
             Self::FileNotFound => "file_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::MisdirectedRequest => "misdirected_request",
             Self::UploadPending => "upload_pending",
             Self::UploadSettled => "upload_settled",
             Self::FileRejected => "file_rejected",
@@ -78,6 +84,8 @@ impl Code {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::RouteNotFound | Self::FileNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::MisdirectedRequest => StatusCode::MISDIRECTED_REQUEST,
             Self::UploadPending | Self::UploadSettled => StatusCode::CONFLICT,
             Self::FileRejected | Self::UploadExpired => StatusCode::GONE,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -95,6 +103,8 @@ impl Code {
             Self::RouteNotFound => "There is nothing at this path",
             Self::FileNotFound => "There is no such file",
             Self::MethodNotAllowed => "This path doesn't take that method",
+            Self::OriginNotAllowed => "Pages of that origin may change nothing here",
+            Self::MisdirectedRequest => "The service doesn't answer to that host name",
             Self::UploadPending => "The upload isn't finished",
             Self::UploadSettled => "There is nothing more to upload",
             Self::FileRejected => "The upload was rejected",
@@ -120,6 +130,14 @@ impl Code {
                 "The ID is wrong, or the file was deleted, or it was rejected or expired long ago."
             }
             Self::MethodNotAllowed => "Use one of the methods in the `Allow` header.",
+            Self::OriginNotAllowed => {
+                "The request came from a page of another origin. If that page may use this service, the \
+                 operator has to name its origin in ALLOWED_ORIGINS."
+            }
+            Self::MisdirectedRequest => {
+                "Use the service's IP address or `localhost`. For another name the operator has to set \
+                 PUBLIC_URL: without it, any name on the internet could be made to mean this machine."
+            }
             Self::UploadPending => {
                 "Send the bytes if you haven't. If you have, ask again after `Retry-After` seconds, \
                  or let `GET /v1/files/{id}/metadata?wait=20` tell you when the file is settled."
@@ -177,6 +195,10 @@ impl Code {
             Self::FileNotFound => "no file has this ID",
             Self::RouteNotFound => "see /docs for the paths that there are",
             Self::MethodNotAllowed => "the Allow header has the methods that this path takes",
+            Self::OriginNotAllowed => "ALLOWED_ORIGINS doesn't name the origin of the page",
+            Self::MisdirectedRequest => {
+                "the Host header has a name that isn't this machine's and that PUBLIC_URL doesn't have"
+            }
             Self::UploadPending => "the bytes haven't been seen yet",
             Self::UploadSettled => "this file is no longer pending",
             Self::UploadExpired => "no bytes came in time",

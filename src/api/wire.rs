@@ -192,6 +192,9 @@ pub struct WireProblem {
     pub errors: Option<Vec<WireFieldError>>,
 }
 
+/// What [`write_cursor`] writes, for the contract: 24 bytes as base64.
+pub const CURSOR_PATTERN: &str = "^[A-Za-z0-9_-]{32}$";
+
 /// Where a page ends, as an opaque text: the ID, the filter that it belongs to, and a check that
 /// catches damage and texts from elsewhere. A position in the list is no secret, so the check is no
 /// signature.

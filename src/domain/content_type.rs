@@ -9,6 +9,14 @@ use super::{FileName, Invalid};
 /// Far more than any registered media type with its parameters needs, in bytes.
 pub const MAX_CONTENT_TYPE_BYTES: usize = 255;
 
+/// What every text that matches it is accepted for, for those who check before they send: types and
+/// subtypes as they can be registered (RFC 6838, section 4.2), with parameters. A regular expression
+/// in the dialect that JSON Schema recommends.
+pub const CONTENT_TYPE_PATTERN: &str = concat!(
+    r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*",
+    r#"(; *[A-Za-z0-9!#$&^_.+-]+=([A-Za-z0-9!#$&^_.+-]+|"[ !#-\[\]-~]+"))*$"#
+);
+
 /// A media type (RFC 9110, section 8.3), as the client wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentType(String);
@@ -28,7 +36,9 @@ impl ContentType {
         let printable = text.bytes().all(|b| matches!(b, b' '..=b'~'));
         match text.parse::<mime::Mime>() {
             Ok(parsed)
-                if printable && parsed.type_() != mime::STAR && parsed.subtype() != mime::STAR =>
+                if printable
+                    && parsed.type_() != mime::STAR
+                    && !["*", ""].contains(&parsed.subtype().as_str()) =>
             {
                 Ok(Self(text.to_owned()))
             }
@@ -55,6 +65,9 @@ impl fmt::Display for ContentType {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::string::string_regex;
+
     use super::*;
 
     #[test]
@@ -76,6 +89,8 @@ mod tests {
             "pdf",
             "*/*",
             "text/*",
+            "text/",
+            "/plain",
             "text/plain\r\nx-amz-acl: public-read",
             "text/plain; charset=\"\r\n\"",
             "text/plain; name=\"é\"",
@@ -83,6 +98,17 @@ mod tests {
             assert!(ContentType::parse(text).is_err(), "{text:?}");
         }
         assert!(ContentType::parse(&format!("text/{}", "x".repeat(300))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_matches_the_pattern_of_the_contract_is_accepted(
+            text in string_regex(CONTENT_TYPE_PATTERN.trim_matches(['^', '$'])).unwrap()
+        ) {
+            let parsed = ContentType::parse(&text).map(|parsed| parsed.0);
+            prop_assert_eq!(parsed.is_ok(), text.len() <= MAX_CONTENT_TYPE_BYTES, "{}", text);
+            prop_assert!(parsed.is_err() || parsed == Ok(text));
+        }
     }
 
     #[test]

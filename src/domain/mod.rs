@@ -17,7 +17,7 @@ mod sha256_digest;
 mod timestamp;
 
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
-pub use content_type::{ContentType, MAX_CONTENT_TYPE_BYTES};
+pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};
 pub use file_id::FileId;
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES};
 pub use file_record::{

@@ -20,6 +20,8 @@ mod signing_secret;
 
 pub use endpoint::{LocalEndpoint, LocalStoreParts};
 pub use hand_off::{HAND_OFF_CAPACITY, finalize_uploads};
+#[cfg(feature = "fuzzing")]
+pub(crate) use range::{Condition, Part, Validators};
 pub use signing_secret::{ACCESS_KEY_ID, SecretError, SigningSecret};
 
 use poem::http::HeaderValue;
@@ -28,7 +30,7 @@ use crate::object_store::ObjectHead;
 
 /// Tells an object's bytes from any others under its key. Strong: bytes never change under a key
 /// while the object exists.
-fn etag(head: &ObjectHead) -> String {
+pub(crate) fn etag(head: &ObjectHead) -> String {
     format!(
         "\"{:x}-{:x}\"",
         head.last_modified.timestamp_millis(),

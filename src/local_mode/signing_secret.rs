@@ -4,19 +4,22 @@
 //! only its owner can read, so URLs survive a restart. It doesn't print.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
 use crate::presigned_url::SigningCredentials;
+use crate::private_files::{Distrusted, open_secret};
 
 /// Stands in every URL; the secret behind it never does.
 pub const ACCESS_KEY_ID: &str = "local";
 
 const FILE_NAME: &str = "signing-secret";
 const SECRET_BYTES: usize = 32;
+/// Twice what is written, so that something longer shows as such.
+const MAX_FILE_BYTES: u64 = 4 * SECRET_BYTES as u64;
 
 #[derive(Clone)]
 pub struct SigningSecret(String);
@@ -24,7 +27,7 @@ pub struct SigningSecret(String);
 /// Why there is no secret. For the operator who starts the program: it shows the path.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("can't read or write {}", path.display())]
+    #[error("can't read or write {}: {cause}", path.display())]
     Io {
         path: PathBuf,
         #[source]
@@ -35,6 +38,13 @@ pub enum SecretError {
         .0.display()
     )]
     Damaged(PathBuf),
+    /// Whoever read it can sign URLs for every file.
+    #[error(
+        "others may read {} (mode {mode:o}): delete it to get a new one, which ends the URLs handed out \
+         so far; only if you know that nobody read it, chmod 600 will do",
+        path.display()
+    )]
+    Exposed { path: PathBuf, mode: u32 },
 }
 
 impl SigningSecret {
@@ -42,12 +52,12 @@ impl SigningSecret {
     /// for the start of a program.
     ///
     /// # Errors
-    /// A file that can't be read or written, or that holds something else.
+    /// A file that can't be read or written, that others can read, or that holds something else.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SecretError> {
         let path = data_dir.join(FILE_NAME);
-        let text = match fs::read_to_string(&path) {
+        let text = match read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(data_dir, &path).and_then(|()| fs::read_to_string(&path))
+                create(data_dir, &path).and_then(|()| read(&path))
             }
             read => read,
         };
@@ -62,13 +72,27 @@ impl SigningSecret {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(SecretError::Damaged(path))
             }
-            Err(cause) => Err(SecretError::Io { path, cause }),
+            Err(cause) => Err(
+                match cause.get_ref().and_then(|cause| cause.downcast_ref()) {
+                    Some(&Distrusted::Exposed(mode)) => SecretError::Exposed { path, mode },
+                    _ => SecretError::Io { path, cause },
+                },
+            ),
         }
     }
 
     pub fn credentials(&self) -> SigningCredentials {
         SigningCredentials::fixed(ACCESS_KEY_ID, &self.0)
     }
+}
+
+/// What is in the file; no more than a secret could have, whatever it is.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open_secret(path)?
+        .take(MAX_FILE_BYTES)
+        .read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Writes a new secret under its name at once or not at all; one that is there already stays.
@@ -95,9 +119,17 @@ impl fmt::Debug for SigningSecret {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    /// As an operator might restore it from a copy.
+    fn write(dir: &Path, content: impl AsRef<[u8]>, mode: u32) {
+        let path = dir.join(FILE_NAME);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+    }
 
     #[test]
     fn a_secret_is_made_once_and_read_again() {
@@ -125,12 +157,23 @@ mod tests {
     fn a_damaged_secret_is_never_replaced_silently() {
         for content in ["", "00ff", &"g".repeat(64), &"0".repeat(66)] {
             let dir = tempfile::tempdir().unwrap();
-            fs::write(dir.path().join(FILE_NAME), content).unwrap();
+            write(dir.path(), content, 0o600);
             let error = SigningSecret::load_or_create(dir.path()).unwrap_err();
             assert!(matches!(error, SecretError::Damaged(_)), "{content}");
         }
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(FILE_NAME), [0xff, 0xfe]).unwrap();
+        write(dir.path(), [0xff, 0xfe], 0o600);
         assert!(SigningSecret::load_or_create(dir.path()).is_err());
+    }
+
+    #[test]
+    fn a_secret_that_others_could_read_is_refused_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "7".repeat(2 * SECRET_BYTES), 0o640);
+        let error = SigningSecret::load_or_create(dir.path()).unwrap_err();
+        assert!(matches!(error, SecretError::Exposed { mode: 0o640, .. }));
+        assert!(error.to_string().contains("delete it to get a new one"));
+        write(dir.path(), "7".repeat(2 * SECRET_BYTES), 0o600);
+        SigningSecret::load_or_create(dir.path()).unwrap();
     }
 }

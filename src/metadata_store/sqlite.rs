@@ -52,6 +52,7 @@ impl SqliteMetadataStore {
     /// [`StoreError::Corrupt`] for a file that isn't a database of this program, or is one of a
     /// newer version of it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = &schema::without_links(path)?;
         let connection = schema::open_for_writing(path)?;
         let readers = Readers::open(path).map_err(store_error)?;
         let writer = Writer::start(connection)?;

@@ -3,7 +3,7 @@
 //! Invariant: safe to repeat, and a review stays scheduled until no URL can bring bytes any more.
 
 use super::Stores;
-use crate::domain::{FileRecord, NextReview, Status};
+use crate::domain::{FileId, FileRecord, NextReview, Status};
 use crate::store_error::StoreError;
 
 /// Deletes every version of the object of a rejected, expired or deleted file, and schedules the
@@ -19,5 +19,15 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
     match stores.lifecycle.after_clean_up(record, now) {
         NextReview::At(at) => stores.metadata.schedule_review(record.id, status, at).await,
         NextReview::Remove => stores.metadata.remove(record.id, status).await,
+    }
+}
+
+/// [`clean_up`] by the record as it is now. For whoever has just ended a file's life by a write that
+/// didn't ask for the upload deadline: until then the URL could still be renewed, and the record has
+/// to outlive every URL that was handed out.
+pub(super) async fn clean_up_as_it_is_now(stores: &Stores, id: FileId) -> Result<(), StoreError> {
+    match stores.metadata.get(id).await? {
+        Some(record) => clean_up(stores, &record).await,
+        None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::{OperationError, Stores};
 use crate::domain::{FileId, FileRecord, Status};
@@ -22,24 +23,38 @@ pub async fn describe_file(stores: &Stores, id: FileId) -> Result<FileRecord, Op
 }
 
 /// The record as soon as it is no longer pending, or as it is after `wait` (at most
-/// [`LONGEST_WAIT`]).
+/// [`LONGEST_WAIT`]) or when `stop` is cancelled: a program that stops keeps nobody waiting.
+///
+/// A look that fails on the way is made again: the wait is many looks, and would otherwise fail far
+/// more often than one.
 ///
 /// # Errors
-/// As [`describe_file`], also if the file is deleted meanwhile.
+/// As [`describe_file`], also if the file is deleted meanwhile. A store's fault only if the first look
+/// failed, or the last.
 pub async fn await_settled(
     stores: &Stores,
     id: FileId,
     wait: Duration,
+    stop: &CancellationToken,
 ) -> Result<FileRecord, OperationError> {
     let deadline = Instant::now() + wait.min(LONGEST_WAIT);
     let mut pause = FIRST_PAUSE;
+    let mut found = Err(OperationError::FileNotFound);
     loop {
-        let record = stores.visible_record(id).await?;
-        let now = Instant::now();
-        if record.status() != Status::Pending || now >= deadline {
-            return Ok(record);
+        let looked = stores.visible_record(id).await;
+        let is_over = Instant::now() >= deadline || stop.is_cancelled();
+        found = match looked {
+            Err(OperationError::Store(_)) if found.is_ok() && !is_over => found,
+            looked => looked,
+        };
+        match &found {
+            Ok(record) if record.status() == Status::Pending && !is_over => {}
+            _ => return found,
         }
-        sleep_until((now + pause).min(deadline)).await;
+        tokio::select! {
+            () = sleep_until((Instant::now() + pause).min(deadline)) => {}
+            () = stop.cancelled() => {}
+        }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

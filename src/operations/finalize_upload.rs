@@ -6,11 +6,10 @@
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 
-use super::clean_up::clean_up;
+use super::clean_up::{clean_up, clean_up_as_it_is_now};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileRecord, FileState, ObjectKey, RejectionReason, Settlement, Sha256Digest, Status,
-    StoredObject,
+    FileRecord, ObjectKey, RejectionReason, Settlement, Sha256Digest, Status, StoredObject,
 };
 use crate::metadata_store::SettleOutcome;
 use crate::object_store::ObjectHead;
@@ -65,10 +64,9 @@ pub async fn finalize_upload(
             None => Ok(FinalizeOutcome::UnknownFile),
         },
         SettleOutcome::Settled => {
-            let state = settlement.state();
-            if let FileState::Rejected { reason, .. } = &state {
+            if let Settlement::Rejected { reason, .. } = &settlement {
                 tracing::info!(file_id = %record.id, reason = reason.0, "upload rejected");
-                clean_up(stores, &FileRecord { state, ..record }).await?;
+                clean_up_as_it_is_now(stores, record.id).await?;
                 return Ok(FinalizeOutcome::Rejected);
             }
             tracing::info!(file_id = %record.id, bytes = record.declared_length.bytes(), "file available");

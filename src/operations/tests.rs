@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -94,6 +95,18 @@ impl House {
     /// What a client does with the URL, and what the store does then.
     fn put(&self, id: FileId, bytes: &'static str) {
         self.objects.put(ObjectKey::new(id), bytes, None);
+    }
+
+    /// Stores at whose every look at the clock somebody renews the upload URL.
+    fn stores_with_renewals(&self, id: FileId) -> Stores {
+        Stores {
+            clock: Arc::new(RenewingClock {
+                clock: self.clock.clone(),
+                metadata: self.metadata.clone(),
+                id,
+            }),
+            ..self.stores.clone()
+        }
     }
 
     async fn finalize(&self, id: FileId) -> FinalizeOutcome {
@@ -385,15 +398,9 @@ async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
     let id = house.create().await;
     // The first URL is dead and the reconciler hasn't come by yet.
     house.clock.advance(UPLOAD_TTL + GRACE);
-    let stores = Stores {
-        clock: Arc::new(RenewingClock {
-            clock: house.clock.clone(),
-            metadata: house.metadata.clone(),
-            id,
-        }),
-        ..house.stores.clone()
-    };
-    delete_file(&stores, id).await.unwrap();
+    delete_file(&house.stores_with_renewals(id), id)
+        .await
+        .unwrap();
     house.put(id, HELLO);
     assert_eq!(
         house.finalize(id).await,
@@ -403,6 +410,24 @@ async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
     house.clock.advance(UPLOAD_TTL + GRACE);
     house.reconcile().await;
     assert_eq!(house.metadata.count(), 0);
+}
+
+#[tokio::test]
+async fn a_url_renewed_while_wrong_bytes_are_measured_leaves_none_behind() {
+    let mut house = House::new();
+    let id = house.create_declaring(4, None).await;
+    house.put(id, HELLO);
+    // The first URL is dead, and the notification comes now.
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    let stores = house.stores_with_renewals(id);
+    let outcome = finalize_upload(&stores, ObjectKey::new(id)).await.unwrap();
+    assert_eq!(outcome, FinalizeOutcome::Rejected);
+    // The fresh URL brings more, and that notification is lost.
+    house.put(id, HELLO);
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    assert_eq!(house.objects.count(), 0);
+    assert_eq!(house.status(id).await, Some(Status::Rejected));
 }
 
 #[tokio::test]
@@ -528,6 +553,45 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
             .is_empty()
     );
     assert_eq!(house.objects.count(), LEFT_BEHIND);
+}
+
+/// A program that isn't told to stop.
+fn never() -> CancellationToken {
+    CancellationToken::new()
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_at_once_when_the_program_stops() {
+    let house = House::new();
+    let id = house.create().await;
+    let stop = CancellationToken::new();
+    let waiting = await_settled(&house.stores, id, Duration::from_secs(20), &stop);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        stop.cancel();
+    };
+    let started = tokio::time::Instant::now();
+    let (record, ()) = tokio::join!(waiting, stopping);
+    assert_eq!(record.unwrap().status(), Status::Pending);
+    assert_eq!(started.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_goes_on_when_a_look_fails_on_the_way() {
+    let house = House::new();
+    let id = house.create().await;
+    let never = never();
+    let waiting = await_settled(&house.stores, id, Duration::from_secs(20), &never);
+    let failing = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        house.metadata.set_fault(Some("away for two seconds"));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        house.metadata.set_fault(None);
+        house.put(id, HELLO);
+        house.finalize(id).await
+    };
+    let (record, _) = tokio::join!(waiting, failing);
+    assert_eq!(record.unwrap().status(), Status::Available);
 }
 
 #[tokio::test]
@@ -736,14 +800,15 @@ async fn waiting_ends_with_the_settlement_or_with_the_time() {
     let house = House::new();
     let id = house.create().await;
     let started = tokio::time::Instant::now();
-    let record = await_settled(&house.stores, id, Duration::from_secs(3))
+    let record = await_settled(&house.stores, id, Duration::from_secs(3), &never())
         .await
         .unwrap();
     assert_eq!(record.status(), Status::Pending);
     assert_eq!(started.elapsed().as_secs(), 3);
 
     house.put(id, HELLO);
-    let waiting = await_settled(&house.stores, id, Duration::from_secs(60));
+    let never = never();
+    let waiting = await_settled(&house.stores, id, Duration::from_secs(60), &never);
     let settling = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         house.finalize(id).await

@@ -1,8 +1,8 @@
 //! Makes the URLs that clients use.
 //!
 //! Invariant: a PUT signs `host`, the exact `content-length`, `content-type`, `if-none-match: *` and
-//! the digest where there is one; a GET or HEAD signs the name and type to answer with, and the
-//! version where there are versions. `expires_at` is when the store will refuse the URL, never later.
+//! the digest where there is one; a GET or HEAD signs the name and type to answer with, that the bytes
+//! come as they are and stay in no cache, and the version where there are versions. `expires_at` is when the store will refuse the URL, never later.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,6 +18,13 @@ use crate::domain::{
     ContentLength, ContentType, FileName, ObjectKey, Sha256Digest, Timestamp, VersionId,
 };
 use crate::store_error::StoreError;
+
+/// S3 keeps some headers of a PUT with the object although nobody signed them, and would answer with
+/// them: an uploader could have a browser decode the bytes (`Content-Encoding: gzip`), so that a
+/// person gets others than those that were hashed, or have a cache keep them for everybody. A
+/// download says both itself.
+const DOWNLOAD_CONTENT_ENCODING: &str = "identity";
+const DOWNLOAD_CACHE_CONTROL: &str = "private, no-store";
 
 /// A URL that is a credential: whoever holds it can use it. It prints as `[presigned URL]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -150,13 +157,16 @@ impl Presigner {
     ) -> Result<PresignedUrl, StoreError> {
         let disposition = attachment(terms.filename);
         let mut uri = bucket.object(terms.key);
-        append(&mut uri, '?', "response-content-disposition", &disposition);
-        append(
-            &mut uri,
-            '&',
-            "response-content-type",
-            terms.content_type.as_str(),
-        );
+        let content_type = terms.content_type.as_str();
+        // In the order in which they are signed.
+        for (separator, name, value) in [
+            ('?', "response-cache-control", DOWNLOAD_CACHE_CONTROL),
+            ('&', "response-content-disposition", disposition.as_str()),
+            ('&', "response-content-encoding", DOWNLOAD_CONTENT_ENCODING),
+            ('&', "response-content-type", content_type),
+        ] {
+            append(&mut uri, separator, name, value);
+        }
         if let Some(VersionId(version)) = terms.version_id {
             append(&mut uri, '&', "versionId", version);
         }

@@ -2,7 +2,8 @@
 //!
 //! AWS's signer takes any request apart and puts it into canonical form, and derives its key anew
 //! for every request, which was about a sixth of a redirect's time. What we sign is canonical as it is
-//! made, so it is written down once, and the key, which holds for a day, is kept. HMAC and key
+//! made, so it is written down once; the key, which holds for a day, is kept, and so is everything that
+//! holds for the second. HMAC and key
 //! derivation are AWS's own.
 //!
 //! Invariant: the signature is the one that AWS's signer ([`sigv4`](super::sigv4)) makes of the same
@@ -11,7 +12,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -30,21 +31,37 @@ const PARAMETERS_LENGTH: usize = 512;
 /// Signs for one region, with whatever credentials it is given.
 pub(super) struct Signer {
     region: String,
-    newest_key: RwLock<Option<SigningKey>>,
+    newest_stamp: RwLock<Option<Arc<Stamp>>>,
 }
 
-/// What a secret becomes for one day.
-struct SigningKey {
-    secret: String,
+/// What all URLs have in common that are signed in the same second with the same credentials.
+struct Stamp {
+    credentials: Credentials,
+    signed_at: Timestamp,
+    /// "20260131"
     day: String,
-    key: Vec<u8>,
+    /// "20260131T090500Z"
+    time: String,
+    scope: String,
+    /// Access key ID and scope, as they stand in a query.
+    credential: String,
+    /// What the secret becomes for one day.
+    key: SigningKey,
+}
+
+type SigningKey = Arc<[u8]>;
+
+impl Stamp {
+    fn fits(&self, credentials: &Credentials, signed_at: Timestamp) -> bool {
+        self.signed_at == signed_at && self.credentials == *credentials
+    }
 }
 
 impl Signer {
     pub(super) fn new(region: String) -> Self {
         Self {
             region,
-            newest_key: RwLock::new(None),
+            newest_stamp: RwLock::new(None),
         }
     }
 
@@ -62,19 +79,7 @@ impl Signer {
     ) -> Result<String, Invalid> {
         let (base, own_query) = subject.uri.split_once('?').unwrap_or((subject.uri, ""));
         let (host, path) = host_and_path(base)?;
-        let day = format!(
-            "{:04}{:02}{:02}",
-            signed_at.year(),
-            signed_at.month(),
-            signed_at.day()
-        );
-        let time = format!(
-            "{day}T{:02}{:02}{:02}Z",
-            signed_at.hour(),
-            signed_at.minute(),
-            signed_at.second()
-        );
-        let scope = format!("{day}/{}/{SERVICE}/aws4_request", self.region);
+        let stamp = self.stamp(credentials, signed_at);
         let mut headers: Vec<(&str, Cow<'_, str>)> = subject
             .headers
             .iter()
@@ -88,25 +93,18 @@ impl Signer {
         let mut url = String::with_capacity(subject.uri.len() + PARAMETERS_LENGTH);
         url.push_str(base);
         let query_start = url.len() + 1;
-        let credential = format!("{}/{scope}", credentials.access_key_id());
-        let expires = lifetime.as_secs().to_string();
-        let params = [
-            ("?X-Amz-Algorithm=", Some(ALGORITHM)),
-            ("&X-Amz-Credential=", Some(credential.as_str())),
-            ("&X-Amz-Date=", Some(&time)),
-            ("&X-Amz-Expires=", Some(&expires)),
-            ("&X-Amz-Security-Token=", credentials.session_token()),
-            ("&X-Amz-SignedHeaders=", Some(&names)),
-        ];
-        for (name, value) in params {
-            if let Some(value) = value {
-                url.push_str(name);
-                url.extend(utf8_percent_encode(value, QUERY));
-            }
+        url.extend(["?X-Amz-Algorithm=", ALGORITHM]);
+        url.extend(["&X-Amz-Credential=", &stamp.credential]);
+        url.extend(["&X-Amz-Date=", &stamp.time]);
+        url.extend(["&X-Amz-Expires=", &lifetime.as_secs().to_string()]);
+        if let Some(token) = credentials.session_token() {
+            url.push_str("&X-Amz-Security-Token=");
+            url.extend(utf8_percent_encode(token, QUERY));
         }
+        url.push_str("&X-Amz-SignedHeaders=");
+        url.extend(utf8_percent_encode(&names, QUERY));
         if !own_query.is_empty() {
-            url.push('&');
-            url.push_str(own_query);
+            url.extend(["&", own_query]);
         }
 
         let mut canonical = String::with_capacity(url.len() + PARAMETERS_LENGTH);
@@ -116,47 +114,72 @@ impl Signer {
         }
         canonical.extend(["\n", &names, "\nUNSIGNED-PAYLOAD"]);
         let hash = hex::encode(Sha256::digest(&canonical));
-        let to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{hash}");
-        let signature = self.signature(credentials, signed_at, day, &to_sign);
+        let to_sign = format!("{ALGORITHM}\n{}\n{}\n{hash}", stamp.time, stamp.scope);
         url.push_str("&X-Amz-Signature=");
-        url.push_str(&signature);
+        url.push_str(&calculate_signature(&*stamp.key, to_sign.as_bytes()));
         Ok(url)
     }
 
-    fn signature(
+    fn stamp(&self, credentials: &Credentials, signed_at: Timestamp) -> Arc<Stamp> {
+        let newest = self
+            .newest_stamp
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(stamp) = newest.as_ref()
+            && stamp.fits(credentials, signed_at)
+        {
+            return Arc::clone(stamp);
+        }
+        let stamp = Arc::new(self.new_stamp(credentials, signed_at, newest.as_deref()));
+        *self
+            .newest_stamp
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&stamp));
+        stamp
+    }
+
+    fn new_stamp(
         &self,
         credentials: &Credentials,
         signed_at: Timestamp,
-        day: String,
-        to_sign: &str,
-    ) -> String {
+        last: Option<&Stamp>,
+    ) -> Stamp {
+        let day = format!(
+            "{:04}{:02}{:02}",
+            signed_at.year(),
+            signed_at.month(),
+            signed_at.day()
+        );
+        let time = format!(
+            "{day}T{:02}{:02}{:02}Z",
+            signed_at.hour(),
+            signed_at.minute(),
+            signed_at.second()
+        );
+        let scope = format!("{day}/{}/{SERVICE}/aws4_request", self.region);
+        let credential = format!("{}/{scope}", credentials.access_key_id());
         let secret = credentials.secret_access_key();
-        let newest = self
-            .newest_key
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = newest
-            .as_ref()
-            .filter(|k| k.day == day && k.secret == secret)
-        {
-            return calculate_signature(&kept.key, to_sign.as_bytes());
-        }
-        drop(newest);
-        let at = SystemTime::from(signed_at);
-        let key = generate_signing_key(secret, at, &self.region, SERVICE)
-            .as_ref()
-            .to_vec();
-        let signature = calculate_signature(&key, to_sign.as_bytes());
-        let mut newest = self
-            .newest_key
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *newest = Some(SigningKey {
-            secret: secret.to_owned(),
+        let same_key =
+            |last: &&Stamp| last.day == day && last.credentials.secret_access_key() == secret;
+        let key = last.filter(same_key).map_or_else(
+            || {
+                let at = SystemTime::from(signed_at);
+                generate_signing_key(secret, at, &self.region, SERVICE)
+                    .as_ref()
+                    .into()
+            },
+            |last| Arc::clone(&last.key),
+        );
+        Stamp {
+            credentials: credentials.clone(),
+            signed_at,
+            credential: utf8_percent_encode(&credential, QUERY).to_string(),
             day,
+            time,
+            scope,
             key,
-        });
-        signature
+        }
     }
 }
 

@@ -243,6 +243,44 @@ async fn a_put_whose_signature_leaves_out_what_holds_the_cap_is_refused() {
 }
 
 #[tokio::test]
+async fn a_second_spelling_of_what_was_signed_is_refused() {
+    for (from, to) in [
+        ("X-Amz-Date=2026", "X-Amz-Date=2026+"),
+        ("X-Amz-Date=2026", "X-Amz-Date=%2B2026"),
+        ("X-Amz-Expires=900", "X-Amz-Expires=0900"),
+        ("X-Amz-Expires=900", "X-Amz-Expires=%2B900"),
+        ("%3Bhost%3B", "%3BHost%3B"),
+        ("%3Bhost%3B", "%3Bhost%3Bhost%3B"),
+        (
+            "content-length%3Bcontent-type",
+            "content-type%3Bcontent-length",
+        ),
+        ("%3Bif-none-match", "%3Bif-none-match%3B"),
+    ] {
+        let bent = Request::upload(None).await.with(|request| {
+            let changed = request.url.replacen(from, to, 1);
+            assert_ne!(changed, request.url, "{from}");
+            request.url = changed;
+        });
+        let verdict = bent.verdict().await;
+        assert!(
+            matches!(verdict, Err(Refusal::Malformed(_))),
+            "{to}: {verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_two_hosts_is_refused() {
+    let twice = Request::download().await.with(|request| {
+        let host = HeaderValue::from_static("files.example.org:8000");
+        request.headers.append("host", host.clone());
+        request.headers.append("host", host);
+    });
+    assert_eq!(twice.verdict().await, Err(Refusal::SignatureMismatch));
+}
+
+#[tokio::test]
 async fn a_url_is_good_for_one_method() {
     for method in ["PUT", "DELETE", "HEAD", "POST"] {
         let request = Request::download().await.with(|r| r.method = method);
@@ -435,6 +473,22 @@ async fn the_sdk_presigns_the_same_upload() {
 }
 
 #[tokio::test]
+async fn a_download_is_never_decoded_or_cached_whatever_its_uploader_sent_along() {
+    let url = Request::download().await.url;
+    for signed in [
+        "response-content-encoding=identity",
+        "response-cache-control=private%2C%20no-store",
+    ] {
+        assert!(url.contains(signed), "{url}");
+        let (name, _) = signed.split_once('=').unwrap();
+        let changed = Request::download().await.with(|request| {
+            request.url = request.url.replace(signed, &format!("{name}=gzip"));
+        });
+        assert_eq!(changed.verdict().await, Err(Refusal::SignatureMismatch));
+    }
+}
+
+#[tokio::test]
 async fn the_sdk_presigns_the_same_download() {
     let name = FileName::parse("résumé final.pdf").unwrap();
     let theirs = sdk()
@@ -444,6 +498,8 @@ async fn the_sdk_presigns_the_same_download() {
         .version_id("3/L4kqtJl+oz")
         .response_content_type("application/pdf")
         .response_content_disposition(attachment(&name))
+        .response_content_encoding("identity")
+        .response_cache_control("private, no-store")
         .presigned(presigning(DOWNLOAD))
         .await
         .unwrap();

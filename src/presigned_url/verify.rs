@@ -19,6 +19,8 @@ use super::sigv4::{self, QUERY, SERVICE, Subject};
 use super::{BucketUrl, SigningCredentials, UPLOAD_SIGNED_HEADERS};
 use crate::domain::Timestamp;
 
+/// The basic format of ISO 8601, to the second.
+const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// How far ahead of ours a signer's clock may be. S3 allows the same.
 const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
 
@@ -93,6 +95,10 @@ pub async fn verify(
     let unsigned = unsigned_headers(request, &claim.signed_headers);
     if !unsigned.is_empty() {
         return Err(Refusal::HeadersNotSigned(unsigned));
+    }
+    // Of two hosts nobody knows which one was meant (RFC 9112, section 3.2), and only one is signed.
+    if request.headers.get_all(http::header::HOST).iter().count() > 1 {
+        return Err(Refusal::SignatureMismatch);
     }
     let (identity, _) = credentials
         .identity(now, Duration::ZERO)
@@ -200,13 +206,18 @@ impl Claim {
                 "X-Amz-Algorithm must be AWS4-HMAC-SHA256",
             ));
         }
-        let signed_at = NaiveDateTime::parse_from_str(&date, "%Y%m%dT%H%M%SZ")
-            .map_err(|_| Refusal::Malformed("X-Amz-Date must be like 20260131T090500Z"))?
+        // A moment, a number and a list have one spelling each here, so that a request has one too.
+        let signed_at = NaiveDateTime::parse_from_str(&date, DATE_FORMAT)
+            .ok()
+            .filter(|parsed| parsed.format(DATE_FORMAT).to_string() == date)
+            .ok_or(Refusal::Malformed(
+                "X-Amz-Date must be like 20260131T090500Z",
+            ))?
             .and_utc();
         let lifetime = expires
             .parse::<u32>()
             .ok()
-            .filter(|seconds| *seconds > 0 && expires.bytes().all(|b| b.is_ascii_digit()))
+            .filter(|seconds| *seconds > 0 && seconds.to_string() == expires)
             .map(|seconds| Duration::from_secs(seconds.into()))
             .ok_or(Refusal::Malformed(
                 "X-Amz-Expires must be a number of seconds",
@@ -220,13 +231,25 @@ impl Claim {
         Ok(Self {
             signed_at,
             lifetime,
-            signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
+            signed_headers: sorted_names(&signed_headers)?,
             signature,
             access_key_id: access_key_id.to_owned(),
             scope: scope.to_owned(),
             other_params,
         })
     }
+}
+
+/// The names in a list as SigV4 has it: in lower case, each once and in order.
+fn sorted_names(list: &str) -> Result<Vec<String>, Refusal> {
+    let names: Vec<String> = list.split(';').map(str::to_owned).collect();
+    let is_canonical = names.is_sorted_by(|a, b| a < b)
+        && !names
+            .iter()
+            .any(|name| name.is_empty() || name.bytes().any(|b| b.is_ascii_uppercase()));
+    is_canonical.then_some(names).ok_or(Refusal::Malformed(
+        "X-Amz-SignedHeaders must have names in lower case, each once and in order",
+    ))
 }
 
 /// Decodes one part of a query as S3 does, where `+` is a space.

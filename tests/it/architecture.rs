@@ -4,19 +4,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms that it may import from. A room that isn't here fails the test.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("store_error", &[]),
     ("cors", &[]),
+    ("private_files", &[]),
     ("capacity", &[]),
     ("shutdown", &[]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("aws", &["store_error"]),
     ("presigned_url", &["domain", "store_error"]),
-    ("object_store", &["domain", "clock", "store_error", "aws"]),
-    ("metadata_store", &["domain", "clock", "store_error", "aws"]),
+    (
+        "object_store",
+        &["domain", "clock", "store_error", "aws", "private_files"],
+    ),
+    (
+        "metadata_store",
+        &["domain", "clock", "store_error", "aws", "private_files"],
+    ),
     (
         "operations",
         &[
@@ -52,7 +59,19 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "operations",
             "object_store",
             "presigned_url",
+            "private_files",
             "store_error",
+        ],
+    ),
+    // What must hold for any input, for tests alone.
+    (
+        "fuzzing",
+        &[
+            "api",
+            "domain",
+            "local_mode",
+            "object_store",
+            "presigned_url",
         ],
     ),
     // Puts everything together.

@@ -16,7 +16,7 @@ use file_share::domain::{
 use file_share::metadata_store::{MetadataStore, dynamodb::DynamoDbMetadataStore};
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{FinalizeOutcome, OperationError, Stores};
-use file_share_worker::consumer::{Consumer, Finalize, VISIBILITY_TIMEOUT};
+use file_share_worker::consumer::{Consumer, Finalize};
 use file_share_worker::event_queue::conformance::{self, Fixture};
 use file_share_worker::event_queue::{EventQueue, MessageSender, sqs::SqsQueue};
 
@@ -153,7 +153,7 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
     let queue = SqsQueue::new(
         sqs_client(&admin),
         &deployment.queue_url,
-        VISIBILITY_TIMEOUT,
+        Duration::from_secs(60),
     )
     .with_wait_time(Duration::from_secs(1));
     let consumer = Consumer::new(Arc::new(queue), Arc::new(stores), &deployment.bucket);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use file_share::api::server::{Limits, serve, serve_within};
-use file_share::api::{self, ApiParts, BucketAddress, observed};
+use file_share::api::{self, ApiParts, BucketAddress, OwnHosts, observed};
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
@@ -147,6 +147,8 @@ fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
         path_prefix: String::new(),
         max_upload_bytes: 1_000,
         cors: CorsPolicy::default(),
+        hosts: OwnHosts::Any,
+        stop: CancellationToken::new(),
     }))
 }
 

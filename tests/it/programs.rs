@@ -57,7 +57,10 @@ fn help_explains_every_setting_of_a_program() {
         "DOWNLOAD_URL_TTL",
         "ALLOWED_ORIGINS",
     ];
-    for (program, own) in [(api(), &API[..]), (worker(), &["QUEUE_URL"][..])] {
+    for (program, own) in [
+        (api(), &API[..]),
+        (worker(), &["QUEUE_URL", "VISIBILITY_TIMEOUT"][..]),
+    ] {
         let output = run(&program, &["--help"], &[]);
         assert!(output.status.success());
         let help = String::from_utf8(output.stdout).unwrap();
@@ -167,8 +170,21 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 10] = [
-        "help", "run", "test", "lint", "bench", "pictures", "up", "init", "logs", "down",
+    const TARGETS: [&str; 14] = [
+        "help",
+        "run",
+        "test",
+        "simulate",
+        "lint",
+        "chaos",
+        "schemathesis",
+        "fuzz",
+        "bench",
+        "pictures",
+        "up",
+        "init",
+        "logs",
+        "down",
     ];
     let help = make(&["--no-print-directory"]);
     assert_eq!(help, make(&["--no-print-directory", "help"]));

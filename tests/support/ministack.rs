@@ -137,6 +137,15 @@ impl MiniStack {
     ///
     /// If `name` isn't made of `a-z`, `0-9` and `-`, or the deployment fails.
     pub async fn deploy(&self, name: &str) -> Deployment {
+        self.deploy_with(name, &[]).await
+    }
+
+    /// As [`MiniStack::deploy`], with settings of the script, such as `MAX_RECEIVE_COUNT`.
+    ///
+    /// # Panics
+    ///
+    /// As [`MiniStack::deploy`].
+    pub async fn deploy_with(&self, name: &str, settings: &[(&str, &str)]) -> Deployment {
         assert!(
             (1..=MAX_NAME_BYTES).contains(&name.len())
                 && name
@@ -148,7 +157,8 @@ impl MiniStack {
         // CloudFormation wants a letter first.
         let stack = format!("fs-{name}-{}-{number}", std::process::id());
 
-        let deploy = self.deploy_command(&stack);
+        let mut deploy = self.deploy_command(&stack);
+        deploy.envs(settings.iter().copied());
         run(deploy).await;
         let created = run(self.create_users_command(&stack)).await;
         let created: Value = serde_json::from_slice(&created)
@@ -256,8 +266,12 @@ impl Credentials {
     }
 }
 
-fn project_root() -> &'static Path {
+/// The folder with the lock file: this module is also part of a member of the workspace.
+pub fn project_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .find(|folder| folder.join("Cargo.lock").exists())
+        .expect("the project has a lock file")
 }
 
 /// The installed emulator, or a panic that says how to install it.

@@ -42,7 +42,7 @@ impl Program {
         let mut command = clean_command(Path::new("sh"));
         command
             .args(["-c", "ulimit -n \"$1\" && exec \"$0\""])
-            .arg(env!("CARGO_BIN_EXE_file-share"))
+            .arg(built("file-share"))
             .arg(descriptors.to_string())
             .env("LISTEN", "127.0.0.1:0")
             .env("DATA_DIR", data_dir);
@@ -60,7 +60,7 @@ impl Program {
         let mut command = clean_command(Path::new("unshare"));
         command
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount])
-            .arg(env!("CARGO_BIN_EXE_file-share"))
+            .arg(built("file-share"))
             .env("LISTEN", "127.0.0.1:0")
             .env("DATA_DIR", mount_point);
         let program = Self::serving(command, &[]);
@@ -69,6 +69,17 @@ impl Program {
             .strip_prefix("/")
             .expect("temporary directories have absolute paths");
         (program, seen_by_it.join(relative))
+    }
+
+    /// The API program in local mode, started by somebody whose `umask` takes nothing away.
+    pub fn local_with_open_umask(data_dir: &Path) -> Self {
+        let mut command = clean_command(Path::new("sh"));
+        command
+            .args(["-c", "umask 000; exec \"$0\""])
+            .arg(built("file-share"))
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, &[])
     }
 
     /// The API program in aws mode, with the permissions that the stack gives it.
@@ -81,7 +92,7 @@ impl Program {
 
     /// The worker, with the permissions that the stack gives it.
     pub fn worker(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
-        let mut command = clean_command(&worker_path());
+        let mut command = clean_command(&built("file-share-worker"));
         command.env("QUEUE_URL", &deployment.queue_url);
         set_aws(&mut command, deployment, &deployment.worker);
         Self::start(command, settings)
@@ -99,7 +110,7 @@ impl Program {
     /// What the worker says if it doesn't start.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
     pub fn worker_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
-        let mut command = clean_command(&worker_path());
+        let mut command = clean_command(&built("file-share-worker"));
         command.env("QUEUE_URL", &deployment.queue_url);
         set_aws(&mut command, deployment, &deployment.worker);
         Self::refusing(command, settings)
@@ -148,7 +159,7 @@ impl Program {
     }
 
     fn start(mut command: Command, settings: &[(&str, &str)]) -> Self {
-        let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-logs");
+        let logs = super::ministack::project_root().join("target/test-logs");
         std::fs::create_dir_all(&logs).expect("the directory for logs can be made");
         let log = logs.join(format!("program-{:016x}.log", fastrand::u64(..)));
         let file = File::create(&log).expect("a log can be made");
@@ -192,6 +203,23 @@ impl Program {
         self.child.id()
     }
 
+    /// Whether it still runs.
+    #[allow(dead_code, reason = "for the campaigns, which share this module")]
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// Sends a signal by its name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.process_id().to_string()])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "SIG{name} can be sent"
+        );
+    }
+
     /// SIGKILL: the power cut of a process.
     pub fn kill(mut self) {
         self.child.kill().expect("the program can be killed");
@@ -208,13 +236,7 @@ impl Program {
 
     /// SIGTERM, and how it ended.
     pub fn terminate(mut self) -> ExitStatus {
-        let sent = Command::new("kill")
-            .arg(self.process_id().to_string())
-            .status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "SIGTERM can be sent"
-        );
+        self.signal("TERM");
         let deadline = Instant::now() + LIMIT;
         loop {
             if let Some(status) = self
@@ -240,7 +262,7 @@ impl Drop for Program {
 /// `file-share scrub` of a data directory, to its end.
 #[allow(dead_code, reason = "the benchmarks share this module")]
 pub fn scrub_local(data_dir: &Path, arguments: &[&str]) -> Output {
-    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    let mut command = clean_command(&built("file-share"));
     command.env("DATA_DIR", data_dir);
     to_its_end(command.arg("scrub").args(arguments))
 }
@@ -248,7 +270,7 @@ pub fn scrub_local(data_dir: &Path, arguments: &[&str]) -> Output {
 /// `file-share scrub` in aws mode, with the permissions that the stack gives the API.
 #[allow(dead_code, reason = "the benchmarks share this module")]
 pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
-    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    let mut command = clean_command(&built("file-share"));
     command.env("MODE", "aws");
     set_aws(&mut command, deployment, &deployment.api);
     to_its_end(command.arg("scrub").args(arguments))
@@ -258,7 +280,7 @@ pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
 /// the operator.
 #[allow(dead_code, reason = "the benchmarks share this module")]
 pub fn operate(deployment: &Deployment, arguments: &[&str]) -> Output {
-    let mut command = clean_command(&worker_path());
+    let mut command = clean_command(&built("file-share-worker"));
     command.env("QUEUE_URL", &deployment.queue_url);
     set_aws(&mut command, deployment, &deployment.operator);
     to_its_end(command.args(arguments))
@@ -270,7 +292,7 @@ fn to_its_end(command: &mut Command) -> Output {
 }
 
 fn api_command() -> Command {
-    let mut command = clean_command(Path::new(env!("CARGO_BIN_EXE_file-share")));
+    let mut command = clean_command(&built("file-share"));
     command.env("LISTEN", "127.0.0.1:0");
     command
 }
@@ -295,13 +317,17 @@ fn set_aws(command: &mut Command, deployment: &Deployment, user: &Credentials) {
         .env("TABLE_NAME", &deployment.table);
 }
 
-/// Cargo names only this package's own programs; the worker lies beside them once it is built.
-fn worker_path() -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_file-share")).with_file_name("file-share-worker");
-    assert!(
-        path.exists(),
-        "{} isn't built: run `make test`, or `cargo build --workspace` first",
-        path.display()
-    );
-    path
+/// A program of this workspace, as it was built. It lies beside whoever shares this module, or one
+/// folder above it: cargo puts test binaries into `deps/`.
+fn built(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a program knows where it lies");
+    let path = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|path| path.exists());
+    path.unwrap_or_else(|| {
+        panic!("{name} isn't built: run `make test`, or `cargo build --workspace` first")
+    })
 }

@@ -15,6 +15,8 @@
 pub mod consumer;
 pub mod dead_letters;
 pub mod event_queue;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod notification;
 pub mod operator;
 pub mod settings;

@@ -14,7 +14,7 @@ use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::{shutdown, telemetry};
-use file_share_worker::consumer::{Consumer, VISIBILITY_TIMEOUT};
+use file_share_worker::consumer::Consumer;
 use file_share_worker::event_queue::sqs::SqsQueue;
 use file_share_worker::operator;
 use file_share_worker::settings::{
@@ -109,7 +109,11 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
     let common = settings.common;
     let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), &common.table_name);
     let objects = S3ObjectStore::new(s3_client(&sdk), &common.bucket_name);
-    let queue = SqsQueue::new(sqs_client(&sdk), settings.queue_url, VISIBILITY_TIMEOUT);
+    let queue = SqsQueue::new(
+        sqs_client(&sdk),
+        settings.queue_url,
+        settings.visibility_timeout,
+    );
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
     let checks = async {
         let (table, bucket, queue) = tokio::join!(

@@ -2,14 +2,31 @@
 //!
 //! Invariant: as everywhere, the program starts with all of them right or names all that aren't.
 
+use std::time::Duration;
+
 use clap::Args;
 use file_share::config::{self, CommonArgs, CommonSettings, Problems};
+
+use crate::event_queue::MAX_DELAY;
+
+/// The shortest visibility timeout. It is renewed when half of it is over, and a renewal may take a
+/// second or two.
+const MIN_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArgs {
     /// The URL of the SQS queue that the bucket's notifications come through (required)
     #[arg(long, env = "QUEUE_URL", value_name = "URL")]
     pub queue_url: Option<String>,
+    /// How long a message stays hidden from the other workers once this one has it; renewed while
+    /// the work goes on. It is also how long the messages of a worker that was killed are waited for
+    #[arg(
+        long,
+        env = "VISIBILITY_TIMEOUT",
+        default_value = "60s",
+        value_name = "TIME"
+    )]
+    pub visibility_timeout: String,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -17,6 +34,7 @@ pub struct WorkerArgs {
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
     pub queue_url: String,
+    pub visibility_timeout: Duration,
     pub common: CommonSettings,
 }
 
@@ -135,9 +153,14 @@ impl WorkerArgs {
                 .judge("QUEUE_URL", text, config::url)
                 .map(|_| text.to_owned()),
         };
+        let visibility_timeout =
+            problems.judge("VISIBILITY_TIMEOUT", &self.visibility_timeout, |text| {
+                config::duration(text, MIN_VISIBILITY_TIMEOUT, MAX_DELAY)
+            });
         let common = self.common.judge(problems);
         Some(WorkerSettings {
             queue_url: queue_url?,
+            visibility_timeout: visibility_timeout?,
             common: common?,
         })
     }
@@ -145,8 +168,6 @@ impl WorkerArgs {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::Parser;
 
     use super::*;
@@ -168,6 +189,7 @@ mod tests {
         let message = judge(&[
             "--bucket-name=My_Bucket",
             "--table-name=t",
+            "--visibility-timeout=4s",
             "--reconcile-interval=soon",
             "--upload-grace=-1s",
             "--log-format=xml",
@@ -178,6 +200,7 @@ mod tests {
             "QUEUE_URL",
             "BUCKET_NAME",
             "TABLE_NAME",
+            "VISIBILITY_TIMEOUT",
             "RECONCILE_INTERVAL",
             "UPLOAD_GRACE",
             "LOG_FORMAT",
@@ -195,10 +218,20 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_hidden_for_5_seconds_to_12_hours() {
+        let url = "--queue-url=http://127.0.0.1:9/queue";
+        for (text, is_right) in [("5s", true), ("12h", true), ("4s", false), ("13h", false)] {
+            let judged = judge(&[url, &format!("--visibility-timeout={text}")]);
+            assert_eq!(judged.is_ok(), is_right, "{text}");
+        }
+    }
+
+    #[test]
     fn only_the_queue_has_no_default() {
         let url = "https://sqs.eu-central-1.amazonaws.com/111122223333/file-share-events";
         let settings = judge(&["--queue-url", url, "--upload-grace=20m"]).unwrap();
         assert_eq!(settings.queue_url, url);
+        assert_eq!(settings.visibility_timeout, Duration::from_secs(60));
         assert_eq!(settings.common.bucket_name, "file-share-bucket");
         assert_eq!(
             settings.common.lifecycle.upload_grace,

@@ -5,8 +5,8 @@
 //! A file of an older version is brought up to date when it is opened, in one transaction: a crash
 //! leaves the old version or the new one. The way back is a copy made before.
 
-use std::fs::{File, OpenOptions};
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -15,9 +15,14 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::STORE;
 use super::error::store_error;
 use crate::metadata_store::StoreError;
+use crate::private_files::{make_private, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
 pub(super) const SCHEMA_VERSION: i64 = 2;
+
+/// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
+/// it would roll back into the file if it found one.
+const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// "FShr": tells our files from other programs' databases.
 const APPLICATION_ID: i64 = 0x4653_6872;
@@ -84,6 +89,18 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 ";
 
+/// The path with the links in its directory's resolved: SQLite is told to follow none at all.
+pub(super) fn without_links(path: &Path) -> Result<PathBuf, StoreError> {
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let directory = directory
+        .canonicalize()
+        .map_err(|error| StoreError::from_io(STORE, error))?;
+    Ok(directory.join(path.file_name().unwrap_or_default()))
+}
+
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
     create_file(path).map_err(|error| StoreError::from_io(STORE, error))?;
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
@@ -107,19 +124,22 @@ pub(super) fn open_unchanging(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
 }
 
-/// Makes the file before SQLite does, so that nobody else can read it even for a moment. SQLite
-/// gives the log the permissions of the file (sqlite.org/src, `findCreateFileMode`).
+/// Makes the file before SQLite does, so that nobody else can read it even for a moment, and sees to
+/// it that none of the files that SQLite will open leads elsewhere. SQLite gives the log the
+/// permissions of the file (sqlite.org/src, `findCreateFileMode`).
 fn create_file(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let named = |path: &Path, error: std::io::Error| {
+        std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    };
+    let file = open_or_create(path).map_err(|error| named(path, error))?;
+    for suffix in COMPANIONS {
+        let mut companion = path.as_os_str().to_owned();
+        companion.push(suffix);
+        let companion = Path::new(&companion);
+        make_private(companion).map_err(|error| named(companion, error))?;
+    }
     file.sync_all()?;
-    // The name is durable only when the directory is. Windows has no such call and needs none.
-    #[cfg(unix)]
+    // The name is durable only when the directory is.
     if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
         File::open(directory)?.sync_all()?;
     }
@@ -127,8 +147,9 @@ fn create_file(path: &Path) -> std::io::Result<()> {
 }
 
 fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    // No mutex of SQLite's own: each connection is used by one thread at a time.
-    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // No mutex of SQLite's own: each connection is used by one thread at a time. And no links:
+    // somebody may have put one there since the file was looked at.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)

@@ -21,7 +21,7 @@ use crate::store_error::StoreError;
 
 /// How much is collected in memory before it is written, in bytes. With the chunk that comes next
 /// it is all that an upload holds.
-const WRITE_CHUNK: usize = 256 * 1024;
+const WRITE_CHUNK: usize = 128 * 1024;
 
 /// Why no more of a body comes, though it isn't at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +84,10 @@ impl DiskObjectStore {
             received += chunk.len() as u64;
             if received > expected_length {
                 return Err(CreateError::TooLong);
+            }
+            // All of it at once, not by doubling.
+            if buffer.capacity() == 0 {
+                buffer.reserve(WRITE_CHUNK + chunk.len());
             }
             buffer.extend_from_slice(&chunk);
             if buffer.len() >= WRITE_CHUNK {

@@ -3,23 +3,22 @@
 //! Invariant: every shard directory exists and is synced before the first write, so that a write
 //! has only its own shard to sync.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::domain::ObjectKey;
+use crate::private_files::{open_or_create, private_dir, private_root};
 
-/// Only the user who runs the service may look into the directories and files.
-const DIR_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
+/// Held while a process uses the directory; it also tells ours from others.
+const LOCK: &str = "lock";
 
 /// Why a data directory can't be used. For the operator who starts the program: it shows the path.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the data directory {} is in use by another process", .0.display())]
     InUse(PathBuf),
-    #[error("can't {action} {}", path.display())]
+    #[error("can't {action} {}: {cause}", path.display())]
     Io {
         action: &'static str,
         path: PathBuf,
@@ -30,6 +29,7 @@ pub enum OpenError {
 
 #[derive(Debug)]
 pub(super) struct DataDir {
+    root: PathBuf,
     incoming: PathBuf,
     objects: PathBuf,
     /// The lock goes when the file is closed, also when the process is killed. `None` for a process
@@ -47,10 +47,12 @@ impl DataDir {
                 cause,
             }
         };
-        let make = |path: &Path| make_dir(path).map_err(failed("make the directory", path));
+        let make = |path: &Path| private_dir(path).map_err(failed("use the directory", path));
         let sync = |path: &Path| sync_dir(path).map_err(failed("sync the directory", path));
 
-        make(data_dir)?;
+        // From here on by a path without links, which nobody can turn elsewhere.
+        let root = private_root(data_dir, LOCK).map_err(failed("use the directory", data_dir))?;
+        let data_dir = root.as_path();
         let lock = lock(data_dir)?;
         let incoming = data_dir.join("incoming");
         make(&incoming)?;
@@ -63,24 +65,26 @@ impl DataDir {
         sync(&objects)?;
         sync(data_dir)?;
         // A data directory that was made just now has to survive a power cut as well.
-        if let Some(parent) = data_dir
-            .canonicalize()
-            .ok()
-            .as_deref()
-            .and_then(Path::parent)
-        {
+        if let Some(parent) = data_dir.parent() {
             sync(parent)?;
         }
         Ok(Self {
+            root,
             incoming,
             objects,
             lock: Some(lock),
         })
     }
 
+    /// The directory itself, by a path without links.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// For reading only, while another process may be using it: makes and removes nothing.
     pub(super) fn look_at(data_dir: &Path) -> Result<Self, OpenError> {
         let this = Self {
+            root: data_dir.to_owned(),
             incoming: data_dir.join("incoming"),
             objects: data_dir.join("objects"),
             lock: None,
@@ -146,31 +150,18 @@ pub(super) fn shard_name(shard: u8) -> String {
 }
 
 fn lock(data_dir: &Path) -> Result<File, OpenError> {
-    let path = data_dir.join("lock");
+    let path = data_dir.join(LOCK);
     let failed = |cause| OpenError::Io {
         action: "lock",
         path: path.clone(),
         cause,
     };
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(FILE_MODE)
-        .open(&path)
-        .map_err(failed)?;
+    let file = open_or_create(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(data_dir.to_owned())),
         Err(TryLockError::Error(cause)) => Err(failed(cause)),
     }
-}
-
-fn make_dir(path: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIR_MODE)
-        .create(path)
 }
 
 fn sync_dir(path: &Path) -> io::Result<()> {

@@ -53,6 +53,11 @@ impl DiskObjectStore {
         })
     }
 
+    /// The data directory, by a path without links.
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.dir.root()
+    }
+
     /// Opens `data_dir` for reading only, while another process may be using it. Changes nothing;
     /// every write is refused.
     ///

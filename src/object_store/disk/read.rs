@@ -23,7 +23,7 @@ use crate::object_store::ObjectBody;
 use crate::store_error::StoreError;
 
 /// How much is read at once, in bytes.
-pub const READ_CHUNK: u64 = 256 * 1024;
+pub const READ_CHUNK: u64 = 128 * 1024;
 /// One chunk is read while the one before it is being sent.
 const READ_AHEAD: usize = 2;
 
@@ -76,7 +76,10 @@ impl OpenObject {
         stream::iter(chunks)
             .map(move |(start, length)| {
                 let file = Arc::clone(&file);
-                blocking(move || read_exactly(&file, start, length))
+                // At most `READ_CHUNK`, so it fits. Allocated here and not on the thread that reads:
+                // an allocator keeps room for each thread, and of those that block there are many.
+                let room = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+                blocking(move || read_exactly(&file, start, length, room))
             })
             .buffered(READ_AHEAD)
             .boxed()
@@ -98,10 +101,14 @@ fn no_file() -> StoreError {
     StoreError::corrupt(NAME, "something that is no file has an object's name")
 }
 
-fn read_exactly(file: &File, start: u64, length: u64) -> Result<Bytes, StoreError> {
-    // At most `READ_CHUNK`, so it fits.
+/// Fills `bytes`, which is empty and has room for `length`.
+fn read_exactly(
+    file: &File,
+    start: u64,
+    length: u64,
+    mut bytes: Vec<u8>,
+) -> Result<Bytes, StoreError> {
     let length = usize::try_from(length).unwrap_or_default();
-    let mut bytes: Vec<u8> = Vec::with_capacity(length);
     while bytes.len() < length {
         let at = start + bytes.len() as u64;
         match rustix::io::pread(file, spare_capacity(&mut bytes), at) {

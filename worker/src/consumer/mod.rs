@@ -42,9 +42,6 @@ pub const MAX_IN_FLIGHT: usize = 16;
 /// longest SQS message of 1 MiB they take at most 30 MiB.
 pub const MAX_IN_HAND: usize = 3 * MAX_BATCH;
 
-/// How long a delivery hides its message before it is renewed or comes back.
-pub const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The shortest time from one receive to the next where the queue had nothing. Long polling takes
 /// longer; a server that answers at once all the same isn't asked in a busy loop.
 const MIN_EMPTY_POLL: Duration = Duration::from_secs(1);
@@ -212,6 +209,7 @@ impl Consumer {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = sleep_until(pause_until) => {}
             }

@@ -1,0 +1,114 @@
+//! What went through: which calls there were, and which changes of state the table committed.
+//!
+//! Invariant: a settlement counts when the table answered 200 to it, whether or not anybody got that
+//! answer. The same write, sent again with the same token, is the same settlement.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use serde_json::Value;
+
+use super::{Call, Fate, Service};
+
+#[derive(Default)]
+pub struct Witness {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// By file: the tokens of the writes that settled it.
+    settled: HashMap<String, HashSet<String>>,
+    /// Settlements that the table refused, because the file wasn't pending any more.
+    too_late: usize,
+    /// Messages that the queue says it has removed.
+    acknowledged: usize,
+    calls: usize,
+    faults: usize,
+    /// Calls that are being held or were.
+    held: usize,
+}
+
+impl Witness {
+    pub(super) fn saw(&self, fate: Fate) {
+        let mut seen = self.seen.lock().expect("nobody panics in here");
+        seen.calls += 1;
+        match fate {
+            Fate::Pass | Fate::Slow(_) => {}
+            Fate::Hold => seen.held += 1,
+            Fate::Refuse(_) | Fate::Hang | Fate::LoseAnswer | Fate::FlipByte => seen.faults += 1,
+        }
+    }
+
+    pub(super) fn answered(&self, call: &Call, status: StatusCode, body: &Bytes) {
+        let mut seen = self.seen.lock().expect("nobody panics in here");
+        if call.is(Service::DynamoDb, "UpdateItem")
+            && let Some(id) = &call.file_id
+            && is_settlement(&call.body)
+        {
+            if status == StatusCode::OK {
+                let tokens = seen.settled.entry(id.clone()).or_default();
+                tokens.insert(token(&call.body));
+            } else if String::from_utf8_lossy(body).contains("ConditionalCheckFailed") {
+                seen.too_late += 1;
+            }
+        }
+        if call.is(Service::Sqs, "DeleteMessageBatch") && status == StatusCode::OK {
+            let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+            seen.acknowledged += answer["Successful"].as_array().map_or(0, Vec::len);
+        }
+    }
+
+    /// Files that were settled by more than one write.
+    pub fn settled_twice(&self) -> usize {
+        let seen = self.seen.lock().expect("nobody panics in here");
+        seen.settled
+            .values()
+            .filter(|writes| writes.len() > 1)
+            .count()
+    }
+
+    /// Files that were settled.
+    pub fn settled(&self) -> usize {
+        self.seen
+            .lock()
+            .expect("nobody panics in here")
+            .settled
+            .len()
+    }
+
+    /// Attempts to settle a file that was settled or deleted already, all of which the table refused.
+    pub fn too_late(&self) -> usize {
+        self.seen.lock().expect("nobody panics in here").too_late
+    }
+
+    pub fn acknowledged(&self) -> usize {
+        self.seen
+            .lock()
+            .expect("nobody panics in here")
+            .acknowledged
+    }
+
+    pub fn held(&self) -> usize {
+        self.seen.lock().expect("nobody panics in here").held
+    }
+
+    /// The share of calls that were made to fail.
+    pub fn share_of_faults(&self) -> f64 {
+        let seen = self.seen.lock().expect("nobody panics in here");
+        seen.faults as f64 / seen.calls.max(1) as f64
+    }
+}
+
+/// Whether an update takes a file out of `pending`. Deletion isn't one of these: it may follow.
+fn is_settlement(update: &Value) -> bool {
+    let status = update["ExpressionAttributeValues"][":status"]["S"].as_str();
+    matches!(status, Some("available" | "rejected" | "expired"))
+}
+
+fn token(update: &Value) -> String {
+    let token = update["ExpressionAttributeValues"][":ownToken"]["S"].as_str();
+    token.unwrap_or_default().to_owned()
+}

@@ -1,0 +1,173 @@
+//! What a row found, beside what must hold, and the table of all of it.
+//!
+//! Invariant: a figure that isn't a number breaks its bound.
+
+use std::time::Duration;
+
+/// What a figure must be.
+#[derive(Debug, Clone, Copy)]
+pub enum Bound {
+    Exactly(f64),
+    AtMost(f64),
+    AtLeast(f64),
+    Between(f64, f64),
+    /// Says how much was done, and is held to nothing.
+    None,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    pub what: String,
+    pub value: f64,
+    pub unit: &'static str,
+    pub bound: Bound,
+}
+
+impl Figure {
+    /// A count that must be `expected`.
+    pub fn exactly(what: impl Into<String>, value: usize, expected: usize) -> Self {
+        Self::new(what, value as f64, "", Bound::Exactly(expected as f64))
+    }
+
+    /// A count of what must not happen.
+    pub fn none(what: impl Into<String>, value: usize) -> Self {
+        Self::exactly(what, value, 0)
+    }
+
+    /// How much was done.
+    pub fn done(what: impl Into<String>, value: usize) -> Self {
+        Self::new(what, value as f64, "", Bound::None)
+    }
+
+    /// How much was done, where less than `least` would show nothing.
+    pub fn at_least(what: impl Into<String>, value: usize, least: usize) -> Self {
+        Self::new(what, value as f64, "", Bound::AtLeast(least as f64))
+    }
+
+    pub fn within(what: impl Into<String>, took: Duration, limit: Duration) -> Self {
+        let bound = Bound::AtMost(limit.as_secs_f64());
+        Self::new(what, took.as_secs_f64(), " s", bound)
+    }
+
+    pub fn at_most(what: impl Into<String>, value: f64, most: f64, unit: &'static str) -> Self {
+        Self::new(what, value, unit, Bound::AtMost(most))
+    }
+
+    /// A share that must be about right for the row to show anything.
+    pub fn share_between(what: impl Into<String>, value: f64, least: f64, most: f64) -> Self {
+        Self::new(what, value, "", Bound::Between(least, most))
+    }
+
+    fn new(what: impl Into<String>, value: f64, unit: &'static str, bound: Bound) -> Self {
+        Self {
+            what: what.into(),
+            value,
+            unit,
+            bound,
+        }
+    }
+
+    pub fn is_only_told(&self) -> bool {
+        matches!(self.bound, Bound::None)
+    }
+
+    /// The same figure of one of several things.
+    pub fn named(mut self, name: &str) -> Self {
+        self.what = format!("{name}: {}", self.what);
+        self
+    }
+
+    pub fn holds(&self) -> bool {
+        match self.bound {
+            Bound::Exactly(expected) => self.value == expected,
+            Bound::AtMost(most) => self.value <= most,
+            Bound::AtLeast(least) => self.value >= least,
+            Bound::Between(least, most) => least <= self.value && self.value <= most,
+            Bound::None => self.value.is_finite(),
+        }
+    }
+
+    fn shown(&self, number: f64) -> String {
+        if number.fract() == 0.0 {
+            format!("{number:.0}{}", self.unit)
+        } else {
+            format!("{number:.2}{}", self.unit)
+        }
+    }
+
+    fn cells(&self, row: &str) -> [String; 5] {
+        let bound = match self.bound {
+            Bound::Exactly(bound) => format!("= {}", self.shown(bound)),
+            Bound::AtMost(bound) => format!("≤ {}", self.shown(bound)),
+            Bound::AtLeast(bound) => format!("≥ {}", self.shown(bound)),
+            Bound::Between(least, most) => format!("{} to {}", self.shown(least), self.shown(most)),
+            Bound::None => String::new(),
+        };
+        let verdict = match (self.holds(), self.bound) {
+            (false, _) => "FAIL",
+            (true, Bound::None) => "",
+            (true, _) => "pass",
+        };
+        [
+            row.to_owned(),
+            self.what.clone(),
+            self.shown(self.value),
+            bound,
+            verdict.to_owned(),
+        ]
+    }
+}
+
+/// What became of one row.
+pub struct Outcome {
+    pub row: &'static str,
+    pub took: Duration,
+    /// The reason if the row broke off.
+    pub figures: Result<Vec<Figure>, String>,
+}
+
+impl Outcome {
+    pub fn passed(&self) -> bool {
+        let holds = |figures: &Vec<Figure>| {
+            figures.iter().all(Figure::holds)
+                // A row that measures nothing shows nothing.
+                && figures.iter().any(|figure| !figure.is_only_told())
+        };
+        self.figures.as_ref().is_ok_and(holds)
+    }
+}
+
+pub fn print(outcomes: &[Outcome], took: Duration) {
+    let mut lines = vec![["row", "figure", "value", "bound", ""].map(str::to_owned)];
+    for outcome in outcomes {
+        match &outcome.figures {
+            Ok(figures) => lines.extend(figures.iter().map(|figure| figure.cells(outcome.row))),
+            Err(reason) => lines.push([
+                outcome.row.to_owned(),
+                format!("broke off: {}", reason.lines().next().unwrap_or_default()),
+                String::new(),
+                String::new(),
+                "FAIL".to_owned(),
+            ]),
+        }
+    }
+    let widths: Vec<usize> = (0..5)
+        .map(|column| {
+            let lengths = lines.iter().map(|line| line[column].chars().count());
+            lengths.max().unwrap_or_default()
+        })
+        .collect();
+    println!();
+    for line in &lines {
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        println!("{}", cells.join("  ").trim_end());
+    }
+    let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
+    println!("\nchaos took {:.0} s", took.as_secs_f64());
+    println!("{passed} passed, {} failed", outcomes.len() - passed);
+}

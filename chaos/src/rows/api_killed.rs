@@ -1,0 +1,54 @@
+//! Uploads while the API is killed every two seconds and comes back at the same address.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Scale;
+use crate::aws::Aws;
+use crate::checker::{self, Inside};
+use crate::client::Client;
+use crate::figure::Figure;
+use crate::ledger::Ledger;
+use crate::load;
+use crate::process::{Place, free_address};
+
+const PAUSE: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(240);
+/// From the start of a program to its first answer.
+const SERVING_LIMIT: Duration = Duration::from_secs(1);
+
+pub async fn run(scale: Scale) -> Vec<Figure> {
+    let aws = Arc::new(Aws::start("api-killed", &[]).await);
+    let address = free_address();
+    let mut api = {
+        let aws = Arc::clone(&aws);
+        Place::new(move || aws.api(&[("LISTEN", &address)]))
+    };
+    let _workers = [aws.worker(&[]), aws.worker(&[])];
+    let patience = Duration::from_secs(60);
+    let base = api.program().base.clone();
+    let client = Client::new(&base, Ledger::open("api-killed"), patience);
+    let contents = load::contents(scale.seed, scale.of(400, 10_000));
+    let count = contents.len();
+    let uploading = load::upload_all(&client, contents);
+    let stored = load::while_disturbed(uploading, PAUSE, async || api.kill_and_serve().await).await;
+    // Once with everything there.
+    api.kill_and_serve().await;
+    let (took, left) = load::await_none_pending(&client, LIMIT).await;
+    let findings = checker::check(&client, Inside::Aws(&aws)).await;
+    let mut figures = vec![
+        Figure::at_least("kills", api.kills, 2),
+        Figure::done("calls that broke off", client.tally.broken.get()),
+        Figure::within(
+            "slowest start until it served",
+            api.slowest_start,
+            SERVING_LIMIT,
+        ),
+        Figure::exactly("uploads that the store accepted", stored.len(), count),
+        Figure::none("not finalized", left),
+        Figure::within("all finalized after the last kill", took, LIMIT),
+        Figure::none("finalized twice", aws.proxy.witness().settled_twice()),
+    ];
+    figures.extend(findings.figures());
+    figures
+}

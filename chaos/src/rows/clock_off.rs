@@ -1,0 +1,203 @@
+//! The programs' clock jumps twenty minutes, forwards and backwards, and is put right again.
+//!
+//! The clock is a library loaded before libc, compiled here from a few lines of C: the kernel has
+//! time namespaces, but none for the time of day, and the programs have no switch for it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use tokio::time::sleep;
+
+use super::Scale;
+use crate::aws::Aws;
+use crate::checker::{self, Inside};
+use crate::client::{Client, content};
+use crate::figure::Figure;
+use crate::ledger::{Ledger, Told};
+use crate::support::ministack::project_root;
+use crate::support::program::{Program, data_dir};
+
+const TWENTY_MINUTES: i64 = 20 * 60;
+const LIMIT: Duration = Duration::from_secs(120);
+/// The SDK goes by what it learnt of the time for a call or two; a file that fails with that is tried
+/// again with the reconciler's next round.
+const WELL_AGAIN: Duration = Duration::from_secs(100);
+
+/// A clock that can be put off, and what a program needs to go by it.
+struct OddClock {
+    file: PathBuf,
+    library: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl OddClock {
+    fn make() -> Self {
+        let dir = data_dir();
+        let library = dir.path().join("clock_off.so");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+            .arg(&library)
+            .arg(project_root().join("chaos/src/rows/clock_off.c"))
+            .status();
+        assert!(
+            compiled.is_ok_and(|status| status.success()),
+            "a C compiler, which building needs as well, compiles clock_off.c"
+        );
+        let clock = Self {
+            file: dir.path().join("offset"),
+            library,
+            _dir: dir,
+        };
+        clock.set(0);
+        clock
+    }
+
+    /// In place: the programs have the file mapped.
+    fn set(&self, seconds: i64) {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&self.file);
+        let file = file.expect("the offset can be opened");
+        file.write_all_at(&seconds.to_ne_bytes(), 0)
+            .expect("the offset can be written");
+    }
+
+    fn settings(&self) -> [(&str, &str); 2] {
+        [
+            (
+                "LD_PRELOAD",
+                self.library.to_str().expect("a path of ours is text"),
+            ),
+            (
+                "CLOCK_OFFSET_FILE",
+                self.file.to_str().expect("a path of ours is text"),
+            ),
+        ]
+    }
+}
+
+pub async fn run(scale: Scale) -> Vec<Figure> {
+    let mut figures = local_mode(scale).await;
+    figures.extend(aws_mode(scale).await);
+    figures
+}
+
+/// Store and service have the same clock, so files come and go as ever; what was handed out before
+/// a jump forwards has run out, and can be had anew.
+async fn local_mode(scale: Scale) -> Vec<Figure> {
+    let clock = OddClock::make();
+    let dir = data_dir();
+    let api = tokio::task::block_in_place(|| Program::local(dir.path(), &clock.settings()));
+    let client = Client::new(&api.base, Ledger::open("clock-off-local"), LIMIT);
+    let bytes = content(&mut fastrand::Rng::with_seed(scale.seed), 1024);
+    let before = client.create(bytes.clone(), false).await.expect("a file");
+    clock.set(TWENTY_MINUTES);
+    let refused = client.put_once(&before).await;
+    let mut available = 0;
+    for offset in [TWENTY_MINUTES, -TWENTY_MINUTES, 0] {
+        clock.set(offset);
+        available += usize::from(goes_through(&client, &bytes).await);
+    }
+    client.put(&before).await;
+    client.await_settled(&before.id).await;
+    let findings = checker::check(&client, Inside::Local(dir.path())).await;
+    let mut figures = vec![
+        Figure::exactly(
+            "local mode: an upload URL from before the jump",
+            code(refused),
+            403,
+        ),
+        Figure::exactly(
+            "local mode: files that went through ahead, behind and right",
+            available,
+            3,
+        ),
+    ];
+    let left = findings
+        .figures()
+        .into_iter()
+        .filter(|it| !it.is_only_told());
+    figures.extend(left.map(|it| it.named("local mode")));
+    figures
+}
+
+/// The stores have the right time and refuse what was signed at another.
+async fn aws_mode(scale: Scale) -> Vec<Figure> {
+    let clock = OddClock::make();
+    let aws = Arc::new(Aws::start("clock-off", &[]).await);
+    let api = aws.api(&clock.settings());
+    let [preload, offset_file] = clock.settings();
+    let worker = aws.worker(&[preload, offset_file, ("VISIBILITY_TIMEOUT", "5s")]);
+    let client = Client::new(&api.base, Ledger::open("clock-off-aws"), LIMIT);
+    let bytes = content(&mut fastrand::Rng::with_seed(scale.seed), 1024);
+    let waiting = client.create(bytes.clone(), false).await.expect("a file");
+    let mut figures = Vec::new();
+    for (name, offset) in [("ahead", TWENTY_MINUTES), ("behind", -TWENTY_MINUTES)] {
+        clock.set(offset);
+        // The SDK learns the store's time from the refusal, so the record may be made. The URL has
+        // the program's own time.
+        let (status, created) = client.create_once(bytes.clone(), false).await;
+        let is_right = [201, 503].contains(&code(status));
+        figures.push(Figure::exactly(
+            format!("aws mode, {name}: a creation is answered 201 or 503"),
+            usize::from(is_right),
+            1,
+        ));
+        if let Some(created) = created {
+            let put = client.put_once(&created).await;
+            if put == Some(StatusCode::OK) {
+                client.ledger.append(&created.id, Told::Stored);
+            }
+            let name = format!("aws mode, {name}: status of a PUT to its URL");
+            figures.push(Figure::exactly(name, code(put), 403));
+        }
+    }
+    // Its bytes come while nobody can look.
+    client.put(&waiting).await;
+    sleep(Duration::from_secs(2)).await;
+    clock.set(0);
+    let ended = Instant::now();
+    let well = goes_through(&client, &bytes).await;
+    client.await_settled(&waiting.id).await;
+    let recovered = ended.elapsed();
+    let findings = checker::check(&client, Inside::Aws(&aws)).await;
+    drop(worker);
+    figures.extend([
+        Figure::none(
+            "aws mode: 5xx without Retry-After",
+            client.tally.without_advice.get(),
+        ),
+        Figure::exactly(
+            "aws mode: a file goes through once it is right",
+            usize::from(well),
+            1,
+        ),
+        Figure::within("aws mode: well again", recovered, WELL_AGAIN),
+    ]);
+    let left = findings
+        .figures()
+        .into_iter()
+        .filter(|it| !it.is_only_told());
+    figures.extend(left.map(|it| it.named("aws mode")));
+    figures
+}
+
+fn code(status: Option<StatusCode>) -> usize {
+    usize::from(status.map_or(0, |it| it.as_u16()))
+}
+
+/// A whole life, to the download.
+async fn goes_through(client: &Client, bytes: &bytes::Bytes) -> bool {
+    let Some(created) = client.create(bytes.clone(), false).await else {
+        return false;
+    };
+    client.put(&created).await;
+    client.await_settled(&created.id).await;
+    client.download(&created.id).await.flatten().is_some()
+}

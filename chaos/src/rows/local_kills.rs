@@ -1,0 +1,111 @@
+//! Local mode, killed in the middle of PUTs: at any byte of the body, between the last byte and the
+//! answer, and while files are being finalized.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{sleep, timeout};
+
+use super::Scale;
+use crate::checker::{self, Inside, files_below};
+use crate::client::{Client, Created, content};
+use crate::figure::Figure;
+use crate::ledger::{Ledger, Told};
+use crate::load;
+use crate::process::{Place, free_address};
+use crate::support::program::{Program, data_dir};
+
+/// Uploads that are under way when the program is killed.
+const AT_A_TIME: usize = 8;
+/// Takes a while to hash and write, so that a kill finds something to cut off.
+const LENGTH: usize = 1024 * 1024;
+/// A kill comes at a random moment of the time that undisturbed PUTs take, and half as much again.
+const LATEST_KILL: f64 = 1.5;
+const UP_AGAIN_LIMIT: Duration = Duration::from_secs(2);
+/// How long a PUT of this machine may take.
+const PUT_LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(120);
+
+pub async fn run(scale: Scale) -> Vec<Figure> {
+    let dir = data_dir();
+    let address = free_address();
+    let mut api = {
+        let (dir, address) = (dir.path().to_owned(), address.clone());
+        // The last uploads of a run have their reviews in a while; nobody wants to wait for them.
+        Place::new(move || {
+            Program::local(&dir, &[("LISTEN", &address), ("RECONCILE_INTERVAL", "1s")])
+        })
+    };
+    let base = api.program().base.clone();
+    let client = Client::new(&base, Ledger::open("local-kills"), LIMIT);
+    let mut random = fastrand::Rng::with_seed(scale.seed);
+    let undisturbed = time_of_puts(&client, &mut random).await;
+    let (mut acknowledged, mut cut_off, mut halves) = (0, 0, 0);
+    for _ in 0..scale.of(25, 500) {
+        let contents = (0..AT_A_TIME).map(|_| content(&mut random, LENGTH));
+        let created = join_all(contents.map(|it| client.create(it, false))).await;
+        let created: Vec<Created> = created.into_iter().flatten().collect();
+        let kill_after = undisturbed.mul_f64(LATEST_KILL * random.f64());
+        let putting = join_all(created.iter().map(|it| put(&client, it)));
+        let killing = async {
+            sleep(kill_after).await;
+            api.kill_and_serve().await;
+        };
+        let (stored, ()) = tokio::join!(putting, killing);
+        let stored = stored.into_iter().filter(|it| *it).count();
+        acknowledged += stored;
+        cut_off += created.len() - stored;
+        // The program that is up now has emptied it; nothing is under way.
+        halves += files_below(&dir.path().join("incoming")).len();
+        halves += not_whole(dir.path(), &created);
+    }
+    let left = load::await_stored_available(&client, dir.path(), LIMIT).await;
+    let findings = checker::check(&client, Inside::Local(dir.path())).await;
+    let mut figures = vec![
+        Figure::at_least("kills", api.kills, 25),
+        Figure::at_least("PUTs that were acknowledged", acknowledged, 1),
+        Figure::at_least("PUTs that were cut off", cut_off, 1),
+        Figure::none("half objects and temporary files after a kill", halves),
+        Figure::within(
+            "slowest start until it served",
+            api.slowest_start,
+            UP_AGAIN_LIMIT,
+        ),
+        Figure::none("stored and not finalized", left),
+        Figure::none("finalized twice", api.finalized_twice()),
+    ];
+    figures.extend(findings.figures());
+    figures
+}
+
+/// How long as many PUTs take if nobody disturbs them.
+async fn time_of_puts(client: &Client, random: &mut fastrand::Rng) -> Duration {
+    let contents = (0..AT_A_TIME).map(|_| content(random, LENGTH));
+    let created = join_all(contents.map(|it| client.create(it, false))).await;
+    let began = std::time::Instant::now();
+    join_all(created.iter().flatten().map(|it| put(client, it))).await;
+    began.elapsed()
+}
+
+/// One PUT, and whether it was acknowledged.
+async fn put(client: &Client, created: &Created) -> bool {
+    let answer = timeout(PUT_LIMIT, client.put_once(created)).await;
+    let stored = answer.is_ok_and(|status| status.is_some_and(|it| it.is_success()));
+    if stored {
+        client.ledger.append(&created.id, Told::Stored);
+    }
+    stored
+}
+
+/// Objects of these files that aren't what was sent.
+fn not_whole(dir: &Path, created: &[Created]) -> usize {
+    files_below(&dir.join("objects"))
+        .iter()
+        .filter_map(|path| {
+            let sent = created.iter().find(|it| path.ends_with(&it.id))?;
+            Some(std::fs::read(path).ok()? != sent.content)
+        })
+        .filter(|is_other| *is_other)
+        .count()
+}

@@ -1,0 +1,277 @@
+//! What a browser may be made to do here by somebody else's page.
+//!
+//! Whoever reaches the API may use it, and a browser on this machine or network reaches it for every
+//! page that it shows. CORS keeps such a page from reading answers and from sending JSON or DELETE.
+//! Two ways are left, and closed here:
+//!
+//! - A request that needs no preflight, such as a POST without a body, is done although its answer
+//!   can't be read. So nothing is changed for a page of another origin that isn't allowed. The rules
+//!   are those of <https://pkg.go.dev/net/http#CrossOriginProtection>: what the browser says in
+//!   `Sec-Fetch-Site`, which no page can set, else `Origin` compared with the host.
+//! - DNS rebinding: a page of `evil.example`, whose name suddenly means 127.0.0.1, is of the same
+//!   origin for the browser, which still sends that name as `Host`. So local mode answers only to
+//!   names that nobody on the internet can give to this machine.
+//!
+//! Invariant: a refusal depends on headers that browsers set by themselves; clients that are no
+//! browser send none of them and notice nothing.
+//!
+//! Absent on purpose: cookies, tokens and sessions. There are none to ride on.
+
+use std::net::IpAddr;
+
+use poem::Request;
+use poem::http::uri::Authority;
+use poem::http::{HeaderMap, HeaderName, Uri, Version, header};
+
+use super::problem::{Code, Problem};
+use crate::cors::CorsPolicy;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The host names that the API answers to.
+#[derive(Debug, Clone)]
+pub enum OwnHosts {
+    /// Any: in aws mode, where a load balancer or proxy stands before it and knows the names.
+    Any,
+    /// Addresses, `localhost`, names without a dot, and these.
+    Local(Vec<String>),
+}
+
+impl OwnHosts {
+    /// This machine's, and the one of the public URL.
+    pub fn of_this_machine(public_url: Option<&Uri>) -> Self {
+        let machine = rustix::system::uname();
+        let machine = machine.nodename().to_string_lossy().to_ascii_lowercase();
+        // Under which a machine is found on a local network without a name server (RFC 6762).
+        let short = machine.split('.').next().unwrap_or_default();
+        let mut names = vec![format!("{short}.local"), machine];
+        names.extend(public_url.and_then(Uri::host).map(str::to_ascii_lowercase));
+        Self::Local(names)
+    }
+
+    fn include(&self, host: &str) -> bool {
+        let Self::Local(names) = self else {
+            return true;
+        };
+        let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
+        // A name may be written with a dot at its end, which says that it is complete.
+        let name = host.strip_suffix('.').unwrap_or(host);
+        let is_below_localhost = || {
+            name.rsplit_once('.')
+                .is_some_and(|(_, last)| last.eq_ignore_ascii_case("localhost"))
+        };
+        unbracketed.parse::<IpAddr>().is_ok()
+            || !name.contains('.')
+            || is_below_localhost()
+            || names.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+}
+
+/// # Errors
+/// If the request names another host than ours, or none where HTTP wants one, or would change
+/// something for a page of another origin that isn't allowed.
+pub fn judge(request: &Request, hosts: &OwnHosts, cors: &CorsPolicy) -> Result<(), Problem> {
+    let host = host_of(request)?;
+    if let Some(host) = &host
+        && !hosts.include(host.host())
+    {
+        return Err(Code::MisdirectedRequest.plain());
+    }
+    if request.method().is_safe() || is_own_page(request.headers(), host.as_ref(), hosts, cors) {
+        Ok(())
+    } else {
+        Err(Code::OriginNotAllowed.plain())
+    }
+}
+
+/// The host that is asked for. RFC 9112, section 3.2: exactly one, which only HTTP/1.0 may leave
+/// out; and where the target has one too, they are the same.
+fn host_of(request: &Request) -> Result<Option<Authority>, Problem> {
+    let refused = |why: &str| Code::InvalidRequest.with(why);
+    let mut sent = request.headers().get_all(header::HOST).iter();
+    let in_target = request.uri().authority();
+    let Some(host) = sent.next() else {
+        return match (in_target, request.version()) {
+            (Some(host), _) => Ok(Some(host.clone())),
+            (None, Version::HTTP_09 | Version::HTTP_10) => Ok(None),
+            (None, _) => Err(refused("the request has no Host header")),
+        };
+    };
+    if sent.next().is_some() {
+        return Err(refused("the request has more than one Host header"));
+    }
+    let host = Authority::try_from(host.as_bytes())
+        .ok()
+        .filter(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+        .ok_or_else(|| refused("the Host header is no host"))?;
+    if in_target.is_some_and(|target| *target != host) {
+        return Err(refused("the Host header and the request's target differ"));
+    }
+    Ok(Some(host))
+}
+
+/// Whether the request comes from no page, from one of ours, or from one that is allowed.
+fn is_own_page(
+    headers: &HeaderMap,
+    host: Option<&Authority>,
+    hosts: &OwnHosts,
+    cors: &CorsPolicy,
+) -> bool {
+    let origin = headers.get(header::ORIGIN);
+    if origin.is_some_and(|origin| cors.allows(origin)) {
+        return true;
+    }
+    if let Some(site) = headers.get(SEC_FETCH_SITE) {
+        // `none` is a person at the address bar.
+        return matches!(site.as_bytes(), b"same-origin" | b"none");
+    }
+    let Some(origin) = origin else {
+        return true;
+    };
+    let origin: Option<Uri> = origin.to_str().ok().and_then(|text| text.parse().ok());
+    let Some(authority) = origin.as_ref().and_then(Uri::authority) else {
+        return false;
+    };
+    // A proxy that ends TLS hides the scheme, and one that writes its own Host hides the name; but
+    // not the one that an operator set.
+    let is_public = || match hosts {
+        OwnHosts::Any => false,
+        OwnHosts::Local(names) => names
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(authority.host())),
+    };
+    host.is_some_and(|host| host == authority) || is_public()
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::Method;
+
+    use super::*;
+
+    fn hosts() -> OwnHosts {
+        OwnHosts::of_this_machine(Some(&"https://share.example.org/x".parse().unwrap()))
+    }
+
+    fn request(method: Method, headers: &[(&str, &str)]) -> Request {
+        let mut request = Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.finish()
+    }
+
+    fn code(request: &Request, hosts: &OwnHosts) -> Option<Code> {
+        let cors = CorsPolicy::new(vec!["https://app.example.org".into()]);
+        judge(request, hosts, &cors)
+            .err()
+            .map(|problem| problem.code)
+    }
+
+    #[test]
+    fn a_name_that_anybody_could_point_here_is_refused_in_local_mode() {
+        let asked = |host: &str| code(&request(Method::GET, &[("host", host)]), &hosts());
+        for own in [
+            "127.0.0.1:8000",
+            "192.168.1.7:8000",
+            "[::1]:8000",
+            "localhost",
+            "LOCALHOST.:8000",
+            "app.localhost:8000",
+            "laptop:8000",
+            "Share.Example.org",
+        ] {
+            assert_eq!(asked(own), None, "{own}");
+        }
+        let machine = rustix::system::uname();
+        let machine = machine.nodename().to_str().unwrap();
+        assert_eq!(asked(machine), None, "{machine}");
+        for other in [
+            "evil.example",
+            "evil.example:8000",
+            "127.0.0.1.evil.example",
+            "share.example.org.evil.example",
+            "localhost.evil.example",
+            "other.local",
+        ] {
+            assert_eq!(asked(other), Some(Code::MisdirectedRequest), "{other}");
+            let anywhere = request(Method::GET, &[("host", other)]);
+            assert_eq!(code(&anywhere, &OwnHosts::Any), None);
+        }
+    }
+
+    #[test]
+    fn there_is_one_host_and_it_is_one() {
+        let asked = |headers: &[(&str, &str)]| code(&request(Method::GET, headers), &hosts());
+        let refused = Some(Code::InvalidRequest);
+        assert_eq!(asked(&[]), refused);
+        assert_eq!(asked(&[("host", "a"), ("host", "a")]), refused);
+        for host in ["", "a b", "user@localhost", "a/b", "é"] {
+            assert_eq!(asked(&[("host", host)]), refused, "{host}");
+        }
+        let absolute = |host| {
+            let request = Request::builder()
+                .uri("http://localhost:8000/v1/files".parse().unwrap())
+                .header("host", host);
+            code(&request.finish(), &hosts())
+        };
+        assert_eq!(absolute("localhost:8000"), None);
+        assert_eq!(absolute("127.0.0.1:8000"), refused);
+        let old = Request::builder().version(Version::HTTP_10).finish();
+        assert_eq!(code(&old, &hosts()), None);
+    }
+
+    #[test]
+    fn only_pages_of_our_own_and_allowed_origins_change_anything() {
+        let host = ("host", "192.168.1.7:8000");
+        let cross = Some(Code::OriginNotAllowed);
+        for (headers, expected) in [
+            (&[host][..], None),
+            (&[host, ("origin", "http://192.168.1.7:8000")], None),
+            (&[host, ("origin", "https://192.168.1.7:8000")], None),
+            (&[host, ("origin", "https://share.example.org")], None),
+            (&[host, ("origin", "https://app.example.org")], None),
+            (
+                &[
+                    host,
+                    ("origin", "https://app.example.org"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                None,
+            ),
+            (&[host, ("sec-fetch-site", "same-origin")], None),
+            (&[host, ("sec-fetch-site", "none")], None),
+            (
+                &[
+                    host,
+                    ("origin", "https://proxied.example"),
+                    ("sec-fetch-site", "same-origin"),
+                ],
+                None,
+            ),
+            (&[host, ("origin", "https://evil.example")], cross),
+            (&[host, ("origin", "http://192.168.1.7:9000")], cross),
+            (&[host, ("origin", "null")], cross),
+            (&[host, ("origin", "")], cross),
+            (&[host, ("sec-fetch-site", "cross-site")], cross),
+            (&[host, ("sec-fetch-site", "same-site")], cross),
+            (
+                &[
+                    host,
+                    ("origin", "http://192.168.1.7:8000"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                cross,
+            ),
+        ] {
+            for method in [Method::POST, Method::DELETE] {
+                assert_eq!(
+                    code(&request(method, headers), &hosts()),
+                    expected,
+                    "{headers:?}"
+                );
+            }
+            assert_eq!(code(&request(Method::GET, headers), &hosts()), None);
+        }
+    }
+}

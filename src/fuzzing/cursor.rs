@@ -1,0 +1,42 @@
+//! A cursor is read only in the one spelling that was written for its filter.
+
+use super::Input;
+use crate::api::{read_cursor, write_cursor};
+use crate::domain::{FileId, Status};
+
+const FILTERS: [Option<Status>; 5] = [
+    None,
+    Some(Status::Pending),
+    Some(Status::Available),
+    Some(Status::Rejected),
+    Some(Status::Expired),
+];
+
+/// First byte: which filter. The rest is read as the text of a cursor, and its first bytes as the ID
+/// for one of ours, of which the bytes behind that change one character.
+pub(super) fn property(data: &[u8]) {
+    let mut input = Input(data);
+    let filter = FILTERS[usize::from(input.byte()) % FILTERS.len()];
+    let rest = input.rest();
+    if let Ok(text) = std::str::from_utf8(rest)
+        && let Ok(id) = read_cursor(text, filter)
+    {
+        assert_eq!(write_cursor(id, filter), text, "a second spelling");
+        for other in FILTERS.into_iter().filter(|other| *other != filter) {
+            assert!(read_cursor(text, other).is_err(), "another filter's cursor");
+        }
+    }
+    let mut input = Input(rest);
+    let Some(id) = FileId::from_bytes(input.array()) else {
+        return;
+    };
+    let written = write_cursor(id, filter);
+    assert_eq!(read_cursor(&written, filter), Ok(id));
+    let (at, to) = (usize::from(input.byte()), input.byte());
+    let mut bent = written.clone().into_bytes();
+    let at = at % bent.len();
+    bent[at] = to;
+    if let Ok(bent) = String::from_utf8(bent) {
+        assert_eq!(read_cursor(&bent, filter).is_ok(), bent == written);
+    }
+}

@@ -1,0 +1,147 @@
+//! The calls that a sequence is made of.
+//!
+//! Invariant: few IDs and few moments, so that calls meet: the same file, the same deadline, the same
+//! millisecond, another status than the one that was seen.
+
+use file_share::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+use file_share::metadata_store::conformance::{every_settlement, every_state, moment, pending};
+use file_share::metadata_store::{PageRequest, Review};
+use proptest::prelude::*;
+
+/// How many files there are.
+const FILES: u8 = 8;
+
+#[derive(Debug, Clone)]
+pub enum Call {
+    Insert(Box<FileRecord>),
+    Get(FileId),
+    Page(PageRequest),
+    RenewUpload(FileId, Timestamp),
+    Settle(FileId, Settlement, Timestamp),
+    /// With `now` and `expires_at`.
+    Delete(FileId, Timestamp, Timestamp),
+    /// With `until`, `after` and `limit`.
+    DueForReview(Timestamp, Option<Review>, usize),
+    ScheduleReview(FileId, Status, Timestamp),
+    Remove(FileId, Status),
+    /// The store is closed and opened again, where that means anything.
+    Reopen,
+}
+
+impl Call {
+    /// The file that the call is about.
+    pub fn file(&self) -> Option<FileId> {
+        match self {
+            Self::Insert(record) => Some(record.id),
+            Self::Get(id)
+            | Self::RenewUpload(id, _)
+            | Self::Settle(id, _, _)
+            | Self::Delete(id, _, _)
+            | Self::ScheduleReview(id, _, _)
+            | Self::Remove(id, _) => Some(*id),
+            Self::Page(_) | Self::DueForReview(..) | Self::Reopen => None,
+        }
+    }
+}
+
+pub fn every_file() -> Vec<FileId> {
+    (0..FILES).map(file).collect()
+}
+
+/// Three files a millisecond, each in a shard of its own.
+fn file(number: u8) -> FileId {
+    let created_at = moment(0) + std::time::Duration::from_millis(u64::from(number / 3));
+    let mut bytes = *FileId::new(created_at).as_bytes();
+    bytes[6..].copy_from_slice(&[0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, number]);
+    FileId::from_bytes(bytes).unwrap()
+}
+
+fn any_file() -> impl Strategy<Value = FileId> {
+    (0..FILES).prop_map(file)
+}
+
+/// For reviews.
+fn any_moment() -> impl Strategy<Value = Timestamp> {
+    (0..6_i64).prop_map(moment)
+}
+
+/// For upload deadlines and expiries: in the future, because a store may remove what is past.
+fn any_deadline() -> impl Strategy<Value = Timestamp> {
+    (5_000..5_004_i64).prop_map(moment)
+}
+
+fn any_status() -> impl Strategy<Value = Status> {
+    let every: Vec<_> = Status::VISIBLE
+        .into_iter()
+        .chain([Status::Deleted])
+        .collect();
+    prop::sample::select(every)
+}
+
+fn any_record() -> impl Strategy<Value = FileRecord> {
+    let state = prop_oneof![4 => Just(0_usize), 1 => 1..every_state().len()];
+    (any_file(), any_deadline(), any_moment(), state).prop_map(|(id, deadline, due, state)| {
+        let state = every_state()[state].clone();
+        FileRecord {
+            id,
+            upload_expires_at: deadline,
+            review_at: (state.status() != Status::Available).then_some(due),
+            state,
+            ..pending(0)
+        }
+    })
+}
+
+fn any_settlement() -> impl Strategy<Value = Settlement> {
+    (0..3_usize, any_deadline()).prop_map(|(kind, upload_expires_at)| {
+        let seen = FileRecord {
+            upload_expires_at,
+            ..pending(0)
+        };
+        every_settlement(&seen)[kind].clone()
+    })
+}
+
+/// Where a batch of reviews may begin: mostly behind one that there is.
+fn any_cursor(known: Vec<Review>) -> BoxedStrategy<Option<Review>> {
+    let any = (any_moment(), any_file()).prop_map(|(review_at, id)| Some(Review { review_at, id }));
+    if known.is_empty() {
+        return prop_oneof![Just(None), any].boxed();
+    }
+    let one_of_them = prop::sample::select(known).prop_map(Some);
+    prop_oneof![1 => Just(None), 1 => any, 3 => one_of_them].boxed()
+}
+
+/// A call to a store that holds these reviews.
+pub fn any_call(known: Vec<Review>) -> BoxedStrategy<Call> {
+    let page = (
+        prop::option::of(any_status()),
+        prop::option::of(any_file()),
+        1..5_usize,
+    )
+        .prop_map(|(status, before, limit)| {
+            Call::Page(PageRequest {
+                status,
+                before,
+                limit,
+            })
+        });
+    let due = (any_moment(), any_cursor(known), 1..5_usize)
+        .prop_map(|(until, after, limit)| Call::DueForReview(until, after, limit));
+    prop_oneof![
+        6 => any_record().prop_map(|record| Call::Insert(Box::new(record))),
+        1 => any_file().prop_map(Call::Get),
+        3 => page,
+        3 => (any_file(), any_deadline()).prop_map(|(id, at)| Call::RenewUpload(id, at)),
+        4 => (any_file(), any_settlement(), any_moment())
+            .prop_map(|(id, settlement, now)| Call::Settle(id, settlement, now)),
+        2 => (any_file(), any_moment(), any_deadline())
+            .prop_map(|(id, now, expires_at)| Call::Delete(id, now, expires_at)),
+        3 => due,
+        2 => (any_file(), any_status(), any_moment())
+            .prop_map(|(id, status, at)| Call::ScheduleReview(id, status, at)),
+        2 => (any_file(), any_status()).prop_map(|(id, status)| Call::Remove(id, status)),
+        1 => Just(Call::Reopen),
+    ]
+    .boxed()
+}

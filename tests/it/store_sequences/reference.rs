@@ -1,0 +1,189 @@
+//! What a metadata store is, said once more: a list of records, and for each call of the port the
+//! answer and the change.
+//!
+//! Written from the port's contract and not from any store, the one in memory included, because that
+//! one carries the tests of the operations and is on trial here too. So it takes the shortest way that
+//! shows the rule, and searches the whole list every time.
+
+use file_share::domain::{FileId, FileRecord, FileState, Settlement, Status, Timestamp};
+use file_share::metadata_store::{Page, PageRequest, Review, SettleOutcome};
+use proptest::strategy::{BoxedStrategy, Just, Strategy};
+use proptest_state_machine::ReferenceStateMachine;
+
+use super::call::{Call, any_call};
+
+/// What a call answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Nothing,
+    AlreadyExists,
+    Record(Option<FileRecord>),
+    Page(Page),
+    Settled(SettleOutcome),
+    Deleted(bool),
+    Due(Vec<Review>),
+}
+
+#[derive(Debug, Clone)]
+pub struct Reference {
+    pub records: Vec<FileRecord>,
+    /// To the last call.
+    pub answer: Answer,
+}
+
+impl Reference {
+    pub fn get(&self, id: FileId) -> Option<FileRecord> {
+        self.records.iter().find(|it| it.id == id).cloned()
+    }
+
+    /// The record with this ID, if `condition` holds for it.
+    fn find(
+        &mut self,
+        id: FileId,
+        condition: impl Fn(&FileRecord) -> bool,
+    ) -> Option<&mut FileRecord> {
+        self.records
+            .iter_mut()
+            .find(|it| it.id == id && condition(it))
+    }
+
+    fn answer(&mut self, call: &Call) -> Answer {
+        match call {
+            Call::Insert(record) if self.get(record.id).is_some() => Answer::AlreadyExists,
+            Call::Insert(record) => {
+                self.records.push(FileRecord::clone(record));
+                Answer::Nothing
+            }
+            Call::Get(id) => Answer::Record(self.get(*id)),
+            Call::Page(request) => Answer::Page(self.page(*request)),
+            Call::RenewUpload(id, until) => Answer::Record(self.renew_upload(*id, *until)),
+            Call::Settle(id, settlement, now) => {
+                Answer::Settled(self.settle(*id, settlement, *now))
+            }
+            Call::Delete(id, now, expires_at) => {
+                let tombstone = FileState::Deleted {
+                    expires_at: *expires_at,
+                };
+                let living = self.find(*id, |it| it.status() != Status::Deleted);
+                Answer::Deleted(living.is_some_and(|record| {
+                    record.state = tombstone;
+                    record.review_at = Some(*now);
+                    true
+                }))
+            }
+            Call::DueForReview(until, after, limit) => {
+                Answer::Due(self.due(*until, *after, *limit))
+            }
+            Call::ScheduleReview(id, status, at) => {
+                if let Some(record) = self.find(*id, |it| is_over(it, *status)) {
+                    record.review_at = Some(*at);
+                }
+                Answer::Nothing
+            }
+            Call::Remove(id, status) => {
+                self.records
+                    .retain(|it| it.id != *id || !is_over(it, *status));
+                Answer::Nothing
+            }
+            Call::Reopen => Answer::Nothing,
+        }
+    }
+
+    fn page(&self, request: PageRequest) -> Page {
+        let mut records: Vec<_> = self.records.clone();
+        records.retain(|it| match request.status {
+            Some(status) => it.status() == status,
+            None => true,
+        });
+        records.retain(|it| it.status() != Status::Deleted);
+        records.retain(|it| request.before.is_none_or(|before| it.id < before));
+        records.sort_by_key(|it| std::cmp::Reverse(it.id));
+        let more = records.len() > request.limit;
+        records.truncate(request.limit);
+        let last = records.last().map(|it| it.id);
+        Page {
+            next: if more { last } else { None },
+            records,
+        }
+    }
+
+    fn renew_upload(&mut self, id: FileId, until: Timestamp) -> Option<FileRecord> {
+        let record = self.find(id, |it| it.status() == Status::Pending)?;
+        if until > record.upload_expires_at {
+            record.upload_expires_at = until;
+        }
+        Some(record.clone())
+    }
+
+    fn settle(&mut self, id: FileId, settlement: &Settlement, now: Timestamp) -> SettleOutcome {
+        let pending = self.find(id, |it| {
+            let deadline_stands = match settlement {
+                Settlement::Expired {
+                    upload_expires_at, ..
+                } => it.upload_expires_at == *upload_expires_at,
+                Settlement::Available(_) | Settlement::Rejected { .. } => true,
+            };
+            it.status() == Status::Pending && deadline_stands
+        });
+        let Some(record) = pending else {
+            return SettleOutcome::Unchanged;
+        };
+        (record.state, record.review_at) = match settlement.clone() {
+            Settlement::Available(object) => (FileState::Available(object), None),
+            Settlement::Rejected { reason, expires_at } => {
+                (FileState::Rejected { reason, expires_at }, Some(now))
+            }
+            Settlement::Expired { expires_at, .. } => {
+                (FileState::Expired { expires_at }, Some(now))
+            }
+        };
+        SettleOutcome::Settled
+    }
+
+    fn due(&self, until: Timestamp, after: Option<Review>, limit: usize) -> Vec<Review> {
+        let mut due: Vec<Review> = Vec::new();
+        for record in &self.records {
+            if let Some(review_at) = record.review_at
+                && review_at <= until
+            {
+                let id = record.id;
+                due.push(Review { review_at, id });
+            }
+        }
+        due.sort_by_key(|it| (it.review_at, it.id));
+        due.retain(|it| {
+            after.is_none_or(|after| (it.review_at, it.id) > (after.review_at, after.id))
+        });
+        due.truncate(limit);
+        due
+    }
+}
+
+/// Only what isn't to have bytes may be scheduled and removed.
+fn is_over(record: &FileRecord, status: Status) -> bool {
+    let over = [Status::Rejected, Status::Expired, Status::Deleted];
+    record.status() == status && over.contains(&status)
+}
+
+impl ReferenceStateMachine for Reference {
+    type State = Self;
+    type Transition = Call;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        Just(Self {
+            records: Vec::new(),
+            answer: Answer::Nothing,
+        })
+        .boxed()
+    }
+
+    fn transitions(state: &Self) -> BoxedStrategy<Call> {
+        let every_review = state.due(Timestamp::MAX_UTC, None, usize::MAX);
+        any_call(every_review)
+    }
+
+    fn apply(mut state: Self, call: &Call) -> Self {
+        state.answer = state.answer(call);
+        state
+    }
+}

@@ -1,0 +1,53 @@
+//! Ways to build it wrong. The search finds each, which is how it is known to look.
+
+/// What is different from the service as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Two settlements both hold: the write doesn't ask whether the record is pending.
+    SettleWithoutCondition,
+    /// An expiry doesn't ask whether the deadline is the one that was seen.
+    ExpireInSpiteOfRenewal,
+    /// The expiry goes by the time after the look into the store, not before.
+    ExpireByTimeAfterTheLook,
+    /// Reviews of pending records were forgotten: notifications are relied on.
+    PendingIsNeverReviewed,
+    /// A settlement doesn't mark that bytes are left to delete.
+    NoReviewAfterSettlement,
+    /// The bytes go first, and then the tombstone is written.
+    DeleteBytesBeforeTombstone,
+    /// Deleting removes the record instead of leaving a tombstone.
+    DeleteWithoutTombstone,
+    /// The tombstone goes with the bytes, although a URL still works.
+    RemoveTombstoneBeforeGraceIsOver,
+    /// What follows a deletion goes by the record as it was before the tombstone.
+    DeleteByRecordSeenBefore,
+    /// What follows a rejection goes by the record as it was before the settlement.
+    RejectByRecordSeenBefore,
+    /// The time for what follows is taken after the bytes went, not before.
+    CleanUpByTimeAfterTheBytesWent,
+    /// A fresh URL is handed out before the record's deadline has moved.
+    UrlBeforeDeadline,
+    /// The first URL is handed out before the record exists.
+    UrlBeforeRecord,
+    /// Uploads may overwrite: the URL doesn't sign `if-none-match`.
+    OverwritingUpload,
+}
+
+impl Flaw {
+    pub const ALL: [Self; 14] = [
+        Self::SettleWithoutCondition,
+        Self::ExpireInSpiteOfRenewal,
+        Self::ExpireByTimeAfterTheLook,
+        Self::PendingIsNeverReviewed,
+        Self::NoReviewAfterSettlement,
+        Self::DeleteBytesBeforeTombstone,
+        Self::DeleteWithoutTombstone,
+        Self::RemoveTombstoneBeforeGraceIsOver,
+        Self::DeleteByRecordSeenBefore,
+        Self::RejectByRecordSeenBefore,
+        Self::CleanUpByTimeAfterTheBytesWent,
+        Self::UrlBeforeDeadline,
+        Self::UrlBeforeRecord,
+        Self::OverwritingUpload,
+    ];
+}

@@ -1,0 +1,158 @@
+//! What must hold in every state, and what must hold once everything has come to rest.
+//!
+//! At rest means: nobody is in the middle of anything, no message is in the queue, no URL works any
+//! more, and another review would change nothing. Such a state can be reached from every other one,
+//! because steps and time always go on. So what holds in all of them holds in the end, whatever has
+//! happened before.
+
+use stateright::Property;
+
+use super::life::Life;
+use super::state::{State, Status, uploads_end_at};
+use super::tasks::{Actor, Step};
+
+/// More reviews than a file ever needs at one moment.
+const MAX_REVIEWS: usize = 4;
+
+pub fn all() -> Vec<Property<Life>> {
+    vec![
+        Property::always(
+            "what an available file is never changes",
+            |_: &Life, state: &State| match (state.seen.available, &state.record) {
+                (None, _) => true,
+                (Some(_), _) if state.seen.deleted => true,
+                (Some(object), Some(record)) => {
+                    record.status == Status::Available(object) && state.has(object)
+                }
+                (Some(_), None) => false,
+            },
+        ),
+        Property::always("deleted stays deleted", |_: &Life, state: &State| {
+            let record = state.record.as_ref();
+            !state.seen.deleted || record.is_none_or(|record| record.status == Status::Deleted)
+        }),
+        Property::always("nothing is settled twice", |_: &Life, state: &State| {
+            state.seen.settlements <= 1
+        }),
+        Property::always("reviews come to an end", |life: &Life, state: &State| {
+            !could_rest(state) || at_rest(life, state).is_some()
+        }),
+        Property::always("nothing stays pending", |life: &Life, state: &State| {
+            in_the_end(life, state, |end| end.status() != Some(Status::Pending))
+        }),
+        Property::always(
+            "no accepted upload is lost",
+            |life: &Life, state: &State| {
+                in_the_end(life, state, |end| {
+                    end.seen.deleted
+                        || end.seen.first_put_is_good != Some(true)
+                        || matches!(end.status(), Some(Status::Available(_)))
+                })
+            },
+        ),
+        Property::always(
+            "no bytes stay that no record names",
+            |life: &Life, state: &State| {
+                in_the_end(life, state, |end| {
+                    let named = usize::from(matches!(end.status(), Some(Status::Available(_))));
+                    end.bytes.len() <= named
+                })
+            },
+        ),
+        Property::always(
+            "no record names bytes that aren't there",
+            |life: &Life, state: &State| {
+                in_the_end(life, state, |end| match end.status() {
+                    Some(Status::Available(object)) => end.has(object),
+                    _ => true,
+                })
+            },
+        ),
+        Property::always(
+            "what is over vanishes when its time has come",
+            |life: &Life, state: &State| {
+                in_the_end(life, state, |end| match &end.record {
+                    Some(record) if record.status == Status::Deleted => false,
+                    Some(record) if record.is_over() => end.time < record.expires_at,
+                    _ => true,
+                })
+            },
+        ),
+        // That the search gets to where it could be wrong.
+        Property::sometimes(
+            "two workers have measured at a time",
+            |_: &Life, state: &State| {
+                let settling = |step: &Step| matches!(step, Step::Settle(..));
+                let settling = state.tasks.iter().filter(|task| settling(&task.next));
+                settling.filter(|task| task.by == Actor::Worker).count() == 2
+            },
+        ),
+        Property::sometimes("somebody else was first", |_: &Life, state: &State| {
+            let late = |step: &Step| matches!(step, Step::LookWhoWas(_));
+            state.tasks.iter().any(|task| late(&task.next))
+        }),
+        Property::sometimes(
+            "bytes arrive again after a rejection",
+            |life: &Life, state: &State| {
+                life.puts < 2
+                    || state.status() == Some(Status::Rejected)
+                        && state.seen.puts == 2
+                        && !state.bytes.is_empty()
+            },
+        ),
+        Property::sometimes(
+            "bytes arrive for a file that was deleted",
+            |life: &Life, state: &State| {
+                life.puts < 2
+                    || state.status() == Some(Status::Deleted)
+                        && state.seen.puts == 2
+                        && !state.bytes.is_empty()
+            },
+        ),
+        Property::sometimes(
+            "a file expires and is removed",
+            |_: &Life, state: &State| {
+                state.record.is_none() && !state.seen.deleted && state.seen.puts == 0
+            },
+        ),
+        Property::sometimes("a tombstone is removed", |_: &Life, state: &State| {
+            state.record.is_none() && state.seen.deleted
+        }),
+    ]
+}
+
+/// Whether `holds` when everything has come to rest, if it has in `state`.
+fn in_the_end(life: &Life, state: &State, holds: fn(&State) -> bool) -> bool {
+    !could_rest(state) || at_rest(life, state).is_none_or(|end| holds(&end))
+}
+
+impl State {
+    fn status(&self) -> Option<Status> {
+        self.record.as_ref().map(|record| record.status)
+    }
+}
+
+/// Whether nothing is under way and no upload can be, by the client's URL and by the record.
+fn could_rest(state: &State) -> bool {
+    let deadline = state.record.as_ref().map(|record| record.deadline);
+    let uploads_over = state
+        .url_expires
+        .max(deadline)
+        .is_none_or(|at| state.time >= uploads_end_at(at));
+    state.tasks.is_empty() && !state.notified && uploads_over
+}
+
+/// The state when the reviews that are due have been made; `None` if they never end.
+fn at_rest(life: &Life, state: &State) -> Option<State> {
+    let mut state = state.clone();
+    for _ in 0..MAX_REVIEWS {
+        let before = state.clone();
+        if state.is_due() {
+            life.run_alone(&mut state, Actor::Reconciler);
+        }
+        if state == before {
+            return Some(state);
+        }
+    }
+    None
+}

@@ -1,0 +1,158 @@
+//! What there is at one moment: the record, the bytes, the notification, and who is in the middle
+//! of what. And the conditions of the two stores, as their ports promise them.
+//!
+//! Invariant: two states that behave alike are equal, so that none is searched twice: tasks are kept
+//! sorted, since two workers are as good as each other, and nothing counts that nobody asks for.
+
+use super::tasks::Task;
+
+/// Time in steps that are just long enough to tell the cases apart.
+pub type Tick = u8;
+
+/// A URL works at the tick at which it was signed, and no longer.
+pub const URL_LIFE: Tick = 1;
+/// An upload that began in time may arrive for one tick more (`Lifecycle::upload_grace`).
+pub const GRACE: Tick = 1;
+/// Longer than the life of a URL and its grace, as it is in production.
+pub const RETENTION: Tick = 3;
+/// The newest URL is signed at this tick at the latest, so that the time has an end.
+pub const LAST_RENEWAL: Tick = 1;
+/// Far enough behind the last URL's end for what expired then to be removed.
+pub const END: Tick = 5;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    pub time: Tick,
+    pub record: Option<Record>,
+    /// The object's versions, oldest first.
+    pub bytes: Vec<Bytes>,
+    /// When the newest URL that a client holds runs out.
+    pub url_expires: Option<Tick>,
+    /// Whether a message about the file is in the queue. More than one would say nothing more.
+    pub notified: bool,
+    pub tasks: Vec<Task>,
+    pub seen: Seen,
+}
+
+/// What was so once, and must not have become otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Seen {
+    pub puts: u8,
+    /// Whether what the store accepted first is what was declared.
+    pub first_put_is_good: Option<bool>,
+    pub renewed: bool,
+    pub available: Option<Object>,
+    pub deleted: bool,
+    pub settlements: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Record {
+    pub status: Status,
+    /// `upload_expires_at`.
+    pub deadline: Tick,
+    /// Until when a rejected, expired or deleted record is kept.
+    pub expires_at: Tick,
+    pub review_at: Option<Tick>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    Pending,
+    Available(Object),
+    Rejected,
+    Expired,
+    Deleted,
+}
+
+/// What a record says of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Object {
+    /// `None` where the bucket has no versions.
+    pub version: Option<u8>,
+    pub digest: u8,
+}
+
+/// One version of the object. No two have the same bytes, so its number is also its digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Bytes {
+    pub number: u8,
+    /// Whether length and digest are the declared ones.
+    pub good: bool,
+}
+
+impl Record {
+    /// `FileRecord::pending`. The first sweep looks at everything, so a pending record is due at
+    /// once.
+    pub fn pending() -> Self {
+        Self {
+            status: Status::Pending,
+            deadline: URL_LIFE,
+            expires_at: 0,
+            review_at: Some(0),
+        }
+    }
+
+    /// `FileRecord::is_visible`.
+    pub fn is_visible(&self, now: Tick) -> bool {
+        match self.status {
+            Status::Pending | Status::Available(_) => true,
+            Status::Rejected | Status::Expired => now < self.expires_at,
+            Status::Deleted => false,
+        }
+    }
+
+    /// Whether the file isn't to have bytes.
+    pub fn is_over(&self) -> bool {
+        !matches!(self.status, Status::Pending | Status::Available(_))
+    }
+}
+
+/// `Lifecycle::uploads_end_at`.
+pub fn uploads_end_at(deadline: Tick) -> Tick {
+    deadline + GRACE
+}
+
+/// `Lifecycle::expires_at`.
+pub fn expires_at(deadline: Tick, now: Tick) -> Tick {
+    now.max(uploads_end_at(deadline)) + RETENTION
+}
+
+impl State {
+    /// The record while it is pending: the condition of most writes.
+    pub fn pending(&mut self) -> Option<&mut Record> {
+        self.record
+            .as_mut()
+            .filter(|record| record.status == Status::Pending)
+    }
+
+    /// The record if its status is still `status`: the condition of `schedule_review` and `remove`.
+    pub fn still(&mut self, status: Status) -> Option<&mut Record> {
+        self.record
+            .as_mut()
+            .filter(|record| record.status == status && record.is_over())
+    }
+
+    /// `MetadataStore::due_for_review` for the only file there is.
+    pub fn is_due(&self) -> bool {
+        let review_at = self.record.as_ref().and_then(|record| record.review_at);
+        review_at.is_some_and(|at| at <= self.time)
+    }
+
+    /// Whether bytes may still arrive. A store looks at the expiry when a request begins.
+    pub fn may_receive(&self) -> bool {
+        self.url_expires
+            .is_some_and(|at| self.time < uploads_end_at(at))
+    }
+
+    /// Whether the bytes are there that the record of an available file names.
+    pub fn has(&self, object: Object) -> bool {
+        match object.version {
+            Some(version) => self.bytes.iter().any(|bytes| bytes.number == version),
+            None => self
+                .bytes
+                .last()
+                .is_some_and(|bytes| bytes.number == object.digest),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+"""Schemathesis's hooks: which files the cases are about, and what they were answered.
+
+A case with an ID that nobody has proves little, so most get the ID of a file that was prepared, in
+every state of its life. Whatever operation has an `id` in its path takes part, new ones too.
+
+Absent on purpose: any list of operations, and any answer that is excused.
+"""
+
+import atexit
+import collections
+import itertools
+import json
+import os
+import re
+import unicodedata
+
+import schemathesis
+from hypothesis import strategies as st
+
+with open(os.environ["PREPARED_FILES"], encoding="utf-8") as prepared_file:
+    PREPARED = json.load(prepared_file)
+
+# One in so many IDs stays as it was generated.
+MADE_UP_IDS = 12
+MAX_FILE_NAME_BYTES = 255
+LONGEST_WAIT = 20
+CURSOR = re.compile("[A-Za-z0-9_-]{32}")
+
+turns = itertools.count()
+answers = collections.defaultdict(collections.Counter)
+
+
+def known_ids(operation):
+    """IDs to choose from: the states in equal shares. What deletes has files of its own, so that
+    the others keep theirs."""
+    return PREPARED["disposable" if operation.method == "delete" else "files"]
+
+
+@schemathesis.hook
+def before_generate_path_parameters(context, strategy):
+    """The IDs of the fuzzing phase."""
+    if context.operation is None or "{id}" not in context.operation.path:
+        return strategy
+    states = known_ids(context.operation)
+    known = st.sampled_from(sorted(states)).flatmap(lambda state: st.sampled_from(states[state]))
+
+    def with_id(generated):
+        def put(known_id):
+            # A generated value may come with what schemathesis knows of it; only the ID changes.
+            getattr(generated, "value", generated)["id"] = known_id
+            return generated
+
+        choose = st.integers(0, MADE_UP_IDS - 1)
+        return choose.flatmap(lambda n: st.just(generated) if n == 0 else known.map(put))
+
+    return strategy.flatmap(with_id)
+
+
+@schemathesis.hook
+def map_case(context, case):
+    phase = case.meta.phase.name.value if case.meta else None
+    if phase in ("examples", "coverage") and "{id}" in case.operation.path:
+        # These phases make their values without asking any strategy.
+        states = known_ids(case.operation)
+        turn = next(turns)
+        files = states[sorted(states)[turn % len(states)]]
+        case.path_parameters["id"] = files[turn // len(states) % len(files)]
+    query = case.query or {}
+    wait = query.get("wait")
+    if str(wait).isdigit() and 1 < int(wait) <= LONGEST_WAIT:
+        # A number that is allowed, and doesn't hold up the run.
+        query["wait"] = int(wait) % 2
+    if CURSOR.fullmatch(str(query.get("cursor"))):
+        # Well formed, so it has to be one that was given out for this list.
+        query["cursor"] = PREPARED["cursors"].get(str(query.get("status")), "")
+    return case
+
+
+@schemathesis.hook
+def filter_body(context, body):
+    """A limit in bytes, which a schema has no words for: names that the schema allows and the limit
+    doesn't are left out."""
+    name = body.get("filename") if isinstance(body, dict) else None
+    if not isinstance(name, str) or len(name) > MAX_FILE_NAME_BYTES:
+        return True
+    cleaned = unicodedata.normalize("NFC", name).encode("utf-8", "surrogatepass")
+    return len(cleaned) <= MAX_FILE_NAME_BYTES
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    answers[f"{case.method.upper()} {case.operation.path}"][response.status_code] += 1
+
+
+@atexit.register
+def write_answers():
+    with open(os.environ["ANSWERS"], "w", encoding="utf-8") as file:
+        json.dump({name: dict(counter) for name, counter in answers.items()}, file)

@@ -1,0 +1,137 @@
+//! The bucket as clients see it: presigned PUTs, write-once, and notifications that come late, twice,
+//! in another order, or not at all.
+//!
+//! Invariant: bytes are accepted only if the request began before its URL ran out, and within the
+//! grace after that; what is accepted is in the ledger before the client can hear of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use file_share::clock::Clock;
+use file_share::domain::{FileId, ObjectKey, Sha256Digest, Timestamp};
+use file_share::object_store::ObjectStore;
+use file_share_worker::event_queue::in_memory::InMemoryQueue;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::time::sleep;
+
+use super::stores::Shared;
+use super::world::{BUCKET, UPLOAD_GRACE};
+
+/// What a client holds to send its bytes.
+#[derive(Clone)]
+pub struct Upload {
+    pub id: FileId,
+    pub expires_at: Timestamp,
+    pub length: u64,
+    pub sha256: Option<Sha256Digest>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutAnswer {
+    Ok,
+    /// 400, 403: the URL ran out, or the bytes aren't what was signed.
+    Refused,
+    /// 412: there is an object already.
+    AlreadyThere,
+    AnswerLost,
+}
+
+pub struct Bucket {
+    pub shared: Shared,
+    pub queue: Arc<InMemoryQueue>,
+    pub clock: Arc<dyn Clock>,
+    /// Whether the store compares a signed digest, and tells it afterwards.
+    pub knows_digests: bool,
+}
+
+pub fn digest(bytes: &[u8]) -> Sha256Digest {
+    Sha256Digest::from_bytes(Sha256::digest(bytes).into())
+}
+
+impl Bucket {
+    pub async fn put(&self, upload: &Upload, bytes: Bytes) -> PutAnswer {
+        let Shared {
+            chaos,
+            ledger,
+            objects,
+            ..
+        } = &self.shared;
+        let name = ledger.name(upload.id);
+        let sha256 = digest(&bytes);
+        sleep(chaos.millis(0..500)).await;
+        let refused = self.clock.now() >= upload.expires_at
+            || bytes.len() as u64 != upload.length
+            || (self.knows_digests && upload.sha256.is_some_and(|signed| signed != sha256));
+        if refused {
+            chaos.note(format_args!("PUT {name}: refused"));
+            return PutAnswer::Refused;
+        }
+        // Some lines are slow.
+        let slowest = if chaos.chance(10) {
+            UPLOAD_GRACE.as_millis() as u64 - 1
+        } else {
+            2_000
+        };
+        sleep(chaos.millis(0..slowest)).await;
+        let key = ObjectKey::new(upload.id);
+        if objects.head(key).await.is_ok_and(|head| head.is_some()) {
+            chaos.note(format_args!("PUT {name}: already there"));
+            return PutAnswer::AlreadyThere;
+        }
+        let verified = upload.sha256.filter(|_| self.knows_digests);
+        objects.put(key, bytes, verified);
+        ledger.update(upload.id, |story| story.accepted.push(sha256));
+        chaos.note(format_args!("PUT {name}: accepted"));
+        self.notify(key);
+        if chaos.chance(10) {
+            PutAnswer::AnswerLost
+        } else {
+            PutAnswer::Ok
+        }
+    }
+
+    fn notify(&self, key: ObjectKey) {
+        let chaos = &self.shared.chaos;
+        let name = self.shared.ledger.name(key.file_id());
+        let copies = match chaos.pick(0..100) {
+            0..10 => 0,
+            10..25 => 2,
+            _ => 1,
+        };
+        chaos.note(format_args!("{copies} notifications of {name}"));
+        for _ in 0..copies {
+            let delay = if chaos.chance(10) {
+                chaos.millis(0..300_000)
+            } else {
+                chaos.millis(0..1_000)
+            };
+            self.send_after(delay, arrival(key));
+        }
+    }
+
+    /// A message that nobody can understand.
+    pub fn poison(&self) {
+        self.shared.chaos.note("a poison message");
+        self.send_after(Duration::ZERO, "[[[".into());
+    }
+
+    fn send_after(&self, delay: Duration, body: String) {
+        let queue = self.queue.clone();
+        tokio::spawn(async move {
+            sleep(delay).await;
+            queue.send(body);
+        });
+    }
+}
+
+fn arrival(key: ObjectKey) -> String {
+    json!({"Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": BUCKET}, "object": {"key": key.to_string()}},
+    }]})
+    .to_string()
+}

@@ -1,0 +1,252 @@
+//! Clients: they create, upload, send again, renew, ask, fetch and delete, also each other's files,
+//! and write down what they were told.
+//!
+//! Invariant: a client judges an answer by what it knew before it asked. What an API that died on it
+//! might have done counts as not told.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use file_share::domain::{ContentLength, ContentType, FileId, FileName, MAX_CONTENT_LENGTH};
+use file_share::metadata_store::PageRequest;
+use file_share::operations::{
+    NewFile, OperationError, Stores, create_file, delete_file, describe_file, download_file,
+    list_files, renew_upload,
+};
+use file_share::presigned_url::{BucketUrl, DownloadMethod, PresignedUpload, Presigner};
+use tokio::time::{sleep, timeout};
+
+use super::bucket::{Bucket, Upload, digest};
+use super::stores::Shared;
+use super::world::CHAOS;
+
+/// The longest pause between two calls of one client, in milliseconds.
+const LONGEST_PAUSE: u64 = 15_000;
+const LARGEST_FILE: u64 = 300;
+
+pub struct Client {
+    pub shared: Shared,
+    pub bucket: Arc<Bucket>,
+    /// The API's, with its faults.
+    pub stores: Stores,
+    pub presigner: Arc<Presigner>,
+    pub bucket_url: BucketUrl,
+    /// URLs that still may be used again.
+    pub uploads: Vec<Upload>,
+}
+
+impl Client {
+    pub async fn run(mut self) {
+        while self.shared.chaos.elapsed() < CHAOS {
+            sleep(self.shared.chaos.millis(0..LONGEST_PAUSE)).await;
+            match self.shared.chaos.pick(0..100) {
+                0..35 => self.create_and_upload().await,
+                35..50 => self.upload_again().await,
+                50..60 => self.renew().await,
+                60..72 => self.describe().await,
+                72..82 => self.download().await,
+                82..92 => self.delete().await,
+                92..97 => self.list().await,
+                _ => self.bucket.poison(),
+            }
+        }
+    }
+
+    /// A call of the API. `None` if the API died meanwhile, or the client hung up.
+    async fn api<T>(
+        &self,
+        call: impl Future<Output = Result<T, OperationError>>,
+    ) -> Option<Result<T, OperationError>> {
+        let chaos = &self.shared.chaos;
+        if chaos.chance(10) {
+            let answer = timeout(chaos.millis(0..300), call).await.ok();
+            if answer.is_none() {
+                chaos.note("the API dies on a client");
+            }
+            answer
+        } else {
+            Some(call.await)
+        }
+    }
+
+    /// A file that some client was told of.
+    fn some_file(&self) -> Option<FileId> {
+        let files: Vec<_> = self.shared.ledger.all();
+        let known: Vec<_> = files.iter().filter(|(_, story)| story.created).collect();
+        let newest = known.len().saturating_sub(20);
+        let at = newest..known.len();
+        (!at.is_empty()).then(|| {
+            let at = self.shared.chaos.pick(at.start as u64..at.end as u64);
+            known[at as usize].0
+        })
+    }
+
+    fn bytes(&self, length: u64) -> Bytes {
+        (0..length)
+            .map(|_| self.shared.chaos.pick(0..256) as u8)
+            .collect()
+    }
+
+    /// IDs of different milliseconds sort alike in every run, whatever is random in them.
+    async fn wait_for_a_millisecond_of_our_own(&self) {
+        while self
+            .shared
+            .ledger
+            .all()
+            .last()
+            .is_some_and(|(newest, _)| newest.created_at() >= self.stores.clock.now())
+        {
+            sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn create_and_upload(&mut self) {
+        let length = self.shared.chaos.pick(0..LARGEST_FILE);
+        let bytes = self.bytes(length);
+        let declared = match self.shared.chaos.pick(0..10) {
+            0..4 => Some(digest(&bytes)),
+            4 => Some(digest(b"something else")),
+            _ => None,
+        };
+        let (Ok(filename), Ok(length), Ok(content_type)) = (
+            FileName::parse("simulated.txt"),
+            ContentLength::new(length, MAX_CONTENT_LENGTH),
+            ContentType::parse("text/plain"),
+        ) else {
+            return;
+        };
+        let new = NewFile {
+            filename,
+            length,
+            content_type,
+            sha256: declared,
+        };
+        self.wait_for_a_millisecond_of_our_own().await;
+        let create = create_file(&self.stores, &self.presigner, &self.bucket_url, new);
+        let Some(Ok(created)) = self.api(create).await else {
+            return;
+        };
+        let id = created.record.id;
+        self.shared.ledger.update(id, |story| story.created = true);
+        let name = self.shared.ledger.name(id);
+        self.shared.chaos.note(format_args!("{name}: created"));
+        let upload = Upload {
+            id,
+            expires_at: created.upload.expires_at,
+            length: length.bytes(),
+            sha256: declared,
+        };
+        self.uploads.push(upload.clone());
+        if self.shared.chaos.chance(80) {
+            self.bucket.put(&upload, bytes).await;
+        }
+    }
+
+    fn some_upload(&self) -> Option<Upload> {
+        let newest = self.uploads.len().saturating_sub(4);
+        let recent = &self.uploads[newest..];
+        let at = self.shared.chaos.pick(0..recent.len().max(1) as u64);
+        recent.get(at as usize).cloned()
+    }
+
+    async fn upload_again(&mut self) {
+        if let Some(upload) = self.some_upload() {
+            let bytes = self.bytes(upload.length);
+            self.bucket.put(&upload, bytes).await;
+        }
+    }
+
+    async fn renew(&mut self) {
+        let Some(upload) = self.some_upload() else {
+            return;
+        };
+        let id = upload.id;
+        let renew = renew_upload(&self.stores, &self.presigner, &self.bucket_url, id);
+        if let Some(Ok(PresignedUpload { expires_at, .. })) = self.api(renew).await {
+            let name = self.shared.ledger.name(id);
+            self.shared.chaos.note(format_args!("{name}: renewed"));
+            let renewed = Upload {
+                expires_at,
+                ..upload
+            };
+            self.uploads.push(renewed.clone());
+            if self.shared.chaos.chance(60) {
+                let bytes = self.bytes(renewed.length);
+                self.bucket.put(&renewed, bytes).await;
+            }
+        }
+    }
+
+    async fn describe(&self) {
+        let Some(id) = self.some_file() else { return };
+        let before = self.shared.ledger.story(id);
+        match self.api(describe_file(&self.stores, id)).await {
+            Some(Ok(record)) => self.shared.ledger.told(id, &before, &record.state),
+            Some(Err(OperationError::FileNotFound)) => self.shared.ledger.told_absent(id),
+            _ => {}
+        }
+    }
+
+    async fn list(&self) {
+        let before: Vec<_> = self.shared.ledger.all();
+        let newest = PageRequest {
+            status: None,
+            before: None,
+            limit: 20,
+        };
+        if let Some(Ok(page)) = self.api(list_files(&self.stores, newest)).await {
+            for record in page.records {
+                if let Some((_, story)) = before.iter().find(|(id, _)| *id == record.id) {
+                    self.shared.ledger.told(record.id, story, &record.state);
+                }
+            }
+        }
+    }
+
+    async fn download(&self) {
+        let Some(id) = self.some_file() else { return };
+        let before = self.shared.ledger.story(id);
+        let (stores, presigner) = (&self.stores, &self.presigner);
+        let get = DownloadMethod::Get;
+        let download = download_file(stores, presigner, &self.bucket_url, id, get);
+        match self.api(download).await {
+            Some(Ok(url)) => {
+                if before.deleted {
+                    self.shared
+                        .ledger
+                        .breaks(id, "a deleted file is handed out");
+                }
+                if let Some(object) = &before.told
+                    && let Some(version) = &object.version_id
+                    && !url.reveal().contains(&version.0)
+                {
+                    self.shared
+                        .ledger
+                        .breaks(id, "another version is handed out");
+                }
+            }
+            Some(Err(OperationError::FileNotFound)) => self.shared.ledger.told_absent(id),
+            Some(Err(OperationError::UploadExpired | OperationError::FileRejected(_)))
+                if before.owed().is_some() =>
+            {
+                self.shared
+                    .ledger
+                    .breaks(id, "an accepted upload was dropped");
+            }
+            _ => {}
+        }
+    }
+
+    async fn delete(&self) {
+        let Some(id) = self.some_file() else { return };
+        self.shared
+            .ledger
+            .update(id, |story| story.delete_tried = true);
+        let deleted = self.api(delete_file(&self.stores, id)).await;
+        if matches!(deleted, Some(Ok(()) | Err(OperationError::FileNotFound))) {
+            self.shared.ledger.update(id, |story| story.deleted = true);
+            let name = self.shared.ledger.name(id);
+            self.shared.chaos.note(format_args!("{name}: deleted"));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What clients were told, what the stores really did, and whether the two agree with the promises.
+//!
+//! Invariant: a broken promise is written down at the moment when it breaks, with the file's number
+//! in the trace, and the run goes on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use file_share::domain::{FileId, FileState, Sha256Digest, Status, StoredObject};
+
+use super::chaos::Chaos;
+
+/// All that is known about one file.
+#[derive(Default, Clone)]
+pub struct Story {
+    pub number: usize,
+    pub declared_sha256: Option<Sha256Digest>,
+    /// Digests of what the store took, in order.
+    pub accepted: Vec<Sha256Digest>,
+    /// A client was told that the file exists.
+    pub created: bool,
+    /// A client was told that the file is gone for good.
+    pub deleted: bool,
+    /// Somebody tried to delete it, whatever the answer was.
+    pub delete_tried: bool,
+    /// What clients were told that the file is.
+    pub told: Option<StoredObject>,
+    /// How often the record left `pending`.
+    pub settlements: usize,
+}
+
+impl Story {
+    /// The digest that the file has to have in the end: that of what the store accepted first, if it
+    /// is what was declared and nobody wanted the file gone.
+    pub fn owed(&self) -> Option<Sha256Digest> {
+        let first = *self.accepted.first()?;
+        let is_as_declared = self
+            .declared_sha256
+            .is_none_or(|declared| declared == first);
+        (is_as_declared && !self.delete_tried).then_some(first)
+    }
+}
+
+pub struct Ledger {
+    chaos: Arc<Chaos>,
+    stories: Mutex<BTreeMap<FileId, Story>>,
+    broken: Mutex<Vec<String>>,
+}
+
+impl Ledger {
+    pub fn new(chaos: Arc<Chaos>) -> Self {
+        Self {
+            chaos,
+            stories: Mutex::default(),
+            broken: Mutex::default(),
+        }
+    }
+
+    fn stories(&self) -> MutexGuard<'_, BTreeMap<FileId, Story>> {
+        self.stories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known, and gives it a place if nothing was.
+    pub fn update<T>(&self, id: FileId, change: impl FnOnce(&mut Story) -> T) -> T {
+        let mut stories = self.stories();
+        let number = stories.len();
+        let story = stories.entry(id).or_insert_with(|| Story {
+            number,
+            ..Story::default()
+        });
+        change(story)
+    }
+
+    pub fn story(&self, id: FileId) -> Story {
+        self.update(id, |story| story.clone())
+    }
+
+    /// The file's name in the trace.
+    pub fn name(&self, id: FileId) -> String {
+        format!("file {}", self.update(id, |story| story.number))
+    }
+
+    pub fn all(&self) -> Vec<(FileId, Story)> {
+        let stories = self.stories();
+        stories.iter().map(|(id, it)| (*id, it.clone())).collect()
+    }
+
+    pub fn broken(&self) -> Vec<String> {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.clone()
+    }
+
+    pub fn breaks(&self, id: FileId, promise: &str) {
+        let line = format!("{}: BROKEN: {promise}", self.name(id));
+        self.chaos.note(&line);
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.push(line);
+    }
+
+    /// The record left `pending` in the store itself.
+    pub fn witness_settlement(&self, id: FileId) {
+        let settlements = self.update(id, |story| {
+            story.settlements += 1;
+            story.settlements
+        });
+        if settlements > 1 {
+            self.breaks(id, "settled twice");
+        }
+    }
+
+    /// Bytes go. `state` is what the record says at that moment.
+    pub fn witness_deletion_of_bytes(&self, id: FileId, state: Option<&FileState>) {
+        if let Some(FileState::Pending | FileState::Available(_)) = state {
+            self.breaks(id, "bytes are deleted that a living record names");
+        }
+    }
+
+    /// A client was told this, having asked when `before` was known.
+    pub fn told(&self, id: FileId, before: &Story, state: &FileState) {
+        if before.deleted {
+            self.breaks(id, "a deleted file is shown");
+        }
+        match (state, &before.told) {
+            (FileState::Available(object), None) => {
+                self.update(id, |story| story.told = Some(object.clone()));
+            }
+            (FileState::Available(object), Some(told)) if object == told => {}
+            (_, None) => {}
+            (_, Some(_)) => self.breaks(id, "an available file became something else"),
+        }
+        if state.status() == Status::Deleted {
+            self.breaks(id, "a tombstone is shown");
+        }
+    }
+
+    /// A client was told that there is no such file.
+    pub fn told_absent(&self, id: FileId) {
+        let story = self.story(id);
+        if story.owed().is_some() {
+            self.breaks(id, "an accepted upload is not found");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The two stores as a process sees them: with faults, and gone when the process is.
+//!
+//! Invariant: what the store in memory really did is witnessed inside the call, before an answer can
+//! get lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use file_share::domain::{
+    FileId, FileRecord, FileState, KeyedRequest, ObjectKey, Settlement, Status, Timestamp,
+    VersionId,
+};
+use file_share::metadata_store::memory::MemoryMetadataStore;
+use file_share::metadata_store::{
+    KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
+};
+use file_share::object_store::memory::MemoryObjectStore;
+use file_share::object_store::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore};
+use futures_util::{StreamExt, stream};
+
+use super::chaos::Chaos;
+use super::ledger::Ledger;
+
+/// What all processes share.
+#[derive(Clone)]
+pub struct Shared {
+    pub chaos: Arc<Chaos>,
+    pub ledger: Arc<Ledger>,
+    pub metadata: Arc<MemoryMetadataStore>,
+    pub objects: Arc<MemoryObjectStore>,
+}
+
+/// Whether a process still runs. A call of a dead one never gets anywhere.
+#[derive(Clone)]
+pub struct Alive(Arc<AtomicBool>);
+
+impl Alive {
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    pub fn end(&self) {
+        self.0.store(false, SeqCst);
+    }
+
+    pub async fn check(&self) {
+        if !self.0.load(SeqCst) {
+            std::future::pending().await
+        }
+    }
+}
+
+pub struct FaultyStores {
+    pub shared: Shared,
+    pub alive: Alive,
+}
+
+impl FaultyStores {
+    async fn metadata<T>(
+        &self,
+        what: &str,
+        id: FileId,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let what = format!("{what} {}", self.shared.ledger.name(id));
+        self.call(what, "the metadata store", call).await
+    }
+
+    async fn call<T>(
+        &self,
+        what: String,
+        store: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let failed = |cause| StoreError::unavailable(store, cause);
+        let call = async {
+            self.alive.check().await;
+            call.await
+        };
+        self.shared.chaos.call(what, failed, call).await
+    }
+
+    async fn state(&self, id: FileId) -> Option<FileState> {
+        let record = self.shared.metadata.get(id).await.ok().flatten();
+        record.map(|record| record.state)
+    }
+}
+
+#[async_trait]
+impl MetadataStore for FaultyStores {
+    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        let id = record.id;
+        self.shared.ledger.update(id, |story| {
+            story.declared_sha256 = record.declared_sha256;
+        });
+        let insert = self.shared.metadata.insert(record);
+        self.metadata("insert", id, insert).await
+    }
+
+    async fn insert_keyed(
+        &self,
+        record: &FileRecord,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<KeyedInsert, StoreError> {
+        let id = record.id;
+        self.shared.ledger.update(id, |story| {
+            story.declared_sha256 = record.declared_sha256;
+        });
+        let insert = self.shared.metadata.insert_keyed(record, request, now);
+        self.metadata("insert with a key", id, insert).await
+    }
+
+    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        self.metadata("get", id, self.shared.metadata.get(id)).await
+    }
+
+    async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
+        let page = self.shared.metadata.page(request);
+        self.call("page".into(), "the metadata store", page).await
+    }
+
+    async fn renew_upload(
+        &self,
+        id: FileId,
+        upload_expires_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let renew = self.shared.metadata.renew_upload(id, upload_expires_at);
+        self.metadata("renew", id, renew).await
+    }
+
+    async fn settle(
+        &self,
+        id: FileId,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<SettleOutcome, StoreError> {
+        let what = format!("settle as {}", settlement.state().status().as_str());
+        let settle = async {
+            let outcome = self.shared.metadata.settle(id, settlement, now).await?;
+            if outcome == SettleOutcome::Settled {
+                self.shared.ledger.witness_settlement(id);
+            }
+            Ok(outcome)
+        };
+        self.metadata(&what, id, settle).await
+    }
+
+    async fn delete(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let delete = self.shared.metadata.delete(id, now, expires_at);
+        self.metadata("delete", id, delete).await
+    }
+
+    async fn due_for_review(
+        &self,
+        until: Timestamp,
+        after: Option<Review>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        let due = self.shared.metadata.due_for_review(until, after, limit);
+        self.call("due".into(), "the metadata store", due).await
+    }
+
+    async fn schedule_review(
+        &self,
+        id: FileId,
+        status: Status,
+        review_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let schedule = self.shared.metadata.schedule_review(id, status, review_at);
+        self.metadata("schedule", id, schedule).await
+    }
+
+    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
+        let remove = self.shared.metadata.remove(id, status);
+        self.metadata("remove", id, remove).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.shared.metadata.check().await
+    }
+}
+
+const OBJECTS: &str = "the object store";
+
+#[async_trait]
+impl ObjectStore for FaultyStores {
+    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+        let what = format!("head {}", self.shared.ledger.name(key.file_id()));
+        self.call(what, OBJECTS, self.shared.objects.head(key))
+            .await
+    }
+
+    async fn read(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Result<Option<ObjectReader>, StoreError> {
+        let what = format!("read {}", self.shared.ledger.name(key.file_id()));
+        let read = self.shared.objects.read(key, version_id);
+        let reader = self.call(what, OBJECTS, read).await?;
+        let breaks_off = !self.shared.chaos.is_healed() && self.shared.chaos.chance(3);
+        Ok(reader.map(|reader| match breaks_off {
+            true => broken_off(reader),
+            false => reader,
+        }))
+    }
+
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+        let id = key.file_id();
+        let what = format!("delete bytes of {}", self.shared.ledger.name(id));
+        let delete = async {
+            let state = self.state(id).await;
+            self.shared
+                .ledger
+                .witness_deletion_of_bytes(id, state.as_ref());
+            self.shared.objects.delete_all_versions(key).await
+        };
+        self.call(what, OBJECTS, delete).await
+    }
+
+    async fn list(
+        &self,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        let list = self.shared.objects.list(after, limit);
+        self.call("list".into(), OBJECTS, list).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.shared.objects.check().await
+    }
+}
+
+/// The same body with an error where its end was.
+fn broken_off(reader: ObjectReader) -> ObjectReader {
+    let error = StoreError::unavailable(OBJECTS, "simulated: broken off");
+    let end = stream::once(async { Err::<Bytes, _>(error) });
+    ObjectReader {
+        body: Box::pin(reader.body.chain(end)),
+        ..reader
+    }
+}

@@ -1,0 +1,221 @@
+//! One seed: a world is built, put through its troubles, healed, and judged.
+//!
+//! Invariant: everything runs on one thread in paused time, so the seed decides all of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use file_share::clock::Clock;
+use file_share::domain::{FileId, FileState, Lifecycle, ObjectKey, Timestamp, from_millis};
+use file_share::metadata_store::MetadataStore;
+use file_share::metadata_store::memory::MemoryMetadataStore;
+use file_share::object_store::ObjectStore;
+use file_share::object_store::memory::MemoryObjectStore;
+use file_share::presigned_url::{BucketUrl, Presigner, SigningCredentials};
+use file_share_worker::event_queue::in_memory::{Attributes, InMemoryQueue};
+use futures_util::TryStreamExt;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::bucket::{Bucket, digest};
+use super::chaos::Chaos;
+use super::client::Client;
+use super::ledger::{Ledger, Story};
+use super::process::{SETTLING, stores, supervise};
+use super::stores::{Alive, Shared};
+
+pub const BUCKET: &str = "file-share-bucket";
+
+/// How long things go wrong.
+pub const CHAOS: Duration = Duration::from_secs(300);
+pub const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
+/// The life of a file in short, with production's proportions where they matter: what is kept is kept
+/// for longer than a URL can bring bytes.
+pub const UPLOAD_LIFETIME: Duration = Duration::from_secs(120);
+pub const UPLOAD_GRACE: Duration = Duration::from_secs(120);
+const RETENTION: Duration = Duration::from_secs(900);
+/// Longer than a poison message takes to become a dead letter.
+const QUEUE: Attributes = Attributes {
+    visibility_timeout: Duration::from_secs(30),
+    max_receive_count: 8,
+    wait_time: Duration::from_secs(20),
+};
+const CLIENTS: usize = 4;
+const WORKERS: usize = 2;
+
+pub fn lifecycle() -> Lifecycle {
+    Lifecycle {
+        upload_grace: UPLOAD_GRACE,
+        review_after: Duration::from_secs(30),
+        retention: RETENTION,
+    }
+}
+
+/// Wall-clock time that goes with tokio's.
+#[derive(Clone, Copy)]
+pub struct SimulatedClock(Instant);
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        from_millis(1_790_000_000_000).unwrap() + self.0.elapsed()
+    }
+}
+
+/// What came of one seed.
+pub struct Outcome {
+    pub trace: Vec<String>,
+    pub broken: Vec<String>,
+    pub available: usize,
+    pub deleted: usize,
+}
+
+pub fn simulate(seed: u64) -> Outcome {
+    // Jitter and version IDs come from this thread's generator.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(live(seed))
+}
+
+async fn live(seed: u64) -> Outcome {
+    let chaos = Arc::new(Chaos::new(seed));
+    let clock = SimulatedClock(Instant::now());
+    let versioned = chaos.chance(50);
+    let shared = Shared {
+        ledger: Arc::new(Ledger::new(chaos.clone())),
+        metadata: Arc::new(MemoryMetadataStore::default()),
+        objects: Arc::new(MemoryObjectStore::new(Arc::new(clock), versioned)),
+        chaos,
+    };
+    let queue = Arc::new(InMemoryQueue::new(QUEUE));
+    let bucket = Arc::new(Bucket {
+        shared: shared.clone(),
+        queue: queue.clone(),
+        clock: Arc::new(clock),
+        knows_digests: shared.chaos.chance(50),
+    });
+    let mut workers = JoinSet::new();
+    for number in 0..WORKERS {
+        workers.spawn(supervise(number, shared.clone(), queue.clone(), clock));
+    }
+    let presigner = Arc::new(Presigner::new(
+        SigningCredentials::fixed("simulated", "secret"),
+        "local".into(),
+        UPLOAD_LIFETIME,
+        Duration::from_secs(60),
+    ));
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let client = Client {
+            shared: shared.clone(),
+            bucket: bucket.clone(),
+            stores: stores(&shared, &Alive::new(), &clock),
+            presigner: presigner.clone(),
+            bucket_url: BucketUrl::path_style("http://localhost:8000", BUCKET).unwrap(),
+            uploads: Vec::new(),
+        };
+        clients.spawn(client.run());
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended.unwrap();
+    }
+    shared.chaos.heal();
+    sleep(SETTLING).await;
+    judge_recovery(&shared).await;
+    sleep(UPLOAD_LIFETIME + UPLOAD_GRACE + RETENTION + SETTLING).await;
+    judge_the_end(&shared, &queue).await
+}
+
+/// Once nothing fails any more, what was accepted doesn't keep anybody waiting.
+async fn judge_recovery(shared: &Shared) {
+    for (id, story) in shared.ledger.all() {
+        if story.owed().is_some() {
+            let state = state(shared, id).await;
+            if !matches!(state, Some(FileState::Available(_))) {
+                shared
+                    .ledger
+                    .breaks(id, "an accepted upload isn't available in time");
+            }
+        }
+    }
+}
+
+async fn state(shared: &Shared, id: FileId) -> Option<FileState> {
+    let record = shared.metadata.get(id).await.unwrap();
+    record.map(|record| record.state)
+}
+
+/// When all time is over, only files that are owed to somebody are left, and they are what they were.
+async fn judge_the_end(shared: &Shared, queue: &InMemoryQueue) -> Outcome {
+    let ledger = &shared.ledger;
+    let (mut available, mut deleted) = (0, 0);
+    for (id, story) in ledger.all() {
+        deleted += usize::from(story.deleted);
+        match state(shared, id).await {
+            Some(FileState::Available(object)) => {
+                available += 1;
+                judge_available(shared, id, &story, &object).await;
+            }
+            Some(other) => {
+                let status = other.status().as_str();
+                ledger.breaks(id, &format!("it is {status} for ever"));
+            }
+            None if story.owed().is_some() => ledger.breaks(id, "an accepted upload is lost"),
+            None if story.told.is_some() && !story.delete_tried => {
+                ledger.breaks(id, "an available file is gone");
+            }
+            None => {}
+        }
+    }
+    let objects = shared.objects.count();
+    if objects != available {
+        shared.chaos.note("BROKEN: bytes that no record names");
+    }
+    let mut broken = ledger.broken();
+    if objects != available {
+        broken.push(format!("{objects} objects for {available} available files"));
+    }
+    if !queue.is_empty() {
+        broken.push(format!("{} messages are never done with", queue.len()));
+    }
+    Outcome {
+        trace: shared.chaos.trace(),
+        broken,
+        available,
+        deleted,
+    }
+}
+
+async fn judge_available(
+    shared: &Shared,
+    id: FileId,
+    story: &Story,
+    object: &file_share::domain::StoredObject,
+) {
+    let ledger = &shared.ledger;
+    if story.deleted {
+        ledger.breaks(id, "a deleted file is back");
+    }
+    if story.told.as_ref().is_some_and(|told| told != object) {
+        ledger.breaks(id, "it isn't what clients were told");
+    }
+    if story.declared_sha256.is_some_and(|it| it != object.sha256) {
+        ledger.breaks(id, "it isn't what was declared");
+    }
+    if story.accepted.first() != Some(&object.sha256) {
+        ledger.breaks(id, "it isn't what the store accepted first");
+    }
+    let read = shared
+        .objects
+        .read(ObjectKey::new(id), object.version_id.as_ref());
+    let Some(reader) = read.await.unwrap() else {
+        return ledger.breaks(id, "its bytes aren't there");
+    };
+    let bytes: Vec<_> = reader.body.try_collect().await.unwrap();
+    if digest(&bytes.concat()) != object.sha256 {
+        ledger.breaks(id, "its bytes have another digest");
+    }
+}
