@@ -306,7 +306,7 @@ page('a name that is too long is said too', async (open) => {
     clipboard.items.add(new File(['x'], `${'n'.repeat(300)}.txt`));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: clipboard, bubbles: true }));
   });
-  await tab.getByText('Its name is too long').waitFor();
+  await sending(tab, 'nnn').getByText('Its name is too long').waitFor();
   assert.equal(way.count({ method: 'POST' }), 0);
 });
 
@@ -375,19 +375,19 @@ page('a link that is copied leads to a page from which the file is fetched', asy
 page('a link that is opened early waits, and then downloads', async (open) => {
   const created = await create('early.txt', 5);
   const tab = await open(`${way.base}f/${created.id}`);
-  await tab.getByText('The download starts by itself').waitFor();
+  await tab.locator('#card').getByText('The download starts by itself').waitFor();
   await isAccessible(tab, 'a file on its way');
   await browser.picture(tab, '8-waiting');
   const downloading = tab.waitForEvent('download');
   await send(created, 'hello');
   assert.equal(await readFile(await (await downloading).path(), 'utf8'), 'hello');
-  await tab.getByText('The download has started.').waitFor();
+  await tab.locator('#card').getByText('The download has started.').waitFor();
 });
 
 page('a link to nothing says so', async (open) => {
   for (const id of ['01a20c20-0000-7000-8000-000000000000', 'nonsense']) {
     const tab = await open(`${way.base}f/${id}`);
-    await tab.getByText('There is no such file').waitFor();
+    await tab.locator('#card').getByText('There is no such file').waitFor();
   }
 });
 
