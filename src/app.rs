@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::{EndpointExt, Response};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,11 @@ const LOCAL_REGION: &str = "local";
 const API_POLICY: &str = "ApiPolicy";
 /// The records of local mode, below the data directory.
 pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
+
+/// Connections that the kernel keeps until they are accepted. Those that find no room there come again
+/// after a second, three, seven: too late to be told anything at once. The kernel may allow fewer
+/// (`net.core.somaxconn`).
+const BACKLOG: u32 = 1024;
 
 /// How long a stop may take: requests in hand first, and what is left of it for the files that they
 /// left to be finalized. Supervisors kill after ten seconds.
@@ -287,10 +292,22 @@ fn api_parts(
 /// # Errors
 /// If it is taken or not this machine's.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| {
+    bind(address).map_err(|error| {
         StartError::new(
             &format!("can't listen on {address} (choose another with --listen)"),
             error,
         )
     })
+}
+
+/// As [`TcpListener::bind`], which lets no more than 128 connections wait.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Else nobody could listen here for a minute after a stop.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -78,7 +78,10 @@ fn main() -> ExitCode {
     }
     let chosen: Vec<&Row> = rows::ALL
         .iter()
-        .filter(|row| cli.rows.is_empty() || cli.rows.iter().any(|name| name == row.name))
+        .filter(|row| match cli.rows.is_empty() {
+            true => cli.full || row.is_short,
+            false => cli.rows.iter().any(|name| name == row.name),
+        })
         .collect();
     // The campaigns open thousands of connections.
     process::limit_descriptors(std::process::id(), "16384:");

@@ -43,3 +43,9 @@ pub fn p99(samples: &[Duration]) -> Duration {
     let index = (sorted.len() * 99).div_ceil(100).max(1) - 1;
     sorted.get(index).copied().unwrap_or_default()
 }
+
+/// The one in the middle.
+pub fn median(mut values: Vec<Duration>) -> Duration {
+    values.sort();
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

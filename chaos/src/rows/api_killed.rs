@@ -16,6 +16,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(240);
 /// From the start of a program to its first answer.
 const SERVING_LIMIT: Duration = Duration::from_secs(1);
+/// In short, on a machine that may have other work to do.
+const SERVING_LIMIT_SHORT: Duration = Duration::from_secs(5);
 
 pub async fn run(scale: Scale) -> Vec<Figure> {
     let aws = Arc::new(Aws::start("api-killed", &[]).await);
@@ -42,7 +44,7 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
         Figure::within(
             "slowest start until it served",
             api.slowest_start,
-            SERVING_LIMIT,
+            scale.of(SERVING_LIMIT_SHORT, SERVING_LIMIT),
         ),
         Figure::exactly("uploads that the store accepted", stored.len(), count),
         Figure::none("not finalized", left),

@@ -7,6 +7,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+
 use super::Scale;
 use crate::aws::Aws;
 use crate::checker::{self, Inside};
@@ -30,25 +32,35 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
     aws.proxy
         .set_plan(move |_| fate(&mut random.lock().expect("it doesn't panic")));
 
-    let contents = load::contents(scale.seed, scale.of(200, 3_000));
+    let contents = load::contents(scale.seed, scale.of(100, 3_000));
     let count = contents.len();
     let stored = load::upload_all(&client, contents).await;
     let (took, left) = load::await_none_pending(&client, LIMIT).await;
     // Some of everything else that a client does, with the same faults.
-    for id in stored.iter().step_by(5) {
-        client.await_settled(id).await;
-        client.download(id).await;
-    }
-    let deleted = stored.iter().step_by(4);
-    for id in deleted {
-        client.delete(id).await;
-    }
+    let client = &client;
+    let of_file = |(number, id): (usize, &String)| {
+        let id = id.clone();
+        async move {
+            if number % 5 == 0 {
+                client.await_settled(&id).await;
+                client.download(&id).await;
+            }
+            if number % 4 == 0 {
+                client.delete(&id).await;
+            }
+        }
+    };
+    futures_util::stream::iter(stored.iter().enumerate())
+        .map(of_file)
+        .buffer_unordered(load::CLIENTS)
+        .collect::<Vec<()>>()
+        .await;
     let faults = aws.proxy.witness().share_of_faults();
     let (calls, server_errors) = (client.tally.calls.get(), client.tally.server_errors.get());
     let share = client.tally.share_of_server_errors();
     aws.proxy.let_all_pass();
     await_no_bytes_of_deleted(&aws).await;
-    let findings = checker::check(&client, Inside::Aws(&aws)).await;
+    let findings = checker::check(client, Inside::Aws(&aws)).await;
     let mut figures = vec![
         Figure::share_between(
             "share of calls that failed",

@@ -46,6 +46,8 @@ pub struct Row {
     pub what: &'static str,
     /// Measures times or memory, so that nothing else may run beside it.
     pub alone: bool,
+    /// Whether there is a short form. Where a bound needs the whole machine, there is none.
+    pub is_short: bool,
     pub run: fn(Scale) -> Running,
 }
 
@@ -54,12 +56,15 @@ macro_rules! rows {
         pub const ALL: &[Row] = &[$(Row {
             name: $name,
             what: $what,
-            alone: rows!(@ $together),
+            alone: rows!(@alone $together),
+            is_short: rows!(@short $together),
             run: |scale| Box::pin($module::run(scale)),
         },)+];
     };
-    (@ together) => { false };
-    (@ alone) => { true };
+    (@alone together) => { false };
+    (@alone $other:ident) => { true };
+    (@short full_only) => { false };
+    (@short $other:ident) => { true };
 }
 
 // The longest first, since the short form runs several at a time.
@@ -81,6 +86,6 @@ rows! {
     local_kills "local-kills" alone: "kills during PUT in local mode: acknowledged = there; else absent or whole",
     slow_clients "slow-clients" alone: "half headers, a byte a second, no descriptors left: dropped in 30 s, others served",
     memory "memory" alone: "64 PUTs, 64 GETs, 16 finalizations of 20 MiB: each program below 128 MiB",
-    overload "overload" alone: "three times the load: goodput stays, the rest get 503 at once, normal 5 s later",
+    overload "overload" full_only: "three times the load: goodput stays, the rest get 503 at once, normal 5 s later",
     mixed_load "mixed-load" alone: "ten minutes of everything: descriptors and memory stay flat",
 }

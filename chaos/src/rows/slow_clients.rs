@@ -16,7 +16,7 @@ use crate::figure::Figure;
 use crate::ledger::Ledger;
 use crate::process::processor_time;
 use crate::support::program::{Program, data_dir};
-use crate::tally::p99;
+use crate::tally::{median, p99};
 
 /// How long a slow client is put up with.
 const DROPPED_LIMIT: Duration = Duration::from_secs(30);
@@ -104,11 +104,6 @@ async fn windows(client: &Client, count: usize) -> Vec<Duration> {
         each.push(p99(&honest(client, WINDOW).await));
     }
     each
-}
-
-fn median(mut values: Vec<Duration>) -> Duration {
-    values.sort();
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// Creates and looks at files for a while; how long each answer took.
