@@ -1,0 +1,151 @@
+//! What a person can say on the command line. `--help`, the man page and the completions are made of this.
+//!
+//! **Invariant:** what is refused here was never sent.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// What ends below `--help`, and in the man page, which doesn't name variables by itself.
+const EXIT_CODES: &str = "Environment:
+  FILE_SHARE_URL  where the service is, unless --server says it
+
+Exit codes:
+  0    everything was done
+  1    some of it failed; standard error says what
+  2    the command line is wrong, or nobody was there to confirm
+  3    the server can't be reached
+  130  interrupted (Ctrl-C); 143 when asked to end (SIGTERM)";
+
+/// Share files from a terminal, through a File Share Service.
+#[derive(Debug, Parser)]
+#[command(name = "fshare", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Where the service is
+    #[arg(long, global = true, env = "FILE_SHARE_URL", value_name = "URL")]
+    #[arg(default_value = "http://127.0.0.1:8000")]
+    pub server: String,
+    /// Write one JSON object a line to standard output, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// For how long to try with one file, in seconds, retries and waiting included
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}
+
+impl Common {
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Upload files, and print the link of each
+    Upload(Upload),
+    /// List files, newest first
+    List(List),
+    /// Show what is known of a file
+    Info {
+        /// The file's ID, or its link
+        #[arg(value_name = "ID|URL")]
+        file: String,
+    },
+    /// Download a file, and check that it is the one that was uploaded
+    Download(Download),
+    /// Delete files for good
+    Delete(Delete),
+    /// Print completions for a shell
+    #[command(after_help = "Try them with: source <(fshare completions bash)")]
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "Read it with: fshare man | man -l -")]
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub struct Upload {
+    /// Files; folders with everything in them; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How many to upload at a time
+    #[arg(long, short, default_value_t = 4, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub jobs: u16,
+    /// The name that people see, if only one file is uploaded; needed for standard input
+    #[arg(long)]
+    pub name: Option<String>,
+    /// How many bytes standard input has; any other number is refused before anything is sent
+    #[arg(long, value_name = "BYTES")]
+    pub size: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only files with this status
+    #[arg(long, value_enum)]
+    pub status: Option<Status>,
+    /// How many at most
+    #[arg(long, default_value_t = 50, value_name = "N", conflicts_with = "all")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// All of them
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Status {
+    Pending,
+    Available,
+    Rejected,
+    Expired,
+}
+
+impl Status {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Download {
+    /// The file's ID, or its link
+    #[arg(value_name = "ID|URL")]
+    pub file: String,
+    /// Where to write it: a file, a folder, or `-` for standard output; else a file of its name here
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long, short)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// The files' IDs, or their links
+    #[arg(required = true, value_name = "ID|URL")]
+    pub files: Vec<String>,
+    /// Don't ask
+    #[arg(long, short)]
+    pub yes: bool,
+}

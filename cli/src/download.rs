@@ -1,0 +1,268 @@
+//! `fshare download`: record → bytes into a file that nobody sees → length and SHA-256 → its name.
+//!
+//! **Invariant:** under its name, and on standard output, there are only bytes whose length and SHA-256
+//! are those of the record; and nothing is replaced unless that was asked for.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use http::header::USER_AGENT;
+use http::{Method, Request};
+use indicatif::ProgressBar;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::arguments;
+use crate::failure::Failure;
+use crate::http::{Sent, empty, next_piece};
+use crate::output::Output;
+use crate::retry::{Deadline, Retry, retry_after};
+use crate::service::{AGENT, Record, Service, may_pass, parse_file};
+
+/// The longest name that common file systems take.
+const MAX_NAME_BYTES: usize = 255;
+/// What the umask then takes from.
+const MODE: u32 = 0o666;
+
+enum Target {
+    StandardOutput,
+    File(PathBuf),
+}
+
+pub async fn run(
+    service: &Service,
+    arguments: &arguments::Download,
+    until: Deadline,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (service, id) = parse_file(&arguments.file, service)?;
+    let mut record = service.describe(id, until).await?;
+    if record.is_pending() {
+        output.note_to_watcher("waiting until its bytes are there");
+        record = service.settled(id, until).await?;
+    }
+    if !record.is_available() {
+        return Err(Failure::Settled(record.obstacle()));
+    }
+    let target = target_of(arguments, &record);
+    if let Target::File(path) = &target {
+        refuse_to_replace(path, arguments.force)?;
+    }
+    let here = |error: io::Error| Failure::Here(error.to_string());
+    match target {
+        Target::StandardOutput => {
+            // Checked before a byte of it is passed on: what reads it can't take it back.
+            let mut kept = tempfile::tempfile().map_err(here)?;
+            fetch(&service, &record, &mut kept, until, output).await?;
+            kept.rewind().map_err(here)?;
+            let copied = tokio::task::spawn_blocking(move || {
+                let mut out = io::stdout().lock();
+                io::copy(&mut kept, &mut out).and_then(|_| out.flush())
+            });
+            copied
+                .await
+                .map_err(|error| Failure::Here(error.to_string()))?
+                .map_err(here)
+        }
+        Target::File(path) => {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+            let mut hidden = tempfile::Builder::new()
+                .prefix(".fshare-")
+                .permissions(Permissions::from_mode(MODE))
+                .tempfile_in(folder.unwrap_or(Path::new(".")))
+                .map_err(here)?;
+            fetch(&service, &record, hidden.as_file_mut(), until, output).await?;
+            hidden.as_file().sync_all().map_err(here)?;
+            keep(hidden, &path, arguments.force)?;
+            if output.json {
+                return output.json_line(&json!({ "path": path, "record": record }));
+            }
+            output.note_to_watcher(&format!("✓ {}", path.display()));
+            Ok(())
+        }
+    }
+}
+
+fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> {
+    let kept = if force {
+        hidden.persist(path)
+    } else {
+        hidden.persist_noclobber(path)
+    };
+    match kept {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(occupied(path)),
+        Err(error) => Err(Failure::Here(format!(
+            "{}: {}",
+            path.display(),
+            error.error
+        ))),
+    }
+}
+
+fn refuse_to_replace(path: &Path, force: bool) -> Result<(), Failure> {
+    if !force && path.symlink_metadata().is_ok() {
+        return Err(occupied(path));
+    }
+    Ok(())
+}
+
+fn occupied(path: &Path) -> Failure {
+    Failure::Here(format!(
+        "{} is there already: --force replaces it, -o FILE takes another name",
+        path.display()
+    ))
+}
+
+fn target_of(arguments: &arguments::Download, record: &Record) -> Target {
+    let name = || safe_name(&record.filename, &record.id.to_string());
+    match &arguments.output {
+        Some(path) if path.as_os_str() == "-" => Target::StandardOutput,
+        Some(path) if path.is_dir() => Target::File(path.join(name())),
+        Some(path) => Target::File(path.clone()),
+        None => Target::File(name().into()),
+    }
+}
+
+/// A name that stays in its folder, is no hidden file, and can't steer a terminal, whatever a server
+/// says.
+fn safe_name(name: &str, otherwise: &str) -> String {
+    let mut safe = String::new();
+    for c in name.chars() {
+        let c = match c {
+            '/' | '\\' | ':' => '_',
+            '.' if safe.is_empty() => '_',
+            c if crate::output::printable(&c.to_string()) != c.to_string() || c == '\n' => '_',
+            c => c,
+        };
+        if safe.len() + c.len_utf8() > MAX_NAME_BYTES {
+            break;
+        }
+        safe.push(c);
+    }
+    if safe.chars().all(|c| matches!(c, '_' | '.' | ' ')) {
+        return otherwise.to_owned();
+    }
+    safe
+}
+
+/// The bytes of an available file, checked.
+///
+/// # Errors
+/// They can't be had, or they aren't those of the record.
+pub async fn fetch(
+    service: &Service,
+    record: &Record,
+    into: &mut File,
+    until: Deadline,
+    output: &Output,
+) -> Result<(), Failure> {
+    let bar = output.bar(&record.filename, record.size);
+    let mut retry = Retry::until(until);
+    let result = loop {
+        into.rewind()
+            .and_then(|()| into.set_len(0))
+            .map_err(|error| Failure::Here(error.to_string()))?;
+        bar.set_position(0);
+        let attempt = attempt(service, record, into, until, &bar);
+        let attempt = tokio::time::timeout(until.left(), attempt).await;
+        match attempt.unwrap_or_else(|_| Err((Failure::TooSlow("time is over".to_owned()), None))) {
+            Ok(()) => break Ok(()),
+            Err((failure @ Failure::NoAnswer(_), pause)) => {
+                if !retry.again(pause).await {
+                    break Err(failure);
+                }
+            }
+            Err((failure, _)) => break Err(failure),
+        }
+    };
+    bar.finish_and_clear();
+    result
+}
+
+type Pause = Option<std::time::Duration>;
+
+async fn attempt(
+    service: &Service,
+    record: &Record,
+    into: &mut File,
+    until: Deadline,
+    bar: &ProgressBar,
+) -> Result<(), (Failure, Pause)> {
+    let plain = |failure| (failure, None);
+    let url = service.locate(record.id, until).await.map_err(plain)?;
+    let store = url.authority().map(ToString::to_string).unwrap_or_default();
+    let lost = |cause: &dyn std::fmt::Display| {
+        plain(Failure::NoAnswer(format!(
+            "the store at {store} doesn't answer: {cause}"
+        )))
+    };
+    let request = Request::builder().method(Method::GET).uri(url);
+    let request = request
+        .header(USER_AGENT, AGENT)
+        .body(empty())
+        .map_err(|error| lost(&error))?;
+    let answer = service.http.send(request, &Sent::default()).await;
+    let (head, mut body) = answer.map_err(|cause| lost(&cause))?.into_parts();
+    if may_pass(head.status) {
+        let failure = Failure::NoAnswer(format!("the store at {store} is busy"));
+        return Err((failure, retry_after(&head.headers)));
+    }
+    if !head.status.is_success() {
+        let status = head.status.as_u16();
+        return Err(plain(Failure::Refused {
+            status,
+            code: "store_refused".to_owned(),
+            detail: format!("the store at {store} answers {status}"),
+        }));
+    }
+    let mut hasher = Sha256::new();
+    let mut size = 0_u64;
+    while let Some(piece) = next_piece(&mut body).await.map_err(|cause| lost(&cause))? {
+        size += piece.len() as u64;
+        if size > record.size {
+            break;
+        }
+        hasher.update(&piece);
+        into.write_all(&piece)
+            .map_err(|error| plain(Failure::Here(error.to_string())))?;
+        bar.inc(piece.len() as u64);
+    }
+    let digest = hex::encode(hasher.finalize());
+    if size != record.size || record.sha256.as_deref() != Some(&digest) {
+        return Err(plain(Failure::Damaged(
+            "the bytes that came aren't those that were uploaded (length or SHA-256 differs); nothing \
+             was kept. Tell the operator: `file-share scrub` finds what is damaged"
+                .to_owned(),
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_folder_whatever_the_server_says() {
+        for (name, safe) in [
+            ("hello.txt", "hello.txt"),
+            ("../../etc/passwd", "_._.._etc_passwd"),
+            (".bashrc", "_bashrc"),
+            ("résumé_final.pdf", "résumé_final.pdf"),
+            ("a\u{1b}[2Jb\n", "a_[2Jb_"),
+            ("..", "the-id"),
+            ("", "the-id"),
+        ] {
+            let made = safe_name(name, "the-id");
+            assert!(!made.contains('/') && !made.starts_with('.'), "{made}");
+            if name != "../../etc/passwd" {
+                assert_eq!(made, safe, "{name}");
+            }
+        }
+        assert!(safe_name(&"é".repeat(300), "x").len() <= MAX_NAME_BYTES);
+    }
+}

@@ -1,0 +1,85 @@
+//! What can go wrong, by what a person can do about it, and the exit code that a program sees.
+//!
+//! **Invariant:** no text here holds a presigned URL: they are credentials.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+/// Everything was done.
+pub const DONE: u8 = 0;
+const SOME_FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const UNREACHABLE: u8 = 3;
+
+#[derive(Debug, Clone, Error)]
+pub enum Failure {
+    /// The command line says something that can't be done.
+    #[error("{0}")]
+    Usage(String),
+    #[error(
+        "{server} can't be reached: {cause}. Does it run, and is the address right (--server or \
+         FILE_SHARE_URL)?"
+    )]
+    Unreachable { server: String, cause: String },
+    /// The service or the store said no, and would again.
+    #[error("{detail} ({code})")]
+    Refused {
+        status: u16,
+        code: String,
+        detail: String,
+    },
+    /// Neither an answer nor a refusal: a connection broke, or what came isn't of the contract.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// Something on this side: a file that can't be read, written, or that changed.
+    #[error("{0}")]
+    Here(String),
+    /// The file came to an end that isn't `available`.
+    #[error("{0}")]
+    Settled(String),
+    /// The bytes that came aren't those of the record.
+    #[error("{0}")]
+    Damaged(String),
+    /// It took longer than `--timeout`.
+    #[error("{0}")]
+    TooSlow(String),
+}
+
+impl Failure {
+    /// A stable word for programs.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Refused { code, .. } => code,
+            Self::NoAnswer(_) => "no_answer",
+            Self::Here(_) => "local_error",
+            Self::Settled(_) => "not_available",
+            Self::Damaged(_) => "damaged",
+            Self::TooSlow(_) => "timeout",
+        }
+    }
+
+    pub fn as_json(&self) -> Value {
+        json!({ "code": self.code(), "message": self.to_string() })
+    }
+
+    /// The exit code, if nothing else was to be done.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => USAGE,
+            Self::Unreachable { .. } => UNREACHABLE,
+            _ => SOME_FAILED,
+        }
+    }
+}
+
+/// The exit code of several: what all of them have in common, else that some failed.
+pub fn common_exit_code(codes: impl IntoIterator<Item = u8>) -> ExitCode {
+    let mut codes = codes.into_iter();
+    let first = codes.next().unwrap_or(DONE);
+    let common = codes.all(|code| code == first);
+    ExitCode::from(if common { first } else { SOME_FAILED })
+}

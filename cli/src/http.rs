@@ -1,0 +1,182 @@
+//! Requests and answers over HTTP/1.1 and TLS, each with a limit on silence.
+//!
+//! **Invariant:** whoever says nothing for [`SILENCE`] is given up; how long a transfer takes
+//! altogether is limited by the caller.
+//!
+//! **Absent on purpose:** redirects (where to go next is a decision of the contract's) and proxies.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::{sleep, timeout};
+
+use crate::failure::Failure;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long either side may do nothing. Longer than the longest `wait` of the contract, 20 s.
+pub const SILENCE: Duration = Duration::from_secs(45);
+
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub struct NoAnswer {
+    /// Nobody took the connection, so nothing was done.
+    pub never_connected: bool,
+    pub cause: String,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.cause)
+    }
+}
+
+/// Counts what of a body has been sent, so that slow and silent can be told apart.
+#[derive(Debug, Clone, Default)]
+pub struct Sent(Arc<AtomicU64>);
+
+impl Sent {
+    pub fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+}
+
+impl Http {
+    /// # Errors
+    /// The system's certificates can't be read.
+    pub fn new() -> Result<Self, Failure> {
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_native_roots()
+            .map_err(|error| Failure::Here(format!("the system's certificates: {error}")))?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { client })
+    }
+
+    /// The head of the answer; `sent` moves while the body goes out.
+    ///
+    /// # Errors
+    /// There is none. Whether something was done is not known, unless it never connected.
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        sent: &Sent,
+    ) -> Result<Response<Incoming>, NoAnswer> {
+        let mut answer = std::pin::pin!(self.client.request(request));
+        let mut before = sent.now();
+        loop {
+            tokio::select! {
+                answer = &mut answer => return answer.map_err(|error| NoAnswer {
+                    never_connected: error.is_connect(),
+                    cause: innermost(&error),
+                }),
+                () = sleep(SILENCE) => {
+                    let now = sent.now();
+                    if now == before {
+                        return Err(silent());
+                    }
+                    before = now;
+                }
+            }
+        }
+    }
+
+    /// A whole answer of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// It broke off, or it is longer.
+    pub async fn read(&self, mut body: Incoming, limit: usize) -> Result<Bytes, NoAnswer> {
+        let mut whole = Vec::new();
+        while let Some(piece) = next_piece(&mut body).await? {
+            if whole.len() + piece.len() > limit {
+                return Err(NoAnswer {
+                    never_connected: false,
+                    cause: format!("the answer is longer than {limit} bytes"),
+                });
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.into())
+    }
+}
+
+/// The next bytes of an answer; `None` at its end.
+///
+/// # Errors
+/// It broke off, or nothing came.
+pub async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, NoAnswer> {
+    loop {
+        match timeout(SILENCE, body.frame()).await {
+            Err(_) => return Err(silent()),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => {
+                return Err(NoAnswer {
+                    never_connected: false,
+                    cause: innermost(&error),
+                });
+            }
+            // Trailers are of no use here.
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+pub fn full(bytes: Vec<u8>) -> Body {
+    Full::new(Bytes::from(bytes))
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+fn silent() -> NoAnswer {
+    NoAnswer {
+        never_connected: false,
+        cause: format!("nothing came for {} s", SILENCE.as_secs()),
+    }
+}
+
+/// The last of the causes says what happened; those before it say that something did.
+fn innermost(error: &dyn Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

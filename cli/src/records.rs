@@ -1,0 +1,173 @@
+//! `fshare list`, `info` and `delete`: what is known of files, and getting rid of them.
+//!
+//! **Invariant:** nothing is deleted unless a person agreed or `--yes` was said.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::arguments;
+use crate::failure::{DONE, Failure};
+use crate::output::{Output, human, printable};
+use crate::retry::Deadline;
+use crate::service::{MAX_PAGE, Record, Service, parse_file};
+
+pub async fn list(
+    service: &Service,
+    arguments: &arguments::List,
+    patience: Duration,
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut left = if arguments.all {
+        u32::MAX
+    } else {
+        arguments.limit
+    };
+    let status = arguments.status.map(arguments::Status::name);
+    let mut cursor = None;
+    loop {
+        let until = Deadline::after(patience);
+        let limit = left.min(MAX_PAGE);
+        let page = service
+            .page(limit, status, cursor.as_deref(), until)
+            .await?;
+        for record in &page.files {
+            output.result(&if output.json {
+                as_json(service, record).to_string()
+            } else {
+                row(record)
+            })?;
+        }
+        if !arguments.all {
+            left = left.saturating_sub(u32::try_from(page.files.len()).unwrap_or(u32::MAX));
+        }
+        cursor = page.next_cursor;
+        if left == 0 || cursor.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn row(record: &Record) -> String {
+    let created = record.created_at.get(..19).unwrap_or(&record.created_at);
+    printable(&format!(
+        "{}  {:9}  {:>11}  {}  {}",
+        record.id,
+        record.status,
+        human(record.size),
+        created.replace('T', " "),
+        record.filename
+    ))
+    .replace('\n', " ")
+}
+
+pub async fn info(
+    service: &Service,
+    file: &str,
+    until: Deadline,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (service, id) = parse_file(file, service)?;
+    let record = service.describe(id, until).await?;
+    if output.json {
+        return output.json_line(&as_json(&service, &record));
+    }
+    let mut lines = vec![
+        ("name", record.filename.clone()),
+        (
+            "size",
+            format!("{} ({} bytes)", human(record.size), record.size),
+        ),
+        ("type", record.content_type.clone()),
+        ("status", record.status.clone()),
+        ("created", record.created_at.clone()),
+    ];
+    let more = [
+        ("reason", &record.reason),
+        ("uploaded", &record.uploaded_at),
+        ("sha256", &record.sha256),
+    ];
+    for (name, value) in more {
+        if let Some(value) = value {
+            lines.push((name, value.clone()));
+        }
+    }
+    lines.push(("link", service.link(record.id)));
+    for (name, value) in lines {
+        output.result(&printable(&format!("{name:9} {value}")).replace('\n', " "))?;
+    }
+    Ok(())
+}
+
+fn as_json(service: &Service, record: &Record) -> Value {
+    let mut value = serde_json::to_value(record).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("link".to_owned(), service.link(record.id).into());
+    }
+    value
+}
+
+/// The exit codes of all files.
+pub async fn delete(
+    service: &Service,
+    arguments: &arguments::Delete,
+    patience: Duration,
+    output: &Output,
+) -> Result<Vec<u8>, Failure> {
+    let files: Result<Vec<_>, _> = arguments
+        .files
+        .iter()
+        .map(|file| parse_file(file, service))
+        .collect();
+    let files = files?;
+    if !arguments.yes {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(Failure::Usage(
+                "nobody is there to ask whether to delete: say --yes".to_owned(),
+            ));
+        }
+        output.note("This deletes for good:");
+        for (service, id) in &files {
+            let record = service.describe(*id, Deadline::after(patience)).await;
+            output.note(&match record {
+                Ok(record) => format!("  {}  {}  {id}", record.filename, human(record.size)),
+                Err(failure) => format!("  {id}: {failure}"),
+            });
+        }
+        if !agreed().await? {
+            return Err(Failure::Here("nothing was deleted".to_owned()));
+        }
+    }
+    let mut codes = Vec::new();
+    for (service, id) in files {
+        let deleted = service.delete(id, Deadline::after(patience)).await;
+        if output.json {
+            let error = deleted.as_ref().err().map(Failure::as_json);
+            output.json_line(
+                &json!({ "id": id.to_string(), "deleted": error.is_none(), "error": error }),
+            )?;
+        } else if let Err(failure) = &deleted {
+            output.note(&format!("✗ {id}: {failure}"));
+        } else {
+            output.note_to_watcher(&format!("✓ {id} is deleted"));
+        }
+        codes.push(deleted.map_or_else(|failure| failure.exit_code(), |()| DONE));
+    }
+    Ok(codes)
+}
+
+async fn agreed() -> Result<bool, Failure> {
+    let asked = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        let mut question = io::stderr().lock();
+        write!(question, "Go on? [y/N] ").and_then(|()| question.flush())?;
+        io::stdin().read_line(&mut answer)?;
+        Ok::<_, io::Error>(answer)
+    });
+    let answer = asked
+        .await
+        .map_err(|error| Failure::Here(error.to_string()))?;
+    let answer = answer.map_err(|error| Failure::Here(error.to_string()))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

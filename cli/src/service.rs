@@ -1,0 +1,457 @@
+//! The contract of the File Share Service, as this program speaks it: calls, records, problems.
+//!
+//! **Invariant:** every call is safe to repeat (a create has a key of its own), so each is repeated
+//! until there is an answer, within the bounds of [`crate::retry`].
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::http::{Body, Http, Sent, empty, full};
+use crate::retry::{Deadline, Retry, retry_after};
+
+/// The most that a file may have, by the contract; a server may take less, and says so.
+pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
+/// The longest that the service lets a call wait, in seconds.
+const MAX_WAIT: u64 = 20;
+/// The most records on a page, by the contract.
+pub const MAX_PAGE: u32 = 100;
+/// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+pub const AGENT: &str = concat!("fshare/", env!("CARGO_PKG_VERSION"));
+
+/// What is known of a file. Fields that this program doesn't know are shown to programs as they are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    #[serde(with = "uuid_text")]
+    pub id: Uuid,
+    pub filename: String,
+    pub size: u64,
+    pub content_type: String,
+    pub sha256: Option<String>,
+    pub status: String,
+    pub created_at: String,
+    pub uploaded_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+impl Record {
+    pub fn is_pending(&self) -> bool {
+        self.status == "pending"
+    }
+
+    pub fn is_available(&self) -> bool {
+        self.status == "available"
+    }
+
+    /// Why it isn't available, for a person.
+    pub fn obstacle(&self) -> String {
+        match (self.status.as_str(), &self.reason) {
+            ("rejected", Some(reason)) => format!("it was rejected: {reason}"),
+            ("expired", _) => "its bytes never came, and its time is over".to_owned(),
+            ("pending", _) => "its bytes haven't been seen yet".to_owned(),
+            (status, _) => format!("it is {status}"),
+        }
+    }
+}
+
+/// An ID as text. (The feature of `uuid` that does it would have the AWS SDK compiled twice: once for
+/// this program, once for the others.)
+mod uuid_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use uuid::Uuid;
+
+    pub fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// Where to send bytes. It doesn't print: whoever has the URL can use it.
+#[derive(Deserialize)]
+pub struct Upload {
+    pub url: String,
+    pub headers: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+pub struct Created {
+    #[serde(flatten)]
+    pub record: Record,
+    /// Missing if the same create was answered before and the file is settled already.
+    #[serde(default)]
+    pub upload: Option<Upload>,
+}
+
+#[derive(Deserialize)]
+struct Renewed {
+    upload: Upload,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    pub files: Vec<Record>,
+    pub next_cursor: Option<String>,
+}
+
+/// RFC 9457, as far as it is used here.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Problem {
+    title: String,
+    detail: String,
+    code: String,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// An answer to the same request may have been lost before.
+    pub repeated: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub http: Http,
+    base: String,
+}
+
+impl Service {
+    /// # Errors
+    /// The address isn't one of a server.
+    pub fn at(server: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            http: Http::new()?,
+            base: base_of(server)?,
+        })
+    }
+
+    /// The address that is passed on to people: it stays the same, and leads to the bytes.
+    pub fn link(&self, id: Uuid) -> String {
+        format!("{}/v1/files/{id}", self.base)
+    }
+
+    /// `key` is the same for all attempts at one file, and for no other.
+    pub async fn create(
+        &self,
+        new: &Value,
+        key: Uuid,
+        until: Deadline,
+    ) -> Result<Created, Failure> {
+        let answer = self
+            .call(Method::POST, "/v1/files", Some(new), Some(key), until)
+            .await?;
+        parsed(&expect(answer, StatusCode::CREATED)?)
+    }
+
+    /// A fresh URL for a file whose bytes haven't come; `None` if there is nothing more to send.
+    pub async fn renew(&self, id: Uuid, until: Deadline) -> Result<Option<Upload>, Failure> {
+        let path = format!("/v1/files/{id}/upload");
+        let answer = self.call(Method::POST, &path, None, None, until).await?;
+        if answer.status == StatusCode::CONFLICT {
+            return Ok(None);
+        }
+        let renewed: Renewed = parsed(&expect(answer, StatusCode::OK)?)?;
+        Ok(Some(renewed.upload))
+    }
+
+    pub async fn complete(&self, id: Uuid, until: Deadline) -> Result<Record, Failure> {
+        let path = format!("/v1/files/{id}/complete");
+        let answer = self.call(Method::POST, &path, None, None, until).await?;
+        parsed(&expect(answer, StatusCode::OK)?)
+    }
+
+    pub async fn describe(&self, id: Uuid, until: Deadline) -> Result<Record, Failure> {
+        let path = format!("/v1/files/{id}/metadata");
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        parsed(&expect(answer, StatusCode::OK)?)
+    }
+
+    /// The record once it isn't pending any more, or as it is at the deadline.
+    pub async fn settled(&self, id: Uuid, until: Deadline) -> Result<Record, Failure> {
+        loop {
+            let wait = until.left().as_secs().min(MAX_WAIT);
+            let path = format!("/v1/files/{id}/metadata?wait={wait}");
+            let answer = self.call(Method::GET, &path, None, None, until).await?;
+            let record: Record = parsed(&expect(answer, StatusCode::OK)?)?;
+            if !record.is_pending() || until.left().as_secs() == 0 {
+                return Ok(record);
+            }
+        }
+    }
+
+    pub async fn page(
+        &self,
+        limit: u32,
+        status: Option<&str>,
+        cursor: Option<&str>,
+        until: Deadline,
+    ) -> Result<Page, Failure> {
+        let mut path = format!("/v1/files?limit={limit}");
+        for (name, value) in [("status", status), ("cursor", cursor)] {
+            if let Some(value) = value {
+                let value = percent_encoding::utf8_percent_encode(
+                    value,
+                    percent_encoding::NON_ALPHANUMERIC,
+                );
+                path += &format!("&{name}={value}");
+            }
+        }
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        parsed(&expect(answer, StatusCode::OK)?)
+    }
+
+    /// A URL for the bytes that works for a few minutes.
+    pub async fn locate(&self, id: Uuid, until: Deadline) -> Result<Uri, Failure> {
+        let path = format!("/v1/files/{id}");
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        let answer = expect(answer, StatusCode::TEMPORARY_REDIRECT)?;
+        let location = answer.headers.get(LOCATION);
+        let location = location.and_then(|value| value.to_str().ok()?.parse::<Uri>().ok());
+        location
+            .filter(|uri| uri.authority().is_some())
+            .ok_or_else(|| Failure::NoAnswer("the redirect leads nowhere".to_owned()))
+    }
+
+    pub async fn delete(&self, id: Uuid, until: Deadline) -> Result<(), Failure> {
+        let path = format!("/v1/files/{id}");
+        let answer = self.call(Method::DELETE, &path, None, None, until).await?;
+        // The answer to the first attempt was lost, and it had been deleted.
+        if answer.repeated && answer.status == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        expect(answer, StatusCode::NO_CONTENT).map(|_| ())
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<Uuid>,
+        until: Deadline,
+    ) -> Result<Answer, Failure> {
+        let mut retry = Retry::until(until);
+        let mut repeated = false;
+        loop {
+            let once = self.call_once(method.clone(), path, body, key).await;
+            match once {
+                Ok(answer) if !may_pass(answer.status) => {
+                    return Ok(Answer { repeated, ..answer });
+                }
+                Ok(answer) => {
+                    // Of a gateway it isn't known what it had passed on.
+                    repeated = true;
+                    if !retry.again(retry_after(&answer.headers)).await {
+                        return Ok(answer);
+                    }
+                }
+                Err(failure @ Failure::Unreachable { .. }) => {
+                    if !retry.call_again().await {
+                        return Err(failure);
+                    }
+                }
+                Err(failure) => {
+                    repeated = true;
+                    if !retry.again(None).await {
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One attempt, whatever comes of it.
+    pub async fn call_once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<Uuid>,
+    ) -> Result<Answer, Failure> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(USER_AGENT, AGENT);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", format!("\"{key}\""));
+        }
+        let content: Body = match body {
+            Some(value) => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                full(value.to_string().into_bytes())
+            }
+            None => empty(),
+        };
+        let request = request
+            .body(content)
+            .map_err(|error| Failure::Usage(format!("{}: {error}", self.base)))?;
+        let failed = |no_answer: crate::http::NoAnswer| {
+            if no_answer.never_connected {
+                Failure::Unreachable {
+                    server: self.base.clone(),
+                    cause: no_answer.cause,
+                }
+            } else {
+                let base = &self.base;
+                Failure::NoAnswer(format!("{base} doesn't answer: {no_answer}"))
+            }
+        };
+        let answer = self.http.send(request, &Sent::default()).await;
+        let (head, body) = answer.map_err(failed)?.into_parts();
+        let body = self
+            .http
+            .read(body, MAX_ANSWER_BYTES)
+            .await
+            .map_err(failed)?;
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            repeated: false,
+        })
+    }
+}
+
+/// What a file is declared as.
+pub fn declaration(name: &str, size: u64, sha256: &str) -> Value {
+    json!({ "filename": name, "size": size, "sha256": sha256 })
+}
+
+/// Answers that say "later".
+pub fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+/// `http://host:port/prefix`, without a slash at the end.
+fn base_of(server: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| {
+        Failure::Usage(format!(
+            "the server's address must look like http://127.0.0.1:8000 ({why})"
+        ))
+    };
+    let uri: Uri = server.parse().map_err(|_| wrong("it can't be read"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("it must begin with http:// or https://"));
+    }
+    let authority = uri.authority().ok_or_else(|| wrong("it has no host"))?;
+    if authority.as_str().contains('@') || uri.query().is_some() {
+        return Err(wrong("it must have neither a user nor a query"));
+    }
+    Ok(server.trim_end_matches('/').to_owned())
+}
+
+/// A file by its ID or its link; a link also says where its server is.
+///
+/// # Errors
+/// It is neither.
+pub fn parse_file(text: &str, service: &Service) -> Result<(Service, Uuid), Failure> {
+    if let Ok(id) = text.parse::<Uuid>() {
+        return Ok((service.clone(), id));
+    }
+    let wrong =
+        || Failure::Usage("a file is named by its ID or its link (…/v1/files/ID)".to_owned());
+    let link = text.trim_end_matches('/');
+    let link = link.strip_suffix("/metadata").unwrap_or(link);
+    let (files, id) = link.rsplit_once('/').ok_or_else(wrong)?;
+    let id = id.parse::<Uuid>().map_err(|_| wrong())?;
+    let base = files.strip_suffix("/files").ok_or_else(wrong)?;
+    let base = base.strip_suffix("/v1").unwrap_or(base);
+    let service = Service {
+        http: service.http.clone(),
+        base: base_of(base)?,
+    };
+    Ok((service, id))
+}
+
+fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
+    if answer.status == status {
+        return Ok(answer);
+    }
+    let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let status = answer.status.as_u16();
+    if problem.code.is_empty() {
+        return Err(Failure::NoAnswer(format!(
+            "the server's answer has status {status} and isn't one of a File Share Service; is the \
+             address right?"
+        )));
+    }
+    let detail = if problem.detail.is_empty() {
+        problem.title
+    } else {
+        problem.detail
+    };
+    Err(Failure::Refused {
+        status,
+        code: problem.code,
+        detail,
+    })
+}
+
+fn parsed<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, Failure> {
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        // Where, not what: an answer to a create holds a URL that is nobody's business.
+        let at = (error.line(), error.column());
+        Failure::NoAnswer(format!("the server's answer can't be read, at {at:?}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "019c134c-66db-7f4d-9a7e-0d8a4c1b2e3f";
+
+    fn parse(text: &str) -> Result<(String, String), String> {
+        let service = Service::at("http://here:1/").unwrap();
+        let (service, id) = parse_file(text, &service).map_err(|failure| failure.to_string())?;
+        Ok((service.base, id.to_string()))
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_id_or_by_its_link() {
+        for (text, base) in [
+            (ID.to_owned(), "http://here:1"),
+            (
+                format!("https://a.example/v1/files/{ID}"),
+                "https://a.example",
+            ),
+            (format!("http://b:8/p/files/{ID}/metadata"), "http://b:8/p"),
+        ] {
+            assert_eq!(parse(&text), Ok((base.to_owned(), ID.to_owned())), "{text}");
+        }
+        for text in [
+            "",
+            "hello.txt",
+            &format!("https://a.example/uploads/{ID}?X-Amz-Signature=1"),
+            &format!("ftp://a.example/v1/files/{ID}"),
+            &format!("https://me@a.example/v1/files/{ID}"),
+            "https://a.example/v1/files/../x",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(!error.contains("Signature"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_limit_is_the_one_of_the_contract() {
+        let contract: Value =
+            serde_json::from_str(include_str!("../../tests/openapi.json")).unwrap();
+        let size = &contract["components"]["schemas"]["NewFile"]["properties"]["size"];
+        assert_eq!(size["maximum"].as_f64(), Some(MAX_FILE_BYTES as f64));
+    }
+}

@@ -1,0 +1,116 @@
+//! A way to the service that misbehaves as it is told, one request after another.
+//!
+//! Invariant: what isn't told otherwise is passed on unchanged, so signatures hold. Each connection
+//! carries one request.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What to do with the next request whose first line begins so.
+pub enum Trick {
+    /// Answer with this instead of passing it on.
+    Answer(&'static str),
+    /// Pass it on, and lose the answer.
+    LoseAnswer,
+    /// Run this before it is passed on.
+    Before(Box<dyn FnOnce() + Send>),
+}
+
+type Tricks = Arc<Mutex<VecDeque<(&'static str, Trick)>>>;
+
+pub struct Stub {
+    pub base: String,
+    /// The first lines of all requests, without what is behind `?`.
+    pub seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Stub {
+    pub fn before(target: &str, tricks: Vec<(&'static str, Trick)>) -> Self {
+        let target = target.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let tricks: Tricks = Arc::new(Mutex::new(tricks.into()));
+        let noted = seen.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (target, tricks, noted) = (target.clone(), tricks.clone(), noted.clone());
+                std::thread::spawn(move || serve(client.unwrap(), &target, &tricks, &noted));
+            }
+        });
+        Self { base, seen }
+    }
+
+    pub fn count(&self, start: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|line| line.starts_with(start)).count()
+    }
+}
+
+fn serve(
+    mut client: TcpStream,
+    target: &str,
+    tricks: &Tricks,
+    seen: &Mutex<Vec<String>>,
+) -> Option<()> {
+    let (head, body) = read_request(&mut client)?;
+    let line = head.lines().next()?.to_owned();
+    seen.lock()
+        .unwrap()
+        .push(line.split('?').next()?.to_owned());
+    let trick = {
+        let mut tricks = tricks.lock().unwrap();
+        let mine = tricks
+            .front()
+            .is_some_and(|(start, _)| line.starts_with(start));
+        mine.then(|| tricks.pop_front().unwrap().1)
+    };
+    let lose = matches!(trick, Some(Trick::LoseAnswer));
+    match trick {
+        Some(Trick::Answer(answer)) => {
+            client.write_all(answer.as_bytes()).ok()?;
+            client.shutdown(Shutdown::Both).ok()?;
+            return Some(());
+        }
+        Some(Trick::Before(action)) => action(),
+        Some(Trick::LoseAnswer) | None => {}
+    }
+    let mut server = TcpStream::connect(target).ok()?;
+    // One request a connection, so that its answer ends where the connection does.
+    let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    server.write_all(head.as_bytes()).ok()?;
+    server.write_all(&body).ok()?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).ok()?;
+    if !lose {
+        client.write_all(&answer).ok()?;
+    }
+    client.shutdown(Shutdown::Both).ok()
+}
+
+fn read_request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 65536];
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        let read = client.read(&mut piece).ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&piece[..read]);
+    };
+    let mut body = bytes.split_off(end);
+    let head = String::from_utf8(bytes).ok()?;
+    let length = head.to_lowercase().lines().find_map(|line| {
+        line.strip_prefix("content-length:")?
+            .trim()
+            .parse::<usize>()
+            .ok()
+    });
+    while body.len() < length.unwrap_or_default() {
+        let read = client.read(&mut piece).ok().filter(|read| *read > 0)?;
+        body.extend_from_slice(&piece[..read]);
+    }
+    Some((head, body))
+}

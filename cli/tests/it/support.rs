@@ -1,0 +1,175 @@
+//! Starts the two programs.
+//!
+//! Invariant: a service that a test started ends with the test, and inherits no setting.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The service in local mode, and a folder for a test's files.
+pub struct Service {
+    child: Child,
+    pub base: String,
+    pub folder: TempDir,
+}
+
+impl Service {
+    pub fn start(settings: &[(&str, &str)]) -> Self {
+        // Cargo names only this package's own programs; the service lies beside them once it is built.
+        let program = Path::new(env!("CARGO_BIN_EXE_fshare")).with_file_name("file-share");
+        assert!(
+            program.exists(),
+            "{} isn't built: run `make test`, or `cargo build --workspace` first",
+            program.display()
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = clean(&program)
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", folder.path().join("data"))
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let base = lines
+            .map_while(Result::ok)
+            .find_map(|line| {
+                let (_, rest) = line.split_once("File Share Service on ")?;
+                Some(rest.split_whitespace().next()?.to_owned())
+            })
+            .expect("the service starts");
+        Self {
+            child,
+            base,
+            folder,
+        }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A file of the test's.
+    pub fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// `fshare` in the test's folder, to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(self.command(arguments).output().unwrap())
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = fshare(&self.base);
+        command.args(arguments).current_dir(self.folder.path());
+        command
+    }
+
+    /// Uploads it, and gives its link.
+    pub fn upload(&self, name: &str, content: &[u8]) -> String {
+        self.file(name, content);
+        let ran = self.run(&["upload", name]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out.trim_end().to_owned()
+    }
+
+    pub fn records(&self) -> Vec<Value> {
+        let ran = self.run(&["list", "--all", "--json"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.json()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How `fshare` ended, and what it said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Self {
+        let ran = Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        // Of everything that any test makes it say.
+        for said in [&ran.out, &ran.err] {
+            assert!(!said.contains("X-Amz-"), "a presigned URL is shown: {said}");
+        }
+        ran
+    }
+
+    /// Standard output, one object a line.
+    pub fn json(&self) -> Vec<Value> {
+        let lines = self.out.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+pub fn fshare(server: &str) -> Command {
+    let mut command = clean(Path::new(env!("CARGO_BIN_EXE_fshare")));
+    command.env("FILE_SHARE_URL", server).stdin(Stdio::null());
+    command
+}
+
+fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command
+}
+
+/// Bytes that no compression or luck makes shorter.
+pub fn random(bytes: usize) -> Vec<u8> {
+    let mut content = vec![0; bytes];
+    fastrand::fill(&mut content);
+    content
+}
+
+/// The command in a pseudo-terminal of util-linux, with what is typed into it; everything that it shows.
+pub fn in_terminal(service: &Service, command: &str, typed: &str) -> (i32, String) {
+    use std::io::Write;
+    let mut script = clean(Path::new("script"));
+    let program = env!("CARGO_BIN_EXE_fshare");
+    let mut child = script
+        .args(["--quiet", "--return", "--flush", "--command"])
+        .arg(format!("stty cols 120; {program} {command}"))
+        .arg("/dev/null")
+        .env("FILE_SHARE_URL", &service.base)
+        .env("TERM", "xterm")
+        .env("SHELL", "/bin/sh")
+        .current_dir(service.folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(typed.as_bytes()).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    drop(keyboard);
+    let shown = String::from_utf8_lossy(&ran.stdout).into_owned();
+    (ran.status.code().unwrap_or(-1), shown)
+}

@@ -1,0 +1,306 @@
+//! `fshare upload`.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::stub::{Stub, Trick};
+use crate::support::{Ran, Service, fshare, in_terminal, random};
+
+const BUSY: &str =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+const MAX_FILE_BYTES: usize = 20 * 1024 * 1024;
+
+#[test]
+fn a_file_ends_as_a_link_alone_on_standard_output_and_nothing_else_in_a_pipe() {
+    let service = Service::start(&[]);
+    service.file("hello.txt", b"hello");
+    let ran = service.run(&["upload", "hello.txt"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    let link = ran.out.strip_suffix('\n').unwrap();
+    assert!(
+        link.starts_with(&format!("{}/v1/files/", service.base)),
+        "{link}"
+    );
+    assert!(!link.contains('\n'), "{link}");
+    let info = service.run(&["info", link, "--json"]).json();
+    assert_eq!(info[0]["status"], "available");
+    assert_eq!(info[0]["filename"], "hello.txt");
+    assert_eq!(info[0]["link"], link);
+}
+
+#[test]
+fn a_folder_goes_with_everything_in_it_empty_files_and_the_largest_included() {
+    let service = Service::start(&[]);
+    let largest = random(MAX_FILE_BYTES);
+    service.file("course/a.txt", b"a");
+    service.file("course/week 1/empty", b"");
+    service.file("course/week 1/largest.bin", &largest);
+    std::os::unix::fs::symlink("..", service.folder.path().join("course/round")).unwrap();
+    let ran = service.run(&["upload", "course", "--jobs", "2"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    assert_eq!(ran.out.lines().count(), 3);
+    let records = service.records();
+    let mut sizes: Vec<_> = records
+        .iter()
+        .map(|r| r["size"].as_u64().unwrap())
+        .collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [0, 1, MAX_FILE_BYTES as u64]);
+    assert!(records.iter().all(|record| record["status"] == "available"));
+    // In the order of the folder.
+    let last = ran.out.lines().last().unwrap();
+    let download = service.run(&["download", last, "-o", "back"]);
+    assert_eq!(download.code, 0, "{download:?}");
+    assert!(std::fs::read(service.folder.path().join("back")).unwrap() == largest);
+}
+
+#[test]
+fn one_that_is_too_large_or_missing_is_said_and_the_others_go() {
+    let service = Service::start(&[("MAX_UPLOAD_BYTES", "100")]);
+    service.file("small", b"1");
+    service.file("over the operator's", &[0; 101]);
+    service.file("over the contract's", &vec![0; MAX_FILE_BYTES + 1]);
+    let ran = service.run(&[
+        "upload",
+        "small",
+        "over the operator's",
+        "over the contract's",
+        "missing",
+    ]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(ran.out.lines().count(), 1);
+    let said = |name: &str, what: &str| {
+        let line = ran.err.lines().find(|line| line.contains(name)).unwrap();
+        assert!(line.contains(what), "{line}");
+    };
+    said("over the operator's", "content_too_large");
+    said("over the contract's", "too large");
+    said("missing", "No such file");
+    // Nothing was even created for those.
+    assert_eq!(service.records().len(), 1);
+}
+
+#[test]
+fn standard_input_goes_if_its_length_is_the_declared_one() {
+    let service = Service::start(&[]);
+    let pipe = |arguments: &[&str]| {
+        let mut command = service.command(arguments);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"12345");
+        Ran::of(child.wait_with_output().unwrap())
+    };
+    let ran = pipe(&["upload", "-", "--name", "n.txt", "--size", "5"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{ran:?}");
+    let ran = pipe(&["upload", "-", "--name", "n.txt", "--size", "6"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(
+        ran.err.contains("--size says 6 bytes, and 5 came"),
+        "{ran:?}"
+    );
+    let ran = pipe(&["upload", "-"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(service.records().len(), 1);
+}
+
+#[test]
+fn a_lost_answer_to_the_create_makes_no_second_file() {
+    let service = Service::start(&[]);
+    let stub = Stub::before(&service.base, vec![("POST /v1/files ", Trick::LoseAnswer)]);
+    service.file("once", b"once");
+    let ran = Ran::of(
+        service
+            .command(&["upload", "once", "--server", &stub.base])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(stub.count("POST /v1/files "), 2);
+    assert_eq!(service.records().len(), 1);
+}
+
+#[test]
+fn a_lost_answer_to_the_bytes_ends_with_the_file() {
+    let service = Service::start(&[]);
+    let stub = Stub::before(&service.base, vec![("PUT ", Trick::LoseAnswer)]);
+    service.file("once", &random(100_000));
+    let ran = Ran::of(
+        service
+            .command(&["upload", "once", "--server", &stub.base])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(stub.count("PUT ") >= 1);
+    assert_eq!(service.records()[0]["status"], "available");
+}
+
+#[test]
+fn a_busy_server_and_a_busy_store_are_asked_again_when_they_say() {
+    let service = Service::start(&[]);
+    let stub = Stub::before(
+        &service.base,
+        vec![
+            ("POST /v1/files ", Trick::Answer(BUSY)),
+            ("PUT ", Trick::Answer(BUSY)),
+        ],
+    );
+    service.file("patient", b"patient");
+    let started = std::time::Instant::now();
+    let ran = Ran::of(
+        service
+            .command(&["upload", "patient", "--server", &stub.base])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        started.elapsed() >= std::time::Duration::from_secs(2),
+        "Retry-After wasn't respected"
+    );
+    assert_eq!((stub.count("POST /v1/files "), stub.count("PUT ")), (2, 2));
+}
+
+#[test]
+fn an_expired_url_is_replaced_by_a_fresh_one() {
+    const EXPIRED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 82\r\n\r\n\
+        <Error><Code>AccessDenied</Code><Message>Request has expired.</Message>   </Error>";
+    let service = Service::start(&[]);
+    let stub = Stub::before(&service.base, vec![("PUT ", Trick::Answer(EXPIRED))]);
+    service.file("late", b"late");
+    let ran = Ran::of(
+        service
+            .command(&["upload", "late", "--server", &stub.base])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let renewed = stub
+        .seen
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|line| line.contains("/upload HTTP"));
+    assert!(renewed, "{:?}", stub.seen.lock().unwrap());
+}
+
+#[test]
+fn a_file_that_changes_after_it_was_measured_is_noticed() {
+    let service = Service::start(&[]);
+    let path = service.file("draft", b"the first draft");
+    let change = move || std::fs::write(path, b"the other draft").unwrap();
+    let stub = Stub::before(
+        &service.base,
+        vec![("POST /v1/files ", Trick::Before(Box::new(change)))],
+    );
+    let ran = Ran::of(
+        service
+            .command(&["upload", "draft", "--server", &stub.base])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(ran.err.contains("it changed while"), "{ran:?}");
+}
+
+#[test]
+fn a_server_that_is_away_has_an_exit_code_of_its_own() {
+    let service = Service::start(&[]);
+    service.file("a", b"a");
+    let mut command = fshare("http://127.0.0.1:1");
+    let ran = Ran::of(
+        command
+            .arg("upload")
+            .arg(service.folder.path().join("a"))
+            .output()
+            .unwrap(),
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{ran:?}");
+    assert!(
+        ran.err.contains("http://127.0.0.1:1 can't be reached"),
+        "{ran:?}"
+    );
+    let ran = Ran::of(fshare("http://127.0.0.1:1").arg("list").output().unwrap());
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let ran = Ran::of(fshare("nonsense").arg("list").output().unwrap());
+    assert_eq!(ran.code, 2, "{ran:?}");
+}
+
+#[test]
+fn a_program_gets_one_object_a_line_for_what_went_and_what_did_not() {
+    let service = Service::start(&[]);
+    service.file("a.txt", b"a");
+    let ran = service.run(&["upload", "--json", "a.txt", "missing"]);
+    assert_eq!((ran.code, ran.err.as_str()), (1, ""), "{ran:?}");
+    let lines = ran.json();
+    let of = |path: &str| lines.iter().find(|line| line["path"] == path).unwrap();
+    assert_eq!(of("a.txt")["status"], "available");
+    assert!(of("a.txt")["link"].as_str().unwrap().starts_with("http"));
+    assert_eq!(of("missing")["error"]["code"], "local_error");
+}
+
+#[test]
+fn a_person_in_a_terminal_sees_a_bar() {
+    let service = Service::start(&[]);
+    service.file("seen.bin", &random(5_000_000));
+    let (code, shown) = in_terminal(&service, "upload seen.bin", "");
+    assert_eq!(code, 0, "{shown}");
+    assert!(
+        shown.contains("seen.bin") && shown.contains("MiB") && shown.contains('['),
+        "{shown}"
+    );
+    assert!(!shown.contains("X-Amz-"), "{shown}");
+    let last = shown.trim_end().lines().last().unwrap();
+    assert!(last.contains("/v1/files/"), "the link is last: {shown:?}");
+}
+
+#[test]
+fn ctrl_c_says_what_is_done_and_what_is_not() {
+    let service = Service::start(&[]);
+    service.file("a", b"a");
+    service.file("b", b"b");
+    // The second one's bytes are never answered, because the signal comes first.
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (at_bytes, arrived) = std::sync::mpsc::channel();
+    let hold = move || {
+        at_bytes.send(()).unwrap();
+        let _ = stopped.recv();
+    };
+    let stub = Stub::before(
+        &service.base,
+        vec![
+            ("PUT ", Trick::Before(Box::new(|| {}))),
+            ("PUT ", Trick::Before(Box::new(hold))),
+        ],
+    );
+    let child = service
+        .command(&["upload", "--jobs", "1", "a", "b", "--server", &stub.base])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    arrived
+        .recv_timeout(std::time::Duration::from_secs(30))
+        .unwrap();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    drop(stop);
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert_eq!(
+        ran.out.lines().count(),
+        1,
+        "the link of the one that is done: {ran:?}"
+    );
+    assert!(
+        ran.err.contains("interrupted") && ran.err.contains("b: not uploaded"),
+        "{ran:?}"
+    );
+    assert!(!ran.err.contains("a: not uploaded"), "{ran:?}");
+}
