@@ -454,7 +454,7 @@ async fn a_table_that_is_throttled_is_unavailable_after_a_few_attempts() {
         told.contains("ProvisionedThroughputExceededException"),
         "{told}"
     );
-    assert_eq!(attempts.load(Ordering::Relaxed), 3);
+    assert_eq!(attempts.load(Ordering::Relaxed), 5);
 }
 
 /// DynamoDB promises no order among entries of an index with the same sort key, and the emulator
