@@ -24,7 +24,7 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   // A host name that isn't this machine's to the browser: no secure context.
-  '--host-resolver-rules=MAP files.test 127.0.0.1',
+  '--host-resolver-rules=MAP classroom 127.0.0.1',
 ];
 
 // Generous, since a test machine has other things to do.

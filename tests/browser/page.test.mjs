@@ -499,7 +499,7 @@ page(
 );
 
 test('under any host name, without a secure context, it goes without SHA-256', { timeout: 3 * LIMIT_MS }, async () => {
-  const host = `http://files.test:${way.port}`;
+  const host = `http://classroom:${way.port}`;
   await browser.visit({ origins: [host, ...origins] }, async (open) => {
     const tab = await open(host);
     assert.equal(await tab.evaluate(() => globalThis.isSecureContext), false);
