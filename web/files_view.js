@@ -107,7 +107,8 @@ export class FilesView {
     row.reason.textContent = record.status === 'rejected' ? statusWhy.rejected(record.reason) : statusWhy.expired;
     // A link can be passed on before the file is there: whoever opens it waits.
     row.copy.hidden = !isAvailable && !isComing;
-    row.download.hidden = !isAvailable;
+    // Its place is kept, so that what stands beside it doesn't jump.
+    row.download.classList.toggle('is-away', !isAvailable);
   }
 }
 
