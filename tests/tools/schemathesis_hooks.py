@@ -77,6 +77,14 @@ def map_case(context, case):
 
 
 @schemathesis.hook
+def filter_case(context, case):
+    """Query parameters that the contract doesn't have are ignored, as OpenAPI leaves open and as people
+    expect who append something to a URL. schemathesis would have them refused."""
+    known = {parameter.name for parameter in case.operation.query}
+    return known.issuperset(case.query or {})
+
+
+@schemathesis.hook
 def filter_body(context, body):
     """A limit in bytes, which a schema has no words for: names that the schema allows and the limit
     doesn't are left out."""
