@@ -20,8 +20,9 @@ use crate::figure::Figure;
 use crate::ledger::Ledger;
 
 const LIMIT: Duration = Duration::from_secs(120);
-/// For the worker: a deferred message comes after ten seconds at the first time, twenty at the second.
-const WELL_AGAIN: Duration = Duration::from_secs(60);
+/// For the worker: a message that it can't even defer comes again after the visibility timeout of 60 s,
+/// and one that it could after ten seconds at the first time, twenty at the second.
+const WELL_AGAIN: Duration = Duration::from_secs(90);
 /// Long enough for the worker to fail with what it has.
 const TROUBLE: Duration = Duration::from_secs(5);
 
