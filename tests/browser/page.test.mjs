@@ -203,7 +203,13 @@ page('progress shows bytes, speed and time left; leaving asks first; cancelling 
 page('at most three files are in flight', async (open) => {
   const tab = await open(way.base);
   const names = Array.from({ length: 8 }, (_, at) => `one-of-eight-${at}.txt`);
+  let release;
+  const hold = new Promise((resolve) => (release = resolve));
+  names.forEach(() => bytesWay().next({ method: 'PUT' }, { hold }));
   await choose(tab, await Promise.all(names.map((name) => file(name, name))));
+  await until('three are being sent', () => bytesWay().count({ method: 'PUT' }) >= 3);
+  assert.equal(await tab.locator('#uploads-list .row[data-phase="queued"]').count(), 5);
+  release();
   for (const name of names) {
     await arrives(tab, name);
   }
@@ -344,7 +350,7 @@ page('two tabs see what the other does, and so does another person', async (open
   // These two would find out by themselves after a while. Without that, one has to tell the other.
   await context.addInitScript(() => {
     const { setTimeout } = globalThis;
-    globalThis.setTimeout = (run, ms) => (ms >= 10_000 ? 0 : setTimeout(run, ms));
+    globalThis.setTimeout = (run, ms) => (ms === 10_000 ? 0 : setTimeout(run, ms));
   });
   const [one, other] = [await open(way.base), await open(way.base)];
   await browser.visit({ origins }, async (openElsewhere) => {
@@ -460,7 +466,12 @@ page(
     ]) {
       const tab = await open(url);
       await tab.getByText('a-very-long-name').first().waitFor();
-      assert.ok((await tab.evaluate(() => document.documentElement.scrollWidth)) <= 320, 'nothing sticks out');
+      // Also where the list would cut it off, so that the page itself stays narrow.
+      const sticksOut = await tab.locator('body *:visible').evaluateAll((elements) =>
+        elements.filter((element) => element.getBoundingClientRect().right > 320.5).map(({ tagName, className }) => `${tagName} ${className}`),
+      );
+      assert.deepEqual(sticksOut, []);
+      assert.ok((await tab.evaluate(() => document.documentElement.scrollWidth)) <= 320, 'it can’t be scrolled');
       const tooSmall = await tab.locator('button:visible, .button:visible').evaluateAll((targets) =>
         targets
           .map((target) => [target.getAttribute('aria-label') ?? target.textContent, target.getBoundingClientRect()])
