@@ -19,6 +19,11 @@ Exit codes:
   3    the server can't be reached
   130  interrupted (Ctrl-C); 143 when asked to end (SIGTERM)";
 
+const DOCTOR: &str =
+    "Each check is a line: ✓ all is well, ✗ it isn't (the next line says what helps), – it wasn't
+looked at. A small test file is created, sent, fetched and deleted again. Exit code 0: all is ✓; 3:
+the server can't be reached; 1: anything else.";
+
 /// Share files from a terminal, through a File Share Service.
 #[derive(Debug, Parser)]
 #[command(name = "fshare", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -62,10 +67,19 @@ pub enum Command {
         #[arg(value_name = "ID|URL")]
         file: String,
     },
+    /// Open the page of a file in the browser; in a pipe, print its address
+    Open {
+        /// The file's ID, or its link
+        #[arg(value_name = "ID|URL")]
+        file: String,
+    },
     /// Download a file, and check that it is the one that was uploaded
     Download(Download),
     /// Delete files for good
     Delete(Delete),
+    /// Walk the whole way that a file takes, and say what is wrong on it and how to mend it
+    #[command(after_help = DOCTOR)]
+    Doctor(Doctor),
     /// Print completions for a shell
     #[command(after_help = "Try them with: source <(fshare completions bash)")]
     Completions {
@@ -138,6 +152,17 @@ pub struct Download {
     /// Replace a file that is there already
     #[arg(long, short)]
     pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The origin of the pages that shall upload, if it isn't the service's own
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Option<String>,
+    /// For how long to wait for the store's notification, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub notification_limit: u64,
 }
 
 #[derive(Debug, Args)]

@@ -140,9 +140,25 @@ impl Service {
         })
     }
 
+    /// Without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Of the pages that the service serves, as a browser writes it.
+    pub fn origin(&self) -> String {
+        let uri: Option<Uri> = self.base.parse().ok();
+        uri.as_ref().and_then(origin_of).unwrap_or_default()
+    }
+
     /// The address that is passed on to people: it stays the same, and leads to the bytes.
     pub fn link(&self, id: Uuid) -> String {
         format!("{}/v1/files/{id}", self.base)
+    }
+
+    /// The page of a file, for people: it tells, waits and downloads.
+    pub fn page_of(&self, id: Uuid) -> String {
+        format!("{}/f/{id}", self.base)
     }
 
     /// `key` is the same for all attempts at one file, and for no other.
@@ -355,6 +371,21 @@ fn base_of(server: &str) -> Result<String, Failure> {
     Ok(server.trim_end_matches('/').to_owned())
 }
 
+/// `scheme://host:port`, as a browser writes it: lower case, and no port that goes without saying.
+pub fn origin_of(uri: &Uri) -> Option<String> {
+    let scheme = uri.scheme_str()?;
+    let host = uri.host()?.to_lowercase();
+    let usual = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    Some(match uri.port_u16() {
+        Some(port) if port != usual => format!("{scheme}://{host}:{port}"),
+        _ => format!("{scheme}://{host}"),
+    })
+}
+
 /// A file by its ID or its link; a link also says where its server is.
 ///
 /// # Errors
@@ -363,14 +394,19 @@ pub fn parse_file(text: &str, service: &Service) -> Result<(Service, Uuid), Fail
     if let Ok(id) = text.parse::<Uuid>() {
         return Ok((service.clone(), id));
     }
-    let wrong =
-        || Failure::Usage("a file is named by its ID or its link (…/v1/files/ID)".to_owned());
+    let wrong = || {
+        Failure::Usage("a file is named by its ID or its link (…/v1/files/ID, …/f/ID)".to_owned())
+    };
     let link = text.trim_end_matches('/');
     let link = link.strip_suffix("/metadata").unwrap_or(link);
     let (files, id) = link.rsplit_once('/').ok_or_else(wrong)?;
     let id = id.parse::<Uuid>().map_err(|_| wrong())?;
-    let base = files.strip_suffix("/files").ok_or_else(wrong)?;
-    let base = base.strip_suffix("/v1").unwrap_or(base);
+    // The page of a file, and what a program is given.
+    let base = files.strip_suffix("/f").or_else(|| {
+        let base = files.strip_suffix("/files")?;
+        Some(base.strip_suffix("/v1").unwrap_or(base))
+    });
+    let base = base.ok_or_else(wrong)?;
     let service = Service {
         http: service.http.clone(),
         base: base_of(base)?,
@@ -378,7 +414,7 @@ pub fn parse_file(text: &str, service: &Service) -> Result<(Service, Uuid), Fail
     Ok((service, id))
 }
 
-fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
+pub fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
     if answer.status == status {
         return Ok(answer);
     }
@@ -431,6 +467,7 @@ mod tests {
                 "https://a.example",
             ),
             (format!("http://b:8/p/files/{ID}/metadata"), "http://b:8/p"),
+            (format!("https://a.example/p/f/{ID}"), "https://a.example/p"),
         ] {
             assert_eq!(parse(&text), Ok((base.to_owned(), ID.to_owned())), "{text}");
         }

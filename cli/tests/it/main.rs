@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod doctoring;
 mod downloads;
 mod interfaces;
+mod opening;
 mod stub;
 mod support;
 mod uploads;

@@ -1,0 +1,53 @@
+//! `fshare doctor`: the whole way that a file takes, walked with a small file of its own; what is wrong
+//! on it, and how to mend it.
+//!
+//! **Invariant:** every check is one line and has a limit on its time; the test file is deleted again
+//! however the walk ends; nobody else's file is touched.
+//!
+//! **Absent on purpose:** mending. What is wrong is said to whoever may change it.
+
+mod cors;
+mod report;
+mod test_file;
+mod way;
+
+use std::time::Duration;
+
+use crate::arguments;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::service::Service;
+
+use report::Report;
+pub use test_file::TestFile;
+
+/// How long a check may take that doesn't say otherwise. Longer than the service's own limit on what
+/// it asks its stores, 4 s, so that its answer is seen.
+const CHECK_LIMIT: Duration = Duration::from_secs(10);
+
+/// # Errors
+/// The command line is wrong, or nobody reads what is said any more.
+pub async fn run(
+    service: &Service,
+    arguments: &arguments::Doctor,
+    patience: Duration,
+    output: &Output,
+    test_file: &TestFile,
+) -> Result<u8, Failure> {
+    let origin = match &arguments.origin {
+        Some(origin) => cors::parse_origin(origin)?,
+        None => service.origin(),
+    };
+    let way = way::Way {
+        service,
+        origin,
+        limit: CHECK_LIMIT.min(patience),
+        notification_limit: Duration::from_secs(arguments.notification_limit),
+        test_file,
+    };
+    let mut report = Report::new(output);
+    let walked = way.walk(&mut report).await;
+    test_file.clean_up(output).await;
+    walked?;
+    Ok(report.exit_code())
+}
