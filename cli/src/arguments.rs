@@ -163,6 +163,28 @@ pub struct Doctor {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub notification_limit: u64,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    pub aws: Aws,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "AWS")]
+pub struct Aws {
+    /// Also look at bucket, queue and table, with the credentials and the region of the environment;
+    /// the stack's OperatorPolicy is enough
+    #[arg(long)]
+    pub aws: bool,
+    /// As the service's
+    #[arg(long, env, value_name = "NAME", default_value = "file-share-bucket")]
+    pub bucket_name: String,
+    /// As the service's
+    #[arg(long, env, value_name = "NAME", default_value = "FileMetadata")]
+    pub table_name: String,
+    /// As the worker's
+    #[arg(long, env, value_name = "URL", required_if_eq("aws", "true"))]
+    pub queue_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

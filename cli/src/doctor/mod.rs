@@ -6,6 +6,8 @@
 //!
 //! **Absent on purpose:** mending. What is wrong is said to whoever may change it.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod cors;
 mod report;
 mod test_file;
@@ -49,5 +51,9 @@ pub async fn run(
     let walked = way.walk(&mut report).await;
     test_file.clean_up(output).await;
     walked?;
+    #[cfg(feature = "aws")]
+    if arguments.aws.aws {
+        aws::look(&arguments.aws, &mut report).await?;
+    }
     Ok(report.exit_code())
 }

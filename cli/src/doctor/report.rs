@@ -35,7 +35,7 @@ pub enum Flaw {
         exit_code: u8,
     },
     /// It couldn't be looked at, and what would change that.
-    #[expect(dead_code, reason = "nothing is hidden from who walks the way")]
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only AWS hides"))]
     Hidden { because: String, mend: String },
 }
 
