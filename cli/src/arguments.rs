@@ -159,6 +159,10 @@ pub struct Doctor {
     /// The origin of the pages that shall upload, if it isn't the service's own
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Option<String>,
+    /// How long any other check may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub check_limit: u64,
     /// For how long to wait for the store's notification, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]

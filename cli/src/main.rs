@@ -122,7 +122,7 @@ async fn dispatch(
         Command::Download(download) => download::run(&service, download, until, output)
             .await
             .map(one),
-        Command::Doctor(doctor) => doctor::run(&service, doctor, patience, output, test_file)
+        Command::Doctor(doctor) => doctor::run(&service, doctor, output, test_file)
             .await
             .map(|code| vec![code]),
         Command::Delete(delete) => records::delete(&service, delete, patience, output).await,

@@ -3,11 +3,14 @@
 //! **Invariant:** every call is safe to repeat (a create has a key of its own), so each is repeated
 //! until there is an answer, within the bounds of [`crate::retry`].
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::failure::Failure;
@@ -18,6 +21,8 @@ use crate::retry::{Deadline, Retry, retry_after};
 pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
 /// The longest that the service lets a call wait, in seconds.
 const MAX_WAIT: u64 = 20;
+/// How often it is asked at most that answers sooner than that.
+const EARLY_ANSWER: Duration = Duration::from_millis(500);
 /// The most records on a page, by the contract.
 pub const MAX_PAGE: u32 = 100;
 /// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
@@ -201,12 +206,18 @@ impl Service {
     pub async fn settled(&self, id: Uuid, until: Deadline) -> Result<Record, Failure> {
         loop {
             let wait = until.left().as_secs().min(MAX_WAIT);
+            let asked = Instant::now();
             let path = format!("/v1/files/{id}/metadata?wait={wait}");
             let answer = self.call(Method::GET, &path, None, None, until).await?;
             let record: Record = parsed(&expect(answer, StatusCode::OK)?)?;
             if !record.is_pending() || until.left().as_secs() == 0 {
                 return Ok(record);
             }
+            // A server that doesn't wait, because it is about to stop, isn't pressed.
+            let pause = EARLY_ANSWER
+                .saturating_sub(asked.elapsed())
+                .min(until.left());
+            sleep(pause).await;
         }
     }
 

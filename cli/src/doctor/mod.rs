@@ -23,16 +23,11 @@ use crate::service::Service;
 use report::Report;
 pub use test_file::TestFile;
 
-/// How long a check may take that doesn't say otherwise. Longer than the service's own limit on what
-/// it asks its stores, 4 s, so that its answer is seen.
-const CHECK_LIMIT: Duration = Duration::from_secs(10);
-
 /// # Errors
 /// The command line is wrong, or nobody reads what is said any more.
 pub async fn run(
     service: &Service,
     arguments: &arguments::Doctor,
-    patience: Duration,
     output: &Output,
     test_file: &TestFile,
 ) -> Result<u8, Failure> {
@@ -40,10 +35,11 @@ pub async fn run(
         Some(origin) => cors::parse_origin(origin)?,
         None => service.origin(),
     };
+    let limit = Duration::from_secs(arguments.check_limit);
     let way = way::Way {
         service,
         origin,
-        limit: CHECK_LIMIT.min(patience),
+        limit,
         notification_limit: Duration::from_secs(arguments.notification_limit),
         test_file,
     };
@@ -53,7 +49,7 @@ pub async fn run(
     walked?;
     #[cfg(feature = "aws")]
     if arguments.aws.aws {
-        aws::look(&arguments.aws, &mut report).await?;
+        aws::look(&arguments.aws, limit, &mut report).await?;
     }
     Ok(report.exit_code())
 }

@@ -79,7 +79,8 @@ impl Stack {
         let deployment = self.deployment;
         let mut command = fshare(server);
         command
-            .args(["doctor", "--json"])
+            // Far more than it needs, for a machine that is busy.
+            .args(["doctor", "--json", "--check-limit", "120"])
             .args(arguments)
             .env("AWS_ENDPOINT_URL", &deployment.endpoint)
             .env("AWS_REGION", &deployment.region)
@@ -161,7 +162,9 @@ async fn the_whole_way_and_all_looks_are_well_in_a_deployed_stack() {
     let stack = Stack::alone().await;
     let api = Program::aws_api(stack.deployment, &[]);
     let _worker = Program::worker(stack.deployment, &[]);
-    let (code, lines) = stack.doctor(&api.base, &["--aws"]).await;
+    let (code, lines) = stack
+        .doctor(&api.base, &["--aws", "--notification-limit", "120"])
+        .await;
     assert_eq!(code, 0, "{lines:#?}");
     assert_eq!(lines.len(), 10 + LOOKS.len());
     assert!(

@@ -14,8 +14,6 @@ use aws_types::service_config::ServiceConfigKey;
 use super::super::report::{Flaw, Seen};
 
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(3);
-const ATTEMPT_TIME_OUT: Duration = Duration::from_secs(5);
-const OPERATION_TIME_OUT: Duration = Duration::from_secs(12);
 const ATTEMPTS: u32 = 2;
 
 pub struct Clients {
@@ -25,14 +23,15 @@ pub struct Clients {
 }
 
 impl Clients {
-    pub async fn load() -> Result<Seen<Self>, Flaw> {
+    /// `limit` is for one look, all attempts included.
+    pub async fn load(limit: Duration) -> Result<Seen<Self>, Flaw> {
         let http_client = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
         let time_outs = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIME_OUT)
-            .operation_attempt_timeout(ATTEMPT_TIME_OUT)
-            .operation_timeout(OPERATION_TIME_OUT)
+            .operation_attempt_timeout(limit / 2)
+            .operation_timeout(limit)
             .build();
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client)

@@ -21,9 +21,6 @@ use crate::failure::Failure;
 
 use clients::Clients;
 
-/// For one look, all attempts included.
-const LOOK_LIMIT: Duration = Duration::from_secs(15);
-
 const AFTER_AWS: [&str; 8] = [
     "queue",
     "queue-policy",
@@ -37,9 +34,13 @@ const AFTER_AWS: [&str; 8] = [
 
 /// # Errors
 /// Nobody reads what is said any more.
-pub async fn look(arguments: &arguments::Aws, report: &mut Report<'_>) -> Result<(), Failure> {
-    let limit = LOOK_LIMIT;
-    let Some(Clients { s3, sqs, dynamodb }) = report.check("aws", limit, Clients::load()).await?
+pub async fn look(
+    arguments: &arguments::Aws,
+    limit: Duration,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
+    let Some(Clients { s3, sqs, dynamodb }) =
+        report.check("aws", limit, Clients::load(limit)).await?
     else {
         return report.skip(
             &AFTER_AWS,
