@@ -11,6 +11,9 @@ use clap_complete::Shell;
 /// What ends below `--help`, and in the man page, which doesn't name variables by itself.
 const EXIT_CODES: &str = "Environment:
   FILE_SHARE_URL  where the service is, unless --server says it
+  BROWSER         what `open` starts, before what the system has
+  BUCKET_NAME, TABLE_NAME, QUEUE_URL, AWS_*
+                  for `doctor --aws`, as for the service and the worker
 
 Exit codes:
   0    everything was done

@@ -13,10 +13,11 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use crate::address::parse_file;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::retry::Deadline;
-use crate::service::{Service, parse_file};
+use crate::service::Service;
 
 /// A program that fails to open something has said so by then; one that still runs is the browser.
 const BROWSER_START: Duration = Duration::from_secs(2);

@@ -7,6 +7,7 @@
 //!
 //! **Absent on purpose:** settings in a file. One address is all that there is to set.
 
+mod address;
 mod arguments;
 mod browser;
 mod doctor;
@@ -160,6 +161,7 @@ fn man_page() -> Result<Vec<u8>, Failure> {
         man.render_options_section(&mut options).map_err(here)?;
         // A section of its own would be called the same for each.
         let options = String::from_utf8_lossy(&options).replace(".SH OPTIONS", ".PP");
+        let options = options.replace(".SH ", ".SS ");
         page.extend_from_slice(options.as_bytes());
     }
     Ok(page)

@@ -10,9 +10,10 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 
+use crate::address::origin_of;
 use crate::failure::Failure;
 use crate::http::{Http, Sent, empty};
-use crate::service::{AGENT, origin_of};
+use crate::service::AGENT;
 
 /// # Errors
 /// It isn't an origin.

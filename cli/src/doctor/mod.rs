@@ -9,6 +9,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod cors;
+mod greeting;
+mod mend;
 mod report;
 mod test_file;
 mod way;

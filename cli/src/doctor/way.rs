@@ -5,24 +5,22 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{DATE, LOCATION, USER_AGENT};
+use http::header::USER_AGENT;
 use http::{Method, Request, StatusCode, Uri};
-use serde_json::Value;
 
 use super::cors::preflight;
+use super::greeting::{clocks, server};
+use super::mend::{OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, how_to_mend};
 use super::report::{Flaw, Report, Seen};
 use super::test_file::{Content, TestFile};
+use crate::address::origin_of;
 use crate::failure::Failure;
 use crate::http::{Sent, empty, full};
 use crate::output::printable;
-use crate::put::{StoreAnswer, put};
+use crate::put::put;
 use crate::retry::Deadline;
-use crate::service::{AGENT, Answer, Created, Record, Service, Upload, expect, origin_of};
+use crate::service::{AGENT, Created, Record, Service, Upload, expect};
 
-/// What `info.title` of the contract is.
-const TITLE: &str = "File Share Service";
-/// How far a clock may be off. S3 refuses a quarter of an hour; a minute is on its way there.
-const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// What a wait takes beyond its time, until its answer is here.
 const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
@@ -60,7 +58,7 @@ impl Way<'_> {
     /// Nobody reads what is said any more.
     pub async fn walk(&self, report: &mut Report<'_>) -> Result<(), Failure> {
         let limit = self.limit;
-        let Some(greeting) = report.check("server", limit, self.server()).await? else {
+        let Some(greeting) = report.check("server", limit, server(self.service)).await? else {
             return report.skip(&AFTER_SERVER, "there is no service to ask");
         };
         report.check("stores", limit, self.stores()).await?;
@@ -140,54 +138,6 @@ impl Way<'_> {
 
     fn until(&self) -> Deadline {
         Deadline::after(self.limit)
-    }
-
-    async fn server(&self) -> Result<Seen<Answer>, Flaw> {
-        let base = self.service.base();
-        let began = Instant::now();
-        let asked = self
-            .service
-            .call_once(Method::GET, "/openapi.json", None, None);
-        let answer = asked.await.map_err(|failure| match &failure {
-            Failure::Unreachable { cause, .. } => Flaw::Wrong {
-                said: format!("{base} can't be reached: {cause}"),
-                mend: "start the service, or say its right address with --server or \
-                       FILE_SHARE_URL; see that no firewall is between"
-                    .to_owned(),
-                exit_code: failure.exit_code(),
-            },
-            _ => Flaw::wrong(failure.to_string(), OTHER_SERVER),
-        })?;
-        let took = began.elapsed().as_millis();
-        if let Some(elsewhere) = leads_to(&answer) {
-            return Err(Flaw::wrong(
-                format!("{base} sends everybody to another address"),
-                format!(
-                    "say --server {}",
-                    elsewhere.trim_end_matches("/openapi.json")
-                ),
-            ));
-        }
-        let not_ours = |said: String| Flaw::wrong(said, OTHER_SERVER);
-        let answer = expect(answer, StatusCode::OK).map_err(|failure| match &failure {
-            Failure::Refused { code, .. } if code == "misdirected_request" => Flaw::wrong(
-                failure.to_string(),
-                "set PUBLIC_URL of the service to the address that people use, or say an address \
-                 that it answers to",
-            ),
-            Failure::Refused { .. } => Flaw::wrong(failure.to_string(), SEE_LOG),
-            _ => not_ours(failure.to_string()),
-        })?;
-        let contract: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let is_ours =
-            contract["info"]["title"] == TITLE && contract["paths"]["/v1/files"].is_object();
-        if !is_ours {
-            return Err(not_ours(format!("what answers at {base} isn't a {TITLE}")));
-        }
-        Ok(Seen {
-            said: format!("{base} answers in {took} ms and is a {TITLE}"),
-            value: answer,
-        })
     }
 
     async fn stores(&self) -> Result<Seen<()>, Flaw> {
@@ -392,70 +342,3 @@ impl Way<'_> {
         }
     }
 }
-
-const SEE_LOG: &str = "the service's log says why (the line with this time, level WARN or ERROR)";
-const OTHER_SERVER: &str = "say the address of a File Share Service, with the path before /v1 if it has one, with --server \
-     or FILE_SHARE_URL";
-const PUBLIC_ENDPOINT: &str = "the service hands out URLs at that address: set its S3_PUBLIC_ENDPOINT_URL (in local mode: \
-     PUBLIC_URL) to where clients reach the store, and open the way to it";
-
-/// How far the server's clock is from ours, which is right as far as anybody here knows.
-fn clocks(greeting: &Answer, now: SystemTime) -> Result<Seen<()>, Flaw> {
-    let date = greeting
-        .headers
-        .get(DATE)
-        .and_then(|date| date.to_str().ok());
-    let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
-        return Err(Flaw::wrong(
-            "the server's answers have no date",
-            "a proxy before the service takes the Date header away: let it pass",
-        ));
-    };
-    let (apart, direction) = match theirs.duration_since(now) {
-        Ok(ahead) => (ahead, "ahead of"),
-        Err(behind) => (behind.duration(), "behind"),
-    };
-    // The header has whole seconds.
-    let seconds = apart.as_secs();
-    if apart > MAX_CLOCK_SKEW {
-        return Err(Flaw::wrong(
-            format!("the server's clock is {seconds} s {direction} this machine's"),
-            "presigned URLs live by the clock: let the one that is off be set by NTP \
-             (`timedatectl` shows and switches it)",
-        ));
-    }
-    Ok(Seen::that(format!(
-        "the server's is within {} s of this machine's",
-        seconds + 1
-    )))
-}
-
-fn leads_to(answer: &Answer) -> Option<String> {
-    let location = answer
-        .headers
-        .get(LOCATION)
-        .filter(|_| answer.status.is_redirection())?;
-    location.to_str().ok().map(ToOwned::to_owned)
-}
-
-fn how_to_mend(answer: &StoreAnswer) -> &'static str {
-    match answer.code.as_str() {
-        _ if answer.is_expired() => CLOCKS_DIFFER,
-        "RequestTimeTooSkewed" | "RequestExpired" => CLOCKS_DIFFER,
-        "SignatureDoesNotMatch" => {
-            "the store knows itself by another name than S3_PUBLIC_ENDPOINT_URL, a proxy changes host \
-             or headers, or the service's secret access key isn't that of its access key"
-        }
-        "AccessDenied" => {
-            "what the service runs as needs s3:PutObject on uploads/* (the stack's ApiPolicy); a \
-             bucket policy may forbid it too"
-        }
-        "NoSuchBucket" => "BUCKET_NAME of the service names a bucket that isn't there",
-        "InvalidAccessKeyId" | "InvalidToken" => "renew the service's AWS credentials",
-        "InsufficientStorage" => "make room on the disk of the service's data directory",
-        _ => "the store's own log says more, and so does its documentation of that code",
-    }
-}
-
-const CLOCKS_DIFFER: &str = "the clocks of service and store differ, or the service's credentials are over: set the clocks by \
-     NTP, renew the credentials";
