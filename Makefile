@@ -46,6 +46,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package file-share --lib --no-default-features --locked -- -D warnings
+	cargo clippy --package fshare --no-default-features --locked -- -D warnings
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh

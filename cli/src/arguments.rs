@@ -11,6 +11,9 @@ use clap_complete::Shell;
 /// What ends below `--help`, and in the man page, which doesn't name variables by itself.
 const EXIT_CODES: &str = "Environment:
   FILE_SHARE_URL  where the service is, unless --server says it
+  BROWSER         what `open` starts, before what the system has
+  BUCKET_NAME, TABLE_NAME, QUEUE_URL, AWS_*
+                  for `doctor --aws`, as for the service and the worker
 
 Exit codes:
   0    everything was done
@@ -18,6 +21,11 @@ Exit codes:
   2    the command line is wrong, or nobody was there to confirm
   3    the server can't be reached
   130  interrupted (Ctrl-C); 143 when asked to end (SIGTERM)";
+
+const DOCTOR: &str =
+    "Each check is a line: ✓ all is well, ✗ it isn't (the next line says what helps), – it wasn't
+looked at. A small test file is created, sent, fetched and deleted again. Exit code 0: all is ✓; 3:
+the server can't be reached; 1: anything else.";
 
 /// Share files from a terminal, through a File Share Service.
 #[derive(Debug, Parser)]
@@ -62,10 +70,19 @@ pub enum Command {
         #[arg(value_name = "ID|URL")]
         file: String,
     },
+    /// Open the page of a file in the browser; in a pipe, print its address
+    Open {
+        /// The file's ID, or its link
+        #[arg(value_name = "ID|URL")]
+        file: String,
+    },
     /// Download a file, and check that it is the one that was uploaded
     Download(Download),
     /// Delete files for good
     Delete(Delete),
+    /// Walk the whole way that a file takes, and say what is wrong on it and how to mend it
+    #[command(after_help = DOCTOR)]
+    Doctor(Doctor),
     /// Print completions for a shell
     #[command(after_help = "Try them with: source <(fshare completions bash)")]
     Completions {
@@ -138,6 +155,43 @@ pub struct Download {
     /// Replace a file that is there already
     #[arg(long, short)]
     pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The origin of the pages that shall upload, if it isn't the service's own
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Option<String>,
+    /// How long any other check may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub check_limit: u64,
+    /// For how long to wait for the store's notification, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub notification_limit: u64,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    pub aws: Aws,
+}
+
+#[cfg(feature = "aws")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "AWS")]
+pub struct Aws {
+    /// Also look at bucket, queue and table, with the credentials and the region of the environment;
+    /// the stack's OperatorPolicy is enough
+    #[arg(long)]
+    pub aws: bool,
+    /// As the service's
+    #[arg(long, env, value_name = "NAME", default_value = "file-share-bucket")]
+    pub bucket_name: String,
+    /// As the service's
+    #[arg(long, env, value_name = "NAME", default_value = "FileMetadata")]
+    pub table_name: String,
+    /// As the worker's
+    #[arg(long, env, value_name = "URL", required_if_eq("aws", "true"))]
+    pub queue_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

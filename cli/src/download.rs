@@ -15,12 +15,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use crate::address::parse_file;
 use crate::arguments;
 use crate::failure::Failure;
 use crate::http::{Sent, empty, next_piece};
 use crate::output::Output;
 use crate::retry::{Deadline, Retry, retry_after};
-use crate::service::{AGENT, Record, Service, may_pass, parse_file};
+use crate::service::{AGENT, Record, Service, may_pass};
 
 /// The longest name that common file systems take.
 const MAX_NAME_BYTES: usize = 255;

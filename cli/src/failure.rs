@@ -9,7 +9,8 @@ use thiserror::Error;
 
 /// Everything was done.
 pub const DONE: u8 = 0;
-const SOME_FAILED: u8 = 1;
+/// Something wasn't, or was found to be wrong.
+pub const SOME_FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const UNREACHABLE: u8 = 3;
 

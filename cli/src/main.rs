@@ -7,11 +7,15 @@
 //!
 //! **Absent on purpose:** settings in a file. One address is all that there is to set.
 
+mod address;
 mod arguments;
+mod browser;
+mod doctor;
 mod download;
 mod failure;
 mod http;
 mod output;
+mod put;
 mod records;
 mod retry;
 mod service;
@@ -25,6 +29,7 @@ use clap::{CommandFactory, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{Arguments, Command};
+use crate::doctor::TestFile;
 use crate::failure::{Failure, common_exit_code};
 use crate::output::Output;
 use crate::retry::Deadline;
@@ -51,11 +56,17 @@ fn main() -> ExitCode {
     };
     let output = Output::new(arguments.common.json);
     let ledger = Ledger::new();
+    let test_file = TestFile::default();
     let code = runtime.block_on(async {
         tokio::select! {
-            code = run(&arguments, &output, &ledger) => code,
+            code = run(&arguments, &output, &ledger, &test_file) => code,
             code = asked_to_end() => {
                 say_where_it_stands(&output, &ledger);
+                // Asked a second time, it ends at once.
+                tokio::select! {
+                    () = test_file.clean_up(&output) => {}
+                    _ = asked_to_end() => {}
+                }
                 ExitCode::from(code)
             }
         }
@@ -65,8 +76,13 @@ fn main() -> ExitCode {
     code
 }
 
-async fn run(arguments: &Arguments, output: &Output, ledger: &Ledger) -> ExitCode {
-    match dispatch(arguments, output, ledger).await {
+async fn run(
+    arguments: &Arguments,
+    output: &Output,
+    ledger: &Ledger,
+    test_file: &TestFile,
+) -> ExitCode {
+    match dispatch(arguments, output, ledger, test_file).await {
         Ok(codes) => common_exit_code(codes),
         Err(failure) => {
             if output.json {
@@ -83,6 +99,7 @@ async fn dispatch(
     arguments: &Arguments,
     output: &Output,
     ledger: &Ledger,
+    test_file: &TestFile,
 ) -> Result<Vec<u8>, Failure> {
     let patience = arguments.common.patience();
     match &arguments.command {
@@ -102,9 +119,13 @@ async fn dispatch(
             .await
             .map(one),
         Command::Info { file } => records::info(&service, file, until, output).await.map(one),
+        Command::Open { file } => browser::open(&service, file, until, output).await.map(one),
         Command::Download(download) => download::run(&service, download, until, output)
             .await
             .map(one),
+        Command::Doctor(doctor) => doctor::run(&service, doctor, output, test_file)
+            .await
+            .map(|code| vec![code]),
         Command::Delete(delete) => records::delete(&service, delete, patience, output).await,
         Command::Completions { .. } | Command::Man => Ok(Vec::new()),
     }
@@ -140,6 +161,7 @@ fn man_page() -> Result<Vec<u8>, Failure> {
         man.render_options_section(&mut options).map_err(here)?;
         // A section of its own would be called the same for each.
         let options = String::from_utf8_lossy(&options).replace(".SH OPTIONS", ".PP");
+        let options = options.replace(".SH ", ".SS ");
         page.extend_from_slice(options.as_bytes());
     }
     Ok(page)

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::address::parse_file;
 use crate::arguments;
 use crate::failure::{DONE, Failure};
 use crate::output::{Output, human, printable};
 use crate::retry::Deadline;
-use crate::service::{MAX_PAGE, Record, Service, parse_file};
+use crate::service::{MAX_PAGE, Record, Service};
 
 pub async fn list(
     service: &Service,

@@ -3,13 +3,17 @@
 //! **Invariant:** every call is safe to repeat (a create has a key of its own), so each is repeated
 //! until there is an answer, within the bounds of [`crate::retry`].
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use crate::address::{base_of, origin_of};
 use crate::failure::Failure;
 use crate::http::{Body, Http, Sent, empty, full};
 use crate::retry::{Deadline, Retry, retry_after};
@@ -18,6 +22,8 @@ use crate::retry::{Deadline, Retry, retry_after};
 pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
 /// The longest that the service lets a call wait, in seconds.
 const MAX_WAIT: u64 = 20;
+/// How often it is asked at most that answers sooner than that.
+const EARLY_ANSWER: Duration = Duration::from_millis(500);
 /// The most records on a page, by the contract.
 pub const MAX_PAGE: u32 = 100;
 /// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
@@ -140,9 +146,33 @@ impl Service {
         })
     }
 
+    /// The same at another address.
+    pub fn elsewhere(&self, base: String) -> Self {
+        Self {
+            http: self.http.clone(),
+            base,
+        }
+    }
+
+    /// Without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Of the pages that the service serves, as a browser writes it.
+    pub fn origin(&self) -> String {
+        let uri: Option<Uri> = self.base.parse().ok();
+        uri.as_ref().and_then(origin_of).unwrap_or_default()
+    }
+
     /// The address that is passed on to people: it stays the same, and leads to the bytes.
     pub fn link(&self, id: Uuid) -> String {
         format!("{}/v1/files/{id}", self.base)
+    }
+
+    /// The page of a file, for people: it tells, waits and downloads.
+    pub fn page_of(&self, id: Uuid) -> String {
+        format!("{}/f/{id}", self.base)
     }
 
     /// `key` is the same for all attempts at one file, and for no other.
@@ -185,12 +215,18 @@ impl Service {
     pub async fn settled(&self, id: Uuid, until: Deadline) -> Result<Record, Failure> {
         loop {
             let wait = until.left().as_secs().min(MAX_WAIT);
+            let asked = Instant::now();
             let path = format!("/v1/files/{id}/metadata?wait={wait}");
             let answer = self.call(Method::GET, &path, None, None, until).await?;
             let record: Record = parsed(&expect(answer, StatusCode::OK)?)?;
             if !record.is_pending() || until.left().as_secs() == 0 {
                 return Ok(record);
             }
+            // A server that doesn't wait, because it is about to stop, isn't pressed.
+            let pause = EARLY_ANSWER
+                .saturating_sub(asked.elapsed())
+                .min(until.left());
+            sleep(pause).await;
         }
     }
 
@@ -337,48 +373,7 @@ pub fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 502 | 503 | 504)
 }
 
-/// `http://host:port/prefix`, without a slash at the end.
-fn base_of(server: &str) -> Result<String, Failure> {
-    let wrong = |why: &str| {
-        Failure::Usage(format!(
-            "the server's address must look like http://127.0.0.1:8000 ({why})"
-        ))
-    };
-    let uri: Uri = server.parse().map_err(|_| wrong("it can't be read"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(wrong("it must begin with http:// or https://"));
-    }
-    let authority = uri.authority().ok_or_else(|| wrong("it has no host"))?;
-    if authority.as_str().contains('@') || uri.query().is_some() {
-        return Err(wrong("it must have neither a user nor a query"));
-    }
-    Ok(server.trim_end_matches('/').to_owned())
-}
-
-/// A file by its ID or its link; a link also says where its server is.
-///
-/// # Errors
-/// It is neither.
-pub fn parse_file(text: &str, service: &Service) -> Result<(Service, Uuid), Failure> {
-    if let Ok(id) = text.parse::<Uuid>() {
-        return Ok((service.clone(), id));
-    }
-    let wrong =
-        || Failure::Usage("a file is named by its ID or its link (…/v1/files/ID)".to_owned());
-    let link = text.trim_end_matches('/');
-    let link = link.strip_suffix("/metadata").unwrap_or(link);
-    let (files, id) = link.rsplit_once('/').ok_or_else(wrong)?;
-    let id = id.parse::<Uuid>().map_err(|_| wrong())?;
-    let base = files.strip_suffix("/files").ok_or_else(wrong)?;
-    let base = base.strip_suffix("/v1").unwrap_or(base);
-    let service = Service {
-        http: service.http.clone(),
-        base: base_of(base)?,
-    };
-    Ok((service, id))
-}
-
-fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
+pub fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
     if answer.status == status {
         return Ok(answer);
     }
@@ -413,39 +408,6 @@ fn parsed<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ID: &str = "019c134c-66db-7f4d-9a7e-0d8a4c1b2e3f";
-
-    fn parse(text: &str) -> Result<(String, String), String> {
-        let service = Service::at("http://here:1/").unwrap();
-        let (service, id) = parse_file(text, &service).map_err(|failure| failure.to_string())?;
-        Ok((service.base, id.to_string()))
-    }
-
-    #[test]
-    fn a_file_is_named_by_its_id_or_by_its_link() {
-        for (text, base) in [
-            (ID.to_owned(), "http://here:1"),
-            (
-                format!("https://a.example/v1/files/{ID}"),
-                "https://a.example",
-            ),
-            (format!("http://b:8/p/files/{ID}/metadata"), "http://b:8/p"),
-        ] {
-            assert_eq!(parse(&text), Ok((base.to_owned(), ID.to_owned())), "{text}");
-        }
-        for text in [
-            "",
-            "hello.txt",
-            &format!("https://a.example/uploads/{ID}?X-Amz-Signature=1"),
-            &format!("ftp://a.example/v1/files/{ID}"),
-            &format!("https://me@a.example/v1/files/{ID}"),
-            "https://a.example/v1/files/../x",
-        ] {
-            let error = parse(text).unwrap_err();
-            assert!(!error.contains("Signature"), "{error}");
-        }
-    }
 
     #[test]
     fn the_limit_is_the_one_of_the_contract() {

@@ -202,6 +202,48 @@ fn the_worker_can_not_reach_the_api() {
 }
 
 #[test]
+fn the_command_line_knows_the_service_by_its_contract_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap();
+    let packages: Vec<&str> = lock.split("[[package]]\n").skip(1).collect();
+    let name = |package: &str| -> String {
+        let rest = package.strip_prefix("name = \"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    // What comes from no registry is ours.
+    let mut ours = packages
+        .iter()
+        .filter(|package| !package.contains("\nsource = "));
+    let fshare = packages
+        .iter()
+        .find(|package| name(package) == "fshare")
+        .unwrap();
+    let uses = |other: &str| fshare.contains(&format!("\n \"{other}\""));
+    assert!(uses("clap"), "its dependencies are read");
+    assert!(ours.clone().any(|package| name(package) == "file-share"));
+    let used = ours.find(|package| uses(&name(package)));
+    assert_eq!(used, None, "fshare depends on another package of ours");
+}
+
+#[test]
+fn only_the_doctor_of_the_command_line_speaks_to_aws() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli/src");
+    let aws = sources.join("doctor/aws");
+    let mut speaks = 0;
+    for file in rust_files(&sources) {
+        let text = fs::read_to_string(&file).unwrap();
+        let names_sdk = text.contains("aws_sdk_") || text.contains("aws_config");
+        speaks += usize::from(names_sdk);
+        assert!(
+            !names_sdk || file.starts_with(&aws),
+            "{} names a type of an SDK",
+            file.display()
+        );
+    }
+    assert!(speaks > 0, "the doctor has moved");
+}
+
+#[test]
 fn every_module_begins_with_its_purpose() {
     for (file, text) in sources() {
         assert!(text.starts_with("//!"), "{file} doesn't say what it is for");

@@ -261,6 +261,29 @@ async fn the_operator_may_empty_the_dead_letter_queue_into_the_main_one_and_noth
 }
 
 #[tokio::test]
+async fn the_operator_may_look_at_how_bucket_and_table_are_set_up_and_not_change_it() {
+    let deployment = Deployment::shared().await;
+    let (bucket, table) = (&deployment.bucket, &deployment.table);
+    let s3 = s3(deployment, &deployment.operator);
+    let notification = s3.get_bucket_notification_configuration();
+    notification.bucket(bucket).send().await.unwrap();
+    let versioning = s3.get_bucket_versioning().bucket(bucket);
+    versioning.send().await.unwrap();
+    let public_access = s3.get_public_access_block().bucket(bucket);
+    public_access.send().await.unwrap();
+    assert_forbidden!(s3.delete_public_access_block().bucket(bucket));
+    assert_forbidden!(s3.get_bucket_policy().bucket(bucket));
+    assert_forbidden!(s3.get_object().bucket(bucket).key("uploads/x"));
+    let dynamodb = dynamodb(deployment, &deployment.operator);
+    let table_look = dynamodb.describe_table().table_name(table);
+    table_look.send().await.unwrap();
+    let ttl = dynamodb.describe_time_to_live().table_name(table);
+    ttl.send().await.unwrap();
+    assert_forbidden!(dynamodb.delete_table().table_name(table));
+    assert_forbidden!(dynamodb.scan().table_name(table));
+}
+
+#[tokio::test]
 async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
     const BY_TIME: (&str, &str, &str) = ("byTime", "timeShard", "permissions");
     const BY_STATUS: (&str, &str, &str) = ("byStatus", "statusShard", "permissions");

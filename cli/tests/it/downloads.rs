@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::stub::{Stub, Trick};
-use crate::support::{Ran, Service, random};
+use crate::support::{Ran, Service, damage, random};
 
 /// What is in a folder, hidden files included.
 fn names(folder: &Path) -> Vec<String> {
@@ -58,16 +58,9 @@ fn standard_output_gets_the_bytes_and_nothing_else() {
 #[test]
 fn damaged_bytes_are_said_and_not_kept() {
     let service = Service::start(&[]);
-    let content = random(200_000);
-    let link = service.upload("precious.bin", &content);
+    let link = service.upload("precious.bin", &random(200_000));
     let id = link.rsplit('/').next().unwrap();
-    let mut stored = Vec::new();
-    find(&service.data(), id, &mut stored);
-    assert_eq!(stored.len(), 1, "{stored:?}");
-    let mut damaged = content;
-    damaged[100_000] ^= 1;
-    std::fs::set_permissions(&stored[0], PermissionsExt::from_mode(0o600)).unwrap();
-    std::fs::write(&stored[0], damaged).unwrap();
+    damage(&service.data(), id);
     let into = service.folder.path().join("into");
     std::fs::create_dir(&into).unwrap();
     let ran = service.run(&["download", &link, "-o", "into"]);
@@ -83,17 +76,6 @@ fn damaged_bytes_are_said_and_not_kept() {
         (1, ""),
         "nothing of it is passed on"
     );
-}
-
-fn find(folder: &Path, name: &str, found: &mut Vec<std::path::PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            find(&path, name, found);
-        } else if path.file_name().unwrap().to_str().unwrap().contains(name) {
-            found.push(path);
-        }
-    }
 }
 
 #[test]

@@ -87,7 +87,10 @@ fn completions_are_there_for_each_shell_and_bash_can_read_its_own() {
         let ran = Ran::of(fshare("").args(["completions", shell]).output().unwrap());
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(
-            ran.out.contains(word) && ran.out.contains("upload"),
+            ran.out.contains(word)
+                && ["upload", "open", "doctor", "notification-limit"]
+                    .iter()
+                    .all(|word| ran.out.contains(word)),
             "{shell}"
         );
         if shell == "bash" {
@@ -126,7 +129,9 @@ fn the_man_page_and_the_help_tell_what_exit_codes_mean() {
     }
     assert!(page.out.starts_with(".ie"), "it begins as roff");
     assert!(page.out.contains(".TH fshare 1"));
-    for command in ["UPLOAD", "LIST", "INFO", "DOWNLOAD", "DELETE"] {
+    for command in [
+        "UPLOAD", "LIST", "INFO", "OPEN", "DOWNLOAD", "DELETE", "DOCTOR",
+    ] {
         assert!(
             page.out.contains(&format!(".SH \"FSHARE {command}\"")),
             "{command}"

@@ -3,8 +3,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod doctoring;
+mod doctoring_aws;
 mod downloads;
 mod interfaces;
+mod opening;
 mod stub;
 mod support;
 mod uploads;
+
+/// The AWS stand-in, and the programs in aws mode.
+#[allow(
+    dead_code,
+    reason = "the integration tests' support, of which these need a part"
+)]
+#[path = "../../../tests/support"]
+mod aws_support {
+    pub mod ministack;
+    pub mod program;
+}

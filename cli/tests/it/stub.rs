@@ -16,6 +16,8 @@ pub enum Trick {
     LoseAnswer,
     /// Run this before it is passed on.
     Before(Box<dyn FnOnce() + Send>),
+    /// Pass it on, and change the answer.
+    Change(fn(String) -> String),
 }
 
 type Tricks = Arc<Mutex<VecDeque<(&'static str, Trick)>>>;
@@ -68,6 +70,7 @@ fn serve(
         mine.then(|| tricks.pop_front().unwrap().1)
     };
     let lose = matches!(trick, Some(Trick::LoseAnswer));
+    let mut change = None;
     match trick {
         Some(Trick::Answer(answer)) => {
             client.write_all(answer.as_bytes()).ok()?;
@@ -75,6 +78,7 @@ fn serve(
             return Some(());
         }
         Some(Trick::Before(action)) => action(),
+        Some(Trick::Change(how)) => change = Some(how),
         Some(Trick::LoseAnswer) | None => {}
     }
     let mut server = TcpStream::connect(target).ok()?;
@@ -84,6 +88,9 @@ fn serve(
     server.write_all(&body).ok()?;
     let mut answer = Vec::new();
     server.read_to_end(&mut answer).ok()?;
+    if let Some(change) = change {
+        answer = change(String::from_utf8(answer).ok()?).into_bytes();
+    }
     if !lose {
         client.write_all(&answer).ok()?;
     }

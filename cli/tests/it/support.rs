@@ -3,6 +3,7 @@
 //! Invariant: a service that a test started ends with the test, and inherits no setting.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -141,6 +142,29 @@ fn clean(program: &Path) -> Command {
     command
 }
 
+/// Changes a bit in the middle of the one stored object whose path contains `name`.
+pub fn damage(data: &Path, name: &str) {
+    let mut stored = Vec::new();
+    find(data, name, &mut stored);
+    assert_eq!(stored.len(), 1, "{stored:?}");
+    let mut content = std::fs::read(&stored[0]).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    std::fs::set_permissions(&stored[0], PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::write(&stored[0], content).unwrap();
+}
+
+fn find(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            find(&path, name, found);
+        } else if path.to_str().unwrap().contains(name) {
+            found.push(path);
+        }
+    }
+}
+
 /// Bytes that no compression or luck makes shorter.
 pub fn random(bytes: usize) -> Vec<u8> {
     let mut content = vec![0; bytes];
@@ -150,6 +174,15 @@ pub fn random(bytes: usize) -> Vec<u8> {
 
 /// The command in a pseudo-terminal of util-linux, with what is typed into it; everything that it shows.
 pub fn in_terminal(service: &Service, command: &str, typed: &str) -> (i32, String) {
+    in_terminal_with(service, command, typed, &[])
+}
+
+pub fn in_terminal_with(
+    service: &Service,
+    command: &str,
+    typed: &str,
+    settings: &[(&str, &str)],
+) -> (i32, String) {
     use std::io::Write;
     let mut script = clean(Path::new("script"));
     let program = env!("CARGO_BIN_EXE_fshare");
@@ -160,6 +193,7 @@ pub fn in_terminal(service: &Service, command: &str, typed: &str) -> (i32, Strin
         .env("FILE_SHARE_URL", &service.base)
         .env("TERM", "xterm")
         .env("SHELL", "/bin/sh")
+        .envs(settings.iter().copied())
         .current_dir(service.folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -140,6 +140,80 @@ fn a_lost_answer_to_the_bytes_ends_with_the_file() {
 }
 
 #[test]
+fn a_second_try_that_finds_the_bytes_there_already_ends_right() {
+    const AWAY: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    let service = Service::start(&[]);
+    // The store has the bytes and says that it failed: the second try is answered with 412.
+    let lie: fn(String) -> String = |_| AWAY.to_owned();
+    let seen_412: fn(String) -> String = |answer| {
+        assert!(answer.starts_with("HTTP/1.1 412 "), "{answer}");
+        answer
+    };
+    let stub = Stub::before(
+        &service.base,
+        vec![
+            ("PUT ", Trick::Change(lie)),
+            ("PUT ", Trick::Change(seen_412)),
+        ],
+    );
+    let content = random(100_000);
+    service.file("once", &content);
+    let ran = Ran::of(
+        service
+            .command(&["upload", "once", "--server", &stub.base])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    assert_eq!(stub.count("PUT "), 2);
+    let records = service.records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["status"], "available");
+    let back = service
+        .command(&["download", ran.out.trim(), "-o", "-"])
+        .output();
+    assert!(back.unwrap().stdout == content);
+}
+
+#[test]
+fn a_file_that_is_still_pending_when_time_is_over_is_said_with_its_link() {
+    // What the service answers while nobody finalizes: the bytes are there, and it doesn't know.
+    fn pending(answer: &str) -> String {
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let body = body.replace("\"available\"", "\"pending\"");
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}")
+    }
+    let service = Service::start(&[]);
+    service.file("slow", b"slow");
+    let change: fn(String) -> String = |answer| pending(&answer);
+    let mut tricks = vec![("POST /v1/files/", Trick::Change(change))];
+    tricks.extend((0..200).map(|_| ("GET /v1/files/", Trick::Change(change))));
+    let stub = Stub::before(&service.base, tricks);
+    let started = std::time::Instant::now();
+    let ran = Ran::of(
+        service
+            .command(&["upload", "slow", "--timeout", "2", "--server", &stub.base])
+            .output()
+            .unwrap(),
+    );
+    assert!(
+        started.elapsed() >= std::time::Duration::from_secs(1),
+        "it waited"
+    );
+    // Some of it failed, as --help has it: it isn't known to be there.
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(ran.err.contains("isn't available yet"), "{ran:?}");
+    let ask = format!("ask with: fshare info {}/v1/files/", stub.base);
+    assert!(ran.err.contains(&ask), "{ran:?}");
+    let asked = stub.count("GET /v1/files/");
+    assert!(
+        (2..=8).contains(&asked),
+        "a server that doesn't wait isn't pressed: {asked}"
+    );
+}
+
+#[test]
 fn a_busy_server_and_a_busy_store_are_asked_again_when_they_say() {
     let service = Service::start(&[]);
     let stub = Stub::before(
@@ -303,4 +377,51 @@ fn ctrl_c_says_what_is_done_and_what_is_not() {
         "{ran:?}"
     );
     assert!(!ran.err.contains("a: not uploaded"), "{ran:?}");
+}
+
+#[test]
+fn a_program_that_is_asked_to_end_says_as_much_with_its_own_exit_code() {
+    let service = Service::start(&[]);
+    service.file("a", b"a");
+    service.file("b", b"b");
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (at_end, arrived) = std::sync::mpsc::channel();
+    // The first one's bytes are there, and its end isn't known yet; the second one waits.
+    let hold = move || {
+        at_end.send(()).unwrap();
+        let _ = stopped.recv();
+    };
+    let stub = Stub::before(
+        &service.base,
+        vec![
+            ("PUT ", Trick::Before(Box::new(|| {}))),
+            ("POST /v1/files/", Trick::Before(Box::new(hold))),
+        ],
+    );
+    let child = service
+        .command(&["upload", "--jobs", "1", "a", "b", "--server", &stub.base])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    arrived
+        .recv_timeout(std::time::Duration::from_secs(30))
+        .unwrap();
+    let kill = std::process::Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    drop(stop);
+    assert_eq!((ran.code, ran.out.as_str()), (143, ""), "{ran:?}");
+    let said: Vec<_> = ran.err.lines().collect();
+    assert_eq!(said.len(), 3, "nothing is half-said: {ran:?}");
+    assert_eq!(said[0], "fshare: interrupted");
+    let asked = format!(
+        "✗ a: sent, but its end isn't known yet; ask with: fshare info {}/v1/files/",
+        stub.base
+    );
+    assert!(said[1].starts_with(&asked), "{ran:?}");
+    assert_eq!(said[2], "✗ b: not uploaded");
+    assert!(ran.err.ends_with('\n'), "{ran:?}");
 }

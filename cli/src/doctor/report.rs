@@ -1,0 +1,156 @@
+//! What the checks found, one line each: ✓, ✗ with how to mend it, or – with why it wasn't looked at.
+//!
+//! **Invariant:** a check that takes longer than its limit is ✗; what wasn't looked at is never ✓.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::failure::{DONE, Failure, SOME_FAILED};
+use crate::output::{Output, printable};
+
+/// The longest name of a check.
+const NAME_CHARS: usize = 13;
+
+/// All is well here; what was seen, and what later checks need of it.
+pub struct Seen<T> {
+    pub said: String,
+    pub value: T,
+}
+
+impl Seen<()> {
+    pub fn that(said: impl Into<String>) -> Self {
+        Self {
+            said: said.into(),
+            value: (),
+        }
+    }
+}
+
+/// Why a check isn't ✓.
+pub enum Flaw {
+    Wrong {
+        said: String,
+        mend: String,
+        exit_code: u8,
+    },
+    /// It couldn't be looked at, and what would change that.
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only AWS hides"))]
+    Hidden { because: String, mend: String },
+}
+
+impl Flaw {
+    pub fn wrong(said: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::Wrong {
+            said: said.into(),
+            mend: mend.into(),
+            exit_code: SOME_FAILED,
+        }
+    }
+}
+
+pub struct Report<'a> {
+    output: &'a Output,
+    exit_code: u8,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(output: &'a Output) -> Self {
+        Self {
+            output,
+            exit_code: DONE,
+        }
+    }
+
+    /// 0 only if every check was made and found nothing; the worst that was found otherwise.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// Makes a check, says what came of it, and hands on what was seen.
+    ///
+    /// # Errors
+    /// Nobody reads it any more.
+    pub async fn check<T>(
+        &mut self,
+        name: &'static str,
+        limit: Duration,
+        check: impl Future<Output = Result<Seen<T>, Flaw>>,
+    ) -> Result<Option<T>, Failure> {
+        let began = Instant::now();
+        let found = tokio::time::timeout(limit, check).await;
+        let took = began.elapsed();
+        let found = found.unwrap_or_else(|_| {
+            Err(Flaw::wrong(
+                format!("it took longer than {} s", limit.as_secs()),
+                "see what is slow on the way: the network, a proxy, or the service (its log)",
+            ))
+        });
+        match found {
+            Ok(Seen { said, value }) => {
+                self.say('✓', "ok", name, &said, None, Some(took))?;
+                Ok(Some(value))
+            }
+            Err(Flaw::Wrong {
+                said,
+                mend,
+                exit_code,
+            }) => {
+                self.exit_code = self.exit_code.max(exit_code);
+                self.say('✗', "wrong", name, &said, Some(&mend), Some(took))?;
+                Ok(None)
+            }
+            Err(Flaw::Hidden { because, mend }) => {
+                self.exit_code = self.exit_code.max(SOME_FAILED);
+                let said = not_looked_at(&because);
+                self.say('–', "not_looked_at", name, &said, Some(&mend), Some(took))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Checks that aren't made, because of another one.
+    ///
+    /// # Errors
+    /// Nobody reads it any more.
+    pub fn skip(&mut self, names: &[&'static str], because: &str) -> Result<(), Failure> {
+        self.exit_code = self.exit_code.max(SOME_FAILED);
+        let said = not_looked_at(because);
+        names
+            .iter()
+            .try_for_each(|name| self.say('–', "not_looked_at", name, &said, None, None))
+    }
+
+    fn say(
+        &self,
+        mark: char,
+        verdict: &str,
+        name: &str,
+        said: &str,
+        mend: Option<&str>,
+        took: Option<Duration>,
+    ) -> Result<(), Failure> {
+        if self.output.json {
+            let milliseconds = took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            return self.output.json_line(&json!({
+                "check": name,
+                "verdict": verdict,
+                "said": said,
+                "mend": mend,
+                "milliseconds": milliseconds,
+            }));
+        }
+        let one_line = |text: &str| printable(text).replace('\n', " ");
+        let said = one_line(said);
+        self.output
+            .result(&format!("{mark} {name:NAME_CHARS$}  {said}"))?;
+        match mend {
+            Some(mend) => self.output.result(&format!("    → {}", one_line(mend))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn not_looked_at(because: &str) -> String {
+    format!("not looked at, because {because}")
+}

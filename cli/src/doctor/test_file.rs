@@ -1,0 +1,133 @@
+//! The file that the doctor sends, from the moment at which the service may know of it until it is
+//! certainly gone.
+//!
+//! **Invariant:** a create whose answer never came is found again by its idempotency key, so that its
+//! file can be deleted too.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::retry::Deadline;
+use crate::service::{Created, Service, declaration};
+
+/// What it is called, for whoever finds it in a list.
+pub const NAME: &str = "fshare-doctor-test.txt";
+/// How long deleting may take when everything else is over.
+const CLEAN_UP: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Default)]
+pub struct TestFile(Arc<Mutex<Option<Trace>>>);
+
+#[derive(Debug, Clone)]
+struct Trace {
+    service: Service,
+    declared: Value,
+    key: Uuid,
+    id: Option<Uuid>,
+}
+
+/// What it consists of: no two are the same.
+pub struct Content {
+    pub bytes: Vec<u8>,
+    pub sha256: String,
+    key: Uuid,
+}
+
+impl Content {
+    pub fn new() -> Self {
+        let key = Uuid::now_v7();
+        let bytes = format!("A test file of `fshare doctor`. It may be deleted.\n{key}\n");
+        let bytes = bytes.into_bytes();
+        Self {
+            sha256: hex::encode(Sha256::digest(&bytes)),
+            bytes,
+            key,
+        }
+    }
+}
+
+impl TestFile {
+    /// # Errors
+    /// As [`Service::create`].
+    pub async fn create(
+        &self,
+        service: &Service,
+        content: &Content,
+        until: Deadline,
+    ) -> Result<Created, Failure> {
+        let declared = declaration(NAME, content.bytes.len() as u64, &content.sha256);
+        self.remember(Some(Trace {
+            service: service.clone(),
+            declared: declared.clone(),
+            key: content.key,
+            id: None,
+        }));
+        let created = service.create(&declared, content.key, until).await;
+        match &created {
+            Ok(created) => {
+                if let Some(trace) = self.lock().as_mut() {
+                    trace.id = Some(created.record.id);
+                }
+            }
+            // Refused: there is none.
+            Err(Failure::Refused { status, .. }) if *status < 500 => self.remember(None),
+            Err(_) => {}
+        }
+        created
+    }
+
+    /// Deletes it for good, if there may be one.
+    ///
+    /// # Errors
+    /// It may still be there.
+    pub async fn delete(&self, until: Deadline) -> Result<(), Failure> {
+        let Some(trace) = self.lock().clone() else {
+            return Ok(());
+        };
+        let id = match trace.id {
+            Some(id) => id,
+            None => {
+                let again = trace.service.create(&trace.declared, trace.key, until);
+                again.await?.record.id
+            }
+        };
+        trace.service.delete(id, until).await?;
+        self.remember(None);
+        Ok(())
+    }
+
+    /// The same for an end before its time, and says what came of it.
+    pub async fn clean_up(&self, output: &Output) {
+        let Some(trace) = self.lock().clone() else {
+            return;
+        };
+        let deleted = self.delete(Deadline::after(CLEAN_UP));
+        let deleted = tokio::time::timeout(CLEAN_UP, deleted).await;
+        match deleted {
+            Ok(Ok(())) => output.note("fshare: the test file is deleted again"),
+            // A create that nobody answered, of a server that isn't there.
+            Ok(Err(Failure::Unreachable { .. })) if trace.id.is_none() => {}
+            _ => output.note(&match trace.id {
+                Some(id) => format!(
+                    "fshare: the test file couldn't be deleted; try: fshare delete {}",
+                    trace.service.link(id)
+                ),
+                None => format!("fshare: a test file called {NAME} may be left; see: fshare list"),
+            }),
+        }
+    }
+
+    fn remember(&self, trace: Option<Trace>) {
+        *self.lock() = trace;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Trace>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,261 @@
+//! The bytes of one file to the store, until it has them or says that it won't take them.
+//!
+//! **Invariant:** the store takes a file's bytes once: a second PUT is told that they are there.
+//!
+//! **Absent on purpose:** going on in the middle. A URL takes a file as a whole.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::header::{CONTENT_LENGTH, USER_AGENT};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use indicatif::ProgressBar;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::http::{Body, Http, Sent, empty};
+use crate::output::printable;
+use crate::retry::{Deadline, Retry, retry_after};
+use crate::service::{AGENT, Service, Upload, may_pass};
+use crate::sources::{self, Measured};
+
+/// How much of a file is read at a time, and how many such pieces wait for the connection.
+const PIECE_BYTES: usize = 64 * 1024;
+const PIECES_AHEAD: usize = 4;
+/// A store's error is a few hundred bytes of XML.
+const MAX_STORE_ERROR_BYTES: usize = 64 * 1024;
+
+/// What the store said, by what to do next.
+enum Said {
+    Taken,
+    /// The URL is over, or will be before it can be used.
+    Expired,
+    Later(Option<Duration>),
+    No(Failure),
+}
+
+/// Until the store has the bytes, or says that it won't take them.
+pub async fn send(
+    service: &Service,
+    id: Uuid,
+    mut upload: Upload,
+    measured: &Measured,
+    until: Deadline,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
+    let mut retry = Retry::until(until);
+    loop {
+        if measured.has_changed() {
+            return Err(sources::changed());
+        }
+        let again = match attempt(service, &upload, measured, until, bar).await {
+            Ok(Said::Taken) => return Ok(()),
+            Ok(Said::No(failure)) => {
+                return Err(if measured.has_changed() {
+                    sources::changed()
+                } else {
+                    failure
+                });
+            }
+            Ok(Said::Expired) => {
+                // Settled meanwhile: nothing more to send.
+                let Some(fresh) = service.renew(id, until).await? else {
+                    return Ok(());
+                };
+                upload = fresh;
+                retry.again(None).await
+            }
+            Ok(Said::Later(retry_after)) => retry.again(retry_after).await,
+            Err(failure) => {
+                if measured.has_changed() {
+                    return Err(sources::changed());
+                }
+                // Its answer may be all that was lost.
+                let record = service.describe(id, until).await?;
+                if !record.is_pending() {
+                    return Ok(());
+                }
+                if !retry.again(None).await {
+                    return Err(failure);
+                }
+                continue;
+            }
+        };
+        if !again {
+            return Err(Failure::TooSlow(
+                "the store didn't take it, however often it was tried".to_owned(),
+            ));
+        }
+    }
+}
+
+async fn attempt(
+    service: &Service,
+    upload: &Upload,
+    measured: &Measured,
+    until: Deadline,
+    bar: &ProgressBar,
+) -> Result<Said, Failure> {
+    bar.set_position(0);
+    let sent = Sent::default();
+    let body = body_of(measured, &sent, bar);
+    let answer = put(&service.http, upload, measured.size, body, &sent, until).await?;
+    // Write-once: an attempt before this one got through, and its answer didn't.
+    if answer.is_taken() || answer.status == StatusCode::PRECONDITION_FAILED {
+        return Ok(Said::Taken);
+    }
+    let is_server_error = answer.status.is_server_error();
+    Ok(
+        if may_pass(answer.status) || answer.status == StatusCode::CONFLICT {
+            Said::Later(retry_after(&answer.headers))
+        } else if answer.is_expired() {
+            Said::Expired
+        } else if is_server_error && answer.code != "InsufficientStorage" {
+            Said::Later(None)
+        } else {
+            Said::No(answer.into_failure())
+        },
+    )
+}
+
+/// What a store answered to a PUT.
+#[derive(Debug)]
+pub struct StoreAnswer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// S3's name for the error, and its words; fit for a terminal.
+    pub code: String,
+    message: String,
+}
+
+impl StoreAnswer {
+    pub fn is_taken(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// The URL is over, or its credentials are.
+    pub fn is_expired(&self) -> bool {
+        self.status == StatusCode::FORBIDDEN
+            && (self.code == "ExpiredToken" || self.message.contains("expired"))
+    }
+
+    pub fn into_failure(self) -> Failure {
+        Failure::Refused {
+            status: self.status.as_u16(),
+            detail: format!("the store refused the bytes: {}", self.message),
+            code: self.code,
+        }
+    }
+}
+
+/// One PUT, whatever comes of it.
+///
+/// # Errors
+/// There is no answer.
+pub async fn put(
+    http: &Http,
+    upload: &Upload,
+    size: u64,
+    body: Body,
+    sent: &Sent,
+    until: Deadline,
+) -> Result<StoreAnswer, Failure> {
+    let mut request = Request::builder()
+        .method(Method::PUT)
+        .uri(&upload.url)
+        .header(USER_AGENT, AGENT)
+        .header(CONTENT_LENGTH, size);
+    for (name, value) in &upload.headers {
+        request = request.header(name, value);
+    }
+    let request = request
+        .body(body)
+        .map_err(|_| Failure::NoAnswer("the URL to send it to can't be read".to_owned()))?;
+    let lost = |cause: &dyn std::fmt::Display| {
+        Failure::NoAnswer(format!(
+            "the store at {} doesn't answer: {cause}",
+            host(&upload.url)
+        ))
+    };
+    let answer = tokio::time::timeout(until.left(), http.send(request, sent)).await;
+    let answer = answer
+        .map_err(|_| lost(&"time is over"))?
+        .map_err(|cause| lost(&cause))?;
+    let (head, body) = answer.into_parts();
+    let mut answer = StoreAnswer {
+        status: head.status,
+        headers: head.headers,
+        code: String::new(),
+        message: String::new(),
+    };
+    if !answer.is_taken() {
+        let text = http.read(body, MAX_STORE_ERROR_BYTES).await;
+        let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+        let part = |start, end, otherwise: &str| {
+            printable(between(&text, start, end).unwrap_or(otherwise))
+        };
+        answer.code = part("<Code>", "</Code>", "no code");
+        answer.message = part("<Message>", "</Message>", "no message");
+    }
+    Ok(answer)
+}
+
+/// The file in pieces, read by a thread that is never far ahead of the connection.
+fn body_of(measured: &Measured, sent: &Sent, bar: &ProgressBar) -> Body {
+    if measured.size == 0 {
+        return empty();
+    }
+    let file = measured.file.clone();
+    let (pieces, waiting) = mpsc::channel(PIECES_AHEAD);
+    let size = measured.size;
+    tokio::task::spawn_blocking(move || {
+        let mut left = size;
+        while left > 0 {
+            let mut piece = vec![0; PIECE_BYTES.min(usize::try_from(left).unwrap_or(PIECE_BYTES))];
+            // By position: the thread of an attempt before may still be reading.
+            let read = file.read_exact_at(&mut piece, size - left);
+            left -= piece.len() as u64;
+            let failed = read.is_err();
+            let piece = read.map(|()| Bytes::from(piece));
+            // Nobody waits for more: the attempt is over.
+            if pieces.blocking_send(piece).is_err() || failed {
+                return;
+            }
+        }
+    });
+    let (sent, bar) = (sent.clone(), bar.clone());
+    let pieces = stream::unfold(waiting, |mut waiting| async move {
+        waiting
+            .recv()
+            .await
+            .map(|piece: io::Result<Bytes>| (piece, waiting))
+    });
+    let frames = pieces.map(move |piece| {
+        piece.map(|bytes| {
+            sent.add(bytes.len());
+            bar.inc(bytes.len() as u64);
+            Frame::data(bytes)
+        })
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
+/// Who a URL leads to, without what makes it a credential.
+pub fn host(url: &str) -> String {
+    let uri: Result<http::Uri, _> = url.parse();
+    let authority = uri
+        .ok()
+        .and_then(|uri| uri.authority().map(ToString::to_string));
+    authority.unwrap_or_else(|| "an unknown place".to_owned())
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    Some(rest.split_once(end)?.0)
+}
