@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::{ContentLength, ContentType, FileName, Sha256Digest};
 use crate::operations::NewFile;
+use crate::presigned_url::UploadMethod;
 
 /// The most bytes that a JSON body may have: a name of 255 bytes and a media type, escaped at the
 /// worst, with room to spare.
@@ -44,6 +45,10 @@ struct NewFileSchema {
     /// The SHA-256 of the bytes as 64 hex digits, if it is known. The store then refuses other bytes.
     #[oai(validator(pattern = "^[0-9a-fA-F]{64}$"))]
     sha256: Option<String>,
+    /// How the bytes are going to be sent: `PUT`, or `POST` for a program that can send forms but no
+    /// headers. A form goes to `upload.url` as `multipart/form-data`, with `upload.fields` and then the
+    /// bytes as a field `file`, which comes last.
+    upload_method: Option<String>,
 }
 
 /// The body as it came, not yet judged: the limit on sizes is the handler's to know.
@@ -68,6 +73,7 @@ impl CreateFileBody {
         let length = fields.size(max_upload_bytes);
         let content_type = fields.text("contentType", ContentType::parse);
         let sha256 = fields.text("sha256", Sha256Digest::parse_hex);
+        let upload_method = fields.text("uploadMethod", UploadMethod::parse);
         if filename.is_none() {
             fields.require("filename", "is required: the name that people see");
         }
@@ -81,6 +87,7 @@ impl CreateFileBody {
                 filename,
                 length,
                 sha256,
+                upload_method: upload_method.unwrap_or_default(),
             }),
             _ => Err(match fields.too_large {
                 Some(problem) if fields.errors.len() == 1 => problem,
@@ -161,7 +168,8 @@ impl Fields {
         if !self.values.is_empty() {
             self.refuse(
                 "(unknown)",
-                "there are fields besides filename, size, contentType and sha256: check their spelling",
+                "there are fields besides filename, size, contentType, sha256 and uploadMethod: check their \
+                 spelling",
             );
         }
     }
@@ -343,10 +351,16 @@ mod tests {
 
     #[test]
     fn every_field_that_is_wrong_is_named_at_once() {
-        let body = json!({"filename": "..", "size": "5", "contentType": "pdf", "sha256": "abc"});
+        let body = json!({
+            "filename": "..",
+            "size": "5",
+            "contentType": "pdf",
+            "sha256": "abc",
+            "uploadMethod": "post",
+        });
         assert_eq!(
             refused_fields(body),
-            ["filename", "size", "contentType", "sha256"]
+            ["filename", "size", "contentType", "sha256", "uploadMethod"]
         );
         assert_eq!(refused_fields(json!({})), ["filename", "size"]);
         assert_eq!(

@@ -193,6 +193,11 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                         "maxLength": MAX_CONTENT_TYPE_BYTES,
                     },
                     "sha256": {"nullable": true},
+                    "uploadMethod": {
+                        "nullable": true,
+                        "pattern": "^(PUT|POST)$",
+                        "default": "PUT",
+                    },
                 },
                 "additionalProperties": false,
                 "example": examples::new_file(),
@@ -202,7 +207,7 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             "Upload",
             json!({
                 "properties": {
-                    "method": {"enum": ["PUT"]},
+                    "method": {"enum": ["PUT", "POST"]},
                     "url": {"format": "uri"},
                     "expiresAt": {"format": "date-time"},
                 },
@@ -342,11 +347,12 @@ fn capitalised(name: &str) -> String {
     words.join("-")
 }
 
-/// Two codes share 404 and two share 409 and 410: which of them an operation can answer.
+/// Some codes share 404, 409, 410 and 422: which of them an operation can answer.
 fn applies(code: Code, operation_id: &str) -> bool {
     match code {
         Code::RouteNotFound => false,
         Code::UploadSettled => operation_id == "renew_upload",
+        Code::IdempotencyKeyReused => operation_id == "create_file",
         Code::UploadPending => matches!(operation_id, "download_file" | "head_file"),
         _ => true,
     }

@@ -93,9 +93,10 @@ macro_rules! codes {
 
 codes! {
     CreateFile: InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
-        IdempotencyKeyReused, InsufficientStorage;
+        IdempotencyKeyReused, FormUploadUnavailable, InsufficientStorage;
     CompleteUpload: FileNotFound;
-    RenewUpload: FileNotFound, UploadSettled, InvalidRequest, InsufficientStorage;
+    RenewUpload: FileNotFound, UploadSettled, InvalidRequest, FormUploadUnavailable,
+        InsufficientStorage;
     DownloadFile: FileNotFound, UploadPending, FileRejected, UploadExpired, InvalidRequest;
     DescribeFile: FileNotFound, InvalidRequest;
     ListFiles: InvalidRequest;

@@ -18,7 +18,8 @@ use super::links::BucketAddress;
 use super::places::CallPlaces;
 use super::problem::{Code, Problem};
 use super::wire::{
-    WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, read_cursor, write_cursor,
+    WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUploadMethod,
+    read_cursor, write_cursor,
 };
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
@@ -125,6 +126,10 @@ impl FilesApi {
     /// have come and were measured, the file is `pending`; `GET /v1/files/{id}/metadata?wait=20`
     /// answers when that is over.
     ///
+    /// A program that can't send headers asks for a form instead, with `"uploadMethod": "POST"`. It is
+    /// opt-in, since S3 can't be told to take a form only once: the one that comes last before the file is
+    /// settled counts, and later ones change nothing. The URL of a PUT is good for one upload.
+    ///
     /// A client that may have to send this request again, because an answer can get lost, marks it with
     /// an `Idempotency-Key` of its own. The same request with the same key gets the same file within a
     /// day, with a fresh URL while it is `pending` and without `upload` once it is settled.
@@ -177,11 +182,16 @@ impl FilesApi {
         request: &Request,
         /// The file's ID, from the answer that created it.
         id: Path<String>,
+        /// `POST` gives a form; the default is `PUT`.
+        #[oai(name = "uploadMethod")]
+        upload_method: Query<Option<WireUploadMethod>>,
     ) -> Result<Renewed, Failed<failed::RenewUpload>> {
         let id = file_id(&id)?;
         let _place = self.places.call()?;
         let bucket = self.bucket_for(request)?;
-        let upload = operations::renew_upload(&self.stores, &self.presigner, &bucket, id).await?;
+        let method = upload_method.0.map(Into::into).unwrap_or_default();
+        let (stores, presigner) = (&self.stores, &self.presigner);
+        let upload = operations::renew_upload(stores, presigner, &bucket, id, method).await?;
         Ok(Renewed::Upload(Json(WireRenewedUpload {
             upload: upload.into(),
         })))

@@ -102,7 +102,13 @@ mod tests {
             method: "PUT".into(),
             url: "http://127.0.0.1:8000/b/uploads/1?X-Amz-Signature=0".into(),
             headers: BTreeMap::from([("if-none-match".into(), "*".into())]),
+            fields: None,
             expires_at: "2026-01-31T09:20:00.000Z".into(),
+        };
+        let form = WireUpload {
+            method: "POST".into(),
+            fields: Some(BTreeMap::from([("key".into(), "uploads/1".into())])),
+            ..upload.clone()
         };
         for status in [
             WireStatus::Pending,
@@ -111,7 +117,7 @@ mod tests {
             WireStatus::Expired,
         ] {
             agrees(file(status)).await;
-            for upload in [None, Some(upload.clone())] {
+            for upload in [None, Some(upload.clone()), Some(form.clone())] {
                 let file = file(status);
                 agrees(WireCreatedFile { file, upload }).await;
             }

@@ -30,6 +30,7 @@ pub enum Code {
     ContentTooLarge,
     UnsupportedMediaType,
     IdempotencyKeyReused,
+    FormUploadUnavailable,
     InternalError,
     StoreUnavailable,
     Overloaded,
@@ -37,7 +38,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::RouteNotFound,
         Self::FileNotFound,
@@ -51,6 +52,7 @@ impl Code {
         Self::ContentTooLarge,
         Self::UnsupportedMediaType,
         Self::IdempotencyKeyReused,
+        Self::FormUploadUnavailable,
         Self::InternalError,
         Self::StoreUnavailable,
         Self::Overloaded,
@@ -72,6 +74,7 @@ impl Code {
             Self::ContentTooLarge => "content_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::FormUploadUnavailable => "form_upload_unavailable",
             Self::InternalError => "internal_error",
             Self::StoreUnavailable => "store_unavailable",
             Self::Overloaded => "overloaded",
@@ -90,7 +93,9 @@ impl Code {
             Self::FileRejected | Self::UploadExpired => StatusCode::GONE,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::IdempotencyKeyReused | Self::FormUploadUnavailable => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
             Self::StoreUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
@@ -112,6 +117,7 @@ impl Code {
             Self::ContentTooLarge => "Too many bytes",
             Self::UnsupportedMediaType => "The body must be JSON",
             Self::IdempotencyKeyReused => "The idempotency key belongs to another request",
+            Self::FormUploadUnavailable => "The store can't take forms safely",
             Self::InternalError => "Something went wrong here",
             Self::StoreUnavailable => "The store can't be reached",
             Self::Overloaded => "Too much at a time",
@@ -158,6 +164,10 @@ impl Code {
             Self::IdempotencyKeyReused => {
                 "Use a fresh key, such as a UUID, for each file; repeat a key only with the request that \
                  it came with first."
+            }
+            Self::FormUploadUnavailable => {
+                "Leave `uploadMethod` out and send the bytes by PUT. For forms the operator has to turn the \
+                 bucket's versioning on: without it, a form that is sent again would overwrite the file."
             }
             Self::InternalError => {
                 "Tell the operator the `requestId`; the log has the cause under it."
@@ -206,7 +216,11 @@ impl Code {
                 "send JSON, with the header Content-Type: application/json"
             }
             Self::IdempotencyKeyReused => {
-                "another name, size, type or digest came with this key within the last day"
+                "another name, size, type, digest or upload method came with this key within the last day"
+            }
+            Self::FormUploadUnavailable => {
+                "the bucket keeps no versions, so a form could overwrite the file: leave uploadMethod out \
+                 and send the bytes by PUT"
             }
             Self::InternalError => "the log says more under this request's ID",
             Self::StoreUnavailable => "please send the same request again",
@@ -318,6 +332,7 @@ impl From<OperationError> for Problem {
             OperationError::UploadExpired => Code::UploadExpired.plain(),
             OperationError::UploadSettled => Code::UploadSettled.plain(),
             OperationError::IdempotencyKeyReused => Code::IdempotencyKeyReused.plain(),
+            OperationError::FormNotSafe => Code::FormUploadUnavailable.plain(),
             OperationError::Store(error) => error.into(),
         }
     }

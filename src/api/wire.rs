@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{FileId, FileRecord, FileState, Invalid, Status, format_timestamp};
-use crate::presigned_url::PresignedUpload;
+use crate::presigned_url::{PresignedUpload, UploadMethod};
 
 /// Where in its life a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
@@ -89,32 +89,64 @@ impl WireFile {
     }
 }
 
+/// How a client can send the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename = "UploadMethod")]
+pub enum WireUploadMethod {
+    /// The bytes alone, with the headers that are listed.
+    #[oai(rename = "PUT")]
+    Put,
+    /// A form, for programs that can't send headers.
+    #[oai(rename = "POST")]
+    Post,
+}
+
+impl From<WireUploadMethod> for UploadMethod {
+    fn from(method: WireUploadMethod) -> Self {
+        match method {
+            WireUploadMethod::Put => Self::Put,
+            WireUploadMethod::Post => Self::Post,
+        }
+    }
+}
+
 /// How to send the bytes, straight to the object store.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "Upload", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub struct WireUpload {
-    /// The method to use: PUT.
+    /// The method to use: `PUT`, or `POST` where that was asked for.
     pub method: String,
-    /// Where to send the bytes. Whoever has this URL can use it, once: treat it as a secret.
+    /// Where to send the bytes. Whoever has this URL, or with `POST` the fields, can use it: treat them as
+    /// secrets.
     pub url: String,
     /// The headers to send along, exactly as they are here. (`Host` and `Content-Length` every
     /// HTTP client sets by itself.)
     pub headers: BTreeMap<String, String>,
-    /// When the URL stops working, in UTC.
+    /// With `POST`, the fields of the form, exactly as they are here, and all of them before `file`.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<BTreeMap<String, String>>,
+    /// When URL or form stop working, in UTC.
     pub expires_at: String,
 }
 
 impl From<PresignedUpload> for WireUpload {
     fn from(upload: PresignedUpload) -> Self {
         Self {
-            method: "PUT".into(),
+            method: upload.method.as_str().into(),
             url: upload.url.reveal().to_owned(),
             headers: upload
                 .headers
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
+            fields: (upload.method == UploadMethod::Post).then(|| {
+                let fields = upload.fields.into_iter();
+                fields
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect()
+            }),
             expires_at: format_timestamp(upload.expires_at),
         }
     }

@@ -1,6 +1,7 @@
 //! The door: verifies the signature, then lets the request through to what it is good for.
 //!
-//! Invariant: preflights apart, which do nothing, no request reaches the store unverified. Every
+//! Invariant: preflights apart, which do nothing, no request reaches the store unverified; what signs a
+//! form is in its body, and verified where that is read. Every
 //! answer has a request ID and the headers that let an allowed page read it, errors included.
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::get_object::get_object;
 use super::header_value;
+use super::post_object::{is_for_the_bucket, post_object};
 use super::put_object::put_object;
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
@@ -23,6 +25,7 @@ use crate::object_store::disk::DiskObjectStore;
 use crate::presigned_url::{BucketUrl, ReceivedRequest, Refusal, SigningCredentials, verify};
 
 const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+/// Of an object. A form goes to the bucket.
 const METHODS: &str = "GET, HEAD, PUT";
 
 /// Transfers at a time: half of the connections that the server has at the most. One may last for
@@ -30,7 +33,7 @@ const METHODS: &str = "GET, HEAD, PUT";
 pub const MAX_TRANSFERS: usize = 2048;
 
 const CORS: CorsRules = CorsRules {
-    methods: METHODS,
+    methods: "GET, HEAD, POST, PUT",
     request_headers: "content-type, if-none-match, x-amz-checksum-sha256, range",
     exposed_headers: "ETag, Content-Length, Content-Range, Content-Disposition, x-amz-request-id",
 };
@@ -46,7 +49,7 @@ pub struct LocalStoreParts {
     /// The address that URLs are signed for, where an operator set one; else the host of the
     /// request.
     pub public_bucket: Option<BucketUrl>,
-    /// The longest that a URL may live: for PUT, and for GET and HEAD.
+    /// The longest that a URL may live: for PUT and forms, and for GET and HEAD.
     pub upload_lifetime: Duration,
     pub download_lifetime: Duration,
     pub cors: CorsPolicy,
@@ -58,14 +61,14 @@ pub struct LocalStoreParts {
 
 /// Meant for `/{bucket_name}` and everything below it.
 pub struct LocalEndpoint {
-    parts: LocalStoreParts,
+    parts: Arc<LocalStoreParts>,
     transfers: Places,
 }
 
 impl LocalEndpoint {
     pub fn new(parts: LocalStoreParts) -> Self {
         Self {
-            parts,
+            parts: Arc::new(parts),
             transfers: Places::new(MAX_TRANSFERS),
         }
     }
@@ -80,6 +83,13 @@ impl LocalEndpoint {
             return self.preflight(request);
         }
         let object_path = self.object_path(request)?;
+        if request.method() == Method::POST && is_for_the_bucket(request, object_path) {
+            if request.extensions().get::<NoRoom>().is_some() {
+                return Err(S3Error::slow_down());
+            }
+            let bucket = self.signed_bucket(request)?;
+            return post_object(parts, &self.transfers, request.headers(), &bucket, body).await;
+        }
         self.verify(request, object_path).await?;
         if request.extensions().get::<NoRoom>().is_some() {
             return Err(S3Error::slow_down());

@@ -1,6 +1,6 @@
 //! Local mode: this machine in the place of S3.
 //!
-//! The endpoint here honours the presigned URLs that the API hands out, with the outcome and the
+//! The endpoint here honours the presigned URLs and forms that the API hands out, with the outcome and the
 //! answers that S3 would give, so that a client can't tell the two apart.
 //!
 //! Invariant: nothing is done for a request before its signature was verified, and no presigned URL,
@@ -12,6 +12,7 @@
 mod endpoint;
 mod get_object;
 mod hand_off;
+mod post_object;
 mod put_object;
 mod range;
 mod receive;

@@ -16,9 +16,10 @@ use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
 use crate::object_store::disk::{CreateError, DiskObjectStore};
 use crate::presigned_url::CHECKSUM_HEADER;
 
-const CHECKSUM: HeaderName = HeaderName::from_static(CHECKSUM_HEADER);
+pub(super) const CHECKSUM: HeaderName = HeaderName::from_static(CHECKSUM_HEADER);
 
 /// What the signed headers say of the bytes to come.
+#[derive(Clone, Copy)]
 struct Declared {
     length: u64,
     sha256: Option<Sha256Digest>,
@@ -49,13 +50,7 @@ impl Declared {
         let sha256 = text(CHECKSUM)
             .map(Sha256Digest::parse_base64)
             .transpose()
-            .map_err(|_| {
-                S3Error::new(
-                    StatusCode::BAD_REQUEST,
-                    "InvalidRequest",
-                    "Value for x-amz-checksum-sha256 header is invalid.",
-                )
-            })?;
+            .map_err(|_| S3Error::invalid_checksum())?;
         Ok(Self { length, sha256 })
     }
 }
@@ -77,8 +72,9 @@ pub(super) async fn put_object(
     // A task of its own: if the client goes away between the last byte and the answer, the object is
     // there, and the finalizer has to hear of it all the same. Before that, the body breaks off.
     let receiving = async move {
+        let Declared { length, sha256 } = declared;
         let created = objects
-            .create_once(key, declared.length, declared.sha256, upload.chunks())
+            .create_once(key, length, sha256, upload.chunks())
             .await;
         if created.is_ok() {
             hand_off(&uploaded, key);
@@ -86,19 +82,10 @@ pub(super) async fn put_object(
         drop(place);
         (created, upload)
     };
-    let received = tokio::spawn(receiving.in_current_span()).await;
-    let (created, upload) = received.map_err(|panicked| {
-        tracing::error!(%panicked, %key, "an upload ended with a panic");
-        S3Error::internal()
-    })?;
+    let (created, upload) = in_a_task(receiving).await?;
     *body = Some(upload);
     let head = created.map_err(|error| {
-        match &error {
-            CreateError::Store(error) => {
-                tracing::error!(error = error.chain(), %key, "an upload could not be stored");
-            }
-            refused => tracing::info!(%refused, %key, "an upload was refused"),
-        }
+        log_refused(&error, key);
         S3Error::from_create(&error)
     })?;
     let mut response = Response::builder().header(header::ETAG, etag(&head));
@@ -108,8 +95,29 @@ pub(super) async fn put_object(
     Ok(response.body(Body::empty()))
 }
 
+/// Goes on to its end if the client goes away meanwhile.
+pub(super) async fn in_a_task<T: Send + 'static>(
+    receiving: impl Future<Output = T> + Send + 'static,
+) -> Result<T, S3Error> {
+    tokio::spawn(receiving.in_current_span())
+        .await
+        .map_err(|panicked| {
+            tracing::error!(%panicked, "an upload ended with a panic");
+            S3Error::internal()
+        })
+}
+
+pub(super) fn log_refused(error: &CreateError, key: ObjectKey) {
+    match error {
+        CreateError::Store(error) => {
+            tracing::error!(error = error.chain(), %key, "an upload could not be stored");
+        }
+        refused => tracing::info!(%refused, %key, "an upload was refused"),
+    }
+}
+
 /// Never waits: the client's answer doesn't depend on how busy the finalizer is.
-fn hand_off(uploaded: &mpsc::Sender<ObjectKey>, key: ObjectKey) {
+pub(super) fn hand_off(uploaded: &mpsc::Sender<ObjectKey>, key: ObjectKey) {
     if let Err(error) = uploaded.try_send(key) {
         tracing::warn!(%error, %key, "an upload was not handed to the finalizer; the reconciler will find it");
     }

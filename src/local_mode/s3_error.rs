@@ -15,7 +15,7 @@ use super::header_value;
 use crate::domain::{Timestamp, format_timestamp};
 use crate::object_store::StoreError;
 use crate::object_store::disk::CreateError;
-use crate::presigned_url::Refusal;
+use crate::presigned_url::{FormRefusal, Refusal};
 
 /// How long a client should wait when the store is unavailable, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -99,6 +99,17 @@ impl S3Error {
         )
     }
 
+    pub(super) fn invalid_checksum() -> Self {
+        Self::bad_request(
+            "InvalidRequest",
+            "Value for x-amz-checksum-sha256 header is invalid.",
+        )
+    }
+
+    pub(super) fn bad_request(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
     pub(super) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -142,6 +153,56 @@ impl S3Error {
             }
             Refusal::NoCredentials => unavailable(),
         }
+    }
+
+    pub(super) fn from_form_refusal(refusal: FormRefusal, now: Timestamp) -> Self {
+        match refusal {
+            FormRefusal::NotSigned => {
+                Self::access_denied("Access Denied: use the fields that the service's API gave you.")
+            }
+            FormRefusal::Missing(field) => Self::missing_field(field),
+            FormRefusal::Malformed(what) => Self::bad_request("InvalidArgument", what),
+            FormRefusal::UnknownAccessKey => Self::from_refusal(Refusal::UnknownAccessKey, now),
+            FormRefusal::SignatureMismatch => Self::new(
+                StatusCode::FORBIDDEN,
+                "SignatureDoesNotMatch",
+                "The policy isn't signed here. Send the fields exactly as they were handed out.",
+            ),
+            FormRefusal::InvalidPolicy(what) => Self::bad_request("InvalidPolicyDocument", what),
+            FormRefusal::NotYetValid => Self::from_refusal(Refusal::NotYetValid, now),
+            FormRefusal::Expired(at) => Self::access_denied(
+                "Invalid according to Policy: Policy expired. Ask the service's API for a new form.",
+            )
+            .detail("Expires", format_timestamp(at))
+            .detail("ServerTime", format_timestamp(now)),
+            FormRefusal::ConditionFailed(condition) => Self::against_the_policy(format!(
+                "Policy Condition failed: {condition}"
+            )),
+            FormRefusal::ExtraFields(names) => Self::against_the_policy(format!(
+                "Extra input fields: {}",
+                names.join(", ")
+            )),
+            FormRefusal::NoCredentials => unavailable(),
+        }
+    }
+
+    pub(super) fn missing_field(field: &'static str) -> Self {
+        Self::bad_request(
+            "InvalidArgument",
+            format!(
+                "Bucket POST must contain a field named '{field}'. If it is specified, please check \
+                 the order of the fields: the file comes last."
+            ),
+        )
+        .detail("ArgumentName", field)
+    }
+
+    fn against_the_policy(what: String) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "AccessDenied",
+            format!("Invalid according to Policy: {what}"),
+        )
     }
 
     /// What S3 says when there are too many requests at a time.

@@ -27,6 +27,11 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 pub trait Fixture: Send + Sync {
     fn store(&self) -> &dyn ObjectStore;
 
+    /// The store as the program has it that signs uploads, where that has permissions of its own.
+    fn store_of_the_signer(&self) -> &dyn ObjectStore {
+        self.store()
+    }
+
     /// Whether putting to a key again makes a new version. Without versions, the suite puts to a
     /// key again only after it was deleted.
     fn has_versions(&self) -> bool;
@@ -56,6 +61,9 @@ macro_rules! object_store_conformance {
             deleting_one_key_leaves_the_others
             what_arrives_after_a_delete_can_be_deleted_too
             every_version_can_be_read_until_all_are_deleted
+            only_the_others_of_a_named_version_are_deleted
+            where_the_named_version_is_missing_none_is_deleted
+            bytes_stay_where_a_store_says_that_it_keeps_them
             every_object_is_listed_once_however_short_the_pages
             what_was_deleted_is_not_listed_and_what_has_old_versions_is_listed_once
             a_working_store_passes_its_check
@@ -287,6 +295,64 @@ async fn list_all(fixture: &impl Fixture, limit: usize) -> Vec<ListedObject> {
     }
 }
 
+pub async fn only_the_others_of_a_named_version_are_deleted(fixture: &impl Fixture) {
+    if !fixture.has_versions() {
+        return;
+    }
+    let key = new_key();
+    for length in [1, 2, 3] {
+        fixture.put(key, content(length), None).await;
+    }
+    let newest = head(fixture, key).await.expect("it is there");
+    fixture.put(key, content(4), None).await;
+    let named = newest.version_id.as_ref().expect("a version");
+    // Again changes nothing.
+    for _ in 0..2 {
+        let deleted = fixture.store().delete_other_versions(key, named).await;
+        deleted.expect("the others are deleted");
+        assert_eq!(head(fixture, key).await.as_ref(), Some(&newest));
+        let (_, bytes) = read(fixture, key, Some(named)).await.expect("it is there");
+        assert_eq!(bytes, content(3));
+    }
+}
+
+pub async fn where_the_named_version_is_missing_none_is_deleted(fixture: &impl Fixture) {
+    let (key, gone) = (new_key(), new_key());
+    fixture.put(key, content(5), None).await;
+    fixture.put(gone, content(5), None).await;
+    let of_another = head(fixture, gone).await.expect("it is there").version_id;
+    let named = of_another.unwrap_or_else(|| VersionId("none".into()));
+    fixture
+        .store()
+        .delete_all_versions(gone)
+        .await
+        .expect("deleted");
+    for key in [key, gone] {
+        let deleted = fixture.store().delete_other_versions(key, &named).await;
+        deleted.expect("that is no error");
+    }
+    assert_eq!(read_bytes(fixture, key).await, Some(content(5)));
+    assert_eq!(head(fixture, gone).await, None);
+}
+
+pub async fn bytes_stay_where_a_store_says_that_it_keeps_them(fixture: &impl Fixture) {
+    let keeps = fixture.store_of_the_signer().keeps_what_it_has().await;
+    let keeps = keeps.expect("the store knows");
+    assert!(keeps || !fixture.has_versions());
+    if !fixture.has_versions() {
+        // One that takes a key once only is tried where it takes it.
+        return;
+    }
+    let key = new_key();
+    fixture.put(key, content(1), None).await;
+    let first = head(fixture, key).await.expect("it is there").version_id;
+    fixture.put(key, content(2), None).await;
+    let (_, bytes) = read(fixture, key, first.as_ref())
+        .await
+        .expect("it is there");
+    assert_eq!(bytes, content(1));
+}
+
 pub async fn every_object_is_listed_once_however_short_the_pages(fixture: &impl Fixture) {
     let mut keys: Vec<_> = (0..5).map(|_| new_key()).collect();
     for key in &keys {
@@ -326,6 +392,8 @@ pub async fn what_was_deleted_is_not_listed_and_what_has_old_versions_is_listed_
         let listed = list_all(fixture, limit).await;
         let times = |key| listed.iter().filter(|object| object.key == key).count();
         assert_eq!((times(gone), times(kept)), (0, 1), "in pages of {limit}");
+        let has_others = listed.iter().any(|it| it.key == kept && it.has_others);
+        assert!(has_others || !fixture.has_versions(), "in pages of {limit}");
     }
 }
 

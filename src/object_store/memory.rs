@@ -139,9 +139,30 @@ impl ObjectStore for MemoryObjectStore {
             }))
     }
 
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        self.works()?;
+        Ok(self.versioned)
+    }
+
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         self.works()?;
         self.objects().remove(&key.to_string());
+        Ok(())
+    }
+
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        self.works()?;
+        let mut objects = self.objects();
+        if let Some(versions) = objects.get_mut(&key.to_string()) {
+            let is_it = |version: &Version| version.head.version_id.as_ref() == Some(version_id);
+            if versions.iter().any(is_it) {
+                versions.retain(is_it);
+            }
+        }
         Ok(())
     }
 
@@ -162,7 +183,12 @@ impl ObjectStore for MemoryObjectStore {
         let ours = keys.iter().filter_map(|text| {
             let key = ObjectKey::parse(text).ok()?;
             let last_modified = objects[*text].iter().map(|v| v.head.last_modified).max()?;
-            Some(ListedObject { key, last_modified })
+            let has_others = objects[*text].len() > 1;
+            Some(ListedObject {
+                key,
+                last_modified,
+                has_others,
+            })
         });
         let ours: Vec<_> = ours.collect();
         Ok(Listing {

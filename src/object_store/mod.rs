@@ -56,6 +56,8 @@ pub struct ListedObject {
     pub key: ObjectKey,
     /// When the newest of its versions came.
     pub last_modified: Timestamp,
+    /// Whether more than one version or delete marker of it is there, or may be there.
+    pub has_others: bool,
 }
 
 /// One page of a listing.
@@ -81,9 +83,21 @@ pub trait ObjectStore: Send + Sync {
         version_id: Option<&VersionId>,
     ) -> Result<Option<ObjectReader>, StoreError>;
 
+    /// Whether bytes that arrived can't be lost to others that arrive under the same key: because the store
+    /// keeps every version, or takes a key once only. Asked anew each time, since an operator can change it.
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError>;
+
     /// Deletes the object in all its versions, delete markers included. That there is none (any
     /// more) is no error.
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError>;
+
+    /// Deletes all versions of the object but `version_id`, delete markers included. Does nothing where that
+    /// version isn't there: then the others may be all that is left.
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError>;
 
     /// One page of the objects whose keys are this service's, in an order of the store's own,
     /// beginning behind `after`; at most `limit` (1 to [`MAX_LISTING`]) of them, perhaps fewer or

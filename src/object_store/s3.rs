@@ -16,7 +16,7 @@ use aws_sdk_s3::{
     Client,
     operation::{get_object::GetObjectOutput, list_object_versions::ListObjectVersionsOutput},
     primitives::{ByteStream, ByteStreamError, DateTime},
-    types::{ChecksumMode, ChecksumType, Delete, ObjectIdentifier},
+    types::{BucketVersioningStatus, ChecksumMode, ChecksumType, Delete, ObjectIdentifier},
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -200,6 +200,29 @@ impl ObjectStore for S3ObjectStore {
         Ok(Some(ObjectReader { head, body }))
     }
 
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        let answer = self
+            .client
+            .get_bucket_versioning()
+            .bucket(&self.bucket)
+            .send()
+            .await;
+        match answer {
+            // Where versions were suspended, an upload replaces the one that has no version ID.
+            Ok(output) => Ok(output.status() == Some(&BucketVersioningStatus::Enabled)),
+            Err(error) => {
+                let failure = Failure::new("GetBucketVersioning", &error);
+                if has_no_such_call(&failure) {
+                    return Ok(false);
+                }
+                if failure.status == Some(403) {
+                    return Err(StoreError::unavailable(STORE, MayNotAsk(failure)));
+                }
+                Err(StoreError::unavailable(STORE, failure))
+            }
+        }
+    }
+
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         let key = key.to_string();
         for _ in 0..MAX_DELETE_ROUNDS {
@@ -216,10 +239,35 @@ impl ObjectStore for S3ObjectStore {
                 return Ok(());
             }
         }
-        Err(StoreError::unavailable(
-            STORE,
-            format!("versions were left after {MAX_DELETE_ROUNDS} rounds of deleting"),
-        ))
+        Err(versions_left())
+    }
+
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        let key = key.to_string();
+        // Looked for by itself, since a listing may end before it.
+        if self.get(&key, Some(version_id)).await?.is_none() {
+            return Ok(());
+        }
+        for _ in 0..MAX_DELETE_ROUNDS {
+            let Some(mut listed) = self.list_versions(&key).await? else {
+                return Ok(());
+            };
+            listed
+                .versions
+                .retain(|version| version.version_id() != Some(version_id.0.as_str()));
+            if listed.versions.is_empty() {
+                return Ok(());
+            }
+            self.delete_versions(listed.versions).await?;
+            if !listed.is_truncated {
+                return Ok(());
+            }
+        }
+        Err(versions_left())
     }
 
     async fn list(
@@ -237,6 +285,20 @@ impl ObjectStore for S3ObjectStore {
         Ok(())
     }
 }
+
+fn versions_left() -> StoreError {
+    StoreError::unavailable(
+        STORE,
+        format!("versions were left after {MAX_DELETE_ROUNDS} rounds of deleting"),
+    )
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "not allowed to ask whether the bucket keeps versions: uploads by form need \
+     s3:GetBucketVersioning, which the stack's ApiPolicy has"
+)]
+struct MayNotAsk(#[source] Failure);
 
 /// Whether the store doesn't know what versions are.
 fn has_no_such_call(failure: &Failure) -> bool {

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::sign_upload::sign_upload;
 use super::{OperationError, Stores, renew_upload};
 use crate::domain::{
     ContentLength, ContentType, FileId, FileName, FileRecord, IdempotencyKey, KeyedRequest,
     ObjectKey, Sha256Digest, Status, Timestamp,
 };
 use crate::metadata_store::KeyedInsert;
-use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadTerms};
+use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
 /// How long a key stands for the request that it came with first. Clients try again for minutes; a day
 /// also covers a laptop that was closed over night.
@@ -31,6 +32,8 @@ pub struct NewFile {
     pub length: ContentLength,
     pub content_type: ContentType,
     pub sha256: Option<Sha256Digest>,
+    /// How the client is going to send the bytes.
+    pub upload_method: UploadMethod,
 }
 
 impl NewFile {
@@ -50,6 +53,10 @@ impl NewFile {
             hasher.update((field.len() as u64).to_be_bytes());
             hasher.update(field);
         }
+        // Added later, and only where it isn't what it always was: older keys go on holding.
+        if self.upload_method != UploadMethod::default() {
+            hasher.update(self.upload_method.as_str());
+        }
         Sha256Digest::from_bytes(hasher.finalize().into())
     }
 }
@@ -61,7 +68,7 @@ pub struct CreatedFile {
 }
 
 /// # Errors
-/// [`OperationError::Store`]. A record that was written although the answer was lost has no URL
+/// [`OperationError::FormNotSafe`], or [`OperationError::Store`]. A record that was written although the answer was lost has no URL
 /// that anybody knows, and expires.
 pub async fn create_file(
     stores: &Stores,
@@ -98,6 +105,7 @@ pub async fn create_file_once(
     key: IdempotencyKey,
 ) -> Result<CreatedOnce, OperationError> {
     let now = stores.clock.now();
+    let method = new.upload_method;
     let request = KeyedRequest {
         key,
         fingerprint: new.fingerprint(),
@@ -114,7 +122,7 @@ pub async fn create_file_once(
             upload: Some(created.upload),
         }),
         KeyedInsert::KeyTaken(earlier) if earlier.fingerprint == request.fingerprint => {
-            again(stores, presigner, bucket, earlier.id).await
+            again(stores, presigner, bucket, earlier.id, method).await
         }
         KeyedInsert::KeyTaken(_) => Err(OperationError::IdempotencyKeyReused),
     }
@@ -126,8 +134,9 @@ async fn again(
     presigner: &Presigner,
     bucket: &BucketUrl,
     id: FileId,
+    method: UploadMethod,
 ) -> Result<CreatedOnce, OperationError> {
-    let upload = match renew_upload(stores, presigner, bucket, id).await {
+    let upload = match renew_upload(stores, presigner, bucket, id, method).await {
         Ok(upload) => Some(upload),
         Err(OperationError::UploadSettled) => None,
         Err(error) => return Err(error),
@@ -152,7 +161,7 @@ async fn draft(
         content_type: &new.content_type,
         sha256: new.sha256,
     };
-    let upload = presigner.upload(bucket, &terms, now).await?;
+    let upload = sign_upload(stores, presigner, bucket, &terms, new.upload_method, now).await?;
     let record = FileRecord::pending(
         id,
         new.filename,

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use super::clean_up::{clean_up, clean_up_as_it_is_now};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileRecord, ObjectKey, RejectionReason, Settlement, Sha256Digest, Status, StoredObject,
+    FileRecord, FileState, ObjectKey, RejectionReason, Settlement, Sha256Digest, Status,
+    StoredObject,
 };
 use crate::metadata_store::SettleOutcome;
 use crate::object_store::ObjectHead;
@@ -22,7 +23,7 @@ pub enum FinalizeOutcome {
     Available,
     /// This call rejected the file, and its bytes are gone.
     Rejected,
-    /// Somebody was faster. Nothing changed.
+    /// Somebody was faster. Nothing changed, and bytes that came later are gone.
     AlreadySettled,
     /// The file isn't to have bytes (rejected, expired, deleted): what arrived late is gone.
     LateArrivalDeleted,
@@ -82,12 +83,36 @@ async fn after_settlement(
 ) -> Result<FinalizeOutcome, OperationError> {
     match record.status() {
         Status::Pending => Ok(FinalizeOutcome::NotArrived),
-        Status::Available => Ok(FinalizeOutcome::AlreadySettled),
+        Status::Available => {
+            delete_what_came_later(stores, record).await?;
+            Ok(FinalizeOutcome::AlreadySettled)
+        }
         Status::Rejected | Status::Expired | Status::Deleted => {
             clean_up(stores, record).await?;
             Ok(FinalizeOutcome::LateArrivalDeleted)
         }
     }
+}
+
+/// A form can be sent again. What it brings then changes no record, but it stands before the version that
+/// the record names, and a bucket's lifecycle rule may remove versions that something stands before.
+async fn delete_what_came_later(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
+    let FileState::Available(StoredObject {
+        version_id: Some(named),
+        ..
+    }) = &record.state
+    else {
+        return Ok(());
+    };
+    let current = stores.objects.head(record.key()).await?;
+    if current.is_none_or(|head| head.version_id.as_ref() != Some(named)) {
+        tracing::warn!(file_id = %record.id, "bytes came for a file that is settled, and are deleted");
+        stores
+            .objects
+            .delete_other_versions(record.key(), named)
+            .await?;
+    }
+    Ok(())
 }
 
 type Verdict = Result<StoredObject, RejectionReason>;

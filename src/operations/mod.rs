@@ -20,6 +20,7 @@ mod list_files;
 mod reconcile;
 mod renew_upload;
 mod scrub;
+mod sign_upload;
 mod sweep_orphans;
 
 #[cfg(test)]
@@ -93,6 +94,9 @@ pub enum OperationError {
     /// The key came with another request before.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// A form could overwrite what is there: the bucket keeps no versions.
+    #[error("the store can't take forms safely")]
+    FormNotSafe,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

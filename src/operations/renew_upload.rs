@@ -3,17 +3,20 @@
 //! Invariant: the record's deadline covers every URL that was handed out, because it is moved before
 //! the URL leaves this function.
 
+use super::sign_upload::sign_upload;
 use super::{OperationError, Stores};
 use crate::domain::{FileId, Status};
-use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadTerms};
+use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
 /// # Errors
-/// [`OperationError::UploadSettled`] if the file isn't pending (any more).
+/// [`OperationError::UploadSettled`] if the file isn't pending (any more), and
+/// [`OperationError::FormNotSafe`].
 pub async fn renew_upload(
     stores: &Stores,
     presigner: &Presigner,
     bucket: &BucketUrl,
     id: FileId,
+    method: UploadMethod,
 ) -> Result<PresignedUpload, OperationError> {
     let record = stores.visible_record(id).await?;
     if record.status() != Status::Pending {
@@ -25,7 +28,8 @@ pub async fn renew_upload(
         content_type: &record.content_type,
         sha256: record.declared_sha256,
     };
-    let upload = presigner.upload(bucket, &terms, stores.clock.now()).await?;
+    let now = stores.clock.now();
+    let upload = sign_upload(stores, presigner, bucket, &terms, method, now).await?;
     match stores.metadata.renew_upload(id, upload.expires_at).await? {
         Some(_) => Ok(upload),
         None => {

@@ -11,6 +11,8 @@
 //! [`MIN_AGE`], and the sweep as a whole is above suspicion. A read that fails is no such finding.
 //! A step does a bounded amount of work; any number of sweepers may run at a time.
 //!
+//! It also takes away what lies beside the version that the record of an available file names.
+//!
 //! Absent on purpose: a position that outlives the process. A sweep is judged as a whole, so one that
 //! was cut off begins anew; a fault doesn't cut it off. Keys that aren't ours are never touched.
 
@@ -20,7 +22,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::Stores;
-use crate::domain::{ObjectKey, Timestamp};
+use crate::domain::{FileRecord, FileState, ObjectKey, StoredObject, Timestamp};
 use crate::object_store::{ListPosition, ListedObject};
 use crate::store_error::StoreError;
 
@@ -211,12 +213,34 @@ impl OrphanSweeper {
         let key = object.key;
         let found = if is_young(key, object.last_modified, now) {
             Found::Young
-        } else if self.stores.metadata.get(key.file_id()).await?.is_some() {
+        } else if let Some(record) = self.stores.metadata.get(key.file_id()).await? {
+            if object.has_others {
+                self.keep_the_named_version(&record).await;
+            }
             Found::Recorded
         } else {
             Found::Orphan
         };
         Ok((key, found))
+    }
+
+    /// For a form that was sent again, and whose notification got lost. The others may stand before the
+    /// version that the record names, and a lifecycle rule may then remove that one some day.
+    async fn keep_the_named_version(&self, record: &FileRecord) {
+        let FileState::Available(StoredObject {
+            version_id: Some(named),
+            ..
+        }) = &record.state
+        else {
+            return;
+        };
+        let objects = &self.stores.objects;
+        if let Err(error) = objects.delete_other_versions(record.key(), named).await {
+            tracing::warn!(
+                file_id = %record.id, error = %error.chain(),
+                "versions that no record names are left to the next sweep"
+            );
+        }
     }
 
     fn count(&mut self, key: ObjectKey, found: &Found) {

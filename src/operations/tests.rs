@@ -14,10 +14,13 @@ use crate::domain::{
 use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::{MetadataStore, PageRequest};
 use crate::object_store::memory::MemoryObjectStore;
-use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner, SigningCredentials};
+use crate::presigned_url::{
+    BucketUrl, DownloadMethod, Presigner, SigningCredentials, UploadMethod,
+};
 
 mod completion;
 mod disturbed;
+mod forms;
 mod rounds;
 mod scrub;
 mod sweep_orphans;
@@ -81,6 +84,7 @@ impl House {
             length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
             content_type: ContentType::parse("text/plain").unwrap(),
             sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+            upload_method: UploadMethod::Put,
         };
         let created = create_file(&self.stores, &self.presigner, &self.bucket, new)
             .await
@@ -299,9 +303,15 @@ async fn a_renewed_url_puts_the_expiry_off() {
     let mut house = House::new();
     let id = house.create().await;
     house.clock.advance(UPLOAD_TTL);
-    let upload = renew_upload(&house.stores, &house.presigner, &house.bucket, id)
-        .await
-        .unwrap();
+    let upload = renew_upload(
+        &house.stores,
+        &house.presigner,
+        &house.bucket,
+        id,
+        UploadMethod::Put,
+    )
+    .await
+    .unwrap();
     assert_eq!(upload.expires_at, house.clock.now() + UPLOAD_TTL);
     house.clock.advance(GRACE);
     house.reconcile().await;
@@ -314,7 +324,14 @@ async fn only_a_pending_file_gets_a_fresh_url() {
     let id = house.create().await;
     house.put(id, HELLO);
     house.finalize(id).await;
-    let renewed = renew_upload(&house.stores, &house.presigner, &house.bucket, id).await;
+    let renewed = renew_upload(
+        &house.stores,
+        &house.presigner,
+        &house.bucket,
+        id,
+        UploadMethod::Put,
+    )
+    .await;
     assert!(matches!(renewed, Err(OperationError::UploadSettled)));
 }
 
@@ -564,6 +581,7 @@ impl House {
             filename,
             length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
             sha256: None,
+            upload_method: UploadMethod::Put,
         };
         let key = crate::domain::IdempotencyKey::parse(key).unwrap();
         create_file_once(&self.stores, &self.presigner, &self.bucket, new, key).await
@@ -603,6 +621,7 @@ fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
             length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
             content_type: ContentType::parse(content_type).unwrap(),
             sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+            upload_method: UploadMethod::Put,
         };
         new.fingerprint().to_hex()
     };

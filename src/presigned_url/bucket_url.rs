@@ -16,6 +16,8 @@ pub struct BucketUrl {
     scheme: Scheme,
     authority: Authority,
     path_prefix: String,
+    /// The name is the end of the path or, where there is no path, the beginning of the host.
+    name_length: usize,
 }
 
 impl BucketUrl {
@@ -27,6 +29,7 @@ impl BucketUrl {
         let base = Self::parse(endpoint)?;
         Ok(Self {
             path_prefix: format!("{}/{bucket}", base.path_prefix),
+            name_length: bucket.len(),
             ..base
         })
     }
@@ -42,7 +45,10 @@ impl BucketUrl {
         } else {
             "amazonaws.com"
         };
-        Self::parse(&format!("https://{bucket}.s3.{region}.{suffix}"))
+        Ok(Self {
+            name_length: bucket.len(),
+            ..Self::parse(&format!("https://{bucket}.s3.{region}.{suffix}"))?
+        })
     }
 
     fn parse(text: &str) -> Result<Self, Invalid> {
@@ -65,6 +71,7 @@ impl BucketUrl {
             scheme,
             authority,
             path_prefix: path.path().trim_end_matches('/').to_owned(),
+            name_length: 0,
         })
     }
 
@@ -72,6 +79,21 @@ impl BucketUrl {
     pub fn object(&self, key: ObjectKey) -> String {
         // A key consists of characters that stand for themselves in a path.
         format!("{self}/{key}")
+    }
+
+    /// Where forms are sent to.
+    pub fn form(&self) -> String {
+        format!("{self}/")
+    }
+
+    /// The bucket's own name, as a policy has to state it.
+    pub fn name(&self) -> &str {
+        let (path, host) = (self.path_prefix.as_str(), self.authority.as_str());
+        match path.len().checked_sub(self.name_length) {
+            Some(at) if !path.is_empty() => path.get(at..),
+            _ => host.get(..self.name_length),
+        }
+        .unwrap_or_default()
     }
 
     /// Scheme and authority, as a browser writes an origin that has no path.
@@ -117,7 +139,10 @@ mod tests {
             hosted.to_string(),
             "https://my-bucket.s3.eu-central-1.amazonaws.com"
         );
+        assert_eq!(hosted.name(), "my-bucket");
+        assert_eq!(hosted.form(), format!("{hosted}/"));
         let below = BucketUrl::path_style("http://[::1]:8000/share", "b").unwrap();
+        assert_eq!(below.name(), "b");
         assert_eq!(below.origin(), "http://[::1]:8000");
     }
 

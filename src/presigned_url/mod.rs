@@ -14,6 +14,7 @@
 mod bucket_url;
 mod content_disposition;
 mod credentials;
+mod form;
 mod presigner;
 mod sign;
 mod sigv4;
@@ -25,8 +26,10 @@ mod tests;
 pub use bucket_url::BucketUrl;
 pub use content_disposition::attachment;
 pub use credentials::SigningCredentials;
+pub use form::{FormRefusal, FormTerms, ReceivedForm, verify_form};
 pub use presigner::{
-    DownloadMethod, DownloadTerms, PresignedUpload, PresignedUrl, Presigner, UploadTerms,
+    DownloadMethod, DownloadTerms, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
+    UploadTerms,
 };
 pub use verify::{ReceivedRequest, Refusal, verify};
 

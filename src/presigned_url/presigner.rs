@@ -2,20 +2,22 @@
 //!
 //! Invariant: a PUT signs `host`, the exact `content-length`, `content-type`, `if-none-match: *` and
 //! the digest where there is one; a GET or HEAD signs the name and type to answer with, that the bytes
-//! come as they are and stay in no cache, and the version where there are versions. `expires_at` is when the store will refuse the URL, never later.
+//! come as they are and stay in no cache, and the version where there are versions. `expires_at` is when
+//! the store will refuse the URL or the form, never later.
 
 use std::fmt;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::identity::Identity;
 use chrono::SubsecRound;
 use percent_encoding::utf8_percent_encode;
 
 use super::sign::Signer;
 use super::sigv4::{QUERY, Subject};
-use super::{BucketUrl, CHECKSUM_HEADER, SigningCredentials, attachment};
+use super::{BucketUrl, CHECKSUM_HEADER, SigningCredentials, attachment, form};
 use crate::domain::{
-    ContentLength, ContentType, FileName, ObjectKey, Sha256Digest, Timestamp, VersionId,
+    ContentLength, ContentType, FileName, Invalid, ObjectKey, Sha256Digest, Timestamp, VersionId,
 };
 use crate::store_error::StoreError;
 
@@ -52,14 +54,56 @@ pub struct UploadTerms<'a> {
     pub sha256: Option<Sha256Digest>,
 }
 
-/// A presigned PUT and what has to be sent with it.
-#[derive(Debug, Clone)]
+/// How a client sends the bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UploadMethod {
+    /// The bytes alone, with headers.
+    #[default]
+    Put,
+    /// A form, for whoever can't send headers.
+    Post,
+}
+
+impl UploadMethod {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Put => "PUT",
+            Self::Post => "POST",
+        }
+    }
+
+    /// # Errors
+    /// A text that is neither.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        [Self::Put, Self::Post]
+            .into_iter()
+            .find(|method| method.as_str() == text)
+            .ok_or_else(|| Invalid::new("must be PUT or POST"))
+    }
+}
+
+/// A presigned PUT or a signed form, and what has to be sent with it.
+#[derive(Clone)]
 pub struct PresignedUpload {
+    pub method: UploadMethod,
     pub url: PresignedUrl,
     /// The headers that the client must send besides those that every HTTP client sets by itself
     /// (`host`, `content-length`).
     pub headers: Vec<(&'static str, String)>,
+    /// The fields that a form must have, all of them before the file; none in a PUT. They are as good
+    /// as the URL of a PUT.
+    pub fields: Vec<(&'static str, String)>,
     pub expires_at: Timestamp,
+}
+
+/// Without what a client could use.
+impl fmt::Debug for PresignedUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PresignedUpload")
+            .field("method", &self.method)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What one download answers with.
@@ -138,8 +182,42 @@ impl Presigner {
         };
         let (url, expires_at) = self.presign(&subject, now, self.upload_lifetime).await?;
         Ok(PresignedUpload {
+            method: UploadMethod::Put,
             url,
             headers,
+            fields: Vec::new(),
+            expires_at,
+        })
+    }
+
+    /// A form that uploads exactly these bytes' worth. S3 knows no condition like `if-none-match` for it, so
+    /// it may be sent again: whoever hands it out has to know that the store bears that.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] without credentials.
+    pub async fn upload_form(
+        &self,
+        bucket: &BucketUrl,
+        terms: &UploadTerms<'_>,
+        now: Timestamp,
+    ) -> Result<PresignedUpload, StoreError> {
+        let wanted = self.upload_lifetime;
+        let (identity, lifetime) = self.credentials.identity(now, wanted).await?;
+        let signed_at = now.trunc_subsecs(0);
+        let expires_at = signed_at + Duration::from_secs(lifetime.as_secs());
+        let credentials = credentials_of(&identity)?;
+        Ok(PresignedUpload {
+            method: UploadMethod::Post,
+            url: PresignedUrl(bucket.form()),
+            headers: Vec::new(),
+            fields: form::fields(
+                &self.signer,
+                credentials,
+                bucket.name(),
+                terms,
+                signed_at,
+                expires_at,
+            ),
             expires_at,
         })
     }
@@ -189,15 +267,19 @@ impl Presigner {
         // SigV4 counts in whole seconds, from the second in which the URL was signed.
         let signed_at = now.trunc_subsecs(0);
         let lifetime = Duration::from_secs(lifetime.as_secs());
-        let credentials = identity
-            .data::<Credentials>()
-            .ok_or_else(|| StoreError::unavailable("the signer", "no credentials to sign with"))?;
+        let credentials = credentials_of(&identity)?;
         let url = self
             .signer
             .presign(subject, credentials, signed_at, lifetime)
             .map_err(|error| StoreError::unavailable("the signer", error))?;
         Ok((PresignedUrl(url), signed_at + lifetime))
     }
+}
+
+fn credentials_of(identity: &Identity) -> Result<&Credentials, StoreError> {
+    identity
+        .data::<Credentials>()
+        .ok_or_else(|| StoreError::unavailable("the signer", "no credentials to sign with"))
 }
 
 fn append(url: &mut String, separator: char, name: &str, value: &str) {

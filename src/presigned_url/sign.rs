@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::sigv4::{QUERY, SERVICE, Subject};
 use crate::domain::{Invalid, Sha256Digest, Timestamp};
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Room for the parameters of a signature, so that a URL grows once, in bytes.
 const PARAMETERS_LENGTH: usize = 512;
 
@@ -50,6 +50,17 @@ struct Stamp {
 }
 
 type SigningKey = Arc<[u8]>;
+
+/// A policy and what a form has to say of its signature.
+pub(super) struct SignedPolicy {
+    /// In base64.
+    pub policy: String,
+    /// Access key ID and scope.
+    pub credential: String,
+    /// "20260131T090500Z"
+    pub time: String,
+    pub signature: String,
+}
 
 impl Stamp {
     fn fits(&self, credentials: &Credentials, signed_at: Timestamp) -> bool {
@@ -118,6 +129,27 @@ impl Signer {
         url.push_str("&X-Amz-Signature=");
         url.push_str(&calculate_signature(&*stamp.key, to_sign.as_bytes()));
         Ok(url)
+    }
+
+    /// Signs a POST policy: what is signed is its base64, as it stands in the form.
+    ///
+    /// `write` makes that of the credential and the time that the policy has to name. Source:
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html>.
+    pub(super) fn sign_policy(
+        &self,
+        credentials: &Credentials,
+        signed_at: Timestamp,
+        write: impl FnOnce(&str, &str) -> String,
+    ) -> SignedPolicy {
+        let stamp = self.stamp(credentials, signed_at);
+        let credential = format!("{}/{}", credentials.access_key_id(), stamp.scope);
+        let policy = write(&credential, &stamp.time);
+        SignedPolicy {
+            signature: calculate_signature(&*stamp.key, policy.as_bytes()),
+            time: stamp.time.clone(),
+            credential,
+            policy,
+        }
     }
 
     fn stamp(&self, credentials: &Credentials, signed_at: Timestamp) -> Arc<Stamp> {

@@ -20,9 +20,9 @@ use super::{BucketUrl, SigningCredentials, UPLOAD_SIGNED_HEADERS};
 use crate::domain::Timestamp;
 
 /// The basic format of ISO 8601, to the second.
-const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
+pub(super) const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// How far ahead of ours a signer's clock may be. S3 allows the same.
-const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
+pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
 
 /// A request as it came in, nothing decoded.
 #[derive(Clone, Copy)]

@@ -335,18 +335,20 @@ async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
 async fn a_page_of_another_origin_may_use_an_upload_url() {
     let deployment = Deployment::shared().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url = format!("{}/{}/uploads/x", deployment.endpoint, deployment.bucket);
-    let preflight = client
-        .request(reqwest::Method::OPTIONS, url)
-        .header("origin", "https://page.example")
-        .header("access-control-request-method", "PUT")
-        .header(
-            "access-control-request-headers",
-            "content-type,if-none-match,x-amz-checksum-sha256",
-        )
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(preflight.status(), 200);
-    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    for (method, path) in [("PUT", "uploads/x"), ("POST", "")] {
+        let url = format!("{}/{}/{path}", deployment.endpoint, deployment.bucket);
+        let preflight = client
+            .request(reqwest::Method::OPTIONS, url)
+            .header("origin", "https://page.example")
+            .header("access-control-request-method", method)
+            .header(
+                "access-control-request-headers",
+                "content-type,if-none-match,x-amz-checksum-sha256",
+            )
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(preflight.status(), 200, "{method}");
+        assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    }
 }

@@ -13,6 +13,7 @@ mod data_dir;
 mod dead_letters;
 mod dynamodb_store;
 mod event_queue;
+mod form_uploads;
 mod fuzz_corpora;
 mod hostile_http;
 mod idempotency;

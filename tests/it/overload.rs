@@ -110,6 +110,18 @@ impl ObjectStore for HangingObjects {
         self.objects.read(key, version_id).await
     }
 
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        self.objects.keeps_what_it_has().await
+    }
+
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        self.objects.delete_other_versions(key, version_id).await
+    }
+
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         let answers = self.answers.clone().wait_for(|it| *it).await.is_ok();
         assert!(answers, "the test is over");

@@ -45,6 +45,7 @@ struct Bucket {
     name: String,
     has_versions: bool,
     store: S3ObjectStore,
+    store_of_the_api: S3ObjectStore,
     api: Client,
     admin: Client,
 }
@@ -53,11 +54,13 @@ impl Bucket {
     async fn versioned() -> Self {
         let deployment = Deployment::shared().await;
         let worker = s3_client(&sdk_config(deployment, &deployment.worker).await);
+        let api = s3_client(&sdk_config(deployment, &deployment.api).await);
         Self {
             name: deployment.bucket.clone(),
             has_versions: true,
             store: S3ObjectStore::new(worker, &deployment.bucket),
-            api: s3_client(&sdk_config(deployment, &deployment.api).await),
+            store_of_the_api: S3ObjectStore::new(api.clone(), &deployment.bucket),
+            api,
             admin: s3_client(&sdk_config(deployment, &deployment.admin).await),
         }
     }
@@ -71,6 +74,7 @@ impl Bucket {
         admin.create_bucket().bucket(&name).send().await.unwrap();
         Self {
             store: S3ObjectStore::new(admin.clone(), &name),
+            store_of_the_api: S3ObjectStore::new(admin.clone(), &name),
             name,
             has_versions: false,
             api: admin.clone(),
@@ -125,6 +129,10 @@ impl Bucket {
 impl Fixture for Bucket {
     fn store(&self) -> &dyn ObjectStore {
         &self.store
+    }
+
+    fn store_of_the_signer(&self) -> &dyn ObjectStore {
+        &self.store_of_the_api
     }
 
     fn has_versions(&self) -> bool {
@@ -229,6 +237,44 @@ async fn versions_from_before_versioning_was_suspended_go_with_the_one_from_afte
     bucket.store.delete_all_versions(key).await.unwrap();
 
     assert_eq!(bucket.count_versions(&key.to_string()).await, 0);
+}
+
+#[tokio::test]
+async fn only_a_bucket_with_versions_keeps_what_it_has_and_who_may_not_ask_hears_why() {
+    let bucket = Bucket::unversioned().await;
+    for (status, keeps) in [
+        (None, false),
+        (Some(BucketVersioningStatus::Enabled), true),
+        (Some(BucketVersioningStatus::Suspended), false),
+    ] {
+        if let Some(status) = status {
+            let versioning = VersioningConfiguration::builder().status(status).build();
+            let put = bucket.admin.put_bucket_versioning().bucket(&bucket.name);
+            let put = put.versioning_configuration(versioning);
+            put.send().await.unwrap();
+        }
+        assert_eq!(bucket.store.keeps_what_it_has().await.unwrap(), keeps);
+    }
+    // As the worker, which signs nothing.
+    let bucket = Bucket::versioned().await;
+    let refused = bucket.store.keeps_what_it_has().await.unwrap_err();
+    assert!(refused.chain().contains("s3:GetBucketVersioning"));
+}
+
+#[tokio::test]
+async fn the_others_of_a_version_are_deleted_also_where_there_are_more_than_one_listing_has() {
+    let bucket = Bucket::versioned().await;
+    let key = new_key();
+    let named = VersionId(bucket.put_text(key, "named").await.unwrap());
+    for _ in 0..1_001 {
+        bucket.put_text(key, "again").await;
+    }
+    bucket.put_delete_marker(key).await;
+    let deleted = bucket.store.delete_other_versions(key, &named).await;
+    deleted.unwrap();
+    assert_eq!(bucket.count_versions(&key.to_string()).await, 1);
+    let head = bucket.store.head(key).await.unwrap().unwrap();
+    assert_eq!(head.version_id, Some(named));
 }
 
 #[tokio::test]

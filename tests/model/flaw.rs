@@ -31,10 +31,16 @@ pub enum Flaw {
     UrlBeforeRecord,
     /// Uploads may overwrite: the URL doesn't sign `if-none-match`.
     OverwritingUpload,
+    /// Forms are handed out where the bucket has no versions.
+    FormWithoutVersions,
+    /// What a form brings later stays, and the version that is named is no longer the current one.
+    LaterFormsStay,
+    /// Of several versions the newest is kept, not the one that is named.
+    KeepTheNewest,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
@@ -49,5 +55,8 @@ impl Flaw {
         Self::UrlBeforeDeadline,
         Self::UrlBeforeRecord,
         Self::OverwritingUpload,
+        Self::FormWithoutVersions,
+        Self::LaterFormsStay,
+        Self::KeepTheNewest,
     ];
 }

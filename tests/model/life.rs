@@ -19,6 +19,9 @@ pub struct Life {
     pub renews: bool,
     /// How often the store takes bytes for the file.
     pub puts: u8,
+    /// Whether a client has a form, which S3 takes again: the store checks length and digest, and keeps what
+    /// was there as another version.
+    pub forms: bool,
     pub flaw: Option<Flaw>,
 }
 
@@ -64,7 +67,9 @@ impl Life {
 
     fn may_put(&self, state: &State) -> bool {
         let overwrites = self.has(Flaw::OverwritingUpload);
-        state.may_receive() && state.seen.puts < self.puts && (state.bytes.is_empty() || overwrites)
+        state.may_receive()
+            && state.seen.puts < self.puts
+            && (state.bytes.is_empty() || overwrites || self.forms)
     }
 
     /// Lets `actor` go through a whole operation with nobody else around.
@@ -96,7 +101,7 @@ fn take(state: &mut State, task: &Task) {
 fn most_at_a_time(actor: Actor) -> usize {
     match actor {
         Actor::Worker | Actor::Reconciler => 2,
-        Actor::Deleter | Actor::Renewer => 1,
+        Actor::Deleter | Actor::Renewer | Actor::Sweeper => 1,
     }
 }
 
@@ -118,7 +123,9 @@ impl Model for Life {
             actions.push(Action::Tick);
         }
         if self.may_put(state) {
-            for good in [true, false] {
+            // What is declared of a form, its policy holds.
+            let kinds: &[bool] = if self.forms { &[true] } else { &[true, false] };
+            for &good in kinds {
                 for notified in [true, false] {
                     actions.push(Action::Put { good, notified });
                 }
@@ -133,6 +140,9 @@ impl Model for Life {
         }
         if state.is_due() && has_room(Actor::Reconciler) {
             actions.push(Action::Begin(Actor::Reconciler));
+        }
+        if state.has_others() && has_room(Actor::Sweeper) {
+            actions.push(Action::Begin(Actor::Sweeper));
         }
         if has_room(Actor::Deleter) {
             actions.push(Action::Begin(Actor::Deleter));

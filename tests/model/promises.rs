@@ -1,7 +1,7 @@
 //! What must hold in every state, and what must hold once everything has come to rest.
 //!
 //! At rest means: nobody is in the middle of anything, no message is in the queue, no URL works any
-//! more, and another review would change nothing. Such a state can be reached from every other one,
+//! more, and another review would change nothing, nor would another daily sweep. Such a state can be reached from every other one,
 //! because steps and time always go on. So what holds in all of them holds in the end, whatever has
 //! happened before.
 
@@ -95,6 +95,7 @@ pub fn all() -> Vec<Property<Life>> {
             "bytes arrive again after a rejection",
             |life: &Life, state: &State| {
                 life.puts < 2
+                    || life.forms
                     || state.status() == Some(Status::Rejected)
                         && state.seen.puts == 2
                         && !state.bytes.is_empty()
@@ -107,6 +108,17 @@ pub fn all() -> Vec<Property<Life>> {
                     || state.status() == Some(Status::Deleted)
                         && state.seen.puts == 2
                         && !state.bytes.is_empty()
+            },
+        ),
+        Property::sometimes(
+            "a form comes again after the file is settled",
+            |life: &Life, state: &State| {
+                let named = match state.status() {
+                    Some(Status::Available(object)) => Some(object.digest),
+                    _ => None,
+                };
+                let current = state.bytes.last().map(|bytes| bytes.number);
+                !life.forms || named.is_some() && named < current
             },
         ),
         Property::sometimes(
@@ -149,6 +161,9 @@ fn at_rest(life: &Life, state: &State) -> Option<State> {
         let before = state.clone();
         if state.is_due() {
             life.run_alone(&mut state, Actor::Reconciler);
+        }
+        if state.has_others() {
+            life.run_alone(&mut state, Actor::Sweeper);
         }
         if state == before {
             return Some(state);

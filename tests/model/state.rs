@@ -139,6 +139,11 @@ impl State {
         review_at.is_some_and(|at| at <= self.time)
     }
 
+    /// Whether a listing shows the sweep more than one version.
+    pub fn has_others(&self) -> bool {
+        self.bytes.len() > 1
+    }
+
     /// Whether bytes may still arrive. A store looks at the expiry when a request begins.
     pub fn may_receive(&self) -> bool {
         self.url_expires

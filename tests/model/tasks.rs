@@ -28,6 +28,8 @@ pub enum Actor {
     Deleter,
     /// `renew_upload`.
     Renewer,
+    /// `OrphanSweeper` at an object of more than one version.
+    Sweeper,
 }
 
 /// What an operation does next, and what it knows.
@@ -53,6 +55,10 @@ pub enum Step {
     DeleteBytesFirst { deadline: Tick, now: Tick },
     /// `delete_file` and a rejection: `MetadataStore::get` of the record as it is now.
     ReadAgain,
+    /// `finalize_upload` for a file that is available: `ObjectStore::head`.
+    LookWhatCameLater(Object),
+    /// The same, and the sweep: `ObjectStore::delete_other_versions`.
+    DeleteOthers(Object),
     /// `clean_up`: the clock.
     CleanUp(Over),
     /// `clean_up`: `ObjectStore::delete_all_versions`.
@@ -110,6 +116,10 @@ pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
                 review: None,
             },
         ),
+        Actor::Sweeper => match record.status {
+            Status::Available(object) => Some(Step::DeleteOthers(object)),
+            _ => None,
+        },
         Actor::Reconciler => match record.status {
             Status::Pending => Some(Step::Review { deadline }),
             _ => clean_up(record),
@@ -133,6 +143,13 @@ pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
 fn look(record: &Record, finalizing: Finalizing) -> Option<Step> {
     match record.status {
         Status::Pending => Some(Step::Head(finalizing)),
+        _ => after_settlement(record),
+    }
+}
+
+fn after_settlement(record: &Record) -> Option<Step> {
+    match record.status {
+        Status::Available(object) => Some(Step::LookWhatCameLater(object)),
         _ => clean_up(record),
     }
 }
@@ -183,8 +200,27 @@ pub fn advance(life: &Life, state: &mut State, step: Step) -> Option<Step> {
             let record = state.record.as_ref()?;
             match record.status {
                 Status::Pending => not_arrived(life, finalizing),
-                _ => clean_up(record),
+                _ => after_settlement(record),
             }
+        }
+        Step::LookWhatCameLater(object) => {
+            let version = object.version?;
+            let current = state.bytes.last();
+            let is_named = current.is_some_and(|bytes| bytes.number == version);
+            (!is_named).then_some(Step::DeleteOthers(object))
+        }
+        Step::DeleteOthers(object) => {
+            let version = object.version?;
+            let is_there = state.bytes.iter().any(|bytes| bytes.number == version);
+            if is_there && !life.has(Flaw::LaterFormsStay) {
+                let current = state.bytes.last().map(|bytes| bytes.number);
+                let kept = match life.has(Flaw::KeepTheNewest) {
+                    true => current,
+                    false => Some(version),
+                };
+                state.bytes.retain(|bytes| Some(bytes.number) == kept);
+            }
+            None
         }
         Step::LookAtClock { deadline } => expire_if_over(deadline, now),
         Step::Expire { deadline, now } => expire(life, state, deadline, now),

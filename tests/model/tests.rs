@@ -13,7 +13,16 @@ const PAIRS: Life = Life {
     at_a_time: 2,
     renews: true,
     puts: 2,
+    forms: false,
     flaw: None,
+};
+
+/// A form that is sent twice.
+const FORMS: Life = Life {
+    versioned: true,
+    renews: false,
+    forms: true,
+    ..PAIRS
 };
 
 /// Goes through every state there is.
@@ -40,6 +49,11 @@ fn the_promises_hold_in_every_state_where_the_bucket_has_none() {
     search(PAIRS);
 }
 
+#[test]
+fn the_promises_hold_in_every_state_where_a_form_is_sent_again() {
+    search(FORMS);
+}
+
 /// Without a second URL and a second upload, which would be more states than a test has time for.
 #[test]
 fn the_promises_hold_in_every_state_where_three_operations_meet() {
@@ -54,9 +68,17 @@ fn the_promises_hold_in_every_state_where_three_operations_meet() {
 #[test]
 fn every_flaw_breaks_a_promise() {
     for flaw in Flaw::ALL {
+        let from = match flaw {
+            Flaw::LaterFormsStay | Flaw::KeepTheNewest => FORMS,
+            Flaw::FormWithoutVersions => Life {
+                versioned: false,
+                ..FORMS
+            },
+            _ => PAIRS,
+        };
         let life = Life {
             flaw: Some(flaw),
-            ..PAIRS
+            ..from
         };
         let checker = life
             .checker()

@@ -44,6 +44,29 @@ pub fn create(base: &str, body: &Value) -> Value {
     ])
 }
 
+/// The arguments that send a form with the fields of `created`, and the file at `path` as its last one.
+pub fn form_arguments(created: &Value, path: &std::path::Path) -> Vec<String> {
+    let upload = &created["upload"];
+    let fields = upload["fields"].as_object().expect("fields");
+    let mut arguments: Vec<String> = fields
+        .iter()
+        .flat_map(|(name, value)| {
+            let value = value.as_str().expect("text");
+            ["--form-string".to_owned(), format!("{name}={value}")]
+        })
+        .collect();
+    arguments.extend(["--form".to_owned(), format!("file=@{}", path.display())]);
+    arguments.push(upload["url"].as_str().expect("a URL").to_owned());
+    arguments
+}
+
+/// Sends a file as a form, as `created` says; the status.
+pub fn upload_form(created: &Value, path: &std::path::Path) -> String {
+    let arguments = form_arguments(created, path);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    curl_status(&arguments)
+}
+
 /// Sends a file's bytes where `created` says, with the headers that it lists; the status.
 pub fn upload(created: &Value, path: &std::path::Path) -> String {
     let upload = &created["upload"];

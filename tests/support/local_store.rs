@@ -171,6 +171,37 @@ impl LocalStore {
             .body(body)
     }
 
+    /// A form for `body`, with the fields that came with it.
+    pub async fn form(&self, key: ObjectKey, body: &[u8], sha256: Option<Sha256Digest>) -> Form {
+        self.form_by(&self.presigner, key, body, sha256).await
+    }
+
+    pub async fn form_by(
+        &self,
+        presigner: &Presigner,
+        key: ObjectKey,
+        body: &[u8],
+        sha256: Option<Sha256Digest>,
+    ) -> Form {
+        let terms = UploadTerms {
+            key,
+            length: ContentLength::new(body.len() as u64, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: &ContentType::parse(CONTENT_TYPE).unwrap(),
+            sha256,
+        };
+        let now = self.clock.now();
+        let upload = presigner.upload_form(&self.bucket, &terms, now).await;
+        let upload = upload.unwrap();
+        let fields = upload.fields.into_iter();
+        Form {
+            request: self.request("POST", upload.url.reveal()),
+            fields: fields
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            file: body.into(),
+        }
+    }
+
     pub async fn get(&self, key: ObjectKey) -> Request {
         self.download(DownloadMethod::Get, key).await
     }
@@ -320,6 +351,84 @@ pub fn new_key() -> ObjectKey {
 
 pub fn digest_of(bytes: &[u8]) -> Sha256Digest {
     Sha256Digest::from_bytes(Sha256::digest(bytes).into())
+}
+
+/// A form, until it is put together as a request.
+#[derive(Clone)]
+pub struct Form {
+    pub request: Request,
+    pub fields: Vec<(String, String)>,
+    pub file: Vec<u8>,
+}
+
+impl Form {
+    pub const BOUNDARY: &str = "------------------------d74496d66958873e";
+
+    pub fn value(&self, name: &str) -> &str {
+        let found = self.fields.iter().find(|(own, _)| own == name);
+        &found.unwrap_or_else(|| panic!("no field {name}")).1
+    }
+
+    /// With one more field, or another value for it.
+    pub fn with(self, name: &str, value: &str) -> Self {
+        let mut form = self.without(name);
+        form.fields.push((name.into(), value.into()));
+        form
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.fields.retain(|(own, _)| own != name);
+        self
+    }
+
+    pub fn file(mut self, bytes: &[u8]) -> Self {
+        self.file = bytes.into();
+        self
+    }
+
+    pub fn part(name: &str, value: &[u8]) -> Vec<u8> {
+        let head = format!(
+            "--{}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n",
+            Self::BOUNDARY
+        );
+        [head.as_bytes(), value, b"\r\n"].concat()
+    }
+
+    pub fn file_part(&self) -> Vec<u8> {
+        let head = format!(
+            "--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n",
+            Self::BOUNDARY
+        );
+        [head.as_bytes(), &self.file, b"\r\n"].concat()
+    }
+
+    pub fn field_parts(&self) -> Vec<u8> {
+        let parts = self.fields.iter();
+        parts
+            .flat_map(|(name, value)| Self::part(name, value.as_bytes()))
+            .collect()
+    }
+
+    pub fn end() -> Vec<u8> {
+        format!("--{}--\r\n", Self::BOUNDARY).into()
+    }
+
+    /// As every client sends it: the fields, the file, the end.
+    pub fn request(&self) -> Request {
+        self.made_of(&[self.field_parts(), self.file_part(), Self::end()])
+    }
+
+    /// With this body.
+    pub fn made_of(&self, parts: &[Vec<u8>]) -> Request {
+        let body = parts.concat();
+        let content_type = format!("multipart/form-data; boundary={}", Self::BOUNDARY);
+        self.request
+            .clone()
+            .with("content-type", &content_type)
+            .with("content-length", &body.len().to_string())
+            .body(&body)
+    }
 }
 
 /// A request that is sent exactly as it stands here.

@@ -78,6 +78,7 @@ fn object_named(dir: &DataDir, shard: u8, name: &str) -> io::Result<Option<Liste
     match dir.object_path(key).symlink_metadata() {
         Ok(metadata) if metadata.is_file() => Ok(Some(ListedObject {
             key,
+            has_others: false,
             last_modified: head_of(&metadata).last_modified,
         })),
         Ok(_) => Ok(None),

@@ -102,6 +102,11 @@ impl ObjectStore for DiskObjectStore {
         }))
     }
 
+    /// The endpoint takes a key once only, from forms too.
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         let dir = Arc::clone(&self.dir);
         blocking(move || {
@@ -115,6 +120,11 @@ impl ObjectStore for DiskObjectStore {
             .map_err(from_io)
         })
         .await
+    }
+
+    /// Nothing here ever had a version ID.
+    async fn delete_other_versions(&self, _: ObjectKey, _: &VersionId) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn list(

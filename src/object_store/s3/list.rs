@@ -9,6 +9,7 @@ use crate::aws::unavailable;
 use crate::domain::{KEY_PREFIX, ObjectKey};
 use crate::object_store::{ListPosition, ListedObject, Listing, MAX_LISTING};
 use aws_sdk_s3::primitives::DateTime;
+use std::collections::HashSet;
 
 /// Part of an answer: a key, and when a version of it came.
 type Entry<'a> = (Option<&'a str>, Option<&'a DateTime>);
@@ -82,6 +83,11 @@ fn listing<'a>(
     entries.sort_by(|(key, at), (other_key, other_at)| {
         key.cmp(other_key).then_with(|| other_at.cmp(at))
     });
+    let several: HashSet<&str> = entries
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0)
+        .map(|pair| pair[0].0)
+        .collect();
     entries.dedup_by_key(|(key, _)| *key);
     let next = match entries.last() {
         Some((key, _)) if is_truncated == Some(true) => Some(ListPosition((*key).to_owned())),
@@ -90,10 +96,15 @@ fn listing<'a>(
     };
     let objects: Vec<_> = entries
         .iter()
-        .filter_map(|(key, at)| {
-            let key = ObjectKey::parse(key).ok()?;
-            let last_modified = *at;
-            Some(ListedObject { key, last_modified })
+        .filter_map(|(text, at)| {
+            let key = ObjectKey::parse(text).ok()?;
+            Some(ListedObject {
+                // The page may have ended before the others.
+                has_others: several.contains(text)
+                    || next.as_ref().is_some_and(|it| it.0 == **text),
+                key,
+                last_modified: *at,
+            })
         })
         .collect();
     Ok(Listing {

@@ -105,6 +105,18 @@ impl crate::object_store::ObjectStore for SilentObjects {
         std::future::pending().await
     }
 
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn delete_other_versions(
+        &self,
+        _: ObjectKey,
+        _: &crate::domain::VersionId,
+    ) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
     async fn delete_all_versions(&self, _: ObjectKey) -> Result<(), StoreError> {
         std::future::pending().await
     }

@@ -147,6 +147,17 @@ impl ObjectStore for Disturbed<MemoryObjectStore> {
     ) -> Result<Option<ObjectReader>, StoreError> {
         self.1.around(self.0.read(key, version_id)).await
     }
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        self.1.around(self.0.keeps_what_it_has()).await
+    }
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        let deleting = self.0.delete_other_versions(key, version_id);
+        self.1.around(deleting).await
+    }
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         self.1.around(self.0.delete_all_versions(key)).await
     }

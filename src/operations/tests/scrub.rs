@@ -72,6 +72,18 @@ where
         self.inner.read(key, version_id).await
     }
 
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        self.inner.keeps_what_it_has().await
+    }
+
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        self.inner.delete_other_versions(key, version_id).await
+    }
+
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         self.inner.delete_all_versions(key).await
     }

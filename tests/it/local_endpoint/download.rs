@@ -196,7 +196,7 @@ async fn a_page_of_an_allowed_origin_may_upload_and_read_answers_and_errors() {
     assert_eq!(allowed.header("access-control-allow-origin"), Some(origin));
     assert_eq!(
         allowed.header("access-control-allow-methods"),
-        Some("GET, HEAD, PUT")
+        Some("GET, HEAD, POST, PUT")
     );
     for name in [
         "content-type",

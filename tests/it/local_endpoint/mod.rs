@@ -2,5 +2,7 @@
 //! everything that a holder may try to do with them besides.
 
 mod download;
+mod form;
+mod form_refusal;
 mod refusal;
 mod upload;

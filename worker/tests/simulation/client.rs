@@ -13,7 +13,9 @@ use file_share::operations::{
     NewFile, OperationError, Stores, create_file, delete_file, describe_file, download_file,
     list_files, renew_upload,
 };
-use file_share::presigned_url::{BucketUrl, DownloadMethod, PresignedUpload, Presigner};
+use file_share::presigned_url::{
+    BucketUrl, DownloadMethod, PresignedUpload, Presigner, UploadMethod,
+};
 use tokio::time::{sleep, timeout};
 
 use super::bucket::{Bucket, Upload, digest};
@@ -120,6 +122,7 @@ impl Client {
             length,
             content_type,
             sha256: declared,
+            upload_method: UploadMethod::Put,
         };
         self.wait_for_a_millisecond_of_our_own().await;
         let create = create_file(&self.stores, &self.presigner, &self.bucket_url, new);
@@ -161,7 +164,8 @@ impl Client {
             return;
         };
         let id = upload.id;
-        let renew = renew_upload(&self.stores, &self.presigner, &self.bucket_url, id);
+        let (presigner, bucket) = (&self.presigner, &self.bucket_url);
+        let renew = renew_upload(&self.stores, presigner, bucket, id, UploadMethod::Put);
         if let Some(Ok(PresignedUpload { expires_at, .. })) = self.api(renew).await {
             let name = self.shared.ledger.name(id);
             self.shared.chaos.note(format_args!("{name}: renewed"));

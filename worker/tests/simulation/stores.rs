@@ -213,6 +213,22 @@ impl ObjectStore for FaultyStores {
         }))
     }
 
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        let asked = self.shared.objects.keeps_what_it_has();
+        self.call("versions?".into(), OBJECTS, asked).await
+    }
+
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        let name = self.shared.ledger.name(key.file_id());
+        let what = format!("delete other versions of {name}");
+        let delete = self.shared.objects.delete_other_versions(key, version_id);
+        self.call(what, OBJECTS, delete).await
+    }
+
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
         let id = key.file_id();
         let what = format!("delete bytes of {}", self.shared.ledger.name(id));

@@ -1,0 +1,429 @@
+//! An upload by a form, for programs that can't send headers.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>. The fields come first,
+//! and among them the policy and its signature; the file comes last, and S3 ignores what follows it.
+//!
+//! Invariant: no byte of the file is taken before the policy was verified, and before that no more is held
+//! than [`MAX_FIELDS_BYTES`] and one chunk of the connection. What is stored went to its end: the form's
+//! last boundary was there. Unlike in S3, a key that is taken answers 412, as it does to a PUT.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_smithy_xml::encode::XmlWriter;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use multer::{Field, Multipart};
+use poem::http::{HeaderMap, StatusCode, header};
+use poem::{Body, Request, Response};
+use tokio::time::timeout;
+
+use super::endpoint::LocalStoreParts;
+use super::put_object::{CHECKSUM, hand_off, in_a_task, log_refused};
+use super::receive::UploadBody;
+use super::s3_error::S3Error;
+use super::{etag, header_value};
+use crate::capacity::Places;
+use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
+use crate::object_store::ObjectHead;
+use crate::object_store::disk::{BodyError, CreateError};
+use crate::presigned_url::{BucketUrl, ReceivedForm, verify_form};
+
+/// The field with the bytes.
+const FILE: &str = "file";
+/// The most that may come before the file, names and boundaries included. S3 has the same limit.
+const MAX_FIELDS_BYTES: usize = 20 * 1024;
+/// More than twice the fields that there are.
+const MAX_FIELDS: usize = 32;
+/// How long the fields may take, as a header may.
+const FIELDS_LIMIT: Duration = Duration::from_secs(20);
+
+/// Whether this is a form, and not a presigned URL that is used for something else.
+pub(super) fn is_for_the_bucket(request: &Request, object_path: &str) -> bool {
+    matches!(object_path, "" | "/") && request.original_uri().query().is_none()
+}
+
+/// Takes `body` and puts it back with what was left unread.
+pub(super) async fn post_object(
+    parts: &Arc<LocalStoreParts>,
+    transfers: &Places,
+    headers: &HeaderMap,
+    bucket: &BucketUrl,
+    body: &mut Option<UploadBody>,
+) -> Result<Response, S3Error> {
+    let boundary = boundary(headers)?;
+    let Some(mut upload) = body.take() else {
+        return Err(malformed());
+    };
+    let (task_parts, transfers) = (Arc::clone(parts), transfers.clone());
+    let (outcome, upload) = in_a_task(async move {
+        let outcome = receive(&task_parts, &transfers, &boundary, &mut upload).await;
+        (outcome, upload)
+    })
+    .await?;
+    *body = Some(upload);
+    let stored = outcome?;
+    Ok(created(&stored, bucket))
+}
+
+/// What the headers have to say before anything is read.
+fn boundary(headers: &HeaderMap) -> Result<String, S3Error> {
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        || !headers.contains_key(header::CONTENT_LENGTH)
+    {
+        return Err(S3Error::missing_content_length());
+    }
+    let unsigned: Vec<&str> = headers
+        .keys()
+        .map(header::HeaderName::as_str)
+        .filter(|name| name.starts_with("x-amz-"))
+        .collect();
+    if !unsigned.is_empty() {
+        return Err(S3Error::access_denied(
+            "There were headers present in the request which were not signed",
+        )
+        .detail("HeadersNotSigned", unsigned.join(", ")));
+    }
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| multer::parse_boundary(text).ok())
+        .ok_or_else(|| {
+            S3Error::precondition_failed(
+                "Bucket POST must be of the enclosure-type multipart/form-data",
+            )
+        })
+}
+
+struct Stored {
+    key: ObjectKey,
+    sha256: Option<Sha256Digest>,
+    head: ObjectHead,
+}
+
+/// Reads the whole form. What it refuses leaves nothing.
+async fn receive(
+    parts: &LocalStoreParts,
+    transfers: &Places,
+    boundary: &str,
+    upload: &mut UploadBody,
+) -> Result<Stored, S3Error> {
+    let budget = Budget::new(MAX_FIELDS_BYTES);
+    let paced = Paced::new(upload.chunks(), budget.clone());
+    let mut form = Multipart::new(paced, boundary);
+    let (fields, file) = timeout(FIELDS_LIMIT, fields(&mut form))
+        .await
+        .map_err(|_| S3Error::from_create(&CreateError::TooSlow))??;
+    let now = parts.clock.now();
+    let terms = verify_form(
+        &fields,
+        &parts.bucket_name,
+        &parts.credentials,
+        &parts.region,
+        parts.upload_lifetime,
+        now,
+    )
+    .await
+    .map_err(|refusal| S3Error::from_form_refusal(refusal, now))?;
+    let place = transfers.take().ok_or_else(S3Error::slow_down)?;
+    let key = ObjectKey::parse(&terms.key).map_err(|_| S3Error::no_such_key())?;
+    let sha256 = terms
+        .sha256
+        .map(|text| Sha256Digest::parse_base64(&text))
+        .transpose()
+        .map_err(|_| S3Error::invalid_checksum())?;
+    if terms.length > MAX_CONTENT_LENGTH {
+        return Err(too_large(MAX_CONTENT_LENGTH));
+    }
+    // How many there are is counted where they are stored.
+    budget.set(usize::MAX);
+    let mut why_not = None;
+    let file = file_bytes(form, file, budget, &mut why_not);
+    let created = parts
+        .objects
+        .create_once(key, terms.length, sha256, file)
+        .await;
+    if created.is_ok() {
+        hand_off(&parts.uploaded, key);
+    }
+    drop(place);
+    let head = created.map_err(|error| {
+        log_refused(&error, key);
+        match (&error, why_not) {
+            (CreateError::TooShort { .. }, Some(unreadable)) => unreadable,
+            (CreateError::TooShort { received }, None) => too_small(*received, terms.length),
+            (CreateError::TooLong, _) => too_large(terms.length),
+            _ => S3Error::from_create(&error),
+        }
+    })?;
+    Ok(Stored { key, sha256, head })
+}
+
+/// Everything before the file, and the file at its beginning.
+async fn fields<'a>(form: &mut Multipart<'a>) -> Result<(ReceivedForm, Field<'a>), S3Error> {
+    let mut fields = ReceivedForm::default();
+    let mut left = MAX_FIELDS_BYTES;
+    for _ in 0..MAX_FIELDS {
+        let next = form.next_field().await.map_err(unreadable)?;
+        let Some(mut field) = next else {
+            return Err(S3Error::missing_field(FILE));
+        };
+        let name = field.name().ok_or_else(malformed)?.to_owned();
+        if name == FILE {
+            return Ok((fields, field));
+        }
+        left = left.checked_sub(name.len()).ok_or_else(too_much_before)?;
+        let mut value = Vec::new();
+        while let Some(chunk) = field.chunk().await.map_err(unreadable)? {
+            left = left.checked_sub(chunk.len()).ok_or_else(too_much_before)?;
+            value.extend_from_slice(&chunk);
+        }
+        let value = String::from_utf8(value).map_err(|_| malformed())?;
+        if !fields.add(&name, value) {
+            return Err(malformed().detail("ArgumentName", name));
+        }
+    }
+    Err(too_much_before())
+}
+
+/// The file's bytes, and an error in place of their end if the form doesn't go to its own end behind them.
+/// Why is put into `why_not`.
+fn file_bytes<'s, 'f: 's>(
+    form: Multipart<'f>,
+    file: Field<'f>,
+    budget: Budget,
+    why_not: &'s mut Option<S3Error>,
+) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 's {
+    stream::unfold(
+        (form, Some(file), why_not),
+        move |(mut form, file, why_not)| {
+            let budget = budget.clone();
+            async move {
+                let mut file = file?;
+                let outcome = match file.next().await {
+                    Some(Ok(chunk)) => return Some((Ok(chunk), (form, Some(file), why_not))),
+                    Some(Err(error)) => Err(error),
+                    None => {
+                        drop(file);
+                        budget.set(MAX_FIELDS_BYTES);
+                        last_boundary(&mut form).await
+                    }
+                };
+                let error = outcome.err()?;
+                *why_not = Some(unreadable(error));
+                Some((Err(BodyError::BrokenOff), (form, None, why_not)))
+            }
+        },
+    )
+}
+
+/// Reads over what follows the file.
+async fn last_boundary(form: &mut Multipart<'_>) -> Result<(), multer::Error> {
+    while let Some(mut ignored) = form.next_field().await? {
+        while ignored.chunk().await?.is_some() {}
+    }
+    Ok(())
+}
+
+fn created(stored: &Stored, bucket: &BucketUrl) -> Response {
+    let (etag, location) = (etag(&stored.head), bucket.object(stored.key));
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let mut writer = XmlWriter::new(&mut text);
+    let mut answer = writer.start_el("PostResponse").finish();
+    for (name, content) in [
+        ("Location", location.as_str()),
+        ("Bucket", bucket.name()),
+        ("Key", &stored.key.to_string()),
+        ("ETag", &etag),
+    ] {
+        let mut element = answer.start_el(name).finish();
+        element.data(content);
+        element.finish();
+    }
+    answer.finish();
+    let mut response = Response::builder()
+        .status(StatusCode::CREATED)
+        .content_type("application/xml")
+        .header(header::LOCATION, location)
+        .header(header::ETAG, etag);
+    if let Some(digest) = stored.sha256 {
+        response = response.header(CHECKSUM, header_value(&digest.to_base64()));
+    }
+    response.body(Body::from_string(text))
+}
+
+fn unreadable(error: multer::Error) -> S3Error {
+    let multer::Error::StreamReadFailed(cause) = error else {
+        return malformed();
+    };
+    match cause.downcast_ref::<Trouble>() {
+        Some(Trouble::TooMuch) => too_much_before(),
+        Some(Trouble::Body(BodyError::TooSlow)) => S3Error::from_create(&CreateError::TooSlow),
+        _ => S3Error::from_create(&CreateError::TooShort { received: 0 }),
+    }
+}
+
+fn malformed() -> S3Error {
+    S3Error::bad_request(
+        "MalformedPOSTRequest",
+        "The body of your POST request is not well-formed multipart/form-data.",
+    )
+}
+
+fn too_much_before() -> S3Error {
+    S3Error::bad_request(
+        "MaxPostPreDataLengthExceededError",
+        "Your POST request fields preceding the upload file were too large.",
+    )
+}
+
+fn too_small(received: u64, length: u64) -> S3Error {
+    S3Error::bad_request(
+        "EntityTooSmall",
+        "Your proposed upload is smaller than the minimum allowed size",
+    )
+    .detail("ProposedSize", received.to_string())
+    .detail("MinSizeAllowed", length.to_string())
+}
+
+fn too_large(length: u64) -> S3Error {
+    S3Error::bad_request(
+        "EntityTooLarge",
+        "Your proposed upload exceeds the maximum allowed size",
+    )
+    .detail("MaxSizeAllowed", length.to_string())
+}
+
+/// How many bytes may still come before something has to be decided.
+#[derive(Clone)]
+struct Budget(Arc<AtomicUsize>);
+
+impl Budget {
+    fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(bytes)))
+    }
+
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+
+    fn left(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Body(BodyError),
+    #[error("more came than there is room for")]
+    TooMuch,
+}
+
+/// Chunks one at a time: after each, a poll finds nothing more, so that a reader that takes all it can get
+/// (as [`Multipart`] does) uses what it has before it gets more. That bounds what it holds.
+struct Paced<S> {
+    chunks: Pin<Box<S>>,
+    budget: Budget,
+    gave_one: bool,
+}
+
+impl<S: Stream<Item = Result<Bytes, BodyError>>> Paced<S> {
+    fn new(chunks: S, budget: Budget) -> Self {
+        Self {
+            chunks: Box::pin(chunks),
+            budget,
+            gave_one: false,
+        }
+    }
+}
+
+impl<S: Stream<Item = Result<Bytes, BodyError>>> Stream for Paced<S> {
+    type Item = Result<Bytes, Trouble>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.gave_one) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let left = self.budget.left();
+        if left == 0 {
+            return Poll::Ready(Some(Err(Trouble::TooMuch)));
+        }
+        let next = std::task::ready!(self.chunks.as_mut().poll_next(context));
+        if let Some(Ok(chunk)) = &next {
+            self.budget.set(left.saturating_sub(chunk.len()));
+        }
+        self.gave_one = true;
+        Poll::Ready(next.map(|chunk| chunk.map_err(Trouble::Body)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::cors::CorsPolicy;
+    use crate::local_mode::SigningSecret;
+    use crate::object_store::disk::DiskObjectStore;
+
+    #[tokio::test]
+    async fn a_reader_that_takes_all_it_can_get_gets_one_chunk_at_a_time() {
+        let chunks = stream::repeat_with(|| Ok(Bytes::from_static(b"0123456789"))).take(3);
+        let mut paced = Paced::new(chunks, Budget::new(usize::MAX));
+        for _ in 0..3 {
+            assert!(paced.next().now_or_never().is_some());
+            assert!(paced.next().now_or_never().is_none());
+        }
+        assert!(paced.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_form_whose_fields_come_slowly_is_not_waited_for_and_holds_no_place() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let objects = DiskObjectStore::open(data_dir.path()).unwrap();
+        let secret = SigningSecret::load_or_create(data_dir.path()).unwrap();
+        let lifetime = Duration::from_secs(900);
+        let parts = LocalStoreParts {
+            objects,
+            credentials: secret.credentials(),
+            region: "local".into(),
+            bucket_name: "a-bucket".into(),
+            public_bucket: None,
+            upload_lifetime: lifetime,
+            download_lifetime: lifetime,
+            cors: CorsPolicy::default(),
+            clock: Arc::new(SystemClock),
+            uploaded: tokio::sync::mpsc::channel(1).0,
+        };
+        let transfers = Places::new(1);
+        // Fast enough for the body of a PUT.
+        let chunks = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from(vec![b'-'; 500])), ()))
+        });
+        let mut upload = UploadBody::new(Body::from_bytes_stream(chunks));
+        let started = tokio::time::Instant::now();
+        let receiving = receive(&parts, &transfers, "boundary", &mut upload);
+        let mut receiving = std::pin::pin!(receiving);
+        assert!(timeout(FIELDS_LIMIT / 2, &mut receiving).await.is_err());
+        assert!(!transfers.are_taken());
+        let error = receiving.await.err().unwrap();
+        assert_eq!(error.code, "RequestTimeout");
+        assert_eq!(started.elapsed(), FIELDS_LIMIT);
+    }
+
+    #[tokio::test]
+    async fn a_form_without_a_boundary_is_not_collected_for_ever() {
+        let garbage = stream::repeat_with(|| Ok(Bytes::from(vec![b'-'; 1024])));
+        let paced = Paced::new(garbage, Budget::new(MAX_FIELDS_BYTES));
+        let mut form = Multipart::new(paced, "boundary");
+        let error = fields(&mut form).await.map(drop).unwrap_err();
+        assert_eq!(error.code, "MaxPostPreDataLengthExceededError");
+    }
+}

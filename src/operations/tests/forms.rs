@@ -1,0 +1,138 @@
+//! Forms: where they are handed out, and what becomes of one that is sent again.
+
+use super::*;
+use crate::domain::StoredObject;
+use crate::object_store::ObjectStore;
+
+async fn create_for_a_form(
+    house: &House,
+    key: Option<&str>,
+) -> Result<CreatedOnce, OperationError> {
+    let new = NewFile {
+        filename: FileName::parse("hello.txt").unwrap(),
+        length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+        content_type: ContentType::parse("text/plain").unwrap(),
+        sha256: None,
+        upload_method: UploadMethod::Post,
+    };
+    let (stores, presigner, bucket) = (&house.stores, &house.presigner, &house.bucket);
+    if let Some(key) = key {
+        let key = crate::domain::IdempotencyKey::parse(key).unwrap();
+        return create_file_once(stores, presigner, bucket, new, key).await;
+    }
+    let created = create_file(stores, presigner, bucket, new).await?;
+    Ok(CreatedOnce {
+        record: created.record,
+        upload: Some(created.upload),
+    })
+}
+
+async fn available_version(house: &House, id: FileId) -> StoredObject {
+    let record = describe_file(&house.stores, id).await.unwrap();
+    match record.state {
+        FileState::Available(object) => object,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_refused_where_it_could_overwrite_and_nothing_is_written() {
+    let house = House::with_versions(false);
+    for key in [None, Some("k")] {
+        let refused = create_for_a_form(&house, key).await;
+        assert!(matches!(refused, Err(OperationError::FormNotSafe)));
+    }
+    assert_eq!(house.metadata.count(), 0);
+    let id = house.create().await;
+    let (presigner, bucket) = (&house.presigner, &house.bucket);
+    let refused = renew_upload(&house.stores, presigner, bucket, id, UploadMethod::Post).await;
+    assert!(matches!(refused, Err(OperationError::FormNotSafe)));
+    let put = renew_upload(&house.stores, presigner, bucket, id, UploadMethod::Put).await;
+    assert_eq!(put.unwrap().method, UploadMethod::Put);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_say_whether_it_keeps_versions_gets_no_form() {
+    let house = House::new();
+    house.objects.set_fault(Some("away"));
+    let refused = create_for_a_form(&house, None).await;
+    assert!(matches!(refused, Err(OperationError::Store(_))));
+    assert_eq!(house.metadata.count(), 0);
+}
+
+#[tokio::test]
+async fn a_key_gives_the_same_kind_of_upload_again_and_not_another() {
+    let house = House::new();
+    let first = create_for_a_form(&house, Some("k")).await.unwrap();
+    let again = create_for_a_form(&house, Some("k")).await.unwrap();
+    assert_eq!(again.record.id, first.record.id);
+    assert_eq!(again.upload.unwrap().method, UploadMethod::Post);
+    let refused = house.create_once("hello.txt", "k").await;
+    assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
+    // Keys that came before there was this field stand for the same requests as ever.
+    let new = NewFile {
+        filename: FileName::parse("hello.txt").unwrap(),
+        length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+        content_type: ContentType::parse("text/plain").unwrap(),
+        sha256: None,
+        upload_method: UploadMethod::Put,
+    };
+    assert_eq!(new.fingerprint().to_hex(), FINGERPRINT_WITHOUT_THE_FIELD);
+}
+
+/// SHA-256 over the prefix and each field with its length before it, computed elsewhere.
+const FINGERPRINT_WITHOUT_THE_FIELD: &str =
+    "731ec2067d0111bd2e77b7fa87a4c7426f9215eb5ce49f7348753d02d6f3b25d";
+
+#[tokio::test]
+async fn a_form_that_is_sent_again_after_the_file_is_settled_changes_nothing_and_leaves_nothing() {
+    let house = House::new();
+    let id = create_for_a_form(&house, None).await.unwrap().record.id;
+    house.put(id, HELLO);
+    house.finalize(id).await;
+    let before = available_version(&house, id).await;
+    // Bytes that pass for the declared ones: no digest came with the file.
+    house.put(id, "HELLO");
+    house.put(id, "hallo");
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::AlreadySettled);
+    assert_eq!(available_version(&house, id).await, before);
+    assert_eq!(house.objects.count(), 1);
+    // The version that the record names is the current one again, so no lifecycle rule takes it away.
+    let head = house.objects.head(ObjectKey::new(id)).await.unwrap();
+    assert_eq!(head.unwrap().version_id, before.version_id);
+}
+
+#[tokio::test]
+async fn of_forms_that_come_before_the_file_is_settled_the_last_counts_and_the_others_go() {
+    let mut house = House::new();
+    let id = create_for_a_form(&house, None).await.unwrap().record.id;
+    house.put(id, "HELLO");
+    house.put(id, HELLO);
+    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
+    let settled = available_version(&house, id).await;
+    assert_eq!(settled.sha256.to_hex(), HELLO_SHA256);
+    house.reconcile().await;
+    sweep_a_day_later(&house).await;
+    assert_eq!(house.objects.count(), 1);
+    assert_eq!(available_version(&house, id).await, settled);
+}
+
+#[tokio::test]
+async fn what_a_form_brings_late_and_without_a_notification_goes_with_the_daily_sweep() {
+    let house = House::new();
+    let id = create_for_a_form(&house, None).await.unwrap().record.id;
+    house.put(id, HELLO);
+    house.finalize(id).await;
+    let settled = available_version(&house, id).await;
+    house.put(id, "HELLO");
+    sweep_a_day_later(&house).await;
+    assert_eq!(house.objects.count(), 1);
+    let head = house.objects.head(ObjectKey::new(id)).await.unwrap();
+    assert_eq!(head.unwrap().version_id, settled.version_id);
+}
+
+async fn sweep_a_day_later(house: &House) {
+    house.clock.advance(MIN_AGE);
+    let mut sweeper = OrphanSweeper::new(house.stores.clone(), 100);
+    while sweeper.run_once().await.unwrap() == SweepStep::More {}
+}
