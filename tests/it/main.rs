@@ -13,6 +13,7 @@ mod data_dir;
 mod dead_letters;
 mod dynamodb_store;
 mod event_queue;
+mod explorer;
 mod fuzz_corpora;
 mod hostile_http;
 mod idempotency;
@@ -42,5 +43,6 @@ mod support {
     pub mod gate;
     pub mod local_store;
     pub mod ministack;
+    pub mod node_tests;
     pub mod program;
 }
