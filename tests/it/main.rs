@@ -5,6 +5,7 @@
 mod api;
 mod architecture;
 mod aws_faults;
+mod clients;
 mod completion;
 mod compose;
 mod contract;

@@ -1,14 +1,13 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and is
 //! run here against the real programs in both modes.
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::support::curl::curl;
 use crate::support::ministack::{Deployment, MiniStack};
-use crate::support::node_tests;
+use crate::support::node_tests::{self, free_port};
 use crate::support::program::{Program, data_dir};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -22,12 +21,6 @@ const STRICT: [(&str, &str); 4] = [
     ("UPLOAD_GRACE", "0s"),
     ("RECONCILE_INTERVAL", "200ms"),
 ];
-
-/// A port that is free now, for a proxy whose address a program has to know before.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 /// Runs what a page has to do, with these programs.
 fn browse(setup: &Value) {

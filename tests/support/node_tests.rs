@@ -3,6 +3,7 @@
 //! Invariant: a run that can't start, fails, leaves something out or doesn't end is a failure.
 
 use std::io::Read;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -63,4 +64,15 @@ pub fn run(script: &str, setup: &Value, at_least: u32) {
     };
     assert!(number("pass") >= at_least, "{text}");
     assert_eq!(number("skipped") + number("todo"), 0, "{text}");
+}
+
+/// A port that is free now, for a server of a test's whose address a program has to know before.
+///
+/// # Panics
+/// If there is none.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a port is free")
+        .port()
 }
