@@ -23,12 +23,13 @@ impl FileName {
     /// # Errors
     /// A name that is empty, `.` or `..`, or longer than [`MAX_FILE_NAME_BYTES`] when cleaned.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let clean = |c| if is_allowed(c) { c } else { '_' };
-        let name: String = if text.is_ascii() {
+        let is_unwanted = |c: char| !is_allowed(c);
+        let name = if text.is_ascii() {
             // Which is NFC as it is, and what most names are.
-            text.chars().map(clean).collect()
+            text.replace(is_unwanted, "_")
         } else {
-            text.nfc().map(clean).collect()
+            let composed: String = text.nfc().collect();
+            composed.replace(is_unwanted, "_")
         };
         if name.is_empty() || name == "." || name == ".." {
             return Err(Invalid::new("must be a name, not empty, \".\" or \"..\""));

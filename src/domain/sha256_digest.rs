@@ -43,7 +43,7 @@ impl Sha256Digest {
     }
 
     pub fn to_hex(self) -> String {
-        hex::encode(self.0)
+        self.to_string()
     }
 
     pub fn to_base64(self) -> String {
@@ -53,7 +53,10 @@ impl Sha256Digest {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_hex())
+        // Into an array first: every signature needs one, and a string made digit by digit takes longer.
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -22,7 +22,7 @@ use percent_encoding::utf8_percent_encode;
 use sha2::{Digest, Sha256};
 
 use super::sigv4::{QUERY, SERVICE, Subject};
-use crate::domain::{Invalid, Timestamp};
+use crate::domain::{Invalid, Sha256Digest, Timestamp};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Room for the parameters of a signature, so that a URL grows once, in bytes.
@@ -113,7 +113,7 @@ impl Signer {
             canonical.extend([name, ":", value, "\n"]);
         }
         canonical.extend(["\n", &names, "\nUNSIGNED-PAYLOAD"]);
-        let hash = hex::encode(Sha256::digest(&canonical));
+        let hash = Sha256Digest::from_bytes(Sha256::digest(&canonical).into());
         let to_sign = format!("{ALGORITHM}\n{}\n{}\n{hash}", stamp.time, stamp.scope);
         url.push_str("&X-Amz-Signature=");
         url.push_str(&calculate_signature(&*stamp.key, to_sign.as_bytes()));
