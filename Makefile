@@ -73,8 +73,9 @@ bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, a
 	cargo build --release --locked --package file-share-worker
 	cargo bench --locked --bench figures
 
-pictures: $(CHROMIUM) ## Make the pictures of README anew, with Debian's chromium
-	$(PYTHON) docs/pictures/make.py
+# Of other builds: PROGRAMS=target/debug
+pictures: $(TEST_TOOLS)/.installed $(CHROMIUM) ## Make the pictures of README anew, from the running programs
+	$(TEST_TOOLS)/bin/python docs/pictures/make.py $(if $(PROGRAMS),--programs $(PROGRAMS))
 
 up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000
 	docker compose up --build --detach --wait

@@ -32,14 +32,15 @@ this size and a few minutes, so nobody needs an account at the store, and this A
 however large the files are. The store then tells the service that the bytes came. They are measured \
 and hashed, and only then is the file `available`: exactly the bytes whose SHA-256 it shows, for \
 ever.\n\n\
+**Try it on this page**\n\n\
+1. Execute *Create a file* as it stands: `hello.txt`, 5 bytes. The answer has an `id`, and `upload`.\n\
+2. Send the 5 bytes, in a terminal, with `upload.url` as UPLOAD_URL (the headers are those of \
+`upload.headers`):\n\n\
 ```sh\n\
-printf hello > hello.txt\n\
-curl $base/v1/files -H 'Content-Type: application/json' -d '{\"filename\":\"hello.txt\",\"size\":5}'\n\
-# the answer has id, upload.url and upload.headers\n\
-curl -T hello.txt \"$url\" -H 'content-type: text/plain' -H 'if-none-match: *'\n\
-curl \"$base/v1/files/$id/metadata?wait=20\"\n\
-curl -L $base/v1/files/$id\n\
+curl -X PUT --data-binary hello -H \"content-type: text/plain\" -H \"if-none-match: *\" \"UPLOAD_URL\"\n\
 ```\n\n\
+3. Execute *Describe a file* with that `id`: it is `available`, and has the `sha256` of what came.\n\
+4. Execute *Download a file* with that `id`: the page follows the redirect and has `hello` for you.\n\n\
 Every path works with and without `/v1`. Errors are `application/problem+json` with a stable `code` to \
 decide by.";
 
@@ -260,6 +261,10 @@ fn describe_parameter(parameter: &mut Value) {
     if parameter["name"] == "cursor" {
         merge(&mut parameter["schema"], json!({"pattern": CURSOR_PATTERN}));
     }
+    // What to ask with after an upload.
+    if parameter["name"] == "wait" {
+        merge(&mut parameter["schema"], json!({"example": 20}));
+    }
     if parameter["in"] != "header" {
         return;
     }
@@ -268,11 +273,8 @@ fn describe_parameter(parameter: &mut Value) {
     if parameter["name"] == "Idempotency-Key" {
         // Two patterns in one: with quotes, or without quotes and spaces.
         let pattern = "^(\"[ !#-\\[\\]-~]{1,128}\"|[!#-\\[\\]-~]{1,128})$";
-        let key = json!({
-            "pattern": pattern,
-            "example": "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
-        });
-        merge(&mut parameter["schema"], key);
+        // No example: a page would fill it in, and the second file that is tried would be the first.
+        merge(&mut parameter["schema"], json!({"pattern": pattern}));
     }
 }
 

@@ -89,7 +89,7 @@ pub fn problem(code: Code, operation_id: &str) -> Value {
         (Code::FileRejected, _) => rejected(),
         _ => code.plain(),
     };
-    problem.body("019c13418d5b7f4d9a7e0d8a4c1b2e40")
+    problem.body("019c13418d5b7f4d9a7e0d8a4c1b2e40", "")
 }
 
 fn refused(body: Value) -> Problem {

@@ -54,8 +54,12 @@ enum Created {
     #[oai(status = 201)]
     Created(
         Json<WireCreatedFile>,
-        /// Where the file will be.
+        /// Where the file will be: 409 until its bytes have come, and then they.
         #[oai(header = "Location")]
+        String,
+        /// `rel="describedby"` is the record, and `rel="alternate"` a page for people, which can be passed
+        /// on at once.
+        #[oai(header = "Link")]
         String,
     ),
 }
@@ -122,9 +126,16 @@ impl FilesApi {
     /// it to, straight to the object store, which takes exactly `size` bytes, once, until
     /// `upload.expiresAt`.
     ///
-    /// Step two is the client's: `PUT` the bytes to `upload.url` with `upload.headers`. Until they
-    /// have come and were measured, the file is `pending`; `GET /v1/files/{id}/metadata?wait=20`
-    /// answers when that is over.
+    /// Step two is the client's: `PUT` the bytes to `upload.url` with `upload.headers`. It goes to the
+    /// store and not to this API, so it is no call of this document. To try it, execute the example below
+    /// as it is, and paste this into a terminal with the `upload.url` of the answer as UPLOAD_URL:
+    ///
+    /// ```sh
+    /// curl -X PUT --data-binary hello -H "content-type: text/plain" -H "if-none-match: *" "UPLOAD_URL"
+    /// ```
+    ///
+    /// Until the bytes have come and were measured, the file is `pending`;
+    /// `GET /v1/files/{id}/metadata?wait=20` answers when that is over.
     ///
     /// A program that can't send headers asks for a form instead, with `"uploadMethod": "POST"`. It is
     /// opt-in, since S3 can't be told to take a form only once: the one that comes last before the file is
@@ -137,8 +148,9 @@ impl FilesApi {
     async fn create_file(
         &self,
         request: &Request,
-        /// A text of the client's own that is new for each file, such as a UUID: visible ASCII, with or
-        /// without quotes. (draft-ietf-httpapi-idempotency-key-header)
+        /// A text of the client's own that is new for each file, such as the UUID
+        /// `"8e03978e-40d5-43dd-bc93-6894a57f9324"`: visible ASCII, with or without quotes. Can be left
+        /// empty. (draft-ietf-httpapi-idempotency-key-header)
         #[oai(name = "Idempotency-Key")]
         _idempotency_key: Header<Option<String>>,
         body: CreateFileBody,
@@ -160,18 +172,24 @@ impl FilesApi {
                 (created.record, created.upload)
             }
         };
-        let location = format!("{}/v1/files/{}", self.path_prefix, record.id);
+        let (prefix, id) = (&self.path_prefix, record.id);
+        let location = format!("{prefix}/v1/files/{id}");
+        let links = format!(
+            "<{location}/metadata>; rel=\"describedby\", <{prefix}/f/{id}>; rel=\"alternate\""
+        );
         let body = WireCreatedFile {
             file: shown(&record)?,
             upload: upload.map(Into::into),
         };
-        Ok(Created::Created(Json(body), location))
+        Ok(Created::Created(Json(body), location, links))
     }
 
     /// Get a fresh upload URL
     ///
     /// For a file whose bytes haven't come yet, for instance because the first URL ran out. Some time
     /// after that the file is `expired`: then create another.
+    ///
+    /// The `id` is in the answer that created the file, and in the list.
     #[oai(
         path = "/files/:id/upload",
         method = "post",
@@ -180,7 +198,7 @@ impl FilesApi {
     async fn renew_upload(
         &self,
         request: &Request,
-        /// The file's ID, from the answer that created it.
+        /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
         /// `POST` gives a form; the default is `PUT`.
         #[oai(name = "uploadMethod")]
@@ -202,6 +220,8 @@ impl FilesApi {
     /// A client that has its 200 from the store can say so here, and needn't wait for the store's own
     /// notification: what arrived is measured now, and the answer is the record as it is then. A hint
     /// and no more, so it is safe to repeat, to leave out, and to lie in.
+    ///
+    /// The `id` is in the answer that created the file, and in the list.
     #[oai(
         path = "/files/:id/complete",
         method = "post",
@@ -209,7 +229,7 @@ impl FilesApi {
     )]
     async fn complete_upload(
         &self,
-        /// The file's ID, from the answer that created it.
+        /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
     ) -> Result<Completed, Failed<failed::CompleteUpload>> {
         let id = file_id(&id)?;
@@ -220,13 +240,16 @@ impl FilesApi {
 
     /// Download a file
     ///
-    /// Redirects to the bytes in the object store; `curl -L` and browsers follow by themselves. The
-    /// URL is fresh each time and works for a few minutes, so keep this address and not that one.
+    /// Redirects to the bytes in the object store, so that they needn't go through this service;
+    /// `curl -L`, browsers and this page follow by themselves, and then show the store's 200. The URL is
+    /// fresh each time and works for a few minutes, so keep this address and not that one.
+    ///
+    /// The `id` is in the answer that created the file, and in the list.
     #[oai(path = "/files/:id", method = "get", operation_id = "download_file")]
     async fn download_file(
         &self,
         request: &Request,
-        /// The file's ID, from the answer that created it.
+        /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
     ) -> Result<Redirect, Failed<failed::DownloadFile>> {
         self.redirect(request, &id, DownloadMethod::Get).await
@@ -234,12 +257,13 @@ impl FilesApi {
 
     /// Look at a download without its bytes
     ///
-    /// Redirects to a URL that is presigned for HEAD, so that `curl -IL` works.
+    /// Redirects to a URL that is presigned for HEAD, so that `curl -IL` works: size, type and name as
+    /// the store has them, for whoever must know before fetching.
     #[oai(path = "/files/:id", method = "head", operation_id = "head_file")]
     async fn head_file(
         &self,
         request: &Request,
-        /// The file's ID, from the answer that created it.
+        /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
     ) -> Result<Redirect, Failed<failed::DownloadFile>> {
         self.redirect(request, &id, DownloadMethod::Head).await
@@ -250,6 +274,8 @@ impl FilesApi {
     /// Its name, size, SHA-256 and `status`. With `wait`, answers as soon as the file is no longer
     /// `pending`, or after that many seconds: ask so after sending the bytes, rather than again and
     /// again.
+    ///
+    /// The `id` is in the answer that created the file, and in the list.
     #[oai(
         path = "/files/:id/metadata",
         method = "get",
@@ -257,7 +283,7 @@ impl FilesApi {
     )]
     async fn describe_file(
         &self,
-        /// The file's ID, from the answer that created it.
+        /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
         /// How long to wait for the end of `pending`, in seconds.
         #[oai(validator(minimum(value = "0"), maximum(value = "20")))]
@@ -328,10 +354,12 @@ impl FilesApi {
     /// Delete a file
     ///
     /// For good: nothing brings it back, and its bytes go too, in all their versions.
+    ///
+    /// The `id` is in the answer that created the file, and in the list.
     #[oai(path = "/files/:id", method = "delete", operation_id = "delete_file")]
     async fn delete_file(
         &self,
-        /// The file's ID, from the answer that created it.
+        /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
     ) -> Result<Deleted, Failed<failed::DeleteFile>> {
         let id = file_id(&id)?;

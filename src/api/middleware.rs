@@ -87,6 +87,8 @@ fn request_id(headers: &HeaderMap) -> String {
 pub struct ApiConventions<E> {
     pub inner: E,
     pub routes: Arc<Routes>,
+    /// What a proxy puts before our paths, without a slash at its end.
+    pub path_prefix: String,
     pub places: CallPlaces,
     pub cors: CorsPolicy,
     pub hosts: OwnHosts,
@@ -112,6 +114,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
         }
         // Cheap: a `Uri` shares its text. What it is for happens rarely.
         let uri = request.uri().clone();
+        let prefix = &self.path_prefix;
         let asked = match self.cors.is_off() {
             true => HeaderMap::new(),
             false => request.headers().clone(),
@@ -121,17 +124,19 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             .then(|| self.cors.preflight(&CORS, &asked))
             .flatten();
         let mut response = match (refused, preflight) {
-            (Some(problem), _) => problem.response(&id),
+            (Some(problem), _) => problem.response(&id, prefix),
             (None, Some(allowed)) => {
                 let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
                 response.headers_mut().extend(allowed);
                 response
             }
-            (None, None) if self.refuses(&request) => Code::Overloaded.plain().response(&id),
+            (None, None) if self.refuses(&request) => {
+                Code::Overloaded.plain().response(&id, prefix)
+            }
             (None, None) => {
                 // Some 5 KiB, which would be moved with the future of every layer above this one.
                 let answering = Box::pin(self.inner.get_response(request));
-                as_problem(answering.await, &id).await
+                as_problem(answering.await, &id, prefix).await
             }
         };
         self.cors.decorate(&CORS, &asked, response.headers_mut());
@@ -181,9 +186,9 @@ fn versioned(uri: &Uri) -> Option<Uri> {
 }
 
 /// Writes the body of a problem; an error of the framework's becomes one.
-async fn as_problem(mut response: Response, request_id: &str) -> Response {
+async fn as_problem(mut response: Response, request_id: &str, path_prefix: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.response(request_id);
+        return problem.response(request_id, path_prefix);
     }
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
@@ -206,7 +211,7 @@ async fn as_problem(mut response: Response, request_id: &str) -> Response {
             Code::InternalError.plain()
         }
     };
-    problem.response(request_id)
+    problem.response(request_id, path_prefix)
 }
 
 /// A panic in a handler is a bug; it is answered as one, and the connection goes on.

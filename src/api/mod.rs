@@ -64,7 +64,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         store_origin: parts.bucket.fixed_origin(),
         max_upload_bytes: parts.max_upload_bytes,
     };
-    let places = CallPlaces::default();
+    let (places, path_prefix) = (CallPlaces::default(), parts.path_prefix.clone());
     let service = document::service(FilesApi {
         stores: parts.stores,
         presigner: parts.presigner,
@@ -74,7 +74,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         stop: parts.stop,
         places: places.clone(),
     });
-    let (pages, routes) = pages::pages(&service);
+    let (pages, routes) = pages::pages(&service, web_page.store_origin.as_deref());
     let pages = web_page
         .mount(pages)
         .at("/healthz", poem::get(health::healthz))
@@ -88,6 +88,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     middleware::ApiConventions {
         inner: routed,
         routes: Arc::new(routes),
+        path_prefix,
         places,
         cors: parts.cors,
         hosts: parts.hosts,

@@ -1,7 +1,8 @@
 //! `/openapi.json`, the two pages that show it, and a page about each problem.
 //!
 //! Invariant: everything is served from the program itself, and the browser is told so: a page runs
-//! the scripts that we wrote into it, known by their digests, and reaches nothing but this service.
+//! the scripts that we wrote into it, known by their digests, and reaches nothing but this service and
+//! the store that a download redirects to.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use poem::http::{HeaderValue, header};
@@ -44,8 +45,12 @@ const EXPLORER_START: &str = "fetch('openapi.json') \
         return document.querySelector('openapi-explorer').loadSpec(contract); \
     })";
 
-/// The pages, and the routes of the document.
-pub fn pages<T: OpenApi>(service: &OpenApiService<T, ()>) -> (Route, Routes) {
+/// The pages, and the routes of the document. `store_origin` is where a download leads, if that isn't
+/// the page's own origin: what is tried in a page follows the redirect.
+pub fn pages<T: OpenApi>(
+    service: &OpenApiService<T, ()>,
+    store_origin: Option<&str>,
+) -> (Route, Routes) {
     let document = document(service);
     let routes = Routes::of(&document);
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
@@ -58,6 +63,7 @@ pub fn pages<T: OpenApi>(service: &OpenApiService<T, ()>) -> (Route, Routes) {
         &style,
         r#"<div id="ui"></div>"#,
         &[&first(&swagger_ui, "script"), SWAGGER_UI_START],
+        store_origin,
     );
     let explorer = page(
         EXPLORER_TITLE,
@@ -67,6 +73,7 @@ pub fn pages<T: OpenApi>(service: &OpenApiService<T, ()>) -> (Route, Routes) {
             &first(&service.openapi_explorer_html(), "script"),
             EXPLORER_START,
         ],
+        store_origin,
     );
     let route = Route::new()
         .at("/openapi.json", fixed("application/json", text))
@@ -89,6 +96,7 @@ fn page(
     style: &str,
     body: &str,
     scripts: &[&str],
+    store_origin: Option<&str>,
 ) -> impl Endpoint<Output = Response> + 'static {
     let elements: String = scripts
         .iter()
@@ -100,7 +108,7 @@ fn page(
          <title>{title}</title>\n<link rel=\"icon\" href=\"{ICON}\">\n<style>{style}</style>\n\
          </head>\n<body>\n{body}\n{elements}</body>\n</html>\n"
     );
-    let policy = HeaderValue::from_str(&policy(scripts)).ok();
+    let policy = HeaderValue::from_str(&policy(scripts, store_origin)).ok();
     fixed("text/html; charset=utf-8", html).after(move |response| {
         let policy = policy.clone();
         async move {
@@ -116,7 +124,7 @@ fn page(
 
 /// The Content-Security-Policy of a page with these scripts. Both pages set styles on their elements
 /// as they go, which no digest can name.
-fn policy(scripts: &[&str]) -> String {
+fn policy(scripts: &[&str], store_origin: Option<&str>) -> String {
     let digests: Vec<String> = scripts
         .iter()
         .map(|script| {
@@ -126,8 +134,13 @@ fn policy(scripts: &[&str]) -> String {
         .collect();
     format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; \
-         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        digests.join(" ")
+         connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        digests.join(" "),
+        ["'self'"]
+            .into_iter()
+            .chain(store_origin)
+            .collect::<Vec<_>>()
+            .join(" ")
     )
 }
 

@@ -269,10 +269,12 @@ impl Problem {
         }
     }
 
-    /// The body of the answer. `request_id` is the ID under which the log knows the request.
-    pub fn body(&self, request_id: &str) -> Value {
+    /// The body of the answer. `request_id` is the ID under which the log knows the request, and
+    /// `path_prefix` what a proxy puts before our paths: a client resolves `type` against the address that
+    /// it asked (RFC 9457, section 3.1.1).
+    pub fn body(&self, request_id: &str, path_prefix: &str) -> Value {
         let mut body = json!({
-            "type": self.code.path(),
+            "type": format!("{path_prefix}{}", self.code.path()),
             "title": self.code.title(),
             "status": self.code.status().as_u16(),
             "detail": self.detail,
@@ -290,11 +292,11 @@ impl Problem {
     }
 
     /// The answer, complete with the ID under which the log knows the request.
-    pub fn response(&self, request_id: &str) -> Response {
+    pub fn response(&self, request_id: &str, path_prefix: &str) -> Response {
         let mut response = Response::builder()
             .status(self.code.status())
             .content_type(PROBLEM_JSON)
-            .body(self.body(request_id).to_string());
+            .body(self.body(request_id, path_prefix).to_string());
         if let Some(seconds) = self.code.retry_after() {
             response
                 .headers_mut()

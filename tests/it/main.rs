@@ -5,6 +5,7 @@
 mod api;
 mod architecture;
 mod aws_faults;
+mod clients;
 mod completion;
 mod compose;
 mod contract;
@@ -13,6 +14,7 @@ mod data_dir;
 mod dead_letters;
 mod dynamodb_store;
 mod event_queue;
+mod explorer;
 mod form_uploads;
 mod fuzz_corpora;
 mod hostile_http;
@@ -43,5 +45,6 @@ mod support {
     pub mod gate;
     pub mod local_store;
     pub mod ministack;
+    pub mod node_tests;
     pub mod program;
 }

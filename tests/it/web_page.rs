@@ -1,20 +1,14 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and is
 //! run here against the real programs in both modes.
 
-use std::io::Read;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::curl::curl;
 use crate::support::ministack::{Deployment, MiniStack};
+use crate::support::node_tests::{self, free_port};
 use crate::support::program::{Program, data_dir};
-
-/// How long all of it may take. Far more than it needs, for a busy machine.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -28,56 +22,9 @@ const STRICT: [(&str, &str); 4] = [
     ("RECONCILE_INTERVAL", "200ms"),
 ];
 
-/// A port that is free now, for a proxy whose address a program has to know before.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// Runs what a page has to do, with these programs.
 fn browse(setup: &Value) {
-    let mut node = Command::new("node")
-        .arg("--test-reporter=spec")
-        .arg("tests/browser/page.test.mjs")
-        .current_dir(ROOT)
-        .env("FILE_SHARE_BROWSER_TEST", setup.to_string())
-        // Ends with this process, also if that is killed.
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .expect("node is installed");
-    let mut output = node.stdout.take().expect("standard output is piped");
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        output.read_to_string(&mut text).map(|_| text)
-    });
-    let deadline = Instant::now() + LIMIT;
-    let status = loop {
-        if let Some(status) = node.try_wait().unwrap() {
-            break Some(status);
-        }
-        if Instant::now() > deadline {
-            node.kill().unwrap();
-            node.wait().unwrap();
-            break None;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    let text = reader.join().unwrap().unwrap();
-    assert!(
-        status.is_some_and(|status| status.success()),
-        "the page doesn't do what it has to ({status:?}):\n{text}"
-    );
-    // What can't start fails, and what was left out is no success.
-    let number = |label: &str| -> u32 {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("ℹ {label} ")));
-        line.and_then(|text| text.parse().ok()).unwrap_or(u32::MAX)
-    };
-    assert!(number("pass") > 20, "{text}");
-    assert_eq!(number("skipped") + number("todo"), 0, "{text}");
+    node_tests::run("page.test.mjs", setup, 21);
 }
 
 #[test]
