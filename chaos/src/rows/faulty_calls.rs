@@ -22,12 +22,15 @@ const FAULTY: f64 = 0.2;
 /// The share of a service's API calls that may end in a 5xx.
 const SERVER_ERRORS: f64 = 0.01;
 const LIMIT: Duration = Duration::from_secs(120);
+/// How long a client goes on. A call that hangs takes a minute from it, and of thousands of clients some
+/// meet a few in a row.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 pub async fn run(scale: Scale) -> Vec<Figure> {
     let aws = Arc::new(Aws::start("faulty-calls", &[]).await);
     let api = aws.api(&[]);
     let _workers = [aws.worker(&[]), aws.worker(&[])];
-    let client = Client::new(&api.base, Ledger::open("faulty-calls"), LIMIT);
+    let client = Client::new(&api.base, Ledger::open("faulty-calls"), PATIENCE);
     let random = Mutex::new(fastrand::Rng::with_seed(scale.seed));
     aws.proxy
         .set_plan(move |_| fate(&mut random.lock().expect("it doesn't panic")));
