@@ -45,9 +45,9 @@ struct NewFileSchema {
     /// The SHA-256 of the bytes as 64 hex digits, if it is known. The store then refuses other bytes.
     #[oai(validator(pattern = "^[0-9a-fA-F]{64}$"))]
     sha256: Option<String>,
-    /// How the bytes are going to be sent: `PUT`, or `POST` for a program that can send forms but no
-    /// headers. A form goes to `upload.url` as `multipart/form-data`, with `upload.fields` and then the
-    /// bytes as a field `file`, which comes last.
+    /// How the bytes are going to be sent: `PUT`, which is the default, or `POST` for a program that can
+    /// send forms but no headers. A form goes to `upload.url` as `multipart/form-data`, with `upload.fields`
+    /// and then the bytes as a field `file`, which comes last.
     upload_method: Option<String>,
 }
 

@@ -194,11 +194,8 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                         "maxLength": MAX_CONTENT_TYPE_BYTES,
                     },
                     "sha256": {"nullable": true},
-                    "uploadMethod": {
-                        "nullable": true,
-                        "pattern": "^(PUT|POST)$",
-                        "default": "PUT",
-                    },
+                    // Without a "default": generators of clients make a field that has one required.
+                    "uploadMethod": {"nullable": true, "pattern": "^(PUT|POST)$"},
                 },
                 "additionalProperties": false,
                 "example": examples::new_file(),
