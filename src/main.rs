@@ -42,13 +42,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let _log = match telemetry::start(&settings.common) {
-        Ok(log) => log,
-        Err(error) => {
-            eprintln!("file-share can't start: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    if let Err(error) = telemetry::start(&settings.common) {
+        eprintln!("file-share can't start: {error}");
+        return ExitCode::from(2);
+    }
     match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -66,13 +63,10 @@ fn run_scrub(args: &ScrubArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let _log = match telemetry::start(&settings.common) {
-        Ok(log) => log,
-        Err(error) => {
-            eprintln!("file-share scrub can't start: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    if let Err(error) = telemetry::start(&settings.common) {
+        eprintln!("file-share scrub can't start: {error}");
+        return ExitCode::from(2);
+    }
     look_through(&settings)
 }
 

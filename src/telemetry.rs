@@ -3,9 +3,7 @@
 //! Invariant: no secret gets into it. What our own code writes is chosen at each place; what the
 //! signer and the HTTP stack would write in full detail is cut off here, whatever RUST_LOG says.
 
-mod line_buffer;
-
-use std::io::{IsTerminal, Stderr};
+use std::io::IsTerminal;
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
@@ -13,7 +11,6 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{CommonSettings, LogFormat};
-use line_buffer::LineBuffer;
 
 /// The crates that write requests, with URLs and headers, below `info`.
 const TALKATIVE: [&str; 4] = ["aws_", "hyper", "rustls", "h2"];
@@ -25,16 +22,14 @@ fn is_harmless(event: &Metadata<'_>) -> bool {
             .any(|prefix| event.target().starts_with(prefix))
 }
 
-/// Starts the log on standard error; standard output is for what the person asked for. What is
-/// returned is kept until the program ends: the last lines are written when it goes.
+/// Starts the log on standard error; standard output is for what the person asked for.
 ///
 /// # Errors
-/// If the filter can't be read, the system gives no thread, or a log was started before.
-pub fn start(settings: &CommonSettings) -> Result<LineBuffer<Stderr>, String> {
+/// If the filter can't be read, or a log was started before.
+pub fn start(settings: &CommonSettings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| error.to_string())?;
-    let buffer = LineBuffer::start(std::io::stderr()).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(buffer.writer())
+        .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match settings.log_format {
         LogFormat::Text => lines.boxed(),
@@ -46,6 +41,5 @@ pub fn start(settings: &CommonSettings) -> Result<LineBuffer<Stderr>, String> {
         .with(filter_fn(is_harmless))
         .with(lines)
         .try_init()
-        .map_err(|error| error.to_string())?;
-    Ok(buffer)
+        .map_err(|error| error.to_string())
 }

@@ -69,13 +69,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let _log = match telemetry::start(&settings.common) {
-        Ok(log) => log,
-        Err(error) => {
-            eprintln!("file-share-worker can't start: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    if let Err(error) = telemetry::start(&settings.common) {
+        eprintln!("file-share-worker can't start: {error}");
+        return ExitCode::from(2);
+    }
     match run(settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -97,13 +94,10 @@ async fn operate(
             return ExitCode::from(2);
         }
     };
-    let _log = match telemetry::start(&settings.worker.common) {
-        Ok(log) => log,
-        Err(error) => {
-            eprintln!("file-share-worker can't start: {error}");
-            return ExitCode::from(2);
-        }
-    };
+    if let Err(error) = telemetry::start(&settings.worker.common) {
+        eprintln!("file-share-worker can't start: {error}");
+        return ExitCode::from(2);
+    }
     command(settings).await
 }
 
