@@ -8,15 +8,16 @@
 
 mod list;
 mod start_check;
+mod versions;
 
 use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
-    operation::{get_object::GetObjectOutput, list_object_versions::ListObjectVersionsOutput},
+    operation::get_object::GetObjectOutput,
     primitives::{ByteStream, ByteStreamError, DateTime},
-    types::{BucketVersioningStatus, ChecksumMode, ChecksumType, Delete, ObjectIdentifier},
+    types::{BucketVersioningStatus, ChecksumMode, ChecksumType},
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -25,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{ListPosition, Listing, ObjectBody, ObjectHead, ObjectReader, ObjectStore, StoreError};
 use crate::{
-    aws::{Failure, unavailable},
+    aws::Failure,
     domain::{KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis},
 };
 
@@ -38,18 +39,8 @@ const CHECKED_KEY: &str = "uploads/check";
 /// stream that stands still, and not on one that trickles.
 const BODY_TIME_OUT: Duration = Duration::from_secs(60);
 
-/// How often [`S3ObjectStore::delete_all_versions`] lists what is left, up to 1,000 versions a time.
-/// A key is written once, so one round is the rule.
-const MAX_DELETE_ROUNDS: usize = 10;
-
 /// What S3 calls the version of an object that was written while the bucket had no versions.
 const NULL_VERSION: &str = "null";
-
-/// The first of a key's versions and delete markers.
-struct Listed {
-    versions: Vec<ObjectIdentifier>,
-    is_truncated: bool,
-}
 
 pub struct S3ObjectStore {
     client: Client,
@@ -86,70 +77,6 @@ impl S3ObjectStore {
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(refused_or_unavailable("GetObject", &error)),
         }
-    }
-
-    /// `None` if the store has no such call.
-    async fn list_versions(&self, key: &str) -> Result<Option<Listed>, StoreError> {
-        let answer = self
-            .client
-            .list_object_versions()
-            .bucket(&self.bucket)
-            .prefix(key)
-            .send()
-            .await;
-        match answer {
-            Ok(output) => Ok(Some(Listed {
-                versions: versions_of(key, &output)?,
-                is_truncated: output.is_truncated() == Some(true),
-            })),
-            Err(error) => {
-                let failure = Failure::new("ListObjectVersions", &error);
-                if has_no_such_call(&failure) {
-                    return Ok(None);
-                }
-                Err(StoreError::unavailable(STORE, failure))
-            }
-        }
-    }
-
-    async fn delete_versions(&self, versions: Vec<ObjectIdentifier>) -> Result<(), StoreError> {
-        let delete = Delete::builder()
-            .set_objects(Some(versions))
-            .quiet(true)
-            .build()
-            .map_err(|error| StoreError::unavailable(STORE, error))?;
-        let output = self
-            .client
-            .delete_objects()
-            .bucket(&self.bucket)
-            .delete(delete)
-            .send()
-            .await
-            .map_err(|error| unavailable(STORE, "DeleteObjects", &error))?;
-        // Each object has an outcome of its own, under a status of 200.
-        match output.errors().first() {
-            None => Ok(()),
-            Some(error) => Err(StoreError::unavailable(
-                STORE,
-                format!(
-                    "DeleteObjects left {} versions: {}: {}",
-                    output.errors().len(),
-                    error.code().unwrap_or("no code"),
-                    error.message().unwrap_or("no message"),
-                ),
-            )),
-        }
-    }
-
-    async fn delete_unversioned(&self, key: &str) -> Result<(), StoreError> {
-        self.client
-            .delete_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| unavailable(STORE, "DeleteObject", &error))
     }
 }
 
@@ -224,22 +151,7 @@ impl ObjectStore for S3ObjectStore {
     }
 
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
-        let key = key.to_string();
-        for _ in 0..MAX_DELETE_ROUNDS {
-            let Some(listed) = self.list_versions(&key).await? else {
-                return self.delete_unversioned(&key).await;
-            };
-            // Listings come in the order of keys and ours is the first with this prefix, so a page
-            // without it means that none is left.
-            if listed.versions.is_empty() {
-                return Ok(());
-            }
-            self.delete_versions(listed.versions).await?;
-            if !listed.is_truncated {
-                return Ok(());
-            }
-        }
-        Err(versions_left())
+        versions::delete_all(self, &key.to_string()).await
     }
 
     async fn delete_other_versions(
@@ -247,27 +159,7 @@ impl ObjectStore for S3ObjectStore {
         key: ObjectKey,
         version_id: &VersionId,
     ) -> Result<(), StoreError> {
-        let key = key.to_string();
-        // Looked for by itself, since a listing may end before it.
-        if self.get(&key, Some(version_id)).await?.is_none() {
-            return Ok(());
-        }
-        for _ in 0..MAX_DELETE_ROUNDS {
-            let Some(mut listed) = self.list_versions(&key).await? else {
-                return Ok(());
-            };
-            listed
-                .versions
-                .retain(|version| version.version_id() != Some(version_id.0.as_str()));
-            if listed.versions.is_empty() {
-                return Ok(());
-            }
-            self.delete_versions(listed.versions).await?;
-            if !listed.is_truncated {
-                return Ok(());
-            }
-        }
-        Err(versions_left())
+        versions::delete_others(self, &key.to_string(), version_id).await
     }
 
     async fn list(
@@ -284,13 +176,6 @@ impl ObjectStore for S3ObjectStore {
         self.get(CHECKED_KEY, None).await?;
         Ok(())
     }
-}
-
-fn versions_left() -> StoreError {
-    StoreError::unavailable(
-        STORE,
-        format!("versions were left after {MAX_DELETE_ROUNDS} rounds of deleting"),
-    )
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -382,31 +267,6 @@ fn whole_sha256(
 
 fn timestamp(at: &DateTime) -> Option<Timestamp> {
     at.to_millis().ok().and_then(from_millis)
-}
-
-fn versions_of(
-    key: &str,
-    output: &ListObjectVersionsOutput,
-) -> Result<Vec<ObjectIdentifier>, StoreError> {
-    let versions = output
-        .versions()
-        .iter()
-        .map(|it| (it.key(), it.version_id()));
-    let delete_markers = output
-        .delete_markers()
-        .iter()
-        .map(|it| (it.key(), it.version_id()));
-    versions
-        .chain(delete_markers)
-        .filter(|(listed, _)| *listed == Some(key))
-        .map(|(_, version_id)| {
-            ObjectIdentifier::builder()
-                .key(key)
-                .set_version_id(version_id.map(str::to_owned))
-                .build()
-                .map_err(|error| StoreError::unavailable(STORE, error))
-        })
-        .collect()
 }
 
 /// The chunks of a body, and an error in place of its end if they aren't `length` bytes together.

@@ -1,0 +1,170 @@
+//! Deleting the versions of one key, delete markers included.
+//!
+//! Invariant: a listing begins with a prefix, and only what has exactly the key is touched.
+//!
+//! Absent on purpose: more rounds than [`MAX_ROUNDS`]. What is left then is found again by the reconciler
+//! or by the sweep for orphans.
+
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+
+use super::{Failure, S3ObjectStore, STORE, StoreError, has_no_such_call};
+use crate::aws::unavailable;
+use crate::domain::VersionId;
+
+/// How often is listed what is left, up to 1,000 versions a time. A key is written once, or a few times by
+/// a form, so one round is the rule.
+const MAX_ROUNDS: usize = 10;
+
+/// The first of a key's versions and delete markers.
+struct Listed {
+    versions: Vec<ObjectIdentifier>,
+    is_truncated: bool,
+}
+
+/// What came of deleting.
+enum Outcome {
+    NoneLeft,
+    /// The store doesn't know what versions are.
+    Unversioned,
+}
+
+pub(super) async fn delete_all(store: &S3ObjectStore, key: &str) -> Result<(), StoreError> {
+    match delete_all_but(store, key, None).await? {
+        Outcome::NoneLeft => Ok(()),
+        Outcome::Unversioned => delete_unversioned(store, key).await,
+    }
+}
+
+pub(super) async fn delete_others(
+    store: &S3ObjectStore,
+    key: &str,
+    version_id: &VersionId,
+) -> Result<(), StoreError> {
+    // Looked for by itself, since a listing may end before it.
+    if store.get(key, Some(version_id)).await?.is_some() {
+        delete_all_but(store, key, Some(version_id)).await?;
+    }
+    Ok(())
+}
+
+async fn delete_all_but(
+    store: &S3ObjectStore,
+    key: &str,
+    kept: Option<&VersionId>,
+) -> Result<Outcome, StoreError> {
+    let kept = kept.map(|version_id| version_id.0.as_str());
+    for _ in 0..MAX_ROUNDS {
+        let Some(mut listed) = list(store, key).await? else {
+            return Ok(Outcome::Unversioned);
+        };
+        if kept.is_some() {
+            listed
+                .versions
+                .retain(|version| version.version_id() != kept);
+        }
+        // Listings come in the order of keys and ours is the first with this prefix, so a page
+        // without it means that none is left.
+        if listed.versions.is_empty() {
+            return Ok(Outcome::NoneLeft);
+        }
+        delete(store, listed.versions).await?;
+        if !listed.is_truncated {
+            return Ok(Outcome::NoneLeft);
+        }
+    }
+    Err(StoreError::unavailable(
+        STORE,
+        format!("versions were left after {MAX_ROUNDS} rounds of deleting"),
+    ))
+}
+
+/// `None` if the store has no such call.
+async fn list(store: &S3ObjectStore, key: &str) -> Result<Option<Listed>, StoreError> {
+    let answer = store
+        .client
+        .list_object_versions()
+        .bucket(&store.bucket)
+        .prefix(key)
+        .send()
+        .await;
+    match answer {
+        Ok(output) => Ok(Some(Listed {
+            versions: versions_of(key, &output)?,
+            is_truncated: output.is_truncated() == Some(true),
+        })),
+        Err(error) => {
+            let failure = Failure::new("ListObjectVersions", &error);
+            if has_no_such_call(&failure) {
+                return Ok(None);
+            }
+            Err(StoreError::unavailable(STORE, failure))
+        }
+    }
+}
+
+async fn delete(store: &S3ObjectStore, versions: Vec<ObjectIdentifier>) -> Result<(), StoreError> {
+    let delete = Delete::builder()
+        .set_objects(Some(versions))
+        .quiet(true)
+        .build()
+        .map_err(|error| StoreError::unavailable(STORE, error))?;
+    let output = store
+        .client
+        .delete_objects()
+        .bucket(&store.bucket)
+        .delete(delete)
+        .send()
+        .await
+        .map_err(|error| unavailable(STORE, "DeleteObjects", &error))?;
+    // Each object has an outcome of its own, under a status of 200.
+    match output.errors().first() {
+        None => Ok(()),
+        Some(error) => Err(StoreError::unavailable(
+            STORE,
+            format!(
+                "DeleteObjects left {} versions: {}: {}",
+                output.errors().len(),
+                error.code().unwrap_or("no code"),
+                error.message().unwrap_or("no message"),
+            ),
+        )),
+    }
+}
+
+async fn delete_unversioned(store: &S3ObjectStore, key: &str) -> Result<(), StoreError> {
+    store
+        .client
+        .delete_object()
+        .bucket(&store.bucket)
+        .key(key)
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| unavailable(STORE, "DeleteObject", &error))
+}
+
+fn versions_of(
+    key: &str,
+    output: &ListObjectVersionsOutput,
+) -> Result<Vec<ObjectIdentifier>, StoreError> {
+    let versions = output
+        .versions()
+        .iter()
+        .map(|it| (it.key(), it.version_id()));
+    let delete_markers = output
+        .delete_markers()
+        .iter()
+        .map(|it| (it.key(), it.version_id()));
+    versions
+        .chain(delete_markers)
+        .filter(|(listed, _)| *listed == Some(key))
+        .map(|(_, version_id)| {
+            ObjectIdentifier::builder()
+                .key(key)
+                .set_version_id(version_id.map(str::to_owned))
+                .build()
+                .map_err(|error| StoreError::unavailable(STORE, error))
+        })
+        .collect()
+}
