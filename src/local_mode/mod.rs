@@ -12,6 +12,7 @@
 mod endpoint;
 mod get_object;
 mod hand_off;
+mod paced;
 mod post_object;
 mod put_object;
 mod range;

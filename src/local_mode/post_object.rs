@@ -7,10 +7,7 @@
 //! than [`MAX_FIELDS_BYTES`] and one chunk of the connection. What is stored went to its end: the form's
 //! last boundary was there. Unlike in S3, a key that is taken answers 412, as it does to a PUT.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_xml::encode::XmlWriter;
@@ -22,6 +19,7 @@ use poem::{Body, Request, Response};
 use tokio::time::timeout;
 
 use super::endpoint::LocalStoreParts;
+use super::paced::{Budget, Paced, Trouble};
 use super::put_object::{CHECKSUM, hand_off, in_a_task, log_refused};
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
@@ -297,91 +295,13 @@ fn too_large(length: u64) -> S3Error {
     .detail("MaxSizeAllowed", length.to_string())
 }
 
-/// How many bytes may still come before something has to be decided.
-#[derive(Clone)]
-struct Budget(Arc<AtomicUsize>);
-
-impl Budget {
-    fn new(bytes: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(bytes)))
-    }
-
-    fn set(&self, bytes: usize) {
-        self.0.store(bytes, Ordering::Relaxed);
-    }
-
-    fn left(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error(transparent)]
-    Body(BodyError),
-    #[error("more came than there is room for")]
-    TooMuch,
-}
-
-/// Chunks one at a time: after each, a poll finds nothing more, so that a reader that takes all it can get
-/// (as [`Multipart`] does) uses what it has before it gets more. That bounds what it holds.
-struct Paced<S> {
-    chunks: Pin<Box<S>>,
-    budget: Budget,
-    gave_one: bool,
-}
-
-impl<S: Stream<Item = Result<Bytes, BodyError>>> Paced<S> {
-    fn new(chunks: S, budget: Budget) -> Self {
-        Self {
-            chunks: Box::pin(chunks),
-            budget,
-            gave_one: false,
-        }
-    }
-}
-
-impl<S: Stream<Item = Result<Bytes, BodyError>>> Stream for Paced<S> {
-    type Item = Result<Bytes, Trouble>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if std::mem::take(&mut self.gave_one) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let left = self.budget.left();
-        if left == 0 {
-            return Poll::Ready(Some(Err(Trouble::TooMuch)));
-        }
-        let next = std::task::ready!(self.chunks.as_mut().poll_next(context));
-        if let Some(Ok(chunk)) = &next {
-            self.budget.set(left.saturating_sub(chunk.len()));
-        }
-        self.gave_one = true;
-        Poll::Ready(next.map(|chunk| chunk.map_err(Trouble::Body)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
     use crate::clock::SystemClock;
     use crate::cors::CorsPolicy;
     use crate::local_mode::SigningSecret;
     use crate::object_store::disk::DiskObjectStore;
-
-    #[tokio::test]
-    async fn a_reader_that_takes_all_it_can_get_gets_one_chunk_at_a_time() {
-        let chunks = stream::repeat_with(|| Ok(Bytes::from_static(b"0123456789"))).take(3);
-        let mut paced = Paced::new(chunks, Budget::new(usize::MAX));
-        for _ in 0..3 {
-            assert!(paced.next().now_or_never().is_some());
-            assert!(paced.next().now_or_never().is_none());
-        }
-        assert!(paced.next().await.is_none());
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_form_whose_fields_come_slowly_is_not_waited_for_and_holds_no_place() {
