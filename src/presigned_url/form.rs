@@ -15,13 +15,13 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use chrono::{DateTime, NaiveDateTime};
+use chrono::DateTime;
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
 use super::sign::{ALGORITHM, SignedPolicy, Signer};
 use super::sigv4::SERVICE;
-use super::verify::{CLOCK_SKEW, DATE_FORMAT};
+use super::verify::{CLOCK_SKEW, moment};
 use super::{CHECKSUM_HEADER, SigningCredentials, UploadTerms};
 use crate::domain::{Timestamp, format_timestamp};
 
@@ -201,14 +201,9 @@ async fn verify_signature(
             "x-amz-algorithm must be AWS4-HMAC-SHA256",
         ));
     }
-    let date = form.get("x-amz-date")?;
-    let signed_at = NaiveDateTime::parse_from_str(date, DATE_FORMAT)
-        .ok()
-        .filter(|parsed| parsed.format(DATE_FORMAT).to_string() == date)
-        .ok_or(FormRefusal::Malformed(
-            "x-amz-date must be like 20260131T090500Z",
-        ))?
-        .and_utc();
+    let signed_at = moment(form.get("x-amz-date")?).ok_or(FormRefusal::Malformed(
+        "x-amz-date must be like 20260131T090500Z",
+    ))?;
     let (access_key_id, scope) =
         form.get("x-amz-credential")?
             .split_once('/')

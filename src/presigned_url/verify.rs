@@ -15,12 +15,13 @@ use http::HeaderMap;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use subtle::ConstantTimeEq;
 
+use super::sign::ALGORITHM;
 use super::sigv4::{self, QUERY, SERVICE, Subject};
 use super::{BucketUrl, SigningCredentials, UPLOAD_SIGNED_HEADERS};
 use crate::domain::Timestamp;
 
 /// The basic format of ISO 8601, to the second.
-pub(super) const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
+const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// How far ahead of ours a signer's clock may be. S3 allows the same.
 pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
 
@@ -201,19 +202,15 @@ impl Claim {
                 "X-Amz-Algorithm, -Credential, -Date, -Expires, -SignedHeaders and -Signature must all be there",
             ));
         };
-        if algorithm != "AWS4-HMAC-SHA256" {
+        if algorithm != ALGORITHM {
             return Err(Refusal::Malformed(
                 "X-Amz-Algorithm must be AWS4-HMAC-SHA256",
             ));
         }
         // A moment, a number and a list have one spelling each here, so that a request has one too.
-        let signed_at = NaiveDateTime::parse_from_str(&date, DATE_FORMAT)
-            .ok()
-            .filter(|parsed| parsed.format(DATE_FORMAT).to_string() == date)
-            .ok_or(Refusal::Malformed(
-                "X-Amz-Date must be like 20260131T090500Z",
-            ))?
-            .and_utc();
+        let signed_at = moment(&date).ok_or(Refusal::Malformed(
+            "X-Amz-Date must be like 20260131T090500Z",
+        ))?;
         let lifetime = expires
             .parse::<u32>()
             .ok()
@@ -238,6 +235,14 @@ impl Claim {
             other_params,
         })
     }
+}
+
+/// The moment that a signature names, in its one spelling.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    NaiveDateTime::parse_from_str(text, DATE_FORMAT)
+        .ok()
+        .filter(|parsed| parsed.format(DATE_FORMAT).to_string() == text)
+        .map(|parsed| parsed.and_utc())
 }
 
 /// The names in a list as SigV4 has it: in lower case, each once and in order.

@@ -110,7 +110,7 @@ const MAY_NAME_SDK: [&str; 4] = [
     "src/aws/",
     "src/object_store/s3",
     "src/metadata_store/dynamodb",
-    "src/presigned_url/tests.rs",
+    "src/presigned_url/tests/by_the_sdk.rs",
 ];
 
 fn rust_files(dir: &Path) -> Vec<PathBuf> {
