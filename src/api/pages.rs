@@ -134,13 +134,9 @@ fn policy(scripts: &[&str], store_origin: Option<&str>) -> String {
         .collect();
     format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; \
-         connect-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+         connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         digests.join(" "),
-        ["'self'"]
-            .into_iter()
-            .chain(store_origin)
-            .collect::<Vec<_>>()
-            .join(" ")
+        store_origin.unwrap_or_default(),
     )
 }
 

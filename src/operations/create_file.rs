@@ -68,8 +68,8 @@ pub struct CreatedFile {
 }
 
 /// # Errors
-/// [`OperationError::FormNotSafe`], or [`OperationError::Store`]. A record that was written although the answer was lost has no URL
-/// that anybody knows, and expires.
+/// [`OperationError::FormNotSafe`], or [`OperationError::Store`]. A record that was written although the
+/// answer was lost has no URL that anybody knows, and expires.
 pub async fn create_file(
     stores: &Stores,
     presigner: &Presigner,

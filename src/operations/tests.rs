@@ -21,6 +21,8 @@ use crate::presigned_url::{
 mod completion;
 mod disturbed;
 mod forms;
+mod idempotency;
+mod renewals;
 mod rounds;
 mod scrub;
 mod sweep_orphans;
@@ -99,18 +101,6 @@ impl House {
     /// What a client does with the URL, and what the store does then.
     fn put(&self, id: FileId, bytes: &'static str) {
         self.objects.put(ObjectKey::new(id), bytes, None);
-    }
-
-    /// Stores at whose every look at the clock somebody renews the upload URL.
-    fn stores_with_renewals(&self, id: FileId) -> Stores {
-        Stores {
-            clock: Arc::new(RenewingClock {
-                clock: self.clock.clone(),
-                metadata: self.metadata.clone(),
-                id,
-            }),
-            ..self.stores.clone()
-        }
     }
 
     async fn finalize(&self, id: FileId) -> FinalizeOutcome {
@@ -392,61 +382,6 @@ async fn a_url_that_outlives_its_file_brings_nothing_back() {
     assert_eq!(house.finalize(id).await, FinalizeOutcome::UnknownFile);
 }
 
-/// A clock at whose every reading some client renews the upload URL: a renewal between any two
-/// steps of an operation.
-struct RenewingClock {
-    clock: ManualClock,
-    metadata: Arc<MemoryMetadataStore>,
-    id: FileId,
-}
-
-impl Clock for RenewingClock {
-    fn now(&self) -> crate::domain::Timestamp {
-        let now = self.clock.now();
-        let renewal = self.metadata.renew_upload(self.id, now + UPLOAD_TTL);
-        renewal.now_or_never().unwrap().unwrap();
-        now
-    }
-}
-
-#[tokio::test]
-async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
-    let mut house = House::new();
-    let id = house.create().await;
-    // The first URL is dead and the reconciler hasn't come by yet.
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    delete_file(&house.stores_with_renewals(id), id)
-        .await
-        .unwrap();
-    house.put(id, HELLO);
-    assert_eq!(
-        house.finalize(id).await,
-        FinalizeOutcome::LateArrivalDeleted
-    );
-    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    assert_eq!(house.metadata.count(), 0);
-}
-
-#[tokio::test]
-async fn a_url_renewed_while_wrong_bytes_are_measured_leaves_none_behind() {
-    let mut house = House::new();
-    let id = house.create_declaring(4, None).await;
-    house.put(id, HELLO);
-    // The first URL is dead, and the notification comes now.
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    let stores = house.stores_with_renewals(id);
-    let outcome = finalize_upload(&stores, ObjectKey::new(id)).await.unwrap();
-    assert_eq!(outcome, FinalizeOutcome::Rejected);
-    // The fresh URL brings more, and that notification is lost.
-    house.put(id, HELLO);
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    assert_eq!(house.objects.count(), 0);
-    assert_eq!(house.status(id).await, Some(Status::Rejected));
-}
-
 #[tokio::test]
 async fn a_delete_that_dies_half_way_is_finished_by_the_reconciler() {
     let mut house = House::new();
@@ -510,172 +445,4 @@ async fn a_key_that_no_record_names_is_left_alone() {
     house.put(id, HELLO);
     assert_eq!(house.finalize(id).await, FinalizeOutcome::UnknownFile);
     assert_eq!(house.objects.count(), 1);
-}
-
-#[tokio::test]
-async fn rounds_go_through_everything_that_is_due_a_bounded_part_at_a_time() {
-    let mut house = House::new();
-    let mut ids = Vec::new();
-    for _ in 0..2_300 {
-        ids.push(house.create().await);
-    }
-    house.clock.advance(Duration::from_secs(61));
-    // Only the newest arrived: those before it must not keep the reconciler from getting there.
-    let newest = *ids.iter().max().unwrap();
-    house.put(newest, HELLO);
-    let mut rounds = 0;
-    loop {
-        let report = house.reconcile().await;
-        assert!(report.reviewed <= 1_000);
-        rounds += 1;
-        assert!(rounds < 10, "the reconciler doesn't get to the end");
-        if !report.more {
-            break;
-        }
-    }
-    assert_eq!(rounds, 3);
-    assert_eq!(house.status(newest).await, Some(Status::Available));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
-    const LEFT_BEHIND: usize = 1_200;
-    let house = House::new();
-    for _ in 0..LEFT_BEHIND {
-        let id = house.create().await;
-        house.put(id, HELLO);
-    }
-    // Nothing is due yet, and the next sweep is an hour away.
-    let stop = tokio_util::sync::CancellationToken::new();
-    let running = tokio::spawn(
-        house
-            .reconciler
-            .run(Duration::from_secs(3600), stop.clone()),
-    );
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    stop.cancel();
-    running.await.unwrap();
-    let pending = PageRequest {
-        status: Some(Status::Pending),
-        before: None,
-        limit: 1,
-    };
-    assert!(
-        house
-            .metadata
-            .page(pending)
-            .await
-            .unwrap()
-            .records
-            .is_empty()
-    );
-    assert_eq!(house.objects.count(), LEFT_BEHIND);
-}
-
-/// A program that isn't told to stop.
-impl House {
-    async fn create_once(&self, filename: &str, key: &str) -> Result<CreatedOnce, OperationError> {
-        let filename = FileName::parse(filename).unwrap();
-        let new = NewFile {
-            content_type: ContentType::guess(&filename),
-            filename,
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            sha256: None,
-            upload_method: UploadMethod::Put,
-        };
-        let key = crate::domain::IdempotencyKey::parse(key).unwrap();
-        create_file_once(&self.stores, &self.presigner, &self.bucket, new, key).await
-    }
-}
-
-#[tokio::test]
-async fn a_key_that_comes_again_gives_the_same_file_and_a_fresh_url() {
-    let house = House::new();
-    let first = house.create_once("a.txt", "k").await.unwrap();
-    house.clock.advance(Duration::from_secs(600));
-    let second = house.create_once("a.txt", "k").await.unwrap();
-    assert_eq!(second.record.id, first.record.id);
-    assert_eq!(house.metadata.count(), 1);
-    let expires_at = house.clock.now() + UPLOAD_TTL;
-    assert_eq!(second.upload.unwrap().expires_at, expires_at);
-    // The record covers the URL, as it does every one that was handed out.
-    assert_eq!(second.record.upload_expires_at, expires_at);
-    let other = house.create_once("a.txt", "another").await.unwrap();
-    assert_ne!(other.record.id, first.record.id);
-}
-
-#[tokio::test]
-async fn a_key_that_comes_with_another_request_is_refused() {
-    let house = House::new();
-    house.create_once("a.txt", "k").await.unwrap();
-    let refused = house.create_once("b.txt", "k").await;
-    assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
-    assert_eq!(house.metadata.count(), 1);
-}
-
-#[test]
-fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
-    let new = |name: &str, size, content_type: &str, sha256: Option<&str>| {
-        let new = NewFile {
-            filename: FileName::parse(name).unwrap(),
-            length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse(content_type).unwrap(),
-            sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
-            upload_method: UploadMethod::Put,
-        };
-        new.fingerprint().to_hex()
-    };
-    let all = [
-        new("a", 5, "text/plain", None),
-        new("a5", 5, "text/plain", None),
-        new("a", 55, "text/plain", None),
-        new("a", 5, "text/html", None),
-        new("a", 5, "text/plain", Some(HELLO_SHA256)),
-    ];
-    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
-    assert_eq!(distinct.len(), all.len());
-    assert_eq!(all[0], new("a", 5, "text/plain", None));
-}
-
-#[tokio::test]
-async fn a_key_whose_file_is_settled_gives_the_record_and_nothing_to_upload() {
-    let mut house = House::new();
-    let available = house.create_once("a.txt", "available").await.unwrap();
-    house.put(available.record.id, HELLO);
-    house.finalize(available.record.id).await;
-    let expired = house.create_once("a.txt", "expired").await.unwrap();
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    for (key, id, status) in [
-        ("available", available.record.id, Status::Available),
-        ("expired", expired.record.id, Status::Expired),
-    ] {
-        let again = house.create_once("a.txt", key).await.unwrap();
-        assert_eq!((again.record.id, again.record.status()), (id, status));
-        assert!(again.upload.is_none());
-    }
-}
-
-#[tokio::test]
-async fn a_key_whose_file_was_deleted_brings_nothing_back() {
-    let mut house = House::new();
-    let created = house.create_once("a.txt", "k").await.unwrap();
-    delete_file(&house.stores, created.record.id).await.unwrap();
-    for _ in 0..2 {
-        let again = house.create_once("a.txt", "k").await;
-        assert!(matches!(again, Err(OperationError::FileNotFound)));
-        // Not even when the tombstone is gone.
-        house.clock.advance(UPLOAD_TTL + GRACE);
-        house.reconcile().await;
-    }
-    assert_eq!(house.metadata.count(), 0);
-}
-
-#[tokio::test]
-async fn a_key_is_free_after_a_day() {
-    let house = House::new();
-    let first = house.create_once("a.txt", "k").await.unwrap();
-    house.clock.advance(IDEMPOTENCY_KEY_LIFETIME);
-    let second = house.create_once("b.txt", "k").await.unwrap();
-    assert_ne!(second.record.id, first.record.id);
 }

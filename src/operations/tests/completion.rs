@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
+/// A program that isn't told to stop.
 fn never() -> CancellationToken {
     CancellationToken::new()
 }

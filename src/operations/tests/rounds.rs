@@ -128,3 +128,63 @@ async fn rounds_of_many_reconcilers_spread_out() {
     moments.dedup();
     assert!(moments.len() > 5, "they come together: {moments:?}");
 }
+
+#[tokio::test]
+async fn rounds_go_through_everything_that_is_due_a_bounded_part_at_a_time() {
+    let mut house = House::new();
+    let mut ids = Vec::new();
+    for _ in 0..2_300 {
+        ids.push(house.create().await);
+    }
+    house.clock.advance(Duration::from_secs(61));
+    // Only the newest arrived: those before it must not keep the reconciler from getting there.
+    let newest = *ids.iter().max().unwrap();
+    house.put(newest, HELLO);
+    let mut rounds = 0;
+    loop {
+        let report = house.reconcile().await;
+        assert!(report.reviewed <= 1_000);
+        rounds += 1;
+        assert!(rounds < 10, "the reconciler doesn't get to the end");
+        if !report.more {
+            break;
+        }
+    }
+    assert_eq!(rounds, 3);
+    assert_eq!(house.status(newest).await, Some(Status::Available));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
+    const LEFT_BEHIND: usize = 1_200;
+    let house = House::new();
+    for _ in 0..LEFT_BEHIND {
+        let id = house.create().await;
+        house.put(id, HELLO);
+    }
+    // Nothing is due yet, and the next sweep is an hour away.
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn(
+        house
+            .reconciler
+            .run(Duration::from_secs(3600), stop.clone()),
+    );
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    stop.cancel();
+    running.await.unwrap();
+    let pending = PageRequest {
+        status: Some(Status::Pending),
+        before: None,
+        limit: 1,
+    };
+    assert!(
+        house
+            .metadata
+            .page(pending)
+            .await
+            .unwrap()
+            .records
+            .is_empty()
+    );
+    assert_eq!(house.objects.count(), LEFT_BEHIND);
+}

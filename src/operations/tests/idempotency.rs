@@ -1,0 +1,114 @@
+//! A create that is sent again with its key.
+
+use super::*;
+
+impl House {
+    pub(super) async fn create_once(
+        &self,
+        filename: &str,
+        key: &str,
+    ) -> Result<CreatedOnce, OperationError> {
+        let filename = FileName::parse(filename).unwrap();
+        let new = NewFile {
+            content_type: ContentType::guess(&filename),
+            filename,
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            sha256: None,
+            upload_method: UploadMethod::Put,
+        };
+        let key = crate::domain::IdempotencyKey::parse(key).unwrap();
+        create_file_once(&self.stores, &self.presigner, &self.bucket, new, key).await
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_comes_again_gives_the_same_file_and_a_fresh_url() {
+    let house = House::new();
+    let first = house.create_once("a.txt", "k").await.unwrap();
+    house.clock.advance(Duration::from_secs(600));
+    let second = house.create_once("a.txt", "k").await.unwrap();
+    assert_eq!(second.record.id, first.record.id);
+    assert_eq!(house.metadata.count(), 1);
+    let expires_at = house.clock.now() + UPLOAD_TTL;
+    assert_eq!(second.upload.unwrap().expires_at, expires_at);
+    // The record covers the URL, as it does every one that was handed out.
+    assert_eq!(second.record.upload_expires_at, expires_at);
+    let other = house.create_once("a.txt", "another").await.unwrap();
+    assert_ne!(other.record.id, first.record.id);
+}
+
+#[tokio::test]
+async fn a_key_that_comes_with_another_request_is_refused() {
+    let house = House::new();
+    house.create_once("a.txt", "k").await.unwrap();
+    let refused = house.create_once("b.txt", "k").await;
+    assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
+    assert_eq!(house.metadata.count(), 1);
+}
+
+#[test]
+fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
+    let new = |name: &str, size, content_type: &str, sha256: Option<&str>| {
+        let new = NewFile {
+            filename: FileName::parse(name).unwrap(),
+            length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: ContentType::parse(content_type).unwrap(),
+            sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+            upload_method: UploadMethod::Put,
+        };
+        new.fingerprint().to_hex()
+    };
+    let all = [
+        new("a", 5, "text/plain", None),
+        new("a5", 5, "text/plain", None),
+        new("a", 55, "text/plain", None),
+        new("a", 5, "text/html", None),
+        new("a", 5, "text/plain", Some(HELLO_SHA256)),
+    ];
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len());
+    assert_eq!(all[0], new("a", 5, "text/plain", None));
+}
+
+#[tokio::test]
+async fn a_key_whose_file_is_settled_gives_the_record_and_nothing_to_upload() {
+    let mut house = House::new();
+    let available = house.create_once("a.txt", "available").await.unwrap();
+    house.put(available.record.id, HELLO);
+    house.finalize(available.record.id).await;
+    let expired = house.create_once("a.txt", "expired").await.unwrap();
+    house.clock.advance(UPLOAD_TTL + GRACE);
+    house.reconcile().await;
+    for (key, id, status) in [
+        ("available", available.record.id, Status::Available),
+        ("expired", expired.record.id, Status::Expired),
+    ] {
+        let again = house.create_once("a.txt", key).await.unwrap();
+        assert_eq!((again.record.id, again.record.status()), (id, status));
+        assert!(again.upload.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_key_whose_file_was_deleted_brings_nothing_back() {
+    let mut house = House::new();
+    let created = house.create_once("a.txt", "k").await.unwrap();
+    delete_file(&house.stores, created.record.id).await.unwrap();
+    for _ in 0..2 {
+        let again = house.create_once("a.txt", "k").await;
+        assert!(matches!(again, Err(OperationError::FileNotFound)));
+        // Not even when the tombstone is gone.
+        house.clock.advance(UPLOAD_TTL + GRACE);
+        house.reconcile().await;
+    }
+    assert_eq!(house.metadata.count(), 0);
+}
+
+#[tokio::test]
+async fn a_key_is_free_after_a_day() {
+    let house = House::new();
+    let first = house.create_once("a.txt", "k").await.unwrap();
+    house.clock.advance(IDEMPOTENCY_KEY_LIFETIME);
+    let second = house.create_once("b.txt", "k").await.unwrap();
+    assert_ne!(second.record.id, first.record.id);
+}
