@@ -35,14 +35,8 @@ const AFTER_SERVER: [&str; 9] = [
     "download",
     "delete",
 ];
-const AFTER_CREATE: [&str; 6] = [
-    "store",
-    "cors",
-    "upload",
-    "notification",
-    "download",
-    "delete",
-];
+/// From `store` on.
+const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(3).1;
 
 pub struct Way<'a> {
     pub service: &'a Service,
@@ -67,7 +61,7 @@ impl Way<'_> {
         let content = Content::new();
         let create = self.create(&content);
         let Some((record, upload)) = report.check("create", limit, create).await? else {
-            return report.skip(&AFTER_CREATE, "no file could be created");
+            return report.skip(AFTER_CREATE, "no file could be created");
         };
         if self.store_takes_it(report, &content, &upload).await? {
             self.fetch_it(report, &content, &record).await?;

@@ -1,13 +1,11 @@
 //! `fshare doctor` on the way of local mode: all well, and each check with what it is for broken.
 
-use std::process::Stdio;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::sync::mpsc::channel;
 
 use serde_json::Value;
 
 use crate::stub::{Stub, Trick};
-use crate::support::{Ran, Service, damage, fshare};
+use crate::support::{Ran, Service, damage, fshare, signalled};
 
 const ALL: [&str; 10] = [
     "server",
@@ -252,37 +250,12 @@ fn a_test_file_that_is_not_deleted_is_said_and_tried_again() {
     assert_eq!(service.records().len(), 0);
 }
 
-/// Asks the doctor to end when it is at the first request that begins so, and lets that go on then.
-fn interrupted_at(service: &Service, start: &'static str) -> Ran {
-    let (stop, stopped): (_, Receiver<()>) = channel();
-    let (at_it, arrived) = channel();
-    let hold = move || {
-        at_it.send(()).unwrap();
-        let _ = stopped.recv();
-    };
-    let stub = Stub::before(&service.base, vec![(start, Trick::Before(Box::new(hold)))]);
-    let child = fshare(&stub.base)
-        .arg("doctor")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    arrived.recv_timeout(Duration::from_secs(30)).unwrap();
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let ran = Ran::of(child.wait_with_output().unwrap());
-    drop(stop);
-    ran
-}
-
 #[test]
 fn ctrl_c_takes_the_test_file_away_again() {
     let service = Service::start(&[]);
     // Also when nobody knows yet that there is one.
     for start in ["PUT ", "POST /v1/files "] {
-        let ran = interrupted_at(&service, start);
+        let ran = signalled(&service, "-INT", &[start], &["doctor"]);
         assert_eq!(ran.code, 130, "{ran:?}");
         assert!(ran.err.contains("interrupted"), "{ran:?}");
         assert!(

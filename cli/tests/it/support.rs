@@ -6,9 +6,13 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::stub::{Stub, Trick};
 
 /// The service in local mode, and a folder for a test's files.
 pub struct Service {
@@ -206,4 +210,42 @@ pub fn in_terminal_with(
     drop(keyboard);
     let shown = String::from_utf8_lossy(&ran.stdout).into_owned();
     (ran.status.code().unwrap_or(-1), shown)
+}
+
+/// What `fshare` says that gets this signal when the last of the requests that begin like `requests`
+/// is on its way: that one stays unanswered, and what comes before it passes.
+pub fn signalled(
+    service: &Service,
+    signal: &str,
+    requests: &[&'static str],
+    arguments: &[&str],
+) -> Ran {
+    let (stop, stopped): (_, Receiver<()>) = channel();
+    let (at_it, arrived) = channel();
+    let hold = move || {
+        at_it.send(()).unwrap();
+        let _ = stopped.recv();
+    };
+    let (last, before) = requests.split_last().unwrap();
+    let mut tricks: Vec<_> = before
+        .iter()
+        .map(|start| (*start, Trick::Before(Box::new(|| {}))))
+        .collect();
+    tricks.push((*last, Trick::Before(Box::new(hold))));
+    let stub = Stub::before(&service.base, tricks);
+    let child = service
+        .command(arguments)
+        .args(["--server", &stub.base])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    arrived.recv_timeout(Duration::from_secs(30)).unwrap();
+    let kill = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    drop(stop);
+    ran
 }

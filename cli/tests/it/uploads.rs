@@ -1,10 +1,10 @@
 //! `fshare upload`.
 
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::stub::{Stub, Trick};
-use crate::support::{Ran, Service, fshare, in_terminal, random};
+use crate::support::{Ran, Service, fshare, in_terminal, random, signalled};
 
 const BUSY: &str =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
@@ -52,6 +52,28 @@ fn a_folder_goes_with_everything_in_it_empty_files_and_the_largest_included() {
     let download = service.run(&["download", last, "-o", "back"]);
     assert_eq!(download.code, 0, "{download:?}");
     assert!(std::fs::read(service.folder.path().join("back")).unwrap() == largest);
+}
+
+#[test]
+fn what_a_shell_makes_of_a_glob_is_uploaded() {
+    let service = Service::start(&[]);
+    for name in ["a.txt", "b.txt", "c.pdf"] {
+        service.file(name, b"x");
+    }
+    let mut shell = Command::new("sh");
+    let ran = shell
+        .args(["-c", "\"$0\" upload *.txt", env!("CARGO_BIN_EXE_fshare")])
+        .env("FILE_SHARE_URL", &service.base)
+        .current_dir(service.folder.path())
+        .output();
+    let ran = Ran::of(ran.unwrap());
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{ran:?}");
+    let mut names: Vec<_> = service.records();
+    names.sort_by_key(|record| record["filename"].to_string());
+    assert_eq!(
+        (&names[0]["filename"], &names[1]["filename"]),
+        (&"a.txt".into(), &"b.txt".into())
+    );
 }
 
 #[test]
@@ -338,34 +360,8 @@ fn ctrl_c_says_what_is_done_and_what_is_not() {
     service.file("a", b"a");
     service.file("b", b"b");
     // The second one's bytes are never answered, because the signal comes first.
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let (at_bytes, arrived) = std::sync::mpsc::channel();
-    let hold = move || {
-        at_bytes.send(()).unwrap();
-        let _ = stopped.recv();
-    };
-    let stub = Stub::before(
-        &service.base,
-        vec![
-            ("PUT ", Trick::Before(Box::new(|| {}))),
-            ("PUT ", Trick::Before(Box::new(hold))),
-        ],
-    );
-    let child = service
-        .command(&["upload", "--jobs", "1", "a", "b", "--server", &stub.base])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    arrived
-        .recv_timeout(std::time::Duration::from_secs(30))
-        .unwrap();
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let ran = Ran::of(child.wait_with_output().unwrap());
-    drop(stop);
+    let upload = ["upload", "--jobs", "1", "a", "b"];
+    let ran = signalled(&service, "-INT", &["PUT ", "PUT "], &upload);
     assert_eq!(ran.code, 130, "{ran:?}");
     assert_eq!(
         ran.out.lines().count(),
@@ -384,44 +380,15 @@ fn a_program_that_is_asked_to_end_says_as_much_with_its_own_exit_code() {
     let service = Service::start(&[]);
     service.file("a", b"a");
     service.file("b", b"b");
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let (at_end, arrived) = std::sync::mpsc::channel();
     // The first one's bytes are there, and its end isn't known yet; the second one waits.
-    let hold = move || {
-        at_end.send(()).unwrap();
-        let _ = stopped.recv();
-    };
-    let stub = Stub::before(
-        &service.base,
-        vec![
-            ("PUT ", Trick::Before(Box::new(|| {}))),
-            ("POST /v1/files/", Trick::Before(Box::new(hold))),
-        ],
-    );
-    let child = service
-        .command(&["upload", "--jobs", "1", "a", "b", "--server", &stub.base])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    arrived
-        .recv_timeout(std::time::Duration::from_secs(30))
-        .unwrap();
-    let kill = std::process::Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let ran = Ran::of(child.wait_with_output().unwrap());
-    drop(stop);
+    let upload = ["upload", "--jobs", "1", "a", "b"];
+    let ran = signalled(&service, "-TERM", &["PUT ", "POST /v1/files/"], &upload);
     assert_eq!((ran.code, ran.out.as_str()), (143, ""), "{ran:?}");
     let said: Vec<_> = ran.err.lines().collect();
     assert_eq!(said.len(), 3, "nothing is half-said: {ran:?}");
     assert_eq!(said[0], "fshare: interrupted");
-    let asked = format!(
-        "✗ a: sent, but its end isn't known yet; ask with: fshare info {}/v1/files/",
-        stub.base
-    );
-    assert!(said[1].starts_with(&asked), "{ran:?}");
+    let asked = "✗ a: sent, but its end isn't known yet; ask with: fshare info http://127.0.0.1:";
+    assert!(said[1].starts_with(asked), "{ran:?}");
     assert_eq!(said[2], "✗ b: not uploaded");
     assert!(ran.err.ends_with('\n'), "{ran:?}");
 }

@@ -1,8 +1,8 @@
 //! What a form does that is as it was handed out.
 
 use file_share::domain::MAX_CONTENT_LENGTH;
-use futures_util::future::join_all;
 
+use super::upload::one_of_64_wins;
 use crate::support::local_store::{BUCKET, Connection, Form, LocalStore, digest_of, new_key};
 
 #[tokio::test]
@@ -99,25 +99,11 @@ async fn of_64_forms_and_puts_at_a_time_exactly_one_wins() {
         let key = new_key();
         let form = store.form(key, &[0; SIZE], None).await;
         let put = store.put(key, &[0; SIZE]).await;
-        let writers = (0..64_u8).map(|writer| {
-            let bytes = [writer; SIZE];
-            let request = match writer < puts {
-                true => put.clone().body(&bytes),
-                false => form.clone().file(&bytes).request(),
-            };
-            tokio::spawn(async move { (writer, request.send().await.status) })
-        });
-        let mut winners = Vec::new();
-        for outcome in join_all(writers).await {
-            match outcome.unwrap() {
-                (writer, 200 | 201) => winners.push(writer),
-                (_, status) => assert_eq!(status, 412),
-            }
-        }
-        assert_eq!(winners.len(), 1, "{puts} PUTs");
-        assert_eq!(store.uploaded.recv().await, Some(key));
-        assert!(store.uploaded.try_recv().is_err());
-        assert_eq!(store.get(key).await.send().await.body, [winners[0]; SIZE]);
+        let writer = |writer: u8| match writer < puts {
+            true => put.clone().body(&[writer; SIZE]),
+            false => form.clone().file(&[writer; SIZE]).request(),
+        };
+        one_of_64_wins::<SIZE>(&mut store, key, writer, &format!("{puts} PUTs")).await;
     }
     assert_eq!(store.files().len(), 2);
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use file_share::domain::MAX_CONTENT_LENGTH;
+use file_share::domain::{MAX_CONTENT_LENGTH, ObjectKey};
 use file_share::presigned_url::BucketUrl;
 use futures_util::future::join_all;
 
-use crate::support::local_store::{Connection, LocalStore, digest_of, new_key};
+use crate::support::local_store::{Connection, LocalStore, Request, digest_of, new_key};
 
 #[tokio::test]
 async fn a_put_stores_the_bytes_and_tells_the_finalizer() {
@@ -76,6 +76,30 @@ async fn a_second_put_is_refused_and_changes_nothing() {
     assert!(store.uploaded.try_recv().is_err());
 }
 
+/// Sends what each of 64 writers has, all at a time. A writer's bytes are its number.
+pub async fn one_of_64_wins<const SIZE: usize>(
+    store: &mut LocalStore,
+    key: ObjectKey,
+    request: impl Fn(u8) -> Request,
+    when: &str,
+) {
+    let writers = (0..64_u8).map(|writer| {
+        let request = request(writer);
+        tokio::spawn(async move { (writer, request.send().await.status) })
+    });
+    let mut winners = Vec::new();
+    for outcome in join_all(writers).await {
+        match outcome.unwrap() {
+            (writer, 200 | 201) => winners.push(writer),
+            (_, status) => assert_eq!(status, 412),
+        }
+    }
+    assert_eq!(winners.len(), 1, "{when}");
+    assert_eq!(store.uploaded.recv().await, Some(key));
+    assert!(store.uploaded.try_recv().is_err());
+    assert_eq!(store.get(key).await.send().await.body, [winners[0]; SIZE]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_writers_on_one_url_exactly_one_wins_in_each_of_50_rounds() {
     const SIZE: usize = 1000;
@@ -83,21 +107,8 @@ async fn of_64_writers_on_one_url_exactly_one_wins_in_each_of_50_rounds() {
     for round in 0..50 {
         let key = new_key();
         let put = store.put(key, &[0; SIZE]).await;
-        let writers = (0..64_u8).map(|writer| {
-            let put = put.clone().body(&[writer; SIZE]);
-            tokio::spawn(async move { (writer, put.send().await.status) })
-        });
-        let mut winners = Vec::new();
-        for outcome in join_all(writers).await {
-            match outcome.unwrap() {
-                (writer, 200) => winners.push(writer),
-                (_, status) => assert_eq!(status, 412),
-            }
-        }
-        assert_eq!(winners.len(), 1, "round {round}");
-        assert_eq!(store.uploaded.recv().await, Some(key));
-        assert!(store.uploaded.try_recv().is_err());
-        assert_eq!(store.get(key).await.send().await.body, [winners[0]; SIZE]);
+        let writer = |writer: u8| put.clone().body(&[writer; SIZE]);
+        one_of_64_wins::<SIZE>(&mut store, key, writer, &format!("round {round}")).await;
     }
     assert_eq!(store.files().len(), 50);
 }
