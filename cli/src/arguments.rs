@@ -20,7 +20,8 @@ Exit codes:
   1    some of it failed; standard error says what
   2    the command line is wrong, or nobody was there to confirm
   3    the server can't be reached
-  130  interrupted (Ctrl-C); 143 when asked to end (SIGTERM)";
+  130  interrupted (Ctrl-C); 143 when asked to end (SIGTERM)
+  141  standard output wasn't read to its end, as by head";
 
 const DOCTOR: &str =
     "Each check is a line: ✓ all is well, ✗ it isn't (the next line says what helps), – it wasn't

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no text here holds a presigned URL: they are credentials.
 
+use std::io;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ pub const DONE: u8 = 0;
 pub const SOME_FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const UNREACHABLE: u8 = 3;
+/// What a shell gives for a program that ends by SIGPIPE.
+const NOT_READ: u8 = 141;
 
 #[derive(Debug, Clone, Error)]
 pub enum Failure {
@@ -46,9 +49,20 @@ pub enum Failure {
     /// It took longer than `--timeout`.
     #[error("{0}")]
     TooSlow(String),
+    /// Whoever read the results has seen enough, as `head` has: no reason to say anything.
+    #[error("standard output isn't read any more")]
+    NotRead,
 }
 
 impl Failure {
+    /// Why a result couldn't be written.
+    pub fn of_standard_output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::NotRead,
+            _ => Self::Here(format!("standard output: {error}")),
+        }
+    }
+
     /// A stable word for programs.
     pub fn code(&self) -> &str {
         match self {
@@ -60,6 +74,7 @@ impl Failure {
             Self::Settled(_) => "not_available",
             Self::Damaged(_) => "damaged",
             Self::TooSlow(_) => "timeout",
+            Self::NotRead => "not_read",
         }
     }
 
@@ -72,6 +87,7 @@ impl Failure {
         match self {
             Self::Usage(_) => USAGE,
             Self::Unreachable { .. } => UNREACHABLE,
+            Self::NotRead => NOT_READ,
             _ => SOME_FAILED,
         }
     }

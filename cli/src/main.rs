@@ -85,7 +85,9 @@ async fn run(
     match dispatch(arguments, output, ledger, test_file).await {
         Ok(codes) => common_exit_code(codes),
         Err(failure) => {
-            if output.json {
+            if matches!(failure, Failure::NotRead) {
+                // Nobody asked to hear more.
+            } else if output.json {
                 let _ = output.json_line(&serde_json::json!({ "error": failure.as_json() }));
             } else {
                 output.note(&format!("fshare: {failure}"));
@@ -138,7 +140,7 @@ fn one(_: ()) -> Vec<u8> {
 fn print(text: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut output = std::io::stdout().lock();
     let written = output.write_all(text).and_then(|()| output.flush());
-    written.map_err(|error| Failure::Here(error.to_string()))?;
+    written.map_err(|error| Failure::of_standard_output(&error))?;
     Ok(one(()))
 }
 

@@ -45,7 +45,7 @@ impl Output {
                 let mut output = io::stdout().lock();
                 writeln!(output, "{line}").and_then(|()| output.flush())
             })
-            .map_err(|error| Failure::Here(format!("standard output: {error}")))
+            .map_err(|error| Failure::of_standard_output(&error))
     }
 
     pub fn json_line(&self, value: &Value) -> Result<(), Failure> {
