@@ -210,7 +210,7 @@ def main():
             slow_line()
             command_line(programs, folder)
             web_page(folder)
-            screenshot(f"{BASE}/explorer#?route=post-/v1/files", "explorer.png", "1200,900", folder,
+            screenshot(f"{BASE}/explorer#?route=post-/v1/files", "explorer.png", "1200,720", folder,
                        scale=1.25)
         finally:
             service.terminate()
