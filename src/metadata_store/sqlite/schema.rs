@@ -14,11 +14,12 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::STORE;
 use super::error::store_error;
+use super::row::columns;
 use crate::metadata_store::StoreError;
 use crate::private_files::{make_private, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 3;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one.
@@ -46,8 +47,9 @@ const NOT_IN_A_URI: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.');
 
 /// Moments are milliseconds since the Unix epoch. The checks are the states of a record: what
-/// breaks one of them was not written by this program.
-const SCHEMA: &str = "
+/// breaks one of them was not written by this program. They have no `IN` with more than two values: for
+/// each row that is written SQLite would make a table of them first, and these were an eighth of what a create takes.
+const FILES: &str = "
 CREATE TABLE files (
     id                BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     filename          TEXT    NOT NULL,
@@ -56,7 +58,8 @@ CREATE TABLE files (
     declared_sha256   BLOB    CHECK (length(declared_sha256) = 32),
     upload_expires_at INTEGER NOT NULL,
     status            TEXT    NOT NULL
-        CHECK (status IN ('pending', 'available', 'rejected', 'expired', 'deleted')),
+        CHECK (status = 'pending' OR status = 'available' OR status = 'rejected'
+            OR status = 'expired' OR status = 'deleted'),
     sha256            BLOB    CHECK (length(sha256) = 32),
     version_id        TEXT,
     uploaded_at       INTEGER,
@@ -67,7 +70,8 @@ CREATE TABLE files (
     CHECK ((status = 'available') = (uploaded_at IS NOT NULL)),
     CHECK (status = 'available' OR version_id IS NULL),
     CHECK ((status = 'rejected') = (reason IS NOT NULL)),
-    CHECK ((status IN ('rejected', 'expired', 'deleted')) = (expires_at IS NOT NULL))
+    CHECK ((status = 'rejected' OR status = 'expired' OR status = 'deleted')
+        = (expires_at IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- One for each question, so that every answer begins at its first row and reads nothing else.
@@ -76,9 +80,9 @@ CREATE INDEX files_by_status ON files (status, id);
 CREATE INDEX files_by_review ON files (review_at, id) WHERE review_at IS NOT NULL;
 ";
 
-/// Version 2: which requests with an idempotency key made which file. `key` is the digest of the
-/// client's text. No reference to `files`: a key outlives its file.
-const KEYS_SCHEMA: &str = "
+/// Which requests with an idempotency key made which file. `key` is the digest of the client's text. No
+/// reference to `files`: a key outlives its file.
+const KEYS: &str = "
 CREATE TABLE idempotency_keys (
     key         BLOB    NOT NULL PRIMARY KEY CHECK (length(key) = 32),
     fingerprint BLOB    NOT NULL CHECK (length(fingerprint) = 32),
@@ -88,6 +92,33 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 ";
+
+/// Since version 3 the checks of `files` are written as they are now. A check can't be changed in place,
+/// so the records move to a new table.
+const SET_FILES_ASIDE: &str = "
+DROP INDEX files_visible;
+DROP INDEX files_by_status;
+DROP INDEX files_by_review;
+ALTER TABLE files RENAME TO files_before;
+";
+const TAKE_FILES_OVER: &str = concat!(
+    "INSERT INTO files (",
+    columns!(),
+    ") SELECT ",
+    columns!(),
+    " FROM files_before;
+    DROP TABLE files_before;"
+);
+
+/// What makes a file of this version of one of `version`; 0 is a file with nothing in it.
+fn steps_from(version: i64) -> &'static [&'static str] {
+    match version {
+        0 => &[FILES, KEYS],
+        1 => &[KEYS, SET_FILES_ASIDE, FILES, TAKE_FILES_OVER],
+        2 => &[SET_FILES_ASIDE, FILES, TAKE_FILES_OVER],
+        _ => &[],
+    }
+}
 
 /// The path with the links in its directory's resolved: SQLite is told to follow none at all.
 pub(super) fn without_links(path: &Path) -> Result<PathBuf, StoreError> {
@@ -209,12 +240,11 @@ fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
     // Looked at again under the lock: another process may have been faster.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = pragma(&transaction, "user_version")?;
-    if version < 1 {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    for step in steps_from(version) {
+        transaction.execute_batch(step)?;
     }
-    if version < 2 {
-        transaction.execute_batch(KEYS_SCHEMA)?;
+    if version == 0 {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     if version < SCHEMA_VERSION {
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;

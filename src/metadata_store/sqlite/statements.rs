@@ -4,7 +4,7 @@
 //! it leaves nothing behind, whatever else is in the transaction. Each read names the index that it
 //! goes along; SQLite then refuses the statement rather than scan.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::row::{self, StateColumns, columns};
 use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
@@ -30,12 +30,11 @@ pub(super) const DUE_FOR_REVIEW: &str = "SELECT review_at, id FROM files INDEXED
       WHERE review_at <= :until AND (review_at, id) > (:after_at, :after_id)
       ORDER BY review_at, id LIMIT :limit";
 
-const INSERT: &str = concat!(
+/// By position, in the order of [`columns`]: looking up thirteen names was a sixth of an insert.
+pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (:id, :filename, :declared_length, :content_type, :declared_sha256,
-         :upload_expires_at, :status, :sha256, :version_id, :uploaded_at, :reason, :expires_at,
-         :review_at)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -45,13 +44,14 @@ const RENEW_UPLOAD: &str = concat!(
     columns!()
 );
 
-const SETTLE: &str = "UPDATE files SET status = :status, sha256 = :sha256,
+pub(super) const SETTLE: &str = "UPDATE files SET status = :status, sha256 = :sha256,
          version_id = :version_id, uploaded_at = :uploaded_at, reason = :reason,
          expires_at = :expires_at, review_at = :review_at
       WHERE id = :id AND status = 'pending'
         AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
 
-const DELETE: &str = "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
+pub(super) const DELETE: &str =
+    "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
          uploaded_at = NULL, reason = NULL, expires_at = :expires_at, review_at = :now
       WHERE id = :id AND status <> 'deleted'";
 
@@ -68,21 +68,24 @@ const BELOW_ALL_IDS: [u8; 16] = [0; 16];
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
     let state = StateColumns::from(&record.state);
-    let inserted = connection.prepare_cached(INSERT)?.execute(named_params! {
-        ":id": record.id.as_bytes(),
-        ":filename": record.filename.as_str(),
-        ":declared_length": i64::try_from(record.declared_length.bytes()).unwrap_or(i64::MAX),
-        ":content_type": record.content_type.as_str(),
-        ":declared_sha256": record.declared_sha256.as_ref().map(|digest| digest.as_bytes()),
-        ":upload_expires_at": record.upload_expires_at.timestamp_millis(),
-        ":status": record.status().as_str(),
-        ":sha256": state.sha256,
-        ":version_id": state.version_id,
-        ":uploaded_at": state.uploaded_at,
-        ":reason": state.reason,
-        ":expires_at": state.expires_at,
-        ":review_at": record.review_at.map(|at| at.timestamp_millis()),
-    })?;
+    let inserted = connection.prepare_cached(INSERT)?.execute(params![
+        record.id.as_bytes(),
+        record.filename.as_str(),
+        i64::try_from(record.declared_length.bytes()).unwrap_or(i64::MAX),
+        record.content_type.as_str(),
+        record
+            .declared_sha256
+            .as_ref()
+            .map(|digest| digest.as_bytes()),
+        record.upload_expires_at.timestamp_millis(),
+        record.status().as_str(),
+        state.sha256,
+        state.version_id,
+        state.uploaded_at,
+        state.reason,
+        state.expires_at,
+        record.review_at.map(|at| at.timestamp_millis()),
+    ])?;
     Ok(inserted == 1)
 }
 

@@ -122,8 +122,19 @@ fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     assert_eq!(std::fs::read(file_in(&directory)).unwrap(), before);
 }
 
-/// Made by version 0.1.0 of the program: one file available, one pending, one deleted.
-const VERSION_1: &[u8] = include_bytes!("version-1.sqlite");
+/// Files of the versions before, each made by a program that made such files, with an available, a deleted
+/// and a pending file; version 2 has another that is available, and two keys.
+const OLDER: [&[u8]; 2] = [
+    include_bytes!("version-1.sqlite"),
+    include_bytes!("version-2.sqlite"),
+];
+
+const RECORDS: &str = "SELECT printf('%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s', hex(id), filename,
+    declared_length, content_type, hex(declared_sha256), upload_expires_at, status, hex(sha256),
+    uploaded_at, expires_at, review_at) FROM files ORDER BY id";
+const KEYS: &str =
+    "SELECT printf('%s|%s|%s|%s', hex(key), hex(fingerprint), hex(file_id), expires_at)
+    FROM idempotency_keys ORDER BY key";
 
 fn text_of(directory: &TempDir, sql: &str) -> Vec<String> {
     let connection = raw(directory);
@@ -132,57 +143,73 @@ fn text_of(directory: &TempDir, sql: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-#[tokio::test]
-async fn a_file_of_version_1_keeps_its_records_and_gets_what_is_new() {
-    const RECORDS: &str = "SELECT printf('%s|%s|%s|%s|%s|%s|%s|%s', hex(id), filename,
-        declared_length, content_type, hex(declared_sha256), status, hex(sha256), review_at)
-        FROM files ORDER BY id";
-    const TABLES: &str = "SELECT name || ': ' || sql FROM sqlite_schema
-        WHERE sql IS NOT NULL ORDER BY name";
+fn older_file(bytes: &[u8]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(file_in(&directory), VERSION_1).unwrap();
-    let before = text_of(&directory, RECORDS);
-    assert_eq!(before.len(), 3);
+    std::fs::write(file_in(&directory), bytes).unwrap();
+    directory
+}
 
-    let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
-    let request = PageRequest {
-        status: None,
-        before: None,
-        limit: 10,
-    };
-    let page = store.page(request).await.unwrap();
-    let listed: Vec<_> = page.records.iter().map(|r| r.status()).collect();
-    assert_eq!(listed, [Status::Pending, Status::Available]);
-    assert_eq!(page.records[1].filename.as_str(), "résumé_final.pdf");
-    let keyed = pending(0);
-    store
-        .insert_keyed(&keyed, &keyed_request("a", 1), moment(0))
-        .await
-        .unwrap();
-    assert_eq!(store.get(keyed.id).await.unwrap(), Some(keyed.clone()));
-    drop(store);
+#[tokio::test]
+async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one() {
+    const SCHEMA: &str = "SELECT name || ': ' || sql FROM sqlite_schema
+        WHERE sql IS NOT NULL ORDER BY name";
+    for (version, older) in (1..).zip(OLDER) {
+        let directory = older_file(older);
+        let records = text_of(&directory, RECORDS);
+        assert_eq!(records.len(), 2 + version);
+        let keys = match version {
+            1 => Vec::new(),
+            _ => text_of(&directory, KEYS),
+        };
+        assert_eq!(keys.len(), 2 * (version - 1));
 
-    let (fresh, store) = new_store();
-    drop(store);
-    assert_eq!(text_of(&directory, TABLES), text_of(&fresh, TABLES));
-    // Opened again, nothing more is done to it.
-    drop(SqliteMetadataStore::open(&file_in(&directory)).unwrap());
-    assert_eq!(text_of(&directory, RECORDS)[..3], before[..]);
+        drop(SqliteMetadataStore::open(&file_in(&directory)).unwrap());
+        assert_eq!(text_of(&directory, RECORDS), records);
+        assert_eq!(text_of(&directory, KEYS), keys);
+        let (fresh, store) = new_store();
+        drop(store);
+        assert_eq!(text_of(&directory, SCHEMA), text_of(&fresh, SCHEMA));
+        assert_eq!(text_of(&directory, "PRAGMA integrity_check"), ["ok"]);
+
+        // It is used as any other, and opened again, nothing more is done to it.
+        let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
+        let request = PageRequest {
+            status: None,
+            before: None,
+            limit: 10,
+        };
+        let page = store.page(request).await.unwrap();
+        let listed: Vec<_> = page.records.iter().map(|record| record.status()).collect();
+        let mut expected = vec![Status::Available; version + 1];
+        expected[0] = Status::Pending;
+        assert_eq!(listed, expected);
+        assert_eq!(page.records[version].filename.as_str(), "résumé_final.pdf");
+        let keyed = pending(0);
+        store
+            .insert_keyed(&keyed, &keyed_request("a", 1), moment(0))
+            .await
+            .unwrap();
+        assert_eq!(store.get(keyed.id).await.unwrap(), Some(keyed));
+    }
 }
 
 #[test]
-fn a_file_of_version_1_is_left_alone_if_it_can_not_be_brought_up_to_date() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(file_in(&directory), VERSION_1).unwrap();
-    // Something is in the way.
-    raw(&directory)
-        .execute_batch("CREATE TABLE idempotency_keys (x)")
-        .unwrap();
-    refusal(&directory);
-    let version: i64 = raw(&directory)
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap();
-    assert_eq!(version, 1);
+fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date() {
+    let in_the_way = [
+        "CREATE TABLE idempotency_keys (x)",
+        "CREATE TABLE files_before (x)",
+    ];
+    for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
+        let directory = older_file(older);
+        raw(&directory).execute_batch(in_the_way).unwrap();
+        let records = text_of(&directory, RECORDS);
+        refusal(&directory);
+        assert_eq!(text_of(&directory, RECORDS), records);
+        let now: i64 = raw(&directory)
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap();
+        assert_eq!(now, version);
+    }
 }
 
 #[tokio::test]
