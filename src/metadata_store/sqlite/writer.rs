@@ -3,8 +3,8 @@
 //! Invariant: a command is answered once, and not before the commit of its group. A command that
 //! fails takes no other with it; a commit that fails takes the whole group, since then nobody knows.
 //!
-//! Absent on purpose: waiting for a fuller group. Commands gather by themselves while the group
-//! before is being committed, so a lone one is not delayed.
+//! Absent on purpose: waiting for a fuller group. Commands gather by themselves while the group before is
+//! being committed and while their own is run, so a lone one is not delayed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -151,8 +151,7 @@ where
 fn write_until_closed(connection: &Connection, commands: &Receiver<Box<dyn Command>>) {
     while let Ok(first) = commands.recv() {
         let mut group = vec![first];
-        group.extend(commands.try_iter().take(MAX_GROUP - 1));
-        let committed = commit(connection, &mut group).map_err(Arc::new);
+        let committed = commit(connection, &mut group, commands).map_err(Arc::new);
         for command in group {
             command.answer(&committed);
         }
@@ -164,21 +163,31 @@ fn write_until_closed(connection: &Connection, commands: &Receiver<Box<dyn Comma
     }
 }
 
-/// Runs the group in one transaction. After an error nothing of it counts as done.
-fn commit(connection: &Connection, group: &mut [Box<dyn Command>]) -> rusqlite::Result<()> {
+/// Runs the group in one transaction, and with it whoever came while it ran. After an error nothing of
+/// the group counts as done.
+fn commit(
+    connection: &Connection,
+    group: &mut Vec<Box<dyn Command>>,
+    commands: &Receiver<Box<dyn Command>>,
+) -> rusqlite::Result<()> {
     let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]);
     if !connection.is_autocommit() {
         // The rollback after the group before had failed.
         execute("ROLLBACK")?;
     }
     execute("BEGIN IMMEDIATE")?;
-    for command in group {
+    let mut done = 0;
+    while let Some(command) = group.get_mut(done) {
         let failure = command.run(connection);
         // A failed statement undoes itself and leaves the others. But some failures (a full disk,
         // an I/O error) end the transaction, and what came after would be outside of it.
         if connection.is_autocommit() {
             let failure = failure.unwrap_or_else(|| ffi::Error::new(ffi::SQLITE_ABORT));
             return Err(Error::SqliteFailure(failure, None));
+        }
+        done += 1;
+        if done == group.len() && done < MAX_GROUP {
+            group.extend(commands.try_recv());
         }
     }
     let committed = execute("COMMIT");

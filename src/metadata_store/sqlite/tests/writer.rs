@@ -13,7 +13,7 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Holds the writer up inside of a command, until the sender is dropped. What is written meanwhile
-/// waits in the queue and then makes groups.
+/// waits in the queue and then joins the command's group.
 async fn hold(store: &Arc<SqliteMetadataStore>) -> mpsc::Sender<()> {
     let (release, held) = mpsc::channel::<()>();
     let (started, running) = tokio::sync::oneshot::channel();
@@ -24,7 +24,8 @@ async fn hold(store: &Arc<SqliteMetadataStore>) -> mpsc::Sender<()> {
             let _ = held.recv_timeout(LIMIT);
             Ok(())
         };
-        store.writer.write(waiting).await.unwrap();
+        // Some tests have its group fail.
+        let _ = store.writer.write(waiting).await;
     });
     running.await.unwrap();
     release
@@ -134,7 +135,7 @@ async fn a_commit_that_fails_fails_its_group_and_no_later_one() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_ends_by_itself_fails_its_group_and_leaves_nothing_of_it() {
+async fn a_transaction_that_ends_by_itself_fails_what_was_in_it_and_nothing_that_follows() {
     let (_directory, store) = shared_store();
     let release = hold(&store).await;
     let records = [pending(0), pending(1)];
@@ -149,11 +150,27 @@ async fn a_transaction_that_ends_by_itself_fails_its_group_and_leaves_nothing_of
     assert!(group.as_mut().now_or_never().is_none());
     drop(release);
     let (before, ended, after) = group.await;
-    assert!(before.is_err() && ended.is_err() && after.is_err());
+    assert!(before.is_err() && ended.is_err(), "{before:?}, {ended:?}");
+    assert_eq!(store.get(records[0].id).await.unwrap(), None);
+    after.unwrap();
+    store.insert(&records[0]).await.unwrap();
     for record in &records {
-        assert_eq!(store.get(record.id).await.unwrap(), None);
-        store.insert(record).await.unwrap();
+        assert_eq!(store.get(record.id).await.unwrap().as_ref(), Some(record));
     }
+}
+
+#[tokio::test]
+async fn a_group_that_can_not_begin_says_why_and_is_over() {
+    let (directory, store) = shared_store();
+    let other = rusqlite::Connection::open(file_in(&directory)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = store.insert(&pending(0)).await.unwrap_err();
+    assert!(
+        format!("{refused:?}").contains("DatabaseBusy"),
+        "{refused:?}"
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    store.insert(&pending(0)).await.unwrap();
 }
 
 #[tokio::test]
