@@ -4,7 +4,7 @@
 //! median of the rounds' ratios is then far steadier than the ratio of two long measurements.
 
 /// Odd, so that the median is one of them.
-pub const ROUNDS: usize = 5;
+pub const ROUNDS: usize = 9;
 
 /// The medians of what was measured.
 #[derive(Debug, Clone, Copy)]

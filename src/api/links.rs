@@ -41,7 +41,7 @@ impl BucketAddress {
                     .and_then(|value| value.to_str().ok())
                     .or_else(|| request.original_uri().authority().map(|a| a.as_str()))
                     .ok_or_else(|| Invalid::new("the request has no Host header"))?;
-                BucketUrl::path_style(&format!("http://{host}"), bucket)
+                BucketUrl::on_host(host, bucket)
                     .map_err(|_| Invalid::new("the Host header is no host"))
             }
         }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
@@ -80,7 +81,10 @@ fn request_id(headers: &HeaderMap) -> String {
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         })
         // Only to be told apart from others in a log: nothing has to be unguessable here.
-        .map_or_else(|| format!("{:032x}", fastrand::u128(..)), str::to_owned)
+        .map_or_else(
+            || Uuid::from_u128(fastrand::u128(..)).simple().to_string(),
+            str::to_owned,
+        )
 }
 
 /// Around the API: `/files…` is `/v1/files…`, HEAD works wherever GET does, pages of allowed origins
@@ -254,6 +258,8 @@ mod tests {
         for bad in ["", "a b", "\"><script>", "a\tb"] {
             assert_ne!(with(bad), bad);
         }
-        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+        let own = request_id(&HeaderMap::new());
+        assert!(own.len() == 32 && own.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_ne!(own, request_id(&HeaderMap::new()));
     }
 }

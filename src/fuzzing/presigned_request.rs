@@ -39,7 +39,7 @@ impl Request {
     /// What the local endpoint would say.
     fn verdict(&self, credentials: &SigningCredentials) -> Option<Result<(), Refusal>> {
         let host = self.headers.get("host")?.to_str().ok()?;
-        let bucket = BucketUrl::path_style(&format!("http://{host}"), BUCKET).ok()?;
+        let bucket = BucketUrl::on_host(host, BUCKET).ok()?;
         let object_path = self
             .target
             .path()
@@ -255,7 +255,7 @@ thread_local! {
 /// One of our own requests: PUT without and with a digest, GET, HEAD.
 fn signed(which: usize) -> Request {
     let presigner = Presigner::new(credentials(), REGION.into(), LIFETIME, LIFETIME);
-    let bucket = BucketUrl::path_style(&format!("http://{HOST}"), BUCKET).expect("a bucket");
+    let bucket = BucketUrl::on_host(HOST, BUCKET).expect("a bucket");
     let id = FileId::parse("0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f").expect("an ID");
     let key = ObjectKey::new(id);
     let content_type = ContentType::parse("text/plain; charset=utf-8").expect("a media type");

@@ -187,9 +187,7 @@ impl LocalEndpoint {
             .and_then(|host| host.to_str().ok())
             .or_else(|| request.original_uri().authority().map(|host| host.as_str()))
             // The scheme isn't part of what is signed.
-            .and_then(|host| {
-                BucketUrl::path_style(&format!("http://{host}"), &self.parts.bucket_name).ok()
-            })
+            .and_then(|host| BucketUrl::on_host(host, &self.parts.bucket_name).ok())
             .ok_or_else(|| {
                 S3Error::new(
                     StatusCode::BAD_REQUEST,

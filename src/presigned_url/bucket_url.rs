@@ -34,6 +34,21 @@ impl BucketUrl {
         })
     }
 
+    /// The bucket as a path on a host that is reached by `http`, as a request's `Host` header names it.
+    ///
+    /// # Errors
+    /// If `host` is more or less than a host with or without a port.
+    pub fn on_host(host: &str, bucket: &str) -> Result<Self, Invalid> {
+        let authority = host.parse().ok().filter(is_a_place);
+        Ok(Self {
+            scheme: Scheme::HTTP,
+            authority: authority
+                .ok_or_else(|| Invalid::new("must be a host such as localhost:8000"))?,
+            path_prefix: format!("/{bucket}"),
+            name_length: bucket.len(),
+        })
+    }
+
     /// The bucket as the first label of the host name (virtual-hosted style), as AWS wants it.
     ///
     /// # Errors
@@ -59,10 +74,7 @@ impl BucketUrl {
             .scheme
             .filter(|s| *s == Scheme::HTTP || *s == Scheme::HTTPS)
             .ok_or_else(refused)?;
-        let authority = parts
-            .authority
-            .filter(|a| !a.as_str().contains('@') && !a.host().is_empty())
-            .ok_or_else(refused)?;
+        let authority = parts.authority.filter(is_a_place).ok_or_else(refused)?;
         let path = parts.path_and_query.ok_or_else(refused)?;
         if path.query().is_some() {
             return Err(refused());
@@ -78,7 +90,16 @@ impl BucketUrl {
     /// The URL of an object, without a query.
     pub fn object(&self, key: ObjectKey) -> String {
         // A key consists of characters that stand for themselves in a path.
-        format!("{self}/{key}")
+        let (scheme, authority) = (self.scheme.as_str(), self.authority.as_str());
+        [
+            scheme,
+            "://",
+            authority,
+            &self.path_prefix,
+            "/",
+            &key.to_string(),
+        ]
+        .concat()
     }
 
     /// Where forms are sent to.
@@ -107,6 +128,12 @@ impl BucketUrl {
     }
 }
 
+/// Whether it names a host, with a number if there is a port, and nobody who would be logged in there.
+fn is_a_place(authority: &Authority) -> bool {
+    let (all, host) = (authority.as_str(), authority.host());
+    !host.is_empty() && !all.contains('@') && (all == host || authority.port().is_some())
+}
+
 impl fmt::Display for BucketUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -120,6 +147,7 @@ impl fmt::Display for BucketUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::FileId;
 
     #[test]
     fn a_bucket_is_a_path_below_an_endpoint_or_a_label_of_a_host() {
@@ -147,6 +175,26 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_on_a_host_is_the_one_below_its_http_url() {
+        for host in [
+            "localhost:8000",
+            "192.168.1.7",
+            "[::1]:8000",
+            "Files.example.org:80",
+        ] {
+            let url = BucketUrl::on_host(host, "b").unwrap();
+            let same = BucketUrl::path_style(&format!("http://{host}"), "b").unwrap();
+            assert_eq!(url, same);
+            let key =
+                ObjectKey::new(FileId::parse("0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f").unwrap());
+            assert_eq!(url.object(key), format!("http://{host}/b/{key}"));
+        }
+        for text in ["", "http://h", "h/a", "h?x", "u@h", "a b", ":8000", "h:x"] {
+            assert!(BucketUrl::on_host(text, "b").is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_base_url_is_refused() {
         for text in [
             "",
@@ -157,6 +205,7 @@ mod tests {
             "http://h/?x=1",
             "/a",
             "http://a b",
+            "http://h:x",
         ] {
             assert!(BucketUrl::path_style(text, "b").is_err(), "{text}");
         }

@@ -125,7 +125,16 @@ impl Signer {
         }
         canonical.extend(["\n", &names, "\nUNSIGNED-PAYLOAD"]);
         let hash = Sha256Digest::from_bytes(Sha256::digest(&canonical).into());
-        let to_sign = format!("{ALGORITHM}\n{}\n{}\n{hash}", stamp.time, stamp.scope);
+        let to_sign = [
+            ALGORITHM,
+            "\n",
+            &stamp.time,
+            "\n",
+            &stamp.scope,
+            "\n",
+            &hash.to_hex(),
+        ]
+        .concat();
         url.push_str("&X-Amz-Signature=");
         url.push_str(&calculate_signature(&*stamp.key, to_sign.as_bytes()));
         Ok(url)

@@ -106,7 +106,7 @@ impl LocalStore {
         let shutdown = CancellationToken::new();
         let route = Route::new().nest_no_strip(format!("/{BUCKET}"), endpoint);
         let server = tokio::spawn(serve_within(limits, listener, route, shutdown.clone()));
-        let own = BucketUrl::path_style(&format!("http://{address}"), BUCKET).unwrap();
+        let own = BucketUrl::on_host(&address.to_string(), BUCKET).unwrap();
         Self {
             data_dir,
             address,
