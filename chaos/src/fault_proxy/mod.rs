@@ -182,7 +182,10 @@ async fn serve(
             let answer = Response::builder().header("content-type", "application/x-amz-json-1.0");
             return Ok(answer.body(Full::new("{}".into())).expect("it is plain"));
         }
-        Fate::Hold => held(&shared).await,
+        Fate::Hold => {
+            let _held = shared.witness.holding(&call);
+            released(&shared).await;
+        }
         Fate::FlipByte | Fate::Pass | Fate::LoseAnswer => {}
     }
     let is_record = call.service == Service::DynamoDb;
@@ -220,7 +223,7 @@ async fn carry_out(
     Ok(answer)
 }
 
-async fn held(shared: &Shared) {
+async fn released(shared: &Shared) {
     let mut released = shared.released.subscribe();
     let _ = released.changed().await;
 }

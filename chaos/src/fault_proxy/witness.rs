@@ -27,8 +27,8 @@ struct Seen {
     acknowledged: usize,
     calls: usize,
     faults: usize,
-    /// Calls that are being held or were.
-    held: usize,
+    /// How many calls are being held, by the file that they are about, if they are about one.
+    held: HashMap<Option<String>, usize>,
 }
 
 impl Witness {
@@ -36,9 +36,19 @@ impl Witness {
         let mut seen = self.seen.lock().expect("nobody panics in here");
         seen.calls += 1;
         match fate {
-            Fate::Pass | Fate::Slow(_) => {}
-            Fate::Hold => seen.held += 1,
+            Fate::Pass | Fate::Slow(_) | Fate::Hold => {}
             Fate::Refuse(_) | Fate::Hang | Fate::LoseAnswer | Fate::FlipByte => seen.faults += 1,
+        }
+    }
+
+    /// A call is being held, until this is dropped.
+    pub(super) fn holding(&self, call: &Call) -> Held<'_> {
+        let file_id = call.file_id.clone();
+        let mut seen = self.seen.lock().expect("nobody panics in here");
+        *seen.held.entry(file_id.clone()).or_default() += 1;
+        Held {
+            witness: self,
+            file_id,
         }
     }
 
@@ -91,14 +101,36 @@ impl Witness {
             .acknowledged
     }
 
+    /// Files of which a call is being held now. One whose caller gave up is held no more.
     pub fn held(&self) -> usize {
-        self.seen.lock().expect("nobody panics in here").held
+        let seen = self.seen.lock().expect("nobody panics in here");
+        seen.held.keys().flatten().count()
     }
 
     /// The share of calls that were made to fail.
     pub fn share_of_faults(&self) -> f64 {
         let seen = self.seen.lock().expect("nobody panics in here");
         seen.faults as f64 / seen.calls.max(1) as f64
+    }
+}
+
+pub(super) struct Held<'a> {
+    witness: &'a Witness,
+    file_id: Option<String>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Not a place to panic in.
+        let Ok(mut seen) = self.witness.seen.lock() else {
+            return;
+        };
+        if let Some(count) = seen.held.get_mut(&self.file_id) {
+            *count -= 1;
+            if *count == 0 {
+                seen.held.remove(&self.file_id);
+            }
+        }
     }
 }
 
