@@ -48,7 +48,8 @@ const NOT_IN_A_URI: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Moments are milliseconds since the Unix epoch. The checks are the states of a record: what
 /// breaks one of them was not written by this program. They have no `IN` with more than two values: for
-/// each row that is written SQLite would make a table of them first, and these were an eighth of what a create takes.
+/// each row that is written SQLite would make a table of them first, which was an eighth of what a create
+/// takes.
 const FILES: &str = "
 CREATE TABLE files (
     id                BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
@@ -195,6 +196,12 @@ pub(super) fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> 
     let read = |name| pragma(connection, name).map_err(store_error);
     let (application_id, version) = (read("application_id")?, read("user_version")?);
     if application_id == APPLICATION_ID {
+        if version < 1 {
+            return Err(StoreError::corrupt(
+                STORE,
+                format!("there never was a schema {version} of it"),
+            ));
+        }
         if version > SCHEMA_VERSION {
             return Err(StoreError::corrupt(
                 STORE,

@@ -110,16 +110,22 @@ async fn only_the_owner_may_read_the_file_and_its_log() {
 }
 
 #[test]
-fn a_file_of_a_newer_version_is_refused_and_left_alone() {
-    let (directory, store) = new_store();
-    drop(store);
-    raw(&directory)
-        .pragma_update(None, "user_version", schema::SCHEMA_VERSION + 1)
-        .unwrap();
-    let before = std::fs::read(file_in(&directory)).unwrap();
-    let refusal = refusal(&directory);
-    assert!(refusal.contains("newer version"), "{refusal}");
-    assert_eq!(std::fs::read(file_in(&directory)).unwrap(), before);
+fn a_file_of_a_version_that_is_not_known_is_refused_and_left_alone() {
+    for (version, reason) in [
+        (schema::SCHEMA_VERSION + 1, "newer version"),
+        (0, "never was a schema 0"),
+        (-1, "never was a schema -1"),
+    ] {
+        let (directory, store) = new_store();
+        drop(store);
+        raw(&directory)
+            .pragma_update(None, "user_version", version)
+            .unwrap();
+        let before = std::fs::read(file_in(&directory)).unwrap();
+        let refusal = refusal(&directory);
+        assert!(refusal.contains(reason), "{refusal}");
+        assert_eq!(std::fs::read(file_in(&directory)).unwrap(), before);
+    }
 }
 
 /// Files of the versions before, each made by a program that made such files, with an available, a deleted
