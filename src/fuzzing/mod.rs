@@ -17,6 +17,7 @@
 
 mod cursor;
 mod file_name;
+mod form;
 mod presigned_request;
 mod range;
 
@@ -24,12 +25,13 @@ mod range;
 pub type Property = fn(&[u8]);
 
 /// The properties of this crate, by the names of their fuzz targets and corpora.
-pub const PROPERTIES: [(&str, Property); 5] = [
+pub const PROPERTIES: [(&str, Property); 6] = [
     ("cursor", cursor::property),
     ("file_name", file_name::property),
     ("range", range::property),
     ("forged_request", presigned_request::forged),
     ("bent_request", presigned_request::bent),
+    ("bent_form", form::bent),
 ];
 
 /// The property with this name.

@@ -18,11 +18,11 @@ use crate::presigned_url::{
     SigningCredentials, UPLOAD_SIGNED_HEADERS, UploadTerms, verify,
 };
 
-const REGION: &str = "local";
-const BUCKET: &str = "a-bucket";
-const HOST: &str = "files.example.org:8000";
+pub(super) const REGION: &str = "local";
+pub(super) const BUCKET: &str = "a-bucket";
+pub(super) const HOST: &str = "files.example.org:8000";
 const SIGNED_AT_MILLIS: i64 = 1_790_000_000_000;
-const LIFETIME: Duration = Duration::from_secs(900);
+pub(super) const LIFETIME: Duration = Duration::from_secs(900);
 /// How far ahead of the verifier's clock a signer's may be.
 const SKEW: Duration = Duration::from_secs(15 * 60);
 
@@ -91,7 +91,7 @@ fn header_line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
 }
 
 /// With fixed credentials there is nothing to wait for; but time-outs want a runtime.
-fn now<T>(ready: impl Future<Output = T>) -> T {
+pub(super) fn now<T>(ready: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: Runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -101,11 +101,11 @@ fn now<T>(ready: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(ready))
 }
 
-fn signed_at() -> Timestamp {
+pub(super) fn signed_at() -> Timestamp {
     from_millis(SIGNED_AT_MILLIS).unwrap_or_default()
 }
 
-fn credentials() -> SigningCredentials {
+pub(super) fn credentials() -> SigningCredentials {
     SigningCredentials::fixed("local", "a secret that nobody guesses")
 }
 

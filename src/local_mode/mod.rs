@@ -23,6 +23,8 @@ mod signing_secret;
 pub use endpoint::{LocalEndpoint, LocalStoreParts};
 pub use hand_off::{HAND_OFF_CAPACITY, finalize_uploads};
 #[cfg(feature = "fuzzing")]
+pub(crate) use post_object::read_form;
+#[cfg(feature = "fuzzing")]
 pub(crate) use range::{Condition, Part, Validators};
 pub use signing_secret::{ACCESS_KEY_ID, SecretError, SigningSecret};
 

@@ -218,6 +218,30 @@ fn file_bytes<'s, 'f: 's>(
     )
 }
 
+/// A form's fields and its file, read as [`receive`] reads them; or the code of the error.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn read_form(
+    body: impl Stream<Item = Bytes> + Send,
+    boundary: &str,
+) -> Result<(ReceivedForm, Vec<u8>), &'static str> {
+    let budget = Budget::new(MAX_FIELDS_BYTES);
+    let paced = Paced::new(body.map(Ok), budget.clone());
+    let mut form = Multipart::new(paced, boundary);
+    let (fields, file) = fields(&mut form).await.map_err(|error| error.code)?;
+    budget.set(usize::MAX);
+    let (mut why_not, mut bytes) = (None, Vec::new());
+    {
+        let mut file = std::pin::pin!(file_bytes(form, file, budget, &mut why_not));
+        while let Some(Ok(chunk)) = file.next().await {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    match why_not {
+        Some(error) => Err(error.code),
+        None => Ok((fields, bytes)),
+    }
+}
+
 /// Reads over what follows the file.
 async fn last_boundary(form: &mut Multipart<'_>) -> Result<(), multer::Error> {
     while let Some(mut ignored) = form.next_field().await? {

@@ -94,7 +94,7 @@ pub(super) fn fields(
 }
 
 /// The fields of a form as they came before the file, by their names in lower case.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct ReceivedForm(BTreeMap<String, String>);
 
 impl ReceivedForm {
@@ -112,7 +112,7 @@ impl ReceivedForm {
 }
 
 /// What a form was signed for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormTerms {
     pub key: String,
     /// In bytes.
