@@ -33,6 +33,7 @@ pub(super) fn property(data: &[u8]) {
         version_id: None,
         content_length: length,
         sha256: None,
+        replaceable: false,
         last_modified: from_millis(1_790_000_000_123).unwrap_or_default(),
     };
     let etag = etag(&head);

@@ -144,6 +144,7 @@ mod tests {
             version_id: None,
             content_length: 100,
             sha256: None,
+            replaceable: false,
             last_modified: from_millis(MILLIS).unwrap(),
         };
         Validators::of(&head, ETAG)

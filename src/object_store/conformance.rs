@@ -96,7 +96,8 @@ fn digest_of(bytes: &[u8]) -> Sha256Digest {
 }
 
 async fn head(fixture: &impl Fixture, key: ObjectKey) -> Option<ObjectHead> {
-    fixture.store().head(key).await.expect("head answers")
+    let head = fixture.store().head(key).await.expect("head answers");
+    head.found()
 }
 
 async fn read(
@@ -105,7 +106,7 @@ async fn read(
     version_id: Option<&VersionId>,
 ) -> Option<(ObjectHead, Bytes)> {
     let reader = fixture.store().read(key, version_id).await;
-    let mut reader = reader.expect("read answers")?;
+    let mut reader = reader.expect("read answers").found()?;
     let mut bytes = BytesMut::new();
     while let Some(chunk) = reader.body.try_next().await.expect("the body goes on") {
         bytes.extend_from_slice(&chunk);
@@ -159,7 +160,7 @@ pub async fn the_largest_object_is_streamed_in_bounded_chunks(fixture: &impl Fix
     let (key, bytes) = (new_key(), content(length));
     fixture.put(key, bytes.clone(), None).await;
     let reader = fixture.store().read(key, None).await.expect("read answers");
-    let mut body = reader.expect("the object is there").body;
+    let mut body = reader.found().expect("the object is there").body;
     let (mut received, mut hasher) = (0, Sha256::new());
     while let Some(chunk) = body.try_next().await.expect("the body goes on") {
         assert!(chunk.len() <= LARGEST_CHUNK, "{} in one piece", chunk.len());
@@ -175,7 +176,7 @@ pub async fn a_body_that_is_dropped_half_way_harms_nobody(fixture: &impl Fixture
     let (key, bytes) = (new_key(), content(3_000_000));
     fixture.put(key, bytes.clone(), None).await;
     let reader = fixture.store().read(key, None).await.expect("read answers");
-    let mut body = reader.expect("the object is there").body;
+    let mut body = reader.found().expect("the object is there").body;
     let first = body.next().await.expect("there is a chunk");
     assert!(bytes.starts_with(&first.expect("the chunk is good")));
     drop(body);
@@ -284,6 +285,7 @@ async fn list_all(fixture: &impl Fixture, limit: usize) -> Vec<ListedObject> {
             objects,
             foreign,
             next,
+            ..
         } = listed.expect("list answers");
         assert!(objects.len() + foreign <= limit, "more than {limit}");
         all.extend(objects);

@@ -11,10 +11,11 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::{
-    ListPosition, ListedObject, Listing, ObjectHead, ObjectReader, ObjectStore, StoreError,
+    ListPosition, ListedObject, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore,
+    Quarantined, StoreError,
 };
 use crate::clock::Clock;
-use crate::domain::{ObjectKey, Sha256Digest, VersionId};
+use crate::domain::{ObjectKey, Sha256Digest, Timestamp, VersionId};
 
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -58,6 +59,7 @@ impl MemoryObjectStore {
                 version_id,
                 content_length: bytes.len() as u64,
                 sha256,
+                replaceable: false,
                 last_modified: self.clock.now(),
             },
             bytes,
@@ -71,6 +73,7 @@ impl MemoryObjectStore {
                 version_id: None,
                 content_length: 0,
                 sha256: None,
+                replaceable: false,
                 last_modified: self.clock.now(),
             },
             bytes: Bytes::new(),
@@ -99,6 +102,15 @@ impl MemoryObjectStore {
         }
     }
 
+    fn lookup(&self, key: ObjectKey, id: Option<&VersionId>) -> Lookup<Version> {
+        match self.version(key, id) {
+            Some(version) => Lookup::Found(version),
+            None => Lookup::Absent {
+                as_of: self.clock.now(),
+            },
+        }
+    }
+
     fn version(&self, key: ObjectKey, id: Option<&VersionId>) -> Option<Version> {
         let objects = self.objects();
         let versions = objects.get(&key.to_string())?;
@@ -114,29 +126,27 @@ impl MemoryObjectStore {
 
 #[async_trait]
 impl ObjectStore for MemoryObjectStore {
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
         self.works()?;
-        Ok(self.version(key, None).map(|version| version.head))
+        Ok(self.lookup(key, None).map(|version| version.head))
     }
 
     async fn read(
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
         self.works()?;
-        Ok(self
-            .version(key, version_id)
-            .map(|Version { head, bytes }| {
-                let chunks: Vec<_> = bytes
-                    .chunks(CHUNK_BYTES)
-                    .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
-                    .collect();
-                ObjectReader {
-                    head,
-                    body: Box::pin(stream::iter(chunks)),
-                }
-            }))
+        Ok(self.lookup(key, version_id).map(|Version { head, bytes }| {
+            let chunks: Vec<_> = bytes
+                .chunks(CHUNK_BYTES)
+                .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+                .collect();
+            ObjectReader {
+                head,
+                body: Box::pin(stream::iter(chunks)),
+            }
+        }))
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
@@ -144,10 +154,24 @@ impl ObjectStore for MemoryObjectStore {
         Ok(self.versioned)
     }
 
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+    async fn make_durable(&self, _: ObjectKey) -> Result<(), StoreError> {
+        self.works()
+    }
+
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         self.works()?;
         self.objects().remove(&key.to_string());
-        Ok(())
+        Ok(self.clock.now())
+    }
+
+    async fn quarantine(&self, _: ObjectKey) -> Result<Quarantined, StoreError> {
+        self.works()?;
+        Ok(Quarantined::NotSupported)
+    }
+
+    async fn end_quarantine(&self, _: Timestamp) -> Result<usize, StoreError> {
+        self.works()?;
+        Ok(0)
     }
 
     async fn delete_other_versions(
@@ -192,6 +216,7 @@ impl ObjectStore for MemoryObjectStore {
         });
         let ours: Vec<_> = ours.collect();
         Ok(Listing {
+            as_of: self.clock.now(),
             foreign: keys.len() - ours.len(),
             objects: ours,
             next: keys

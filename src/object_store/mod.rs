@@ -33,6 +33,39 @@ pub struct ObjectHead {
     /// came in. Never an ETag, never a checksum of checksums.
     pub sha256: Option<Sha256Digest>,
     pub last_modified: Timestamp,
+    /// Whether an upload that was handed out may still put other bytes in place of these: an object
+    /// without a version in a bucket that had versions, and took forms, before they were suspended.
+    pub replaceable: bool,
+}
+
+/// What a store answers to a look at an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup<T> {
+    Found(T),
+    /// There is no such object (any more).
+    Absent {
+        /// The store's own time, at which this was so. Bytes of an upload that the store began to take
+        /// before that moment and still takes may come later; a store that knows of such an upload says
+        /// the moment at which it began, so that nobody concludes too much from the absence.
+        as_of: Timestamp,
+    },
+}
+
+impl<T> Lookup<T> {
+    /// What was found, for whoever needn't know when it wasn't there.
+    pub fn found(self) -> Option<T> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Absent { .. } => None,
+        }
+    }
+
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
+        match self {
+            Self::Found(found) => Lookup::Found(change(found)),
+            Self::Absent { as_of } => Lookup::Absent { as_of },
+        }
+    }
 }
 
 /// The bytes, a chunk at a time. Ends with an error if the store breaks off early.
@@ -66,30 +99,55 @@ pub struct Listing {
     pub objects: Vec<ListedObject>,
     /// How many other keys lay between them that aren't this service's.
     pub foreign: usize,
+    /// The store's own time of this answer.
+    pub as_of: Timestamp,
     /// Where the next page goes on; `None` if this was the last.
     pub next: Option<ListPosition>,
 }
 
+/// What became of an object that no record names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quarantined {
+    /// It is out of sight, and can be brought back.
+    Aside,
+    /// This store has no way to keep it aside, so it stays where it is.
+    NotSupported,
+}
+
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
-    /// The current version of the object; `None` if there is none.
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError>;
+    /// The current version of the object.
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError>;
 
-    /// Begins to read one version (the current one where `version_id` is `None`); `None` if it
-    /// doesn't exist (any more). The head comes from the same answer as the bytes.
+    /// Begins to read one version (the current one where `version_id` is `None`). The head comes from
+    /// the same answer as the bytes.
     async fn read(
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError>;
+    ) -> Result<Lookup<ObjectReader>, StoreError>;
+
+    /// When this returns, the object that is there now survives a power cut, its name included. Nothing
+    /// is called available before that. Does nothing where the store answers a PUT only then.
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError>;
 
     /// Whether bytes that arrived can't be lost to others that arrive under the same key: because the store
     /// keeps every version, or takes a key once only. Asked anew each time, since an operator can change it.
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError>;
 
     /// Deletes the object in all its versions, delete markers included. That there is none (any
-    /// more) is no error.
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError>;
+    /// more) is no error. Gives the store's own time at which it began: whatever was there then is gone,
+    /// with the same reservation as [`Lookup::Absent`].
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError>;
+
+    /// Takes an object away that no record names, so that it can be brought back for some weeks: a store
+    /// with versions puts a delete marker before them, the local one moves it aside. A store that can't
+    /// leaves it where it is.
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError>;
+
+    /// Deletes for good what was quarantined before `before`, a bounded number of objects at a time, and says
+    /// how many. Does nothing where the store ends it by itself (a lifecycle rule).
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError>;
 
     /// Deletes all versions of the object but `version_id`, delete markers included. Does nothing where that
     /// version isn't there: then the others may be all that is left.

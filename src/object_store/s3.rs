@@ -24,10 +24,15 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ListPosition, Listing, ObjectBody, ObjectHead, ObjectReader, ObjectStore, StoreError};
+use super::{
+    ListPosition, Listing, Lookup, ObjectBody, ObjectHead, ObjectReader, ObjectStore, Quarantined,
+    StoreError,
+};
 use crate::{
     aws::Failure,
-    domain::{KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis},
+    domain::{
+        KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis, whole_millis,
+    },
 };
 
 const STORE: &str = "the bucket";
@@ -82,7 +87,7 @@ impl S3ObjectStore {
 
 #[async_trait]
 impl ObjectStore for S3ObjectStore {
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
         let answer = self
             .client
             .head_object()
@@ -98,7 +103,7 @@ impl ObjectStore for S3ObjectStore {
                 (output.checksum_sha256(), output.checksum_type()),
                 output.last_modified(),
             )
-            .map(Some),
+            .map(Lookup::Found),
             // An answer to HEAD has no body that says what is missing, the key or the bucket. An
             // answer to GET has.
             Err(error) if status_of(&error) == Some(404) => {
@@ -113,9 +118,10 @@ impl ObjectStore for S3ObjectStore {
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
+        let as_of = now();
         let Some(output) = self.get(&key.to_string(), version_id).await? else {
-            return Ok(None);
+            return Ok(Lookup::Absent { as_of });
         };
         let head = object_head(
             output.version_id(),
@@ -124,7 +130,12 @@ impl ObjectStore for S3ObjectStore {
             output.last_modified(),
         )?;
         let body = whole_body(output.body, head.content_length);
-        Ok(Some(ObjectReader { head, body }))
+        Ok(Lookup::Found(ObjectReader { head, body }))
+    }
+
+    /// S3 answers a PUT only when the object is durable.
+    async fn make_durable(&self, _: ObjectKey) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
@@ -150,8 +161,18 @@ impl ObjectStore for S3ObjectStore {
         }
     }
 
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
-        versions::delete_all(self, &key.to_string()).await
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
+        let as_of = now();
+        versions::delete_all(self, &key.to_string()).await?;
+        Ok(as_of)
+    }
+
+    async fn quarantine(&self, _: ObjectKey) -> Result<Quarantined, StoreError> {
+        Ok(Quarantined::NotSupported)
+    }
+
+    async fn end_quarantine(&self, _: Timestamp) -> Result<usize, StoreError> {
+        Ok(0)
     }
 
     async fn delete_other_versions(
@@ -249,6 +270,7 @@ fn object_head(
         last_modified: last_modified
             .and_then(timestamp)
             .ok_or_else(|| unreadable("Last-Modified"))?,
+        replaceable: false,
     })
 }
 
@@ -263,6 +285,10 @@ fn whole_sha256(
         None | Some(ChecksumType::FullObject) => Sha256Digest::parse_base64(checksum?).ok(),
         Some(_) => None,
     }
+}
+
+fn now() -> Timestamp {
+    whole_millis(chrono::Utc::now())
 }
 
 fn timestamp(at: &DateTime) -> Option<Timestamp> {

@@ -45,7 +45,7 @@ pub async fn finalize_upload(
     if record.status() != Status::Pending {
         return after_settlement(stores, &record).await;
     }
-    let Some(head) = stores.objects.head(key).await? else {
+    let Some(head) = stores.objects.head(key).await?.found() else {
         return Ok(FinalizeOutcome::NotArrived);
     };
     let Some(verdict) = measure(stores, &record, head).await? else {
@@ -104,7 +104,7 @@ async fn delete_what_came_later(stores: &Stores, record: &FileRecord) -> Result<
     else {
         return Ok(());
     };
-    let current = stores.objects.head(record.key()).await?;
+    let current = stores.objects.head(record.key()).await?.found();
     if current.is_none_or(|head| head.version_id.as_ref() != Some(named)) {
         tracing::warn!(file_id = %record.id, "bytes came for a file that is settled, and are deleted");
         stores
@@ -130,7 +130,8 @@ async fn measure(
         Some(verified_by_store) => (head, verified_by_store),
         None => {
             let version_id = head.version_id.as_ref();
-            let Some(reader) = stores.objects.read(record.key(), version_id).await? else {
+            let reader = stores.objects.read(record.key(), version_id).await?;
+            let Some(reader) = reader.found() else {
                 return Ok(None);
             };
             let (observed_length, sha256) = hash(reader.body).await?;

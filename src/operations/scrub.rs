@@ -220,7 +220,7 @@ async fn find_damage(
 ) -> Result<Option<Damage>, StoreError> {
     let read = patiently(|| async {
         let version_id = object.version_id.as_ref();
-        match stores.objects.read(record.key(), version_id).await? {
+        match stores.objects.read(record.key(), version_id).await?.found() {
             Some(reader) => hash(reader.body).await.map(Some),
             None => Ok(None),
         }

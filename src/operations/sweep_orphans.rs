@@ -320,7 +320,7 @@ impl OrphanSweeper {
 
 /// Looks once more, and deletes. `false` if there is a record now, or newer bytes.
 async fn delete(stores: &Stores, key: ObjectKey) -> Result<bool, StoreError> {
-    let head = stores.objects.head(key).await?;
+    let head = stores.objects.head(key).await?.found();
     let now = stores.clock.now();
     if head.is_some_and(|head| is_young(key, head.last_modified, now)) {
         return Ok(false);

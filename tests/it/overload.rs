@@ -15,11 +15,11 @@ use file_share::api::{self, ApiParts, BucketAddress, OwnHosts, observed};
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
-use file_share::domain::{Lifecycle, ObjectKey, VersionId};
+use file_share::domain::{Lifecycle, ObjectKey, Timestamp, VersionId};
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::object_store::memory::MemoryObjectStore;
 use file_share::object_store::{
-    ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore, StoreError,
+    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
 };
 use file_share::operations::Stores;
 use file_share::presigned_url::{Presigner, SigningCredentials};
@@ -98,7 +98,7 @@ struct HangingObjects {
 
 #[async_trait]
 impl ObjectStore for HangingObjects {
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
         self.objects.head(key).await
     }
 
@@ -106,7 +106,7 @@ impl ObjectStore for HangingObjects {
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
         self.objects.read(key, version_id).await
     }
 
@@ -122,10 +122,22 @@ impl ObjectStore for HangingObjects {
         self.objects.delete_other_versions(key, version_id).await
     }
 
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         let answers = self.answers.clone().wait_for(|it| *it).await.is_ok();
         assert!(answers, "the test is over");
         self.objects.delete_all_versions(key).await
+    }
+
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
+        self.objects.make_durable(key).await
+    }
+
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
+        self.objects.quarantine(key).await
+    }
+
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.objects.end_quarantine(before).await
     }
 
     async fn list(

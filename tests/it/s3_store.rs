@@ -119,7 +119,7 @@ impl Bucket {
     }
 
     async fn read_text(&self, key: ObjectKey, version_id: Option<&VersionId>) -> Option<String> {
-        let reader = self.store.read(key, version_id).await.unwrap()?;
+        let reader = self.store.read(key, version_id).await.unwrap().found()?;
         let chunks: Vec<Bytes> = reader.body.try_collect().await.unwrap();
         Some(String::from_utf8(chunks.concat()).unwrap())
     }
@@ -231,7 +231,7 @@ async fn versions_from_before_versioning_was_suspended_go_with_the_one_from_afte
         bucket.put_text(key, text).await;
     }
     assert_eq!(bucket.count_versions(&key.to_string()).await, 2);
-    let head = bucket.store.head(key).await.unwrap().unwrap();
+    let head = bucket.store.head(key).await.unwrap().found().unwrap();
     assert_eq!(head.version_id, None);
 
     bucket.store.delete_all_versions(key).await.unwrap();
@@ -273,7 +273,7 @@ async fn the_others_of_a_version_are_deleted_also_where_there_are_more_than_one_
     let deleted = bucket.store.delete_other_versions(key, &named).await;
     deleted.unwrap();
     assert_eq!(bucket.count_versions(&key.to_string()).await, 1);
-    let head = bucket.store.head(key).await.unwrap().unwrap();
+    let head = bucket.store.head(key).await.unwrap().found().unwrap();
     assert_eq!(head.version_id, Some(named));
 }
 
@@ -286,9 +286,9 @@ async fn a_digest_that_the_store_verified_is_seen_by_head_and_by_read() {
         .put(key, Bytes::from_static(b"hello"), Some(digest))
         .await;
 
-    let head = bucket.store.head(key).await.unwrap().unwrap();
+    let head = bucket.store.head(key).await.unwrap().found().unwrap();
     assert_eq!(head.sha256, Some(digest));
-    let reader = bucket.store.read(key, None).await.unwrap().unwrap();
+    let reader = bucket.store.read(key, None).await.unwrap().found().unwrap();
     assert_eq!(reader.head, head);
 }
 
@@ -342,7 +342,7 @@ async fn the_checksum_of_a_multipart_upload_is_not_taken_for_a_digest() {
         .unwrap();
     assert!(shown.checksum_sha256().is_some());
 
-    let head = bucket.store.head(key).await.unwrap().unwrap();
+    let head = bucket.store.head(key).await.unwrap().found().unwrap();
     assert_eq!(head.content_length, 5);
     assert_eq!(head.sha256, None);
     assert_eq!(bucket.read_text(key, None).await, Some("hello".into()));
@@ -368,7 +368,7 @@ async fn a_version_that_is_gone_and_a_delete_marker_are_no_objects() {
     assert_eq!(bucket.read_text(key, Some(&gone)).await, None);
     assert_eq!(bucket.read_text(key, Some(&marker)).await, None);
     assert_eq!(bucket.read_text(key, None).await, None);
-    assert_eq!(bucket.store.head(key).await.unwrap(), None);
+    assert_eq!(bucket.store.head(key).await.unwrap().found(), None);
     assert_eq!(
         bucket.read_text(key, Some(&kept)).await,
         Some("kept".into())
@@ -397,7 +397,7 @@ async fn the_api_may_check_and_delete_as_well() {
     bucket.put_text(key, "hello").await;
     store.check().await.unwrap();
     store.delete_all_versions(key).await.unwrap();
-    assert_eq!(store.head(key).await.unwrap(), None);
+    assert_eq!(store.head(key).await.unwrap().found(), None);
 }
 
 #[tokio::test]
@@ -492,7 +492,13 @@ async fn a_body_that_breaks_off_early_ends_with_an_error() {
     let scripted = Scripted::new(&["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\
          last-modified: Mon, 05 Jan 2026 10:00:00 GMT\r\n\r\nhello"])
     .await;
-    let reader = scripted.store.read(new_key(), None).await.unwrap().unwrap();
+    let reader = scripted
+        .store
+        .read(new_key(), None)
+        .await
+        .unwrap()
+        .found()
+        .unwrap();
     assert_eq!(reader.head.content_length, 10);
     assert_unavailable(reader.body.try_collect::<Vec<Bytes>>().await);
 }
@@ -586,7 +592,13 @@ async fn bytes_that_contradict_the_store_s_own_checksum_are_corrupt_and_not_unav
          last-modified: Mon, 05 Jan 2026 10:00:00 GMT\r\nx-amz-checksum-sha256: \
          AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\nhello"])
     .await;
-    let reader = scripted.store.read(new_key(), None).await.unwrap().unwrap();
+    let reader = scripted
+        .store
+        .read(new_key(), None)
+        .await
+        .unwrap()
+        .found()
+        .unwrap();
     let read = reader.body.try_collect::<Vec<Bytes>>().await;
     assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
 }

@@ -23,6 +23,7 @@ pub(super) fn list(
         Some(position) => read_position(position)?,
     };
     let mut listing = Listing {
+        as_of: super::now(),
         objects: Vec::new(),
         foreign: 0,
         next: None,

@@ -28,8 +28,10 @@ pub use create::{BodyError, CreateError};
 pub use data_dir::OpenError;
 pub use read::{OpenObject, READ_CHUNK};
 
-use super::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore, StoreError};
-use crate::domain::{ObjectKey, VersionId};
+use super::{
+    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
+};
+use crate::domain::{ObjectKey, Timestamp, VersionId, whole_millis};
 use data_dir::DataDir;
 
 /// What errors call this store.
@@ -81,25 +83,36 @@ impl DiskObjectStore {
 
 #[async_trait]
 impl ObjectStore for DiskObjectStore {
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
-        let object = self.open_object(key).await?;
-        Ok(object.map(|object| object.head().clone()))
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
+        let as_of = now();
+        Ok(match self.open_object(key).await? {
+            Some(object) => Lookup::Found(object.head().clone()),
+            None => Lookup::Absent { as_of },
+        })
     }
 
     async fn read(
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
+        let as_of = now();
         if version_id.is_some() {
             // Nothing here ever had a version ID.
-            return Ok(None);
+            return Ok(Lookup::Absent { as_of });
         }
-        let object = self.open_object(key).await?;
-        Ok(object.map(|object| ObjectReader {
-            head: object.head().clone(),
-            body: object.body(0..object.head().content_length),
-        }))
+        Ok(match self.open_object(key).await? {
+            Some(object) => Lookup::Found(ObjectReader {
+                head: object.head().clone(),
+                body: object.body(0..object.head().content_length),
+            }),
+            None => Lookup::Absent { as_of },
+        })
+    }
+
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
+        let dir = Arc::clone(&self.dir);
+        blocking(move || dir.sync_shard(key).map_err(from_io)).await
     }
 
     /// The endpoint takes a key once only, from forms too.
@@ -107,19 +120,29 @@ impl ObjectStore for DiskObjectStore {
         Ok(true)
     }
 
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         let dir = Arc::clone(&self.dir);
         blocking(move || {
             dir.writable().map_err(from_io)?;
+            let as_of = now();
             match std::fs::remove_file(dir.object_path(key)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 // Synced even if the file was missing: the one who removed it may not have come
                 // to that.
                 _ => dir.sync_shard(key),
             }
-            .map_err(from_io)
+            .map_err(from_io)?;
+            Ok(as_of)
         })
         .await
+    }
+
+    async fn quarantine(&self, _: ObjectKey) -> Result<Quarantined, StoreError> {
+        Ok(Quarantined::NotSupported)
+    }
+
+    async fn end_quarantine(&self, _: Timestamp) -> Result<usize, StoreError> {
+        Ok(0)
     }
 
     /// Nothing here ever had a version ID.
@@ -141,6 +164,10 @@ impl ObjectStore for DiskObjectStore {
         let dir = Arc::clone(&self.dir);
         blocking(move || dir.check().map_err(from_io)).await
     }
+}
+
+fn now() -> Timestamp {
+    whole_millis(chrono::Utc::now())
 }
 
 fn from_io(error: io::Error) -> StoreError {

@@ -92,6 +92,7 @@ pub(super) fn head_of(metadata: &Metadata) -> ObjectHead {
         version_id: None,
         content_length: metadata.len(),
         sha256: None,
+        replaceable: false,
         // Every file system that this program runs on has the time.
         last_modified: whole_millis(last_modified.unwrap_or_default()),
     }

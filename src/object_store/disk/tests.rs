@@ -70,7 +70,7 @@ fn whole(bytes: Bytes) -> impl Stream<Item = Result<Bytes, BodyError>> + Send {
 }
 
 async fn content(store: &DiskObjectStore, key: ObjectKey) -> Vec<u8> {
-    let reader = store.read(key, None).await.unwrap().unwrap();
+    let reader = store.read(key, None).await.unwrap().found().unwrap();
     let chunks: Vec<Bytes> = reader.body.try_collect().await.unwrap();
     chunks.concat()
 }
@@ -247,7 +247,13 @@ async fn an_object_that_was_cut_off_behind_our_back_is_an_error_and_no_short_bod
     let fixture = DiskFixture::new();
     let key = key();
     fixture.put(key, vec![1; 300_000].into(), None).await;
-    let reader = fixture.store.read(key, None).await.unwrap().unwrap();
+    let reader = fixture
+        .store
+        .read(key, None)
+        .await
+        .unwrap()
+        .found()
+        .unwrap();
     let path = fixture.store.dir.object_path(key);
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(100).unwrap();
@@ -260,7 +266,13 @@ async fn a_body_goes_on_after_its_object_was_deleted() {
     let fixture = DiskFixture::new();
     let key = key();
     fixture.put(key, vec![1; 2_000_000].into(), None).await;
-    let reader = fixture.store.read(key, None).await.unwrap().unwrap();
+    let reader = fixture
+        .store
+        .read(key, None)
+        .await
+        .unwrap()
+        .found()
+        .unwrap();
     fixture.store.delete_all_versions(key).await.unwrap();
     let chunks: Vec<Bytes> = reader.body.try_collect().await.unwrap();
     assert_eq!(chunks.concat().len(), 2_000_000);

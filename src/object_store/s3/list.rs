@@ -108,6 +108,7 @@ fn listing<'a>(
         })
         .collect();
     Ok(Listing {
+        as_of: super::now(),
         foreign: entries.len() - objects.len(),
         objects,
         next,

@@ -3,6 +3,8 @@
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::domain::Timestamp;
+use crate::object_store::{Lookup, ObjectHead, ObjectReader, Quarantined};
 
 /// A program that isn't told to stop.
 fn never() -> CancellationToken {
@@ -91,10 +93,7 @@ struct SilentObjects;
 
 #[async_trait::async_trait]
 impl crate::object_store::ObjectStore for SilentObjects {
-    async fn head(
-        &self,
-        _: ObjectKey,
-    ) -> Result<Option<crate::object_store::ObjectHead>, StoreError> {
+    async fn head(&self, _: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
         std::future::pending().await
     }
 
@@ -102,7 +101,7 @@ impl crate::object_store::ObjectStore for SilentObjects {
         &self,
         _: ObjectKey,
         _: Option<&crate::domain::VersionId>,
-    ) -> Result<Option<crate::object_store::ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
         std::future::pending().await
     }
 
@@ -118,7 +117,19 @@ impl crate::object_store::ObjectStore for SilentObjects {
         std::future::pending().await
     }
 
-    async fn delete_all_versions(&self, _: ObjectKey) -> Result<(), StoreError> {
+    async fn delete_all_versions(&self, _: ObjectKey) -> Result<Timestamp, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn make_durable(&self, _: ObjectKey) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn quarantine(&self, _: ObjectKey) -> Result<Quarantined, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn end_quarantine(&self, _: Timestamp) -> Result<usize, StoreError> {
         std::future::pending().await
     }
 

@@ -10,7 +10,9 @@ use super::*;
 use crate::domain::KeyedRequest;
 use crate::domain::{Settlement, Timestamp, VersionId};
 use crate::metadata_store::{KeyedInsert, Page, Review, SettleOutcome};
-use crate::object_store::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore};
+use crate::object_store::{
+    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
+};
 
 /// What happens at the calls, counted over both stores.
 pub struct Disturbance {
@@ -137,14 +139,14 @@ impl MetadataStore for Disturbed<MemoryMetadataStore> {
 
 #[async_trait]
 impl ObjectStore for Disturbed<MemoryObjectStore> {
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
         self.1.around(self.0.head(key)).await
     }
     async fn read(
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
         self.1.around(self.0.read(key, version_id)).await
     }
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
@@ -158,8 +160,17 @@ impl ObjectStore for Disturbed<MemoryObjectStore> {
         let deleting = self.0.delete_other_versions(key, version_id);
         self.1.around(deleting).await
     }
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         self.1.around(self.0.delete_all_versions(key)).await
+    }
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
+        self.1.around(self.0.make_durable(key)).await
+    }
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
+        self.1.around(self.0.quarantine(key)).await
+    }
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.1.around(self.0.end_quarantine(before)).await
     }
     async fn list(
         &self,

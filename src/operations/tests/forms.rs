@@ -98,7 +98,12 @@ async fn a_form_that_is_sent_again_after_the_file_is_settled_changes_nothing_and
     assert_eq!(available_version(&house, id).await, before);
     assert_eq!(house.objects.count(), 1);
     // The version that the record names is the current one again, so no lifecycle rule takes it away.
-    let head = house.objects.head(ObjectKey::new(id)).await.unwrap();
+    let head = house
+        .objects
+        .head(ObjectKey::new(id))
+        .await
+        .unwrap()
+        .found();
     assert_eq!(head.unwrap().version_id, before.version_id);
 }
 
@@ -127,7 +132,12 @@ async fn what_a_form_brings_late_and_without_a_notification_goes_with_the_daily_
     house.put(id, "HELLO");
     sweep_a_day_later(&house).await;
     assert_eq!(house.objects.count(), 1);
-    let head = house.objects.head(ObjectKey::new(id)).await.unwrap();
+    let head = house
+        .objects
+        .head(ObjectKey::new(id))
+        .await
+        .unwrap()
+        .found();
     assert_eq!(head.unwrap().version_id, settled.version_id);
 }
 

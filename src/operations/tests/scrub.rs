@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::domain::VersionId;
-use crate::object_store::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore};
+use crate::domain::{Timestamp, VersionId};
+use crate::object_store::{
+    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
+};
 
 /// What came of a scrub.
 struct Outcome {
@@ -59,7 +61,7 @@ impl<F> ObjectStore for AtEachRead<F>
 where
     F: Fn(ObjectKey) -> Result<(), StoreError> + Send + Sync,
 {
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
         self.inner.head(key).await
     }
 
@@ -67,7 +69,7 @@ where
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
         (self.happens)(key)?;
         self.inner.read(key, version_id).await
     }
@@ -84,8 +86,20 @@ where
         self.inner.delete_other_versions(key, version_id).await
     }
 
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         self.inner.delete_all_versions(key).await
+    }
+
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
+        self.inner.make_durable(key).await
+    }
+
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
+        self.inner.quarantine(key).await
+    }
+
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.inner.end_quarantine(before).await
     }
 
     async fn list(

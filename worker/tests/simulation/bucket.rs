@@ -76,7 +76,11 @@ impl Bucket {
         };
         sleep(chaos.millis(0..slowest)).await;
         let key = ObjectKey::new(upload.id);
-        if objects.head(key).await.is_ok_and(|head| head.is_some()) {
+        if objects
+            .head(key)
+            .await
+            .is_ok_and(|head| head.found().is_some())
+        {
             chaos.note(format_args!("PUT {name}: already there"));
             return PutAnswer::AlreadyThere;
         }

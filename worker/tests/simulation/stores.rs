@@ -17,7 +17,9 @@ use file_share::metadata_store::{
     KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
 };
 use file_share::object_store::memory::MemoryObjectStore;
-use file_share::object_store::{ListPosition, Listing, ObjectHead, ObjectReader, ObjectStore};
+use file_share::object_store::{
+    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
+};
 use futures_util::{StreamExt, stream};
 
 use super::chaos::Chaos;
@@ -192,7 +194,7 @@ const OBJECTS: &str = "the object store";
 
 #[async_trait]
 impl ObjectStore for FaultyStores {
-    async fn head(&self, key: ObjectKey) -> Result<Option<ObjectHead>, StoreError> {
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
         let what = format!("head {}", self.shared.ledger.name(key.file_id()));
         self.call(what, OBJECTS, self.shared.objects.head(key))
             .await
@@ -202,7 +204,7 @@ impl ObjectStore for FaultyStores {
         &self,
         key: ObjectKey,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<ObjectReader>, StoreError> {
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
         let what = format!("read {}", self.shared.ledger.name(key.file_id()));
         let read = self.shared.objects.read(key, version_id);
         let reader = self.call(what, OBJECTS, read).await?;
@@ -229,7 +231,24 @@ impl ObjectStore for FaultyStores {
         self.call(what, OBJECTS, delete).await
     }
 
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<(), StoreError> {
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
+        let what = format!("make durable {}", self.shared.ledger.name(key.file_id()));
+        self.call(what, OBJECTS, self.shared.objects.make_durable(key))
+            .await
+    }
+
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
+        let what = format!("quarantine {}", self.shared.ledger.name(key.file_id()));
+        self.call(what, OBJECTS, self.shared.objects.quarantine(key))
+            .await
+    }
+
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
+        let end = self.shared.objects.end_quarantine(before);
+        self.call("end the quarantine".into(), OBJECTS, end).await
+    }
+
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         let id = key.file_id();
         let what = format!("delete bytes of {}", self.shared.ledger.name(id));
         let delete = async {

@@ -211,7 +211,7 @@ async fn judge_available(
     let read = shared
         .objects
         .read(ObjectKey::new(id), object.version_id.as_ref());
-    let Some(reader) = read.await.unwrap() else {
+    let Some(reader) = read.await.unwrap().found() else {
         return ledger.breaks(id, "its bytes aren't there");
     };
     let bytes: Vec<_> = reader.body.try_collect().await.unwrap();
