@@ -28,6 +28,8 @@ pub mod presigned_url;
 #[cfg(feature = "server")]
 pub mod private_files;
 #[cfg(feature = "server")]
+pub mod request_log;
+#[cfg(feature = "server")]
 pub mod scrub;
 pub mod shutdown;
 pub mod store_error;

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::problem::Code;
 use crate::operations::Stores;
+use crate::request_log::FAILED;
 
 /// The longest that a readiness check may take; whoever asks has a time-out of its own.
 const READY_TIMEOUT: Duration = Duration::from_secs(4);
@@ -23,13 +24,13 @@ pub async fn readyz(stores: Data<&Stores>) -> Response {
     match tokio::time::timeout(READY_TIMEOUT, stores.check()).await {
         Ok(Ok(())) => poem::web::Json(json!({"status": "ready"})).into_response(),
         Ok(Err(error)) => {
-            tracing::warn!(error = %error.chain(), "not ready");
+            FAILED.log(|| tracing::warn!(error = %error.chain(), "not ready"));
             Code::StoreUnavailable
                 .with("a store doesn't answer")
                 .into_response()
         }
         Err(_) => {
-            tracing::warn!("not ready: a store doesn't answer in time");
+            FAILED.log(|| tracing::warn!("not ready: a store doesn't answer in time"));
             Code::StoreUnavailable
                 .with("a store doesn't answer in time")
                 .into_response()

@@ -17,6 +17,7 @@ use super::places::CallPlaces;
 use super::problem::{Code, Problem};
 use crate::capacity::NoRoom;
 use crate::cors::{CorsPolicy, CorsRules};
+use crate::request_log::{self, cut};
 
 const X_REQUEST_ID: &str = "x-request-id";
 /// What we take from a client as the ID of its request, in bytes.
@@ -47,22 +48,27 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         request.extensions_mut().insert(RequestId(id.clone()));
         let started = Instant::now();
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let path = cut(request.uri().path()).into_owned();
         let span = tracing::info_span!("request", request_id = %id);
         let mut response = self.0.get_response(request).instrument(span.clone()).await;
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
         let millis = started.elapsed().as_secs_f64() * 1000.0;
-        let status = response.status();
+        let status = response.status().as_u16();
         span.in_scope(|| {
+            let answered = || {
+                let method = cut(method.as_str());
+                tracing::info!(%method, path, status, millis, "answered");
+            };
             // What succeeds is the most by far and says the least, since its file has a record: a line for
             // each would be a sixth of a download's cost here, and an eighth of a create's. A deletion
             // leaves none for long.
-            if status.as_u16() < 400 && method != Method::DELETE {
-                tracing::debug!(%method, path, status = status.as_u16(), millis, "answered");
-            } else {
-                tracing::info!(%method, path, status = status.as_u16(), millis, "answered");
+            match status {
+                500.. => request_log::FAILED.log(answered),
+                400.. => request_log::REFUSED.log(answered),
+                _ if method == Method::DELETE => answered(),
+                _ => tracing::debug!(%method, path, status, millis, "answered"),
             }
         });
         Ok(response)
@@ -212,7 +218,9 @@ async fn as_problem(mut response: Response, request_id: &str, path_prefix: &str)
         StatusCode::PAYLOAD_TOO_LARGE => Code::ContentTooLarge.with("the body is too large"),
         status if status.is_client_error() => Code::InvalidRequest.with(text),
         _ => {
-            tracing::error!(detail = text, "the framework failed");
+            request_log::FAILED.log(|| {
+                tracing::error!(detail = %cut(&text), "the framework failed");
+            });
             Code::InternalError.plain()
         }
     };

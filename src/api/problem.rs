@@ -9,6 +9,7 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::operations::OperationError;
+use crate::request_log;
 use crate::store_error::StoreError;
 
 /// The media type of RFC 9457.
@@ -343,7 +344,7 @@ impl From<OperationError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         // Handled here and nowhere else, so it is logged here.
-        tracing::error!(error = %error.chain(), "a store failed");
+        request_log::FAILED.log(|| tracing::error!(error = %error.chain(), "a store failed"));
         match error {
             StoreError::Unavailable { .. } => Code::StoreUnavailable.plain(),
             StoreError::OutOfSpace { .. } => Code::InsufficientStorage.plain(),

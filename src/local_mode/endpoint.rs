@@ -23,6 +23,7 @@ use crate::cors::{CorsPolicy, CorsRules};
 use crate::domain::ObjectKey;
 use crate::object_store::disk::DiskObjectStore;
 use crate::presigned_url::{BucketUrl, ReceivedRequest, Refusal, SigningCredentials, verify};
+use crate::request_log::{self, cut};
 
 const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 /// Of an object. A form goes to the bucket.
@@ -222,8 +223,11 @@ impl Endpoint for LocalEndpoint {
         let mut response = match self.answer(&request, &mut body).await {
             Ok(response) => response,
             Err(error) => {
-                let (code, method) = (error.code, request.method());
-                tracing::info!(code, %method, amz_request_id = request_id, "refused");
+                let method = request.method();
+                request_log::REFUSED.log(|| {
+                    let (code, method) = (error.code, cut(method.as_str()));
+                    tracing::info!(code, %method, amz_request_id = request_id, "refused");
+                });
                 let with_body = method != Method::HEAD;
                 let resource = request.original_uri().path();
                 let mut response = error.into_response(resource, &request_id, with_body);

@@ -15,6 +15,7 @@ use super::{etag, header_value};
 use crate::capacity::Place;
 use crate::domain::ObjectKey;
 use crate::object_store::disk::{DiskObjectStore, OpenObject};
+use crate::request_log;
 
 /// What S3 answers with where nothing else is known.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -55,7 +56,9 @@ pub(super) async fn get_object(
         .open_object(key)
         .await
         .map_err(|error| {
-            tracing::error!(error = error.chain(), %key, "an object could not be opened");
+            request_log::FAILED.log(|| {
+                tracing::error!(error = error.chain(), %key, "an object could not be opened");
+            });
             S3Error::from_store(&error)
         })?
         .ok_or_else(S3Error::no_such_key)?;
@@ -118,7 +121,9 @@ fn content(
             // Goes with the body, and is given back with it.
             let _place = &place;
             // The connection is cut, since the status has been sent.
-            tracing::error!(error = error.chain(), %key, "an object could not be read to its end");
+            request_log::FAILED.log(|| {
+                tracing::error!(error = error.chain(), %key, "an object could not be read to its end");
+            });
             std::io::Error::other("the object can't be read")
         }))
     }))

@@ -15,6 +15,7 @@ use crate::capacity::Place;
 use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
 use crate::object_store::disk::{CreateError, DiskObjectStore};
 use crate::presigned_url::CHECKSUM_HEADER;
+use crate::request_log;
 
 pub(super) const CHECKSUM: HeaderName = HeaderName::from_static(CHECKSUM_HEADER);
 
@@ -110,15 +111,21 @@ pub(super) async fn in_a_task<T: Send + 'static>(
 pub(super) fn log_refused(error: &CreateError, key: ObjectKey) {
     match error {
         CreateError::Store(error) => {
-            tracing::error!(error = error.chain(), %key, "an upload could not be stored");
+            request_log::FAILED.log(|| {
+                tracing::error!(error = error.chain(), %key, "an upload could not be stored");
+            });
         }
-        refused => tracing::info!(%refused, %key, "an upload was refused"),
+        refused => request_log::REFUSED.log(|| {
+            tracing::info!(%refused, %key, "an upload was refused");
+        }),
     }
 }
 
 /// Never waits: the client's answer doesn't depend on how busy the finalizer is.
 pub(super) fn hand_off(uploaded: &mpsc::Sender<ObjectKey>, key: ObjectKey) {
     if let Err(error) = uploaded.try_send(key) {
-        tracing::warn!(%error, %key, "an upload was not handed to the finalizer; the reconciler will find it");
+        request_log::FAILED.log(|| {
+            tracing::warn!(%error, %key, "an upload was not handed to the finalizer; the reconciler will find it");
+        });
     }
 }

@@ -30,6 +30,7 @@ mod other_pages;
 mod overload;
 mod programs;
 mod readme;
+mod refusal_log;
 mod s3_store;
 mod schemathesis;
 mod scrub;

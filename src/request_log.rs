@@ -1,0 +1,165 @@
+//! What a client can have written into the log: how long a line, and how many lines a second.
+//!
+//! A request that is refused costs its sender nothing, so a line for each would let one client fill the
+//! disk. Lines come out of a token bucket; those that find it empty are counted, and the count is logged
+//! once a second at most.
+//!
+//! Invariant: no line is left out without being counted, and every count is logged, also if nothing
+//! more comes.
+//!
+//! Absent on purpose: a bucket for each client. The disk is one.
+
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// The most that is logged of a client's text, in bytes. Our own longest path, an object's below a
+/// bucket, has 109.
+pub const MAX_LOGGED_BYTES: usize = 128;
+/// Lines about refused requests that may be written at once, and how many more each second: 8 KB a
+/// second, at some 400 bytes a line.
+const BURST_LINES: u32 = 200;
+const LINES_A_SECOND: u32 = 20;
+/// How long lines that are left out are counted before the count is logged.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// For lines about requests that were refused: the client's fault.
+pub static REFUSED: LogLimiter = LogLimiter::new("refused requests");
+/// For lines about requests that failed: the store's fault or ours. Apart, so that a flood of refused
+/// ones doesn't hide them.
+pub static FAILED: LogLimiter = LogLimiter::new("failed requests");
+
+/// The text, or its beginning and `…`.
+pub fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_LOGGED_BYTES {
+        return text.into();
+    }
+    let beginning = text.floor_char_boundary(MAX_LOGGED_BYTES);
+    format!("{}…", &text[..beginning]).into()
+}
+
+/// A bounded number of lines a second.
+#[derive(Debug)]
+pub struct LogLimiter {
+    of_what: &'static str,
+    bucket: Mutex<Bucket>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    /// Lines that may be written, in parts of a line.
+    tokens: f64,
+    /// Until when the tokens are counted; `None` before the first line.
+    filled_at: Option<Instant>,
+    /// Lines that weren't written and aren't reported yet.
+    left_out: u64,
+}
+
+impl LogLimiter {
+    const fn new(of_what: &'static str) -> Self {
+        Self {
+            of_what,
+            bucket: Mutex::new(Bucket {
+                tokens: BURST_LINES as f64,
+                filled_at: None,
+                left_out: 0,
+            }),
+        }
+    }
+
+    /// Writes a line, unless there were too many just now. To be called in tokio's runtime, which
+    /// reports what was left out.
+    pub fn log(&'static self, write: impl FnOnce()) {
+        match self.bucket().take(Instant::now()) {
+            Taken::Token => write(),
+            Taken::FirstLeftOut => {
+                tokio::spawn(self.report());
+            }
+            Taken::LeftOut => {}
+        }
+    }
+
+    async fn report(&'static self) {
+        sleep(REPORT_INTERVAL).await;
+        let left_out = std::mem::take(&mut self.bucket().left_out);
+        let of = self.of_what;
+        tracing::warn!(left_out, of, "lines were left out of the log");
+    }
+
+    fn bucket(&self) -> std::sync::MutexGuard<'_, Bucket> {
+        // Whatever state a panic left it in is a state of a bucket.
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    Token,
+    /// The first since the last report.
+    FirstLeftOut,
+    LeftOut,
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> Taken {
+        let since = self.filled_at.map_or(Duration::ZERO, |at| now - at);
+        self.filled_at = Some(now);
+        let earned = since.as_secs_f64() * f64::from(LINES_A_SECOND);
+        self.tokens = (self.tokens + earned).min(f64::from(BURST_LINES));
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            return Taken::Token;
+        }
+        self.left_out += 1;
+        match self.left_out {
+            1 => Taken::FirstLeftOut,
+            _ => Taken::LeftOut,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_two_characters() {
+        assert_eq!(cut("/v1/files"), "/v1/files");
+        let longest = "x".repeat(MAX_LOGGED_BYTES);
+        assert_eq!(cut(&longest), longest);
+        for long in [
+            "x".repeat(MAX_LOGGED_BYTES + 1),
+            format!("x{}", "é".repeat(999)),
+        ] {
+            let cut = cut(&long);
+            assert!(cut.len() <= MAX_LOGGED_BYTES + "…".len(), "{cut}");
+            assert!(cut.ends_with('…') && long.starts_with(cut.trim_end_matches('…')));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_written_and_then_so_many_lines_a_second() {
+        static LIMITER: LogLimiter = LogLimiter::new("tests");
+        let (mut written, mut left_out) = (0, 0);
+        for _ in 0..10 {
+            for _ in 0..1_000 {
+                let before = written;
+                LIMITER.log(|| written += 1);
+                left_out += u64::from(before == written);
+            }
+            // Reported, so that what is counted then begins anew.
+            sleep(REPORT_INTERVAL + Duration::from_millis(1)).await;
+            assert_eq!(LIMITER.bucket().left_out, 0);
+        }
+        let most = BURST_LINES + 9 * LINES_A_SECOND;
+        assert!((most..=most + 1).contains(&written), "{written}");
+        assert_eq!(u64::from(written) + left_out, 10_000);
+        // Whoever was quiet may write a burst again, and no more.
+        sleep(Duration::from_secs(3_600)).await;
+        let before = written;
+        (0..1_000).for_each(|_| LIMITER.log(|| written += 1));
+        assert_eq!(written - before, BURST_LINES);
+    }
+}
