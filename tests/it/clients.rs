@@ -72,6 +72,28 @@ fn curl_and_python_share_a_file_in_local_mode() {
     python_shares(&program.base);
 }
 
+/// As when the first answer gets lost: whoever sends again hears 412.
+#[test]
+fn python_and_curl_take_a_412_for_what_it_says_when_they_declared_the_digest() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let content = b"sent twice".to_vec();
+    let twice = "import requests\n_put = requests.put\ndef _twice(*args, **more):\n    \
+                 _put(*args, **more).raise_for_status()\n    answer = _put(*args, **more)\n    \
+                 assert answer.status_code == 412\n    return answer\nrequests.put = _twice\n";
+    let script = format!("{twice}{}", recipe("Python", "python", &program.base));
+    let python = project_root().join("target/test-tools/bin/python");
+    shares(Command::new(&python).args(["-c", &script]), &content);
+    let recipe = recipe("curl", "sh", &program.base);
+    let (before, _) = recipe
+        .split_once("sent=$(curl")
+        .expect("the recipe sends the bytes");
+    let first = "curl --silent --fail --upload-file notes.txt --header @headers.txt \"$url\"\n";
+    let rest = &recipe[before.len()..];
+    let script = format!("set -e\n{before}{first}{rest}");
+    shares(Command::new("sh").args(["-c", &script]), &content);
+}
+
 #[test]
 fn pages_node_uppy_and_typescript_share_files_in_local_mode() {
     let dir = data_dir();
