@@ -39,18 +39,75 @@ pub fn origin_of(uri: &Uri) -> Option<String> {
     })
 }
 
+/// Where the bytes are sent or fetched, if that is an address of a store: a full one, with no user in it,
+/// and not in the clear where the service itself is reached by TLS.
+///
+/// # Errors
+/// It isn't. `what` says whose address it is; the address itself may be a credential and isn't shown.
+pub fn check_store_address(address: &str, base: &str, what: &str) -> Result<Uri, Failure> {
+    let refused = |why: String| Err(Failure::Unusable(format!("{what} {why}")));
+    let Ok(uri) = address.parse::<Uri>() else {
+        return refused("can't be read".to_owned());
+    };
+    let Some(authority) = uri.authority() else {
+        return refused("leads nowhere: it has no host".to_owned());
+    };
+    if authority.as_str().contains('@') {
+        return refused("has a user or password in it, and isn't followed".to_owned());
+    }
+    match uri.scheme_str() {
+        Some("https") => Ok(uri),
+        Some("http") if !base.starts_with("https:") => Ok(uri),
+        Some("http") => refused(format!(
+            "leads from https to http, where anybody on the way can read along: it isn't followed. If a \
+             proxy ends TLS before the service, set its PUBLIC_URL to {base}"
+        )),
+        _ => refused("is neither http nor https".to_owned()),
+    }
+}
+
+/// A link as people pass it on, without what mails, chats and sentences put around it.
+fn bare(text: &str) -> &str {
+    let around = |c: char| c.is_whitespace() || "<>()[]{}\"'`".contains(c);
+    let text = text.trim_start_matches(around);
+    let link = text.split(['?', '#']).next().unwrap_or_default();
+    link.trim_end_matches(|c: char| around(c) || ".,;:!*_/".contains(c))
+}
+
+/// The page of a share, if that is what a link leads to. Whoever has such a link can use it.
+///
+/// # Errors
+/// It is one, of something that is no server.
+pub fn parse_share(text: &str) -> Result<Option<String>, Failure> {
+    let share = bare(text).rsplit_once("/s/");
+    let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    match share {
+        Some((base, token)) if !token.is_empty() && token.chars().all(is_token) => {
+            Ok(Some(format!("{}/s/{token}", base_of(base)?)))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// A file by its ID or its link; a link also says where its server is.
 ///
 /// # Errors
 /// It is neither.
 pub fn parse_file(text: &str, service: &Service) -> Result<(Service, Uuid), Failure> {
-    if let Ok(id) = text.parse::<Uuid>() {
+    let link = bare(text);
+    if let Ok(id) = link.parse::<Uuid>() {
         return Ok((service.clone(), id));
     }
+    if parse_share(text)?.is_some() {
+        return Err(Failure::Usage(
+            "this is the link of a share, which isn't known here by its files: fshare open shows it \
+             in the browser"
+                .to_owned(),
+        ));
+    }
     let wrong = || {
-        Failure::Usage("a file is named by its ID or its link (…/v1/files/ID, …/f/ID)".to_owned())
+        Failure::Usage("a file is named by its ID or its link (…/f/ID, …/v1/files/ID)".to_owned())
     };
-    let link = text.trim_end_matches('/');
     let link = link.strip_suffix("/metadata").unwrap_or(link);
     let (files, id) = link.rsplit_once('/').ok_or_else(wrong)?;
     let id = id.parse::<Uuid>().map_err(|_| wrong())?;
@@ -85,6 +142,11 @@ mod tests {
             ),
             (format!("http://b:8/p/files/{ID}/metadata"), "http://b:8/p"),
             (format!("https://a.example/p/f/{ID}"), "https://a.example/p"),
+            (
+                format!("<https://a.example/p/f/{ID}/?utm_source=x>."),
+                "https://a.example/p",
+            ),
+            (format!("(see {ID}").replace("see ", ""), "http://here:1"),
         ] {
             assert_eq!(parse(&text), Ok((base.to_owned(), ID.to_owned())), "{text}");
         }
@@ -98,6 +160,35 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(!error.contains("Signature"), "{error}");
+        }
+    }
+
+    #[test]
+    fn bytes_go_only_where_they_are_safe_and_no_address_is_shown() {
+        for (address, base, is_fine) in [
+            ("http://store:9/k?X-Amz-Signature=1", "http://here:1", true),
+            ("https://store/k", "http://here:1", true),
+            ("https://store/k", "https://here", true),
+            ("http://store/k?X-Amz-Signature=1", "https://here", false),
+            ("http://me@store/k", "http://here:1", false),
+            ("https://me:secret@store/k", "https://here", false),
+            ("/k?X-Amz-Signature=1", "http://here:1", false),
+            ("file:///etc/passwd", "http://here:1", false),
+            ("gopher://store/k", "http://here:1", false),
+            ("", "http://here:1", false),
+        ] {
+            match check_store_address(address, base, "the redirect") {
+                Ok(_) => assert!(is_fine, "{address}"),
+                Err(failure) => {
+                    let said = failure.to_string();
+                    assert!(!is_fine, "{said}");
+                    assert!(said.starts_with("the redirect "), "{said}");
+                    assert!(
+                        !said.contains("Signature") && !said.contains("secret"),
+                        "{said}"
+                    );
+                }
+            }
         }
     }
 }

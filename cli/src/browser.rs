@@ -6,16 +6,16 @@
 //! printed instead.
 
 use std::io::{self, IsTerminal};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::address::parse_file;
+use crate::address::{parse_file, parse_share};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::platform::detach;
 use crate::retry::Deadline;
 use crate::service::Service;
 
@@ -31,23 +31,31 @@ pub async fn open(
     until: Deadline,
     output: &Output,
 ) -> Result<(), Failure> {
+    if let Some(share) = parse_share(file)? {
+        return show(&share, json!({ "page": share }), "the share", output).await;
+    }
     let (service, id) = parse_file(file, service)?;
     // Said here, where the person looks, and not on a page of the browser.
     let record = service.describe(id, until).await?;
-    let page = service.page_of(id);
+    let page = service.link(id);
+    let line = json!({ "id": id.to_string(), "page": page });
+    show(&page, line, &record.filename, output).await
+}
+
+async fn show(page: &str, line: Value, name: &str, output: &Output) -> Result<(), Failure> {
     if output.json {
-        return output.json_line(&json!({ "id": id.to_string(), "page": page }));
+        return output.json_line(&line);
     }
     if !io::stdout().is_terminal() {
-        return output.result(&page);
+        return output.result(page);
     }
-    for command in browsers(&page) {
+    for command in browsers(page) {
         if started(command).await {
-            output.note(&format!("✓ {} is open in the browser", record.filename));
+            output.note(&format!("✓ {name} is open in the browser"));
             return Ok(());
         }
     }
-    output.result(&page)?;
+    output.result(page)?;
     Err(Failure::Here(
         "no browser could be started here; open the address yourself".to_owned(),
     ))
@@ -85,13 +93,11 @@ fn chosen_browsers(chosen: &str, page: &str) -> Vec<Command> {
 
 /// Whether it runs, or has handed the address on to what does.
 async fn started(mut command: Command) -> bool {
-    let child = command
+    let command = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        // Ctrl-C in this terminal isn't meant for it.
-        .process_group(0)
-        .spawn();
+        .stderr(Stdio::null());
+    let child = detach(command).spawn();
     let Ok(mut child) = child else {
         return false;
     };

@@ -1,11 +1,11 @@
 //! `fshare download`: record → bytes into a file that nobody sees → length and SHA-256 → its name.
 //!
 //! **Invariant:** under its name, and on standard output, there are only bytes whose length and SHA-256
-//! are those of the record; and nothing is replaced unless that was asked for.
+//! are those of the record; nothing is replaced unless that was asked for, and only regular files ever are:
+//! pipes and devices are written to. What a server calls a file is a name in a folder and nothing else.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use http::header::USER_AGENT;
@@ -20,17 +20,26 @@ use crate::arguments;
 use crate::failure::Failure;
 use crate::http::{Sent, empty, next_piece};
 use crate::output::Output;
+use crate::platform::{descriptor, new_file};
 use crate::retry::{Deadline, Retry, retry_after};
-use crate::service::{AGENT, Record, Service, may_pass};
+use crate::service::{AGENT, Service, may_pass};
+use crate::wire::Record;
 
 /// The longest name that common file systems take.
 const MAX_NAME_BYTES: usize = 255;
-/// What the umask then takes from.
-const MODE: u32 = 0o666;
+/// The descriptor of standard output.
+const STANDARD_OUTPUT: u32 = 1;
 
 enum Target {
     StandardOutput,
-    File(PathBuf),
+    /// A pipe, a device or an open descriptor: written to, and never replaced.
+    Stream(PathBuf),
+    /// A regular file, or none yet.
+    File {
+        path: PathBuf,
+        /// Of the one that is replaced.
+        permissions: Option<Permissions>,
+    },
 }
 
 pub async fn run(
@@ -41,50 +50,86 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let (service, id) = parse_file(&arguments.file, service)?;
     let mut record = service.describe(id, until).await?;
-    if record.is_pending() {
+    if !record.is_final() {
         output.note_to_watcher("waiting until its bytes are there");
         record = service.settled(id, until).await?;
     }
     if !record.is_available() {
         return Err(Failure::Settled(record.obstacle()));
     }
-    let target = target_of(arguments, &record);
-    if let Target::File(path) = &target {
-        refuse_to_replace(path, arguments.force)?;
-    }
-    let here = |error: io::Error| Failure::Here(error.to_string());
-    match target {
+    match target_of(arguments, &record)? {
         Target::StandardOutput => {
-            // Checked before a byte of it is passed on: what reads it can't take it back.
-            let mut kept = tempfile::tempfile().map_err(here)?;
-            fetch(&service, &record, &mut kept, until, output).await?;
-            kept.rewind().map_err(here)?;
-            let copied = tokio::task::spawn_blocking(move || {
-                let mut out = io::stdout().lock();
-                io::copy(&mut kept, &mut out).and_then(|_| out.flush())
-            });
-            copied
-                .await
-                .map_err(|error| Failure::Here(error.to_string()))?
-                .map_err(here)
+            let kept = fetch_hidden(&service, &record, until, output).await?;
+            pass_on(kept, || Ok(io::stdout())).await
         }
-        Target::File(path) => {
+        Target::Stream(path) => {
+            let kept = fetch_hidden(&service, &record, until, output).await?;
+            let open = path.clone();
+            // To the end of what somebody else may have written there.
+            pass_on(kept, move || File::options().append(true).open(open)).await?;
+            say_where(&path, &record, output)
+        }
+        Target::File { path, permissions } => {
             let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-            let mut hidden = tempfile::Builder::new()
-                .prefix(".fshare-")
-                .permissions(Permissions::from_mode(MODE))
-                .tempfile_in(folder.unwrap_or(Path::new(".")))
-                .map_err(here)?;
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(".fshare-");
+            if permissions.is_none() {
+                new_file(&mut builder);
+            }
+            let hidden = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
+            let mut hidden = hidden.map_err(here)?;
             fetch(&service, &record, hidden.as_file_mut(), until, output).await?;
+            if let Some(permissions) = permissions {
+                hidden
+                    .as_file()
+                    .set_permissions(permissions)
+                    .map_err(here)?;
+            }
             hidden.as_file().sync_all().map_err(here)?;
             keep(hidden, &path, arguments.force)?;
-            if output.json {
-                return output.json_line(&json!({ "path": path, "record": record }));
-            }
-            output.note_to_watcher(&format!("✓ {}", path.display()));
-            Ok(())
+            say_where(&path, &record, output)
         }
     }
+}
+
+fn here(error: io::Error) -> Failure {
+    Failure::Here(error.to_string())
+}
+
+fn say_where(path: &Path, record: &Record, output: &Output) -> Result<(), Failure> {
+    if output.json {
+        return output.json_line(&json!({ "path": path, "record": record }));
+    }
+    output.note_to_watcher(&format!("✓ {}", path.display()));
+    Ok(())
+}
+
+/// Checked before a byte of it is passed on: what reads it can't take it back.
+async fn fetch_hidden(
+    service: &Service,
+    record: &Record,
+    until: Deadline,
+    output: &Output,
+) -> Result<File, Failure> {
+    let mut kept = tempfile::tempfile().map_err(here)?;
+    fetch(service, record, &mut kept, until, output).await?;
+    kept.rewind().map_err(here)?;
+    Ok(kept)
+}
+
+/// `open` may take until somebody reads.
+async fn pass_on<W: Write>(
+    mut kept: File,
+    open: impl FnOnce() -> io::Result<W> + Send + 'static,
+) -> Result<(), Failure> {
+    let copied = tokio::task::spawn_blocking(move || {
+        let mut out = open()?;
+        io::copy(&mut kept, &mut out).and_then(|_| out.flush())
+    });
+    let copied = copied
+        .await
+        .map_err(|error| Failure::Here(error.to_string()))?;
+    copied.map_err(here)
 }
 
 fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> {
@@ -104,13 +149,6 @@ fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> 
     }
 }
 
-fn refuse_to_replace(path: &Path, force: bool) -> Result<(), Failure> {
-    if !force && path.symlink_metadata().is_ok() {
-        return Err(occupied(path));
-    }
-    Ok(())
-}
-
 fn occupied(path: &Path) -> Failure {
     Failure::Here(format!(
         "{} is there already: --force replaces it, -o FILE takes another name",
@@ -118,14 +156,56 @@ fn occupied(path: &Path) -> Failure {
     ))
 }
 
-fn target_of(arguments: &arguments::Download, record: &Record) -> Target {
+fn target_of(arguments: &arguments::Download, record: &Record) -> Result<Target, Failure> {
     let name = || safe_name(&record.filename, &record.id.to_string());
     match &arguments.output {
-        Some(path) if path.as_os_str() == "-" => Target::StandardOutput,
-        Some(path) if path.is_dir() => Target::File(path.join(name())),
-        Some(path) => Target::File(path.clone()),
-        None => Target::File(name().into()),
+        Some(path) if path.as_os_str() == "-" => Ok(Target::StandardOutput),
+        Some(path) => match descriptor(path) {
+            Some(STANDARD_OUTPUT) => Ok(Target::StandardOutput),
+            Some(_) => Ok(Target::Stream(path.clone())),
+            None if path.is_dir() => named_by_server(path.join(name()), arguments.force),
+            None => named_by_person(path, arguments.force),
+        },
+        None => named_by_server(name().into(), arguments.force),
     }
+}
+
+/// Links are followed.
+fn named_by_person(path: &Path, force: bool) -> Result<Target, Failure> {
+    let shown = path.display();
+    match path.metadata() {
+        Ok(there) if !there.is_file() => Ok(Target::Stream(path.to_owned())),
+        Ok(_) if !force => Err(occupied(path)),
+        Ok(there) => Ok(Target::File {
+            path: path.canonicalize().map_err(here)?,
+            permissions: Some(there.permissions()),
+        }),
+        Err(_) if path.is_symlink() && force => Err(Failure::Here(format!(
+            "{shown} is a link to nothing: remove it first"
+        ))),
+        Err(_) if path.is_symlink() => Err(occupied(path)),
+        Err(_) => Ok(Target::File {
+            path: path.to_owned(),
+            permissions: None,
+        }),
+    }
+}
+
+/// Nothing is followed, and nothing written to, that happens to have the name which a server chose.
+fn named_by_server(path: PathBuf, force: bool) -> Result<Target, Failure> {
+    let permissions = match path.symlink_metadata() {
+        Err(_) => None,
+        Ok(there) if there.is_symlink() && force => None,
+        Ok(there) if there.is_file() && force => Some(there.permissions()),
+        Ok(_) if force => {
+            return Err(Failure::Here(format!(
+                "{} isn't a regular file: -o FILE takes another name",
+                path.display()
+            )));
+        }
+        Ok(_) => return Err(occupied(&path)),
+    };
+    Ok(Target::File { path, permissions })
 }
 
 /// A name that stays in its folder, is no hidden file, and can't steer a terminal, whatever a server
@@ -136,7 +216,7 @@ fn safe_name(name: &str, otherwise: &str) -> String {
         let c = match c {
             '/' | '\\' | ':' => '_',
             '.' if safe.is_empty() => '_',
-            c if crate::output::printable(&c.to_string()) != c.to_string() || c == '\n' => '_',
+            c if crate::output::printable(&c.to_string()) != c.to_string() => '_',
             c => c,
         };
         if safe.len() + c.len_utf8() > MAX_NAME_BYTES {
@@ -164,9 +244,7 @@ pub async fn fetch(
     let bar = output.bar(&record.filename, record.size);
     let mut retry = Retry::until(until);
     let result = loop {
-        into.rewind()
-            .and_then(|()| into.set_len(0))
-            .map_err(|error| Failure::Here(error.to_string()))?;
+        into.rewind().and_then(|()| into.set_len(0)).map_err(here)?;
         bar.set_position(0);
         let attempt = attempt(service, record, into, until, &bar);
         let attempt = tokio::time::timeout(until.left(), attempt).await;
@@ -228,8 +306,7 @@ async fn attempt(
             break;
         }
         hasher.update(&piece);
-        into.write_all(&piece)
-            .map_err(|error| plain(Failure::Here(error.to_string())))?;
+        into.write_all(&piece).map_err(|error| plain(here(error)))?;
         bar.inc(piece.len() as u64);
     }
     let digest = hex::encode(hasher.finalize());

@@ -34,9 +34,15 @@ pub enum Failure {
         code: String,
         detail: String,
     },
-    /// Neither an answer nor a refusal: a connection broke, or what came isn't of the contract.
+    /// Neither an answer nor a refusal: a connection broke.
     #[error("{0}")]
     NoAnswer(String),
+    /// What came is whole and can't be used; asking again would bring the same.
+    #[error("{0}")]
+    Unusable(String),
+    /// The file is there, with bytes that this program didn't send.
+    #[error("{0}")]
+    OtherBytes(String),
     /// Something on this side: a file that can't be read, written, or that changed.
     #[error("{0}")]
     Here(String),
@@ -70,6 +76,8 @@ impl Failure {
             Self::Unreachable { .. } => "unreachable",
             Self::Refused { code, .. } => code,
             Self::NoAnswer(_) => "no_answer",
+            Self::Unusable(_) => "unusable_answer",
+            Self::OtherBytes(_) => "other_bytes",
             Self::Here(_) => "local_error",
             Self::Settled(_) => "not_available",
             Self::Damaged(_) => "damaged",

@@ -32,12 +32,21 @@ pub const SILENCE: Duration = Duration::from_secs(45);
 
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Why there is no answer.
+/// Why there is no answer that can be used.
 #[derive(Debug)]
 pub struct NoAnswer {
-    /// Nobody took the connection, so nothing was done.
-    pub never_connected: bool,
+    pub why: Why,
     pub cause: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody took the connection, so nothing was done.
+    NeverConnected,
+    /// It broke off, or was silent for too long: whether something was done isn't known.
+    Broken,
+    /// It is longer than any that makes sense, and would be the next time.
+    TooLong,
 }
 
 impl fmt::Display for NoAnswer {
@@ -97,7 +106,7 @@ impl Http {
         loop {
             tokio::select! {
                 answer = &mut answer => return answer.map_err(|error| NoAnswer {
-                    never_connected: error.is_connect(),
+                    why: if error.is_connect() { Why::NeverConnected } else { Why::Broken },
                     cause: innermost(&error),
                 }),
                 () = sleep(SILENCE) => {
@@ -120,7 +129,7 @@ impl Http {
         while let Some(piece) = next_piece(&mut body).await? {
             if whole.len() + piece.len() > limit {
                 return Err(NoAnswer {
-                    never_connected: false,
+                    why: Why::TooLong,
                     cause: format!("the answer is longer than {limit} bytes"),
                 });
             }
@@ -141,7 +150,7 @@ pub async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, NoAnswer> 
             Ok(None) => return Ok(None),
             Ok(Some(Err(error))) => {
                 return Err(NoAnswer {
-                    never_connected: false,
+                    why: Why::Broken,
                     cause: innermost(&error),
                 });
             }
@@ -167,7 +176,7 @@ pub fn full(bytes: Vec<u8>) -> Body {
 
 fn silent() -> NoAnswer {
     NoAnswer {
-        never_connected: false,
+        why: Why::Broken,
         cause: format!("nothing came for {} s", SILENCE.as_secs()),
     }
 }

@@ -15,30 +15,28 @@ mod download;
 mod failure;
 mod http;
 mod output;
+mod platform;
 mod put;
 mod records;
 mod retry;
 mod service;
 mod sources;
 mod upload;
+mod wire;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{Arguments, Command};
 use crate::doctor::TestFile;
 use crate::failure::{Failure, common_exit_code};
 use crate::output::Output;
+use crate::platform::asked_to_end;
 use crate::retry::Deadline;
 use crate::service::Service;
 use crate::upload::{Fate, Ledger};
-
-/// 128 and the number of the signal, as shells have it.
-const INTERRUPTED: u8 = 130;
-const TERMINATED: u8 = 143;
 
 fn main() -> ExitCode {
     // Refuses what is wrong with exit code 2.
@@ -169,21 +167,6 @@ fn man_page() -> Result<Vec<u8>, Failure> {
     Ok(page)
 }
 
-async fn asked_to_end() -> u8 {
-    let signals = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    );
-    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
-        // Then the signals do what they do by default.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => INTERRUPTED,
-        _ = terminate.recv() => TERMINATED,
-    }
-}
-
 /// What was done and what wasn't. Links of what was go where links go.
 fn say_where_it_stands(output: &Output, ledger: &Ledger) {
     let all = ledger.all();
@@ -191,7 +174,7 @@ fn say_where_it_stands(output: &Output, ledger: &Ledger) {
     for (shown, fate) in all {
         match fate {
             Fate::Done(link) if !output.json => {
-                let _ = output.result(&link);
+                let _ = upload::say_link(output, &link, &shown);
             }
             Fate::Waiting => output.note(&format!("✗ {shown}: not uploaded")),
             Fate::Sent(link) => output.note(&format!(

@@ -1,10 +1,12 @@
 //! What is said, to whom: results on standard output, everything about them on standard error.
 //!
 //! **Invariant:** standard output has results only (links, records, bytes), so that it can be piped;
-//! what others wrote can't steer the terminal.
+//! what others wrote neither steers the terminal nor forges a line, on either of them. Bytes of a file
+//! that somebody asks for on standard output go there as they are.
 
 use std::io::{self, IsTerminal, Write};
 
+use chrono::{DateTime, Local};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
@@ -35,21 +37,35 @@ impl Output {
         }
     }
 
-    /// A result, on standard output. Bars are out of the way meanwhile.
+    /// Whether results go to a terminal, where a person reads them.
+    pub fn is_read_by_a_person(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
+    /// A result, on standard output.
     ///
     /// # Errors
     /// Nobody reads it any more.
     pub fn result(&self, line: &str) -> Result<(), Failure> {
+        self.write(&printable(line))
+    }
+
+    /// The same for programs.
+    ///
+    /// # Errors
+    /// Nobody reads it any more.
+    pub fn json_line(&self, value: &Value) -> Result<(), Failure> {
+        self.write(&as_json_text(value))
+    }
+
+    /// One line. Bars are out of the way meanwhile.
+    fn write(&self, line: &str) -> Result<(), Failure> {
         self.bars
             .suspend(|| {
                 let mut output = io::stdout().lock();
                 writeln!(output, "{line}").and_then(|()| output.flush())
             })
             .map_err(|error| Failure::of_standard_output(&error))
-    }
-
-    pub fn json_line(&self, value: &Value) -> Result<(), Failure> {
-        self.result(&value.to_string())
     }
 
     /// Something that a person should know, on standard error.
@@ -83,15 +99,49 @@ impl Output {
     }
 }
 
-/// Without what could steer a terminal or forge a line: controls, and marks that turn the direction.
+/// Whether a terminal could be steered, or a line forged, by this character: controls (C0, DEL, C1), marks
+/// that turn the direction of text, and the separators that some programs take for the end of a line.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// One line in which such characters are replaced by one that shows.
 pub fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars()
-        .map(|c| if steers(c) { '\u{fffd}' } else { c })
+        .map(|c| {
+            if steers(c) {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
         .collect()
+}
+
+/// JSON of the same meaning in which such characters are escaped. They stand within strings only.
+fn as_json_text(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        if steers(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// A time of the service's in this machine's time zone, with its offset; as it came if it is none.
+pub fn local_time(rfc3339: &str) -> String {
+    match DateTime::parse_from_rfc3339(rfc3339) {
+        Ok(time) => {
+            let local = time.with_timezone(&Local);
+            local.format("%Y-%m-%d %H:%M:%S %:z").to_string()
+        }
+        Err(_) => rfc3339.to_owned(),
+    }
 }
 
 /// Bytes for people.

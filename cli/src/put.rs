@@ -1,11 +1,11 @@
 //! The bytes of one file to the store, until it has them or says that it won't take them.
 //!
-//! **Invariant:** the store takes a file's bytes once: a second PUT is told that they are there.
+//! **Invariant:** the store takes a file's bytes once: a second PUT is told that some are there. That they
+//! are these isn't known from here.
 //!
 //! **Absent on purpose:** going on in the middle. A URL takes a file as a whole.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,9 +21,11 @@ use uuid::Uuid;
 use crate::failure::Failure;
 use crate::http::{Body, Http, Sent, empty};
 use crate::output::printable;
+use crate::platform::read_exact_at;
 use crate::retry::{Deadline, Retry, retry_after};
-use crate::service::{AGENT, Service, Upload, may_pass};
+use crate::service::{AGENT, Service, may_pass};
 use crate::sources::{self, Measured};
+use crate::wire::Upload;
 
 /// How much of a file is read at a time, and how many such pieces wait for the connection.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -72,13 +74,14 @@ pub async fn send(
                 retry.again(None).await
             }
             Ok(Said::Later(retry_after)) => retry.again(retry_after).await,
+            Err(failure @ Failure::Unusable(_)) => return Err(failure),
             Err(failure) => {
                 if measured.has_changed() {
                     return Err(sources::changed());
                 }
                 // Its answer may be all that was lost.
                 let record = service.describe(id, until).await?;
-                if !record.is_pending() {
+                if record.is_final() {
                     return Ok(());
                 }
                 if !retry.again(None).await {
@@ -106,7 +109,8 @@ async fn attempt(
     let sent = Sent::default();
     let body = body_of(measured, &sent, bar);
     let answer = put(&service.http, upload, measured.size, body, &sent, until).await?;
-    // Write-once: an attempt before this one got through, and its answer didn't.
+    // Write-once: most likely an attempt before this one got through, and its answer didn't. Whose bytes
+    // they are the record tells once it is available.
     if answer.is_taken() || answer.status == StatusCode::PRECONDITION_FAILED {
         return Ok(Said::Taken);
     }
@@ -176,7 +180,7 @@ pub async fn put(
     }
     let request = request
         .body(body)
-        .map_err(|_| Failure::NoAnswer("the URL to send it to can't be read".to_owned()))?;
+        .map_err(|_| Failure::Unusable("what the server says to send can't be sent".to_owned()))?;
     let lost = |cause: &dyn std::fmt::Display| {
         Failure::NoAnswer(format!(
             "the store at {} doesn't answer: {cause}",
@@ -219,7 +223,7 @@ fn body_of(measured: &Measured, sent: &Sent, bar: &ProgressBar) -> Body {
         while left > 0 {
             let mut piece = vec![0; PIECE_BYTES.min(usize::try_from(left).unwrap_or(PIECE_BYTES))];
             // By position: the thread of an attempt before may still be reading.
-            let read = file.read_exact_at(&mut piece, size - left);
+            let read = read_exact_at(&file, &mut piece, size - left);
             left -= piece.len() as u64;
             let failed = read.is_err();
             let piece = read.map(|()| Bytes::from(piece));

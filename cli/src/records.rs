@@ -10,9 +10,14 @@ use serde_json::{Value, json};
 use crate::address::parse_file;
 use crate::arguments;
 use crate::failure::{DONE, Failure};
-use crate::output::{Output, human, printable};
+use crate::output::{Output, human, local_time};
 use crate::retry::Deadline;
-use crate::service::{MAX_PAGE, Record, Service};
+use crate::service::{MAX_PAGE, Service};
+use crate::wire::{Page, Record};
+
+/// How many pages in a row may be empty before a list is given up. A service may give some where much was
+/// deleted, and one that gives nothing else has no end.
+const MAX_EMPTY_PAGES: u32 = 100;
 
 pub async fn list(
     service: &Service,
@@ -21,11 +26,12 @@ pub async fn list(
     output: &Output,
 ) -> Result<(), Failure> {
     let mut left = if arguments.all {
-        u32::MAX
+        usize::MAX
     } else {
-        arguments.limit
+        arguments.limit.try_into().unwrap_or(usize::MAX)
     };
     let status = arguments.status.map(arguments::Status::name);
+    let mut pages = Pages::default();
     let mut cursor = None;
     loop {
         let until = Deadline::after(patience);
@@ -33,34 +39,78 @@ pub async fn list(
         let page = service
             .page(limit, status, cursor.as_deref(), until)
             .await?;
-        for record in &page.files {
-            output.result(&if output.json {
-                as_json(service, record).to_string()
+        for record in page.files.iter().take(left) {
+            if output.json {
+                output.json_line(&as_json(service, record))?;
             } else {
-                row(record)
-            })?;
+                output.result(&row(record))?;
+            }
         }
         if !arguments.all {
-            left = left.saturating_sub(u32::try_from(page.files.len()).unwrap_or(u32::MAX));
+            left = left.saturating_sub(page.files.len());
         }
-        cursor = page.next_cursor;
-        if left == 0 || cursor.is_none() {
+        if left == 0 {
+            return Ok(());
+        }
+        cursor = pages.after(page)?;
+        if cursor.is_none() {
             return Ok(());
         }
     }
 }
 
+/// Notices a list that never ends, in the memory of one cursor (Brent's search for a cycle).
+#[derive(Default)]
+struct Pages {
+    empty: u32,
+    kept: Option<String>,
+    since_kept: u64,
+    keep_for: u64,
+}
+
+impl Pages {
+    /// Where the next page begins.
+    fn after(&mut self, page: Page) -> Result<Option<String>, Failure> {
+        let endless = |why: &str| {
+            Err(Failure::Unusable(format!(
+                "the list doesn't end: {why}; what was shown isn't all"
+            )))
+        };
+        let Some(cursor) = page.next_cursor else {
+            return Ok(None);
+        };
+        self.empty = if page.files.is_empty() {
+            self.empty + 1
+        } else {
+            0
+        };
+        if self.empty == MAX_EMPTY_PAGES {
+            return endless(&format!(
+                "there are no files on {MAX_EMPTY_PAGES} pages in a row"
+            ));
+        }
+        if self.kept.as_ref() == Some(&cursor) {
+            return endless("the server leads through its pages in a circle");
+        }
+        self.since_kept += 1;
+        if self.since_kept > self.keep_for {
+            self.keep_for = self.since_kept.saturating_mul(2);
+            self.since_kept = 0;
+            self.kept = Some(cursor.clone());
+        }
+        Ok(Some(cursor))
+    }
+}
+
 fn row(record: &Record) -> String {
-    let created = record.created_at.get(..19).unwrap_or(&record.created_at);
-    printable(&format!(
+    format!(
         "{}  {:9}  {:>11}  {}  {}",
         record.id,
-        record.status,
+        record.state(),
         human(record.size),
-        created.replace('T', " "),
+        local_time(&record.created_at),
         record.filename
-    ))
-    .replace('\n', " ")
+    )
 }
 
 pub async fn info(
@@ -81,12 +131,13 @@ pub async fn info(
             format!("{} ({} bytes)", human(record.size), record.size),
         ),
         ("type", record.content_type.clone()),
-        ("status", record.status.clone()),
-        ("created", record.created_at.clone()),
+        ("status", record.state()),
+        ("created", local_time(&record.created_at)),
     ];
+    let uploaded = record.uploaded_at.as_deref().map(local_time);
     let more = [
         ("reason", &record.reason),
-        ("uploaded", &record.uploaded_at),
+        ("uploaded", &uploaded),
         ("sha256", &record.sha256),
     ];
     for (name, value) in more {
@@ -96,15 +147,18 @@ pub async fn info(
     }
     lines.push(("link", service.link(record.id)));
     for (name, value) in lines {
-        output.result(&printable(&format!("{name:9} {value}")).replace('\n', " "))?;
+        output.result(&format!("{name:9} {value}"))?;
     }
     Ok(())
 }
 
-fn as_json(service: &Service, record: &Record) -> Value {
+/// A record with its addresses: for people, and where its bytes are.
+pub fn as_json(service: &Service, record: &Record) -> Value {
     let mut value = serde_json::to_value(record).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.insert("link".to_owned(), service.link(record.id).into());
+        let content = service.content_url(record.id);
+        fields.insert("contentUrl".to_owned(), content.into());
     }
     value
 }

@@ -8,15 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::address::{base_of, origin_of};
+use crate::address::{base_of, check_store_address, origin_of};
 use crate::failure::Failure;
-use crate::http::{Body, Http, Sent, empty, full};
+use crate::http::{Body, Http, NoAnswer, Sent, Why, empty, full};
 use crate::retry::{Deadline, Retry, retry_after};
+use crate::wire::{Created, Page, Problem, Record, Renewed, Upload};
 
 /// The most that a file may have, by the contract; a server may take less, and says so.
 pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
@@ -25,102 +26,10 @@ const MAX_WAIT: u64 = 20;
 /// How often it is asked at most that answers sooner than that.
 const EARLY_ANSWER: Duration = Duration::from_millis(500);
 /// The most records on a page, by the contract.
-pub const MAX_PAGE: u32 = 100;
+pub const MAX_PAGE: usize = 100;
 /// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 pub const AGENT: &str = concat!("fshare/", env!("CARGO_PKG_VERSION"));
-
-/// What is known of a file. Fields that this program doesn't know are shown to programs as they are.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Record {
-    #[serde(with = "uuid_text")]
-    pub id: Uuid,
-    pub filename: String,
-    pub size: u64,
-    pub content_type: String,
-    pub sha256: Option<String>,
-    pub status: String,
-    pub created_at: String,
-    pub uploaded_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(flatten)]
-    pub more: Map<String, Value>,
-}
-
-impl Record {
-    pub fn is_pending(&self) -> bool {
-        self.status == "pending"
-    }
-
-    pub fn is_available(&self) -> bool {
-        self.status == "available"
-    }
-
-    /// Why it isn't available, for a person.
-    pub fn obstacle(&self) -> String {
-        match (self.status.as_str(), &self.reason) {
-            ("rejected", Some(reason)) => format!("it was rejected: {reason}"),
-            ("expired", _) => "its bytes never came, and its time is over".to_owned(),
-            ("pending", _) => "its bytes haven't been seen yet".to_owned(),
-            (status, _) => format!("it is {status}"),
-        }
-    }
-}
-
-/// An ID as text. (The feature of `uuid` that does it would have the AWS SDK compiled twice: once for
-/// this program, once for the others.)
-mod uuid_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use uuid::Uuid;
-
-    pub fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(id)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(D::Error::custom)
-    }
-}
-
-/// Where to send bytes. It doesn't print: whoever has the URL can use it.
-#[derive(Deserialize)]
-pub struct Upload {
-    pub url: String,
-    pub headers: std::collections::BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-pub struct Created {
-    #[serde(flatten)]
-    pub record: Record,
-    /// Missing if the same create was answered before and the file is settled already.
-    #[serde(default)]
-    pub upload: Option<Upload>,
-}
-
-#[derive(Deserialize)]
-struct Renewed {
-    upload: Upload,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Page {
-    pub files: Vec<Record>,
-    pub next_cursor: Option<String>,
-}
-
-/// RFC 9457, as far as it is used here.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Problem {
-    title: String,
-    detail: String,
-    code: String,
-}
 
 pub struct Answer {
     pub status: StatusCode,
@@ -165,14 +74,14 @@ impl Service {
         uri.as_ref().and_then(origin_of).unwrap_or_default()
     }
 
-    /// The address that is passed on to people: it stays the same, and leads to the bytes.
+    /// The address that is passed on to people: the page of a file, which tells, waits and downloads.
     pub fn link(&self, id: Uuid) -> String {
-        format!("{}/v1/files/{id}", self.base)
+        format!("{}/f/{id}", self.base)
     }
 
-    /// The page of a file, for people: it tells, waits and downloads.
-    pub fn page_of(&self, id: Uuid) -> String {
-        format!("{}/f/{id}", self.base)
+    /// Where a program fetches the bytes: it redirects to them.
+    pub fn content_url(&self, id: Uuid) -> String {
+        format!("{}/v1/files/{id}", self.base)
     }
 
     /// `key` is the same for all attempts at one file, and for no other.
@@ -185,7 +94,12 @@ impl Service {
         let answer = self
             .call(Method::POST, "/v1/files", Some(new), Some(key), until)
             .await?;
-        parsed(&expect(answer, StatusCode::CREATED)?)
+        let mut created: Created = parsed(&expect(answer, StatusCode::CREATED)?)?;
+        let upload = created.upload.take();
+        created.upload = upload
+            .map(|upload| upload.checked(&self.base))
+            .transpose()?;
+        Ok(created)
     }
 
     /// A fresh URL for a file whose bytes haven't come; `None` if there is nothing more to send.
@@ -196,7 +110,7 @@ impl Service {
             return Ok(None);
         }
         let renewed: Renewed = parsed(&expect(answer, StatusCode::OK)?)?;
-        Ok(Some(renewed.upload))
+        renewed.upload.checked(&self.base).map(Some)
     }
 
     pub async fn complete(&self, id: Uuid, until: Deadline) -> Result<Record, Failure> {
@@ -211,7 +125,7 @@ impl Service {
         parsed(&expect(answer, StatusCode::OK)?)
     }
 
-    /// The record once it isn't pending any more, or as it is at the deadline.
+    /// The record once it has come to an end, or as it is at the deadline.
     pub async fn settled(&self, id: Uuid, until: Deadline) -> Result<Record, Failure> {
         loop {
             let wait = until.left().as_secs().min(MAX_WAIT);
@@ -219,7 +133,7 @@ impl Service {
             let path = format!("/v1/files/{id}/metadata?wait={wait}");
             let answer = self.call(Method::GET, &path, None, None, until).await?;
             let record: Record = parsed(&expect(answer, StatusCode::OK)?)?;
-            if !record.is_pending() || until.left().as_secs() == 0 {
+            if record.is_final() || until.left().as_secs() == 0 {
                 return Ok(record);
             }
             // A server that doesn't wait, because it is about to stop, isn't pressed.
@@ -232,7 +146,7 @@ impl Service {
 
     pub async fn page(
         &self,
-        limit: u32,
+        limit: usize,
         status: Option<&str>,
         cursor: Option<&str>,
         until: Deadline,
@@ -257,10 +171,10 @@ impl Service {
         let answer = self.call(Method::GET, &path, None, None, until).await?;
         let answer = expect(answer, StatusCode::TEMPORARY_REDIRECT)?;
         let location = answer.headers.get(LOCATION);
-        let location = location.and_then(|value| value.to_str().ok()?.parse::<Uri>().ok());
-        location
-            .filter(|uri| uri.authority().is_some())
-            .ok_or_else(|| Failure::NoAnswer("the redirect leads nowhere".to_owned()))
+        let location = location
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        check_store_address(location, &self.base, "the redirect to the bytes")
     }
 
     pub async fn delete(&self, id: Uuid, until: Deadline) -> Result<(), Failure> {
@@ -301,6 +215,7 @@ impl Service {
                         return Err(failure);
                     }
                 }
+                Err(failure @ Failure::Unusable(_)) => return Err(failure),
                 Err(failure) => {
                     repeated = true;
                     if !retry.again(None).await {
@@ -336,15 +251,15 @@ impl Service {
         let request = request
             .body(content)
             .map_err(|error| Failure::Usage(format!("{}: {error}", self.base)))?;
-        let failed = |no_answer: crate::http::NoAnswer| {
-            if no_answer.never_connected {
-                Failure::Unreachable {
-                    server: self.base.clone(),
+        let failed = |no_answer: NoAnswer| {
+            let base = &self.base;
+            match no_answer.why {
+                Why::NeverConnected => Failure::Unreachable {
+                    server: base.clone(),
                     cause: no_answer.cause,
-                }
-            } else {
-                let base = &self.base;
-                Failure::NoAnswer(format!("{base} doesn't answer: {no_answer}"))
+                },
+                Why::Broken => Failure::NoAnswer(format!("{base} doesn't answer: {no_answer}")),
+                Why::TooLong => Failure::Unusable(format!("{base} can't be used: {no_answer}")),
             }
         };
         let answer = self.http.send(request, &Sent::default()).await;
@@ -380,7 +295,7 @@ pub fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
     let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
     let status = answer.status.as_u16();
     if problem.code.is_empty() {
-        return Err(Failure::NoAnswer(format!(
+        return Err(Failure::Unusable(format!(
             "the server's answer has status {status} and isn't one of a File Share Service; is the \
              address right?"
         )));
@@ -401,7 +316,7 @@ fn parsed<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, Failure> {
     serde_json::from_slice(&answer.body).map_err(|error| {
         // Where, not what: an answer to a create holds a URL that is nobody's business.
         let at = (error.line(), error.column());
-        Failure::NoAnswer(format!("the server's answer can't be read, at {at:?}"))
+        Failure::Unusable(format!("the server's answer can't be read, at {at:?}"))
     })
 }
 

@@ -1,9 +1,10 @@
 //! What there is to upload: files, folders, standard input; read once for length and digest, and
 //! noticed if it changes afterwards.
 //!
-//! **Invariant:** memory doesn't grow with a file, and folders that contain themselves end.
+//! **Invariant:** memory doesn't grow with a file. Nothing goes out of a folder but what lies in it: links in
+//! it are skipped, also those that take a file's place later. A link that is named is followed.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +12,21 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+
 use crate::failure::Failure;
+use crate::platform::is_same_file;
 use crate::service::MAX_FILE_BYTES;
 
 /// More at once is a mistake in the command line rather than a wish.
 const MAX_FILES: usize = 10_000;
+/// How deep a folder is gone into, as the web page does.
+const MAX_DEPTH: usize = 32;
+/// What the service keeps of a name, in bytes of UTF-8.
+const MAX_NAME_BYTES: usize = 255;
+/// What operating systems leave in folders.
+const NOBODYS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Something to upload, before it was looked at.
@@ -30,8 +41,16 @@ pub struct Source {
 
 #[derive(Debug, Clone)]
 pub enum Origin {
-    Path(PathBuf),
-    StandardInput { declared_size: Option<u64> },
+    Path {
+        path: PathBuf,
+        /// The folder that it must lie in, without links in its path.
+        within: Option<PathBuf>,
+    },
+    /// A folder that can't be gone into, and why.
+    Unreadable(String),
+    StandardInput {
+        declared_size: Option<u64>,
+    },
 }
 
 /// Bytes of known length and digest, which can be read again and again.
@@ -51,18 +70,21 @@ fn stamp(metadata: &Metadata) -> Stamp {
     (metadata.len(), metadata.modified().ok())
 }
 
+/// What is to be uploaded, and the links in folders that aren't followed.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub sources: Vec<Source>,
+    pub links: Vec<PathBuf>,
+}
+
 /// Everything below `paths`, in their order. What can't be looked at is in the list too, and fails
 /// when its turn comes.
 ///
 /// # Errors
 /// There are too many, or the options don't fit them.
-pub fn find(
-    paths: &[PathBuf],
-    name: Option<&str>,
-    size: Option<u64>,
-) -> Result<Vec<Source>, Failure> {
+pub fn find(paths: &[PathBuf], name: Option<&str>, size: Option<u64>) -> Result<Found, Failure> {
     let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let mut inputs = 0;
     for path in paths {
         if path.as_os_str() == "-" {
@@ -70,7 +92,7 @@ pub fn find(
             let Some(name) = name else {
                 return usage("standard input has no name: say --name NAME");
             };
-            found.push(Source {
+            found.sources.push(Source {
                 shown: "-".to_owned(),
                 name: name.to_owned(),
                 origin: Origin::StandardInput {
@@ -78,7 +100,7 @@ pub fn find(
                 },
             });
         } else {
-            walk(path, &mut found)?;
+            named(path, &mut found)?;
         }
     }
     if inputs > 1 {
@@ -88,44 +110,154 @@ pub fn find(
         return usage("--size is for standard input (-)");
     }
     if let Some(name) = name {
-        match found.as_mut_slice() {
+        match found.sources.as_mut_slice() {
             [one] => one.name = name.to_owned(),
             [] => {}
             _ => return usage("--name is for one file alone"),
         }
     }
-    if found.is_empty() {
+    if found.sources.is_empty() {
         return usage("there is no file in these folders");
     }
     Ok(found)
 }
 
-fn walk(path: &Path, found: &mut Vec<Source>) -> Result<(), Failure> {
-    if path.is_dir() {
-        let mut children: Vec<PathBuf> = std::fs::read_dir(path)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
-            .map_err(|error| Failure::Here(format!("{}: {error}", path.display())))?;
-        children.sort();
-        for child in children {
-            // A link to a folder may lead back here.
-            if !(child.is_symlink() && child.is_dir()) {
-                walk(&child, found)?;
+/// What a person named: a link is followed, since it is meant.
+fn named(path: &Path, found: &mut Found) -> Result<(), Failure> {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    if !path.is_dir() {
+        let name = name.unwrap_or_else(|| path.display().to_string());
+        return add(
+            found,
+            path,
+            name,
+            Origin::Path {
+                path: path.to_owned(),
+                within: None,
+            },
+        );
+    }
+    let root = match path.canonicalize() {
+        Ok(root) => root,
+        Err(error) => {
+            let name = path.display().to_string();
+            return add(found, path, name, Origin::Unreadable(error.to_string()));
+        }
+    };
+    // `.` and `..` have a name too.
+    let own = root
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let folder = Folder {
+        root: &root,
+        name: name.or(own).unwrap_or_default(),
+        depth: 0,
+    };
+    folder.walk(path, found)
+}
+
+struct Folder<'a> {
+    root: &'a Path,
+    /// What the page of the web calls it: its path, from the folder that was named on.
+    name: String,
+    depth: usize,
+}
+
+impl Folder<'_> {
+    fn walk(&self, path: &Path, found: &mut Found) -> Result<(), Failure> {
+        let entries = std::fs::read_dir(path);
+        let children = entries.and_then(|entries| {
+            let children: io::Result<Vec<_>> = entries.collect();
+            children?
+                .into_iter()
+                .map(|child| Ok((child.path(), child.file_type()?)))
+                .collect()
+        });
+        let mut children: Vec<(PathBuf, FileType)> = match children {
+            Ok(children) => children,
+            Err(error) => {
+                let why = Origin::Unreadable(error.to_string());
+                return add(found, path, self.name.clone(), why);
+            }
+        };
+        children.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (child, kind) in children {
+            let file_name = child
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let name = format!("{}/{file_name}", self.name);
+            if kind.is_symlink() {
+                found.links.push(child);
+            } else if kind.is_dir() {
+                self.below(name).walk_unless_too_deep(&child, found)?;
+            } else if !NOBODYS.contains(&file_name.as_str()) {
+                let name = if fits_as_name(&name) { name } else { file_name };
+                let within = Some(self.root.to_owned());
+                add(
+                    found,
+                    &child,
+                    name,
+                    Origin::Path {
+                        path: child.clone(),
+                        within,
+                    },
+                )?;
             }
         }
-        return Ok(());
+        Ok(())
     }
-    if found.len() == MAX_FILES {
+
+    fn below(&self, name: String) -> Folder<'_> {
+        Folder {
+            root: self.root,
+            name,
+            depth: self.depth + 1,
+        }
+    }
+
+    fn walk_unless_too_deep(&self, path: &Path, found: &mut Found) -> Result<(), Failure> {
+        if self.depth <= MAX_DEPTH {
+            return self.walk(path, found);
+        }
+        let why = format!("it lies in more than {MAX_DEPTH} folders; name it on the command line");
+        add(found, path, self.name.clone(), Origin::Unreadable(why))
+    }
+}
+
+fn add(found: &mut Found, path: &Path, name: String, origin: Origin) -> Result<(), Failure> {
+    if found.sources.len() + found.links.len() >= MAX_FILES {
         return Err(Failure::Usage(format!(
             "these are more than {MAX_FILES} files; upload them in parts"
         )));
     }
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    found.push(Source {
-        shown: path.display().to_string(),
-        name: name.to_string_lossy().into_owned(),
-        origin: Origin::Path(path.to_owned()),
+    let shown = path.display().to_string();
+    found.sources.push(Source {
+        shown,
+        name,
+        origin,
     });
     Ok(())
+}
+
+/// Whether the service would keep it whole. It keeps letters, marks and digits of any script and `_ - .`,
+/// and has one byte for anything else.
+fn fits_as_name(name: &str) -> bool {
+    let is_kept = |c: char| {
+        matches!(c, '_' | '-' | '.')
+            || matches!(
+                c.general_category_group(),
+                GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark
+            )
+            || c.general_category() == GeneralCategory::DecimalNumber
+    };
+    let kept = name
+        .nfc()
+        .map(|c| if is_kept(c) { c.len_utf8() } else { 1 });
+    kept.sum::<usize>() <= MAX_NAME_BYTES
 }
 
 impl Source {
@@ -136,7 +268,8 @@ impl Source {
     pub fn measure(&self) -> Result<Measured, Failure> {
         let here = |error: io::Error| Failure::Here(error.to_string());
         match &self.origin {
-            Origin::Path(path) => {
+            Origin::Unreadable(why) => Err(Failure::Here(why.clone())),
+            Origin::Path { path, within } => {
                 let metadata = std::fs::metadata(path).map_err(here)?;
                 if !metadata.is_file() {
                     return Err(Failure::Here(
@@ -145,6 +278,13 @@ impl Source {
                 }
                 fits(metadata.len())?;
                 let mut file = File::open(path).map_err(here)?;
+                if let Some(root) = within
+                    && !lies_within(&file, path, root).map_err(here)?
+                {
+                    return Err(Failure::Here(
+                        "it was replaced by a link that leads out of the folder".to_owned(),
+                    ));
+                }
                 let before = stamp(&file.metadata().map_err(here)?);
                 let (size, sha256) = digest(&mut file, &mut io::sink()).map_err(here)?;
                 let measured = Measured {
@@ -178,6 +318,14 @@ impl Source {
             }
         }
     }
+}
+
+/// Whether what was opened at `path` is a file below `root`, and not what a link leads to that was put in
+/// its way, or in that of a folder above it.
+fn lies_within(opened: &File, path: &Path, root: &Path) -> io::Result<bool> {
+    let real = path.canonicalize()?;
+    let there = std::fs::symlink_metadata(&real)?;
+    Ok(real.starts_with(root) && is_same_file(&opened.metadata()?, &there))
 }
 
 impl Measured {

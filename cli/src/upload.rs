@@ -1,8 +1,10 @@
 //! `fshare upload`: measure → create → send → settle, several files at a time.
 //!
 //! **Invariant:** one file here makes at most one file there, however often answers are lost: the
-//! create has a key of its own, and the store takes the bytes once.
+//! create has a key of its own, and the store takes the bytes once. A link is a result only if the bytes
+//! there are those that were read here.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +16,11 @@ use crate::arguments;
 use crate::failure::{DONE, Failure};
 use crate::output::Output;
 use crate::put::send;
+use crate::records::as_json;
 use crate::retry::Deadline;
-use crate::service::{Record, Service, declaration};
+use crate::service::{Service, declaration};
 use crate::sources::{self, Source};
+use crate::wire::Record;
 
 /// What became of one file so far.
 #[derive(Debug, Clone)]
@@ -68,7 +72,11 @@ pub async fn run(
     ledger: &Ledger,
 ) -> Result<Vec<u8>, Failure> {
     let size = arguments.size;
-    let sources = sources::find(&arguments.files, arguments.name.as_deref(), size)?;
+    let found = sources::find(&arguments.files, arguments.name.as_deref(), size)?;
+    for path in &found.links {
+        say_skipped(output, path)?;
+    }
+    let sources = found.sources;
     ledger.begin(&sources);
     let uploads = sources
         .iter()
@@ -84,11 +92,11 @@ pub async fn run(
     }
     // Links last, in the order in which the files were named.
     let mut codes = Vec::new();
-    for (_, fate) in ledger.all() {
+    for (shown, fate) in ledger.all() {
         codes.push(match &fate {
             Fate::Done(link) => {
                 if !output.json {
-                    output.result(link)?;
+                    say_link(output, link, &shown)?;
                 }
                 DONE
             }
@@ -97,6 +105,23 @@ pub async fn run(
         });
     }
     Ok(codes)
+}
+
+/// A link alone, as programs want it; for a person what it leads to stands beside it.
+pub fn say_link(output: &Output, link: &str, shown: &str) -> Result<(), Failure> {
+    if output.is_read_by_a_person() {
+        return output.result(&format!("{link}  {shown}"));
+    }
+    output.result(link)
+}
+
+fn say_skipped(output: &Output, path: &Path) -> Result<(), Failure> {
+    let why = "it is a link; name it on the command line to upload what it leads to";
+    if output.json {
+        return output.json_line(&json!({ "path": path.display().to_string(), "skipped": why }));
+    }
+    output.note(&format!("– {}: skipped, because {why}", path.display()));
+    Ok(())
 }
 
 fn report(
@@ -112,7 +137,7 @@ fn report(
             let link = service.link(record.id);
             ledger.set(index, Fate::Done(link.clone()));
             if output.json {
-                return output.json_line(&done(&source.shown, &link, &record));
+                return output.json_line(&done(service, &source.shown, &record));
             }
             output.note_to_watcher(&format!("✓ {}", source.shown));
         }
@@ -128,11 +153,9 @@ fn report(
     Ok(())
 }
 
-fn done(path: &str, link: &str, record: &Record) -> Value {
-    let mut line = json!({ "path": path, "link": link });
-    if let (Some(line), Ok(Value::Object(record))) =
-        (line.as_object_mut(), serde_json::to_value(record))
-    {
+fn done(service: &Service, path: &str, record: &Record) -> Value {
+    let mut line = json!({ "path": path, "link": service.link(record.id) });
+    if let (Some(line), Value::Object(record)) = (line.as_object_mut(), as_json(service, record)) {
         line.extend(record);
     }
     line
@@ -168,21 +191,28 @@ async fn upload_one(
             "it was sent, but its end isn't known yet ({other}); ask with: fshare info {link}"
         )),
     })?;
-    if record.is_available() {
-        return Ok(record);
-    }
-    if record.is_pending() {
+    if !record.is_final() {
         return Err(Failure::TooSlow(format!(
-            "it was sent, but isn't available yet; ask with: fshare info {link}"
+            "it was sent, but isn't available yet: it is {}; ask with: fshare info {link}",
+            record.state()
         )));
     }
-    Err(Failure::Settled(record.obstacle()))
+    if !record.is_available() {
+        return Err(Failure::Settled(record.obstacle()));
+    }
+    // Whoever reaches the service can renew a pending file and fill it before its owner does.
+    if record.sha256.as_deref() != Some(&measured.sha256) {
+        return Err(Failure::OtherBytes(format!(
+            "other bytes than yours are in this file, from somebody else: don't pass its link on. See              it with: fshare info {link}; delete it, and upload yours again"
+        )));
+    }
+    Ok(record)
 }
 
 /// The hint that the bytes are there; where that doesn't settle it, waiting.
 pub async fn settle(service: &Service, id: Uuid, until: Deadline) -> Result<Record, Failure> {
     match service.complete(id, until).await {
-        Ok(record) if !record.is_pending() => Ok(record),
+        Ok(record) if record.is_final() => Ok(record),
         _ => service.settled(id, until).await,
     }
 }

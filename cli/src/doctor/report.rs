@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::failure::{DONE, Failure, SOME_FAILED};
-use crate::output::{Output, printable};
+use crate::output::Output;
 
 /// The longest name of a check.
 const NAME_CHARS: usize = 13;
@@ -140,12 +140,10 @@ impl<'a> Report<'a> {
                 "milliseconds": milliseconds,
             }));
         }
-        let one_line = |text: &str| printable(text).replace('\n', " ");
-        let said = one_line(said);
         self.output
             .result(&format!("{mark} {name:NAME_CHARS$}  {said}"))?;
         match mend {
-            Some(mend) => self.output.result(&format!("    → {}", one_line(mend))),
+            Some(mend) => self.output.result(&format!("    → {mend}")),
             None => Ok(()),
         }
     }

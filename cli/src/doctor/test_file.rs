@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::retry::Deadline;
-use crate::service::{Created, Service, declaration};
+use crate::service::{Service, declaration};
+use crate::wire::Created;
 
 /// What it is called, for whoever finds it in a list.
 pub const NAME: &str = "fshare-doctor-test.txt";

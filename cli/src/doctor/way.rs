@@ -19,7 +19,8 @@ use crate::http::{Sent, empty, full};
 use crate::output::printable;
 use crate::put::put;
 use crate::retry::Deadline;
-use crate::service::{AGENT, Created, Record, Service, Upload, expect};
+use crate::service::{AGENT, Service, expect};
+use crate::wire::{Created, Record, Upload};
 
 /// What a wait takes beyond its time, until its answer is here.
 const ANSWER_MARGIN: Duration = Duration::from_secs(5);
@@ -255,11 +256,12 @@ impl Way<'_> {
                 took.as_millis()
             )));
         }
-        if settled.is_pending() {
+        if !settled.is_final() {
             let limit = self.notification_limit.as_secs();
+            let state = settled.state();
             return Err(Flaw::wrong(
                 format!(
-                    "none arrived in {limit} s: the bytes are there, and the file is still pending"
+                    "none arrived in {limit} s: the bytes are there, and the file is still {state}"
                 ),
                 "see that a file-share-worker runs with this bucket and queue, that the bucket \
                  notifies the queue, and that the queue admits it (`fshare doctor --aws` looks); in \

@@ -5,8 +5,13 @@
 
 mod doctoring;
 mod doctoring_aws;
+mod download_targets;
 mod downloads;
+mod folders;
+mod future_service;
+mod hostile_server;
 mod interfaces;
+mod links;
 mod opening;
 mod stub;
 mod support;

@@ -45,10 +45,32 @@ impl Stub {
         Self { base, seen }
     }
 
+    /// The same trick on every request that begins so.
+    pub fn always(target: &str, start: &'static str, change: fn(String) -> String) -> Self {
+        const MORE_THAN_ANY_TEST_SENDS: usize = 2000;
+        let tricks = (0..MORE_THAN_ANY_TEST_SENDS).map(|_| (start, Trick::Change(change)));
+        Self::before(target, tricks.collect())
+    }
+
     pub fn count(&self, start: &str) -> usize {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|line| line.starts_with(start)).count()
     }
+}
+
+/// The answer with another body, and the length that it has.
+pub fn with_body(answer: &str, change: impl FnOnce(&str) -> String) -> String {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body = change(body);
+    let kept: Vec<_> = head
+        .lines()
+        .filter(|line| !line.to_lowercase().starts_with("content-length:"))
+        .collect();
+    let length = body.len();
+    format!(
+        "{}\r\nContent-Length: {length}\r\n\r\n{body}",
+        kept.join("\r\n")
+    )
 }
 
 fn serve(

@@ -72,6 +72,12 @@ impl Service {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
+    /// The same, through this stub.
+    pub fn run_through(&self, stub: &Stub, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        Ran::of(command.args(["--server", &stub.base]).output().unwrap())
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = fshare(&self.base);
         command.args(arguments).current_dir(self.folder.path());

@@ -1,0 +1,134 @@
+//! What the operating systems do differently: signals, reading by position, modes, and files that are none.
+//!
+//! **Invariant:** nothing outside this module is for one system alone. Only the side for Unix is tested.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// 128 and the number of the signal, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+#[cfg(unix)]
+pub use unix::*;
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::{Command, File, INTERRUPTED, Metadata, Path, PathBuf, io};
+
+    const TERMINATED: u8 = 143;
+    /// What the umask then takes from.
+    const NEW_FILE_MODE: u32 = 0o666;
+    /// How many links are followed to see where a path leads.
+    const MAX_LINKS: usize = 8;
+
+    /// The exit code, once this program is asked to end.
+    pub async fn asked_to_end() -> u8 {
+        let signals = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        );
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            // Then the signals do what they do by default.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => INTERRUPTED,
+            _ = terminate.recv() => TERMINATED,
+        }
+    }
+
+    /// Reads at a position, whoever else reads this file.
+    pub fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        file.read_exact_at(buffer, at)
+    }
+
+    /// Whether both are the same file and not only alike.
+    pub fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+
+    /// A temporary file gets what any new file gets.
+    pub fn new_file(builder: &mut tempfile::Builder<'_, '_>) {
+        builder.permissions(Permissions::from_mode(NEW_FILE_MODE));
+    }
+
+    /// Ctrl-C in this terminal isn't meant for it.
+    pub fn detach(command: &mut Command) -> &mut Command {
+        command.process_group(0)
+    }
+
+    /// The number of the descriptor of this process that a path names, as `/dev/stdout` does.
+    pub fn descriptor(path: &Path) -> Option<u32> {
+        let mut path = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            for folder in ["/dev/fd", "/proc/self/fd"] {
+                if let Ok(number) = path.strip_prefix(folder) {
+                    return number.to_str()?.parse().ok();
+                }
+            }
+            path = followed(&path)?;
+        }
+        None
+    }
+
+    fn followed(path: &Path) -> Option<PathBuf> {
+        let to = path.read_link().ok()?;
+        Some(path.parent()?.join(to))
+    }
+}
+
+#[cfg(not(unix))]
+pub use other::*;
+
+#[cfg(not(unix))]
+mod other {
+    use super::{Command, File, INTERRUPTED, Metadata, Path, io};
+
+    /// The exit code, once this program is asked to end.
+    pub async fn asked_to_end() -> u8 {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => INTERRUPTED,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Reads at a position, whoever else reads this file.
+    pub fn read_exact_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
+        use std::os::windows::fs::FileExt;
+        while !buffer.is_empty() {
+            let read = file.seek_read(buffer, at)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            buffer = &mut buffer[read..];
+            at += read as u64;
+        }
+        Ok(())
+    }
+
+    /// Not known without calls of the system's own; links need a privilege there.
+    pub fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
+        true
+    }
+
+    /// A temporary file gets what any new file gets.
+    pub fn new_file(_: &mut tempfile::Builder<'_, '_>) {}
+
+    /// Nothing to do: a browser is no child of the console.
+    pub fn detach(command: &mut Command) -> &mut Command {
+        command
+    }
+
+    /// There are no such paths.
+    pub fn descriptor(_: &Path) -> Option<u32> {
+        None
+    }
+}

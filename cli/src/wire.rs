@@ -1,0 +1,133 @@
+//! What the service's answers hold, as far as this program reads it.
+//!
+//! **Invariant:** a status or stage that this program doesn't know is no end; a URL for bytes doesn't print.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::address::check_store_address;
+use crate::failure::Failure;
+
+/// What is known of a file. Fields that this program doesn't know are shown to programs as they are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    #[serde(with = "uuid_text")]
+    pub id: Uuid,
+    pub filename: String,
+    pub size: u64,
+    pub content_type: String,
+    pub sha256: Option<String>,
+    pub status: String,
+    pub created_at: String,
+    pub uploaded_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+impl Record {
+    /// Whether this is how it ends. What this program doesn't know is on its way to something.
+    pub fn is_final(&self) -> bool {
+        matches!(self.status.as_str(), "available" | "rejected" | "expired")
+    }
+
+    pub fn is_available(&self) -> bool {
+        self.status == "available"
+    }
+
+    /// The status, and the stage beside it if there is one, as the service calls them.
+    pub fn state(&self) -> String {
+        match self.more.get("stage").and_then(Value::as_str) {
+            Some(stage) => format!("{} ({stage})", self.status),
+            None => self.status.clone(),
+        }
+    }
+
+    /// Why it isn't available, for a person.
+    pub fn obstacle(&self) -> String {
+        match (self.status.as_str(), &self.reason) {
+            ("rejected", Some(reason)) => format!("it was rejected: {reason}"),
+            ("expired", _) => "its bytes never came, and its time is over".to_owned(),
+            _ => format!("it isn't available yet: it is {}", self.state()),
+        }
+    }
+}
+
+/// An ID as text. (The feature of `uuid` that does it would have the AWS SDK compiled twice: once for
+/// this program, once for the others.)
+mod uuid_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use uuid::Uuid;
+
+    pub fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// Where to send bytes. It doesn't print: whoever has the URL can use it.
+#[derive(Deserialize)]
+pub struct Upload {
+    pub url: String,
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Upload {
+    /// Itself, if it asks for nothing that an upload doesn't need: who could answer for the service
+    /// must not have this program call other services by other names, or with what only they may know.
+    ///
+    /// # Errors
+    /// It does.
+    pub fn checked(self, base: &str) -> Result<Self, Failure> {
+        check_store_address(&self.url, base, "the URL to send the bytes to")?;
+        let is_needed = |name: &String| {
+            let name = name.to_ascii_lowercase();
+            matches!(name.as_str(), "content-type" | "if-none-match") || name.starts_with("x-amz-")
+        };
+        match self.headers.keys().find(|name| !is_needed(name)) {
+            None => Ok(self),
+            Some(name) => Err(Failure::Unusable(format!(
+                "the server asks for the header {name}, which no upload needs; nothing was sent"
+            ))),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Created {
+    #[serde(flatten)]
+    pub record: Record,
+    /// Missing if the same create was answered before and the file is settled already.
+    #[serde(default)]
+    pub upload: Option<Upload>,
+}
+
+#[derive(Deserialize)]
+pub struct Renewed {
+    pub upload: Upload,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    pub files: Vec<Record>,
+    pub next_cursor: Option<String>,
+}
+
+/// RFC 9457, as far as it is used here.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Problem {
+    pub title: String,
+    pub detail: String,
+    pub code: String,
+}
