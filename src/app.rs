@@ -18,10 +18,11 @@ use crate::aws::{
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
+use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::domain::ObjectKey;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
-use crate::metadata_store::sqlite::SqliteMetadataStore;
+use crate::metadata_store::sqlite::{SqliteMetadataStore, SqliteOptions};
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
@@ -90,10 +91,18 @@ impl App {
     fn build_local(settings: &ApiSettings, data_dir: &std::path::Path) -> Result<Self, StartError> {
         let what = format!("the data directory {}", data_dir.display());
         let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
+        let space = DiskSpace::of(objects.data_dir()).map_err(|e| StartError::new(&what, e))?;
+        let objects = objects.within(space.clone());
         let data_dir = objects.data_dir();
         let secret =
             SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
-        let metadata = SqliteMetadataStore::open(&data_dir.join(LOCAL_METADATA_FILE))
+        let reserved = ReservedSpace::in_directory(data_dir, space.clone())
+            .map_err(|e| StartError::new(&what, e))?;
+        let options = SqliteOptions {
+            space,
+            reserved: Some(reserved),
+        };
+        let metadata = SqliteMetadataStore::open_with(&data_dir.join(LOCAL_METADATA_FILE), options)
             .map_err(|e| StartError::new(&what, e.chain()))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = Stores {

@@ -16,6 +16,8 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod cors;
+#[cfg(feature = "server")]
+pub mod disk_space;
 pub mod domain;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -28,8 +28,9 @@ use async_trait::async_trait;
 
 use self::error::store_error;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Disk, Kind, Writer};
 use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::domain::{FileId, FileRecord, KeyedRequest, Settlement, Status, Timestamp};
 
 /// How errors call this store.
@@ -42,23 +43,60 @@ pub struct SqliteMetadataStore {
     // one can.
     readers: Arc<Readers>,
     writer: Writer,
+    /// Looked at before anything is added.
+    space: DiskSpace,
+}
+
+/// What the store is told of the machine that it is on. By default it knows of nothing.
+#[derive(Debug, Default)]
+pub struct SqliteOptions {
+    pub space: DiskSpace,
+    /// What is given up when a deletion or a settlement finds the disk full.
+    pub reserved: Option<ReservedSpace>,
 }
 
 impl SqliteMetadataStore {
+    /// [`Self::open_with`] what it knows by default.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, SqliteOptions::default())
+    }
+
     /// Opens the file at `path`, or makes it, for its owner alone. Its directory must exist. Blocks
-    /// for some milliseconds, longer where a crash left a log to recover.
+    /// for some milliseconds, longer where a crash left a log to recover. On a full disk the reserved
+    /// space is given up for it.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] for a file that isn't a database of this program, or is one of a
     /// newer version of it.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open_with(path: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        let SqliteOptions {
+            space,
+            mut reserved,
+        } = options;
         let path = &schema::without_links(path)?;
-        let connection = schema::open_for_writing(path)?;
+        let log_length = reserved.as_ref().map(ReservedSpace::log_length);
+        let open = || schema::open_for_writing(path, log_length);
+        let mut connection = open();
+        if connection.is_err()
+            && space.is_used_up()
+            && reserved.as_mut().is_some_and(ReservedSpace::give_up)
+        {
+            connection = open();
+        }
+        let connection = connection?;
         let readers = Readers::open(path).map_err(store_error)?;
-        let writer = Writer::start(connection)?;
+        let disk = Disk {
+            space: space.clone(),
+            reserved,
+        };
+        let writer = Writer::start(connection, disk)?;
         Ok(Self {
             readers: Arc::new(readers),
             writer,
+            space,
         })
     }
 
@@ -72,6 +110,7 @@ impl SqliteMetadataStore {
         Ok(Self {
             readers: Arc::new(Readers::look_at(path)),
             writer: Writer::absent(),
+            space: DiskSpace::default(),
         })
     }
 }
@@ -79,10 +118,13 @@ impl SqliteMetadataStore {
 #[async_trait]
 impl MetadataStore for SqliteMetadataStore {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
+        self.space.check(STORE)?;
         let record = record.clone();
         let inserted = self
             .writer
-            .write(move |connection| statements::insert(connection, &record))
+            .write(Kind::Adds, move |connection| {
+                statements::insert(connection, &record)
+            })
             .await?;
         if inserted {
             Ok(())
@@ -97,9 +139,12 @@ impl MetadataStore for SqliteMetadataStore {
         request: &KeyedRequest,
         now: Timestamp,
     ) -> Result<KeyedInsert, StoreError> {
+        self.space.check(STORE)?;
         let (record, request) = (record.clone(), *request);
         self.writer
-            .write(move |connection| keys::insert_keyed(connection, &record, &request, now))
+            .write(Kind::Adds, move |connection| {
+                keys::insert_keyed(connection, &record, &request, now)
+            })
             .await?
             .ok_or(StoreError::AlreadyExists { store: STORE })
     }
@@ -125,7 +170,9 @@ impl MetadataStore for SqliteMetadataStore {
         upload_expires_at: Timestamp,
     ) -> Result<Option<FileRecord>, StoreError> {
         self.writer
-            .write(move |connection| statements::renew_upload(connection, id, upload_expires_at))
+            .write(Kind::Adds, move |connection| {
+                statements::renew_upload(connection, id, upload_expires_at)
+            })
             .await
     }
 
@@ -138,7 +185,9 @@ impl MetadataStore for SqliteMetadataStore {
         let settlement = settlement.clone();
         let settled = self
             .writer
-            .write(move |connection| statements::settle(connection, id, &settlement, now))
+            .write(Kind::Essential, move |connection| {
+                statements::settle(connection, id, &settlement, now)
+            })
             .await?;
         Ok(if settled {
             SettleOutcome::Settled
@@ -154,7 +203,9 @@ impl MetadataStore for SqliteMetadataStore {
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.writer
-            .write(move |connection| statements::delete(connection, id, now, expires_at))
+            .write(Kind::Essential, move |connection| {
+                statements::delete(connection, id, now, expires_at)
+            })
             .await
     }
 
@@ -177,13 +228,17 @@ impl MetadataStore for SqliteMetadataStore {
         review_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.writer
-            .write(move |connection| statements::schedule_review(connection, id, status, review_at))
+            .write(Kind::Essential, move |connection| {
+                statements::schedule_review(connection, id, status, review_at)
+            })
             .await
     }
 
     async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
         self.writer
-            .write(move |connection| statements::remove(connection, id, status))
+            .write(Kind::Essential, move |connection| {
+                statements::remove(connection, id, status)
+            })
             .await
     }
 

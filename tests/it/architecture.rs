@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms that it may import from. A room that isn't here fails the test.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("store_error", &[]),
     ("cors", &[]),
     ("private_files", &[]),
     ("capacity", &[]),
+    ("disk_space", &["private_files", "store_error"]),
     ("shutdown", &[]),
     ("request_log", &[]),
     ("config", &["domain"]),
@@ -19,11 +20,25 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("presigned_url", &["domain", "store_error"]),
     (
         "object_store",
-        &["domain", "clock", "store_error", "aws", "private_files"],
+        &[
+            "domain",
+            "clock",
+            "store_error",
+            "aws",
+            "private_files",
+            "disk_space",
+        ],
     ),
     (
         "metadata_store",
-        &["domain", "clock", "store_error", "aws", "private_files"],
+        &[
+            "domain",
+            "clock",
+            "store_error",
+            "aws",
+            "private_files",
+            "disk_space",
+        ],
     ),
     (
         "operations",
@@ -86,6 +101,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "clock",
             "config",
             "cors",
+            "disk_space",
             "domain",
             "local_mode",
             "metadata_store",

@@ -16,6 +16,7 @@ mod dynamodb_store;
 mod event_queue;
 mod explorer;
 mod form_uploads;
+mod full_disk;
 mod fuzz_corpora;
 mod hostile_http;
 mod idempotency;
@@ -48,4 +49,5 @@ mod support {
     pub mod ministack;
     pub mod node_tests;
     pub mod program;
+    pub mod small_disk;
 }

@@ -71,6 +71,23 @@ impl Program {
         (program, seen_by_it.join(relative))
     }
 
+    /// The API program in local mode, started by another one that takes its place, such as nsenter.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn local_by(
+        starter: &Path,
+        arguments: &[&str],
+        data_dir: &Path,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut command = clean_command(starter);
+        command
+            .args(arguments)
+            .arg(built("file-share"))
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, settings)
+    }
+
     /// The API program in local mode, started by somebody whose `umask` takes nothing away.
     pub fn local_with_open_umask(data_dir: &Path) -> Self {
         let mut command = clean_command(Path::new("sh"));

@@ -20,6 +20,23 @@ pub(super) fn shared_store_error(error: &Arc<Error>) -> StoreError {
     meaning(error).with_cause(Arc::clone(error))
 }
 
+/// Whether the error says that there was no room.
+pub(super) fn says_full(error: &Error) -> bool {
+    matches!(meaning(error), Meaning::OutOfSpace)
+}
+
+/// Whether the error is one that a full quota looks like, and a sync that finds the disk full: SQLite tells
+/// a full disk apart only where a write said so.
+pub(super) fn may_be_full(error: &Error) -> bool {
+    let Some(failure) = error.sqlite_error() else {
+        return false;
+    };
+    matches!(
+        failure.code,
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen
+    )
+}
+
 enum Meaning {
     OutOfSpace,
     Corrupt(String),

@@ -39,6 +39,9 @@ const LOG_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
 /// make that one in a hundred commits. A longer log only makes the start after a crash longer.
 const PAGES_PER_CHECKPOINT: i64 = 4096;
 
+/// A page of the file, in bytes.
+const PAGE: u64 = 4096;
+
 /// What a path can't hold as it is where it is part of a URI (<https://sqlite.org/uri.html>).
 const NOT_IN_A_URI: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -133,11 +136,15 @@ pub(super) fn without_links(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(directory.join(path.file_name().unwrap_or_default()))
 }
 
-pub(super) fn open_for_writing(path: &Path) -> Result<Connection, StoreError> {
+/// `log_length`: how long the log may grow at most, in bytes, if that is less than by default.
+pub(super) fn open_for_writing(
+    path: &Path,
+    log_length: Option<u64>,
+) -> Result<Connection, StoreError> {
     create_file(path).map_err(|error| StoreError::from_io(STORE, error))?;
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
     refuse_foreign(&connection)?;
-    set_up_writing(&connection)?;
+    set_up_writing(&connection, log_length)?;
     create_schema(&mut connection).map_err(store_error)?;
     Ok(connection)
 }
@@ -219,7 +226,7 @@ pub(super) fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn set_up_writing(connection: &Connection) -> Result<(), StoreError> {
+fn set_up_writing(connection: &Connection, log_length: Option<u64>) -> Result<(), StoreError> {
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
         .map_err(store_error)?;
@@ -239,7 +246,14 @@ fn set_up_writing(connection: &Connection) -> Result<(), StoreError> {
     // On macOS a plain fsync doesn't reach the disk; elsewhere these two have no effect.
     set("fullfsync", 1)?;
     set("checkpoint_fullfsync", 1)?;
-    set("wal_autocheckpoint", PAGES_PER_CHECKPOINT)?;
+    let pages = log_length.and_then(|bytes| i64::try_from(bytes / PAGE).ok());
+    let pages = pages.map_or(PAGES_PER_CHECKPOINT, |pages| {
+        pages.clamp(1, PAGES_PER_CHECKPOINT)
+    });
+    set("wal_autocheckpoint", pages)?;
+    // What a statement has to remember for its own rollback goes to no other disk, which may be full too.
+    const MEMORY: i64 = 2;
+    set("temp_store", MEMORY)?;
     set("journal_size_limit", LOG_SIZE_LIMIT)
 }
 

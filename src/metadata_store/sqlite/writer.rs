@@ -3,18 +3,24 @@
 //! Invariant: a command is answered once, and not before the commit of its group. A command that
 //! fails takes no other with it; a commit that fails takes the whole group, since then nobody knows.
 //!
+//! Where the disk is full, the group fails, and what adds something is refused. What must go on
+//! ([`Kind::Essential`]) is done again, after the log was moved into the file, whose place is then free for the
+//! next commit, and once more after the reserved space was given up.
+//!
 //! Absent on purpose: waiting for a fuller group. Commands gather by themselves while the group before is
 //! being committed and while their own is run, so a lone one is not delayed.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, Error, ffi};
 use tokio::sync::oneshot;
 
 use super::STORE;
-use super::error::{shared_store_error, store_error};
+use super::error::{may_be_full, says_full, shared_store_error, store_error};
+use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::metadata_store::StoreError;
 
 /// How many commands may wait. A group takes milliseconds, so whoever would have to stand behind
@@ -24,6 +30,25 @@ pub(super) const QUEUE_LENGTH: usize = 1024;
 /// The most commands that share a commit: about where the cost of the commit no longer shows.
 const MAX_GROUP: usize = 256;
 
+/// How long nothing may come before the writer sees to what it has to do besides.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// What a write does to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It adds something, and may be refused where there is no room.
+    Adds,
+    /// A deletion, or what ends a file's time as `pending`: it goes on as long as anything can be done.
+    Essential,
+}
+
+/// The disk as the writer sees it.
+#[derive(Default)]
+pub(super) struct Disk {
+    pub(super) space: DiskSpace,
+    pub(super) reserved: Option<ReservedSpace>,
+}
+
 pub(super) struct Writer {
     /// `None` while it is being dropped, and in a store that only reads.
     queue: Option<SyncSender<Box<dyn Command>>>,
@@ -31,11 +56,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, disk: Disk) -> Result<Self, StoreError> {
         let (queue, commands) = sync_channel(QUEUE_LENGTH);
         let thread = std::thread::Builder::new()
             .name("metadata-writer".into())
-            .spawn(move || write_until_closed(&connection, &commands))
+            .spawn(move || Writing { connection, disk }.until_closed(&commands))
             .map_err(|error| StoreError::from_io(STORE, error))?;
         Ok(Self {
             queue: Some(queue),
@@ -52,18 +77,19 @@ impl Writer {
     }
 
     /// Has `run` done in a transaction and gives its result after the commit. If the caller gives
-    /// up, it may still be done.
+    /// up, it may still be done. If the disk is full it may be run more than once, at first for nothing.
     ///
     /// # Errors
     /// At once, if the queue is full.
-    pub(super) async fn write<T, F>(&self, run: F) -> Result<T, StoreError>
+    pub(super) async fn write<T, F>(&self, kind: Kind, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let command = Box::new(Write {
-            run: Some(run),
+            kind,
+            run,
             result: None,
             answer,
         });
@@ -112,15 +138,21 @@ impl Drop for Writer {
 
 /// A write that waits for its turn, then for its commit.
 trait Command: Send {
+    fn kind(&self) -> Kind;
+
     /// Does it. Gives what SQLite said if it failed.
     fn run(&mut self, connection: &Connection) -> Option<ffi::Error>;
+
+    /// Whether it failed by itself for want of room, and left the rest of its group as it was.
+    fn found_no_room(&self) -> bool;
 
     /// Tells the caller, now that the group was committed or not.
     fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>);
 }
 
 struct Write<T, F> {
-    run: Option<F>,
+    kind: Kind,
+    run: F,
     result: Option<rusqlite::Result<T>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -128,16 +160,25 @@ struct Write<T, F> {
 impl<T, F> Command for Write<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    F: FnMut(&Connection) -> rusqlite::Result<T> + Send,
 {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
     fn run(&mut self, connection: &Connection) -> Option<ffi::Error> {
-        let run = self.run.take()?;
-        let result = self.result.insert(run(connection));
+        let result = self.result.insert((self.run)(connection));
         result.as_ref().err()?.sqlite_error().copied()
+    }
+
+    fn found_no_room(&self) -> bool {
+        matches!(&self.result, Some(Err(error)) if says_full(error))
     }
 
     fn answer(self: Box<Self>, group: &Result<(), Arc<Error>>) {
         let outcome = match (self.result, group) {
+            // That it was for want of room may only be known of the group.
+            (_, Err(shared)) if says_full(shared) => Err(shared_store_error(shared)),
             (Some(Err(own)), _) => Err(store_error(own)),
             (_, Err(shared)) => Err(shared_store_error(shared)),
             (Some(Ok(value)), Ok(())) => Ok(value),
@@ -148,18 +189,100 @@ where
     }
 }
 
-fn write_until_closed(connection: &Connection, commands: &Receiver<Box<dyn Command>>) {
-    while let Ok(first) = commands.recv() {
-        let mut group = vec![first];
-        let committed = commit(connection, &mut group, commands).map_err(Arc::new);
-        for command in group {
-            command.answer(&committed);
+type Commands = Receiver<Box<dyn Command>>;
+type Group = Vec<Box<dyn Command>>;
+
+/// What the thread works on.
+struct Writing {
+    connection: Connection,
+    disk: Disk,
+}
+
+impl Writing {
+    fn until_closed(mut self, commands: &Commands) {
+        self.maintain();
+        loop {
+            match commands.recv_timeout(IDLE) {
+                Ok(first) => self.write(vec![first], commands),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.maintain();
+        }
+        // Not needed for durability: it leaves one file that can be copied by itself.
+        let emptied = self.checkpoint("TRUNCATE");
+        if let Err(error) = emptied {
+            tracing::warn!(%error, "the metadata log was not emptied; the next start does it");
         }
     }
-    // Not needed for durability: it leaves one file that can be copied by itself.
-    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    if let Err(error) = emptied {
-        tracing::warn!(%error, "the metadata log was not emptied; the next start does it");
+
+    /// What has to be done besides the commands. Costs nothing where there is nothing to do.
+    fn maintain(&mut self) {
+        if let Some(reserved) = &mut self.disk.reserved {
+            reserved.maintain();
+        }
+    }
+
+    fn write(&mut self, group: Group, commands: &Commands) {
+        let rest = self.attempt(group, Some(commands));
+        if rest.is_empty() {
+            return;
+        }
+        self.make_room_in_log();
+        let rest = self.attempt(rest, None);
+        if rest.is_empty() {
+            return;
+        }
+        if let Some(reserved) = &mut self.disk.reserved {
+            reserved.give_up();
+        }
+        self.make_room_in_log();
+        let mut rest = rest;
+        let committed = self.commit(&mut rest, None);
+        answer(rest, &committed);
+    }
+
+    /// Answers all but those that must go on and found no room: they come back.
+    fn attempt(&self, mut group: Group, commands: Option<&Commands>) -> Group {
+        let committed = self.commit(&mut group, commands);
+        let no_room = committed.as_ref().is_err_and(|error| says_full(error));
+        let again = |command: &dyn Command| {
+            command.kind() == Kind::Essential && (no_room || command.found_no_room())
+        };
+        let (again, done): (Group, Group) = group
+            .into_iter()
+            .partition(|command| again(command.as_ref()));
+        answer(done, &committed);
+        again
+    }
+
+    /// What was moved into the file leaves its place in the log to the next commit.
+    fn make_room_in_log(&self) {
+        if let Err(error) = self.checkpoint("PASSIVE") {
+            tracing::warn!(%error, "the metadata log can't be moved into its file");
+        }
+    }
+
+    /// [`commit`], with an error that says so if there was no room.
+    fn commit(&self, group: &mut Group, commands: Option<&Commands>) -> Result<(), Arc<Error>> {
+        commit(&self.connection, group, commands).map_err(|error| {
+            let full = may_be_full(&error) && self.disk.space.is_used_up();
+            Arc::new(match full {
+                true => Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None),
+                false => error,
+            })
+        })
+    }
+
+    fn checkpoint(&self, how: &str) -> rusqlite::Result<()> {
+        let sql = format!("PRAGMA wal_checkpoint({how})");
+        self.connection.query_row(&sql, [], |_| Ok(()))
+    }
+}
+
+fn answer(group: Group, committed: &Result<(), Arc<Error>>) {
+    for command in group {
+        command.answer(committed);
     }
 }
 
@@ -167,8 +290,8 @@ fn write_until_closed(connection: &Connection, commands: &Receiver<Box<dyn Comma
 /// the group counts as done.
 fn commit(
     connection: &Connection,
-    group: &mut Vec<Box<dyn Command>>,
-    commands: &Receiver<Box<dyn Command>>,
+    group: &mut Group,
+    commands: Option<&Commands>,
 ) -> rusqlite::Result<()> {
     let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]);
     if !connection.is_autocommit() {
@@ -186,7 +309,10 @@ fn commit(
             return Err(Error::SqliteFailure(failure, None));
         }
         done += 1;
-        if done == group.len() && done < MAX_GROUP {
+        if done == group.len()
+            && done < MAX_GROUP
+            && let Some(commands) = commands
+        {
             group.extend(commands.try_recv());
         }
     }

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use super::data_dir::DataDir;
 use super::read::head_of;
-use super::{DiskObjectStore, ObjectHead, blocking, from_io};
+use super::{DiskObjectStore, NAME, ObjectHead, blocking, from_io};
 use crate::domain::{ObjectKey, Sha256Digest};
 use crate::store_error::StoreError;
 
@@ -70,6 +70,7 @@ impl DiskObjectStore {
     where
         S: Stream<Item = Result<Bytes, BodyError>> + Send,
     {
+        self.space.check(NAME)?;
         let dir = Arc::clone(&self.dir);
         let mut incoming =
             blocking(move || Incoming::begin(&dir, key, expected_sha256.is_some())).await?;
@@ -91,6 +92,8 @@ impl DiskObjectStore {
             }
             buffer.extend_from_slice(&chunk);
             if buffer.len() >= WRITE_CHUNK {
+                // An upload that began while there was room leaves the rest for those who make some.
+                self.space.check(NAME)?;
                 let full = buffer.split().freeze();
                 incoming = blocking(move || incoming.append(&full)).await?;
             }

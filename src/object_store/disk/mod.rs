@@ -31,6 +31,7 @@ pub use read::{OpenObject, READ_CHUNK};
 use super::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
 };
+use crate::disk_space::DiskSpace;
 use crate::domain::{ObjectKey, Timestamp, VersionId, whole_millis};
 use data_dir::DataDir;
 
@@ -41,6 +42,8 @@ const NAME: &str = "the object directory";
 #[derive(Debug, Clone)]
 pub struct DiskObjectStore {
     dir: Arc<DataDir>,
+    /// Looked at while an object is written.
+    space: DiskSpace,
 }
 
 impl DiskObjectStore {
@@ -52,7 +55,13 @@ impl DiskObjectStore {
     pub fn open(data_dir: &std::path::Path) -> Result<Self, OpenError> {
         Ok(Self {
             dir: Arc::new(DataDir::open(data_dir)?),
+            space: DiskSpace::default(),
         })
+    }
+
+    /// The same, which takes no objects on while `space` has too little to spare.
+    pub fn within(self, space: DiskSpace) -> Self {
+        Self { space, ..self }
     }
 
     /// The data directory, by a path without links.
@@ -68,6 +77,7 @@ impl DiskObjectStore {
     pub fn look_at(data_dir: &std::path::Path) -> Result<Self, OpenError> {
         Ok(Self {
             dir: Arc::new(DataDir::look_at(data_dir)?),
+            space: DiskSpace::default(),
         })
     }
 

@@ -29,7 +29,7 @@ fn nth(n: i64) -> FileRecord {
 async fn insert_all(store: &SqliteMetadataStore, records: &[FileRecord]) {
     for chunk in records.chunks(5_000) {
         let chunk = chunk.to_vec();
-        let inserted = store.writer.write(move |connection| {
+        let inserted = store.writer.write(Kind::Adds, move |connection| {
             chunk
                 .iter()
                 .try_for_each(|record| statements::insert(connection, record).map(drop))

@@ -78,7 +78,7 @@ async fn commits_reach_the_disk_before_they_are_answered() {
     let (_directory, store) = new_store();
     let settings = store
         .writer
-        .write(|connection| {
+        .write(Kind::Adds, |connection| {
             let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
             let synchronous =
                 connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;

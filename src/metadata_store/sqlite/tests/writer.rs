@@ -19,13 +19,14 @@ async fn hold(store: &Arc<SqliteMetadataStore>) -> mpsc::Sender<()> {
     let (started, running) = tokio::sync::oneshot::channel();
     let store = Arc::clone(store);
     tokio::spawn(async move {
+        let mut started = Some(started);
         let waiting = move |_: &rusqlite::Connection| {
-            let _ = started.send(());
+            let _ = started.take().map(|started| started.send(()));
             let _ = held.recv_timeout(LIMIT);
             Ok(())
         };
         // Some tests have its group fail.
-        let _ = store.writer.write(waiting).await;
+        let _ = store.writer.write(Kind::Adds, waiting).await;
     });
     running.await.unwrap();
     release
@@ -42,9 +43,9 @@ async fn a_command_that_fails_takes_no_other_of_its_group_with_it() {
     let release = hold(&store).await;
     let records: Vec<_> = (0..20).map(pending).collect();
     let inserts = join_all(records.iter().map(|record| store.insert(record)));
-    let failing = store
-        .writer
-        .write(|connection| connection.execute("UPDATE files SET declared_length = -1", []));
+    let failing = store.writer.write(Kind::Adds, |connection| {
+        connection.execute("UPDATE files SET declared_length = -1", [])
+    });
     let twice = store.insert(&records[3]);
     // Polled in order: ten before the failing one would be no different from twenty.
     let all = async { tokio::join!(inserts, failing, twice) };
@@ -101,7 +102,7 @@ async fn a_commit_that_fails_fails_its_group_and_no_later_one() {
     let (_directory, store) = shared_store();
     store
         .writer
-        .write(|connection| {
+        .write(Kind::Adds, |connection| {
             connection.execute_batch(
                 "CREATE TEMP TABLE parent (id INTEGER PRIMARY KEY);
                  CREATE TEMP TABLE child (
@@ -115,9 +116,9 @@ async fn a_commit_that_fails_fails_its_group_and_no_later_one() {
     let record = pending(0);
     let insert = store.insert(&record);
     // The reference is looked at when the transaction commits.
-    let dangling = store
-        .writer
-        .write(|connection| connection.execute("INSERT INTO child VALUES (1)", []));
+    let dangling = store.writer.write(Kind::Adds, |connection| {
+        connection.execute("INSERT INTO child VALUES (1)", [])
+    });
     let group = async { tokio::join!(insert, dangling) };
     tokio::pin!(group);
     assert!(group.as_mut().now_or_never().is_none());
@@ -143,7 +144,7 @@ async fn a_transaction_that_ends_by_itself_fails_what_was_in_it_and_nothing_that
     // What SQLite does by itself after some I/O errors.
     let ended = store
         .writer
-        .write(|connection| connection.execute("ROLLBACK", []));
+        .write(Kind::Adds, |connection| connection.execute("ROLLBACK", []));
     let after = store.insert(&records[1]);
     let group = async { tokio::join!(before, ended, after) };
     tokio::pin!(group);
@@ -177,7 +178,7 @@ async fn a_group_that_can_not_begin_says_why_and_is_over() {
 async fn a_full_disk_is_told_apart_and_stops_no_reader() {
     let (_directory, store) = shared_store();
     let limit_pages = |pages: i64| {
-        store.writer.write(move |connection| {
+        store.writer.write(Kind::Adds, move |connection| {
             connection.query_row(
                 &format!("PRAGMA max_page_count = {pages}"),
                 params![],
@@ -238,9 +239,9 @@ async fn dropping_the_store_finishes_what_is_queued() {
 #[tokio::test]
 async fn a_writer_that_died_shows_in_the_check_and_in_every_write() {
     let (_directory, store) = shared_store();
-    let died = store
-        .writer
-        .write(|_| -> rusqlite::Result<()> { panic!("a bug, for this test") });
+    let died = store.writer.write(Kind::Adds, |_| -> rusqlite::Result<()> {
+        panic!("a bug, for this test")
+    });
     assert!(matches!(died.await, Err(StoreError::Unavailable { .. })));
     let refused = store.insert(&pending(0)).await;
     assert!(
