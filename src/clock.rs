@@ -3,6 +3,7 @@
 //! Invariant: no operation reads the system's clock by itself, so a test can say what time it is.
 //! Durations of I/O (time-outs, back-off) are tokio's business and not this clock's.
 
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,5 +41,32 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Another clock that is ahead (or behind, where it is negative) by some milliseconds. For tests.
+#[derive(Clone)]
+pub struct SkewedClock {
+    clock: Arc<dyn Clock>,
+    ahead_millis: Arc<AtomicI64>,
+}
+
+impl SkewedClock {
+    pub fn new(clock: Arc<dyn Clock>, ahead_millis: i64) -> Self {
+        Self {
+            clock,
+            ahead_millis: Arc::new(AtomicI64::new(ahead_millis)),
+        }
+    }
+
+    /// Sets it anew, as NTP or a person does.
+    pub fn set_ahead(&self, millis: i64) {
+        self.ahead_millis.store(millis, SeqCst);
+    }
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        self.clock.now() + chrono::TimeDelta::milliseconds(self.ahead_millis.load(SeqCst))
     }
 }

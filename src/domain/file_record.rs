@@ -14,7 +14,8 @@
 use std::time::Duration;
 
 use super::{
-    ContentLength, ContentType, FileId, FileName, Invalid, ObjectKey, Sha256Digest, Timestamp,
+    ContentLength, ContentType, FileId, FileName, Invalid, ObjectKey, Sha256Digest, StoreTime,
+    Timestamp,
 };
 
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
@@ -208,19 +209,27 @@ impl Lifecycle {
         record.upload_expires_at + self.upload_grace
     }
 
-    /// When a rejected or expired record, or a tombstone, may vanish.
+    /// Whether no URL that was handed out for the file can bring bytes any more.
+    pub fn uploads_are_over(&self, record: &FileRecord, now: StoreTime) -> bool {
+        now.has_reached(self.uploads_end_at(record))
+    }
+
+    /// When a rejected or expired record, or a tombstone, may vanish. `now` may be off: it only makes
+    /// the record stay for a longer or shorter while, never shorter than a URL works.
     pub fn expires_at(&self, record: &FileRecord, now: Timestamp) -> Timestamp {
         now.max(self.uploads_end_at(record)) + self.retention
     }
 
     /// When to look again at a record whose bytes have just been deleted.
-    pub fn after_clean_up(&self, record: &FileRecord, now: Timestamp) -> NextReview {
+    pub fn after_clean_up(&self, record: &FileRecord, now: StoreTime) -> NextReview {
         let uploads_end_at = self.uploads_end_at(record);
-        if now < uploads_end_at {
+        if !now.has_reached(uploads_end_at) {
             return NextReview::At(uploads_end_at);
         }
         match record.expires_at() {
-            Some(at) if record.status() != Status::Deleted && now < at => NextReview::At(at),
+            Some(at) if record.status() != Status::Deleted && !now.has_reached(at) => {
+                NextReview::At(at)
+            }
             _ => NextReview::Remove,
         }
     }
@@ -262,6 +271,12 @@ impl FileRecord {
 
     pub fn status(&self) -> Status {
         self.state.status()
+    }
+
+    /// A `review_at` that makes the record due at once, also by a clock that is behind the one that
+    /// says `now`: nothing happens to a file before it was created.
+    pub fn due_at_once(&self, now: Timestamp) -> Timestamp {
+        now.min(self.created_at())
     }
 
     /// When the record may vanish; `None` for one that stays.
@@ -324,6 +339,10 @@ mod tests {
         retention: Duration::from_secs(1000),
     };
 
+    fn agreed(seconds: i64) -> StoreTime {
+        StoreTime::agreed(at(seconds), at(seconds), at(seconds)).unwrap()
+    }
+
     fn record(declared_sha256: Option<Sha256Digest>) -> FileRecord {
         FileRecord::pending(
             FileId::new(at(0)),
@@ -365,11 +384,11 @@ mod tests {
             expires_at: at(9000),
         };
         assert_eq!(
-            LIFECYCLE.after_clean_up(&deleted, at(20)),
+            LIFECYCLE.after_clean_up(&deleted, agreed(20)),
             NextReview::At(at(1000))
         );
         assert_eq!(
-            LIFECYCLE.after_clean_up(&deleted, at(1000)),
+            LIFECYCLE.after_clean_up(&deleted, agreed(1000)),
             NextReview::Remove
         );
     }
@@ -382,17 +401,17 @@ mod tests {
             expires_at: LIFECYCLE.expires_at(&rejected, at(20)),
         };
         assert_eq!(
-            LIFECYCLE.after_clean_up(&rejected, at(20)),
+            LIFECYCLE.after_clean_up(&rejected, agreed(20)),
             NextReview::At(at(1000))
         );
         assert_eq!(
-            LIFECYCLE.after_clean_up(&rejected, at(1000)),
+            LIFECYCLE.after_clean_up(&rejected, agreed(1000)),
             NextReview::At(at(2000))
         );
         assert!(rejected.is_visible(at(1999)));
         assert!(!rejected.is_visible(at(2000)));
         assert_eq!(
-            LIFECYCLE.after_clean_up(&rejected, at(2000)),
+            LIFECYCLE.after_clean_up(&rejected, agreed(2000)),
             NextReview::Remove
         );
     }

@@ -14,6 +14,7 @@ mod file_record;
 mod idempotency_key;
 mod object_key;
 mod sha256_digest;
+mod store_time;
 mod timestamp;
 
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
@@ -27,6 +28,7 @@ pub use file_record::{
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use sha256_digest::Sha256Digest;
+pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};
 pub use timestamp::{Timestamp, format_timestamp, from_millis, whole_millis};
 
 /// A value from outside that a domain type refuses, in words for the person who sent it.

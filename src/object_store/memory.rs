@@ -1,9 +1,10 @@
-//! Objects in memory: a double for tests, with or without versions.
+//! Objects in memory: a double for tests, with or without versions, that can lose power.
 //!
 //! Invariant: passes the same suite as the real stores. Nothing in production can select it, since
 //! it is compiled for tests only.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -22,7 +23,11 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub struct MemoryObjectStore {
     clock: Arc<dyn Clock>,
     versioned: bool,
+    /// From then on what comes has no version, and takes the place of what has none.
+    suspended: AtomicBool,
     objects: Mutex<HashMap<String, Vec<Version>>>,
+    /// What was quarantined, and when.
+    aside: Mutex<Vec<(Timestamp, String, Vec<Version>)>>,
     /// The fault that every call has while it is set.
     fault: Mutex<Option<&'static str>>,
 }
@@ -31,6 +36,8 @@ pub struct MemoryObjectStore {
 struct Version {
     head: ObjectHead,
     bytes: Bytes,
+    /// Whether it survives a power cut.
+    durable: bool,
 }
 
 impl MemoryObjectStore {
@@ -38,31 +45,61 @@ impl MemoryObjectStore {
         Self {
             clock,
             versioned,
+            suspended: AtomicBool::new(false),
             objects: Mutex::default(),
+            aside: Mutex::default(),
             fault: Mutex::default(),
         }
     }
 
     /// Puts bytes as a client does; `sha256` stands for a digest that the store verified.
     pub fn put(&self, key: ObjectKey, bytes: impl Into<Bytes>, sha256: Option<Sha256Digest>) {
-        let bytes = bytes.into();
+        self.add(key, bytes.into(), sha256, true);
+    }
+
+    /// Puts bytes that a power cut takes away again, as before a PUT is answered, unless somebody makes
+    /// them durable.
+    pub fn put_unsynced(&self, key: ObjectKey, bytes: impl Into<Bytes>) {
+        self.add(key, bytes.into(), None, false);
+    }
+
+    /// Takes away what isn't durable.
+    pub fn lose_power(&self) {
+        let mut objects = self.objects();
+        for versions in objects.values_mut() {
+            versions.retain(|version| version.durable);
+        }
+        objects.retain(|_, versions| !versions.is_empty());
+    }
+
+    /// An operator suspends versions: what was handed out before may then replace what comes now.
+    pub fn suspend_versions(&self) {
+        self.suspended.store(true, SeqCst);
+    }
+
+    fn keeps_versions(&self) -> bool {
+        self.versioned && !self.suspended.load(SeqCst)
+    }
+
+    fn add(&self, key: ObjectKey, bytes: Bytes, sha256: Option<Sha256Digest>, durable: bool) {
         let mut objects = self.objects();
         let versions = objects.entry(key.to_string()).or_default();
         let version_id = self
-            .versioned
+            .keeps_versions()
             .then(|| VersionId(format!("{:016x}", fastrand::u64(..))));
-        if !self.versioned {
-            versions.clear();
+        if version_id.is_none() {
+            versions.retain(|version| version.head.version_id.is_some());
         }
         versions.push(Version {
             head: ObjectHead {
-                version_id,
                 content_length: bytes.len() as u64,
                 sha256,
-                replaceable: false,
+                replaceable: self.versioned && version_id.is_none(),
+                version_id,
                 last_modified: self.clock.now(),
             },
             bytes,
+            durable,
         });
     }
 
@@ -77,8 +114,14 @@ impl MemoryObjectStore {
                 last_modified: self.clock.now(),
             },
             bytes: Bytes::new(),
+            durable: true,
         };
         self.objects().insert(key.to_owned(), vec![version]);
+    }
+
+    /// How many objects are in quarantine.
+    pub fn count_quarantined(&self) -> usize {
+        self.aside().len()
     }
 
     /// How many objects there are, old versions included.
@@ -93,6 +136,10 @@ impl MemoryObjectStore {
 
     fn objects(&self) -> MutexGuard<'_, HashMap<String, Vec<Version>>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn aside(&self) -> MutexGuard<'_, Vec<(Timestamp, String, Vec<Version>)>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn works(&self) -> Result<(), StoreError> {
@@ -137,41 +184,57 @@ impl ObjectStore for MemoryObjectStore {
         version_id: Option<&VersionId>,
     ) -> Result<Lookup<ObjectReader>, StoreError> {
         self.works()?;
-        Ok(self.lookup(key, version_id).map(|Version { head, bytes }| {
-            let chunks: Vec<_> = bytes
-                .chunks(CHUNK_BYTES)
-                .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
-                .collect();
-            ObjectReader {
-                head,
-                body: Box::pin(stream::iter(chunks)),
-            }
-        }))
+        Ok(self
+            .lookup(key, version_id)
+            .map(|Version { head, bytes, .. }| {
+                let chunks: Vec<_> = bytes
+                    .chunks(CHUNK_BYTES)
+                    .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
+                    .collect();
+                ObjectReader {
+                    head,
+                    body: Box::pin(stream::iter(chunks)),
+                }
+            }))
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
         self.works()?;
-        Ok(self.versioned)
+        Ok(self.keeps_versions())
     }
 
-    async fn make_durable(&self, _: ObjectKey) -> Result<(), StoreError> {
-        self.works()
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
+        self.works()?;
+        if let Some(versions) = self.objects().get_mut(&key.to_string()) {
+            for version in versions {
+                version.durable = true;
+            }
+        }
+        Ok(())
     }
 
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         self.works()?;
+        let as_of = self.clock.now();
         self.objects().remove(&key.to_string());
-        Ok(self.clock.now())
+        Ok(as_of)
     }
 
-    async fn quarantine(&self, _: ObjectKey) -> Result<Quarantined, StoreError> {
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
         self.works()?;
-        Ok(Quarantined::NotSupported)
+        let key = key.to_string();
+        if let Some(versions) = self.objects().remove(&key) {
+            self.aside().push((self.clock.now(), key, versions));
+        }
+        Ok(Quarantined::Aside)
     }
 
-    async fn end_quarantine(&self, _: Timestamp) -> Result<usize, StoreError> {
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
         self.works()?;
-        Ok(0)
+        let mut aside = self.aside();
+        let all = aside.len();
+        aside.retain(|(since, ..)| *since >= before);
+        Ok(all - aside.len())
     }
 
     async fn delete_other_versions(

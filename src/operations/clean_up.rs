@@ -1,6 +1,7 @@
 //! Deletes the bytes of a file that isn't to have any.
 //!
-//! Invariant: safe to repeat, and a review stays scheduled until no URL can bring bytes any more.
+//! Invariant: safe to repeat, and a review stays scheduled until no URL can bring bytes any more, by the
+//! store's time.
 
 use super::Stores;
 use crate::domain::{FileId, FileRecord, NextReview, Status};
@@ -13,9 +14,12 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
     if matches!(status, Status::Pending | Status::Available) {
         return Ok(());
     }
-    // The time is taken before the bytes go: a URL that dies while they do gets another look.
-    let now = stores.clock.now();
-    stores.objects.delete_all_versions(record.key()).await?;
+    let call = stores.timed_call();
+    let as_of = stores.objects.delete_all_versions(record.key()).await?;
+    let Ok(now) = call.agree(as_of) else {
+        // It stays due, for somebody whose clock is right.
+        return Ok(());
+    };
     match stores.lifecycle.after_clean_up(record, now) {
         NextReview::At(at) => stores.metadata.schedule_review(record.id, status, at).await,
         NextReview::Remove => stores.metadata.remove(record.id, status).await,

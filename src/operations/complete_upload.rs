@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{LONGEST_WAIT, OperationError, Stores, finalize_upload};
+use super::finalize_upload::finalize_record;
+use super::{LONGEST_WAIT, OperationError, Stores};
 use crate::domain::{FileId, FileRecord, Status};
 
 /// The longest that one completion may look for bytes and measure them. A file that takes longer is
@@ -28,11 +29,15 @@ pub async fn complete_upload(stores: &Stores, id: FileId) -> Result<FileRecord, 
     if record.status() != Status::Pending {
         return Ok(record);
     }
-    match timeout(COMPLETION_LIMIT, finalize_upload(stores, record.key())).await {
-        Ok(finalized) => drop(finalized?),
+    let finalizing = finalize_record(stores, record.clone());
+    let finalized = match timeout(COMPLETION_LIMIT, finalizing).await {
+        Ok(finalized) => finalized?.record,
         Err(_) => {
-            tracing::warn!(file_id = %id, "a completion took too long and is left to the notification")
+            tracing::warn!(file_id = %id, "a completion took too long and is left to the notification");
+            Some(record)
         }
-    }
-    stores.visible_record(id).await
+    };
+    finalized
+        .filter(|record| record.is_visible(stores.clock.now()))
+        .ok_or(OperationError::FileNotFound)
 }

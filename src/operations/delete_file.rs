@@ -14,7 +14,8 @@ pub async fn delete_file(stores: &Stores, id: FileId) -> Result<(), OperationErr
     let record = stores.visible_record(id).await?;
     let now = stores.clock.now();
     let expires_at = stores.lifecycle.expires_at(&record, now);
-    if !stores.metadata.delete(id, now, expires_at).await? {
+    let review_at = record.due_at_once(now);
+    if !stores.metadata.delete(id, review_at, expires_at).await? {
         return Err(OperationError::FileNotFound);
     }
     if let Err(error) = clean_up_as_it_is_now(stores, id).await {

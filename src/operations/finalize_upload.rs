@@ -13,7 +13,7 @@ use crate::domain::{
     StoredObject,
 };
 use crate::metadata_store::SettleOutcome;
-use crate::object_store::ObjectHead;
+use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
 use crate::store_error::StoreError;
 
 /// What became of a hint that bytes have arrived.
@@ -29,8 +29,41 @@ pub enum FinalizeOutcome {
     LateArrivalDeleted,
     /// There are no bytes (yet).
     NotArrived,
+    /// There are bytes, and an upload that was handed out may still put others in their place. They are
+    /// measured when none can any more.
+    NotYet,
     /// No record names this key. Nothing is touched: the bucket may be shared by mistake.
     UnknownFile,
+}
+
+/// What became of it, with the record as it is then: `None` if there is none.
+pub(super) struct Finalized {
+    pub(super) outcome: FinalizeOutcome,
+    pub(super) record: Option<FileRecord>,
+}
+
+impl Finalized {
+    fn with(outcome: FinalizeOutcome, record: FileRecord) -> Self {
+        Self {
+            outcome,
+            record: Some(record),
+        }
+    }
+}
+
+/// What a look into the store found, with the bytes if it asked for them.
+pub(super) struct Arrived {
+    head: ObjectHead,
+    body: Option<ObjectBody>,
+}
+
+impl From<ObjectReader> for Arrived {
+    fn from(reader: ObjectReader) -> Self {
+        Self {
+            head: reader.head,
+            body: Some(reader.body),
+        }
+    }
 }
 
 /// # Errors
@@ -42,56 +75,123 @@ pub async fn finalize_upload(
     let Some(record) = stores.metadata.get(key.file_id()).await? else {
         return Ok(FinalizeOutcome::UnknownFile);
     };
+    Ok(finalize_record(stores, record).await?.outcome)
+}
+
+/// [`finalize_upload`] by a record that was just read.
+pub(super) async fn finalize_record(
+    stores: &Stores,
+    record: FileRecord,
+) -> Result<Finalized, OperationError> {
     if record.status() != Status::Pending {
-        return after_settlement(stores, &record).await;
+        return after_settlement(stores, record).await;
     }
-    let Some(head) = stores.objects.head(key).await?.found() else {
-        return Ok(FinalizeOutcome::NotArrived);
-    };
-    let Some(verdict) = measure(stores, &record, head).await? else {
-        return Ok(FinalizeOutcome::NotArrived);
+    match look(stores, &record).await? {
+        Some(arrived) => settle_arrived(stores, record, arrived).await,
+        None => Ok(Finalized::with(FinalizeOutcome::NotArrived, record)),
+    }
+}
+
+/// One call, whatever it finds: a store that compared a declared digest itself tells it without the
+/// bytes, and otherwise they have to be read.
+async fn look(stores: &Stores, record: &FileRecord) -> Result<Option<Arrived>, StoreError> {
+    let key = record.key();
+    if record.declared_sha256.is_some() {
+        let head = stores.objects.head(key).await?.found();
+        return Ok(head.map(|head| Arrived { head, body: None }));
+    }
+    let reader = stores.objects.read(key, None).await?.found();
+    Ok(reader.map(Arrived::from))
+}
+
+/// Measures what was found for a pending record, and settles it.
+pub(super) async fn settle_arrived(
+    stores: &Stores,
+    record: FileRecord,
+    mut arrived: Arrived,
+) -> Result<Finalized, OperationError> {
+    if arrived.head.replaceable {
+        match once_nothing_replaces_it(stores, &record).await? {
+            Some(final_one) => arrived = final_one,
+            None => return Ok(Finalized::with(FinalizeOutcome::NotYet, record)),
+        }
+    }
+    let Some(verdict) = measure(stores, &record, arrived).await? else {
+        return Ok(Finalized::with(FinalizeOutcome::NotArrived, record));
     };
     let now = stores.clock.now();
     let settlement = match verdict {
-        Ok(object) => Settlement::Available(object),
+        Ok(object) => {
+            // What is called available has to be there after a power cut.
+            stores.objects.make_durable(record.key()).await?;
+            Settlement::Available(object)
+        }
         Err(reason) => Settlement::Rejected {
             reason,
             expires_at: stores.lifecycle.expires_at(&record, now),
         },
     };
-    match stores.metadata.settle(record.id, &settlement, now).await? {
-        SettleOutcome::Unchanged => match stores.metadata.get(record.id).await? {
-            Some(record) => after_settlement(stores, &record).await,
-            None => Ok(FinalizeOutcome::UnknownFile),
-        },
-        SettleOutcome::Settled => {
-            if let Settlement::Rejected { reason, .. } = &settlement {
-                tracing::info!(file_id = %record.id, reason = reason.0, "upload rejected");
-                clean_up_as_it_is_now(stores, record.id).await?;
-                return Ok(FinalizeOutcome::Rejected);
-            }
-            tracing::info!(file_id = %record.id, bytes = record.declared_length.bytes(), "file available");
-            Ok(FinalizeOutcome::Available)
-        }
+    let review_at = record.due_at_once(now);
+    let settled = stores.metadata.settle(record.id, &settlement, review_at);
+    if settled.await? == SettleOutcome::Unchanged {
+        return match stores.metadata.get(record.id).await? {
+            Some(record) => after_settlement(stores, record).await,
+            None => Ok(Finalized {
+                outcome: FinalizeOutcome::UnknownFile,
+                record: None,
+            }),
+        };
     }
+    let outcome = match &settlement {
+        Settlement::Rejected { reason, .. } => {
+            tracing::info!(file_id = %record.id, reason = reason.0, "upload rejected");
+            clean_up_as_it_is_now(stores, record.id).await?;
+            FinalizeOutcome::Rejected
+        }
+        _ => {
+            tracing::info!(file_id = %record.id, bytes = record.declared_length.bytes(), "file available");
+            FinalizeOutcome::Available
+        }
+    };
+    let record = FileRecord {
+        state: settlement.state(),
+        review_at: settlement.review_at(review_at),
+        ..record
+    };
+    Ok(Finalized::with(outcome, record))
+}
+
+/// What is there once no upload that was handed out can put anything in its place; `None` before.
+async fn once_nothing_replaces_it(
+    stores: &Stores,
+    record: &FileRecord,
+) -> Result<Option<Arrived>, StoreError> {
+    let now = stores.compare_clocks().await?;
+    if !now.is_ok_and(|now| stores.lifecycle.uploads_are_over(record, now)) {
+        return Ok(None);
+    }
+    // Looked at anew: something may have come before the store said its time.
+    let reader = stores.objects.read(record.key(), None).await?.found();
+    Ok(reader.map(Arrived::from))
 }
 
 /// A hint for a file that has left `pending`: it is doubled, or the bytes came too late.
 async fn after_settlement(
     stores: &Stores,
-    record: &FileRecord,
-) -> Result<FinalizeOutcome, OperationError> {
-    match record.status() {
-        Status::Pending => Ok(FinalizeOutcome::NotArrived),
+    record: FileRecord,
+) -> Result<Finalized, OperationError> {
+    let outcome = match record.status() {
+        Status::Pending => FinalizeOutcome::NotArrived,
         Status::Available => {
-            delete_what_came_later(stores, record).await?;
-            Ok(FinalizeOutcome::AlreadySettled)
+            delete_what_came_later(stores, &record).await?;
+            FinalizeOutcome::AlreadySettled
         }
         Status::Rejected | Status::Expired | Status::Deleted => {
-            clean_up(stores, record).await?;
-            Ok(FinalizeOutcome::LateArrivalDeleted)
+            clean_up(stores, &record).await?;
+            FinalizeOutcome::LateArrivalDeleted
         }
-    }
+    };
+    Ok(Finalized::with(outcome, record))
 }
 
 /// A form can be sent again. What it brings then changes no record, but it stands before the version that
@@ -121,18 +221,25 @@ type Verdict = Result<StoredObject, RejectionReason>;
 async fn measure(
     stores: &Stores,
     record: &FileRecord,
-    head: ObjectHead,
+    arrived: Arrived,
 ) -> Result<Option<Verdict>, StoreError> {
+    let Arrived { head, body } = arrived;
     if let Err(reason) = record.judge_length(head.content_length) {
         return Ok(Some(Err(reason)));
     }
-    let (head, sha256) = match head.sha256 {
-        Some(verified_by_store) => (head, verified_by_store),
-        None => {
-            let version_id = head.version_id.as_ref();
-            let reader = stores.objects.read(record.key(), version_id).await?;
-            let Some(reader) = reader.found() else {
-                return Ok(None);
+    let (head, sha256) = match (head.sha256, body) {
+        (Some(verified_by_store), _) => (head, verified_by_store),
+        (None, body) => {
+            let reader = match body {
+                Some(body) => ObjectReader { head, body },
+                None => {
+                    let version_id = head.version_id.as_ref();
+                    let reader = stores.objects.read(record.key(), version_id).await?;
+                    let Some(reader) = reader.found() else {
+                        return Ok(None);
+                    };
+                    reader
+                }
             };
             let (observed_length, sha256) = hash(reader.body).await?;
             if let Err(reason) = record.judge_length(observed_length) {
@@ -153,9 +260,7 @@ async fn measure(
 }
 
 /// Length and digest of a body, a chunk at a time.
-pub(super) async fn hash(
-    mut body: crate::object_store::ObjectBody,
-) -> Result<(u64, Sha256Digest), StoreError> {
+pub(super) async fn hash(mut body: ObjectBody) -> Result<(u64, Sha256Digest), StoreError> {
     let mut hasher = Sha256::new();
     let mut length = 0;
     while let Some(chunk) = body.try_next().await? {

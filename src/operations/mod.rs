@@ -21,6 +21,7 @@ mod reconcile;
 mod renew_upload;
 mod scrub;
 mod sign_upload;
+mod store_time;
 mod sweep_orphans;
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! due: finalizes what did arrive, expires what did not, and deletes bytes that aren't to be there.
 //!
 //! Invariant: a round does a bounded amount of work and continues where the last one stopped; any
-//! number of reconcilers may run at a time, since every step is one conditional write.
+//! number of reconcilers may run at a time, since every step is one conditional write. Nothing expires
+//! by this process's own clock.
 
 use std::time::Duration;
 
@@ -12,9 +13,11 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::clean_up::clean_up;
-use super::{FinalizeOutcome, OperationError, Stores, finalize_upload};
-use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+use super::finalize_upload::settle_arrived;
+use super::{FinalizeOutcome, OperationError, Stores};
+use crate::domain::{FileId, FileRecord, Settlement, Status, StoreTime, Timestamp};
 use crate::metadata_store::{MAX_PAGE, Review, SettleOutcome};
+use crate::object_store::Lookup;
 use crate::store_error::StoreError;
 
 /// The most records that one round looks at.
@@ -61,7 +64,7 @@ impl Reconciler {
     /// reconcilers spread out, until `shutdown`. The first sweep also takes what isn't due yet:
     /// whatever a crash left behind.
     pub async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
-        let mut until = self.stores.clock.now() + self.stores.lifecycle.review_after;
+        let mut until = self.due_by_now().await + self.stores.lifecycle.review_after;
         loop {
             let report = self.run_once(until).await;
             let goes_on = matches!(&report, Ok(report) if report.more);
@@ -80,8 +83,20 @@ impl Reconciler {
             }
             // A sweep goes to its end with the moment that it began with.
             if !goes_on {
-                until = self.stores.clock.now();
+                until = self.due_by_now().await;
             }
+        }
+    }
+
+    /// The present by whichever clock is behind. What is done to the records that are due doesn't hang
+    /// on it; it keeps a process whose clock is ahead from looking at all of them all the time.
+    async fn due_by_now(&self) -> Timestamp {
+        let own = self.stores.clock.now();
+        match self.stores.compare_clocks().await {
+            Ok(Ok(now)) => now.timestamp(),
+            Ok(Err(differ)) => own.min(differ.store),
+            // The reviews will say it.
+            Err(_) => own,
         }
     }
 
@@ -141,18 +156,23 @@ impl Reconciler {
                 Ok(Reviewed::NothingNew)
             }
             Status::Pending => {
-                // The time is taken before the look: bytes that come after it came too late.
-                let now = stores.clock.now();
-                match finalize_upload(stores, record.key()).await? {
-                    FinalizeOutcome::Available | FinalizeOutcome::Rejected => {
-                        Ok(Reviewed::Finalized)
+                let call = stores.timed_call();
+                match stores.objects.read(record.key(), None).await? {
+                    Lookup::Found(reader) => {
+                        let finalized = settle_arrived(stores, record, reader.into()).await?;
+                        Ok(match finalized.outcome {
+                            FinalizeOutcome::Available | FinalizeOutcome::Rejected => {
+                                Reviewed::Finalized
+                            }
+                            _ => Reviewed::NothingNew,
+                        })
                     }
-                    FinalizeOutcome::NotArrived
-                        if now >= stores.lifecycle.uploads_end_at(&record) =>
-                    {
-                        expire(stores, record, now).await
-                    }
-                    _ => Ok(Reviewed::NothingNew),
+                    Lookup::Absent { as_of } => match call.agree(as_of) {
+                        Ok(now) if stores.lifecycle.uploads_are_over(&record, now) => {
+                            expire(stores, record, now).await
+                        }
+                        _ => Ok(Reviewed::NothingNew),
+                    },
                 }
             }
         }
@@ -167,8 +187,9 @@ fn spread(interval: Duration) -> Duration {
 async fn expire(
     stores: &Stores,
     record: FileRecord,
-    now: Timestamp,
+    now: StoreTime,
 ) -> Result<Reviewed, OperationError> {
+    let now = now.timestamp();
     let settlement = Settlement::Expired {
         upload_expires_at: record.upload_expires_at,
         expires_at: stores.lifecycle.expires_at(&record, now),

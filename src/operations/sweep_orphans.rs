@@ -22,7 +22,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::Stores;
-use crate::domain::{FileRecord, FileState, ObjectKey, StoredObject, Timestamp};
+use crate::domain::{FileRecord, FileState, ObjectKey, StoreTime, StoredObject, Timestamp};
 use crate::object_store::{ListPosition, ListedObject};
 use crate::store_error::StoreError;
 
@@ -78,6 +78,8 @@ pub enum Suspicion {
     TooMany,
     #[error("more than one in {PLAUSIBLE_SHARE} objects has no record")]
     TooLargeAShare,
+    #[error("this process's clock isn't the store's")]
+    ClocksDiffer,
 }
 
 /// What a step came to.
@@ -126,6 +128,8 @@ struct Sweep {
     position: Option<ListPosition>,
     /// At most one more than the limit.
     orphans: Vec<ObjectKey>,
+    /// The store's time of the newest page.
+    as_of: Option<StoreTime>,
     /// Everything was looked at, and the verdict lets the orphans go.
     deleting: bool,
 }
@@ -184,8 +188,15 @@ impl OrphanSweeper {
             return Ok(self.delete_some().await);
         }
         let position = self.sweep.position.as_ref();
+        let call = self.stores.timed_call();
         let listing = self.stores.objects.list(position, PAGE).await?;
-        let now = self.stores.clock.now();
+        let Ok(now) = call.agree(listing.as_of) else {
+            // What is wrong is said there.
+            let _ = self.stores.compare_clocks().await?;
+            self.sweep.report.suspicion = Some(Suspicion::ClocksDiffer);
+            return Ok(self.finish());
+        };
+        self.sweep.as_of = Some(now);
         let mut looks = futures_util::stream::iter(listing.objects)
             .map(|object| self.look_at(object, now))
             .buffer_unordered(CONCURRENT);
@@ -208,7 +219,7 @@ impl OrphanSweeper {
     async fn look_at(
         &self,
         object: ListedObject,
-        now: Timestamp,
+        now: StoreTime,
     ) -> Result<(ObjectKey, Found), StoreError> {
         let key = object.key;
         let found = if is_young(key, object.last_modified, now) {
@@ -289,9 +300,9 @@ impl OrphanSweeper {
     async fn delete_some(&mut self) -> SweepStep {
         let left = self.sweep.orphans.len().saturating_sub(DELETIONS_PER_STEP);
         let keys = self.sweep.orphans.split_off(left);
-        let stores = &self.stores;
+        let (stores, as_of) = (&self.stores, self.sweep.as_of);
         let deletions: Vec<_> = futures_util::stream::iter(keys)
-            .map(|key| async move { (key, delete(stores, key).await) })
+            .map(|key| async move { (key, delete(stores, key, as_of).await) })
             .buffer_unordered(CONCURRENT)
             .collect()
             .await;
@@ -318,11 +329,18 @@ impl OrphanSweeper {
     }
 }
 
-/// Looks once more, and deletes. `false` if there is a record now, or newer bytes.
-async fn delete(stores: &Stores, key: ObjectKey) -> Result<bool, StoreError> {
+/// Looks once more, and deletes. `false` if there is a record now, or if there are bytes that were young
+/// at the store's time `as_of`, when it had been looked at.
+async fn delete(
+    stores: &Stores,
+    key: ObjectKey,
+    as_of: Option<StoreTime>,
+) -> Result<bool, StoreError> {
+    let Some(as_of) = as_of else {
+        return Ok(false);
+    };
     let head = stores.objects.head(key).await?.found();
-    let now = stores.clock.now();
-    if head.is_some_and(|head| is_young(key, head.last_modified, now)) {
+    if head.is_some_and(|head| is_young(key, head.last_modified, as_of)) {
         return Ok(false);
     }
     if stores.metadata.get(key.file_id()).await?.is_some() {
@@ -332,7 +350,8 @@ async fn delete(stores: &Stores, key: ObjectKey) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Two clocks are asked: the store's says when the bytes came, and ours when the ID was made.
-fn is_young(key: ObjectKey, last_modified: Timestamp, now: Timestamp) -> bool {
-    now - MIN_AGE < last_modified.max(key.file_id().created_at())
+/// By the store's clock, which says when the bytes came, and by that of whoever made the ID.
+fn is_young(key: ObjectKey, last_modified: Timestamp, now: StoreTime) -> bool {
+    let newest = last_modified.max(key.file_id().created_at());
+    !now.has_reached(newest + MIN_AGE)
 }

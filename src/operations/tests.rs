@@ -18,8 +18,10 @@ use crate::presigned_url::{
     BucketUrl, DownloadMethod, Presigner, SigningCredentials, UploadMethod,
 };
 
+mod clocks;
 mod completion;
 mod disturbed;
+mod durability;
 mod forms;
 mod idempotency;
 mod renewals;

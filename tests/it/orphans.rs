@@ -4,21 +4,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use bytes::Bytes;
 use file_share::aws::{dynamodb_client, s3_client};
-use file_share::clock::{Clock, ManualClock, SystemClock};
+use file_share::clock::{Clock, SkewedClock, SystemClock};
 use file_share::domain::{
     ContentLength, ContentType, FileId, FileName, FileRecord, Lifecycle, MAX_CONTENT_LENGTH,
-    ObjectKey,
+    ObjectKey, Timestamp, VersionId,
 };
 use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
 use file_share::object_store::s3::S3ObjectStore;
+use file_share::object_store::{
+    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
+};
 use file_share::operations::{MIN_AGE, OrphanSweeper, Stores, Suspicion, SweepReport, SweepStep};
 use futures_util::stream;
 
@@ -46,6 +50,68 @@ async fn sweep(stores: Stores) -> SweepReport {
         if let SweepStep::Done(report) = sweeper.run_once().await.unwrap() {
             return report;
         }
+    }
+}
+
+const TWO_DAYS: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
+/// The same store when two days have gone by.
+struct InTwoDays<S>(S);
+
+#[async_trait]
+impl<S: ObjectStore> ObjectStore for InTwoDays<S> {
+    async fn list(
+        &self,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Listing, StoreError> {
+        let mut listing = self.0.list(after, limit).await?;
+        listing.as_of += TWO_DAYS;
+        Ok(listing)
+    }
+
+    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
+        self.0.head(key).await
+    }
+
+    async fn read(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Result<Lookup<ObjectReader>, StoreError> {
+        self.0.read(key, version_id).await
+    }
+
+    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
+        self.0.make_durable(key).await
+    }
+
+    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
+        self.0.keeps_what_it_has().await
+    }
+
+    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
+        Ok(self.0.delete_all_versions(key).await? + TWO_DAYS)
+    }
+
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
+        self.0.quarantine(key).await
+    }
+
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
+        self.0.end_quarantine(before).await
+    }
+
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        self.0.delete_other_versions(key, version_id).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.0.check().await
     }
 }
 
@@ -90,20 +156,26 @@ async fn on_s3_they_go_in_all_versions_with_the_permissions_of_the_worker() {
     put("uploads/report.pdf").await;
 
     let sdk = sdk_config(&deployment, &deployment.worker).await;
-    let stores_with = |metadata, clock: Arc<dyn Clock>| Stores {
+    let bucket = || S3ObjectStore::new(s3_client(&sdk), &deployment.bucket);
+    let today = |metadata| Stores {
         metadata,
-        objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), &deployment.bucket)),
-        clock,
+        objects: Arc::new(bucket()),
+        clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
+    };
+    let ahead = i64::try_from(TWO_DAYS.as_millis()).unwrap();
+    let in_two_days = |metadata| Stores {
+        objects: Arc::new(InTwoDays(bucket())),
+        clock: Arc::new(SkewedClock::new(Arc::new(SystemClock), ahead)),
+        ..today(metadata)
     };
     let own = Arc::new(DynamoDbMetadataStore::new(
         dynamodb_client(&sdk),
         &deployment.table,
     ));
-    let in_two_days: Arc<dyn Clock> = Arc::new(ManualClock::at(SystemClock.now() + 2 * MIN_AGE));
 
     // Today all of it is too young.
-    let report = sweep(stores_with(own.clone(), Arc::new(SystemClock))).await;
+    let report = sweep(today(own.clone())).await;
     assert_eq!((report.young, report.orphans), (5, 0), "{report:?}");
 
     // An empty table, a table that isn't there, and one that may not be read.
@@ -130,7 +202,7 @@ async fn on_s3_they_go_in_all_versions_with_the_permissions_of_the_worker() {
         .unwrap();
     let empty = format!("{}-empty", deployment.table);
     let empty = Arc::new(DynamoDbMetadataStore::new(dynamodb.clone(), empty));
-    let report = sweep(stores_with(empty, in_two_days.clone())).await;
+    let report = sweep(in_two_days(empty)).await;
     assert_eq!(
         report.suspicion,
         Some(Suspicion::NoRecordAtAll),
@@ -141,12 +213,12 @@ async fn on_s3_they_go_in_all_versions_with_the_permissions_of_the_worker() {
             client.clone(),
             "there-is-no-such-table",
         ));
-        let mut sweeper = OrphanSweeper::new(stores_with(absent, in_two_days.clone()), LIMIT);
+        let mut sweeper = OrphanSweeper::new(in_two_days(absent), LIMIT);
         sweeper.run_once().await.unwrap_err();
     }
     assert_eq!(versions(&s3, &deployment, "uploads/").await, 8);
 
-    let report = sweep(stores_with(own, in_two_days)).await;
+    let report = sweep(in_two_days(own)).await;
     assert_eq!((report.recorded, report.foreign), (2, 1), "{report:?}");
     assert_eq!((report.orphans, report.deleted), (3, 3), "{report:?}");
     for (key, left) in [
