@@ -8,6 +8,8 @@ SHELL := bash
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
 export CHROMIUM ?= /usr/bin/chromium
+# Debian's proxy, for the tests of the command line.
+export NGINX ?= /usr/sbin/nginx
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 
@@ -20,6 +22,8 @@ SECONDS ?= 600
 TEST_TOOLS := target/test-tools
 SCHEMATHESIS := target/schemathesis
 BROWSER_TOOLS := target/browser-tools
+# Another proxy; its tests look for it there.
+CADDY := target/caddy
 CARGO_DENY := target/tools/bin/cargo-deny
 CARGO_FUZZ := target/tools/bin/cargo-fuzz
 
@@ -29,7 +33,7 @@ help: ## List the targets
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
 
-test: $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed $(CHROMIUM) ## Run all tests; those of aws mode against an AWS stand-in started by them
+test: $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) ## Run all tests; those of aws mode against an AWS stand-in started by them
 	node --test tests/browser/unit/*.test.mjs
 	cargo build --workspace --locked
 	cargo test --workspace --locked
@@ -100,6 +104,11 @@ $(SCHEMATHESIS)/.installed: tests/tools/schemathesis.txt
 	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/schemathesis.txt
 	touch $@
 
+$(CADDY)/.installed: tests/tools/caddy.txt
+	$(PYTHON) -m venv --clear $(CADDY)
+	$(CADDY)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/caddy.txt
+	touch $@
+
 $(CARGO_FUZZ):
 	cargo install --quiet --locked --version $(CARGO_FUZZ_VERSION) --root target/tools cargo-fuzz
 
@@ -115,6 +124,11 @@ $(CHROMIUM):
 	@test "$$(id -u)" = 0 || { echo 'No browser at $@: install chromium, or set CHROMIUM to one.' >&2; exit 1; }
 	apt-get update --quiet --quiet
 	apt-get install --yes --no-install-recommends --quiet --quiet chromium
+
+$(NGINX):
+	@test "$$(id -u)" = 0 || { echo 'No nginx at $@: install nginx-light, or set NGINX to one.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet nginx-light
 
 $(CARGO_DENY):
 	cargo install --quiet --locked --version $(CARGO_DENY_VERSION) --no-default-features --root target/tools cargo-deny

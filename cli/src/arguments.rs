@@ -11,6 +11,8 @@ use clap_complete::Shell;
 /// What ends below `--help`, and in the man page, which doesn't name variables by itself.
 const EXIT_CODES: &str = "Environment:
   FILE_SHARE_URL  where the service is, unless --server says it
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+                  proxies on the way, as for curl; none to this machine itself
   BROWSER         what `open` starts, before what the system has
   BUCKET_NAME, TABLE_NAME, QUEUE_URL, AWS_*
                   for `doctor --aws`, as for the service and the worker
@@ -25,7 +27,7 @@ Exit codes:
 
 const DOCTOR: &str =
     "Each check is a line: ✓ all is well, ✗ it isn't (the next line says what helps), – it wasn't
-looked at. A small test file is created, sent, fetched and deleted again. Exit code 0: all is ✓; 3:
+looked at. A test file is created, as large as the service takes any, sent, fetched and deleted again. Exit code 0: all is ✓; 3:
 the server can't be reached; 1: anything else.";
 
 /// Share files from a terminal, through a File Share Service.
@@ -163,7 +165,7 @@ pub struct Doctor {
     /// The origin of the pages that shall upload, if it isn't the service's own
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Option<String>,
-    /// How long any other check may take, in seconds
+    /// How long any other check may take, in seconds; up and down, the test file may take 300 in any case
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=300))]
     pub check_limit: u64,

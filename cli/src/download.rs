@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::http::{Sent, empty, next_piece};
 use crate::output::Output;
 use crate::platform::{descriptor, new_file};
+use crate::put::StoreAnswer;
 use crate::retry::{Deadline, Retry, retry_after};
 use crate::service::{AGENT, Service, may_pass};
 use crate::wire::Record;
@@ -285,19 +286,18 @@ async fn attempt(
         .body(empty())
         .map_err(|error| lost(&error))?;
     let answer = service.http.send(request, &Sent::default()).await;
-    let (head, mut body) = answer.map_err(|cause| lost(&cause))?.into_parts();
-    if may_pass(head.status) {
-        let failure = Failure::NoAnswer(format!("the store at {store} is busy"));
-        return Err((failure, retry_after(&head.headers)));
+    let answer = answer.map_err(|cause| lost(&cause))?;
+    if !answer.status().is_success() {
+        let answer = StoreAnswer::read(&service.http, answer).await;
+        if may_pass(answer.status) {
+            let pause = retry_after(&answer.headers);
+            let why = answer.into_failure("the download", 0);
+            let failure = Failure::NoAnswer(format!("the store at {store} is busy: {why}"));
+            return Err((failure, pause));
+        }
+        return Err(plain(answer.into_failure("the download", 0)));
     }
-    if !head.status.is_success() {
-        let status = head.status.as_u16();
-        return Err(plain(Failure::Refused {
-            status,
-            code: "store_refused".to_owned(),
-            detail: format!("the store at {store} answers {status}"),
-        }));
-    }
+    let mut body = answer.into_body();
     let mut hasher = Sha256::new();
     let mut size = 0_u64;
     while let Some(piece) = next_piece(&mut body).await.map_err(|cause| lost(&cause))? {

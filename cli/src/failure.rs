@@ -40,6 +40,9 @@ pub enum Failure {
     /// What came is whole and can't be used; asking again would bring the same.
     #[error("{0}")]
     Unusable(String),
+    /// Something that is neither the service nor its store answered: most likely a proxy on the way.
+    #[error("{said}: {mend}")]
+    Intermediary { said: String, mend: String },
     /// The file is there, with bytes that this program didn't send.
     #[error("{0}")]
     OtherBytes(String),
@@ -77,6 +80,7 @@ impl Failure {
             Self::Refused { code, .. } => code,
             Self::NoAnswer(_) => "no_answer",
             Self::Unusable(_) => "unusable_answer",
+            Self::Intermediary { .. } => "intermediary",
             Self::OtherBytes(_) => "other_bytes",
             Self::Here(_) => "local_error",
             Self::Settled(_) => "not_available",

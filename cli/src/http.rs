@@ -3,7 +3,7 @@
 //! **Invariant:** whoever says nothing for [`SILENCE`] is given up; how long a transfer takes
 //! altogether is limited by the caller.
 //!
-//! **Absent on purpose:** redirects (where to go next is a decision of the contract's) and proxies.
+//! **Absent on purpose:** redirects: where to go next is a decision of the contract's.
 
 use std::error::Error;
 use std::fmt;
@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -24,6 +25,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
+use crate::proxies::{Dial, Proxies};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -71,25 +73,30 @@ impl Sent {
 
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    client: Client<HttpsConnector<Dial>, Body>,
+    proxies: Proxies,
 }
 
 impl Http {
     /// # Errors
-    /// The system's certificates can't be read.
+    /// The system's certificates can't be read, or the environment names something that is no proxy.
     pub fn new() -> Result<Self, Failure> {
-        let mut tcp = HttpConnector::new();
-        tcp.set_connect_timeout(Some(CONNECT));
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(|error| Failure::Here(format!("the system's certificates: {error}")))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let proxies = Proxies::of_environment()?;
+        let mut direct = HttpConnector::new();
+        direct.set_connect_timeout(Some(CONNECT));
+        direct.set_nodelay(true);
+        direct.enforce_http(false);
+        let to_proxy = match proxies.are_there {
+            true => Some(with_tls(direct.clone())?),
+            false => None,
+        };
+        let connector = with_tls(Dial {
+            direct,
+            to_proxy,
+            proxies: proxies.clone(),
+        })?;
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { client })
+        Ok(Self { client, proxies })
     }
 
     /// The head of the answer; `sent` moves while the body goes out.
@@ -98,9 +105,14 @@ impl Http {
     /// There is none. Whether something was done is not known, unless it never connected.
     pub async fn send(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         sent: &Sent,
     ) -> Result<Response<Incoming>, NoAnswer> {
+        if let Some(authorization) = self.proxies.authorization(request.uri()) {
+            request
+                .headers_mut()
+                .insert(PROXY_AUTHORIZATION, authorization);
+        }
         let mut answer = std::pin::pin!(self.client.request(request));
         let mut before = sent.now();
         loop {
@@ -139,6 +151,16 @@ impl Http {
     }
 }
 
+fn with_tls<C>(connector: C) -> Result<HttpsConnector<C>, Failure> {
+    let builder = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_native_roots()
+        .map_err(|error| Failure::Here(format!("the system's certificates: {error}")))?;
+    Ok(builder
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector))
+}
+
 /// The next bytes of an answer; `None` at its end.
 ///
 /// # Errors
@@ -168,8 +190,8 @@ pub fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-pub fn full(bytes: Vec<u8>) -> Body {
-    Full::new(Bytes::from(bytes))
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed_unsync()
 }
@@ -182,7 +204,7 @@ fn silent() -> NoAnswer {
 }
 
 /// The last of the causes says what happened; those before it say that something did.
-fn innermost(error: &dyn Error) -> String {
+pub fn innermost(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

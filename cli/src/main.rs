@@ -5,7 +5,8 @@
 //!
 //! **Invariant:** presigned URLs are used and never shown; what is interrupted says what it did.
 //!
-//! **Absent on purpose:** settings in a file. One address is all that there is to set.
+//! **Absent on purpose:** settings in a file. One address is all that there is to set; proxies are set for all
+//! programs alike.
 
 mod address;
 mod arguments;
@@ -14,8 +15,10 @@ mod doctor;
 mod download;
 mod failure;
 mod http;
+mod intermediary;
 mod output;
 mod platform;
+mod proxies;
 mod put;
 mod records;
 mod retry;

@@ -11,15 +11,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_LENGTH, USER_AGENT};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
+use hyper::body::{Frame, Incoming};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::http::{Body, Http, Sent, empty};
+use crate::intermediary::{answered, is_page};
 use crate::output::printable;
 use crate::platform::read_exact_at;
 use crate::retry::{Deadline, Retry, retry_after};
@@ -38,7 +39,7 @@ enum Said {
     Taken,
     /// The URL is over, or will be before it can be used.
     Expired,
-    Later(Option<Duration>),
+    Later(Option<Duration>, Failure),
     No(Failure),
 }
 
@@ -56,7 +57,7 @@ pub async fn send(
         if measured.has_changed() {
             return Err(sources::changed());
         }
-        let again = match attempt(service, &upload, measured, until, bar).await {
+        let (again, why) = match attempt(service, &upload, measured, until, bar).await {
             Ok(Said::Taken) => return Ok(()),
             Ok(Said::No(failure)) => {
                 return Err(if measured.has_changed() {
@@ -71,9 +72,10 @@ pub async fn send(
                     return Ok(());
                 };
                 upload = fresh;
-                retry.again(None).await
+                let why = Failure::NoAnswer("its URLs are over at once".to_owned());
+                (retry.again(None).await, why)
             }
-            Ok(Said::Later(retry_after)) => retry.again(retry_after).await,
+            Ok(Said::Later(retry_after, why)) => (retry.again(retry_after).await, why),
             Err(failure @ Failure::Unusable(_)) => return Err(failure),
             Err(failure) => {
                 if measured.has_changed() {
@@ -91,9 +93,9 @@ pub async fn send(
             }
         };
         if !again {
-            return Err(Failure::TooSlow(
-                "the store didn't take it, however often it was tried".to_owned(),
-            ));
+            return Err(Failure::TooSlow(format!(
+                "the store didn't take it, however often it was tried; the last time: {why}"
+            )));
         }
     }
 }
@@ -114,46 +116,74 @@ async fn attempt(
     if answer.is_taken() || answer.status == StatusCode::PRECONDITION_FAILED {
         return Ok(Said::Taken);
     }
-    let is_server_error = answer.status.is_server_error();
-    Ok(
-        if may_pass(answer.status) || answer.status == StatusCode::CONFLICT {
-            Said::Later(retry_after(&answer.headers))
-        } else if answer.is_expired() {
-            Said::Expired
-        } else if is_server_error && answer.code != "InsufficientStorage" {
-            Said::Later(None)
-        } else {
-            Said::No(answer.into_failure())
-        },
-    )
+    let is_expired = answer.is_expired();
+    let may_pass = may_pass(answer.status)
+        || answer.status == StatusCode::CONFLICT
+        || (answer.status.is_server_error() && answer.code() != "InsufficientStorage");
+    let pause = retry_after(&answer.headers);
+    let failure = answer.into_failure("the upload", measured.size);
+    Ok(match (is_expired, may_pass) {
+        (true, _) => Said::Expired,
+        (_, true) => Said::Later(pause, failure),
+        _ => Said::No(failure),
+    })
 }
 
-/// What a store answered to a PUT.
+/// What was answered to a PUT, or to a GET of the bytes.
 #[derive(Debug)]
 pub struct StoreAnswer {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// S3's name for the error, and its words; fit for a terminal.
-    pub code: String,
-    message: String,
+    /// S3's name for the error, and its words. A store always has the name.
+    error: Option<(String, String)>,
 }
 
 impl StoreAnswer {
+    /// Reads what was said if it isn't a success.
+    pub async fn read(http: &Http, answer: Response<Incoming>) -> Self {
+        let (head, body) = answer.into_parts();
+        let mut error = None;
+        if !head.status.is_success() {
+            let text = http.read(body, MAX_STORE_ERROR_BYTES).await;
+            let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+            let message = between(&text, "<Message>", "</Message>").unwrap_or_default();
+            error = between(&text, "<Code>", "</Code>")
+                .map(|code| (printable(code), printable(message)));
+        }
+        Self {
+            status: head.status,
+            headers: head.headers,
+            error,
+        }
+    }
+
+    /// A store has nothing to say when it takes bytes, and a page least of all.
     pub fn is_taken(&self) -> bool {
-        self.status.is_success()
+        self.status.is_success() && !is_page(&self.headers)
+    }
+
+    /// Nothing if it wasn't a store that answered.
+    pub fn code(&self) -> &str {
+        self.error.as_ref().map_or("", |(code, _)| code)
     }
 
     /// The URL is over, or its credentials are.
     pub fn is_expired(&self) -> bool {
         self.status == StatusCode::FORBIDDEN
-            && (self.code == "ExpiredToken" || self.message.contains("expired"))
+            && self.error.as_ref().is_some_and(|(code, message)| {
+                code == "ExpiredToken" || message.contains("expired")
+            })
     }
 
-    pub fn into_failure(self) -> Failure {
-        Failure::Refused {
-            status: self.status.as_u16(),
-            detail: format!("the store refused the bytes: {}", self.message),
-            code: self.code,
+    /// `asked` says what for, and `size` how many bytes were sent.
+    pub fn into_failure(self, asked: &str, size: u64) -> Failure {
+        match self.error {
+            Some((code, message)) => Failure::Refused {
+                status: self.status.as_u16(),
+                detail: format!("the store refused: {message}"),
+                code,
+            },
+            None => answered(asked, size, self.status, &self.headers),
         }
     }
 }
@@ -191,23 +221,7 @@ pub async fn put(
     let answer = answer
         .map_err(|_| lost(&"time is over"))?
         .map_err(|cause| lost(&cause))?;
-    let (head, body) = answer.into_parts();
-    let mut answer = StoreAnswer {
-        status: head.status,
-        headers: head.headers,
-        code: String::new(),
-        message: String::new(),
-    };
-    if !answer.is_taken() {
-        let text = http.read(body, MAX_STORE_ERROR_BYTES).await;
-        let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
-        let part = |start, end, otherwise: &str| {
-            printable(between(&text, start, end).unwrap_or(otherwise))
-        };
-        answer.code = part("<Code>", "</Code>", "no code");
-        answer.message = part("<Message>", "</Message>", "no message");
-    }
-    Ok(answer)
+    Ok(StoreAnswer::read(http, answer).await)
 }
 
 /// The file in pieces, read by a thread that is never far ahead of the connection.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::address::{base_of, check_store_address, origin_of};
 use crate::failure::Failure;
 use crate::http::{Body, Http, NoAnswer, Sent, Why, empty, full};
+use crate::intermediary::{answered, is_page};
 use crate::retry::{Deadline, Retry, retry_after};
 use crate::wire::{Created, Page, Problem, Record, Renewed, Upload};
 
@@ -35,6 +36,8 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// How long the body of the request was.
+    pub asked_bytes: u64,
     /// An answer to the same request may have been lost before.
     pub repeated: bool,
 }
@@ -241,10 +244,13 @@ impl Service {
         if let Some(key) = key {
             request = request.header("idempotency-key", format!("\"{key}\""));
         }
+        let mut asked_bytes = 0;
         let content: Body = match body {
             Some(value) => {
                 request = request.header(CONTENT_TYPE, "application/json");
-                full(value.to_string().into_bytes())
+                let text = value.to_string();
+                asked_bytes = text.len() as u64;
+                full(text)
             }
             None => empty(),
         };
@@ -273,6 +279,7 @@ impl Service {
             status: head.status,
             headers: head.headers,
             body,
+            asked_bytes,
             repeated: false,
         })
     }
@@ -288,17 +295,17 @@ pub fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 502 | 503 | 504)
 }
 
+/// # Errors
+/// It is another one: the service's own refusal, or an answer of somebody else.
 pub fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
-    if answer.status == status {
+    let is_page = status.is_success() && is_page(&answer.headers);
+    if answer.status == status && !is_page {
         return Ok(answer);
     }
     let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let status = answer.status.as_u16();
     if problem.code.is_empty() {
-        return Err(Failure::Unusable(format!(
-            "the server's answer has status {status} and isn't one of a File Share Service; is the \
-             address right?"
-        )));
+        let bytes = answer.asked_bytes;
+        return Err(answered("the call", bytes, answer.status, &answer.headers));
     }
     let detail = if problem.detail.is_empty() {
         problem.title
@@ -306,7 +313,7 @@ pub fn expect(answer: Answer, status: StatusCode) -> Result<Answer, Failure> {
         problem.detail
     };
     Err(Failure::Refused {
-        status,
+        status: answer.status.as_u16(),
         code: problem.code,
         detail,
     })

@@ -90,6 +90,7 @@ fn every_dependency_and_tool_is_pinned() {
     for list in [
         "tests/tools/requirements.txt",
         "tests/tools/schemathesis.txt",
+        "tests/tools/caddy.txt",
     ] {
         let text = read(list);
         let tools = text

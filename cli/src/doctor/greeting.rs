@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{DATE, LOCATION};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-use super::mend::{OTHER_SERVER, SEE_LOG};
+use super::mend::{MEND_CLOCKS, OTHER_SERVER, SEE_LOG};
 use super::report::{Flaw, Seen};
 use crate::failure::Failure;
+use crate::intermediary::PASS_HOST;
 use crate::service::{Answer, Service, expect};
 
 /// What `info.title` of the contract is.
@@ -41,20 +42,21 @@ pub async fn server(service: &Service) -> Result<Seen<Answer>, Flaw> {
             ),
         ));
     }
-    let not_ours = |said: String| Flaw::wrong(said, OTHER_SERVER);
     let answer = expect(answer, StatusCode::OK).map_err(|failure| match &failure {
         Failure::Refused { code, .. } if code == "misdirected_request" => Flaw::wrong(
             failure.to_string(),
-            "set PUBLIC_URL of the service to the address that people use, or say an address \
-                 that it answers to",
+            format!(
+                "say an address that the service answers to, or set its PUBLIC_URL to the one that people \
+                 use, or add the name to its ALLOWED_HOSTS; if a proxy stands before it, have that pass on \
+                 the host that it is asked for: {PASS_HOST}"
+            ),
         ),
         Failure::Refused { .. } => Flaw::wrong(failure.to_string(), SEE_LOG),
-        _ => not_ours(failure.to_string()),
+        _ => Flaw::of(&failure, base, OTHER_SERVER),
     })?;
-    let contract: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let is_ours = contract["info"]["title"] == TITLE && contract["paths"]["/v1/files"].is_object();
-    if !is_ours {
-        return Err(not_ours(format!("what answers at {base} isn't a {TITLE}")));
+    if !is_ours(&answer) {
+        let said = format!("what answers at {base} isn't a {TITLE}");
+        return Err(Flaw::wrong(said, OTHER_SERVER));
     }
     Ok(Seen {
         said: format!("{base} answers in {took} ms and is a {TITLE}"),
@@ -62,17 +64,43 @@ pub async fn server(service: &Service) -> Result<Seen<Answer>, Flaw> {
     })
 }
 
+/// Whether it is the contract of this service.
+pub fn is_ours(answer: &Answer) -> bool {
+    let contract: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    contract["info"]["title"] == TITLE && contract["paths"]["/v1/files"].is_object()
+}
+
 /// How far the server's clock is from ours, which is right as far as anybody here knows.
 pub fn clocks(greeting: &Answer, now: SystemTime) -> Result<Seen<()>, Flaw> {
-    let date = greeting
-        .headers
-        .get(DATE)
-        .and_then(|date| date.to_str().ok());
-    let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
-        return Err(Flaw::wrong(
+    match clock(&greeting.headers, now) {
+        Clock::Unknown => Err(Flaw::wrong(
             "the server's answers have no date",
             "a proxy before the service takes the Date header away: let it pass",
-        ));
+        )),
+        Clock::Off(how) => Err(Flaw::wrong(
+            format!("the server's clock is {how} this machine's"),
+            MEND_CLOCKS,
+        )),
+        Clock::Right { within } => Ok(Seen::that(format!(
+            "the server's is within {within} s of this machine's"
+        ))),
+    }
+}
+
+pub enum Clock {
+    Unknown,
+    Right {
+        within: u64,
+    },
+    /// Such as `70 s behind`.
+    Off(String),
+}
+
+/// The clock of whoever sent an answer, against this machine's.
+pub fn clock(headers: &HeaderMap, now: SystemTime) -> Clock {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+        return Clock::Unknown;
     };
     let (apart, direction) = match theirs.duration_since(now) {
         Ok(ahead) => (ahead, "ahead of"),
@@ -81,22 +109,21 @@ pub fn clocks(greeting: &Answer, now: SystemTime) -> Result<Seen<()>, Flaw> {
     // The header has whole seconds.
     let seconds = apart.as_secs();
     if apart > MAX_CLOCK_SKEW {
-        return Err(Flaw::wrong(
-            format!("the server's clock is {seconds} s {direction} this machine's"),
-            "presigned URLs live by the clock: let the one that is off be set by NTP \
-             (`timedatectl` shows and switches it)",
-        ));
+        return Clock::Off(format!("{seconds} s {direction}"));
     }
-    Ok(Seen::that(format!(
-        "the server's is within {} s of this machine's",
-        seconds + 1
-    )))
+    Clock::Right {
+        within: seconds + 1,
+    }
 }
 
+/// Where everybody is sent, if it is to the same under another address, as a proxy does from http to
+/// https. Anything else may be a sign-in.
 fn leads_to(answer: &Answer) -> Option<String> {
     let location = answer
         .headers
         .get(LOCATION)
         .filter(|_| answer.status.is_redirection())?;
-    location.to_str().ok().map(ToOwned::to_owned)
+    let to = location.to_str().ok()?;
+    let is_the_same = to.ends_with("/openapi.json") && !to.contains('?');
+    is_the_same.then(|| to.to_owned())
 }

@@ -7,13 +7,17 @@ pub const SEE_LOG: &str =
 pub const OTHER_SERVER: &str = "say the address of a File Share Service, with the path before /v1 if it has one, with --server \
      or FILE_SHARE_URL";
 pub const PUBLIC_ENDPOINT: &str = "the service hands out URLs at that address: set its S3_PUBLIC_ENDPOINT_URL (in local mode: \
-     PUBLIC_URL) to where clients reach the store, and open the way to it";
+     PUBLIC_URL) to where clients reach the store, and open the way to it. In local mode behind a proxy, \
+     have that pass on the host that it is asked for: in nginx `proxy_set_header Host $http_host;`, in Caddy \
+     no `header_up Host`";
+pub const MEND_CLOCKS: &str = "presigned URLs live by the clock: let the one that is off be set by NTP \
+     (`timedatectl` shows and switches it)";
 const CLOCKS_DIFFER: &str = "the clocks of service and store differ, or the service's credentials are over: set the clocks by \
      NTP, renew the credentials";
 
 /// By what the store said to an upload.
 pub fn how_to_mend(answer: &StoreAnswer) -> &'static str {
-    match answer.code.as_str() {
+    match answer.code() {
         _ if answer.is_expired() => CLOCKS_DIFFER,
         "RequestTimeTooSkewed" | "RequestExpired" => CLOCKS_DIFFER,
         "SignatureDoesNotMatch" => {

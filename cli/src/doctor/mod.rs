@@ -1,4 +1,4 @@
-//! `fshare doctor`: the whole way that a file takes, walked with a small file of its own; what is wrong
+//! `fshare doctor`: the whole way that a file takes, walked with a file of its own, as large as any may be; what is wrong
 //! on it, and how to mend it.
 //!
 //! **Invariant:** every check is one line and has a limit on its time; the test file is deleted again
@@ -6,12 +6,15 @@
 //!
 //! **Absent on purpose:** mending. What is wrong is said to whoever may change it.
 
+mod addresses;
 #[cfg(feature = "aws")]
 mod aws;
+mod buffering;
 mod cors;
 mod greeting;
 mod mend;
 mod report;
+mod store;
 mod test_file;
 mod way;
 

@@ -47,6 +47,14 @@ impl Flaw {
             exit_code: SOME_FAILED,
         }
     }
+
+    /// What failed, and how to mend it; where a proxy answered, how to mend that.
+    pub fn of(failure: &Failure, what: &str, mend: &str) -> Self {
+        match failure {
+            Failure::Intermediary { said, mend } => Self::wrong(format!("{what}: {said}"), mend),
+            other => Self::wrong(format!("{what}: {other}"), mend),
+        }
+    }
 }
 
 pub struct Report<'a> {

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use crate::service::{Service, declaration};
 use crate::wire::Created;
 
 /// What it is called, for whoever finds it in a list.
-pub const NAME: &str = "fshare-doctor-test.txt";
+pub const NAME: &str = "fshare-doctor-test.bin";
 /// How long deleting may take when everything else is over.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
@@ -35,21 +36,29 @@ struct Trace {
 
 /// What it consists of: no two are the same.
 pub struct Content {
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     pub sha256: String,
     key: Uuid,
 }
 
 impl Content {
-    pub fn new() -> Self {
+    /// `size` bytes that nothing on the way can make fewer.
+    pub fn new(size: u64) -> Self {
         let key = Uuid::now_v7();
-        let bytes = format!("A test file of `fshare doctor`. It may be deleted.\n{key}\n");
-        let bytes = bytes.into_bytes();
+        let text = format!("A test file of `fshare doctor`. It may be deleted.\n{key}\n");
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
+        fastrand::fill(&mut bytes);
+        let length = text.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
         Self {
             sha256: hex::encode(Sha256::digest(&bytes)),
-            bytes,
+            bytes: bytes.into(),
             key,
         }
+    }
+
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
     }
 }
 
@@ -62,7 +71,7 @@ impl TestFile {
         content: &Content,
         until: Deadline,
     ) -> Result<Created, Failure> {
-        let declared = declaration(NAME, content.bytes.len() as u64, &content.sha256);
+        let declared = declaration(NAME, content.size(), &content.sha256);
         self.remember(Some(Trace {
             service: service.clone(),
             declared: declared.clone(),

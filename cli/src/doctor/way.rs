@@ -1,43 +1,61 @@
 //! The way of a file, step by step: asked for, sent, noticed, fetched, deleted.
 //!
 //! **Invariant:** the notification is waited for without the hint that an upload of this program gives
-//! (`complete`), so what is seen is what a client sees that gives none.
+//! (`complete`), so what is seen is what a client sees that gives none. The test file is as large as the
+//! service takes any.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::USER_AGENT;
 use http::{Method, Request, StatusCode, Uri};
+use uuid::Uuid;
 
-use super::cors::preflight;
+use super::addresses::addresses;
+use super::buffering::{LIMIT as BUFFERING, Waiting, buffering};
 use super::greeting::{clocks, server};
 use super::mend::{OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, how_to_mend};
 use super::report::{Flaw, Report, Seen};
+use super::store::{cors, reachable};
 use super::test_file::{Content, TestFile};
 use crate::address::origin_of;
 use crate::failure::Failure;
 use crate::http::{Sent, empty, full};
-use crate::output::printable;
-use crate::put::put;
+use crate::put::{StoreAnswer, put};
 use crate::retry::Deadline;
-use crate::service::{AGENT, Service, expect};
+use crate::service::{AGENT, MAX_FILE_BYTES, Service, expect};
 use crate::wire::{Created, Record, Upload};
 
 /// What a wait takes beyond its time, until its answer is here.
 const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
-const AFTER_SERVER: [&str; 9] = [
+/// How long a transfer may take at least: 20 MiB by a line of some 600 kbit/s.
+const TRANSFER: Duration = Duration::from_secs(300);
+/// How often it is asked whether the file has come to its end: soon at first, then less and less.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+const AFTER_SERVER: [&str; 11] = [
     "stores",
     "clocks",
     "create",
+    "addresses",
     "store",
     "cors",
     "upload",
     "notification",
+    "buffering",
     "download",
     "delete",
 ];
-/// From `store` on.
+/// From `addresses` on.
 const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(3).1;
+
+/// The test file, once the service knows of it.
+struct Known {
+    content: Content,
+    record: Record,
+    upload: Upload,
+}
 
 pub struct Way<'a> {
     pub service: &'a Service,
@@ -59,15 +77,19 @@ impl Way<'_> {
         report.check("stores", limit, self.stores()).await?;
         let clocks = async { clocks(&greeting, SystemTime::now()) };
         report.check("clocks", limit, clocks).await?;
-        let content = Content::new();
-        let create = self.create(&content);
-        let Some((record, upload)) = report.check("create", limit, create).await? else {
+        let Some(file) = report.check("create", limit, self.create()).await? else {
             return report.skip(AFTER_CREATE, "no file could be created");
         };
-        if self.store_takes_it(report, &content, &upload).await? {
-            self.fetch_it(report, &content, &record).await?;
+        let addresses = addresses(self.service, &file.upload);
+        let named = report.check("addresses", limit, addresses).await?;
+        let until = Deadline::after(self.transfer_limit() + self.notification_limit);
+        let waiting = Waiting::begin(self.service, file.record.id, until);
+        if self.store_takes_it(report, &file, named.is_some()).await? {
+            self.fetch_it(report, &file, waiting).await?;
         }
-        report.check("delete", limit, self.delete(&record)).await?;
+        report
+            .check("delete", limit, self.delete(&file.record))
+            .await?;
         Ok(())
     }
 
@@ -75,29 +97,32 @@ impl Way<'_> {
     async fn store_takes_it(
         &self,
         report: &mut Report<'_>,
-        content: &Content,
-        upload: &Upload,
+        file: &Known,
+        is_named_right: bool,
     ) -> Result<bool, Failure> {
         let limit = self.limit;
-        let uri: Uri = upload.url.parse().unwrap_or_default();
+        let uri: Uri = file.upload.url.parse().unwrap_or_default();
         let store = origin_of(&uri).unwrap_or_default();
         if report
-            .check("store", limit, self.store(&store))
+            .check("store", limit, reachable(self.service, &store))
             .await?
             .is_none()
         {
-            let after = ["cors", "upload", "notification", "download"];
+            let after = ["cors", "upload", "notification", "buffering", "download"];
             report.skip(&after, "the store can't be reached")?;
             return Ok(false);
         }
-        report
-            .check("cors", limit, self.cors(upload, &store))
-            .await?;
+        if is_named_right {
+            let cors = cors(self.service, &self.origin, &file.upload, &store);
+            report.check("cors", limit, cors).await?;
+        } else {
+            report.skip(&["cors"], "the URLs for bytes name another address")?;
+        }
         let sent = report
-            .check("upload", limit, self.upload(content, upload))
+            .check("upload", self.transfer_limit(), self.upload(file))
             .await?;
         if sent.is_none() {
-            let after = ["notification", "download"];
+            let after = ["notification", "buffering", "download"];
             report.skip(&after, "the store doesn't have the bytes")?;
         }
         Ok(sent.is_some())
@@ -107,28 +132,33 @@ impl Way<'_> {
     async fn fetch_it(
         &self,
         report: &mut Report<'_>,
-        content: &Content,
-        record: &Record,
+        file: &Known,
+        waiting: Waiting,
     ) -> Result<(), Failure> {
+        let Known {
+            content,
+            record,
+            upload,
+        } = file;
         let limit = self.notification_limit + ANSWER_MARGIN;
         let settled = report
             .check("notification", limit, self.notification(record))
             .await?;
-        let download = self.download(content, record);
-        match settled {
-            Some(()) => report
-                .check("download", self.limit, download)
-                .await
-                .map(|_| ()),
-            // Asked for directly, the service may have finalized it all the same.
-            None => match self.is_available(record).await {
-                true => report
-                    .check("download", self.limit, download)
-                    .await
-                    .map(|_| ()),
-                false => report.skip(&["download"], "the file isn't available"),
-            },
+        let waiting = settled.map(|()| waiting);
+        let buffering = buffering(self.service, upload, content.size(), waiting);
+        let limit = self.limit.max(BUFFERING);
+        report.check("buffering", limit, buffering).await?;
+        // Asked for directly, the service may have finalized it all the same.
+        if settled.is_none() && !self.is_available(record).await {
+            return report.skip(&["download"], "the file isn't available");
         }
+        let download = self.download(content, record);
+        let limit = self.transfer_limit();
+        report.check("download", limit, download).await.map(|_| ())
+    }
+
+    fn transfer_limit(&self) -> Duration {
+        self.limit.max(TRANSFER)
     }
 
     fn until(&self) -> Deadline {
@@ -141,8 +171,9 @@ impl Way<'_> {
             .await
             .and_then(|answer| expect(answer, StatusCode::OK));
         answer.map_err(|failure| {
-            Flaw::wrong(
-                format!("the service doesn't reach its stores: {failure}"),
+            Flaw::of(
+                &failure,
+                "the service doesn't reach its stores",
                 "its log says which and why; see its network and credentials, BUCKET_NAME and \
                  TABLE_NAME, or in local mode its data directory",
             )
@@ -150,10 +181,25 @@ impl Way<'_> {
         Ok(Seen::that("the service reaches its stores"))
     }
 
-    async fn create(&self, content: &Content) -> Result<Seen<(Record, Upload)>, Flaw> {
-        let create = self.test_file.create(self.service, content, self.until());
-        let created: Created = create.await.map_err(|failure| {
-            Flaw::wrong(format!("a file can't be created: {failure}"), SEE_LOG)
+    /// As large as the service takes any, since proxies have limits of their own.
+    async fn create(&self) -> Result<Seen<Known>, Flaw> {
+        let mut content = Content::new(MAX_FILE_BYTES);
+        let mut created = self.create_once(&content).await;
+        if let Err(failure) = &created
+            && let Some(limit) = smaller_limit(failure)
+        {
+            content = Content::new(limit);
+            created = self.create_once(&content).await;
+        }
+        let created = created.map_err(|failure| {
+            let mend = match failure {
+                // Such as URLs that lead from https to http.
+                Failure::Unusable(_) => {
+                    "set PUBLIC_URL of the service to the address that people use"
+                }
+                _ => SEE_LOG,
+            };
+            Flaw::of(&failure, "a file can't be created", mend)
         })?;
         let Some(upload) = created.upload else {
             return Err(Flaw::wrong(
@@ -161,80 +207,40 @@ impl Way<'_> {
                 OTHER_SERVER,
             ));
         };
+        let record = created.record;
         Ok(Seen {
-            said: format!("a test file is created: {}", created.record.id),
-            value: (created.record, upload),
+            said: format!(
+                "a test file of {} bytes is created: {}",
+                content.size(),
+                record.id
+            ),
+            value: Known {
+                content,
+                record,
+                upload,
+            },
         })
     }
 
-    async fn store(&self, origin: &str) -> Result<Seen<()>, Flaw> {
-        let request = Request::builder()
-            .method(Method::HEAD)
-            .uri(format!("{origin}/"))
-            .header(USER_AGENT, AGENT)
-            .body(empty());
-        let request = request
-            .map_err(|_| Flaw::wrong("the URL for the bytes can't be read", PUBLIC_ENDPOINT))?;
-        // Whatever it answers: without a signature it is right to refuse.
-        let sent = self.service.http.send(request, &Sent::default()).await;
-        sent.map_err(|cause| {
-            Flaw::wrong(
-                format!("{origin} can't be reached from here: {cause}"),
-                PUBLIC_ENDPOINT,
-            )
-        })?;
-        Ok(Seen::that(format!("{origin} is reachable from here")))
+    async fn create_once(&self, content: &Content) -> Result<Created, Failure> {
+        self.test_file
+            .create(self.service, content, self.until())
+            .await
     }
 
-    async fn cors(&self, upload: &Upload, store: &str) -> Result<Seen<()>, Flaw> {
-        let origin = self.origin.as_str();
-        let http = &self.service.http;
-        let mut asked = Vec::new();
-        if self.service.origin() != origin {
-            let url = format!("{}/v1/files", self.service.base());
-            let headers = ["content-type".to_owned()];
-            let allowed = preflight(http, &url, origin, &Method::POST, &headers).await;
-            allowed.map_err(|why| {
-                Flaw::wrong(
-                    format!("the service refuses pages of {origin}: {why}"),
-                    format!("add {origin} to ALLOWED_ORIGINS of the service"),
-                )
-            })?;
-            asked.push("the service");
-        }
-        if store != origin {
-            let mut headers: Vec<_> = upload.headers.keys().map(|n| n.to_lowercase()).collect();
-            headers.sort();
-            let allowed = preflight(http, &upload.url, origin, &Method::PUT, &headers).await;
-            allowed.map_err(|why| {
-                Flaw::wrong(
-                    format!("the store refuses pages of {origin}: {why}"),
-                    "the bucket's CORS rules must allow the origin, GET, HEAD and PUT, and the \
-                     headers content-type, if-none-match, range and x-amz-checksum-sha256 \
-                     (AllowedOrigins of deploy/stack.yaml); in local mode set ALLOWED_ORIGINS",
-                )
-            })?;
-            asked.push("the store");
-        }
-        Ok(Seen::that(if asked.is_empty() {
-            format!("none is needed: service and store are at the page's own origin, {origin}")
-        } else {
-            format!("{} let pages of {origin} in", asked.join(" and "))
-        }))
-    }
-
-    async fn upload(&self, content: &Content, upload: &Upload) -> Result<Seen<()>, Flaw> {
+    async fn upload(&self, file: &Known) -> Result<Seen<()>, Flaw> {
         let began = Instant::now();
-        let size = content.bytes.len() as u64;
-        let body = full(content.bytes.clone());
-        let sent = Sent::default();
+        let size = file.content.size();
+        let body = full(file.content.bytes.clone());
+        let until = Deadline::after(self.transfer_limit());
         let http = &self.service.http;
-        let answer = put(http, upload, size, body, &sent, self.until()).await;
+        let answer = put(http, &file.upload, size, body, &Sent::default(), until).await;
         let answer = answer
-            .map_err(|failure| Flaw::wrong(printable(&failure.to_string()), PUBLIC_ENDPOINT))?;
+            .map_err(|failure| Flaw::of(&failure, "the bytes can't be sent", PUBLIC_ENDPOINT))?;
         if !answer.is_taken() {
             let mend = how_to_mend(&answer);
-            return Err(Flaw::wrong(answer.into_failure().to_string(), mend));
+            let failure = answer.into_failure("the upload", size);
+            return Err(Flaw::of(&failure, "the bytes aren't taken", mend));
         }
         let took = began.elapsed().as_millis();
         Ok(Seen::that(format!(
@@ -242,14 +248,26 @@ impl Way<'_> {
         )))
     }
 
+    /// Asked again and again, so that the time is known without anything that keeps answers back.
+    async fn end_of(&self, id: Uuid) -> Result<Record, Failure> {
+        let until = Deadline::after(self.notification_limit);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let record = self.service.describe(id, until).await?;
+            if record.is_final() || until.left().is_zero() {
+                return Ok(record);
+            }
+            tokio::time::sleep(pause.min(until.left())).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
     async fn notification(&self, record: &Record) -> Result<Seen<()>, Flaw> {
         let began = Instant::now();
-        let until = Deadline::after(self.notification_limit);
-        let settled = self.service.settled(record.id, until).await;
+        let settled = self.end_of(record.id).await;
         let took = began.elapsed();
-        let settled = settled.map_err(|failure| {
-            Flaw::wrong(format!("the file can't be asked about: {failure}"), SEE_LOG)
-        })?;
+        let settled = settled
+            .map_err(|failure| Flaw::of(&failure, "the file can't be asked about", SEE_LOG))?;
         if settled.is_available() {
             return Ok(Seen::that(format!(
                 "it arrived after {} ms",
@@ -282,24 +300,25 @@ impl Way<'_> {
     }
 
     async fn download(&self, content: &Content, record: &Record) -> Result<Seen<()>, Flaw> {
-        let failed = |said: String| Flaw::wrong(said, SEE_LOG);
-        let url = self.service.locate(record.id, self.until()).await;
-        let url = url.map_err(|failure| failed(format!("it can't be fetched: {failure}")))?;
+        let until = Deadline::after(self.transfer_limit());
+        let url = self.service.locate(record.id, until).await;
+        let url = url.map_err(|failure| Flaw::of(&failure, "it can't be fetched", SEE_LOG))?;
         let store = origin_of(&url).unwrap_or_default();
         let request = Request::builder().uri(url).header(USER_AGENT, AGENT);
         let request = request
             .body(empty())
-            .map_err(|_| failed("the URL for the bytes can't be read".to_owned()))?;
+            .map_err(|_| Flaw::wrong("the URL for the bytes can't be read", SEE_LOG))?;
         let http = &self.service.http;
         let answer = http.send(request, &Sent::default()).await;
-        let lost = |cause| Flaw::wrong(format!("{store} doesn't answer: {cause}"), PUBLIC_ENDPOINT);
-        let (head, body) = answer.map_err(lost)?.into_parts();
-        if !head.status.is_success() {
-            let status = head.status.as_u16();
-            return Err(failed(format!(
-                "{store} answers {status} to the URL for a download"
-            )));
+        let answer = answer.map_err(|cause| {
+            Flaw::wrong(format!("{store} doesn't answer: {cause}"), PUBLIC_ENDPOINT)
+        })?;
+        if !answer.status().is_success() {
+            let failure = StoreAnswer::read(http, answer).await;
+            let failure = failure.into_failure("the download", 0);
+            return Err(Flaw::of(&failure, "the bytes can't be fetched", SEE_LOG));
         }
+        let body = answer.into_body();
         // One more than there should be is as wrong as any other.
         let bytes = http.read(body, content.bytes.len()).await;
         match bytes {
@@ -318,9 +337,10 @@ impl Way<'_> {
         let deleted = self.test_file.delete(self.until()).await;
         deleted.map_err(|failure| {
             let link = self.service.link(record.id);
-            Flaw::wrong(
-                format!("the test file can't be deleted: {failure}"),
-                format!("the service's log says why; then: fshare delete {link}"),
+            Flaw::of(
+                &failure,
+                "the test file can't be deleted",
+                &format!("the service's log says why; then: fshare delete {link}"),
             )
         })?;
         match self.service.describe(record.id, self.until()).await {
@@ -331,10 +351,23 @@ impl Way<'_> {
                 "it is still there after it was deleted",
                 SEE_LOG,
             )),
-            Err(failure) => Err(Flaw::wrong(
-                format!("it was deleted, and can't be asked about: {failure}"),
+            Err(failure) => Err(Flaw::of(
+                &failure,
+                "it was deleted, and can't be asked about",
                 SEE_LOG,
             )),
         }
     }
+}
+
+/// What the service takes, if it takes less than the contract has, in its own words: the limit is in the
+/// detail of its refusal.
+fn smaller_limit(failure: &Failure) -> Option<u64> {
+    let Failure::Refused { code, detail, .. } = failure else {
+        return None;
+    };
+    let numbers = detail.split(|c: char| !c.is_ascii_digit());
+    let smaller = numbers.filter_map(|number| number.parse().ok());
+    let limit = smaller.filter(|number| *number < MAX_FILE_BYTES).max();
+    limit.filter(|_| code == "content_too_large")
 }

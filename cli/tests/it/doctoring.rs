@@ -7,15 +7,17 @@ use serde_json::Value;
 use crate::stub::{Stub, Trick};
 use crate::support::{Ran, Service, damage, fshare, signalled};
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 12] = [
     "server",
     "stores",
     "clocks",
     "create",
+    "addresses",
     "store",
     "cors",
     "upload",
     "notification",
+    "buffering",
     "download",
     "delete",
 ];
@@ -132,7 +134,7 @@ fn a_clock_that_is_off_is_said_with_its_direction() {
 
 #[test]
 fn stores_that_the_service_does_not_reach_are_named() {
-    const NOT_READY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 67\r\n\r\n\
+    const NOT_READY: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 70\r\n\r\n\
         {\"code\":\"store_unavailable\",\"detail\":\"a store doesn't answer in time\"}";
     let service = Service::start(&[]);
     let stub = Stub::before(
@@ -192,7 +194,7 @@ fn pages_of_an_origin_that_is_not_allowed_are_told_so() {
     let service = Service::start(&[("ALLOWED_ORIGINS", page)]);
     let (code, lines) = doctor(&service.base, &["--origin", page]);
     assert_eq!(code, 0, "{lines:#?}");
-    let said = lines[5]["said"].as_str().unwrap();
+    let said = lines[6]["said"].as_str().unwrap();
     assert!(said.contains("the service and the store let"), "{said}");
     let ran = service.run(&["doctor", "--origin", "page.example/x"]);
     assert_eq!(ran.code, 2, "{ran:?}");
@@ -212,7 +214,7 @@ fn an_upload_that_the_store_refuses_is_said_with_its_code() {
         "SignatureDoesNotMatch",
         "S3_PUBLIC_ENDPOINT_URL",
     );
-    assert_eq!(with("not_looked_at", &lines), ALL[7..9]);
+    assert_eq!(with("not_looked_at", &lines), ALL[8..11]);
     assert_eq!(stub.count("PUT "), 1);
     assert_eq!(service.records().len(), 0, "the test file is gone");
 }
@@ -240,7 +242,7 @@ fn a_download_that_is_not_equal_is_no_download() {
 
 #[test]
 fn a_test_file_that_is_not_deleted_is_said_and_tried_again() {
-    const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 42\r\n\r\n\
+    const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 43\r\n\r\n\
         {\"code\":\"internal_error\",\"detail\":\"broken\"}";
     let service = Service::start(&[]);
     let stub = Stub::before(&service.base, vec![("DELETE ", Trick::Answer(BROKEN))]);
@@ -264,4 +266,60 @@ fn ctrl_c_takes_the_test_file_away_again() {
         );
         assert_eq!(service.records().len(), 0);
     }
+}
+
+#[test]
+fn the_test_file_is_as_large_as_the_service_takes_any() {
+    for (setting, size) in [(None, "20971520"), (Some("1000"), "1000"), (Some("1"), "1")] {
+        let settings: Vec<_> = setting
+            .map(|bytes| ("MAX_UPLOAD_BYTES", bytes))
+            .into_iter()
+            .collect();
+        let service = Service::start(&settings);
+        let (code, lines) = doctor(&service.base, &[]);
+        assert_eq!((code, with("ok", &lines)), (0, ALL.to_vec()), "{lines:#?}");
+        let upload = lines.iter().find(|line| line["check"] == "upload").unwrap();
+        let said = upload["said"].as_str().unwrap();
+        assert!(said.starts_with(&format!("{size} bytes ")), "{said}");
+        assert_eq!(service.records().len(), 0);
+    }
+}
+
+#[test]
+fn a_waiting_call_that_is_kept_back_is_said() {
+    let service = Service::start(&[]);
+    let (stop, stopped) = channel::<()>();
+    let hold = move || {
+        let _ = stopped.recv();
+    };
+    // The first that asks about the file is the one that waits.
+    let stub = Stub::before(
+        &service.base,
+        vec![("GET /v1/files/", Trick::Before(Box::new(hold)))],
+    );
+    let (code, lines) = doctor(&stub.base, &[]);
+    drop(stop);
+    assert_eq!(code, 1);
+    only_wrong(
+        &lines,
+        "buffering",
+        "a call that waits",
+        "proxy_buffering off;",
+    );
+}
+
+#[test]
+fn a_clock_of_the_store_that_is_off_is_said() {
+    let behind: fn(String) -> String = |answer| {
+        let now = answer
+            .split("\r\n")
+            .find(|line| line.to_lowercase().starts_with("date:"));
+        let now = now.unwrap().to_owned();
+        answer.replace(&now, "Date: Mon, 04 Nov 2024 08:00:00 GMT")
+    };
+    let service = Service::start(&[]);
+    let stub = Stub::before(&service.base, vec![("HEAD / ", Trick::Change(behind))]);
+    let (code, lines) = doctor(&stub.base, &[]);
+    assert_eq!(code, 1);
+    only_wrong(&lines, "store", "s behind", "NTP");
 }

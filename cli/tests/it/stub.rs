@@ -4,7 +4,7 @@
 //! carries one request.
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -79,7 +79,7 @@ fn serve(
     tricks: &Tricks,
     seen: &Mutex<Vec<String>>,
 ) -> Option<()> {
-    let (head, body) = read_request(&mut client)?;
+    let (head, begun, left) = read_head(&mut client)?;
     let line = head.lines().next()?.to_owned();
     seen.lock()
         .unwrap()
@@ -95,6 +95,7 @@ fn serve(
     let mut change = None;
     match trick {
         Some(Trick::Answer(answer)) => {
+            io::copy(&mut (&client).take(left), &mut io::sink()).ok()?;
             client.write_all(answer.as_bytes()).ok()?;
             client.shutdown(Shutdown::Both).ok()?;
             return Some(());
@@ -107,19 +108,26 @@ fn serve(
     // One request a connection, so that its answer ends where the connection does.
     let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     server.write_all(head.as_bytes()).ok()?;
-    server.write_all(&body).ok()?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer).ok()?;
-    if let Some(change) = change {
-        answer = change(String::from_utf8(answer).ok()?).into_bytes();
-    }
-    if !lose {
-        client.write_all(&answer).ok()?;
+    server.write_all(&begun).ok()?;
+    // The rest as it comes, since the answer may come first.
+    let (rest, mut to) = (client.try_clone().ok()?, server.try_clone().ok()?);
+    std::thread::spawn(move || io::copy(&mut rest.take(left), &mut to));
+    if lose || change.is_some() {
+        let mut answer = Vec::new();
+        server.read_to_end(&mut answer).ok()?;
+        if let Some(change) = change {
+            let answer = change(String::from_utf8(answer).ok()?);
+            client.write_all(answer.as_bytes()).ok()?;
+        }
+    } else {
+        // A connection that is cut off after its answer has answered.
+        let _ = io::copy(&mut server, &mut client);
     }
     client.shutdown(Shutdown::Both).ok()
 }
 
-fn read_request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+/// The head of a request, what came of its body, and how much is still to come.
+fn read_head(client: &mut TcpStream) -> Option<(String, Vec<u8>, u64)> {
     let mut bytes = Vec::new();
     let mut piece = [0; 65536];
     let end = loop {
@@ -129,17 +137,16 @@ fn read_request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
         let read = client.read(&mut piece).ok().filter(|read| *read > 0)?;
         bytes.extend_from_slice(&piece[..read]);
     };
-    let mut body = bytes.split_off(end);
+    let begun = bytes.split_off(end);
     let head = String::from_utf8(bytes).ok()?;
     let length = head.to_lowercase().lines().find_map(|line| {
         line.strip_prefix("content-length:")?
             .trim()
-            .parse::<usize>()
+            .parse::<u64>()
             .ok()
     });
-    while body.len() < length.unwrap_or_default() {
-        let read = client.read(&mut piece).ok().filter(|read| *read > 0)?;
-        body.extend_from_slice(&piece[..read]);
-    }
-    Some((head, body))
+    let left = length
+        .unwrap_or_default()
+        .saturating_sub(begun.len() as u64);
+    Some((head, begun, left))
 }

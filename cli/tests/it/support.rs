@@ -55,6 +55,16 @@ impl Service {
         }
     }
 
+    /// One that people reach elsewhere; `base` is where it listens itself.
+    pub fn start_public(public_url: &str) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let mut service = Self::start(&[("PUBLIC_URL", public_url), ("LISTEN", &address)]);
+        service.base = format!("http://{address}");
+        service
+    }
+
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

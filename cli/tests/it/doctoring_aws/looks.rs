@@ -318,7 +318,7 @@ fn without_credentials_or_a_region_nothing_is_looked_at() {
             // Else it would be looked for in the network.
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(settings.iter().copied());
-        Ran::of(command.output().unwrap()).json().split_off(10)
+        Ran::of(command.output().unwrap()).json().split_off(12)
     };
     for (settings, said) in [
         (&[("AWS_REGION", "eu-central-1")], "no AWS credentials"),

@@ -101,7 +101,7 @@ impl Stack {
     async fn looks_as(&self, user: &Credentials, arguments: &[&str]) -> Vec<Value> {
         let arguments = [&["--aws"], arguments].concat();
         let (_, mut lines) = self.doctor_as(user, NOBODY, &arguments).await;
-        let looks = lines.split_off(10);
+        let looks = lines.split_off(12);
         let names: Vec<_> = looks.iter().map(|line| line["check"].clone()).collect();
         assert_eq!(names, LOOKS, "each look is one line");
         looks

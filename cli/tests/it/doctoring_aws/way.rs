@@ -17,7 +17,7 @@ async fn the_whole_way_and_all_looks_are_well_in_a_deployed_stack() {
         .doctor(&api.base, &["--aws", "--notification-limit", "120"])
         .await;
     assert_eq!(code, 0, "{lines:#?}");
-    assert_eq!(lines.len(), 10 + LOOKS.len());
+    assert_eq!(lines.len(), 12 + LOOKS.len());
     assert!(
         lines.iter().all(|line| line["verdict"] == "ok"),
         "{lines:#?}"
@@ -58,9 +58,9 @@ async fn a_store_that_clients_do_not_reach_is_named_by_its_address() {
     let (code, lines) = stack.doctor(&api.base, &[]).await;
     assert_eq!(code, 1);
     assert_eq!(with("wrong", &lines), ["store"], "{lines:#?}");
-    let after = ["cors", "upload", "notification", "download"];
+    let after = ["cors", "upload", "notification", "buffering", "download"];
     assert_eq!(with("not_looked_at", &lines), after);
-    let store = &lines[4];
+    let store = &lines[5];
     let said = store["said"].as_str().unwrap();
     assert!(
         said.contains(&format!("{closed} can't be reached")),

@@ -1,0 +1,173 @@
+//! Behind Caddy, which PyPI has.
+
+use std::process::Command;
+use std::time::Instant;
+
+use super::{Proxy, START, changed, documented, free_port, names_the_proxy, root};
+use crate::support::Service;
+
+const UPSTREAM: &str = "reverse_proxy 127.0.0.1:8000";
+const GLOBAL: &str = "{
+    admin off
+    auto_https disable_redirects
+    default_bind 127.0.0.1
+    persist_config off
+    skip_install_trust
+}
+";
+
+/// Caddy before a service of its own, with this block.
+fn behind(block: &str) -> (Proxy, Service) {
+    let service = Service::start(&[]);
+    let port = free_port();
+    (
+        start(block, &format!("http://127.0.0.1:{port}"), &service),
+        service,
+    )
+}
+
+fn start(block: &str, base: &str, service: &Service) -> Proxy {
+    let folder = service.folder.path().join("caddy");
+    std::fs::create_dir(&folder).unwrap();
+    let block = changed(block, "files.example.org {", &format!("{base} {{"));
+    let address = service.base.trim_start_matches("http://");
+    let block = block.replace("127.0.0.1:8000", address);
+    let configuration = folder.join("Caddyfile");
+    std::fs::write(&configuration, format!("{GLOBAL}{block}")).unwrap();
+    let mut command = Command::new(root().join("target/caddy/bin/caddy"));
+    command
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(configuration)
+        .env_clear()
+        .envs([
+            ("HOME", &folder),
+            ("XDG_DATA_HOME", &folder),
+            ("XDG_CONFIG_HOME", &folder),
+        ]);
+    let port = base.rsplit(':').next().unwrap().parse().unwrap();
+    Proxy::start(&mut command, port, base.to_owned(), folder.join("log"))
+}
+
+/// With these lines in the site, before what the document has.
+fn with_site(lines: &str) -> String {
+    changed(
+        &documented("caddy"),
+        UPSTREAM,
+        &format!("{lines}\n{UPSTREAM}"),
+    )
+}
+
+fn with_upstream(lines: &str) -> String {
+    changed(
+        &documented("caddy"),
+        UPSTREAM,
+        &format!("{UPSTREAM} {{\n{lines}\n}}"),
+    )
+}
+
+#[test]
+fn with_the_documented_block_of_caddy_all_is_well() {
+    let (proxy, service) = behind(&documented("caddy"));
+    proxy.doctor().all_well();
+    assert_eq!(proxy.upload(&service).code, 0);
+}
+
+#[test]
+fn a_limit_of_caddy_on_bodies_is_said_with_the_line_that_lifts_it() {
+    let (proxy, service) = behind(&with_site("request_body {\nmax_size 1MB\n}"));
+    let words = ["413", "max_size 21MB"];
+    proxy.doctor().only("upload", &words);
+    names_the_proxy(&proxy.upload(&service), &words);
+}
+
+#[test]
+fn a_host_that_caddy_does_not_pass_on_is_said() {
+    let (proxy, _service) = behind(&with_upstream("header_up Host {upstream_hostport}"));
+    proxy
+        .doctor()
+        .only("addresses", &["no `header_up Host`", "PUBLIC_URL"]);
+}
+
+#[test]
+fn uploads_that_caddy_keeps_until_they_are_whole_are_said() {
+    let (proxy, _service) = behind(&with_upstream("request_buffers 30MB"));
+    proxy.doctor().only(
+        "buffering",
+        &["only when all of it was sent", "request_buffers"],
+    );
+}
+
+#[test]
+fn a_sign_in_of_caddy_is_told_from_the_service() {
+    for (line, words) in [
+        (
+            "redir https://login.example/?to={uri}",
+            &["302", "https://login.example"][..],
+        ),
+        ("respond 401", &["401", "sign-in"]),
+        ("respond 403", &["403", "firewall"]),
+    ] {
+        let (proxy, service) = behind(&with_site(line));
+        proxy.doctor().only("server", words);
+        names_the_proxy(&proxy.upload(&service), words);
+    }
+}
+
+/// It makes its certificates after it has begun to listen.
+fn wait_for_tls(proxy: &Proxy, settings: &[(&str, &str)], service: &Service) {
+    let began = Instant::now();
+    loop {
+        let ran = proxy.run_with(&["list"], settings, service.folder.path());
+        if ran.code == 0 {
+            return;
+        }
+        assert!(began.elapsed() < START, "{ran:?}");
+    }
+}
+
+#[test]
+fn behind_tls_urls_in_the_clear_are_refused_and_the_setting_is_named() {
+    let block = with_site("tls internal");
+    let trusting = |service: &Service| {
+        let authority = "caddy/caddy/pki/authorities/local/root.crt";
+        service
+            .folder
+            .path()
+            .join(authority)
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    let port = free_port();
+    let base = format!("https://localhost:{port}");
+    let service = Service::start(&[]);
+    let proxy = start(&block, &base, &service);
+    let certificates = trusting(&service);
+    let settings = [("SSL_CERT_FILE", certificates.as_str())];
+    wait_for_tls(&proxy, &settings, &service);
+    let words = ["from https to http", "PUBLIC_URL"];
+    proxy.doctor_with(&settings).only("create", &words);
+    service.file("f", b"f");
+    let ran = proxy.run_with(&["upload", "f"], &settings, service.folder.path());
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(words.iter().all(|word| ran.err.contains(word)), "{ran:?}");
+    // A download is refused as well.
+    let link = service.upload("g", b"g");
+    let id = link.rsplit('/').next().unwrap();
+    let ran = proxy.run_with(
+        &["download", id, "-o", "-"],
+        &settings,
+        service.folder.path(),
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert!(words.iter().all(|word| ran.err.contains(word)), "{ran:?}");
+    drop(proxy);
+    let port = free_port();
+    let base = format!("https://localhost:{port}");
+    let service = Service::start_public(&base);
+    let proxy = start(&block, &base, &service);
+    let certificates = trusting(&service);
+    let settings = [("SSL_CERT_FILE", certificates.as_str())];
+    wait_for_tls(&proxy, &settings, &service);
+    proxy.doctor_with(&settings).all_well();
+}

@@ -1,0 +1,167 @@
+//! `fshare` behind real proxies: as docs/proxies.md has them, and with one thing wrong at a time.
+//!
+//! Invariant: a proxy runs with the rights and below the folder of its test, and ends with it.
+
+mod caddy;
+mod nginx;
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Ran, Service, fshare, random};
+
+const START: Duration = Duration::from_secs(30);
+const ALL: usize = 12;
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+/// The block in this language that docs/proxies.md shows.
+fn documented(language: &str) -> String {
+    let text = std::fs::read_to_string(root().join("docs/proxies.md")).unwrap();
+    let (_, rest) = text.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// The same with one thing changed.
+fn changed(block: &str, from: &str, to: &str) -> String {
+    assert_eq!(block.matches(from).count(), 1, "{from} in {block}");
+    block.replace(from, to)
+}
+
+/// A port that nobody has.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+struct Proxy {
+    child: Child,
+    log: PathBuf,
+    base: String,
+}
+
+impl Proxy {
+    fn start(command: &mut Command, port: u16, base: String, log: PathBuf) -> Self {
+        let output = std::fs::File::create(&log).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}; `make test` installs it"));
+        let mut proxy = Self { child, log, base };
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = proxy.child.try_wait().unwrap();
+            let log = std::fs::read_to_string(&proxy.log).unwrap();
+            assert!(
+                ended.is_none() && began.elapsed() < START,
+                "{ended:?} {log}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        proxy
+    }
+
+    /// `fshare` through it, with what else it needs in its environment.
+    fn run_with(&self, arguments: &[&str], settings: &[(&str, &str)], folder: &Path) -> Ran {
+        let mut command = fshare(&self.base);
+        let command = command.envs(settings.iter().copied()).args(arguments);
+        Ran::of(command.current_dir(folder).output().unwrap())
+    }
+
+    fn doctor_with(&self, settings: &[(&str, &str)]) -> Diagnosis {
+        let arguments = ["doctor", "--json", "--check-limit", "120"];
+        let ran = self.run_with(&arguments, settings, Path::new("/"));
+        let lines = ran.json();
+        assert_eq!(lines.len(), ALL, "each check is one line: {ran:?}");
+        Diagnosis {
+            code: ran.code,
+            lines,
+            log: std::fs::read_to_string(&self.log).unwrap(),
+        }
+    }
+
+    fn doctor(&self) -> Diagnosis {
+        self.doctor_with(&[])
+    }
+
+    /// What is said when a file as large as any is uploaded.
+    fn upload(&self, service: &Service) -> Ran {
+        service.file("largest.bin", &random(20 * 1024 * 1024));
+        self.run_with(&["upload", "largest.bin"], &[], service.folder.path())
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Diagnosis {
+    code: i32,
+    lines: Vec<Value>,
+    log: String,
+}
+
+impl Diagnosis {
+    fn with(&self, verdict: &str) -> Vec<&str> {
+        let those = self.lines.iter().filter(|line| line["verdict"] == verdict);
+        those.map(|line| line["check"].as_str().unwrap()).collect()
+    }
+
+    fn all_well(&self) {
+        assert_eq!(self.code, 0, "{:#?} {}", self.lines, self.log);
+        assert_eq!(self.with("ok").len(), ALL, "{:#?}", self.lines);
+    }
+
+    /// Exactly this check is wrong, and what it says has all of these words.
+    fn only(&self, check: &str, words: &[&str]) {
+        assert_eq!(
+            self.with("wrong"),
+            [check],
+            "{:#?} {}",
+            self.lines,
+            self.log
+        );
+        assert_eq!(self.code, 1);
+        let line = self
+            .lines
+            .iter()
+            .find(|line| line["check"] == check)
+            .unwrap();
+        let text = format!(
+            "{} {}",
+            line["said"].as_str().unwrap(),
+            line["mend"].as_str().unwrap()
+        );
+        for word in words {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+}
+
+/// The proxy is named, and what helps; nothing is left unsaid.
+fn names_the_proxy(ran: &Ran, words: &[&str]) {
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    for word in ["proxy"].iter().chain(words) {
+        assert!(ran.err.contains(word), "{word}: {ran:?}");
+    }
+    assert!(
+        !ran.err.contains("no message") && !ran.err.contains("no code"),
+        "{ran:?}"
+    );
+}
