@@ -290,7 +290,10 @@ fn api_parts(
         cors,
         stop,
         hosts: match &settings.mode {
-            Mode::Local { .. } => OwnHosts::of_this_machine(settings.public_url.as_ref()),
+            Mode::Local { .. } => {
+                let public_url = settings.public_url.as_ref();
+                OwnHosts::of_this_machine(public_url, &settings.allowed_hosts)
+            }
             Mode::Aws { .. } => OwnHosts::Any,
         },
     }

@@ -35,6 +35,7 @@ impl CorsPolicy {
     /// Exact origins such as `https://app.example.org`, or `*` alone for all of them; none at all
     /// is the default.
     pub fn new(origins: Vec<String>) -> Self {
+        let origins = origins.iter().map(|origin| normalized(origin)).collect();
         Self { origins }
     }
 
@@ -53,11 +54,8 @@ impl CorsPolicy {
         if self.origins.iter().any(|allowed| allowed == "*") {
             return Some(HeaderValue::from_static("*"));
         }
-        // Browsers write scheme and host in lower case; an operator may not have.
-        self.origins
-            .iter()
-            .any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
-            .then(|| origin.clone())
+        let asked = normalized(origin.to_str().ok()?);
+        self.origins.contains(&asked).then(|| origin.clone())
     }
 
     /// Adds to an answer, an error as well, what lets the page that asked read it.
@@ -93,6 +91,21 @@ impl CorsPolicy {
             ),
             (ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_SECONDS.into()),
         ]))
+    }
+}
+
+/// An origin as browsers write it, in lower case and without the scheme's own port; an operator may
+/// have written another spelling.
+fn normalized(origin: &str) -> String {
+    let origin = origin.to_ascii_lowercase();
+    let own_port = match origin.split("://").next() {
+        Some("https") => ":443",
+        Some("http") => ":80",
+        _ => return origin,
+    };
+    match origin.strip_suffix(own_port) {
+        Some(shorter) => shorter.to_owned(),
+        None => origin,
     }
 }
 
@@ -150,6 +163,29 @@ mod tests {
                 .preflight(&RULES, &request("http://localhost:3000"))
                 .is_some()
         );
+    }
+
+    #[test]
+    fn an_origin_is_the_same_in_every_spelling_of_it() {
+        let policy = policy(&[
+            "HTTPS://App.Example:443",
+            "http://b.example:80",
+            "https://c.example:80",
+        ]);
+        for same in [
+            "https://app.example",
+            "https://APP.example:443",
+            "http://b.example",
+        ] {
+            assert_eq!(allow_origin(&policy, same).as_deref(), Some(same));
+        }
+        for other in [
+            "http://app.example",
+            "https://app.example:80",
+            "https://c.example",
+        ] {
+            assert_eq!(allow_origin(&policy, other), None, "{other}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use file_share::app::{App, StartError, listen};
-use file_share::config::{AFTER_HELP, ApiArgs, ApiSettings, Mode, ScrubArgs, ScrubSettings};
+use file_share::config::{self, AFTER_HELP, ApiArgs, ApiSettings, Mode, ScrubArgs, ScrubSettings};
 use file_share::{scrub, shutdown, telemetry};
 
 #[global_allocator]
@@ -31,7 +31,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = config::parse();
     if let Some(Command::Scrub(args)) = cli.command {
         return run_scrub(&args);
     }

@@ -2,14 +2,23 @@
 //
 // Invariant: never stricter than the service, which has the last word.
 
-// What the service keeps of a name, in bytes of UTF-8.
+// The longest name of a file anywhere, in characters, and what the service keeps of one, in bytes of UTF-8:
+// it shortens what has more before its ending.
+const MAX_NAME_CHARACTERS = 255;
 const MAX_NAME_BYTES = 255;
+// Letters and marks that nobody sees, which the service leaves out; so it does with joiners, except where a
+// script is written with them.
+const INVISIBLE = /(?=\p{DI})[\p{L}\p{M}\u180e]/gu;
+const JOINING = '\u0600-\u109f\u1780-\u18af\u1900-\u1cff\ua800-\uaaff\u{10a00}-\u{11fff}';
+const LETTER = `(?=[${JOINING}])\\p{L}`;
+const IDLE_JOINER = new RegExp(`(?<!${LETTER}\\p{M}*)[\u200c\u200d]|[\u200c\u200d](?!${LETTER})`, 'gu');
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
 
 // The name as the service will keep it: every character that isn't a letter, mark or digit of any
 // script, or one of `_ - .`, is `_`.
 export function cleanName(name) {
-  return name.normalize('NFC').replace(/[^\p{L}\p{M}\p{Nd}_.-]/gu, '_');
+  const visible = name.replace(INVISIBLE, '').replace(IDLE_JOINER, '');
+  return visible.normalize('NFC').replace(/[^\p{L}\p{M}\p{Nd}\u200c\u200d_.-]/gu, '_');
 }
 
 // A file from a folder is named with its path, unless that is too long.
@@ -28,7 +37,7 @@ export function refusal({ name, size }, maxUploadBytes) {
   if (clean === '' || clean === '.' || clean === '..') {
     return { code: 'noName' };
   }
-  if (!fits(clean)) {
+  if ([...clean].length > MAX_NAME_CHARACTERS) {
     return { code: 'nameTooLong' };
   }
   if (size > maxUploadBytes) {

@@ -67,7 +67,7 @@ export const strings = {
 
   why: {
     tooLarge: (size, limit) => `It is too large: ${size}, and the limit is ${limit}. Nothing was sent.`,
-    nameTooLong: 'Its name is too long. Shorten it to at most 255 bytes. Nothing was sent.',
+    nameTooLong: 'Its name is too long. Shorten it to at most 255 characters. Nothing was sent.',
     noName: 'It has no name that can be kept. Nothing was sent.',
     unreadable: 'It can’t be read, or it changed after it was chosen. Choose it again.',
     damaged: 'What arrived wasn’t what was sent. The file may have changed meanwhile: try again.',

@@ -95,7 +95,7 @@ async fn arrived(stores: &Stores, objects: &DiskObjectStore, content: Bytes) -> 
     let length = content.len() as u64;
     let record = FileRecord::pending(
         FileId::new(now),
-        FileName::parse("lecture.mp4").expect("a name"),
+        FileName::sanitize("lecture.mp4").expect("a name"),
         ContentLength::new(length, MAX_CONTENT_LENGTH).expect("a length"),
         ContentType::parse("video/mp4").expect("a media type"),
         None,

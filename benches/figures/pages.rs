@@ -117,7 +117,7 @@ fn open(dir: &Path) -> SqliteMetadataStore {
 }
 
 fn available(id: FileId, now: Timestamp) -> FileRecord {
-    let filename = FileName::parse("lecture notes.pdf").expect("a name");
+    let filename = FileName::sanitize("lecture notes.pdf").expect("a name");
     let pending = FileRecord::pending(
         id,
         filename.clone(),

@@ -10,7 +10,7 @@
 //!   `Sec-Fetch-Site`, which no page can set, else `Origin` compared with the host.
 //! - DNS rebinding: a page of `evil.example`, whose name suddenly means 127.0.0.1, is of the same
 //!   origin for the browser, which still sends that name as `Host`. So local mode answers only to
-//!   names that nobody on the internet can give to this machine.
+//!   names that nobody on the internet can give to this machine, and to those that an operator allowed.
 //!
 //! Invariant: a refusal depends on headers that browsers set by themselves; clients that are no
 //! browser send none of them and notice nothing.
@@ -25,6 +25,8 @@ use poem::http::{HeaderMap, HeaderName, Uri, Version, header};
 
 use super::problem::{Code, Problem};
 use crate::cors::CorsPolicy;
+use crate::domain::Invalid;
+use crate::request_log::cut;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -34,23 +36,31 @@ pub enum OwnHosts {
     /// Any: in aws mode, where a load balancer or proxy stands before it and knows the names.
     Any,
     /// Addresses, `localhost`, names without a dot, and these.
-    Local(Vec<String>),
+    Local {
+        /// This machine's, and the one of the public URL: whatever pages they have are ours.
+        own: Vec<String>,
+        /// What an operator added: a name, or `*.` and one below which all are meant.
+        allowed: Vec<String>,
+    },
 }
 
 impl OwnHosts {
-    /// This machine's, and the one of the public URL.
-    pub fn of_this_machine(public_url: Option<&Uri>) -> Self {
+    /// This machine's, the one of the public URL, and those that an operator allowed.
+    pub fn of_this_machine(public_url: Option<&Uri>, allowed: &[String]) -> Self {
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy().to_ascii_lowercase();
         // Under which a machine is found on a local network without a name server (RFC 6762).
         let short = machine.split('.').next().unwrap_or_default();
         let mut names = vec![format!("{short}.local"), machine];
         names.extend(public_url.and_then(Uri::host).map(str::to_ascii_lowercase));
-        Self::Local(names)
+        Self::Local {
+            own: names,
+            allowed: allowed.to_vec(),
+        }
     }
 
     fn include(&self, host: &str) -> bool {
-        let Self::Local(names) = self else {
+        let Self::Local { own, allowed } = self else {
             return true;
         };
         let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
@@ -63,7 +73,22 @@ impl OwnHosts {
         unbracketed.parse::<IpAddr>().is_ok()
             || !name.contains('.')
             || is_below_localhost()
-            || names.iter().any(|own| own.eq_ignore_ascii_case(name))
+            || own.iter().any(|own| own.eq_ignore_ascii_case(name))
+            || allowed.iter().any(|pattern| is_allowed(pattern, name))
+    }
+}
+
+/// Whether a name is the one that is allowed, or one or more labels below it.
+fn is_allowed(pattern: &str, name: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        None => pattern.eq_ignore_ascii_case(name),
+        Some(domain) => name
+            .len()
+            .checked_sub(domain.len() + 1)
+            .and_then(|at| name.split_at_checked(at))
+            .is_some_and(|(below, rest)| {
+                !below.is_empty() && rest.starts_with('.') && rest[1..].eq_ignore_ascii_case(domain)
+            }),
     }
 }
 
@@ -75,13 +100,68 @@ pub fn judge(request: &Request, hosts: &OwnHosts, cors: &CorsPolicy) -> Result<(
     if let Some(host) = &host
         && !hosts.include(host.host())
     {
-        return Err(Code::MisdirectedRequest.plain());
+        // The same characters as in a name that is looked up: nothing that could be more than a name.
+        let detail = format!(
+            "the request's host is {:?}: add it to ALLOWED_HOSTS if it is a name of this machine, or set \
+             PUBLIC_URL to the address that people use",
+            cut(host.host())
+        );
+        return Err(Code::MisdirectedRequest.with(detail));
     }
     if request.method().is_safe() || is_own_page(request.headers(), host.as_ref(), hosts, cors) {
-        Ok(())
-    } else {
-        Err(Code::OriginNotAllowed.plain())
+        return Ok(());
     }
+    // A browser that says itself that the page is a foreign one is right. One that doesn't, as over plain
+    // HTTP, may well stand before a proxy that hides its name.
+    Err(match request.headers().get(SEC_FETCH_SITE) {
+        Some(_) => Code::OriginNotAllowed.plain(),
+        None => Code::OriginNotAllowed.with(HIDDEN_HOST),
+    })
+}
+
+/// What a request comes to whose proxy has put its own name for us into `Host`.
+const HIDDEN_HOST: &str = "the page is at another address than the one in the Host header. If a proxy stands \
+     between them, it hides the host that was asked for: have it pass that on (in nginx: proxy_set_header \
+     Host $http_host;), or set PUBLIC_URL to the address of the page. Pages of other sites may change \
+     nothing here";
+
+/// Whether a browser says that the page and this service have one origin, and the host that we see isn't
+/// that one: a proxy hides it, and a URL for that host would lead nowhere.
+///
+/// # Errors
+/// If so, with what to change.
+pub fn check_host_is_passed_on(request: &Request) -> Result<(), Invalid> {
+    let headers = request.headers();
+    if headers
+        .get(SEC_FETCH_SITE)
+        .is_none_or(|site| site != "same-origin")
+    {
+        return Ok(());
+    }
+    let origin: Option<Uri> = headers
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok()?.parse().ok());
+    let host = host_of(request).ok().flatten();
+    match (origin, host) {
+        (Some(origin), Some(host)) if !is_host_of(&origin, &host) => {
+            Err(Invalid(HIDDEN_HOST.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a URL names this host, where its scheme's own port may be spelled out or not.
+fn is_host_of(url: &Uri, host: &Authority) -> bool {
+    let own_port = match url.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let place = |authority: &Authority| {
+        let port = authority.port_u16().unwrap_or(own_port);
+        (authority.host().to_ascii_lowercase(), port)
+    };
+    url.authority()
+        .is_some_and(|own| !own.as_str().contains('@') && place(own) == place(host))
 }
 
 /// The host that is asked for. RFC 9112, section 3.2: exactly one, which only HTTP/1.0 may leave
@@ -104,7 +184,7 @@ fn host_of(request: &Request) -> Result<Option<Authority>, Problem> {
         .ok()
         .filter(|host| !host.host().is_empty() && !host.as_str().contains('@'))
         .ok_or_else(|| refused("the Host header is no host"))?;
-    if in_target.is_some_and(|target| *target != host) {
+    if in_target.is_some() && !is_host_of(request.uri(), &host) {
         return Err(refused("the Host header and the request's target differ"));
     }
     Ok(Some(host))
@@ -129,18 +209,20 @@ fn is_own_page(
         return true;
     };
     let origin: Option<Uri> = origin.to_str().ok().and_then(|text| text.parse().ok());
-    let Some(authority) = origin.as_ref().and_then(Uri::authority) else {
+    let Some(origin) = origin.filter(|origin| origin.authority().is_some()) else {
         return false;
     };
     // A proxy that ends TLS hides the scheme, and one that writes its own Host hides the name; but
     // not the one that an operator set.
     let is_public = || match hosts {
         OwnHosts::Any => false,
-        OwnHosts::Local(names) => names
-            .iter()
-            .any(|own| own.eq_ignore_ascii_case(authority.host())),
+        OwnHosts::Local { own, .. } => own.iter().any(|own| {
+            origin
+                .host()
+                .is_some_and(|host| own.eq_ignore_ascii_case(host))
+        }),
     };
-    host.is_some_and(|host| host == authority) || is_public()
+    host.is_some_and(|host| is_host_of(&origin, host)) || is_public()
 }
 
 #[cfg(test)]
@@ -150,7 +232,9 @@ mod tests {
     use super::*;
 
     fn hosts() -> OwnHosts {
-        OwnHosts::of_this_machine(Some(&"https://share.example.org/x".parse().unwrap()))
+        let public_url = "https://share.example.org/x".parse().unwrap();
+        let allowed = ["files.lan", "*.tailnet.example"].map(str::to_owned);
+        OwnHosts::of_this_machine(Some(&public_url), &allowed)
     }
 
     fn request(method: Method, headers: &[(&str, &str)]) -> Request {
@@ -180,6 +264,10 @@ mod tests {
             "app.localhost:8000",
             "laptop:8000",
             "Share.Example.org",
+            "files.lan:8000",
+            "FILES.lan.",
+            "a.tailnet.example",
+            "b.A.Tailnet.Example:8000",
         ] {
             assert_eq!(asked(own), None, "{own}");
         }
@@ -193,6 +281,12 @@ mod tests {
             "share.example.org.evil.example",
             "localhost.evil.example",
             "other.local",
+            "other.files.lan",
+            "afiles.lan",
+            "tailnet.example",
+            ".tailnet.example",
+            "atailnet.example",
+            "a.tailnet.example.evil.example",
         ] {
             assert_eq!(asked(other), Some(Code::MisdirectedRequest), "{other}");
             let anywhere = request(Method::GET, &[("host", other)]);
@@ -216,9 +310,59 @@ mod tests {
             code(&request.finish(), &hosts())
         };
         assert_eq!(absolute("localhost:8000"), None);
+        assert_eq!(absolute("LOCALHOST:8000"), None);
         assert_eq!(absolute("127.0.0.1:8000"), refused);
+        let own_port = Request::builder().uri("http://localhost/v1/files".parse().unwrap());
+        let own_port = own_port.header("host", "localhost:80").finish();
+        assert_eq!(code(&own_port, &hosts()), None);
         let old = Request::builder().version(Version::HTTP_10).finish();
         assert_eq!(code(&old, &hosts()), None);
+    }
+
+    #[test]
+    fn the_port_that_a_scheme_has_anyway_makes_no_other_origin() {
+        for (host, origin, is_own) in [
+            ("files.lan:443", "https://files.lan", true),
+            ("files.lan", "https://files.lan:443", true),
+            ("FILES.lan:80", "http://files.lan", true),
+            ("files.lan:443", "http://files.lan", false),
+            ("files.lan:80", "https://files.lan", false),
+        ] {
+            let asked = request(Method::DELETE, &[("host", host), ("origin", origin)]);
+            assert_eq!(code(&asked, &hosts()).is_none(), is_own, "{host} {origin}");
+        }
+    }
+
+    #[test]
+    fn a_page_behind_a_proxy_that_hides_its_host_is_told_what_to_change_there() {
+        let judged = |headers: &[(&str, &str)]| {
+            let cors = CorsPolicy::default();
+            judge(&request(Method::POST, headers), &hosts(), &cors)
+                .unwrap_err()
+                .detail
+        };
+        let (host, origin) = (("host", "127.0.0.1:8000"), ("origin", "http://files.lan"));
+        let hidden = judged(&[host, origin]);
+        assert!(hidden.contains("proxy_set_header Host") && hidden.contains("PUBLIC_URL"));
+        assert!(!hidden.contains("ALLOWED_ORIGINS"), "{hidden}");
+        let foreign = judged(&[host, origin, ("sec-fetch-site", "cross-site")]);
+        assert!(foreign.contains("ALLOWED_ORIGINS"), "{foreign}");
+
+        let checked = |site: &str, host: &str| {
+            let headers = [
+                ("host", host),
+                ("origin", "https://files.lan"),
+                ("sec-fetch-site", site),
+            ];
+            check_host_is_passed_on(&request(Method::POST, &headers))
+        };
+        assert!(checked("same-origin", "127.0.0.1:8000").is_err());
+        for (site, host) in [
+            ("same-origin", "Files.lan:443"),
+            ("cross-site", "127.0.0.1:8000"),
+        ] {
+            assert_eq!(checked(site, host), Ok(()));
+        }
     }
 
     #[test]

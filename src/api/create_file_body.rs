@@ -15,6 +15,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
+use super::json_text::json_object;
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::{ContentLength, ContentType, FileName, Sha256Digest};
 use crate::operations::NewFile;
@@ -35,13 +36,14 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 )]
 struct NewFileSchema {
     /// The name that people see. Characters that aren't letters, marks or digits of any script,
-    /// `_`, `-` or `.`, become `_`. At most 255 bytes of UTF-8.
+    /// `_`, `-` or `.`, become `_`, and what nobody sees is left out. At most 255 characters; a name of
+    /// more than 255 bytes of UTF-8 is shortened before its ending.
     #[oai(validator(min_length = 1))]
     filename: String,
     /// The exact number of bytes that will be sent, from 0 to 20971520 (20 MiB).
     #[oai(validator(minimum(value = "0"), maximum(value = "20971520")))]
     size: u64,
-    /// A media type. Left out, it is guessed from the name.
+    /// A media type. Left out or empty, it is guessed from the name.
     content_type: Option<String>,
     /// The SHA-256 of the bytes as 64 hex digits, if it is known. The store then refuses other bytes.
     #[oai(validator(pattern = "^[0-9a-fA-F]{64}$"))]
@@ -70,8 +72,12 @@ impl CreateFileBody {
             errors: Vec::new(),
             too_large: None,
         };
-        let filename = fields.text("filename", FileName::parse);
+        let filename = fields.text("filename", FileName::sanitize);
         let length = fields.size(max_upload_bytes);
+        // What browsers say of a file whose type they don't know.
+        if fields.values.get("contentType").and_then(Value::as_str) == Some("") {
+            fields.values.remove("contentType");
+        }
         let content_type = fields.text("contentType", ContentType::parse);
         let sha256 = fields.text("sha256", Sha256Digest::parse_hex);
         let upload_method = fields.text("uploadMethod", UploadMethod::parse);
@@ -218,15 +224,7 @@ async fn read_json(
     let bytes = timeout(BODY_TIMEOUT, read_within_limit(body))
         .await
         .unwrap_or_else(|_| Err(Code::InvalidRequest.with("the body came too slowly")))?;
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(Code::InvalidRequest.with("the body must be a JSON object")),
-        Err(error) => Err(Code::InvalidRequest.with(format!(
-            "the body isn't JSON: see line {}, column {}",
-            error.line(),
-            error.column()
-        ))),
-    }
+    json_object(&bytes)
 }
 
 impl<'a> ApiExtractor<'a> for CreateFileBody {
@@ -357,6 +355,15 @@ mod tests {
         assert_eq!(
             refused_fields(json!({"filename": null, "size": null})),
             ["filename", "size"]
+        );
+    }
+
+    #[test]
+    fn an_empty_media_type_is_the_same_as_none() {
+        let body = json!({"filename": "a.pdf", "size": 1, "contentType": ""});
+        assert_eq!(
+            judge(body).unwrap().content_type.as_str(),
+            "application/pdf"
         );
     }
 

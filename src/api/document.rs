@@ -13,7 +13,7 @@ use super::examples;
 use super::problem::{Code, PROBLEM_JSON};
 use super::wire::CURSOR_PATTERN;
 use crate::domain::{
-    CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_BYTES,
+    CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_CHARS,
 };
 use crate::web_page;
 
@@ -186,11 +186,11 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             "NewFile",
             json!({
                 "properties": {
-                    // Neither "." nor "..". What is longer than this can't have fewer bytes.
-                    "filename": {"pattern": r"[^.]|\.\.\.", "maxLength": MAX_FILE_NAME_BYTES},
+                    // Neither "." nor "..".
+                    "filename": {"pattern": r"[^.]|\.\.\.", "maxLength": MAX_FILE_NAME_CHARS},
                     "contentType": {
                         "nullable": true,
-                        "pattern": CONTENT_TYPE_PATTERN,
+                        "pattern": format!("^$|{CONTENT_TYPE_PATTERN}"),
                         "maxLength": MAX_CONTENT_TYPE_BYTES,
                     },
                     "sha256": {"nullable": true},
@@ -256,7 +256,10 @@ fn add_conventions(method: &str, operation: &mut Value) {
 /// What the value of a parameter must look like, where that is judged by hand.
 fn describe_parameter(parameter: &mut Value) {
     if parameter["name"] == "cursor" {
-        merge(&mut parameter["schema"], json!({"pattern": CURSOR_PATTERN}));
+        merge(
+            &mut parameter["schema"],
+            json!({"pattern": format!("^$|{CURSOR_PATTERN}")}),
+        );
     }
     // What to ask with after an upload.
     if parameter["name"] == "wait" {
@@ -268,8 +271,8 @@ fn describe_parameter(parameter: &mut Value) {
     let name = parameter["name"].as_str().map(capitalised);
     parameter["name"] = name.into();
     if parameter["name"] == "Idempotency-Key" {
-        // Two patterns in one: with quotes, or without quotes and spaces.
-        let pattern = "^(\"[ !#-\\[\\]-~]{1,128}\"|[!#-\\[\\]-~]{1,128})$";
+        // Three patterns in one: with quotes, without quotes and spaces, or nothing.
+        let pattern = "^(\"[ !#-\\[\\]-~]{1,128}\"|[!#-\\[\\]-~]{1,128})?$";
         // No example: a page would fill it in, and the second file that is tried would be the first.
         merge(&mut parameter["schema"], json!({"pattern": pattern}));
     }

@@ -315,14 +315,14 @@ impl FilesApi {
         /// How many files a page holds at the most; 50 if it isn't given.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<usize>>,
-        /// The `nextCursor` of the page before.
+        /// The `nextCursor` of the page before; empty or left out, the first page.
         cursor: Query<Option<String>>,
         /// Only files with this status.
         status: Query<Option<WireStatus>>,
     ) -> Result<Listed, Failed<failed::ListFiles>> {
         let status: Option<Status> = status.0.map(Into::into);
-        let before = match &cursor.0 {
-            None => None,
+        let before = match cursor.0.as_deref() {
+            None | Some("") => None,
             Some(text) => Some(
                 read_cursor(text, status)
                     .map_err(|invalid| Code::InvalidRequest.with(format!("cursor: {invalid}")))?,

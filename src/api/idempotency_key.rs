@@ -1,7 +1,7 @@
 //! The header with which a client marks a request that it may send again.
 //!
 //! Invariant: a key that isn't right is refused, never ignored: its sender believes that the request
-//! is safe to repeat.
+//! is safe to repeat. An empty header is no key: what a form sends whose field was left empty.
 
 use poem::http::HeaderMap;
 
@@ -10,7 +10,7 @@ use crate::domain::IdempotencyKey;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// `None` without the header.
+/// `None` without the header, or if it is empty.
 ///
 /// # Errors
 /// A value that is no key, or several values.
@@ -22,6 +22,9 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Pr
     };
     if values.next().is_some() {
         return Err(refused("must be there once"));
+    }
+    if value.as_bytes().trim_ascii().is_empty() {
+        return Ok(None);
     }
     // What isn't visible ASCII reads as an empty text here, which is no key either.
     let text = value.to_str().unwrap_or_default();
@@ -46,10 +49,13 @@ mod tests {
 
     #[test]
     fn a_key_is_there_once_or_not_at_all() {
-        assert_eq!(key(&[]), Ok(None));
+        for none in [&[][..], &[b"".as_slice()], &[b" "]] {
+            assert_eq!(key(none), Ok(None));
+        }
         assert!(matches!(key(&[b"\"a-1\""]), Ok(Some(_))));
         for refused in [
-            &[b"".as_slice()][..],
+            &[b"\"\"".as_slice()][..],
+            &[b"", b""],
             &[b"a b"],
             &[b"a", b"a"],
             &[b"a", b"b"],

@@ -8,6 +8,7 @@ use http::Uri;
 use poem::Request;
 use poem::http::header;
 
+use super::browser_guard::check_host_is_passed_on;
 use crate::domain::Invalid;
 use crate::presigned_url::BucketUrl;
 
@@ -30,11 +31,12 @@ impl BucketAddress {
     }
 
     /// # Errors
-    /// If the request's `Host` is no host.
+    /// If the request's `Host` is no host, or not the one that the browser asked for.
     pub fn for_request(&self, request: &Request) -> Result<BucketUrl, Invalid> {
         match self {
             Self::Fixed(url) => Ok(url.clone()),
             Self::RequestHost { bucket } => {
+                check_host_is_passed_on(request)?;
                 let host = request
                     .headers()
                     .get(header::HOST)

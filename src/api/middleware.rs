@@ -8,13 +8,14 @@ use std::time::Instant;
 
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem_openapi::error::ParseParamError;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
 use super::places::CallPlaces;
-use super::problem::{Code, Problem};
+use super::problem::{Code, FieldError, Problem};
 use crate::capacity::NoRoom;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::request_log::{self, cut};
@@ -22,13 +23,12 @@ use crate::request_log::{self, cut};
 const X_REQUEST_ID: &str = "x-request-id";
 /// What we take from a client as the ID of its request, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 64;
-/// The most of a framework's error text that is taken over, in bytes.
-const MAX_FOREIGN_DETAIL_BYTES: usize = 2 * 1024;
 
 /// What pages of allowed origins may do with the API.
 const CORS: CorsRules = CorsRules {
     methods: "GET, HEAD, POST, DELETE",
-    request_headers: "content-type, idempotency-key, x-request-id",
+    // The last four are added to every request by what follows one through several services.
+    request_headers: "content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, sentry-trace",
     exposed_headers: "Location, Link, Retry-After, X-Request-Id",
 };
 
@@ -146,8 +146,12 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             }
             (None, None) => {
                 // Some 5 KiB, which would be moved with the future of every layer above this one.
-                let answering = Box::pin(self.inner.get_response(request));
-                as_problem(answering.await, &id, prefix).await
+                let answering = Box::pin(self.inner.call(request));
+                let response = match answering.await {
+                    Ok(response) => response.into_response(),
+                    Err(error) => refused_by_the_framework(error),
+                };
+                as_problem(response, &id, prefix).await
             }
         };
         self.cors.decorate(&CORS, &asked, response.headers_mut());
@@ -196,6 +200,25 @@ fn versioned(uri: &Uri) -> Option<Uri> {
     format!("/v1{text}").parse().ok()
 }
 
+/// An error that isn't one of ours: a parameter that the framework judged is named in our own words.
+fn refused_by_the_framework(error: poem::Error) -> Response {
+    let Some(parameter) = error.downcast_ref::<ParseParamError>() else {
+        return error.into_response();
+    };
+    let message = match parameter.name {
+        "limit" => "must be a whole number from 1 to 100",
+        "wait" => "must be a whole number of seconds from 0 to 20",
+        "status" => "must be pending, available, rejected or expired",
+        "uploadMethod" => "must be PUT or POST",
+        _ => "isn't right, or is there more than once",
+    };
+    let error = FieldError {
+        field: parameter.name,
+        message: message.into(),
+    };
+    Problem::fields(Code::InvalidRequest, vec![error]).into_response()
+}
+
 /// Writes the body of a problem; an error of the framework's becomes one.
 async fn as_problem(mut response: Response, request_id: &str, path_prefix: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -205,22 +228,15 @@ async fn as_problem(mut response: Response, request_id: &str, path_prefix: &str)
     if !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    // In a box of its own: the buffer in it would make every request's future twice as large.
-    let body = response.take_body();
-    let text = Box::pin(body.into_bytes_limit(MAX_FOREIGN_DETAIL_BYTES))
-        .await
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .unwrap_or_default();
     let problem = match status {
         StatusCode::NOT_FOUND => Code::RouteNotFound.plain(),
         StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed.plain(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType.plain(),
         StatusCode::PAYLOAD_TOO_LARGE => Code::ContentTooLarge.with("the body is too large"),
-        status if status.is_client_error() => Code::InvalidRequest.with(text),
+        // What the framework says of itself would help nobody who doesn't know it.
+        status if status.is_client_error() => Code::InvalidRequest.plain(),
         _ => {
-            request_log::FAILED.log(|| {
-                tracing::error!(detail = %cut(&text), "the framework failed");
-            });
+            request_log::FAILED.log(|| tracing::error!("the framework failed"));
             Code::InternalError.plain()
         }
     };

@@ -15,6 +15,7 @@ mod files;
 mod health;
 mod idempotency_key;
 mod json;
+mod json_text;
 mod links;
 mod middleware;
 mod pages;

@@ -139,11 +139,14 @@ impl Code {
             Self::MethodNotAllowed => "Use one of the methods in the `Allow` header.",
             Self::OriginNotAllowed => {
                 "The request came from a page of another origin. If that page may use this service, the \
-                 operator has to name its origin in ALLOWED_ORIGINS."
+                 operator has to name its origin in ALLOWED_ORIGINS. If it is the service's own page, a proxy \
+                 hides the host that it was asked for: in nginx `proxy_set_header Host $http_host;` passes it \
+                 on, and PUBLIC_URL says it once and for all."
             }
             Self::MisdirectedRequest => {
-                "Use the service's IP address or `localhost`. For another name the operator has to set \
-                 PUBLIC_URL: without it, any name on the internet could be made to mean this machine."
+                "Use the service's IP address or `localhost`. For another name the operator has to add it to \
+                 ALLOWED_HOSTS or set PUBLIC_URL: else any name on the internet could be made to mean this \
+                 machine."
             }
             Self::UploadPending => {
                 "Send the bytes if you haven't. If you have, ask again after `Retry-After` seconds, \
@@ -208,7 +211,7 @@ impl Code {
             Self::MethodNotAllowed => "the Allow header has the methods that this path takes",
             Self::OriginNotAllowed => "ALLOWED_ORIGINS doesn't name the origin of the page",
             Self::MisdirectedRequest => {
-                "the Host header has a name that isn't this machine's and that PUBLIC_URL doesn't have"
+                "the Host header has a name that isn't this machine's, nor in ALLOWED_HOSTS or PUBLIC_URL"
             }
             Self::UploadPending => "the bytes haven't been seen yet",
             Self::UploadSettled => "this file is no longer pending",

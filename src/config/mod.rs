@@ -3,6 +3,7 @@
 //! Invariant: a program starts with all its settings right, or not at all. What is wrong or missing
 //! is named in one message, everything at once, so every value comes in as text and is judged here.
 
+mod environment;
 mod scrub;
 mod values;
 
@@ -14,8 +15,12 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 
+pub use environment::parse;
 pub use scrub::{ScrubArgs, ScrubSettings};
-use values::{DEFAULT_LOG_FILTER, bucket_name, log_filter, origins, table_name};
+use values::{
+    DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
+    table_name,
+};
 pub use values::{duration, url};
 
 use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
@@ -43,7 +48,8 @@ const RESERVED_NAMES: [&str; 8] = [
 /// What `--help` says behind the flags.
 pub const AFTER_HELP: &str = "\
 The standard AWS variables keep their meaning, among them AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL.
-Times have units: 500ms, 30s, 15m, 12h, 7d.";
+Times have units: 500ms, 30s, 15m, 12h, 7d. So may sizes: 5MB, 512KiB, 10MiB.
+A variable that is empty counts as one that isn't set.";
 
 /// What both programs need.
 #[derive(Debug, Clone, Args)]
@@ -117,7 +123,7 @@ pub struct ApiArgs {
     /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
     #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
     pub mode: String,
-    /// The address to listen on
+    /// The address to listen on; without an address, such as :8000, on all of this machine's
     #[arg(
         long,
         env = "LISTEN",
@@ -129,6 +135,17 @@ pub struct ApiArgs {
     /// presigned URLs of local mode name the host that each request came to
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Further host names under which local mode answers, separated by commas; *.lan is every name below
+    /// lan. Without them it answers to addresses, localhost, names without a dot, this machine's name and
+    /// PUBLIC_URL's: any other name could be somebody else's, who makes it mean this machine
+    #[arg(
+        long,
+        env = "ALLOWED_HOSTS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAMES"
+    )]
+    pub allowed_hosts: String,
     /// Where local mode keeps files, records and its signing secret
     #[arg(
         long,
@@ -141,8 +158,8 @@ pub struct ApiArgs {
     /// (AWS_ENDPOINT_URL) (aws mode)
     #[arg(long, env = "S3_PUBLIC_ENDPOINT_URL", value_name = "URL")]
     pub s3_public_endpoint_url: Option<String>,
-    /// The largest file, in bytes; at most 20971520 (20 MiB)
-    #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = MAX_CONTENT_LENGTH.to_string(), value_name = "BYTES")]
+    /// The largest file, in bytes or as 5MB or 512KiB; at most 20971520 (20MiB)
+    #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = MAX_CONTENT_LENGTH.to_string(), value_name = "SIZE")]
     pub max_upload_bytes: String,
     /// How long an upload URL works
     #[arg(
@@ -208,6 +225,8 @@ pub struct ApiSettings {
     pub mode: Mode,
     pub listen: SocketAddr,
     pub public_url: Option<Uri>,
+    /// Names in lower case, or `*.` and one.
+    pub allowed_hosts: Vec<String>,
     pub max_upload_bytes: u64,
     pub upload_url_ttl: Duration,
     pub download_url_ttl: Duration,
@@ -327,15 +346,10 @@ impl ApiArgs {
                 "this name is a path of the service itself; choose another one",
             );
         }
-        let listen = problems.judge("LISTEN", &self.listen, |text| {
-            text.parse()
-                .map_err(|_| "must be an address and a port such as 127.0.0.1:8000".into())
-        });
+        let listen = problems.judge("LISTEN", &self.listen, listen_address);
+        let allowed_hosts = problems.judge("ALLOWED_HOSTS", &self.allowed_hosts, allowed_hosts);
         let max_upload_bytes = problems.judge("MAX_UPLOAD_BYTES", &self.max_upload_bytes, |text| {
-            text.parse()
-                .ok()
-                .filter(|bytes| *bytes <= MAX_CONTENT_LENGTH)
-                .ok_or_else(|| format!("must be a number of bytes from 0 to {MAX_CONTENT_LENGTH}"))
+            bytes(text, 0, MAX_CONTENT_LENGTH)
         });
         let ttl = |text: &str| duration(text, Duration::from_secs(1), MAX_URL_TTL);
         let upload_url_ttl = problems.judge("UPLOAD_URL_TTL", &self.upload_url_ttl, ttl);
@@ -354,6 +368,7 @@ impl ApiArgs {
             mode,
             listen: listen?,
             public_url: public_url?,
+            allowed_hosts: allowed_hosts?,
             max_upload_bytes: max_upload_bytes?,
             upload_url_ttl: upload_url_ttl?,
             download_url_ttl: download_url_ttl?,
@@ -435,6 +450,7 @@ mod tests {
             "--upload-url-ttl=8d",
             "--download-url-ttl=soon",
             "--allowed-origins=https://a.example/path",
+            "--allowed-hosts=*",
             "--bucket-name=My_Bucket",
             "--table-name=t",
             "--log-format=xml",
@@ -454,6 +470,7 @@ mod tests {
             "UPLOAD_URL_TTL",
             "DOWNLOAD_URL_TTL",
             "ALLOWED_ORIGINS",
+            "ALLOWED_HOSTS",
             "BUCKET_NAME",
             "TABLE_NAME",
             "LOG_FORMAT",

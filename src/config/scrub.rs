@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 
 use clap::Args;
 
-use super::{CommonArgs, CommonSettings, Mode, Problems, directory, is_local};
+use super::{CommonArgs, CommonSettings, Mode, Problems, bytes, directory, is_local};
 use crate::domain::FileId;
 
 #[derive(Debug, Clone, Args)]
@@ -14,8 +14,9 @@ pub struct ScrubArgs {
     /// Go on behind this file, with the older ones: the ID that the end of an earlier scrub names
     #[arg(long, value_name = "ID")]
     pub after: Option<String>,
-    /// The most that is read on average, in bytes a second; as fast as it goes where it is left out
-    #[arg(long, value_name = "BYTES")]
+    /// The most that is read on average a second, in bytes or as 10MiB; as fast as it goes where it is
+    /// left out
+    #[arg(long, value_name = "SIZE")]
     pub max_bytes_per_second: Option<String>,
     /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
     #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
@@ -65,8 +66,8 @@ impl ScrubArgs {
             None => Some(None),
             Some(text) => problems
                 .judge("--max-bytes-per-second", text, |text| {
-                    text.parse()
-                        .map_err(|_| "must be a number of bytes, 1 or more".to_owned())
+                    let rate = bytes(text, 1, u64::MAX)?;
+                    NonZeroU64::new(rate).ok_or_else(|| "must be 1 or more".to_owned())
                 })
                 .map(Some),
         };

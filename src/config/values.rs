@@ -2,10 +2,11 @@
 //!
 //! Invariant: a refusal says what would be right.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use http::Uri;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
 /// A number with a unit: `500ms`, `30s`, `15m`, `12h`, `7d`; without one, seconds.
 ///
@@ -32,6 +33,81 @@ pub fn duration(text: &str, shortest: Duration, longest: Duration) -> Result<Dur
         return Err(format!("must lie between {shortest:?} and {longest:?}"));
     }
     Ok(duration)
+}
+
+/// A number of bytes, or one with a unit: `5MB` and `500kB` are thousands, `10MiB` and `512KiB` are 1,024s.
+///
+/// # Errors
+/// Anything else, and what lies outside `least..=most`.
+pub fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "kb" => Some(1_000),
+        "mb" => Some(1_000_000),
+        "gb" => Some(1_000_000_000),
+        "kib" => Some(1 << 10),
+        "mib" => Some(1 << 20),
+        "gib" => Some(1 << 30),
+        _ => None,
+    };
+    factor
+        .and_then(|factor| number.parse::<u64>().ok()?.checked_mul(factor))
+        .filter(|bytes| (least..=most).contains(bytes))
+        .ok_or_else(|| match most {
+            u64::MAX => {
+                format!("must be a size of at least {least} bytes, such as 10MiB, 512KiB or 5MB")
+            }
+            most => {
+                format!("must be a size from {least} to {most} bytes, such as 10MiB, 512KiB or 5MB")
+            }
+        })
+}
+
+/// Where to listen: an address and a port; `localhost` is this machine alone, and no address is all of
+/// this machine's.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = |text: &str| text.parse::<u16>().ok();
+    let address = match text.rsplit_once(':') {
+        Some(("", number)) => port(number).map(|port| (Ipv4Addr::UNSPECIFIED, port).into()),
+        Some((name, number)) if name.eq_ignore_ascii_case("localhost") => {
+            port(number).map(|port| (Ipv4Addr::LOCALHOST, port).into())
+        }
+        _ => text.parse().ok(),
+    };
+    address.ok_or_else(|| {
+        "must be an address and a port such as 127.0.0.1:8000 or localhost:8000, or :8000 for all addresses"
+            .to_owned()
+    })
+}
+
+/// Host names, separated by commas, in lower case; `*.` before one means every name below it.
+pub(super) fn allowed_hosts(text: &str) -> Result<Vec<String>, String> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            let whole = name.strip_suffix('.').unwrap_or(name);
+            let domain = whole.strip_prefix("*.").unwrap_or(whole);
+            match domain.split('.').all(is_label) {
+                true => Ok(whole.to_ascii_lowercase()),
+                false => Err(format!(
+                    "must be host names such as files.lan, or *.lan for all below it, without scheme and \
+                     port, separated by commas; {name:?} is none"
+                )),
+            }
+        })
+        .collect()
 }
 
 /// An absolute `http` or `https` URL without a query.
@@ -97,17 +173,43 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
             Err("* stands alone".into())
         };
     }
-    let is_origin =
-        |text: &String| url(text).is_ok_and(|uri| uri.path() == "/" && !text.ends_with('/'));
-    if origins.iter().all(is_origin) {
-        Ok(origins)
-    } else {
-        Err(
-            "must be origins such as https://app.example.org, without a path, separated by commas"
-                .into(),
-        )
+    origins.iter().try_for_each(|text| origin(text))?;
+    Ok(origins
+        .iter()
+        .map(|text| text.trim_end_matches('/').to_owned())
+        .collect())
+}
+
+/// Whether a browser can ever send it as an `Origin`, if not with every port in it.
+fn origin(text: &str) -> Result<(), String> {
+    let refused = |why: &str| Err(format!("{why}; {text:?} is none"));
+    if text.contains('*') {
+        return refused(
+            "has to name each origin, such as https://app.example.org, or be * alone for all",
+        );
+    }
+    if !text.is_ascii() {
+        return refused("must be origins as browsers send them, with international names as xn--…");
+    }
+    match url(text) {
+        Ok(uri) if uri.path() == "/" && !text.ends_with("//") => Ok(()),
+        _ => refused(
+            "must be origins such as https://app.example.org, without a path, separated by commas",
+        ),
     }
 }
+
+/// With what the names of the parts that log something begin.
+const TARGETS: [&str; 8] = [
+    "file_share",
+    "aws",
+    "hyper",
+    "h2",
+    "rustls",
+    "tokio",
+    "poem",
+    "tower",
+];
 
 /// What is logged where nobody said what.
 pub(super) const DEFAULT_LOG_FILTER: &str = "info";
@@ -118,6 +220,23 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
         "" => DEFAULT_LOG_FILTER,
         text => text,
     };
+    // A word that is no level is taken for a part of the program, of which then everything is logged, and
+    // of all others nothing: hardly what somebody meant who wrote `inof`.
+    let is_plain = |word: &&str| !word.is_empty() && !word.contains(['=', '[']);
+    let is_known = |word: &str| {
+        word.parse::<LevelFilter>().is_ok() || TARGETS.iter().any(|target| word.starts_with(target))
+    };
+    if let Some(word) = text
+        .split(',')
+        .map(str::trim)
+        .filter(is_plain)
+        .find(|word| !is_known(word))
+    {
+        return Err(format!(
+            "{word:?} is no level: those are error, warn, info, debug, trace and off, for all or for a part \
+             such as file_share=debug"
+        ));
+    }
     EnvFilter::try_new(text)
         .map(|_| text.to_owned())
         .map_err(|error| error.to_string())
@@ -147,7 +266,125 @@ mod tests {
     }
 
     #[test]
+    fn sizes_have_units_too() {
+        let parse = |text| bytes(text, 0, 20 << 20);
+        for (text, expected) in [
+            ("20971520", 20_971_520),
+            ("0", 0),
+            ("10MiB", 10 << 20),
+            ("512 KiB", 512 << 10),
+            ("5MB", 5_000_000),
+            ("5mb", 5_000_000),
+            ("12kB", 12_000),
+            ("7B", 7),
+        ] {
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "MiB",
+            "1.5MiB",
+            "-1",
+            "5M",
+            "21MiB",
+            "1GiB",
+            "99999999999999GiB",
+            "5 bytes",
+        ] {
+            let refused = parse(text).unwrap_err();
+            assert!(
+                refused.contains("20971520") && refused.contains("MiB"),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_on_may_be_a_port_of_this_machine_or_of_all_its_addresses() {
+        for (text, expected) in [
+            ("127.0.0.1:8000", "127.0.0.1:8000"),
+            ("[::1]:80", "[::1]:80"),
+            (":8000", "0.0.0.0:8000"),
+            ("localhost:8000", "127.0.0.1:8000"),
+            ("LocalHost:0", "127.0.0.1:0"),
+        ] {
+            assert_eq!(listen_address(text).unwrap().to_string(), expected);
+        }
+        for text in [
+            "",
+            ":",
+            "8000",
+            "localhost",
+            "localhost:",
+            "files.lan:8000",
+            ":99999",
+            "::1",
+        ] {
+            assert!(listen_address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn allowed_hosts_are_names_or_all_below_one() {
+        let hosts = allowed_hosts("Files.lan., *.Tailnet.example,host.docker.internal,").unwrap();
+        assert_eq!(
+            hosts,
+            ["files.lan", "*.tailnet.example", "host.docker.internal"]
+        );
+        assert_eq!(allowed_hosts("").unwrap().len(), 0);
+        for text in [
+            "*",
+            "*.",
+            "a.*.lan",
+            "http://files.lan",
+            "files.lan:8000",
+            "a..b",
+            "bücher.lan",
+            "-a",
+        ] {
+            let refused = allowed_hosts(text).unwrap_err();
+            assert!(refused.contains("files.lan"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_no_browser_sends_is_refused_with_what_to_write() {
+        assert_eq!(
+            origins("https://a.example:443/").unwrap(),
+            ["https://a.example:443"]
+        );
+        for (text, advice) in [
+            ("https://*.example.org", "name each"),
+            ("https://*", "name each"),
+            ("https://bücher.example", "xn--"),
+            ("https://a.example/x", "without a path"),
+            ("https://a.example//", "without a path"),
+            ("a.example", "https://app.example.org"),
+            ("null", "https://app.example.org"),
+        ] {
+            let refused = origins(text).unwrap_err();
+            assert!(refused.contains(advice), "{text}: {refused}");
+        }
+    }
+
+    #[test]
     fn a_log_filter_may_be_empty_and_must_make_sense() {
+        for text in [
+            "INFO",
+            "off",
+            "file_share=debug,warn",
+            "file_share::api",
+            "info,hyper=trace",
+            "[request]=debug",
+        ] {
+            assert_eq!(log_filter(text).as_deref(), Ok(text));
+        }
+        for text in ["inof", "debug,wran", "verbose"] {
+            assert!(
+                log_filter(text).unwrap_err().contains("is no level"),
+                "{text}"
+            );
+        }
         assert_eq!(log_filter("").as_deref(), Ok("info"));
         assert_eq!(log_filter("debug").as_deref(), Ok("debug"));
         assert!(log_filter("file_share=loud").is_err());

@@ -1,9 +1,12 @@
 //! The name that people see.
 //!
-//! Invariant: only letters, marks and decimal digits of any script, `_`, `-` and `.`, in NFC, 1 to
-//! [`MAX_FILE_NAME_BYTES`] bytes, and neither `.` nor `..`. So a name is safe in a header, on a
-//! page and on every file system, though none of ours ever uses it as a path.
+//! Invariant: only letters, marks and decimal digits of any script, `_`, `-` and `.`, joiners where a
+//! script is written with them, in NFC, 1 to [`MAX_FILE_NAME_BYTES`] bytes, and neither `.` nor `..`.
+//! So a name is safe in a header, on a page and on every file system, though none of ours ever uses it
+//! as a path. What a client sends is cleaned; what a store has is taken as it is, since it was cleaned
+//! by the rules of its day.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
@@ -13,34 +16,85 @@ use super::Invalid;
 
 /// What common file systems allow for one name, in bytes of UTF-8.
 pub const MAX_FILE_NAME_BYTES: usize = 255;
+/// What Windows and macOS allow, in characters. What has more was no file's name anywhere; what has
+/// fewer and more bytes is shortened.
+pub const MAX_FILE_NAME_CHARS: usize = 255;
+/// The longest ending, with its dot, that is kept when a name is shortened, in bytes.
+const MAX_ENDING_BYTES: usize = 32;
+
+/// Zero width non-joiner and joiner. Between letters of some scripts they are spelling.
+const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
+/// Where those scripts are: Arabic to Myanmar, with those of India; Khmer and Mongolian; Limbu to Vedic;
+/// Syloti Nagri to Meetei Mayek; and the later ones of the supplementary plane.
+const JOINING_SCRIPTS: [(char, char); 5] = [
+    ('\u{600}', '\u{109f}'),
+    ('\u{1780}', '\u{18af}'),
+    ('\u{1900}', '\u{1cff}'),
+    ('\u{a800}', '\u{aaff}'),
+    ('\u{10a00}', '\u{11fff}'),
+];
+/// Letters and marks that nobody sees: those with the property Default_Ignorable_Code_Point (Unicode's
+/// DerivedCoreProperties.txt). The variation selectors are in the last two rows and the fifth.
+const INVISIBLE: [(char, char); 8] = [
+    ('\u{34f}', '\u{34f}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{e0100}', '\u{e01ef}'),
+];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName(String);
 
 impl FileName {
-    /// Normalises the name to NFC and puts `_` in place of every character that isn't allowed.
+    /// Cleans a name that a client sent: removes what can't be seen, normalises to NFC, puts `_` in place
+    /// of every character that isn't allowed, and shortens what has too many bytes before its ending.
     ///
     /// # Errors
-    /// A name that is empty, `.` or `..`, or longer than [`MAX_FILE_NAME_BYTES`] when cleaned.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let is_unwanted = |c: char| !is_allowed(c);
+    /// A name of which nothing is left, `.` or `..`, or of more than [`MAX_FILE_NAME_CHARS`].
+    pub fn sanitize(text: &str) -> Result<Self, Invalid> {
+        let is_unwanted = |c: char| !is_written(c);
         let name = if text.is_ascii() {
             // Which is NFC as it is, and what most names are.
             text.replace(is_unwanted, "_")
         } else {
-            let composed: String = text.nfc().collect();
+            let composed: String = without_invisible(text).nfc().collect();
             composed.replace(is_unwanted, "_")
         };
-        if name.is_empty() || name == "." || name == ".." {
+        if is_no_name(&name) {
             return Err(Invalid::new("must be a name, not empty, \".\" or \"..\""));
         }
-        if name.len() > MAX_FILE_NAME_BYTES {
+        let characters = name.chars().count();
+        if characters > MAX_FILE_NAME_CHARS {
             return Err(Invalid::new(format!(
-                "must have at most {MAX_FILE_NAME_BYTES} bytes of UTF-8, and has {}",
-                name.len()
+                "must have at most {MAX_FILE_NAME_CHARS} characters, and has {characters}"
             )));
         }
-        Ok(Self(name))
+        Ok(Self(match shortened(&name, MAX_FILE_NAME_BYTES) {
+            Cow::Borrowed(_) => name,
+            Cow::Owned(shorter) => shorter,
+        }))
+    }
+
+    /// Takes a name from a store as it is there: by whatever version of the rules, and of Unicode, it
+    /// was cleaned, it isn't cleaned again, since people have seen it.
+    ///
+    /// # Errors
+    /// What no version can have written.
+    pub fn from_stored(text: &str) -> Result<Self, Invalid> {
+        let is_possible = !is_no_name(text)
+            && text.len() <= MAX_FILE_NAME_BYTES
+            && text.chars().all(|c| {
+                // A newer version may know more letters than this one.
+                is_written(c) || c.general_category() == GeneralCategory::Unassigned
+            });
+        match is_possible {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Invalid::new("no name that was ever stored")),
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -48,7 +102,79 @@ impl FileName {
     }
 }
 
-fn is_allowed(c: char) -> bool {
+/// The name, shortened to so many bytes before its ending, and between two characters that people see.
+pub fn shortened(name: &str, max_bytes: usize) -> Cow<'_, str> {
+    if name.len() <= max_bytes {
+        return name.into();
+    }
+    let at = name
+        .rfind('.')
+        .filter(|&at| at > 0 && name.len() - at <= MAX_ENDING_BYTES.min(max_bytes / 2));
+    let (stem, ending) = name.split_at(at.unwrap_or(name.len()));
+    let longest = stem.floor_char_boundary(max_bytes - ending.len());
+    // A mark belongs to the letter before it, and a joiner stands between two.
+    let belongs_to_the_last = |c: char| is_mark(c) || JOINERS.contains(&c);
+    let mut end = longest;
+    while stem[end..].chars().next().is_some_and(belongs_to_the_last) {
+        match stem[..end].char_indices().next_back() {
+            Some((before, _)) => end = before,
+            None => break,
+        }
+    }
+    let kept = match stem[..end].trim_end_matches(JOINERS) {
+        // Nothing but marks.
+        "" => &stem[..longest],
+        kept => kept,
+    };
+    format!("{kept}{ending}").into()
+}
+
+fn is_no_name(name: &str) -> bool {
+    matches!(name, "" | "." | "..")
+}
+
+/// Without what nobody sees, other than joiners where they are spelling.
+fn without_invisible(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut visible = text.chars().filter(|c| !is_invisible(*c)).peekable();
+    // The letter that the marks belong to which came last.
+    let mut base = None;
+    while let Some(c) = visible.next() {
+        if JOINERS.contains(&c) {
+            let joins = [base, visible.peek().copied()]
+                .into_iter()
+                .all(|neighbour| neighbour.is_some_and(is_joining_letter));
+            if !joins {
+                continue;
+            }
+        } else if !is_mark(c) {
+            base = Some(c);
+        }
+        kept.push(c);
+    }
+    kept
+}
+
+fn is_invisible(c: char) -> bool {
+    is_within(c, &INVISIBLE)
+}
+
+fn is_joining_letter(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Letter && is_within(c, &JOINING_SCRIPTS)
+}
+
+fn is_within(c: char, ranges: &[(char, char)]) -> bool {
+    ranges
+        .iter()
+        .any(|(first, last)| (*first..=*last).contains(&c))
+}
+
+pub(crate) fn is_mark(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Mark
+}
+
+/// What a name may consist of, once what nobody sees was taken out.
+fn is_written(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     }
@@ -57,6 +183,7 @@ fn is_allowed(c: char) -> bool {
             c.general_category_group(),
             GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark
         )
+        || JOINERS.contains(&c)
 }
 
 impl fmt::Display for FileName {
@@ -66,68 +193,4 @@ impl fmt::Display for FileName {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn cleaned(text: &str) -> String {
-        FileName::parse(text).unwrap().0
-    }
-
-    #[test]
-    fn what_is_not_a_letter_mark_digit_or_one_of_three_signs_becomes_an_underscore() {
-        assert_eq!(cleaned("bad/name?.txt"), "bad_name_.txt");
-        assert_eq!(cleaned("résumé final.pdf"), "résumé_final.pdf");
-        assert_eq!(cleaned("../../etc/passwd"), ".._.._etc_passwd");
-        assert_eq!(cleaned("a\r\nb\"c\\d\0"), "a__b_c_d_");
-        assert_eq!(cleaned("party 🎉.png"), "party__.png");
-        assert_eq!(cleaned("½.txt"), "_.txt");
-        assert_eq!(cleaned("right\u{202e}gpj.exe"), "right_gpj.exe");
-    }
-
-    #[test]
-    fn letters_of_every_script_stay() {
-        for name in [
-            "课程大纲.pdf",
-            "محاضرة١.pdf",
-            "हिन्दी.txt",
-            "CON",
-            ".gitignore",
-            "a-b_c.d",
-        ] {
-            assert_eq!(cleaned(name), name);
-        }
-    }
-
-    #[test]
-    fn two_spellings_of_one_letter_become_one() {
-        assert_eq!(cleaned("re\u{301}sume\u{301}"), "r\u{e9}sum\u{e9}");
-    }
-
-    #[test]
-    fn names_that_are_none_are_refused() {
-        for text in ["", ".", ".."] {
-            assert!(FileName::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn the_limit_is_255_bytes_of_the_cleaned_name() {
-        assert!(FileName::parse(&"x".repeat(255)).is_ok());
-        assert!(FileName::parse(&"x".repeat(256)).is_err());
-        assert!(FileName::parse(&"é".repeat(128)).is_err());
-        assert!(FileName::parse(&"🎉".repeat(255)).is_ok());
-    }
-
-    proptest! {
-        #[test]
-        fn cleaning_a_name_twice_changes_nothing_more(text in "\\PC{0,80}|(?s:.{0,80})") {
-            if let Ok(name) = FileName::parse(&text) {
-                prop_assert_eq!(FileName::parse(name.as_str()), Ok(name.clone()));
-                prop_assert!(name.as_str().chars().all(is_allowed));
-                prop_assert!(name.as_str().len() <= MAX_FILE_NAME_BYTES);
-            }
-        }
-    }
-}
+mod tests;

@@ -346,7 +346,7 @@ mod tests {
     fn record(declared_sha256: Option<Sha256Digest>) -> FileRecord {
         FileRecord::pending(
             FileId::new(at(0)),
-            FileName::parse("a.txt").unwrap(),
+            FileName::sanitize("a.txt").unwrap(),
             ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
             ContentType::parse("text/plain").unwrap(),
             declared_sha256,

@@ -20,7 +20,8 @@ mod timestamp;
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
 pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};
 pub use file_id::FileId;
-pub use file_name::{FileName, MAX_FILE_NAME_BYTES};
+pub(crate) use file_name::is_mark;
+pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortened};
 pub use file_record::{
     FileRecord, FileState, Lifecycle, NextReview, RejectionReason, Settlement, Status,
     StoredObject, VersionId,

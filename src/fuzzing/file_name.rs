@@ -6,7 +6,7 @@ use http::HeaderValue;
 use unicode_normalization::is_nfc;
 
 use crate::domain::{ContentType, FileName, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_BYTES};
-use crate::presigned_url::attachment;
+use crate::presigned_url::{attachment, saved_as};
 
 /// The whole input as a name, and as a media type.
 pub(super) fn property(data: &[u8]) {
@@ -19,11 +19,16 @@ pub(super) fn property(data: &[u8]) {
         );
         assert_is_plain_header(content_type.as_str());
     }
-    let Ok(name) = FileName::parse(&text) else {
+    if let Ok(name) = FileName::from_stored(&text) {
+        assert_eq!(name.as_str(), text, "a stored name is changed");
+        assert_is_safe_to_save(&name);
+    }
+    let Ok(name) = FileName::sanitize(&text) else {
         return;
     };
+    assert_eq!(FileName::from_stored(name.as_str()), Ok(name.clone()));
     let shown = name.as_str();
-    assert_eq!(FileName::parse(shown), Ok(name.clone()), "cleaned twice");
+    assert_eq!(FileName::sanitize(shown), Ok(name.clone()), "cleaned twice");
     assert!((1..=MAX_FILE_NAME_BYTES).contains(&shown.len()));
     assert!(is_nfc(shown));
     let harmful = |c: char| c.is_control() || c.is_whitespace() || "/\\:*?\"'<>|&;%".contains(c);
@@ -31,7 +36,14 @@ pub(super) fn property(data: &[u8]) {
     let components: Vec<Component> = Path::new(shown).components().collect();
     assert_eq!(components, [Component::Normal(shown.as_ref())]);
 
-    let disposition = attachment(&name);
+    assert_is_safe_to_save(&name);
+    let guessed = ContentType::guess(&name);
+    assert_eq!(ContentType::parse(guessed.as_str()), Ok(guessed));
+}
+
+/// In a header, and by whoever saves the file under one of its two names.
+fn assert_is_safe_to_save(name: &FileName) {
+    let disposition = attachment(name);
     assert_is_plain_header(&disposition);
     let (plain, extended) = disposition
         .strip_prefix("attachment; filename=\"")
@@ -39,9 +51,11 @@ pub(super) fn property(data: &[u8]) {
         .expect("the name stands there twice");
     assert!(!plain.is_empty() && !plain.contains(['"', '\\', '/', ';']));
     let decoded = percent_encoding::percent_decode_str(extended).decode_utf8();
-    assert_eq!(decoded.expect("it is UTF-8"), shown);
-    let guessed = ContentType::guess(&name);
-    assert_eq!(ContentType::parse(guessed.as_str()), Ok(guessed));
+    let decoded = decoded.expect("it is UTF-8");
+    assert_eq!(decoded, saved_as(name.as_str()));
+    for saved in [plain, &decoded] {
+        assert!(!saved.ends_with('.') && !saved.starts_with('-'), "{saved}");
+    }
 }
 
 fn assert_is_plain_header(text: &str) {

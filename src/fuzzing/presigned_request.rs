@@ -286,7 +286,7 @@ fn signed(which: usize) -> Request {
         let terms = DownloadTerms {
             key,
             version_id: None,
-            filename: &FileName::parse("résumé final.pdf").expect("a name"),
+            filename: &FileName::sanitize("résumé final.pdf").expect("a name"),
             content_type: &content_type,
         };
         let url = presigner.download(&bucket, method, &terms, signed_at());

@@ -35,7 +35,9 @@ pub const MAX_TRANSFERS: usize = 2048;
 
 const CORS: CorsRules = CorsRules {
     methods: "GET, HEAD, POST, PUT",
-    request_headers: "content-type, if-none-match, x-amz-checksum-sha256, range",
+    // The last four are added to every request by what follows one through several services.
+    request_headers: "content-type, if-none-match, x-amz-checksum-sha256, range, content-md5, \
+                      traceparent, tracestate, baggage, sentry-trace",
     exposed_headers: "ETag, Content-Length, Content-Range, Content-Disposition, x-amz-request-id",
 };
 

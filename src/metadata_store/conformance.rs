@@ -70,6 +70,7 @@ macro_rules! metadata_store_conformance {
         $crate::metadata_store_conformance! { @tests $open, Shared;
             the_store_answers_its_check
             a_record_reads_back_as_it_was_inserted_whatever_its_state
+            a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored
             an_id_that_was_never_inserted_is_absent
             a_second_insert_of_an_id_is_refused_and_leaves_the_first
             an_id_stays_taken_by_its_tombstone
@@ -149,7 +150,7 @@ pub fn pending(seconds: i64) -> FileRecord {
     let created_at = moment(seconds);
     FileRecord::pending(
         FileId::new(created_at),
-        FileName::parse("résumé_课程.pdf").expect("a valid name"),
+        FileName::sanitize("résumé_课程.pdf").expect("a valid name"),
         ContentLength::new(4_711, MAX_CONTENT_LENGTH).expect("a valid length"),
         ContentType::parse("application/pdf").expect("a valid type"),
         None,

@@ -84,7 +84,7 @@ impl House {
 
     async fn create_declaring(&self, size: u64, sha256: Option<&str>) -> FileId {
         let new = NewFile {
-            filename: FileName::parse("hello.txt").unwrap(),
+            filename: FileName::sanitize("hello.txt").unwrap(),
             length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
             content_type: ContentType::parse("text/plain").unwrap(),
             sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),

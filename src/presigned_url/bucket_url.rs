@@ -1,7 +1,9 @@
 //! Where a client reaches the bucket.
 //!
 //! Invariant: scheme, authority and prefix are such that a key can be appended and the whole is a
-//! URL. The store's internal address, which the service itself uses, plays no part here.
+//! URL. The authority is what clients make of it before they send it as `Host`, and what is signed: in
+//! lower case, and without the scheme's own port (RFC 9110, section 4.2.3). The store's internal
+//! address, which the service itself uses, plays no part here.
 
 use std::fmt;
 
@@ -40,6 +42,7 @@ impl BucketUrl {
     /// If `host` is more or less than a host with or without a port.
     pub fn on_host(host: &str, bucket: &str) -> Result<Self, Invalid> {
         let authority = host.parse().ok().filter(is_a_place);
+        let authority = authority.and_then(|place| normalized(&Scheme::HTTP, place));
         Ok(Self {
             scheme: Scheme::HTTP,
             authority: authority
@@ -74,7 +77,9 @@ impl BucketUrl {
             .scheme
             .filter(|s| *s == Scheme::HTTP || *s == Scheme::HTTPS)
             .ok_or_else(refused)?;
-        let authority = parts.authority.filter(is_a_place).ok_or_else(refused)?;
+        let authority = parts.authority.filter(is_a_place);
+        let authority = authority.and_then(|place| normalized(&scheme, place));
+        let authority = authority.ok_or_else(refused)?;
         let path = parts.path_and_query.ok_or_else(refused)?;
         if path.query().is_some() {
             return Err(refused());
@@ -134,6 +139,20 @@ fn is_a_place(authority: &Authority) -> bool {
     !host.is_empty() && !all.contains('@') && (all == host || authority.port().is_some())
 }
 
+/// The authority in its one spelling.
+fn normalized(scheme: &Scheme, authority: Authority) -> Option<Authority> {
+    let all = authority.as_str();
+    let own_port = match *scheme == Scheme::HTTPS {
+        true => ":443",
+        false => ":80",
+    };
+    if !all.ends_with(own_port) && !all.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Some(authority);
+    }
+    let shorter = all.strip_suffix(own_port).unwrap_or(all);
+    shorter.to_ascii_lowercase().parse().ok()
+}
+
 impl fmt::Display for BucketUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -176,12 +195,7 @@ mod tests {
 
     #[test]
     fn a_bucket_on_a_host_is_the_one_below_its_http_url() {
-        for host in [
-            "localhost:8000",
-            "192.168.1.7",
-            "[::1]:8000",
-            "Files.example.org:80",
-        ] {
+        for host in ["localhost:8000", "192.168.1.7", "[::1]:8000", "[::80]"] {
             let url = BucketUrl::on_host(host, "b").unwrap();
             let same = BucketUrl::path_style(&format!("http://{host}"), "b").unwrap();
             assert_eq!(url, same);
@@ -191,6 +205,29 @@ mod tests {
         }
         for text in ["", "http://h", "h/a", "h?x", "u@h", "a b", ":8000", "h:x"] {
             assert!(BucketUrl::on_host(text, "b").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_have_no_case_and_a_scheme_has_a_port_of_its_own() {
+        for (host, expected) in [
+            ("LOCALHOST:8000", "http://localhost:8000/b"),
+            ("Files.example.org:80", "http://files.example.org/b"),
+            ("files.example.org:443", "http://files.example.org:443/b"),
+            ("[FE80::1]:80", "http://[fe80::1]/b"),
+        ] {
+            assert_eq!(BucketUrl::on_host(host, "b").unwrap().to_string(), expected);
+        }
+        for (endpoint, expected) in [
+            ("HTTPS://S3.Example.org:443", "https://s3.example.org/b"),
+            (
+                "https://s3.example.org:80/Case",
+                "https://s3.example.org:80/Case/b",
+            ),
+            ("http://S3.example.org:80/", "http://s3.example.org/b"),
+        ] {
+            let url = BucketUrl::path_style(endpoint, "b").unwrap();
+            assert_eq!(url.to_string(), expected);
         }
     }
 

@@ -24,7 +24,7 @@ mod verify;
 mod tests;
 
 pub use bucket_url::BucketUrl;
-pub use content_disposition::attachment;
+pub use content_disposition::{attachment, saved_as};
 pub use credentials::SigningCredentials;
 pub use form::{FormRefusal, FormTerms, ReceivedForm, verify_form};
 pub use presigner::{

@@ -71,7 +71,7 @@ impl Request {
         let terms = DownloadTerms {
             key: key(),
             version_id: Some(&VersionId("3/L4kqtJl+oz".into())),
-            filename: &FileName::parse("résumé final.pdf").unwrap(),
+            filename: &FileName::sanitize("résumé final.pdf").unwrap(),
             content_type: &ContentType::parse("application/pdf").unwrap(),
         };
         let url = presigner()

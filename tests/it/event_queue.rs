@@ -129,7 +129,7 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
     let now = SystemClock.now();
     let record = FileRecord::pending(
         FileId::new(now),
-        FileName::parse("hello.txt").unwrap(),
+        FileName::sanitize("hello.txt").unwrap(),
         ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
         ContentType::parse("text/plain").unwrap(),
         None,

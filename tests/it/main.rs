@@ -19,6 +19,7 @@ mod form_uploads;
 mod full_disk;
 mod fuzz_corpora;
 mod hostile_http;
+mod hosts;
 mod idempotency;
 mod infrastructure;
 mod journey;

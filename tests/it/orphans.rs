@@ -35,7 +35,7 @@ const LIMIT: usize = 100;
 fn pending(id: FileId) -> FileRecord {
     FileRecord::pending(
         id,
-        FileName::parse("hello.txt").unwrap(),
+        FileName::sanitize("hello.txt").unwrap(),
         ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
         ContentType::parse("text/plain").unwrap(),
         None,

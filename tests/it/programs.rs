@@ -46,7 +46,7 @@ fn help_explains_every_setting_of_a_program() {
         "LOG_FORMAT",
         "RUST_LOG",
     ];
-    const API: [&str; 9] = [
+    const API: [&str; 10] = [
         "MODE",
         "LISTEN",
         "PUBLIC_URL",
@@ -56,6 +56,7 @@ fn help_explains_every_setting_of_a_program() {
         "UPLOAD_URL_TTL",
         "DOWNLOAD_URL_TTL",
         "ALLOWED_ORIGINS",
+        "ALLOWED_HOSTS",
     ];
     for (program, own) in [
         (api(), &API[..]),
@@ -100,6 +101,45 @@ fn a_program_names_everything_that_is_wrong_or_missing_in_one_message() {
             assert!(message.contains(&line), "{name} isn't named in:\n{message}");
         }
         assert_eq!(message.matches("can't start").count(), 1, "{message}");
+    }
+}
+
+#[test]
+fn an_empty_variable_counts_as_one_that_is_not_set_in_every_program_and_subcommand() {
+    let variables = [
+        "MODE",
+        "TABLE_NAME",
+        "BUCKET_NAME",
+        "LOG_FORMAT",
+        "RUST_LOG",
+        "DATA_DIR",
+    ]
+    .into_iter()
+    .chain([
+        "VISIBILITY_TIMEOUT",
+        "ORPHAN_LIMIT",
+        "UPLOAD_GRACE",
+        "DEAD_LETTER_QUEUE_URL",
+    ]);
+    let mut settings: Vec<(&str, &str)> = variables.map(|name| (name, "")).collect();
+    // The one thing that is wrong.
+    settings.push(("RECONCILE_INTERVAL", "soon"));
+    for (program, arguments) in [
+        (api(), &[][..]),
+        (api(), &["scrub"]),
+        (worker(), &[]),
+        (worker(), &["inspect"]),
+        (worker(), &["redrive"]),
+    ] {
+        let output = run(&program, arguments, &settings);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        let named: Vec<&str> = message
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.split(':').next())
+            .filter(|name| *name != "QUEUE_URL")
+            .collect();
+        assert_eq!(named, ["RECONCILE_INTERVAL"], "{message}");
     }
 }
 

@@ -30,7 +30,7 @@ async fn record(stores: &Stores, length: u64, back: u64) -> FileRecord {
     let now = SystemClock.now();
     let record = FileRecord::pending(
         FileId::new(now - Duration::from_secs(back)),
-        FileName::parse("a.bin").unwrap(),
+        FileName::sanitize("a.bin").unwrap(),
         ContentLength::new(length, MAX_CONTENT_LENGTH).unwrap(),
         ContentType::parse("application/octet-stream").unwrap(),
         None,

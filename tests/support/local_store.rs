@@ -223,7 +223,7 @@ impl LocalStore {
         let terms = DownloadTerms {
             key,
             version_id: None,
-            filename: &FileName::parse("résumé.txt").unwrap(),
+            filename: &FileName::sanitize("résumé.txt").unwrap(),
             content_type: &ContentType::parse(CONTENT_TYPE).unwrap(),
         };
         let now = self.clock.now();

@@ -9,7 +9,7 @@ use file_share::aws::{
     AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, sqs_client,
 };
 use file_share::clock::SystemClock;
-use file_share::config::{AFTER_HELP, CommonSettings, Problems};
+use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
 use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
@@ -48,7 +48,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = config::parse();
     match &cli.command {
         None => {}
         Some(Command::Inspect(args)) => {

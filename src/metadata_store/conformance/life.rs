@@ -41,7 +41,7 @@ pub async fn a_record_reads_back_as_it_was_inserted_whatever_its_state(store: &S
         for declared_sha256 in digests {
             for name in names.into_iter().chain([longest.as_str()]) {
                 let mut record = in_state(pending(-(i as i64)), state.clone());
-                record.filename = FileName::parse(name).expect("a valid name");
+                record.filename = FileName::sanitize(name).expect("a valid name");
                 record.content_type =
                     ContentType::parse("text/plain; charset=\"utf-8\"").expect("a valid type");
                 record.declared_sha256 = declared_sha256;
@@ -56,6 +56,19 @@ pub async fn a_record_reads_back_as_it_was_inserted_whatever_its_state(store: &S
     }
 }
 
+pub async fn a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored(store: &Store) {
+    for name in [
+        "\u{3164}",
+        "in\u{200d}voice\u{fe0f}.pdf",
+        "re\u{301}sume\u{301}",
+    ] {
+        let mut record = pending(0);
+        record.filename = FileName::from_stored(name).expect("a name that older versions wrote");
+        let record = insert(store, record).await;
+        assert_eq!(stored(store, record.id).await.filename.as_str(), name);
+    }
+}
+
 pub async fn an_id_that_was_never_inserted_is_absent(store: &Store) {
     assert_eq!(store.get(FileId::new(moment(0))).await.unwrap(), None);
 }
@@ -65,7 +78,7 @@ pub async fn a_second_insert_of_an_id_is_refused_and_leaves_the_first(store: &St
         let first = insert(store, in_state(pending(0), state)).await;
         let mut second = pending(0);
         second.id = first.id;
-        second.filename = FileName::parse("another.txt").expect("a valid name");
+        second.filename = FileName::sanitize("another.txt").expect("a valid name");
         for record in [&second, &first] {
             let refused = store.insert(record).await;
             assert!(

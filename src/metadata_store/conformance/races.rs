@@ -36,7 +36,7 @@ pub async fn of_many_inserts_of_one_id_exactly_one_succeeds(store: &Store) {
         let store = Arc::clone(store);
         let mut record = pending(0);
         record.id = id;
-        record.filename = FileName::parse(&format!("writer-{i}.txt")).expect("a valid name");
+        record.filename = FileName::sanitize(&format!("writer-{i}.txt")).expect("a valid name");
         async move {
             match store.insert(&record).await {
                 Ok(()) => Some(record),

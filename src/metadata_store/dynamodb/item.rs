@@ -156,7 +156,7 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
     let attributes = Attributes(item);
     Ok(FileRecord {
         id: attributes.text_as(FILE_ID, FileId::parse)?,
-        filename: attributes.text_as(FILENAME, FileName::parse)?,
+        filename: attributes.text_as(FILENAME, FileName::from_stored)?,
         declared_length: attributes.content_length()?,
         content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
         declared_sha256: attributes.optional(DECLARED_SHA256, |of, name| {
@@ -328,7 +328,7 @@ mod tests {
         ) -> Option<FileRecord> {
             Some(FileRecord {
                 id: FileId::new(created_at),
-                filename: FileName::parse(&name).ok()?,
+                filename: FileName::sanitize(&name).ok()?,
                 declared_length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
                 content_type: ContentType::parse(&content_type).ok()?,
                 declared_sha256,
@@ -348,7 +348,7 @@ mod tests {
         let at = from_millis(1_790_000_000_123).unwrap();
         let pending = FileRecord {
             id: FileId::new(at),
-            filename: FileName::parse("a.txt").unwrap(),
+            filename: FileName::sanitize("a.txt").unwrap(),
             declared_length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
             content_type: ContentType::parse("text/plain").unwrap(),
             declared_sha256: Some(Sha256Digest::from_bytes([1; 32])),
@@ -456,6 +456,18 @@ mod tests {
                     assert!(!error.to_string().contains("S3CRET"));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_stored_name_is_never_cleaned() {
+        for record in one_of_each() {
+            let mut item = to_item(&record);
+            item.insert(FILENAME.into(), string("in\u{200d}voice\u{fe0f}.pdf"));
+            let read = from_item(&item).unwrap();
+            assert_eq!(read.filename.as_str(), "in\u{200d}voice\u{fe0f}.pdf");
+            item.insert(FILENAME.into(), string("in voice.pdf"));
+            assert!(from_item(&item).is_err(), "no version wrote that");
         }
     }
 

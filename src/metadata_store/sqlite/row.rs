@@ -72,7 +72,7 @@ impl<'a> From<&'a FileState> for StateColumns<'a> {
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     Ok(FileRecord {
         id: id(row, ID)?,
-        filename: filename(row)?,
+        filename: parsed(row, FILENAME, FileName::from_stored)?,
         declared_length: declared_length(row)?,
         content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
         declared_sha256: digest(row, DECLARED_SHA256)?,
@@ -111,16 +111,6 @@ pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<FileId> {
 /// A moment that must be there.
 pub(super) fn moment_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     required(row, column, moment)
-}
-
-fn filename(row: &Row<'_>) -> rusqlite::Result<FileName> {
-    let name = parsed(row, FILENAME, FileName::parse)?;
-    // Reading must not clean what was stored: that would show another name than was agreed on.
-    if text(row, FILENAME)? == Some(name.as_str()) {
-        Ok(name)
-    } else {
-        Err(refused(row, FILENAME, "not a clean file name"))
-    }
 }
 
 fn declared_length(row: &Row<'_>) -> rusqlite::Result<ContentLength> {

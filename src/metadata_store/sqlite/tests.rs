@@ -85,7 +85,7 @@ prop_compose! {
     ) -> Option<FileRecord> {
         Some(FileRecord {
             id: FileId::new(from_millis(millis)?),
-            filename: FileName::parse(&name).ok()?,
+            filename: FileName::sanitize(&name).ok()?,
             declared_length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
             content_type: ContentType::parse(&content_type).ok()?,
             declared_sha256,

@@ -9,7 +9,7 @@ async fn create_for_a_form(
     key: Option<&str>,
 ) -> Result<CreatedOnce, OperationError> {
     let new = NewFile {
-        filename: FileName::parse("hello.txt").unwrap(),
+        filename: FileName::sanitize("hello.txt").unwrap(),
         length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
         content_type: ContentType::parse("text/plain").unwrap(),
         sha256: None,
@@ -71,7 +71,7 @@ async fn a_key_gives_the_same_kind_of_upload_again_and_not_another() {
     assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
     // Keys that came before there was this field stand for the same requests as ever.
     let new = NewFile {
-        filename: FileName::parse("hello.txt").unwrap(),
+        filename: FileName::sanitize("hello.txt").unwrap(),
         length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
         content_type: ContentType::parse("text/plain").unwrap(),
         sha256: None,

@@ -149,3 +149,79 @@ async fn a_name_of_more_than_255_bytes_is_400() {
         .await;
     problem(response, 400, "invalid_request").await;
 }
+
+#[tokio::test]
+async fn an_empty_media_type_and_one_with_a_list_of_codecs_are_taken() {
+    let service = Service::new();
+    for (given, kept) in [
+        ("", "video/webm"),
+        ("video/webm;codecs=vp9,opus", "video/webm;codecs=vp9,opus"),
+    ] {
+        let body = json!({"filename": "a.webm", "size": 5, "contentType": given});
+        let created: Value = service.post(&body).await.json().await.unwrap();
+        assert_eq!(created["contentType"], kept);
+        assert_eq!(service.upload(&created, "hello").await, StatusCode::OK);
+        let path = format!("/v1/files/{}", id(&created));
+        service.get(&format!("{path}/metadata?wait=20")).await;
+        let found = service.get(&path).await;
+        let url = header(&found, "location").unwrap();
+        let download = service.client.get(url).send().await.unwrap();
+        assert_eq!(header(&download, "content-type"), Some(kept));
+    }
+}
+
+#[tokio::test]
+async fn a_body_says_what_is_wrong_with_its_encoding_and_half_a_character_is_cleaned() {
+    let service = Service::new();
+    let post = |body: &'static [u8]| {
+        let request = service.request(Method::POST, "/v1/files");
+        let request = request
+            .header("content-type", "application/json")
+            .body(body);
+        request.send()
+    };
+    let half = post(br#"{"filename": "smile\ud83d.png", "size": 1}"#)
+        .await
+        .unwrap();
+    assert_eq!(half.status(), StatusCode::CREATED);
+    let created: Value = half.json().await.unwrap();
+    assert_eq!(created["filename"], "smile_.png");
+    for (body, named) in [
+        (&b"{\"filename\": \"\xe9.txt\", \"size\": 1}"[..], "UTF-8"),
+        (b"{\0\"\0", "UTF-16"),
+        (
+            b"\xef\xbb\xbf{\"filename\": \"a\", \"size\": 1}",
+            "byte order mark",
+        ),
+    ] {
+        let body = problem(post(body).await.unwrap(), 400, "invalid_request").await;
+        assert!(body["detail"].as_str().unwrap().contains(named), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_idempotency_key_is_none() {
+    let service = Service::new();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let request = service.request(Method::POST, "/v1/files");
+        let request = request.header("idempotency-key", "");
+        let response = request
+            .json(&json!({"filename": "a", "size": 1}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        let created: Value = response.json().await.unwrap();
+        ids.push(id(&created).to_owned());
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn a_name_that_windows_takes_and_that_has_too_many_bytes_is_shortened_before_its_ending() {
+    let service = Service::new();
+    let created = service.create(&format!("{}.pdf", "課".repeat(86)), 1).await;
+    assert_eq!(created["filename"], format!("{}.pdf", "課".repeat(83)));
+    assert_eq!(created["contentType"], "application/pdf");
+}

@@ -147,12 +147,23 @@ async fn pages_of_other_origins_may_call_only_if_they_are_allowed() {
                 .header("access-control-request-method", "PUT")
                 .header(
                     "access-control-request-headers",
-                    "content-type,idempotency-key",
+                    "content-type,idempotency-key,traceparent,baggage,sentry-trace",
                 )
                 .send()
                 .await
                 .unwrap();
             assert_eq!(response.status().is_success(), allowed, "{origin}");
+            let headers = header(&response, "access-control-allow-headers").unwrap_or_default();
+            for name in [
+                "content-type",
+                "traceparent",
+                "tracestate",
+                "baggage",
+                "sentry-trace",
+            ] {
+                let listed = headers.split(", ").any(|listed| listed == name);
+                assert_eq!(listed, allowed, "{name} in {headers}");
+            }
             let answered = header(&response, "access-control-allow-origin");
             assert_eq!(answered, allowed.then_some(origin));
         }

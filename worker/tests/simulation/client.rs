@@ -111,7 +111,7 @@ impl Client {
             _ => None,
         };
         let (Ok(filename), Ok(length), Ok(content_type)) = (
-            FileName::parse("simulated.txt"),
+            FileName::sanitize("simulated.txt"),
             ContentLength::new(length, MAX_CONTENT_LENGTH),
             ContentType::parse("text/plain"),
         ) else {
