@@ -2,7 +2,7 @@
 //! view of what it holds.
 //!
 //! Invariant: the programs reach the stand-in only through the proxy, clients' presigned URLs
-//! included. The operator's view goes past it, so it always sees what is there.
+//! included, unless a row says otherwise. The operator's view goes past it, so it always sees what is there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ const OPERATOR_LIMIT: Duration = Duration::from_secs(60);
 pub type Item = HashMap<String, AttributeValue>;
 
 pub struct Aws {
-    _ministack: MiniStack,
+    ministack: MiniStack,
     /// As the programs see it: through the proxy.
     deployment: Deployment,
     pub proxy: FaultProxy,
@@ -56,7 +56,7 @@ impl Aws {
             ..deployment
         };
         Self {
-            _ministack: ministack,
+            ministack,
             deployment: through_proxy,
             proxy,
             s3: s3_client(&admin),
@@ -122,6 +122,15 @@ impl Aws {
             key = page.next_key_marker;
             version = page.next_version_id_marker;
         }
+    }
+
+    /// A worker that speaks to the stand-in itself.
+    pub fn worker_without_proxy(&self, settings: &[(&str, &str)]) -> Program {
+        let deployment = Deployment {
+            endpoint: self.ministack.endpoint().to_owned(),
+            ..self.deployment.clone()
+        };
+        tokio::task::block_in_place(|| Program::worker(&deployment, settings))
     }
 
     /// All items of the table, by file ID.

@@ -19,6 +19,7 @@ mod fault_proxy;
 mod figure;
 mod ledger;
 mod load;
+mod odd_clock;
 mod process;
 mod relay;
 mod rows;

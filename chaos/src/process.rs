@@ -57,6 +57,24 @@ impl Place {
         }
     }
 
+    /// SIGTERM as a supervisor sends it, and the next one as soon as this one is gone. How long it took to
+    /// go.
+    pub async fn stop_and_start(&mut self) -> Duration {
+        let began = Instant::now();
+        if let Some(program) = self.program.take() {
+            self.finalized.extend(finalizations(&program));
+            self.kills += 1;
+            let exit = spawn_blocking(|| program.terminate()).await;
+            assert!(
+                exit.is_ok_and(|it| it.success()),
+                "it ends well when told to"
+            );
+        }
+        let took = began.elapsed();
+        self.start().await;
+        took
+    }
+
     async fn start(&mut self) {
         let start = Arc::clone(&self.start);
         let started = spawn_blocking(move || start()).await;

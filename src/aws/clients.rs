@@ -124,7 +124,7 @@ pub fn dynamodb_client(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }
 
-/// A receive that polls for 20 s needs longer time-outs than these. The queue sets them on that
+/// A receive that polls needs longer time-outs than these. The queue sets them on that
 /// operation alone, so that its other calls still fail early.
 pub fn sqs_client(config: &SdkConfig) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(config)

@@ -1,10 +1,6 @@
-//! The programs' clock jumps twenty minutes, forwards and backwards, and is put right again.
-//!
-//! The clock is a library loaded before libc, compiled here from a few lines of C: the kernel has
-//! time namespaces, but none for the time of day, and the programs have no switch for it.
+//! The programs' clock jumps, forwards and backwards, by twenty minutes and by a day, and is put right
+//! again.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +13,7 @@ use crate::checker::{self, Inside};
 use crate::client::{Client, content};
 use crate::figure::Figure;
 use crate::ledger::{Ledger, Told};
-use crate::support::ministack::project_root;
+use crate::odd_clock::OddClock;
 use crate::support::program::{Program, data_dir};
 
 const TWENTY_MINUTES: i64 = 20 * 60;
@@ -25,62 +21,6 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// The SDK goes by what it learnt of the time for a call or two; a file that fails with that is tried
 /// again with the reconciler's next round.
 const WELL_AGAIN: Duration = Duration::from_secs(100);
-
-/// A clock that can be put off, and what a program needs to go by it.
-struct OddClock {
-    file: PathBuf,
-    library: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl OddClock {
-    fn make() -> Self {
-        let dir = data_dir();
-        let library = dir.path().join("clock_off.so");
-        let compiled = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
-            .arg(&library)
-            .arg(project_root().join("chaos/src/rows/clock_off.c"))
-            .status();
-        assert!(
-            compiled.is_ok_and(|status| status.success()),
-            "a C compiler, which building needs as well, compiles clock_off.c"
-        );
-        let clock = Self {
-            file: dir.path().join("offset"),
-            library,
-            _dir: dir,
-        };
-        clock.set(0);
-        clock
-    }
-
-    /// In place: the programs have the file mapped.
-    fn set(&self, seconds: i64) {
-        use std::os::unix::fs::FileExt;
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&self.file);
-        let file = file.expect("the offset can be opened");
-        file.write_all_at(&seconds.to_ne_bytes(), 0)
-            .expect("the offset can be written");
-    }
-
-    fn settings(&self) -> [(&str, &str); 2] {
-        [
-            (
-                "LD_PRELOAD",
-                self.library.to_str().expect("a path of ours is text"),
-            ),
-            (
-                "CLOCK_OFFSET_FILE",
-                self.file.to_str().expect("a path of ours is text"),
-            ),
-        ]
-    }
-}
 
 pub async fn run(scale: Scale) -> Vec<Figure> {
     let mut figures = local_mode(scale).await;

@@ -15,6 +15,7 @@ mod notifications_dropped;
 mod notifications_tripled;
 mod overload;
 mod poison;
+mod rolling_restart;
 mod scrub;
 mod slow_clients;
 mod worker_killed;
@@ -81,6 +82,7 @@ rows! {
     batch_of_ten "batch-of-ten" together: "a batch of ten of which three fail: exactly seven are acknowledged",
     scrub "scrub" together: "one flipped byte in some of the objects: scrub names exactly those files",
     local_troubles "local-troubles" together: "data directory read-only, SQLite busy: 503 with advice, and well again",
+    rolling_restart "rolling-restart" together: "workers restarted one after another under load: at most 5 s more until a file is there",
     graceful_stop "graceful-stop" together: "SIGTERM under load: nothing in hand fails, exit within 10 s",
     api_killed "api-killed" alone: "uploads while the API is killed every 2 s: every id told exists; serving in 1 s",
     local_kills "local-kills" alone: "kills during PUT in local mode: acknowledged = there; else absent or whole",

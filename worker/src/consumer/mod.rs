@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::event_queue::{Delivery, EventQueue, MAX_BATCH, QueueError};
+use crate::event_queue::{Delivery, EventQueue, MAX_BATCH, MAX_RECEIVE_WAIT, QueueError};
 use acknowledger::Acknowledger;
 pub use delivery::Ending;
 use delivery::Worker;
@@ -50,19 +50,24 @@ const MIN_EMPTY_POLL: Duration = Duration::from_secs(1);
 const FIRST_RECEIVE_PAUSE: Duration = Duration::from_secs(1);
 const LAST_RECEIVE_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long a receive that is under way at shutdown is waited for. A queue with messages answers
-/// within that, and what it hands out can be given back; dropped, it would stay hidden.
-const RECEIVE_GRACE: Duration = Duration::from_secs(1);
-/// How long work in hand may go on at shutdown before it is given back.
-const DRAIN_LIMIT: Duration = Duration::from_secs(6);
+/// How long work in hand may go on at shutdown before it is given back, and a receive that is under way
+/// is waited for. A queue goes on with a receive whose caller went away, and hides from all others what
+/// it then hands out to nobody; so it is waited for, and what it brings is given back at once.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// How long giving back may take.
 const GIVE_BACK_LIMIT: Duration = Duration::from_secs(2);
+/// What an answer may take on its way beyond the wait at the queue.
+const ANSWER_SLACK: Duration = Duration::from_secs(1);
 
 /// What `docker stop` waits before it kills; the least of the common supervisors.
 const SUPERVISOR_PATIENCE: Duration = Duration::from_secs(10);
 const _: () = assert!(
-    RECEIVE_GRACE.as_secs() + DRAIN_LIMIT.as_secs() + GIVE_BACK_LIMIT.as_secs()
-        < SUPERVISOR_PATIENCE.as_secs()
+    MAX_RECEIVE_WAIT.as_secs() + ANSWER_SLACK.as_secs() <= DRAIN_LIMIT.as_secs(),
+    "a stop waits until the last receive is over"
+);
+const _: () = assert!(
+    DRAIN_LIMIT.as_secs() + GIVE_BACK_LIMIT.as_secs() < SUPERVISOR_PATIENCE.as_secs(),
+    "nobody is killed while it gives back"
 );
 const _: () = assert!(MAX_IN_HAND >= MAX_IN_FLIGHT);
 
@@ -178,6 +183,17 @@ impl Consumer {
             abandon: CancellationToken::new(),
         };
         let mut tasks = JoinSet::new();
+        tokio::select! {
+            biased;
+            () = self.consume(&shutdown, &mut tasks) => {}
+            () = time_to_drain(&stop) => {}
+        }
+        give_back(tasks, &shutdown).await;
+    }
+
+    /// Returns when it was told to stop, and all that it had in hand then is over.
+    async fn consume(&self, shutdown: &Shutdown, tasks: &mut JoinSet<Ending>) {
+        let stop = &shutdown.stop;
         let mut failures = 0;
         while !stop.is_cancelled() {
             let room = tokio::select! {
@@ -185,21 +201,21 @@ impl Consumer {
                 () = stop.cancelled() => break,
                 room = self.room() => room,
             };
-            reap(&mut tasks);
+            reap(tasks);
             let Some(room) = room else { break };
             let began = Instant::now();
-            let pause_until = match self.receive_until(&stop).await {
-                None => break,
-                Some(Ok(deliveries)) => {
+            // Not broken off by a stop: see DRAIN_LIMIT.
+            let pause_until = match self.queue.receive(MAX_BATCH).await {
+                Ok(deliveries) => {
                     if failures > 0 {
                         tracing::info!(failures, "the event queue answers again");
                         failures = 0;
                     }
                     let empty = deliveries.is_empty();
-                    self.begin(deliveries, room, &shutdown, &mut tasks);
+                    self.begin(deliveries, room, shutdown, tasks);
                     if empty { began + MIN_EMPTY_POLL } else { began }
                 }
-                Some(Err(error)) => {
+                Err(error) => {
                     failures += 1;
                     // Once per change of state: an outage mustn't fill the log.
                     if failures == 1 {
@@ -214,7 +230,7 @@ impl Consumer {
                 () = sleep_until(pause_until) => {}
             }
         }
-        drain(tasks, &shutdown).await;
+        join_all(tasks).await;
     }
 
     /// Waits until a whole batch can be taken in hand. `None` can't come: nobody closes the
@@ -222,18 +238,6 @@ impl Consumer {
     async fn room(&self) -> Option<OwnedSemaphorePermit> {
         let batch = u32::try_from(MAX_BATCH).ok()?;
         self.in_hand.clone().acquire_many_owned(batch).await.ok()
-    }
-
-    /// One receive; `None` if it hadn't answered when the shutdown's grace was over.
-    async fn receive_until(
-        &self,
-        stop: &CancellationToken,
-    ) -> Option<Result<Vec<Delivery>, QueueError>> {
-        tokio::select! {
-            biased;
-            received = self.queue.receive(MAX_BATCH) => Some(received),
-            () = async { stop.cancelled().await; sleep(RECEIVE_GRACE).await } => None,
-        }
     }
 
     fn begin(
@@ -273,22 +277,29 @@ fn log_panic(joined: Result<Ending, tokio::task::JoinError>) {
     }
 }
 
-async fn drain(mut tasks: JoinSet<Ending>, shutdown: &Shutdown) {
-    let finish = async |tasks: &mut JoinSet<Ending>| {
-        while let Some(joined) = tasks.join_next().await {
-            log_panic(joined);
-        }
-    };
-    reap(&mut tasks);
-    tracing::info!(in_hand = tasks.len(), "the consumer stops");
-    if timeout(DRAIN_LIMIT, finish(&mut tasks)).await.is_err() {
-        shutdown.abandon.cancel();
-        if timeout(GIVE_BACK_LIMIT, finish(&mut tasks)).await.is_err() {
-            tracing::warn!(
-                deliveries = tasks.len(),
-                "the queue doesn't answer; what was in hand comes back after the visibility timeout"
-            );
-        }
+async fn join_all(tasks: &mut JoinSet<Ending>) {
+    while let Some(joined) = tasks.join_next().await {
+        log_panic(joined);
+    }
+}
+
+async fn time_to_drain(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tracing::info!("the consumer stops");
+    sleep(DRAIN_LIMIT).await;
+}
+
+/// Has whatever is still in hand given back.
+async fn give_back(mut tasks: JoinSet<Ending>, shutdown: &Shutdown) {
+    shutdown.abandon.cancel();
+    if timeout(GIVE_BACK_LIMIT, join_all(&mut tasks))
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            deliveries = tasks.len(),
+            "the queue doesn't answer; what was in hand comes back after the visibility timeout"
+        );
     }
     tasks.shutdown().await;
 }

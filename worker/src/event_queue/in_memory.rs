@@ -2,7 +2,8 @@
 //! become stale, and dead letters. For tests.
 //!
 //! Invariant: a message is in the queue, among the dead letters, or acknowledged; nothing else makes
-//! it vanish. The time is tokio's, so a test with paused time drives it.
+//! it vanish. The time is tokio's, so a test with paused time drives it. A receive whose caller gave up
+//! goes on waiting, and the next message that is sent is hidden for nobody, as SQS does it.
 //!
 //! Absent on purpose: any way for a program to select it. It is compiled for tests only.
 
@@ -16,8 +17,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, MAX_DELAY, MessageSender,
-    QueueError, ReceiptHandle,
+    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, MAX_DELAY, MAX_RECEIVE_WAIT,
+    MessageSender, QueueError, ReceiptHandle,
 };
 
 /// How the queue behaves; the attributes of an SQS queue.
@@ -35,7 +36,7 @@ impl Default for Attributes {
         Self {
             visibility_timeout: Duration::from_secs(60),
             max_receive_count: 5,
-            wait_time: Duration::from_secs(20),
+            wait_time: MAX_RECEIVE_WAIT,
         }
     }
 }
@@ -53,6 +54,23 @@ struct Inner {
     next_id: u64,
     messages: Vec<Message>,
     dead_letters: Vec<String>,
+    /// Until when receives wait that nobody awaits any more.
+    abandoned: Vec<Instant>,
+}
+
+/// A receive under way. Dropped before it is over, it is abandoned.
+struct Poll<'a> {
+    queue: &'a InMemoryQueue,
+    deadline: Instant,
+    is_over: bool,
+}
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.queue.lock().abandoned.push(self.deadline);
+        }
+    }
 }
 
 pub struct InMemoryQueue {
@@ -74,12 +92,19 @@ impl InMemoryQueue {
         let mut inner = self.lock();
         let id = inner.next_id;
         inner.next_id += 1;
+        let now = Instant::now();
+        inner.abandoned.retain(|deadline| *deadline > now);
+        let taken_for_nobody = inner.abandoned.pop().is_some();
+        let hidden_for = match taken_for_nobody {
+            true => self.attributes.visibility_timeout,
+            false => Duration::ZERO,
+        };
         inner.messages.push(Message {
             id,
             body: body.into(),
             sent_at: SystemClock.now(),
-            visible_at: Instant::now(),
-            receive_count: 0,
+            visible_at: now + hidden_for,
+            receive_count: u32::from(taken_for_nobody),
         });
         drop(inner);
         self.changed.notify_one();
@@ -169,9 +194,15 @@ impl EventQueue for InMemoryQueue {
             return Err(QueueError::new("a receive takes 1 to 10 messages"));
         }
         let deadline = Instant::now() + self.attributes.wait_time;
+        let mut poll = Poll {
+            queue: self,
+            deadline,
+            is_over: false,
+        };
         loop {
             let deliveries = self.take(max);
             if !deliveries.is_empty() || Instant::now() >= deadline {
+                poll.is_over = true;
                 return Ok(deliveries);
             }
             let wake = self
@@ -271,15 +302,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_is_sent_while_an_abandoned_receive_still_waits_is_hidden_for_nobody() {
+        let queue = InMemoryQueue::new(Attributes::default());
+        let given_up = tokio::time::timeout(Duration::from_secs(1), queue.receive(MAX_BATCH));
+        assert!(given_up.await.is_err());
+        queue.send("hidden");
+        queue.send("visible");
+        assert_eq!((queue.len(), queue.visible()), (2, 1));
+        assert_eq!(queue.receive(MAX_BATCH).await.unwrap()[0].body, "visible");
+        let redelivered = queue.receive(MAX_BATCH).await.unwrap();
+        assert!(redelivered.is_empty());
+        tokio::time::sleep(Attributes::default().visibility_timeout).await;
+        assert_eq!(queue.receive(MAX_BATCH).await.unwrap()[0].receive_count, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_receive_wakes_when_a_message_is_sent() {
         let queue = Arc::new(InMemoryQueue::new(Attributes::default()));
         let began = Instant::now();
         let sender = queue.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(7)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
             sender.send("late");
         });
         assert_eq!(queue.receive(MAX_BATCH).await.unwrap()[0].body, "late");
-        assert_eq!(began.elapsed(), Duration::from_secs(7));
+        assert_eq!(began.elapsed(), Duration::from_secs(3));
     }
 }

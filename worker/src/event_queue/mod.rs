@@ -29,6 +29,10 @@ use file_share::domain::Timestamp;
 /// The most deliveries of one receive and the most entries of one acknowledgement, as SQS sets it.
 pub const MAX_BATCH: usize = 10;
 
+/// The longest that a receive waits for a message. SQS offers 20 s; but a receiver that stops has to wait
+/// for its last receive, and what comes within that time is delayed by it.
+pub const MAX_RECEIVE_WAIT: Duration = Duration::from_secs(4);
+
 /// The longest that a message can stay hidden, as SQS sets it: 12 hours.
 pub const MAX_DELAY: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -124,10 +128,11 @@ pub trait EventQueue: Send + Sync {
     fn visibility_timeout(&self) -> Duration;
 
     /// Takes up to `max` (1 to [`MAX_BATCH`]) visible messages and hides each for the visibility
-    /// timeout. Waits a while if there are none (long polling) and then gives an empty list.
+    /// timeout. Waits for at most [`MAX_RECEIVE_WAIT`] if there are none (long polling) and then gives an
+    /// empty list.
     ///
-    /// A caller that drops the future may have taken messages all the same; they come back after
-    /// the visibility timeout.
+    /// A caller that drops the future may have taken messages all the same, or take such as are sent
+    /// until the wait is over; they come back after the visibility timeout.
     async fn receive(&self, max: usize) -> Result<Vec<Delivery>, QueueError>;
 
     /// Removes the messages of up to [`MAX_BATCH`] deliveries from the queue for good. One outcome

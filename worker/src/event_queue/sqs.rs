@@ -19,13 +19,9 @@ use aws_sdk_sqs::types::{
 use file_share::domain::from_millis;
 
 use super::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_DELAY, MessageSender, QueueError,
-    ReceiptHandle, whole_seconds,
+    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_DELAY, MAX_RECEIVE_WAIT,
+    MessageSender, QueueError, ReceiptHandle, whole_seconds,
 };
-
-/// The longest wait of a receive that SQS offers. It costs the fewest requests, and asks all of its
-/// servers, where a short poll asks some.
-pub const WAIT_TIME: Duration = Duration::from_secs(20);
 
 /// What a receive may take beyond its wait.
 const RECEIVE_SLACK: Duration = Duration::from_secs(5);
@@ -55,14 +51,14 @@ impl SqsQueue {
             client,
             queue_url: queue_url.into(),
             visibility_timeout: Duration::from_secs(whole_seconds(bounded)),
-            wait_time: WAIT_TIME,
+            wait_time: MAX_RECEIVE_WAIT,
         }
     }
 
-    /// The same queue with a receive that waits for `wait_time`, at most [`WAIT_TIME`].
+    /// The same queue with a receive that waits for `wait_time`, at most [`MAX_RECEIVE_WAIT`].
     #[must_use]
     pub fn with_wait_time(mut self, wait_time: Duration) -> Self {
-        self.wait_time = wait_time.min(WAIT_TIME);
+        self.wait_time = wait_time.min(MAX_RECEIVE_WAIT);
         self
     }
 }

@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::sqs::SqsQueue;
-use super::{AcknowledgeOutcome, DeferOutcome, EventQueue, MAX_BATCH, ReceiptHandle};
+use super::{
+    AcknowledgeOutcome, DeferOutcome, EventQueue, MAX_BATCH, MAX_RECEIVE_WAIT, ReceiptHandle,
+};
 
 /// Answers one request with `status` and `body`, and gives back what the request's body was.
 async fn stub(status: u16, body: &'static str) -> (SqsQueue, JoinHandle<serde_json::Value>) {
@@ -80,7 +82,7 @@ async fn a_receive_polls_long_and_reads_the_receive_count() {
     assert_eq!(deliveries[1].receive_count, 1);
 
     let sent = request.await.unwrap();
-    assert_eq!(sent["WaitTimeSeconds"], 20);
+    assert_eq!(sent["WaitTimeSeconds"], MAX_RECEIVE_WAIT.as_secs());
     assert_eq!(sent["MaxNumberOfMessages"], 10);
     assert_eq!(sent["VisibilityTimeout"], 30);
     assert_eq!(

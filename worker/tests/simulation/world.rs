@@ -12,6 +12,7 @@ use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::object_store::ObjectStore;
 use file_share::object_store::memory::MemoryObjectStore;
 use file_share::presigned_url::{BucketUrl, Presigner, SigningCredentials};
+use file_share_worker::event_queue::MAX_RECEIVE_WAIT;
 use file_share_worker::event_queue::in_memory::{Attributes, InMemoryQueue};
 use futures_util::TryStreamExt;
 use tokio::task::JoinSet;
@@ -38,7 +39,7 @@ const RETENTION: Duration = Duration::from_secs(900);
 const QUEUE: Attributes = Attributes {
     visibility_timeout: Duration::from_secs(30),
     max_receive_count: 8,
-    wait_time: Duration::from_secs(20),
+    wait_time: MAX_RECEIVE_WAIT,
 };
 const CLIENTS: usize = 4;
 const WORKERS: usize = 2;

@@ -7,8 +7,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{MAX_IN_FLIGHT, MAX_IN_HAND, SUPERVISOR_PATIENCE};
+use super::super::{DRAIN_LIMIT, MAX_IN_FLIGHT, MAX_IN_HAND, SUPERVISOR_PATIENCE};
 use super::support::{Bench, Call, eventually, key};
+use crate::event_queue::MAX_RECEIVE_WAIT;
 use crate::event_queue::in_memory::Attributes;
 
 fn start(bench: &Bench) -> (JoinHandle<()>, CancellationToken) {
@@ -92,11 +93,12 @@ async fn a_shutdown_ends_even_if_the_queue_does_not_take_anything_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_consumer_stops_without_waiting_for_its_long_poll() {
+async fn an_idle_consumer_stops_as_soon_as_its_poll_is_over() {
     let bench = Bench::new();
     let (running, stop) = start(&bench);
     eventually(MINUTE, || bench.queue.receives.load(SeqCst) == 1).await;
-    assert!(stopped(running, &stop).await <= Duration::from_secs(2));
+    assert!(stopped(running, &stop).await <= MAX_RECEIVE_WAIT);
+    assert_eq!(bench.queue.receives.load(SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,6 +112,37 @@ async fn what_a_receive_brings_during_shutdown_is_given_back() {
     assert_eq!(bench.script.begun(), 0);
     assert_eq!(bench.queue.inner.len(), 2);
     assert_eq!(bench.queue.inner.visible(), 2);
+}
+
+/// SQS goes on with a poll whose caller went away, and hides what it takes.
+#[tokio::test(start_paused = true)]
+async fn nothing_that_comes_while_a_consumer_stops_or_afterwards_stays_hidden() {
+    for seconds in 0..12 {
+        let bench = Bench::new();
+        let (running, stop) = start(&bench);
+        eventually(MINUTE, || bench.queue.receives.load(SeqCst) == 1).await;
+        stop.cancel();
+        sleep(Duration::from_secs(seconds)).await;
+        bench.send_arrivals(1);
+        eventually(Duration::from_secs(1), || bench.queue.inner.visible() == 1).await;
+        assert!(stopped(running, &stop).await < SUPERVISOR_PATIENCE);
+        assert_eq!(bench.script.begun(), 0, "{seconds} s after the stop");
+        assert_eq!(bench.queue.inner.visible(), 1, "{seconds} s after the stop");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_waited_for_does_not_lengthen_the_work_that_is_waited_for() {
+    let bench = Bench::with(Attributes::default(), Duration::ZERO);
+    bench.send_arrivals(1);
+    bench.script.next(key(0), [Call::Hangs]);
+    let (running, stop) = start(&bench);
+    eventually(MINUTE, || bench.script.begun() == 1).await;
+    sleep(Duration::from_secs(1)).await;
+    stop.cancel();
+    sleep(DRAIN_LIMIT + Duration::from_millis(100)).await;
+    assert_eq!(bench.queue.inner.visible(), 1);
+    assert!(stopped(running, &stop).await < SUPERVISOR_PATIENCE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -251,10 +251,11 @@ impl Bench {
     }
 }
 
-/// Takes steps until `done`, and gives what they did in sum. At most a hundred.
+/// Takes steps until `done`, and gives what they did in sum. At most a thousand: a step ends with a
+/// poll, and the longest deferral lasts for hundreds of these.
 pub async fn step_until(consumer: &Consumer, done: impl Fn() -> bool) -> BatchReport {
     let mut sum = BatchReport::default();
-    for _ in 0..100 {
+    for _ in 0..1_000 {
         if done() {
             return sum;
         }
@@ -263,7 +264,7 @@ pub async fn step_until(consumer: &Consumer, done: impl Fn() -> bool) -> BatchRe
         sum.acknowledged += report.acknowledged;
         sum.left += report.left;
     }
-    panic!("a hundred steps weren't enough: {sum:?}");
+    panic!("a thousand steps weren't enough: {sum:?}");
 }
 
 /// Waits for a condition, in paused time. At most `limit`.

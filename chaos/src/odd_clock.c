@@ -1,4 +1,4 @@
-/* Puts the clock of a program off, for clock-off: loaded before libc (LD_PRELOAD), it answers
+/* Puts the clock of a program off: loaded before libc (LD_PRELOAD), it answers
  * clock_gettime(CLOCK_REALTIME) with the kernel's answer and as many seconds more as stand in the
  * file that CLOCK_OFFSET_FILE names, eight bytes in the machine's order. Everything else passes. */
 #define _GNU_SOURCE
