@@ -1,17 +1,19 @@
-//! What the AWS implementations of the ports have in common: how clients are built, and how a
-//! failed call is put into words.
+//! What the AWS implementations of the ports have in common: how clients are built, how a failed call
+//! is put into words, and what time a service says that it is.
 //!
 //! Invariant: every call to AWS has a time-out and a bounded number of attempts.
 //!
 //! Absent on purpose: the ports themselves. They are in the folder of the port that they implement.
 
+mod answer_date;
 mod clients;
 mod failure;
 mod start_check;
 
+pub use answer_date::{AnswerDate, NoDate, refused_at};
 pub use clients::{
     AwsSettings, MissingRegion, dynamodb_client, load_sdk_config, s3_client, s3_endpoint_url,
     sqs_client,
 };
 pub use failure::{Failure, unavailable};
-pub use start_check::{Asked, CanNotWork, Obstacle, START_CHECK_LIMIT, judge_start};
+pub use start_check::{Asked, CanNotWork, ClockOff, Obstacle, START_CHECK_LIMIT, judge_start};

@@ -4,7 +4,8 @@
 //! [`Obstacle::Wrong`] is for what stays so until somebody changes a setting, a permission or the
 //! stack, and ends the start. [`Obstacle::NotNow`] is for everything else: a store on its way up, a
 //! network that is away, throttling. A program that ended for those would be down for longer than its
-//! stores are.
+//! stores are. [`Obstacle::ClockOff`] doesn't end it either, since a clock is put right beneath a program
+//! that runs.
 //!
 //! Absent on purpose: what to ask. Each store knows that of itself.
 
@@ -16,7 +17,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use chrono::SecondsFormat;
+
 use super::Failure;
+use crate::domain::Timestamp;
 
 /// How long a start waits for the answers. Beyond that it goes on: a store that is this slow is away.
 pub const START_CHECK_LIMIT: Duration = Duration::from_secs(5);
@@ -28,6 +32,41 @@ pub enum Obstacle {
     Wrong(String),
     /// Nobody can say right now.
     NotNow(Failure),
+    /// It works badly until somebody sets this machine's clock, and by itself once that is right.
+    ClockOff(ClockOff),
+}
+
+/// How far this machine's clock may be from a service's before it is worth saying. A `Date` has whole
+/// seconds, and an answer some on its way.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
+/// Two clocks that don't agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockOff {
+    pub here: Timestamp,
+    pub there: Timestamp,
+}
+
+impl fmt::Display for ClockOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = (self.here - self.there).abs().num_minutes();
+        let difference = match minutes {
+            0..120 => format!("{minutes} min"),
+            120..2_880 => format!("{} h", minutes / 60),
+            _ => format!("{} days", minutes / (24 * 60)),
+        };
+        let direction = match self.here > self.there {
+            true => "ahead",
+            false => "behind",
+        };
+        let [here, there] =
+            [self.here, self.there].map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        write!(
+            f,
+            "this machine's clock is {difference} {direction}: it says {here}, and AWS says {there}. Set it, \
+             and keep it right by NTP (chrony, systemd-timesyncd)"
+        )
+    }
 }
 
 /// What is asked for, in the words of the person who has to mend it.
@@ -71,6 +110,12 @@ const ELSEWHERE: [&str; 3] = [
 ];
 
 impl Obstacle {
+    /// What a service's time, and this machine's when the answer came, say about the start.
+    pub fn of_clocks(there: Timestamp, here: Timestamp) -> Option<Self> {
+        let difference = (here - there).abs().to_std().unwrap_or(Duration::MAX);
+        (difference > CLOCK_TOLERANCE).then_some(Self::ClockOff(ClockOff { here, there }))
+    }
+
     /// What a failed call says about the start.
     pub fn of<E>(
         asked: Asked<'_>,
@@ -185,6 +230,7 @@ pub async fn judge_start(checks: impl Future<Output = Vec<Obstacle>>) -> Result<
             Obstacle::NotNow(failure) => {
                 tracing::warn!(%failure, "a store doesn't answer yet");
             }
+            Obstacle::ClockOff(clocks) => tracing::error!("{clocks}"),
         }
     }
     if wrong.is_empty() {
@@ -274,6 +320,35 @@ mod tests {
         }
         let error = ConnectorError::other(CredentialsError::not_loaded("none").into(), None);
         assert!(matches!(unanswered(error), Obstacle::Wrong(what) if what.contains("none")));
+    }
+
+    #[test]
+    fn clocks_that_differ_by_more_than_a_minute_are_told_with_both_times_and_what_to_do() {
+        let there = crate::domain::from_millis(1_767_607_200_000).unwrap();
+        let told = |seconds: i64| {
+            let here = there + chrono::TimeDelta::seconds(seconds);
+            Obstacle::of_clocks(there, here).map(|obstacle| match obstacle {
+                Obstacle::ClockOff(clocks) => clocks.to_string(),
+                other => panic!("{other:?}"),
+            })
+        };
+        for near in [0, 60, -60] {
+            assert_eq!(told(near), None, "{near} s");
+        }
+        for (seconds, parts) in [
+            (61, ["1 min ahead", "says 2026-01-05T10:01:01Z"]),
+            (-31 * 60, ["31 min behind", "says 2026-01-05T09:29:00Z"]),
+            (3 * 60 * 60, ["3 h ahead", "says 2026-01-05T13:00:00Z"]),
+            (3 * 86_400, ["3 days ahead", "says 2026-01-08T10:00:00Z"]),
+        ] {
+            let told = told(seconds).unwrap();
+            for part in parts
+                .into_iter()
+                .chain(["AWS says 2026-01-05T10:00:00Z", "NTP"])
+            {
+                assert!(told.contains(part), "no {part:?} in {told}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

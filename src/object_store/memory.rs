@@ -275,6 +275,7 @@ impl ObjectStore for MemoryObjectStore {
                 key,
                 last_modified,
                 has_others,
+                is_quarantined: false,
             })
         });
         let ours: Vec<_> = ours.collect();

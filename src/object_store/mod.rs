@@ -91,6 +91,9 @@ pub struct ListedObject {
     pub last_modified: Timestamp,
     /// Whether more than one version or delete marker of it is there, or may be there.
     pub has_others: bool,
+    /// Whether it is out of sight: the newest that there is of it is a delete marker, as
+    /// [`ObjectStore::quarantine`] puts one. The store ends it by itself.
+    pub is_quarantined: bool,
 }
 
 /// One page of a listing.

@@ -4,35 +4,33 @@
 //! bucket, a refusal, or a stranger's 404 is an error, because the caller may expire an upload on
 //! the strength of the answer.
 //!
+//! As of when is said by S3's own `Date` too, since this machine's clock may be wrong.
+//!
 //! Absent on purpose: ETags (they are no digests) and ranges.
 
+mod body;
 mod list;
 mod start_check;
 mod versions;
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use async_trait::async_trait;
 use aws_sdk_s3::{
     Client,
     operation::get_object::GetObjectOutput,
-    primitives::{ByteStream, ByteStreamError, DateTime},
+    primitives::DateTime,
     types::{BucketVersioningStatus, ChecksumMode, ChecksumType},
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use futures_util::stream;
-use tokio::time::{Instant, timeout_at};
 
 use super::{
-    ListPosition, Listing, Lookup, ObjectBody, ObjectHead, ObjectReader, ObjectStore, Quarantined,
-    StoreError,
+    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
 };
 use crate::{
-    aws::Failure,
-    domain::{
-        KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis, whole_millis,
-    },
+    aws::{Failure, NoDate, refused_at, unavailable},
+    domain::{KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis},
 };
 
 const STORE: &str = "the bucket";
@@ -40,11 +38,8 @@ const STORE: &str = "the bucket";
 /// Below [`KEY_PREFIX`], and no file's: its name is no ID.
 const CHECKED_KEY: &str = "uploads/check";
 
-/// How long the body of one object may take: the largest file at 350 kB/s. The SDK gives up on a
-/// stream that stands still, and not on one that trickles.
-const BODY_TIME_OUT: Duration = Duration::from_secs(60);
-
-/// What S3 calls the version of an object that was written while the bucket had no versions.
+/// What S3 calls the version of an object that was written while the bucket kept no versions, once it
+/// has kept them at any time. The next upload that has no version either takes its place.
 const NULL_VERSION: &str = "null";
 
 pub struct S3ObjectStore {
@@ -61,12 +56,12 @@ impl S3ObjectStore {
         }
     }
 
-    /// `None` if S3 names the key or the version as what is missing.
+    /// Absent if S3 names the key or the version as what is missing.
     async fn get(
         &self,
         key: &str,
         version_id: Option<&VersionId>,
-    ) -> Result<Option<GetObjectOutput>, StoreError> {
+    ) -> Result<Lookup<GetObjectOutput>, StoreError> {
         let answer = self
             .client
             .get_object()
@@ -78,9 +73,40 @@ impl S3ObjectStore {
             .send()
             .await;
         match answer {
-            Ok(output) => Ok(Some(output)),
-            Err(error) if is_missing(&error) => Ok(None),
+            Ok(output) => Ok(Lookup::Found(output)),
+            Err(error) if is_missing(&error) => Ok(Lookup::Absent {
+                as_of: refused_at(&error).map_err(undated)?,
+            }),
             Err(error) => Err(refused_or_unavailable("GetObject", &error)),
+        }
+    }
+
+    /// Whether the bucket keeps versions, or has kept them; `None` if it never did.
+    async fn versioning(&self) -> Result<Option<BucketVersioningStatus>, StoreError> {
+        let ask = self.client.get_bucket_versioning().bucket(&self.bucket);
+        match ask.send().await {
+            Ok(output) => Ok(output.status),
+            Err(error) => {
+                let failure = Failure::new("GetBucketVersioning", &error);
+                if has_no_such_call(&failure) {
+                    return Ok(None);
+                }
+                if failure.status == Some(403) {
+                    return Err(StoreError::unavailable(STORE, MayNotAsk(failure)));
+                }
+                Err(StoreError::unavailable(STORE, failure))
+            }
+        }
+    }
+
+    /// Whether an upload may still take the place of an object of this version. Forms are handed out only
+    /// where versions are kept, so there are none for a bucket that never kept any.
+    async fn is_replaceable(&self, version_id: Option<&str>) -> Result<bool, StoreError> {
+        match version_id {
+            Some(version_id) => Ok(version_id == NULL_VERSION),
+            // AWS says nothing only where there never were versions; other stores also where they were
+            // suspended.
+            None => Ok(self.versioning().await?.is_some()),
         }
     }
 }
@@ -97,13 +123,16 @@ impl ObjectStore for S3ObjectStore {
             .send()
             .await;
         match answer {
-            Ok(output) => object_head(
-                output.version_id(),
-                output.content_length(),
-                (output.checksum_sha256(), output.checksum_type()),
-                output.last_modified(),
-            )
-            .map(Lookup::Found),
+            Ok(output) => {
+                let version_id = output.version_id();
+                object_head(
+                    (version_id, self.is_replaceable(version_id).await?),
+                    output.content_length(),
+                    (output.checksum_sha256(), output.checksum_type()),
+                    output.last_modified(),
+                )
+                .map(Lookup::Found)
+            }
             // An answer to HEAD has no body that says what is missing, the key or the bucket. An
             // answer to GET has.
             Err(error) if status_of(&error) == Some(404) => {
@@ -119,17 +148,18 @@ impl ObjectStore for S3ObjectStore {
         key: ObjectKey,
         version_id: Option<&VersionId>,
     ) -> Result<Lookup<ObjectReader>, StoreError> {
-        let as_of = now();
-        let Some(output) = self.get(&key.to_string(), version_id).await? else {
-            return Ok(Lookup::Absent { as_of });
+        let output = match self.get(&key.to_string(), version_id).await? {
+            Lookup::Found(output) => output,
+            Lookup::Absent { as_of } => return Ok(Lookup::Absent { as_of }),
         };
+        let current = output.version_id();
         let head = object_head(
-            output.version_id(),
+            (current, self.is_replaceable(current).await?),
             output.content_length(),
             (output.checksum_sha256(), output.checksum_type()),
             output.last_modified(),
         )?;
-        let body = whole_body(output.body, head.content_length);
+        let body = body::whole_body(output.body, head.content_length);
         Ok(Lookup::Found(ObjectReader { head, body }))
     }
 
@@ -139,36 +169,26 @@ impl ObjectStore for S3ObjectStore {
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
-        let answer = self
-            .client
-            .get_bucket_versioning()
-            .bucket(&self.bucket)
-            .send()
-            .await;
-        match answer {
-            // Where versions were suspended, an upload replaces the one that has no version ID.
-            Ok(output) => Ok(output.status() == Some(&BucketVersioningStatus::Enabled)),
-            Err(error) => {
-                let failure = Failure::new("GetBucketVersioning", &error);
-                if has_no_such_call(&failure) {
-                    return Ok(false);
-                }
-                if failure.status == Some(403) {
-                    return Err(StoreError::unavailable(STORE, MayNotAsk(failure)));
-                }
-                Err(StoreError::unavailable(STORE, failure))
-            }
-        }
+        // Where versions were suspended, an upload replaces the one that has no version ID.
+        Ok(self.versioning().await? == Some(BucketVersioningStatus::Enabled))
     }
 
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
-        let as_of = now();
-        versions::delete_all(self, &key.to_string()).await?;
-        Ok(as_of)
+        versions::delete_all(self, &key.to_string()).await
     }
 
-    async fn quarantine(&self, _: ObjectKey) -> Result<Quarantined, StoreError> {
-        Ok(Quarantined::NotSupported)
+    /// A delete marker. What stands behind it is removed by the bucket's lifecycle rule, and then the
+    /// marker itself.
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
+        // Elsewhere the same call would delete for good what has no version ID.
+        if !self.keeps_what_it_has().await? {
+            return Ok(Quarantined::NotSupported);
+        }
+        let put_marker = self.client.delete_object().bucket(&self.bucket);
+        let answer = put_marker.key(key.to_string()).send().await;
+        answer
+            .map(|_| Quarantined::Aside)
+            .map_err(|error| unavailable(STORE, "DeleteObject", &error))
     }
 
     async fn end_quarantine(&self, _: Timestamp) -> Result<usize, StoreError> {
@@ -201,8 +221,8 @@ impl ObjectStore for S3ObjectStore {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "not allowed to ask whether the bucket keeps versions: uploads by form need \
-     s3:GetBucketVersioning, which the stack's ApiPolicy has"
+    "not allowed to ask whether the bucket keeps versions: this needs s3:GetBucketVersioning, which the \
+     stack's ApiPolicy and WorkerPolicy have"
 )]
 struct MayNotAsk(#[source] Failure);
 
@@ -253,7 +273,7 @@ where
 }
 
 fn object_head(
-    version_id: Option<&str>,
+    (version_id, replaceable): (Option<&str>, bool),
     content_length: Option<i64>,
     (sha256, checksum_type): (Option<&str>, Option<&ChecksumType>),
     last_modified: Option<&DateTime>,
@@ -270,7 +290,7 @@ fn object_head(
         last_modified: last_modified
             .and_then(timestamp)
             .ok_or_else(|| unreadable("Last-Modified"))?,
-        replaceable: false,
+        replaceable,
     })
 }
 
@@ -287,69 +307,23 @@ fn whole_sha256(
     }
 }
 
-fn now() -> Timestamp {
-    whole_millis(chrono::Utc::now())
+fn undated(error: NoDate) -> StoreError {
+    StoreError::unavailable(STORE, error)
 }
 
 fn timestamp(at: &DateTime) -> Option<Timestamp> {
     at.to_millis().ok().and_then(from_millis)
 }
 
-/// The chunks of a body, and an error in place of its end if they aren't `length` bytes together.
-fn whole_body(body: ByteStream, length: u64) -> ObjectBody {
-    let deadline = Instant::now() + BODY_TIME_OUT;
-    Box::pin(stream::try_unfold(
-        (body, length),
-        move |(mut body, left)| async move {
-            let next = timeout_at(deadline, body.next())
-                .await
-                .map_err(|late| StoreError::unavailable(STORE, late))?;
-            let Some(chunk) = next else {
-                return match left {
-                    0 => Ok(None),
-                    _ => Err(wrong_length(length)),
-                };
-            };
-            let chunk = chunk.map_err(broken_off)?;
-            let left = u64::try_from(chunk.len())
-                .ok()
-                .and_then(|bytes| left.checked_sub(bytes))
-                .ok_or_else(|| wrong_length(length))?;
-            Ok(Some((chunk, (body, left))))
-        },
-    ))
-}
-
-/// Bytes that the store's own checksum contradicts are no fault of the way to it.
-fn broken_off(error: ByteStreamError) -> StoreError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(error) = cause {
-        if error.is::<aws_smithy_checksums::body::validate::Error>() {
-            return StoreError::corrupt(STORE, "bytes that don't match their own checksum");
-        }
-        cause = error.source();
-    }
-    StoreError::unavailable(STORE, error)
-}
-
-fn wrong_length(length: u64) -> StoreError {
-    StoreError::unavailable(
-        STORE,
-        format!("the body of an object didn't have the {length} bytes that were announced"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt;
-
     use super::*;
 
     const PLAIN: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
     fn head(version_id: Option<&str>) -> ObjectHead {
         let modified = DateTime::from_secs(1_790_000_000);
-        object_head(version_id, Some(5), (None, None), Some(&modified)).unwrap()
+        object_head((version_id, false), Some(5), (None, None), Some(&modified)).unwrap()
     }
 
     #[test]
@@ -380,20 +354,9 @@ mod tests {
             (Some(1), None),
         ] {
             assert!(matches!(
-                object_head(None, length, (None, None), date),
+                object_head((None, false), length, (None, None), date),
                 Err(StoreError::Corrupt { .. })
             ));
         }
-    }
-
-    #[tokio::test]
-    async fn a_body_of_another_length_than_announced_ends_with_an_error() {
-        for (announced, complete) in [(4, false), (5, true), (6, false)] {
-            let body = whole_body(ByteStream::from_static(b"hello"), announced);
-            let read: Result<Vec<_>, _> = body.try_collect().await;
-            assert_eq!(read.is_ok(), complete, "{announced} bytes announced");
-        }
-        let empty = whole_body(ByteStream::from_static(b""), 0);
-        assert!(empty.try_collect::<Vec<_>>().await.is_ok());
     }
 }

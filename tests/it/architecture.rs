@@ -16,7 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("request_log", &[]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
-    ("aws", &["store_error"]),
+    ("aws", &["domain", "store_error"]),
     ("presigned_url", &["domain", "store_error"]),
     (
         "object_store",

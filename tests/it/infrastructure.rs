@@ -197,8 +197,14 @@ async fn both_programs_may_read_and_delete_uploads_and_tell_missing_from_forbidd
         let list = client.list_object_versions().bucket(bucket);
         let listed = list.prefix(&key).send().await.unwrap();
         assert_eq!(listed.versions().len(), 1);
-        let delete = client.delete_object().bucket(bucket).key(&key);
-        delete.version_id(version).send().await.unwrap();
+        let versioning = client.get_bucket_versioning().bucket(bucket);
+        versioning.send().await.unwrap();
+        let hide = client.delete_object().bucket(bucket).key(&key);
+        let marker = hide.send().await.unwrap();
+        for version in [version, marker.version_id().unwrap()] {
+            let delete = client.delete_object().bucket(bucket).key(&key);
+            delete.version_id(version).send().await.unwrap();
+        }
 
         let head = client.head_object().bucket(bucket).key(&key);
         let missing = head.send().await.unwrap_err();
@@ -208,6 +214,33 @@ async fn both_programs_may_read_and_delete_uploads_and_tell_missing_from_forbidd
         assert_forbidden!(client.get_object().bucket(bucket).key("elsewhere/x"));
         assert_forbidden!(client.delete_object().bucket(bucket).key("elsewhere/x"));
         assert_forbidden!(client.delete_bucket_policy().bucket(bucket));
+    }
+}
+
+/// MiniStack leaves the rule out, so the template itself is looked at.
+#[test]
+fn what_a_delete_marker_hides_is_kept_for_thirty_days_and_what_is_current_for_ever() {
+    let template = include_str!("../../deploy/stack.yaml");
+    let section = |from: &str, to: &str| {
+        let (_, rest) = template.split_once(from).expect(from);
+        rest.split_once(to).expect(to).0
+    };
+    let parameter = section("\n  NoncurrentVersionDays:\n", "\n  RequireTls:\n");
+    for line in ["    Default: 30\n", "    MinValue: 30\n"] {
+        assert!(parameter.contains(line), "no {line:?} in {parameter}");
+    }
+    let rule = section(
+        "      LifecycleConfiguration:\n",
+        "      NotificationConfiguration:\n",
+    );
+    assert!(rule.contains("NoncurrentDays: !Ref NoncurrentVersionDays\n"));
+    assert!(rule.contains("ExpiredObjectDeleteMarker: true\n"));
+    for by_age in [
+        "ExpirationInDays",
+        "ExpirationDate",
+        "NewerNoncurrentVersions",
+    ] {
+        assert!(!rule.contains(by_age), "{by_age}");
     }
 }
 

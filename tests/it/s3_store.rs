@@ -18,10 +18,11 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use file_share::{
-    aws::s3_client,
+    aws::{Obstacle, s3_client},
     domain::{FileId, ObjectKey, Sha256Digest, VersionId},
     object_store::{
-        ListPosition, ObjectStore, StoreError, conformance::Fixture, s3::S3ObjectStore,
+        ListPosition, ListedObject, Lookup, ObjectStore, Quarantined, StoreError,
+        conformance::Fixture, s3::S3ObjectStore,
     },
     object_store_conformance,
 };
@@ -31,6 +32,9 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::Instant,
 };
+
+mod quarantine;
+mod scripted;
 
 use crate::support::{
     aws_clients::sdk_config,
@@ -240,7 +244,7 @@ async fn versions_from_before_versioning_was_suspended_go_with_the_one_from_afte
 }
 
 #[tokio::test]
-async fn only_a_bucket_with_versions_keeps_what_it_has_and_who_may_not_ask_hears_why() {
+async fn only_a_bucket_with_versions_keeps_what_it_has() {
     let bucket = Bucket::unversioned().await;
     for (status, keeps) in [
         (None, false),
@@ -255,10 +259,6 @@ async fn only_a_bucket_with_versions_keeps_what_it_has_and_who_may_not_ask_hears
         }
         assert_eq!(bucket.store.keeps_what_it_has().await.unwrap(), keeps);
     }
-    // As the worker, which signs nothing.
-    let bucket = Bucket::versioned().await;
-    let refused = bucket.store.keeps_what_it_has().await.unwrap_err();
-    assert!(refused.chain().contains("s3:GetBucketVersioning"));
 }
 
 #[tokio::test]
@@ -446,159 +446,4 @@ async fn an_endpoint_that_never_answers_is_unavailable_within_the_time_out() {
     let started_at = Instant::now();
     assert_unavailable(store.head(new_key()).await);
     assert!(started_at.elapsed() < TIME_LIMIT);
-}
-
-/// A server of scripted answers, and a store that takes it for S3.
-struct Scripted {
-    store: S3ObjectStore,
-    /// The first line of each request so far.
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Scripted {
-    /// One connection for each request. All requests behind those that `answers` are for get the
-    /// last one too.
-    async fn new(answers: &[&'static str]) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let store = store_at(listener.local_addr().unwrap()).await;
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let asked = requests.clone();
-        let mut answers = VecDeque::from(answers.to_vec());
-        tokio::spawn(async move {
-            while let Ok((mut connection, _)) = listener.accept().await {
-                let mut request = vec![0; 16 * 1024];
-                let length = connection.read(&mut request).await.unwrap_or(0);
-                let text = String::from_utf8_lossy(&request[..length]);
-                let line = text.lines().next().unwrap_or_default().to_owned();
-                asked.lock().unwrap().push(line);
-                let answer = answers[0];
-                if answers.len() > 1 {
-                    answers.pop_front();
-                }
-                let _ = connection.write_all(answer.as_bytes()).await;
-                let _ = connection.shutdown().await;
-            }
-        });
-        Self { store, requests }
-    }
-
-    fn last_request(&self) -> String {
-        self.requests.lock().unwrap().last().cloned().unwrap()
-    }
-}
-
-#[tokio::test]
-async fn a_body_that_breaks_off_early_ends_with_an_error() {
-    let scripted = Scripted::new(&["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\
-         last-modified: Mon, 05 Jan 2026 10:00:00 GMT\r\n\r\nhello"])
-    .await;
-    let reader = scripted
-        .store
-        .read(new_key(), None)
-        .await
-        .unwrap()
-        .found()
-        .unwrap();
-    assert_eq!(reader.head.content_length, 10);
-    assert_unavailable(reader.body.try_collect::<Vec<Bytes>>().await);
-}
-
-#[tokio::test]
-async fn a_404_of_somebody_who_is_no_object_store_is_an_error() {
-    let scripted = Scripted::new(&[
-        "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-    ])
-    .await;
-    assert_unavailable(scripted.store.head(new_key()).await);
-    assert_unavailable(scripted.store.read(new_key(), None).await);
-    assert_unavailable(scripted.store.check().await);
-}
-
-#[tokio::test]
-async fn versions_that_a_batch_could_not_delete_are_an_error_in_spite_of_status_200() {
-    let scripted = Scripted::new(&[
-        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<ListVersionsResult><Version>\
-         <Key>uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f</Key><VersionId>v1</VersionId>\
-         </Version></ListVersionsResult>",
-        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<DeleteResult><Error>\
-         <Key>uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f</Key><VersionId>v1</VersionId>\
-         <Code>InternalError</Code></Error></DeleteResult>",
-    ])
-    .await;
-    let key = ObjectKey::parse("uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f").unwrap();
-    let told = assert_unavailable(scripted.store.delete_all_versions(key).await);
-    assert!(told.contains("InternalError"), "{told}");
-}
-
-#[tokio::test]
-async fn a_store_without_listings_of_versions_deletes_the_object_itself() {
-    let scripted = Scripted::new(&[
-        "HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n",
-    ])
-    .await;
-    let key = new_key();
-    scripted.store.delete_all_versions(key).await.unwrap();
-    let expected = format!("DELETE /bucket/{key}");
-    let asked = scripted.last_request();
-    assert!(asked.starts_with(&expected), "{asked}");
-}
-
-#[tokio::test]
-async fn a_store_without_listings_of_versions_lists_objects() {
-    let scripted = Scripted::new(&[
-        "HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n<ListBucketResult>\
-         <IsTruncated>true</IsTruncated><Contents>\
-         <Key>uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f</Key>\
-         <LastModified>2026-01-05T10:00:00.000Z</LastModified></Contents><Contents>\
-         <Key>uploads/report.pdf</Key><LastModified>2026-01-05T10:00:00.000Z</LastModified>\
-         </Contents></ListBucketResult>",
-    ])
-    .await;
-    let after = ListPosition("uploads/0".into());
-    let listing = scripted.store.list(Some(&after), 2).await.unwrap();
-    let keys: Vec<_> = listing
-        .objects
-        .iter()
-        .map(|it| it.key.to_string())
-        .collect();
-    assert_eq!(keys, ["uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f"]);
-    assert_eq!(listing.foreign, 1);
-    assert_eq!(
-        listing.next,
-        Some(ListPosition("uploads/report.pdf".into()))
-    );
-    let asked = scripted.last_request();
-    assert!(asked.contains("start-after=uploads%2F0"), "{asked}");
-}
-
-#[tokio::test]
-async fn a_missing_bucket_and_a_page_without_keys_are_no_empty_listings() {
-    let bucket = Bucket::versioned().await;
-    let store = S3ObjectStore::new(bucket.admin.clone(), "there-is-no-such-bucket");
-    let told = assert_unavailable(store.list(None, 10).await);
-    assert!(told.contains("NoSuchBucket"), "{told}");
-    let scripted = Scripted::new(&["HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n\
-         <ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>"])
-    .await;
-    let listed = scripted.store.list(None, 10).await;
-    assert!(matches!(listed, Err(StoreError::Corrupt { .. })));
-}
-
-#[tokio::test]
-async fn bytes_that_contradict_the_store_s_own_checksum_are_corrupt_and_not_unavailable() {
-    let scripted = Scripted::new(&["HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\
-         last-modified: Mon, 05 Jan 2026 10:00:00 GMT\r\nx-amz-checksum-sha256: \
-         AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\nhello"])
-    .await;
-    let reader = scripted
-        .store
-        .read(new_key(), None)
-        .await
-        .unwrap()
-        .found()
-        .unwrap();
-    let read = reader.body.try_collect::<Vec<Bytes>>().await;
-    assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
 }

@@ -80,6 +80,7 @@ fn object_named(dir: &DataDir, shard: u8, name: &str) -> io::Result<Option<Liste
         Ok(metadata) if metadata.is_file() => Ok(Some(ListedObject {
             key,
             has_others: false,
+            is_quarantined: false,
             last_modified: head_of(&metadata).last_modified,
         })),
         Ok(_) => Ok(None),

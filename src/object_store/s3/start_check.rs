@@ -1,4 +1,5 @@
-//! Whether the bucket is there, in this region, and whether its objects may be used.
+//! Whether the bucket is there, in this region, whether its objects may be used, and whether it is the
+//! same time there as here.
 //!
 //! Invariant: asking changes nothing, so what may be written and deleted isn't asked. The stack's
 //! policies allow it together with what is asked.
@@ -8,22 +9,30 @@ use std::error::Error;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::{CHECKED_KEY, S3ObjectStore, is_missing};
-use crate::aws::{Asked, Failure, Obstacle};
+use super::{CHECKED_KEY, S3ObjectStore, has_no_such_call, is_missing};
+use crate::aws::{AnswerDate, Asked, Failure, Obstacle};
+use crate::clock::{Clock, SystemClock};
 
 impl S3ObjectStore {
     /// Everything that stands in the way. `policy` is the stack's output that allows it.
     pub async fn check_start(&self, region: &str, policy: &str) -> Vec<Obstacle> {
-        let (read, list) = tokio::join!(
-            self.may_read(region, policy),
-            self.may_list_versions(region, policy)
+        // Also a refusal has a date.
+        let answered = AnswerDate::default();
+        let (read, list, versioning) = tokio::join!(
+            self.may_read(region, policy, answered.clone()),
+            self.may_list_versions(region, policy),
+            self.may_ask_for_versioning(region, policy),
         );
-        [read, list].into_iter().flatten().collect()
+        let there = answered.get().ok();
+        let clock = there.and_then(|there| Obstacle::of_clocks(there, SystemClock.now()));
+        let found = [read, list, versioning, clock];
+        found.into_iter().flatten().collect()
     }
 
-    async fn may_read(&self, region: &str, policy: &str) -> Option<Obstacle> {
+    async fn may_read(&self, region: &str, policy: &str, answered: AnswerDate) -> Option<Obstacle> {
         let get = self.client.get_object().bucket(&self.bucket);
-        let error = get.key(CHECKED_KEY).send().await.err()?;
+        let get = get.key(CHECKED_KEY).customize().interceptor(answered);
+        let error = get.send().await.err()?;
         if is_missing(&error) {
             return None;
         }
@@ -36,11 +45,22 @@ impl S3ObjectStore {
         let error = list.prefix(CHECKED_KEY).max_keys(1).send().await.err()?;
         // Stores without versions have no such call.
         let failure = Failure::new("ListObjectVersions", &error);
-        if failure.status == Some(501) || failure.has_code("NotImplemented") {
+        if has_no_such_call(&failure) {
             return None;
         }
         let action = "s3:ListBucketVersions for uploads/*";
         Some(self.obstacle(action, region, policy, "ListObjectVersions", &error))
+    }
+
+    async fn may_ask_for_versioning(&self, region: &str, policy: &str) -> Option<Obstacle> {
+        let ask = self.client.get_bucket_versioning().bucket(&self.bucket);
+        let error = ask.send().await.err()?;
+        let failure = Failure::new("GetBucketVersioning", &error);
+        if has_no_such_call(&failure) {
+            return None;
+        }
+        let action = "s3:GetBucketVersioning on the bucket";
+        Some(self.obstacle(action, region, policy, "GetBucketVersioning", &error))
     }
 
     fn obstacle<E>(

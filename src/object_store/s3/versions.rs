@@ -8,9 +8,9 @@
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
-use super::{Failure, S3ObjectStore, STORE, StoreError, has_no_such_call};
-use crate::aws::unavailable;
-use crate::domain::VersionId;
+use super::{Failure, S3ObjectStore, STORE, StoreError, has_no_such_call, undated};
+use crate::aws::{AnswerDate, refused_at, unavailable};
+use crate::domain::{Timestamp, VersionId};
 
 /// How often is listed what is left, up to 1,000 versions a time. A key is written once, or a few times by
 /// a form, so one round is the rule.
@@ -20,19 +20,38 @@ const MAX_ROUNDS: usize = 10;
 struct Listed {
     versions: Vec<ObjectIdentifier>,
     is_truncated: bool,
+    /// The store's own time of this answer.
+    as_of: Timestamp,
+}
+
+/// What a store answers to the question for versions.
+enum Versions {
+    Listed(Listed),
+    /// It has no such call.
+    Unknown {
+        as_of: Timestamp,
+    },
 }
 
 /// What came of deleting.
 enum Outcome {
-    NoneLeft,
+    NoneLeft {
+        as_of: Timestamp,
+    },
     /// The store doesn't know what versions are.
-    Unversioned,
+    Unversioned {
+        as_of: Timestamp,
+    },
 }
 
-pub(super) async fn delete_all(store: &S3ObjectStore, key: &str) -> Result<(), StoreError> {
+/// Gives the store's own time of its first answer: whatever came before that is gone.
+pub(super) async fn delete_all(store: &S3ObjectStore, key: &str) -> Result<Timestamp, StoreError> {
     match delete_all_but(store, key, None).await? {
-        Outcome::NoneLeft => Ok(()),
-        Outcome::Unversioned => delete_unversioned(store, key).await,
+        Outcome::NoneLeft { as_of } => Ok(as_of),
+        Outcome::Unversioned { as_of } => {
+            delete_unversioned(store, key).await?;
+            Ok(as_of)
+        }
     }
 }
 
@@ -42,7 +61,7 @@ pub(super) async fn delete_others(
     version_id: &VersionId,
 ) -> Result<(), StoreError> {
     // Looked for by itself, since a listing may end before it.
-    if store.get(key, Some(version_id)).await?.is_some() {
+    if store.get(key, Some(version_id)).await?.found().is_some() {
         delete_all_but(store, key, Some(version_id)).await?;
     }
     Ok(())
@@ -54,10 +73,13 @@ async fn delete_all_but(
     kept: Option<&VersionId>,
 ) -> Result<Outcome, StoreError> {
     let kept = kept.map(|version_id| version_id.0.as_str());
+    let mut first_as_of = None;
     for _ in 0..MAX_ROUNDS {
-        let Some(mut listed) = list(store, key).await? else {
-            return Ok(Outcome::Unversioned);
+        let mut listed = match list(store, key).await? {
+            Versions::Listed(listed) => listed,
+            Versions::Unknown { as_of } => return Ok(Outcome::Unversioned { as_of }),
         };
+        let as_of = *first_as_of.get_or_insert(listed.as_of);
         if kept.is_some() {
             listed
                 .versions
@@ -66,11 +88,11 @@ async fn delete_all_but(
         // Listings come in the order of keys and ours is the first with this prefix, so a page
         // without it means that none is left.
         if listed.versions.is_empty() {
-            return Ok(Outcome::NoneLeft);
+            return Ok(Outcome::NoneLeft { as_of });
         }
         delete(store, listed.versions).await?;
         if !listed.is_truncated {
-            return Ok(Outcome::NoneLeft);
+            return Ok(Outcome::NoneLeft { as_of });
         }
     }
     Err(StoreError::unavailable(
@@ -79,24 +101,29 @@ async fn delete_all_but(
     ))
 }
 
-/// `None` if the store has no such call.
-async fn list(store: &S3ObjectStore, key: &str) -> Result<Option<Listed>, StoreError> {
+async fn list(store: &S3ObjectStore, key: &str) -> Result<Versions, StoreError> {
+    let answered = AnswerDate::default();
     let answer = store
         .client
         .list_object_versions()
         .bucket(&store.bucket)
         .prefix(key)
+        .customize()
+        .interceptor(answered.clone())
         .send()
         .await;
     match answer {
-        Ok(output) => Ok(Some(Listed {
+        Ok(output) => Ok(Versions::Listed(Listed {
             versions: versions_of(key, &output)?,
             is_truncated: output.is_truncated() == Some(true),
+            as_of: answered.get().map_err(undated)?,
         })),
         Err(error) => {
             let failure = Failure::new("ListObjectVersions", &error);
             if has_no_such_call(&failure) {
-                return Ok(None);
+                return Ok(Versions::Unknown {
+                    as_of: refused_at(&error).map_err(undated)?,
+                });
             }
             Err(StoreError::unavailable(STORE, failure))
         }
