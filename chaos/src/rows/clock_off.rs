@@ -16,8 +16,12 @@ use crate::ledger::{Ledger, Told};
 use crate::odd_clock::OddClock;
 use crate::support::program::{Program, data_dir};
 
-const TWENTY_MINUTES: i64 = 20 * 60;
+/// How far, in seconds: within the life of a URL and its grace, and far beyond.
+const JUMPS: [(&str, i64); 2] = [("20 minutes", 20 * 60), ("a day", 24 * 60 * 60)];
 const LIMIT: Duration = Duration::from_secs(120);
+/// The reconciler looks often, so that it does so while the clock is off, and for so long.
+const RECONCILE: (&str, &str) = ("RECONCILE_INTERVAL", "500ms");
+const ROUNDS: Duration = Duration::from_secs(3);
 /// The SDK goes by what it learnt of the time for a call or two; a file that fails with that is tried
 /// again with the reconciler's next round.
 const WELL_AGAIN: Duration = Duration::from_secs(100);
@@ -33,32 +37,45 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
 async fn local_mode(scale: Scale) -> Vec<Figure> {
     let clock = OddClock::make();
     let dir = data_dir();
-    let api = tokio::task::block_in_place(|| Program::local(dir.path(), &clock.settings()));
+    let [preload, offset_file] = clock.settings();
+    let settings = [preload, offset_file, RECONCILE];
+    let api = tokio::task::block_in_place(|| Program::local(dir.path(), &settings));
     let client = Client::new(&api.base, Ledger::open("clock-off-local"), LIMIT);
     let bytes = content(&mut fastrand::Rng::with_seed(scale.seed), 1024);
-    let before = client.create(bytes.clone(), false).await.expect("a file");
-    clock.set(TWENTY_MINUTES);
-    let refused = client.put_once(&before).await;
-    let mut available = 0;
-    for offset in [TWENTY_MINUTES, -TWENTY_MINUTES, 0] {
-        clock.set(offset);
-        available += usize::from(goes_through(&client, &bytes).await);
+    let mut figures = Vec::new();
+    // Beyond the grace, the endpoint would have to know what the record has come to.
+    for (name, jump) in &JUMPS[..1] {
+        let jump = *jump;
+        let before = client.create(bytes.clone(), false).await.expect("a file");
+        clock.set(jump);
+        let refused = client.put_once(&before).await;
+        sleep(ROUNDS).await;
+        let mut available = 0;
+        for offset in [jump, -jump, 0] {
+            clock.set(offset);
+            available += usize::from(goes_through(&client, &bytes).await);
+        }
+        let stored = client.put(&before).await.is_some();
+        let settled = client.await_settled(&before.id).await;
+        let is_available = settled.is_some_and(|it| it.text("status") == "available");
+        figures.extend([
+            Figure::exactly(
+                format!("local mode, {name}: an upload URL from before the jump"),
+                code(refused),
+                403,
+            ),
+            Figure::exactly(
+                format!("local mode, {name}: files that went through ahead, behind and right"),
+                available,
+                3,
+            ),
+            Figure::none(
+                format!("local mode, {name}: accepted afterwards and lost"),
+                usize::from(stored && !is_available),
+            ),
+        ]);
     }
-    client.put(&before).await;
-    client.await_settled(&before.id).await;
     let findings = checker::check(&client, Inside::Local(dir.path())).await;
-    let mut figures = vec![
-        Figure::exactly(
-            "local mode: an upload URL from before the jump",
-            code(refused),
-            403,
-        ),
-        Figure::exactly(
-            "local mode: files that went through ahead, behind and right",
-            available,
-            3,
-        ),
-    ];
     let left = findings
         .figures()
         .into_iter()
@@ -73,12 +90,19 @@ async fn aws_mode(scale: Scale) -> Vec<Figure> {
     let aws = Arc::new(Aws::start("clock-off", &[]).await);
     let api = aws.api(&clock.settings());
     let [preload, offset_file] = clock.settings();
-    let worker = aws.worker(&[preload, offset_file, ("VISIBILITY_TIMEOUT", "5s")]);
+    let hidden = ("VISIBILITY_TIMEOUT", "5s");
+    let worker = aws.worker(&[preload, offset_file, hidden, RECONCILE]);
     let client = Client::new(&api.base, Ledger::open("clock-off-aws"), LIMIT);
     let bytes = content(&mut fastrand::Rng::with_seed(scale.seed), 1024);
     let waiting = client.create(bytes.clone(), false).await.expect("a file");
     let mut figures = Vec::new();
-    for (name, offset) in [("ahead", TWENTY_MINUTES), ("behind", -TWENTY_MINUTES)] {
+    let jumps = JUMPS.iter().flat_map(|(name, jump)| {
+        [
+            (format!("{name} ahead"), *jump),
+            (format!("{name} behind"), -jump),
+        ]
+    });
+    for (name, offset) in jumps {
         clock.set(offset);
         // The SDK learns the store's time from the refusal, so the record may be made. The URL has
         // the program's own time.
@@ -97,6 +121,7 @@ async fn aws_mode(scale: Scale) -> Vec<Figure> {
             let name = format!("aws mode, {name}: status of a PUT to its URL");
             figures.push(Figure::exactly(name, code(put), 403));
         }
+        sleep(ROUNDS).await;
     }
     // Its bytes come while nobody can look.
     client.put(&waiting).await;

@@ -4,6 +4,7 @@ mod api_killed;
 mod aws_troubles;
 mod batch_of_ten;
 mod clock_off;
+mod clock_skew;
 mod delete_races;
 mod faulty_calls;
 mod graceful_stop;
@@ -76,7 +77,8 @@ rows! {
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
     delete_races "delete-races" together: "deletions racing everything, with kills: no resurrection, no orphaned bytes",
     worker_killed "worker-killed" together: "uploads while both workers are killed every 2 s: nothing lost, finalized once",
-    clock_off "clock-off" together: "the clock 20 minutes ahead and behind: nothing lost, and well again",
+    clock_off "clock-off" together: "the clock jumps by 20 minutes and by a day: nothing lost, and well again",
+    clock_skew "clock-skew" together: "workers 31 minutes and 3 days off beside a right one: nothing lost, and they say so",
     notifications_tripled "notifications-tripled" together: "every notification three times, shuffled, 8 consumers: no second transition",
     worker_stopped "worker-stopped" together: "a worker stopped for twice the visibility timeout: its late write changes nothing",
     batch_of_ten "batch-of-ten" together: "a batch of ten of which three fail: exactly seven are acknowledged",
