@@ -1,21 +1,29 @@
 // The service's API, as far as the pages use it. The contract is openapi.json.
 //
-// Invariant: an answer that didn't come, or asks for patience, is one kind of outcome: `lost`. Nothing
-// here tries again; whoever called decides.
+// Invariant: an answer that didn't come, or asks for patience, is one kind of outcome: `lost`. What
+// somebody else than the service answered says nothing about a file: nothing is seen, settled, gone or deleted
+// by it. Nothing here tries again; whoever called decides.
 
 import { mediaType } from './admission.js';
+import { isAboutHost, mediaTypeOf, notFromService, outcomeOf } from './intermediary.js';
 import { retryAfterMs } from './put_outcome.js';
+import { isRecord } from './record.js';
 
 const ANSWER_WITHIN_MS = 15_000;
 // The service measures what arrived before it answers.
 const COMPLETE_WITHIN_MS = 25_000;
+const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
+const GONE = 'file_not_found';
 
 export class Api {
   #base;
+  #onSession;
 
-  // The URL under which the service is shown, with a slash at its end.
-  constructor(base) {
+  // The URL under which the service is shown, with a slash at its end. onSession(problem) is told with each
+  // answer whether the person has been signed out: with what shows it, or null.
+  constructor(base, onSession = () => {}) {
     this.#base = base;
+    this.#onSession = onSession;
   }
 
   // With the same key the same file. → created {id, upload?} | refused {problem} | lost
@@ -23,26 +31,20 @@ export class Api {
     const contentType = mediaType(type);
     const body = { filename: name, size, ...(contentType && { contentType }), ...(sha256 && { sha256 }) };
     const answer = await this.#call('POST', 'v1/files', { body, headers: { 'Idempotency-Key': key } });
-    if (answer.status !== 201) {
+    const { upload, ...record } = answer.json;
+    if (answer.status !== 201 || !isRecord(record) || !(upload === undefined || isUpload(upload))) {
       return failure(answer);
     }
-    const { upload, ...record } = answer.json;
     return { type: 'created', id: record.id, upload: upload && this.#withDeadline(upload, answer) };
   }
 
   // → renewed {upload} | settled | gone | refused | lost
   async renew(id) {
     const answer = await this.#call('POST', `v1/files/${id}/upload`);
-    switch (answer.status) {
-      case 200:
-        return { type: 'renewed', upload: this.#withDeadline(answer.json.upload, answer) };
-      case 409:
-        return { type: 'settled' };
-      case 404:
-        return { type: 'gone' };
-      default:
-        return failure(answer);
+    if (answer.status === 200 && isUpload(answer.json.upload)) {
+      return { type: 'renewed', upload: this.#withDeadline(answer.json.upload, answer) };
     }
+    return answer.code !== undefined && answer.status === 409 ? { type: 'settled' } : goneOr(answer);
   }
 
   // Waits up to `wait` seconds for the end of `pending`. → seen {record} | gone | refused | lost
@@ -50,37 +52,29 @@ export class Api {
     const query = wait > 0 ? `?wait=${wait}` : '';
     const patience = ANSWER_WITHIN_MS + wait * 1000;
     const answer = await this.#call('GET', `v1/files/${id}/metadata${query}`, { patience, signal });
-    switch (answer.status) {
-      case 200:
-        return { type: 'seen', record: answer.json };
-      case 404:
-        return { type: 'gone' };
-      default:
-        return failure(answer);
-    }
+    return seenOr(answer);
   }
 
   // Says that the bytes were sent, which spares the wait for the store's notification. A hint that a
   // service needn't take. → seen {record} | gone | refused | lost
   async complete(id) {
     const answer = await this.#call('POST', `v1/files/${id}/complete`, { patience: COMPLETE_WITHIN_MS });
-    if (answer.status === 200) {
-      return { type: 'seen', record: answer.json };
-    }
-    return answer.code === 'file_not_found' ? { type: 'gone' } : failure(answer);
+    return seenOr(answer);
   }
 
   // → page {files, nextCursor} | refused | lost
   async list({ limit, cursor }) {
     const query = new URLSearchParams({ limit, ...(cursor && { cursor }) });
     const answer = await this.#call('GET', `v1/files?${query}`);
-    return answer.status === 200 ? { type: 'page', ...answer.json } : failure(answer);
+    const { files, nextCursor = null } = answer.json;
+    const isPage = Array.isArray(files) && files.every(isRecord) && (nextCursor === null || typeof nextCursor === 'string');
+    return answer.status === 200 && isPage ? { type: 'page', files, nextCursor } : failure(answer);
   }
 
   // → deleted | refused | lost. What isn't there any more is deleted too.
   async remove(id) {
     const answer = await this.#call('DELETE', `v1/files/${id}`);
-    return answer.status === 204 || answer.status === 404 ? { type: 'deleted' } : failure(answer);
+    return answer.status === 204 || answer.code === GONE ? { type: 'deleted' } : failure(answer);
   }
 
   // For people: a page that shows the file, waits for it where it must, and has a button.
@@ -107,18 +101,16 @@ export class Api {
         signal: controller.signal,
         cache: 'no-store',
         credentials: 'same-origin',
+        // No call of ours leads anywhere else: a redirect is a sign-in's.
+        redirect: 'manual',
       });
-      const text = await response.text();
-      const json = text.startsWith('{') ? JSON.parse(text) : {};
-      return {
-        status: response.status,
-        json,
-        code: json.code,
-        retryAfterMs: retryAfterMs(response.headers.get('Retry-After')),
-        date: Date.parse(response.headers.get('Date') ?? ''),
-      };
+      const answer = await read(response);
+      if (answer.foreign === null || answer.foreign.code === 'signedOut') {
+        this.#onSession(answer.foreign);
+      }
+      return answer;
     } catch {
-      return { status: 0, json: {}, retryAfterMs: 0 };
+      return { status: 0, json: {}, retryAfterMs: 0, foreign: null };
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
@@ -133,13 +125,59 @@ export class Api {
   }
 }
 
+// The body of what isn't the service's own is left alone, however long it is.
+async function read(response) {
+  const mediaType = mediaTypeOf(response.headers.get('Content-Type'));
+  const json = JSON_TYPES.has(mediaType) ? await response.json() : {};
+  const { status } = response;
+  const isRedirect = response.type === 'opaqueredirect';
+  const foreign = notFromService({ status, isRedirect, mediaType, json });
+  if (!JSON_TYPES.has(mediaType)) {
+    await response.body?.cancel();
+  }
+  return {
+    status,
+    json,
+    code: foreign ? undefined : json.code,
+    foreign,
+    retryAfterMs: retryAfterMs(response.headers.get('Retry-After')),
+    date: Date.parse(response.headers.get('Date') ?? ''),
+  };
+}
+
+function seenOr(answer) {
+  return answer.status === 200 && isRecord(answer.json) ? { type: 'seen', record: answer.json } : goneOr(answer);
+}
+
+function goneOr(answer) {
+  return answer.code === GONE ? { type: 'gone' } : failure(answer);
+}
+
+function isUpload(json) {
+  return (
+    ['url', 'method', 'expiresAt'].every((field) => typeof json?.[field] === 'string') &&
+    typeof json.headers === 'object' &&
+    json.headers !== null
+  );
+}
+
 // Why a call failed: for good, or so that it's worth trying again.
-export function failure({ status, code, json, retryAfterMs: pause }) {
+function failure({ status, code, json, foreign, retryAfterMs: pause }) {
+  if (foreign) {
+    return outcomeOf(foreign, pause);
+  }
   if (status === 507) {
     return { type: 'refused', problem: { code: 'full' } };
+  }
+  if (isAboutHost(code)) {
+    return { type: 'refused', problem: { code: 'misdirected', status } };
   }
   if (status === 0 || status === 408 || status === 429 || status >= 500) {
     return { type: 'lost', retryAfterMs: pause };
   }
-  return { type: 'refused', problem: { code: 'problem', detail: json.detail ?? code ?? String(status) } };
+  // Said to be a success, and nothing of what was asked for.
+  if (code === undefined) {
+    return outcomeOf({ code: 'intermediary', status }, pause);
+  }
+  return { type: 'refused', problem: { code: 'problem', detail: json.detail ?? code } };
 }

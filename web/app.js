@@ -8,14 +8,17 @@ import { Announcer } from './announcer.js';
 import { Api } from './api.js';
 import { copyText } from './copy.js';
 import { ask, showText } from './dialog.js';
-import { sha256 } from './digest.js';
+import { measured, sha256 } from './digest.js';
 import { byId, fillIn, setText } from './dom.js';
 import { openDropZone } from './drop_zone.js';
+import { explain, fillOperator, operatorPart } from './explain.js';
 import { FilesView } from './files_view.js';
 import { Format } from './format.js';
 import { locale, strings } from './language.js';
-import { ListKeeper } from './list_keeper.js';
+import { ListKeeper, MAX_LISTED } from './list_keeper.js';
 import { put } from './put.js';
+import { isFinal } from './record.js';
+import { SessionNotice, sessionChannel } from './session_notice.js';
 import { isInFlight, isOver } from './upload_machine.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
@@ -28,11 +31,21 @@ const OLDER_AGAIN_MS = 3000;
 const AHEAD = '600px';
 
 const base = new URL(document.documentElement.dataset.base, location.href);
-const maxUploadBytes = Number(document.querySelector('meta[name="max-upload-bytes"]').content);
+const told = (name) => document.querySelector(`meta[name="${name}"]`).content;
+const maxUploadBytes = Number(told('max-upload-bytes'));
+// Where the page's own policy lets it send bytes.
+const reachable = [location.origin, told('store-origin')].filter(Boolean).map((origin) => new URL(origin).origin);
 const format = new Format({ strings, locale });
-const api = new Api(base);
 const announcer = new Announcer(byId('said'), byId('toast'));
+const session = new SessionNotice(byId('session'), {
+  say: (sentence) => announcer.say(sentence),
+  channel: sessionChannel(base.pathname),
+  wake,
+});
+const api = new Api(base, (problem) => session.update(problem));
+const listOperator = operatorPart();
 const fresh = new Set();
+const others = new Set();
 
 const now = () => Date.now();
 const after = (ms, run) => {
@@ -45,6 +58,10 @@ const watcher = new Watcher({
   onSeen: (record) => {
     uploads.seen(record);
     keeper.upsert(record);
+  },
+  onWaiting: (record) => {
+    uploads.seen(record);
+    keeper.saw(record);
   },
   onGone: (id) => {
     uploads.gone(id);
@@ -60,10 +77,14 @@ const uploads = new Uploads(
     api,
     put,
     sha256,
+    measured,
     refusal: (file) => refusal(file, maxUploadBytes),
     reach: (url) => {
       const { protocol, origin } = new URL(url);
-      return location.protocol === 'https:' && protocol === 'http:' ? { code: 'mixed', origin } : null;
+      if (location.protocol === 'https:' && protocol === 'http:') {
+        return { code: 'mixed', origin };
+      }
+      return reachable.includes(origin) ? null : { code: 'elsewhere', origin };
     },
     watch: (id) => watcher.watch(id, true),
     newName: () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-'),
@@ -111,6 +132,9 @@ function onUpload(item) {
   } else {
     uploadsView.update(item);
     sayIfOver(item);
+    if (item.state.problem?.code === 'otherBytes') {
+      others.add(item.state.id);
+    }
     if (phase === 'rejected') {
       // It is shown as an upload until that is taken off the list; then it is a file like any other.
       keeper.upsert(record);
@@ -154,20 +178,26 @@ function canBeCancelled({ state }) {
 
 function showFiles() {
   const records = keeper.list.records.filter(({ id }) => !uploads.owns(id));
-  for (const { id, status } of records) {
-    if (status === 'pending') {
-      watcher.watch(id);
-    }
-  }
-  filesView.render(records, fresh, now());
+  records.filter((record) => !isFinal(record)).forEach(({ id }) => watcher.watch(id));
+  filesView.render(records, { fresh, others }, now());
   const isEmpty = records.length === 0;
   byId('files-list').hidden = isEmpty;
   byId('files-empty').hidden = !(isEmpty && keeper.isLoaded && keeper.list.isComplete);
   byId('files-loading').hidden = keeper.isLoaded || keeper.isFailing;
-  byId('list-notice').hidden = !keeper.isFailing;
+  showListTrouble();
   byId('files-more').hidden = !keeper.isLoaded || keeper.list.isComplete;
+  byId('load-more').hidden = keeper.isFull;
+  byId('list-full').hidden = !keeper.isFull;
   byId('load-more').disabled = keeper.isGettingOlder;
   setText(byId('load-more'), keeper.isGettingOlder ? strings.loadingMore : strings.loadMore);
+}
+
+function showListTrouble() {
+  const { text, operator } = explain(keeper.problem, format);
+  // Of being signed out the page has a notice of its own.
+  byId('list-notice').hidden = !keeper.isFailing || keeper.problem?.code === 'signedOut';
+  setText(byId('list-trouble'), [text, strings.listUnreachable].filter(Boolean).join(' '));
+  fillOperator(listOperator, operator);
 }
 
 function dismiss(item) {
@@ -260,7 +290,9 @@ function start() {
   byId('clear-over').addEventListener('click', () =>
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
-  byId('load-more').addEventListener('click', () => keeper.older());
+  byId('load-more').addEventListener('click', () => keeper.older({ isByHand: true }));
+  byId('list-notice').append(listOperator);
+  byId('list-full').textContent = strings.listFull(format.count(MAX_LISTED));
   getOlderAhead();
   window.addEventListener('beforeunload', (event) => {
     if (uploads.isBusy) {

@@ -2,7 +2,10 @@
 //
 // Invariant: pure, and without holes: between the newest and the oldest file that it holds, it holds
 // all of them, as far as the service has said. An ID is a UUIDv7, so IDs sort by time. A file that was
-// seen settled or deleted is never pending or there again, whatever a late answer says.
+// seen settled or deleted is never pending or there again, whatever a late answer says. A page without
+// files that isn't the last one is an answer like any other, and says only where the next one begins.
+
+import { isFinal } from './record.js';
 
 // Of files deleted here, so that an answer that was under way doesn't bring them back.
 const MAX_REMOVED = 1000;
@@ -18,6 +21,10 @@ export class FileList {
 
   get records() {
     return [...this.#records.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
+  get size() {
+    return this.#records.size;
   }
 
   get isEmpty() {
@@ -46,6 +53,10 @@ export class FileList {
   // The newest page, asked for at `moment`: takes what is new or changed, and drops what isn't there
   // any more.
   applyNewest({ files, nextCursor }, moment = this.#changes) {
+    if (files.length === 0 && nextCursor !== null) {
+      this.#beginAt(nextCursor);
+      return;
+    }
     const ids = new Set(files.map(({ id }) => id));
     const oldest = nextCursor === null ? '' : files.at(-1).id;
     if (nextCursor !== null && !files.some(({ id }) => this.#records.has(id))) {
@@ -90,9 +101,18 @@ export class FileList {
   }
 
   #put(record) {
-    const isSettled = (this.#records.get(record.id)?.status ?? 'pending') !== 'pending';
-    if (!this.#removed.has(record.id) && !(isSettled && record.status === 'pending')) {
+    const known = this.#records.get(record.id);
+    const isStale = known !== undefined && isFinal(known) && !isFinal(record);
+    if (!this.#removed.has(record.id) && !isStale) {
       this.#records.set(record.id, record);
+    }
+  }
+
+  // There is nothing up to here; what is held already may lie on either side of it.
+  #beginAt(cursor) {
+    if (this.isEmpty) {
+      this.#cursor ??= cursor;
+      this.#isComplete = false;
     }
   }
 

@@ -1,6 +1,7 @@
 // The page of one file, which people pass on: waits while the file is on its way, and hands it over.
 //
-// Invariant: a download begins by itself only for somebody who has waited for it here.
+// Invariant: a download begins by itself only for somebody who has waited for it here. Only the service's word
+// ends the waiting: in a state that isn't known, and while something else answers, the page goes on asking.
 
 import { Announcer } from './announcer.js';
 import { Api } from './api.js';
@@ -8,24 +9,32 @@ import { copyText } from './copy.js';
 import { showText } from './dialog.js';
 import { breakable, byId, fillIn, h, icon, tile } from './dom.js';
 import { Format } from './format.js';
+import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
+import { isFinal, standing } from './record.js';
+import { SessionNotice, sessionChannel } from './session_notice.js';
 
 const LONG_WAIT_S = 20;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
-// A service that doesn't wait must not be asked again and again.
-const MIN_TURN_MS = 1000;
 
 const base = new URL(document.documentElement.dataset.base, location.href);
 const id = location.pathname.split('/').pop();
-const api = new Api(base);
 const format = new Format({ strings, locale });
 const announcer = new Announcer(byId('said'), byId('toast'));
+// Ends the pause that is being made.
+let wake = () => {};
+const session = new SessionNotice(byId('session'), {
+  say: (sentence) => announcer.say(sentence),
+  channel: sessionChannel(base.pathname),
+  wake: () => wake(),
+});
+const api = new Api(base, (problem) => session.update(problem));
 
 function show(state, ...children) {
   const card = byId('card');
   card.dataset.state = state;
-  card.setAttribute('aria-busy', String(state === 'pending' || state === 'unreachable'));
+  card.setAttribute('aria-busy', String(['pending', 'processing', 'unreachable'].includes(state)));
   card.replaceChildren(...children);
 }
 
@@ -103,27 +112,36 @@ function showAvailable(record, hasWaited) {
 }
 
 function showEnd(record, hasWaited) {
-  const { file } = strings;
+  const { file, why } = strings;
   switch (record.status) {
     case 'available':
       showAvailable(record, hasWaited);
       return;
     case 'rejected':
-      show('rejected', ...head(record), ...message(file.rejectedTitle, file.rejectedText(record.reason)));
-      return;
+      show('rejected', ...head(record), ...message(file.rejectedTitle, file.rejectedText(record.reason ?? why.unsaid)));
+      break;
     default:
       show('expired', ...head(record), ...message(file.expiredTitle, file.expiredText));
   }
   announcer.say(byId('card').querySelector('h2').textContent);
 }
 
-function showPending(record) {
-  show(
-    'pending',
-    ...head(record),
-    h('progress', { 'aria-label': strings.file.pendingTitle }),
-    ...message(strings.file.pendingTitle, strings.file.pendingText),
-  );
+function showWaiting(record) {
+  const { file } = strings;
+  const [title, text] =
+    standing(record) === 'pending'
+      ? [file.pendingTitle, file.pendingText]
+      : [file.processingTitle, file.processingText];
+  show(standing(record), ...head(record), h('progress', { 'aria-label': title }), ...message(title, text));
+  announcer.say([title, text].join('. '));
+}
+
+function showUnreachable({ cause, problem }) {
+  const { text, operator } = explain(cause ?? problem ?? null, format);
+  const { unreachableTitle, unreachableText } = strings.file;
+  const part = operatorPart();
+  fillOperator(part, operator);
+  show('unreachable', ...message(unreachableTitle, [text, unreachableText].filter(Boolean).join(' ')), part);
 }
 
 // Until `ms` have passed, or the network is back, or somebody looks again.
@@ -136,42 +154,54 @@ function pause(ms) {
       resolve();
     };
     const timer = setTimeout(end, ms);
+    wake = end;
     window.addEventListener('online', end);
     document.addEventListener('visibilitychange', end);
   });
 }
 
 async function follow() {
+  // What people were shown: nothing, `unreachable`, or what the file's record came to.
+  let shown = null;
   let hasWaited = false;
   let failures = 0;
+  // Answers in a row that the service didn't wait for, since it waits for the end of `pending` only.
+  let turns = 0;
   for (;;) {
     const startedAt = Date.now();
-    const event = await api.look(id, hasWaited ? LONG_WAIT_S : 0);
-    if (event.type === 'seen' && event.record.status !== 'pending') {
+    const event = await api.look(id, hasWaited && failures === 0 ? LONG_WAIT_S : 0);
+    if (event.type === 'seen' && isFinal(event.record)) {
       showEnd(event.record, hasWaited);
       return;
     }
-    if (event.type === 'gone' || event.type === 'refused') {
+    if (event.type === 'gone') {
       show('gone', ...message(strings.file.goneTitle, strings.file.goneText));
       return;
     }
     if (event.type === 'seen') {
       failures = 0;
-      if (!hasWaited) {
-        showPending(event.record);
-        announcer.say(`${strings.file.pendingTitle}. ${strings.file.pendingText}`);
-      } else {
-        await pause(MIN_TURN_MS - (Date.now() - startedAt));
+      const now = standing(event.record);
+      turns = now === 'processing' ? turns + 1 : 0;
+      if (now !== shown) {
+        showWaiting(event.record);
+        shown = now;
       }
+      // The first look doesn't wait, and neither does one that is to show whether the service is back.
+      await pause(hasWaited ? backOff(turns) - (Date.now() - startedAt) : 0);
       hasWaited = true;
     } else {
       failures += 1;
       if (!hasWaited) {
-        show('unreachable', ...message(strings.file.unreachableTitle, strings.file.unreachableText));
+        showUnreachable(event);
+        shown = 'unreachable';
       }
-      await pause(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1)));
+      await pause(backOff(failures - 1));
     }
   }
+}
+
+function backOff(times) {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** times);
 }
 
 fillIn(strings);

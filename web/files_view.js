@@ -3,6 +3,7 @@
 // Invariant: a row that is there stays the same element, so that focus and selections survive whatever
 // is added or changes around it.
 
+import { standing } from './record.js';
 import { breakable, h, icon, setText, tile } from './dom.js';
 
 export class FilesView {
@@ -20,8 +21,9 @@ export class FilesView {
     this.#actions = actions;
   }
 
-  // `fresh` are the IDs of files that this page has just sent.
-  render(records, fresh, now) {
+  // `fresh` are the IDs of files that this page has just sent, and `others` those of files that it wanted to
+  // send and that hold somebody else's bytes.
+  render(records, { fresh, others }, now) {
     const wanted = new Set(records.map(({ id }) => id));
     for (const [id, row] of this.#rows) {
       if (!wanted.has(id)) {
@@ -31,7 +33,7 @@ export class FilesView {
     let place = this.#root.firstElementChild;
     for (const record of records) {
       const row = this.#rows.get(record.id) ?? this.#create(record, fresh.has(record.id));
-      this.#update(row, record, now);
+      this.#update(row, record, others.has(record.id) ? 'otherBytes' : standing(record), now);
       if (row.element === place) {
         place = place.nextElementSibling;
       } else {
@@ -90,21 +92,22 @@ export class FilesView {
     return row;
   }
 
-  #update(row, record, now) {
+  // `status` is what the record comes to for whoever looks.
+  #update(row, record, status, now) {
     setText(row.time, this.#format.when(Date.parse(record.createdAt), now));
-    if (row.shown === record.status) {
+    if (row.shown === status) {
       return;
     }
-    row.shown = record.status;
-    const { statusWhy } = this.#strings;
-    const isAvailable = record.status === 'available';
-    const isComing = record.status === 'pending';
-    row.element.dataset.status = record.status;
+    row.shown = status;
+    const { statusWhy, why } = this.#strings;
+    const isAvailable = status === 'available';
+    const isComing = status === 'pending' || status === 'processing';
+    row.element.dataset.status = status;
     row.status.hidden = isAvailable;
-    row.status.textContent = this.#strings.status[record.status];
-    row.status.title = isComing ? statusWhy.pending : '';
+    row.status.textContent = this.#strings.status[status];
+    row.status.title = isComing ? statusWhy[status] : '';
     row.reason.hidden = isAvailable || isComing;
-    row.reason.textContent = record.status === 'rejected' ? statusWhy.rejected(record.reason) : statusWhy.expired;
+    row.reason.textContent = status === 'rejected' ? statusWhy.rejected(record.reason ?? why.unsaid) : (statusWhy[status] ?? '');
     // A link can be passed on before the file is there: whoever opens it waits.
     row.copy.hidden = !isAvailable && !isComing;
     // Its place is kept, so that what stands beside it doesn't jump.

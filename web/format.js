@@ -47,6 +47,10 @@ export class Format {
     return a === b && one !== other ? [this.exactSize(one), this.exactSize(other)] : [a, b];
   }
 
+  count(number) {
+    return this.#whole.format(number);
+  }
+
   speed(bytesPerSecond) {
     return this.#strings.perSecond(this.size(Math.round(bytesPerSecond)));
   }

@@ -1,13 +1,18 @@
 // Keeps the list of files up to date: with the service, and with this page's other tabs.
 //
 // Invariant: one request for the list at a time, one refresh every REFRESH_MS while somebody looks, and
-// pauses that grow while the service can't be reached.
+// pauses that grow while the service can't be reached. However many pages without files a service gives,
+// and however its cursors go round, MAX_EMPTY_PAGES of them are asked for in a row, and nothing by itself
+// once MAX_USELESS_PAGES brought nothing new or MAX_LISTED files are held.
 //
 // Absent on purpose: the DOM. What touches the world comes in as `ports`.
 
 import { FileList } from './file_list.js';
 
 const PAGE = 50;
+const MAX_EMPTY_PAGES = 10;
+const MAX_USELESS_PAGES = 3;
+export const MAX_LISTED = 10_000;
 const REFRESH_MS = 10_000;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -17,6 +22,10 @@ export class ListKeeper {
   isLoaded = false;
   isFailing = false;
   isGettingOlder = false;
+  // Why the list couldn't be fetched, where that is known.
+  problem = null;
+  // Older pages in a row that brought nothing.
+  #useless = 0;
   #ports;
   #onChange;
   #isAsking = false;
@@ -41,12 +50,13 @@ export class ListKeeper {
     this.#isAsking = true;
     this.#cancelTimer();
     const moment = this.list.moment;
-    const answer = await this.#ports.api.list({ limit: PAGE });
+    const answer = await this.#page(undefined);
     this.#isAsking = false;
     const isPage = answer.type === 'page';
     this.#failures = isPage ? 0 : this.#failures + 1;
+    this.problem = answer.cause ?? answer.problem ?? null;
     // One answer that is missing is nothing to worry anybody with, unless there is nothing to show.
-    this.isFailing = this.#failures > (this.isLoaded ? 1 : 0);
+    this.isFailing = this.#failures > (this.isLoaded && this.problem === null ? 1 : 0);
     if (isPage) {
       this.isLoaded = true;
       this.list.applyNewest(answer, moment);
@@ -65,22 +75,60 @@ export class ListKeeper {
     });
   }
 
-  // Reads the next older page. Whether that is worth doing again at once, if one wants still more.
-  async older() {
-    if (this.isGettingOlder || this.list.isComplete || this.list.cursor === null) {
+  // Whether it holds as many files as it ever does.
+  get isFull() {
+    return this.list.size >= MAX_LISTED;
+  }
+
+  // Reads the next older page. Whether that is worth doing again at once, if one wants still more. A person
+  // who asks for it gets it also where it isn't likely to bring anything.
+  async older({ isByHand = false } = {}) {
+    const isUseless = this.#useless >= MAX_USELESS_PAGES && !isByHand;
+    if (this.isGettingOlder || this.isFull || isUseless || this.list.isComplete || this.list.cursor === null) {
       return false;
     }
     this.isGettingOlder = true;
     this.#onChange();
-    const cursor = this.list.cursor;
-    const answer = await this.#ports.api.list({ limit: PAGE, cursor });
+    const { cursor, size } = this.list;
+    const answer = await this.#page(cursor);
     this.isGettingOlder = false;
     // If the list began anew meanwhile, this page doesn't follow it any more.
     if (answer.type === 'page' && this.list.cursor === cursor) {
       this.list.applyOlder(answer);
+      this.#useless = this.list.size > size ? 0 : this.#useless + 1;
     }
     this.#onChange();
-    return answer.type === 'page';
+    return answer.type === 'page' && this.#useless < MAX_USELESS_PAGES;
+  }
+
+  // The first page from here on that has files, or what comes of asking for it.
+  async #page(from) {
+    const asked = new Set();
+    let cursor = from;
+    for (;;) {
+      asked.add(cursor);
+      const answer = await this.#ports.api.list({ limit: PAGE, cursor });
+      if (answer.type !== 'page') {
+        return answer;
+      }
+      if (asked.has(answer.nextCursor)) {
+        // It leads back to where it came from: no list that one could go through.
+        return { type: 'lost' };
+      }
+      if (answer.files.length > 0 || answer.nextCursor === null || asked.size >= MAX_EMPTY_PAGES) {
+        return answer;
+      }
+      cursor = answer.nextCursor;
+    }
+  }
+
+  // What was seen of a record by looking at it, which other tabs do themselves.
+  saw(record) {
+    const known = this.list.get(record.id);
+    if (known && (known.status !== record.status || known.stage !== record.stage)) {
+      this.list.upsert(record);
+      this.#onChange();
+    }
   }
 
   // A record that this page learnt of by itself.

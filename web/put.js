@@ -5,6 +5,7 @@
 //
 // XMLHttpRequest and not fetch: only it says how many bytes have gone out.
 
+import { mediaTypeOf } from './intermediary.js';
 import { putOutcome, retryAfterMs } from './put_outcome.js';
 
 // Without a byte moving, or an answer after the last one.
@@ -29,8 +30,10 @@ export function put(upload, file, onProgress) {
     });
     request.upload.addEventListener('load', moved);
     request.addEventListener('load', () => {
-      const retryAfter = retryAfterMs(request.getResponseHeader('Retry-After'));
-      end(putOutcome(request.status, request.responseText, retryAfter));
+      const { status, responseText: body } = request;
+      const mediaType = mediaTypeOf(request.getResponseHeader('Content-Type'));
+      const pause = retryAfterMs(request.getResponseHeader('Retry-After'));
+      end(putOutcome({ status, body, mediaType, retryAfterMs: pause }));
     });
     request.addEventListener('abort', () => end({ type: 'lost' }));
     // The browser doesn't tell a network that broke from a file that did.

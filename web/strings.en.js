@@ -48,7 +48,11 @@ export const strings = {
     looking: 'Checking what arrived',
     waiting: 'No connection. Trying again soon',
     waitingOffline: 'You are offline. Goes on when you are back',
+    waitingSignedOut: 'Kept. Goes on when you are signed in',
+    waitingIntermediary: 'No answer from the service. Trying again soon',
     confirming: 'Sent. Being checked',
+    processing: 'Being processed',
+    comparing: 'Comparing what arrived',
     available: 'There',
     rejected: 'Refused',
     failed: 'Not sent',
@@ -74,13 +78,72 @@ export const strings = {
     unreachable: 'The service couldn’t be reached for a while. Nothing is lost: try again.',
     full: 'The service has no room left. Its operator has to make some.',
     store: (code) => `The store refused it (${code}).`,
-    mixed: (origin) =>
-      `The service wants it sent to ${origin}, which a page that came by https can’t do. ` +
-      'Tell its operator to set PUBLIC_URL.',
+    otherBytes:
+      'Somebody else sent other bytes under this link first, so it doesn’t lead to your file: don’t pass it on. ' +
+      'Try again to send yours under a link of its own.',
     deleted: 'It was deleted while it was being sent.',
     expired: 'The time to send it ran out again and again.',
     rejected: (reason) => `The service refused what arrived: ${reason}. Try again.`,
+    unsaid: 'it doesn’t say why',
     problem: (detail) => `The service refused it: ${detail}.`,
+  },
+
+  // What stands between the page and the service, in a sentence for whoever sees it, and in one for whoever
+  // can change it.
+  forOperator: 'For whoever runs the service',
+  misdirected: {
+    text: 'The service doesn’t answer under this address. Whoever runs it can change that.',
+    operator: (origin) =>
+      'The proxy before the service doesn’t pass on the host that the browser asked for. ' +
+      `Let it do so (nginx: proxy_set_header Host $http_host;), and set PUBLIC_URL to where the page is: ${origin}`,
+  },
+  elsewhere: {
+    text: (target) => `The service wants it sent to ${target}, which this page can’t reach.`,
+    operator: (origin) =>
+      'The service believes that this is its address. If a proxy stands before it, let that pass the host on ' +
+      `(nginx: proxy_set_header Host $http_host;), or set PUBLIC_URL to where the page is: ${origin}`,
+  },
+  mixed: {
+    text: (target) => `The service wants it sent to ${target}, which a page that came by https can’t do.`,
+    operator: (origin) =>
+      `Set PUBLIC_URL to where the page is: ${origin} Where the store has an address of its own, that has to be https too.`,
+  },
+  signedOut: {
+    text: 'You have been signed out. What you began here is kept, and goes on when you are signed in again.',
+    signIn: 'Sign in again',
+    redirect: 'a redirect',
+    operator: (what) =>
+      `The proxy before the service answered a call of the page with ${what}. If signing in again changes ` +
+      'nothing, its rules keep out what the page needs: /v1/ and, where files are kept beside the service, the bucket’s path.',
+  },
+  intermediary: {
+    413: {
+      text: () => 'Something between you and the service takes no files of this size, though the service does.',
+      operator: () =>
+        'A proxy answered 413 before the service was asked. Raise its limit above the service’s own, which is in ' +
+        'MAX_UPLOAD_BYTES (nginx: client_max_body_size 21m;).',
+    },
+    421: {
+      text: () => 'Something before the service doesn’t answer under this address.',
+      operator: () =>
+        'A proxy answered 421: it has no such host, or a connection was used for another one. Look at its names and certificates.',
+    },
+    403: {
+      text: () => 'Something between you and the service refused this (403).',
+      operator: () => 'It wasn’t the service. Look at the rules of the proxy, the firewall or the filter before it.',
+    },
+    away: {
+      text: (status) => `The service isn’t there, only what stands before it (${status}).`,
+      operator: (status) =>
+        `A proxy answered ${status} in its place. Look whether the service runs, and whether the proxy knows its ` +
+        'address (nginx: proxy_pass).',
+    },
+    other: {
+      text: (status) => `Something else than the service answered (${status}). You may have to sign in to this network.`,
+      operator: (status) =>
+        `The answer ${status} is neither the service’s nor the store’s. Look at what the proxy does with this path, ` +
+        'and whether it leads to the service at all.',
+    },
   },
 
   files: 'Files',
@@ -89,15 +152,20 @@ export const strings = {
   loading: 'Looking for files …',
   loadMore: 'Show older files',
   loadingMore: 'Getting older files …',
+  listFull: (limit) => `These are the newest ${limit} files. Older ones are there under their links.`,
   listUnreachable: 'The list can’t be fetched right now. Trying again …',
   status: {
     pending: 'On its way',
     available: 'There',
+    processing: 'Being processed',
     rejected: 'Refused',
     expired: 'Never arrived',
+    otherBytes: 'Not what you sent',
   },
   statusWhy: {
     pending: 'Nothing has arrived yet, or it is being checked.',
+    processing: 'The service is doing something with it. It can be fetched when that is done.',
+    otherBytes: 'Somebody else sent other bytes under this link first.',
     rejected: (reason) => `What arrived was refused: ${reason}.`,
     expired: 'The time to send it ran out.',
   },
@@ -132,6 +200,8 @@ export const strings = {
     pendingTitle: 'On its way',
     pendingText: 'The download starts by itself as soon as everything is here.',
     started: 'The download has started.',
+    processingTitle: 'Being processed',
+    processingText: 'The service is doing something with it. The download starts by itself when that is done.',
     rejectedTitle: 'This file was refused',
     rejectedText: (reason) => `What arrived isn’t what was announced: ${reason}. Ask for it to be sent again.`,
     expiredTitle: 'This file never arrived',

@@ -2,25 +2,31 @@
 //
 // Invariant: pure. `next` takes a state and an event and gives the next state and what has to be done,
 // at most one piece of work and its clean-up; it does nothing itself. Every loop has a bound in LIMITS.
+// A file is `available` here only if its digest is that of this upload's bytes, or the store took them
+// itself. A record in a state that isn't known is waited for: it is neither deleted nor sent again.
 //
 //   queued → hashing → creating → sending → completing → confirming → available, rejected
-//                                 │   ▲ │
+//                                 │   ▲ │                       └── 412 without a digest: comparing
 //                  expired URL: renewing└── lost answer: waiting → looking ──▶ sending, or settled
 //
 // failed and cancelled can be reached from everywhere before confirming.
 //
 // Absent on purpose: the DOM, HTTP and timers. Commands say what to do:
-//   {do: 'hash' | 'create' | 'put' | 'renew' | 'look' | 'complete'}   the work of a phase
-//   {do: 'watch', id}           send `seen` or `gone` when the record is settled
+//   {do: 'hash' | 'create' | 'put' | 'renew' | 'look' | 'complete' | 'measure'}   the work of a phase
+//   {do: 'watch', id}           send `seen` for whatever the record comes to, or `gone`
 //   {do: 'wait', ms}            send `woken` after `ms`, or earlier if the network seems to be back
 //   {do: 'abort'}               stop the work in hand
 //   {do: 'discard', id}         delete a record that nothing will come for
+
+import { awaitsBytes, isFinal } from './record.js';
 
 export const LIMITS = {
   // Tries of one step that fail in a row, with the pauses between them: about three minutes.
   failures: 9,
   // The same while the browser says that it is offline, a quarter of a minute apart: a lecture's length.
   offlineFailures: 480,
+  // The same while the person has to sign in again: a day.
+  signedOutFailures: 5760,
   // Fresh URLs for one record.
   renewals: 4,
   // Fresh records, because the one before expired or the bytes were damaged.
@@ -29,6 +35,7 @@ export const LIMITS = {
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
+// While the browser is offline, or the person signed out: both say when they are over, mostly.
 const OFFLINE_PAUSE_MS = 15_000;
 
 const COMMANDS = {
@@ -38,11 +45,15 @@ const COMMANDS = {
   renewing: 'renew',
   looking: 'look',
   completing: 'complete',
+  comparing: 'measure',
 };
 
-// The bytes are there.
-const SENT = new Set(['completing', 'confirming']);
+// Bytes are there.
+const SENT = new Set(['completing', 'confirming', 'comparing']);
 const OVER = new Set(['available', 'rejected', 'failed', 'cancelled']);
+// Failed for a reason for which the record is of no use any more, or only its URL.
+const BEGINS_ANEW = new Set(['damaged', 'unreadable', 'otherBytes']);
+const STALE_URL = new Set(['mixed', 'elsewhere']);
 
 export function begin() {
   return {
@@ -54,11 +65,17 @@ export function begin() {
     upload: null,
     failures: 0,
     offlineFailures: 0,
+    signedOutFailures: 0,
     renewals: 0,
     restarts: 0,
-    // Waiting: the phase to go on with, and whether the browser said that it is offline.
+    // What the store said to the bytes: `stored` (200), `there` (412: somebody's bytes), or nothing.
+    sent: null,
+    // Confirming: whether the service does more with the file than waiting for its bytes.
+    isProcessing: false,
+    // Waiting: the phase to go on with, whether the browser said that it is offline, and what else is known.
     then: null,
     offline: false,
+    cause: null,
     // Over: the record, or what went wrong.
     record: null,
     problem: null,
@@ -95,6 +112,8 @@ export function next(state, event, now) {
   return stay(state);
 }
 
+const NO_FAILURES = { failures: 0, offlineFailures: 0, signedOutFailures: 0 };
+
 const STEPS = {
   queued: {
     start: (state) => go(state, 'hashing'),
@@ -106,12 +125,12 @@ const STEPS = {
   creating: {
     // Without an upload the record was made by an earlier try, and is settled since.
     created: (state, { id, upload = null }) =>
-      go(state, upload ? 'sending' : 'looking', { id, upload, failures: 0, offlineFailures: 0, renewals: 0 }),
+      go(state, upload ? 'sending' : 'looking', { ...NO_FAILURES, id, upload, renewals: 0 }),
   },
   sending: {
-    stored: (state) => go(state, 'completing', { failures: 0, offlineFailures: 0 }),
-    // 412: an earlier try arrived, and its answer was lost.
-    there: (state) => go(state, 'completing', { failures: 0, offlineFailures: 0 }),
+    stored: (state) => go(state, 'completing', { ...NO_FAILURES, sent: 'stored' }),
+    // 412: an earlier try arrived and its answer was lost, or somebody else was faster.
+    there: (state) => go(state, 'completing', { ...NO_FAILURES, sent: 'there' }),
     expired: (state) => renew(state),
     damaged: (state) => restart(state, 'hashing', { code: 'damaged' }),
     unreadable: (state) => fail(state, { code: 'unreadable' }),
@@ -123,22 +142,28 @@ const STEPS = {
     gone: (state) => restart(withoutRecord(state), 'creating', { code: 'deleted' }),
   },
   looking: {
-    seen: (state, { record }, now) => (record.status === 'pending' ? send(state, now) : settle(state, record)),
+    seen: (state, { record }, now) => (awaitsBytes(record) ? send(state, now) : settle(state, record)),
     gone: (state) => restart(withoutRecord(state), 'creating', { code: 'deleted' }),
   },
   waiting: {
-    woken: (state) => go(state, state.then, { then: null, offline: false }),
+    woken: (state) => go(state, state.then, { then: null, offline: false, cause: null }),
   },
   // Only a hint to the service: if it isn't taken, the store's own notification does the same.
   completing: {
-    seen: (state, { record }) => (record.status === 'pending' ? confirm(state) : settle(state, record)),
+    seen: (state, { record }) => settle(state, record),
     gone: (state) => fail(withoutRecord(state), { code: 'deleted' }),
     lost: (state) => confirm(state),
     refused: (state) => confirm(state),
   },
   confirming: {
-    seen: (state, { record }) => (record.status === 'pending' ? stay(state) : settle(state, record)),
+    // Where the store said nothing to the bytes, a record that waits for them again is to get them.
+    seen: (state, { record }, now) =>
+      awaitsBytes(record) && state.sent === null ? send(state, now) : settle(state, record),
     gone: (state) => fail(withoutRecord(state), { code: 'deleted' }),
+  },
+  comparing: {
+    hashed: (state, { sha256 }) => compare({ ...state, sha256 }, state.record),
+    unreadable: (state) => fail(state, { code: 'unreadable' }),
   },
 };
 
@@ -158,8 +183,11 @@ function fail(state, problem) {
   return end(state, 'failed', { problem });
 }
 
-function confirm(state) {
-  return { state: { ...state, phase: 'confirming' }, commands: [{ do: 'watch', id: state.id }] };
+function confirm(state, isProcessing = false) {
+  if (state.phase !== 'confirming') {
+    return { state: { ...state, phase: 'confirming', isProcessing }, commands: [{ do: 'watch', id: state.id }] };
+  }
+  return state.isProcessing === isProcessing ? stay(state) : end(state, 'confirming', { isProcessing });
 }
 
 function send(state, now) {
@@ -172,16 +200,27 @@ function renew(state) {
     : fail(state, { code: 'expired' });
 }
 
+// What the record comes to. Only what is known to be final ends the upload.
 function settle(state, record) {
+  if (!isFinal(record)) {
+    return confirm(state, !awaitsBytes(record));
+  }
   switch (record.status) {
     case 'available':
-      return end(state, 'available', { record, problem: null });
+      return state.sha256 === null && state.sent !== 'stored' ? go(state, 'comparing', { record }) : compare(state, record);
     case 'rejected':
       return end(state, 'rejected', { record, problem: { code: 'rejected', reason: record.reason } });
     default:
       // Expired, as after a night with the lid closed. The person asked for a file to be sent.
       return restart(state, 'creating', { code: 'expired' });
   }
+}
+
+// Whether the bytes that are there are those that were to be sent: whoever knows a file's ID can have a URL
+// for it, and send something else first.
+function compare(state, record) {
+  const isOurs = state.sha256 === null || state.sha256 === record.sha256;
+  return isOurs ? end(state, 'available', { record, problem: null }) : fail(state, { code: 'otherBytes' });
 }
 
 // Another record for the same file. The old one would only confuse the list.
@@ -195,7 +234,7 @@ function restart(state, phase, problem) {
 }
 
 function withoutRecord(state) {
-  return { ...state, id: null, upload: null, record: null };
+  return { ...state, id: null, upload: null, record: null, sent: null, isProcessing: false };
 }
 
 function discard(state) {
@@ -204,24 +243,27 @@ function discard(state) {
 
 // No answer, or one that asks for patience. Which of the two steps before was lost isn't known, so
 // after a PUT the record is looked at before the bytes are sent again.
-function lost(state, { offline = false, retryAfterMs = 0 }) {
-  const failures = state.failures + (offline ? 0 : 1);
-  const offlineFailures = state.offlineFailures + (offline ? 1 : 0);
-  if (failures > LIMITS.failures || offlineFailures > LIMITS.offlineFailures) {
-    return fail({ ...state, failures, offlineFailures }, { code: 'unreachable' });
+function lost(state, { offline = false, retryAfterMs = 0, cause = null }) {
+  const counter = counterOf(offline, cause);
+  const failures = state[counter] + 1;
+  const counted = { ...state, [counter]: failures, cause };
+  if (failures > LIMITS[counter]) {
+    return fail(counted, cause ?? { code: 'unreachable' });
   }
-  const pause = offline ? OFFLINE_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  const isOurs = counter === 'failures';
+  const pause = isOurs ? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1)) : OFFLINE_PAUSE_MS;
+  const then = state.phase === 'sending' ? 'looking' : state.phase;
   return {
-    state: {
-      ...state,
-      phase: 'waiting',
-      then: state.phase === 'sending' ? 'looking' : state.phase,
-      offline,
-      failures,
-      offlineFailures,
-    },
+    state: { ...counted, phase: 'waiting', then, offline },
     commands: [{ do: 'wait', ms: Math.max(pause, Math.min(retryAfterMs, LONGEST_PAUSE_MS)) }],
   };
+}
+
+function counterOf(offline, cause) {
+  if (offline) {
+    return 'offlineFailures';
+  }
+  return cause?.code === 'signedOut' ? 'signedOutFailures' : 'failures';
 }
 
 // What was sent is there, so cancelling it would be deleting it: that is done in the list.
@@ -237,12 +279,13 @@ function retry(state) {
   if (!isOver(state) || state.phase === 'available') {
     return stay(state);
   }
-  // A record that still waits for its bytes is gone on with; the look says whether it does.
-  const waits = state.phase === 'failed' && state.id !== null && state.problem.code !== 'damaged';
+  const { id, upload, problem } = state;
   const fresh = { ...begin(), sha256: state.sha256 };
-  if (waits && state.problem.code !== 'unreadable') {
-    return go({ ...fresh, id: state.id, upload: state.upload }, 'looking');
+  // A record that still waits for its bytes is gone on with; the look says whether it does.
+  if (state.phase === 'failed' && id !== null && !BEGINS_ANEW.has(problem.code)) {
+    return go({ ...fresh, id, upload: STALE_URL.has(problem.code) ? null : upload }, 'looking');
   }
-  const again = { ...fresh, sha256: null };
-  return { state: again, commands: discard(state) };
+  // Where other bytes are in the file, it isn't this upload's to delete.
+  const commands = problem?.code === 'otherBytes' ? [] : discard(state);
+  return { state: { ...fresh, sha256: null }, commands };
 }

@@ -3,7 +3,14 @@
 // Invariant: shows states, and decides nothing.
 
 import { breakable, h, icon, setText, tile } from './dom.js';
+import { explain, fillOperator, operatorPart } from './explain.js';
 import { isInFlight, isOver } from './upload_machine.js';
+
+// What is said while an upload waits for something in particular.
+const WAITING = {
+  signedOut: (words) => words.waitingSignedOut,
+  intermediary: (words) => words.waitingIntermediary,
+};
 
 export class UploadsView {
   #root;
@@ -32,6 +39,8 @@ export class UploadsView {
     row.element.dataset.phase = phase;
     setText(row.state, this.#state(item.state));
     setText(row.detail, isFailed ? this.why(item) : this.#progress(item));
+    const { problem, cause } = item.state;
+    fillOperator(row.operator, explain(isFailed ? problem : cause, this.#format).operator);
     this.#showBar(row.bar, phase, item.loaded, size);
     const canCancel = phase === 'queued' || (isInFlight(item.state) && phase !== 'completing');
     showOneOf(row, { cancel: canCancel, again: isFailed && !item.isFinal, dismiss: isFailed });
@@ -54,28 +63,14 @@ export class UploadsView {
 
   // Why an upload is over without a file, in words.
   why({ state: { problem } }) {
-    const { why } = this.#strings;
-    switch (problem?.code) {
-      case undefined:
-        return '';
-      case 'tooLarge':
-        return why.tooLarge(...this.#format.sizes(problem.size, problem.limit));
-      case 'rejected':
-        return why.rejected(problem.reason);
-      case 'problem':
-      case 'store':
-        return why[problem.code](problem.detail);
-      case 'mixed':
-        return why.mixed(problem.origin);
-      default:
-        return why[problem.code];
-    }
+    return explain(problem, this.#format).text;
   }
 
   #create(item) {
     const strings = this.#strings;
     const state = h('span', { className: 'state' });
     const detail = h('p', { className: 'meta' });
+    const operator = operatorPart();
     const bar = h('progress', { 'aria-label': strings.progressNamed(item.name) });
     const cancel = h(
       'button',
@@ -106,22 +101,32 @@ export class UploadsView {
         h('p', { className: 'row-line' }, h('span', { className: 'name' }, ...breakable(item.name)), state),
         bar,
         detail,
+        operator,
       ),
       h('div', { className: 'row-buttons' }, again, cancel, dismiss),
     );
-    const row = { element, state, detail, bar, cancel, again, dismiss };
+    const row = { element, state, detail, operator, bar, cancel, again, dismiss };
     this.#rows.set(item.key, row);
     return row;
   }
 
-  #state({ phase, offline }) {
+  #state({ phase, offline, cause, isProcessing }) {
     const { phase: words } = this.#strings;
-    return phase === 'waiting' && offline ? words.waitingOffline : words[phase === 'completing' ? 'confirming' : phase];
+    switch (phase) {
+      case 'waiting':
+        return offline ? words.waitingOffline : (WAITING[cause?.code] ?? ((all) => all.waiting))(words);
+      case 'confirming':
+        return isProcessing ? words.processing : words.confirming;
+      default:
+        return words[phase === 'completing' ? 'confirming' : phase];
+    }
   }
 
-  #progress({ state: { phase }, file, loaded, meter }) {
+  #progress({ state: { phase, offline, cause }, file, loaded, meter }) {
     if (phase !== 'sending') {
-      return this.#format.size(file.size);
+      const size = this.#format.size(file.size);
+      const why = phase === 'waiting' && !offline && cause?.code === 'intermediary' ? explain(cause).text : '';
+      return why === '' ? size : [size, why].join(this.#strings.list);
     }
     const speed = meter.speed();
     const left = meter.secondsLeft(file.size);

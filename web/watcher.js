@@ -1,14 +1,16 @@
-// Follows pending files until they are settled, by asking the service to answer when they are.
+// Follows files until they are settled, by asking the service to answer when they are.
 //
-// Invariant: at most LANES requests at a time, since a browser keeps only six connections to a host and
+// Invariant: only the service's word makes a file settled or gone; whatever else comes back, and every
+// state that isn't known, is waited for. At most LANES requests at a time, since a browser keeps only six connections to a host and
 // uploads need three of them; at most MAX_WATCHED files; never faster than MIN_TURN_MS a lane. However
 // many files of others are pending, this page's own uploads have a lane.
+
+import { awaitsBytes, isFinal } from './record.js';
 
 const LANES = 2;
 const LANES_FOR_OTHERS = 1;
 const MAX_WATCHED = 100;
 const LONG_WAIT_S = 20;
-// With more than one, all of them get their turn soon.
 const SHORT_WAIT_S = 2;
 const MIN_TURN_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -21,8 +23,8 @@ export class Watcher {
   #isPaused = () => false;
   #ports;
 
-  // ports: look(id, wait, signal) → event of the API, onSeen(record), onGone(id), now(),
-  // after(ms, run) → cancel, isPaused() → whether only this page's own uploads matter now.
+  // ports: look(id, wait, signal) → event of the API, onSeen(record) once it is settled, onWaiting(record)
+  // whenever it isn't, onGone(id), now(), after(ms, run) → cancel, isPaused() → whether only this page's own uploads matter now.
   constructor(ports) {
     this.#ports = ports;
     this.#isPaused = ports.isPaused;
@@ -33,7 +35,7 @@ export class Watcher {
     if (known) {
       known.isOwn ||= isOwn;
     } else if (isOwn || this.#waiting.size < MAX_WATCHED) {
-      this.#waiting.set(id, { isOwn, notBefore: 0 });
+      this.#waiting.set(id, { isOwn, notBefore: 0, turns: 0 });
     }
     this.#fill();
   }
@@ -73,25 +75,47 @@ export class Watcher {
     const controller = new AbortController();
     this.#waiting.delete(id);
     this.#asking.set(id, { ...one, controller });
-    const wait = this.#asking.size + this.#waiting.size > 1 ? SHORT_WAIT_S : LONG_WAIT_S;
-    const event = await this.#ports.look(id, wait, controller.signal);
+    const event = await this.#ports.look(id, this.#wait(), controller.signal);
     const asked = this.#asking.get(id);
     if (asked?.controller !== controller) {
       return;
     }
     this.#asking.delete(id);
-    if (event.type === 'seen' && event.record.status !== 'pending') {
+    if (event.type === 'seen' && isFinal(event.record)) {
       this.#failures = 0;
       this.#ports.onSeen(event.record);
-    } else if (event.type === 'gone' || event.type === 'refused') {
+    } else if (event.type === 'gone') {
       this.#ports.onGone(id);
     } else {
-      this.#failures = event.type === 'lost' ? this.#failures + 1 : 0;
-      const pause = event.type === 'lost' ? Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** this.#failures) : MIN_TURN_MS;
-      const notBefore = event.type === 'lost' ? this.#ports.now() + pause : startedAt + pause;
-      this.#waiting.set(id, { isOwn: asked.isOwn, notBefore });
-      this.#ports.after(Math.max(0, notBefore - this.#ports.now()), () => this.#fill());
+      this.#askLater(id, asked, event, startedAt);
     }
     this.#fill();
   }
+
+  // With more than one, all of them get their turn soon; and what was away has to show that it is back.
+  #wait() {
+    if (this.#failures > 0) {
+      return 0;
+    }
+    return this.#asking.size + this.#waiting.size > 1 ? SHORT_WAIT_S : LONG_WAIT_S;
+  }
+
+  #askLater(id, { isOwn, turns }, event, startedAt) {
+    const isSeen = event.type === 'seen';
+    this.#failures = isSeen ? 0 : this.#failures + 1;
+    // The service waits for the end of `pending` only: in any other state it answers at once.
+    const isUnknown = isSeen && !awaitsBytes(event.record);
+    const turn = isUnknown ? turns + 1 : 0;
+    const pause = backOff(isSeen ? turn : this.#failures);
+    const notBefore = isSeen ? startedAt + pause : this.#ports.now() + pause;
+    this.#waiting.set(id, { isOwn, notBefore, turns: turn });
+    this.#ports.after(Math.max(0, notBefore - this.#ports.now()), () => this.#fill());
+    if (isSeen) {
+      this.#ports.onWaiting(event.record);
+    }
+  }
+}
+
+function backOff(times) {
+  return Math.min(LONGEST_PAUSE_MS, MIN_TURN_MS * 2 ** times);
 }

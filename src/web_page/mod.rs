@@ -70,6 +70,10 @@ impl WebPage {
             .replace("<!-- modules -->\n", &modules)
             .replace("{{assets}}", &base)
             .replace("{{max_upload_bytes}}", &self.max_upload_bytes.to_string())
+            .replace(
+                "{{store_origin}}",
+                self.store_origin.as_deref().unwrap_or_default(),
+            )
     }
 
     fn policy(&self) -> HeaderValue {

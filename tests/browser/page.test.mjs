@@ -1,126 +1,47 @@
 // The web page as people use it: in real headless Chromium, against the real programs, in the mode that
-// whoever starts this has set up. Started by tests/it/web_page.rs, which says what there is in
-// FILE_SHARE_BROWSER_TEST.
+// whoever starts this has set up. Started by tests/it/web_page.rs.
 //
 // Invariant: waits for what a person would see, with a limit, and never for a time.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { Browser, LIMIT_MS, drop, isAccessible, until } from './browser.mjs';
+import { LIMIT_MS, drop, isAccessible, until } from './browser.mjs';
+import {
+  MIB,
+  api,
+  arrives,
+  browser,
+  bytesWay,
+  choose,
+  create,
+  digest,
+  file,
+  folder,
+  hurried,
+  listed,
+  origins,
+  page,
+  recordOf,
+  send,
+  sending,
+  setup,
+  share,
+  strict,
+  way,
+} from './fixture.mjs';
 import { Way } from './way.mjs';
 
-// {mode, plain, hurried, strict, strictData?, prefixed?: {target, port, prefix},
-// store?: {target, port, bucket, aws}}: services on the same stores in aws mode, on their own in local
-// mode. The upload URLs of `hurried` run out after two seconds; `strict` takes 1,000 bytes at the most.
-const setup = JSON.parse(process.env.FILE_SHARE_BROWSER_TEST);
-const MIB = 1024 * 1024;
+const BUSY = {
+  status: 503,
+  headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '1' },
+  body: JSON.stringify({ code: 'overloaded', detail: 'Too much at once' }),
+};
 
-// When whoever started this goes, nothing must be left running. It isn't waited for.
-process.stdin.on('end', () => process.exit(1)).resume();
-process.stdin.unref?.();
-
-let browser;
-let folder;
-let way;
-let hurried;
-let strict;
-let store;
-let origins;
-
-before(async () => {
-  browser = await Browser.start(setup.mode);
-  folder = await mkdtemp(path.join(tmpdir(), 'file-share-page-'));
-  way = await Way.open(setup.plain);
-  hurried = await Way.open(setup.hurried);
-  strict = await Way.open(setup.strict);
-  store = setup.store ? await Way.open(setup.store.target, { port: setup.store.port, overrides: true }) : null;
-  origins = [way, hurried, strict, store].filter(Boolean).map(({ port }) => `http://127.0.0.1:${port}`);
-});
-
-after(async () => {
-  await browser?.stop();
-  [way, hurried, strict, store].forEach((one) => one?.close());
-  await rm(folder, { recursive: true, force: true });
-});
-
-beforeEach(() => [way, hurried, strict, store].forEach((one) => one?.clear()));
-
-// A test of one page at a time; `options` are the browser's.
-function page(name, use, options = {}) {
-  test(name, { timeout: 3 * LIMIT_MS }, async () => {
-    await browser.visit({ origins, ...options }, use);
-  });
-}
-
-// Where the bytes go: to the store, or in local mode to the service itself.
-const bytesWay = (of = way) => store ?? of;
-
-async function file(name, content) {
-  const place = path.join(folder, name);
-  await mkdir(path.dirname(place), { recursive: true });
-  await writeFile(place, content);
-  return place;
-}
-
-// On a machine that is busy the service may have no time, or the connection may be one that it has just
-// closed; then it is asked again, as the contract has it.
-async function api(method, where, body) {
-  const key = randomBytes(16).toString('hex');
-  return until(`${method} ${where}`, async () => {
-    try {
-      const response = await fetch(new URL(where, setup.plain), {
-        method,
-        headers: body ? { 'Content-Type': 'application/json', 'Idempotency-Key': key } : {},
-        body: body && JSON.stringify(body),
-      });
-      const isBusy = response.status === 503;
-      const json = response.status === 204 ? null : await response.json();
-      return isBusy ? null : { status: response.status, body: json };
-    } catch {
-      return null;
-    }
-  });
-}
-
-const create = async (name, size) => (await api('POST', '/v1/files', { filename: name, size })).body;
-
-async function send(created, content) {
-  const { url, headers } = created.upload;
-  const response = await fetch(url, { method: 'PUT', headers, body: content });
-  assert.equal(response.status, 200);
-}
-
-async function share(name, content = 'hello') {
-  const created = await create(name, Buffer.byteLength(content));
-  await send(created, content);
-  const settled = await api('GET', `/v1/files/${created.id}/metadata?wait=20`);
-  assert.equal(settled.body.status, 'available');
-  return settled.body;
-}
-
-const listed = (tab, name) => tab.locator('#files-list .row', { hasText: name });
-const sending = (tab, name) => tab.locator('#uploads-list .row', { hasText: name });
-const choose = (tab, paths) => tab.locator('#files-input').setInputFiles(paths);
-
-async function arrives(tab, name) {
-  const row = listed(tab, name).and(tab.locator('[data-status="available"]'));
-  await row.first().waitFor();
-  return row.first();
-}
-
-// The record of the newest file with this name.
-async function recordOf(name) {
-  const { body } = await api('GET', '/v1/files?limit=100');
-  return body.files.find(({ filename }) => filename === name);
-}
-
-const digest = (content) => createHash('sha256').update(content).digest('hex');
 
 page('an empty service says what to do', async (open) => {
   const tab = await open(way.base);
@@ -242,7 +163,7 @@ page('a creation whose answer was lost makes one file', async (open) => {
 page('broken connections and a busy service are tried again by themselves', async (open) => {
   const tab = await open(way.base);
   way.next({ method: 'POST', path: /^\/v1\/files$/ }, { drop: true });
-  way.next({ method: 'POST', path: /^\/v1\/files$/ }, { answer: { status: 503, headers: { 'Retry-After': '1' } } });
+  way.next({ method: 'POST', path: /^\/v1\/files$/ }, { answer: BUSY });
   bytesWay().next({ method: 'PUT' }, { cutAfter: 100_000 });
   const content = randomBytes(3 * MIB);
   await choose(tab, [await file('broken.bin', content)]);

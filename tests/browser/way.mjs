@@ -12,7 +12,10 @@ export class Way {
   #target;
   #prefix;
   #overrides;
+  #gate;
+  #host;
   #faults = [];
+  #standing = new Map();
   #underway = new Map();
   // What came this way: {method, path, headers}.
   requests = [];
@@ -20,9 +23,12 @@ export class Way {
   // To `target`, a base URL. With a prefix it is shown under that, as a proxy shows several services.
   // With `overrides` the parameter `response-content-disposition` of a URL is heeded, as S3 has it:
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The stand-in for S3 forgets it
-  // where a version is named, and a browser would show the file instead of saving it.
-  static async open(target, { port = 0, prefix = '', overrides = false } = {}) {
+  // where a version is named, and a browser would show the file instead of saving it. With `host` that is the
+  // Host header that goes on. A `gate` answers what it doesn't let by: (request, response) → whether it did.
+  static async open(target, { port = 0, prefix = '', overrides = false, host = null, gate = () => false } = {}) {
     const way = new Way();
+    way.#host = host;
+    way.#gate = gate;
     way.#target = new URL(target);
     way.#prefix = prefix;
     way.#overrides = overrides;
@@ -51,6 +57,7 @@ export class Way {
   clear() {
     this.requests = [];
     this.#faults = [];
+    this.#standing.clear();
     this.#underway.clear();
   }
 
@@ -62,8 +69,15 @@ export class Way {
   //   {hold: promise}         waits for it
   //   {bytesPerSecond}        the body goes on so slowly
   //   {rewrite: (json) => json}   the answer is another
+  //   {path: (path) => path}  goes on under another path
   next(match, fault) {
     this.#faults.push({ match, fault });
+  }
+
+  // Every request that matches meets this fault from now on, until `clear` or until what this gives is called.
+  always(match, fault) {
+    this.#standing.set(match, fault);
+    return () => this.#standing.delete(match);
   }
 
   // How many of these there were.
@@ -87,8 +101,11 @@ export class Way {
     this.#count(request, response);
     // The request forgets its connection when that breaks.
     const { socket } = incoming;
-    const at = this.#faults.findIndex(({ match }) => matches(match, request));
-    const fault = at < 0 ? {} : this.#faults.splice(at, 1)[0].fault;
+    if (this.#gate(incoming, response)) {
+      incoming.resume();
+      return;
+    }
+    const fault = this.#faultFor(request);
     if (fault.drop) {
       socket.destroy();
       return;
@@ -103,9 +120,9 @@ export class Way {
     const outgoing = http.request({
       host: this.#target.hostname,
       port: this.#target.port,
-      path,
+      path: fault.path ? fault.path(path) : path,
       method: incoming.method,
-      headers: incoming.rawHeaders,
+      headers: this.#host ? { ...incoming.headers, host: this.#host } : incoming.rawHeaders,
       agent: false,
     });
     outgoing.on('error', () => socket.destroy());
@@ -117,6 +134,14 @@ export class Way {
       }
     });
     await this.#body(fault, socket, incoming, outgoing);
+  }
+
+  #faultFor(request) {
+    const at = this.#faults.findIndex(({ match }) => matches(match, request));
+    if (at >= 0) {
+      return this.#faults.splice(at, 1)[0].fault;
+    }
+    return [...this.#standing].find(([match]) => matches(match, request))?.[1] ?? {};
   }
 
   async #answer(fault, socket, path, answer, response) {

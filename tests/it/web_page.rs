@@ -1,5 +1,6 @@
-//! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and is
-//! run here against the real programs in both modes.
+//! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
+//! `answers.test.mjs` what it has to make of answers that it doesn't hope for. Both are run here against the
+//! real programs in both modes.
 
 use std::path::Path;
 
@@ -27,8 +28,22 @@ fn browse(setup: &Value) {
     node_tests::run("page.test.mjs", setup, 21);
 }
 
+/// Runs what a page has to do when it gets other answers than it hopes for.
+fn upset(setup: &Value) {
+    node_tests::run("answers.test.mjs", setup, 10);
+}
+
 #[test]
 fn local_mode_has_a_page_to_send_and_fetch_files_with() {
+    with_local_programs(browse);
+}
+
+#[test]
+fn the_page_waits_for_what_it_does_not_know_and_passes_on_nothing_that_it_did_not_send() {
+    with_local_programs(upset);
+}
+
+fn with_local_programs(run: fn(&Value)) {
     let dirs = [data_dir(), data_dir(), data_dir(), data_dir()];
     let [plain_dir, hurried_dir, strict_dir, prefixed_dir] = dirs.each_ref().map(|dir| dir.path());
     let port = free_port();
@@ -38,7 +53,7 @@ fn local_mode_has_a_page_to_send_and_fetch_files_with() {
     let strict = Program::local(strict_dir, &STRICT);
     // What it says is its public address; where it really is, the log has.
     let prefixed = Program::local(prefixed_dir, &[("PUBLIC_URL", &public_url)]);
-    browse(&json!({
+    run(&json!({
         "mode": "local",
         "plain": plain.base,
         "hurried": hurried.base,
@@ -50,13 +65,23 @@ fn local_mode_has_a_page_to_send_and_fetch_files_with() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn aws_mode_has_the_same_page_and_the_browser_sends_straight_to_the_store() {
-    let deployment = MiniStack::shared().await.deploy("web-page").await;
-    tokio::task::spawn_blocking(move || browse_aws(&deployment))
+    with_aws_programs("web-page", browse).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_aws_mode_it_waits_for_what_it_does_not_know_and_passes_on_nothing_that_it_did_not_send()
+{
+    with_aws_programs("web-page-answers", upset).await;
+}
+
+async fn with_aws_programs(name: &str, run: fn(&Value)) {
+    let deployment = MiniStack::shared().await.deploy(name).await;
+    tokio::task::spawn_blocking(move || run_in_aws(&deployment, run))
         .await
         .unwrap();
 }
 
-fn browse_aws(deployment: &Deployment) {
+fn run_in_aws(deployment: &Deployment, run: fn(&Value)) {
     let port = free_port();
     let store = format!("http://127.0.0.1:{port}");
     let api = |settings: &[(&'static str, &'static str)]| {
@@ -66,7 +91,7 @@ fn browse_aws(deployment: &Deployment) {
     };
     let (plain, hurried, strict) = (api(&[]), api(&HURRIED), api(&STRICT));
     let _worker = Program::worker(deployment, &[]);
-    browse(&json!({
+    run(&json!({
         "mode": "aws",
         "plain": plain.base,
         "hurried": hurried.base,

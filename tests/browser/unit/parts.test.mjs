@@ -1,6 +1,7 @@
 // The smaller modules that need no browser.
 
 import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { cleanName, mediaType, nameFor, refusal } from '../../../web/admission.js';
 import { FileList } from '../../../web/file_list.js';
@@ -8,6 +9,7 @@ import { Format } from '../../../web/format.js';
 import { chooseLanguage } from '../../../web/language.js';
 import { Meter } from '../../../web/meter.js';
 import { putOutcome, retryAfterMs } from '../../../web/put_outcome.js';
+import { Sha256 } from '../../../web/sha256.js';
 import { strings } from '../../../web/strings.en.js';
 
 const MIB = 1024 * 1024;
@@ -111,7 +113,6 @@ test('the store’s answers are told apart', () => {
     [200, '', 'stored'],
     [412, error('PreconditionFailed'), 'there'],
     [403, error('AccessDenied'), 'expired'],
-    [403, '', 'expired'],
     [400, error('ExpiredToken'), 'expired'],
     [400, error('BadDigest'), 'damaged'],
     [400, error('XAmzContentChecksumMismatch'), 'damaged'],
@@ -119,18 +120,47 @@ test('the store’s answers are told apart', () => {
     [400, error('IncompleteBody'), 'lost'],
     [409, error('ConditionalRequestConflict'), 'lost'],
     [503, error('SlowDown'), 'lost'],
-    [500, '', 'lost'],
+    [500, error('InternalError'), 'lost'],
     [0, '', 'lost'],
     [507, error('InsufficientStorage'), 'refused'],
     [404, error('NoSuchBucket'), 'refused'],
-    [418, '<html>', 'refused'],
   ]) {
-    assert.equal(putOutcome(status, body, 0).type, type, `${status} ${body}`);
+    assert.equal(putOutcome({ status, body }).type, type, `${status} ${body}`);
   }
-  assert.equal(putOutcome(404, error('NoSuchBucket'), 0).problem.detail, 'NoSuchBucket');
-  assert.equal(putOutcome(418, '<html>', 0).problem.detail, '418');
-  assert.equal(putOutcome(503, '', 5000).retryAfterMs, 5000);
+  assert.equal(putOutcome({ status: 404, body: error('NoSuchBucket') }).problem.detail, 'NoSuchBucket');
+  assert.equal(putOutcome({ status: 503, retryAfterMs: 5000 }).retryAfterMs, 5000);
   assert.deepEqual([retryAfterMs('5'), retryAfterMs(null), retryAfterMs('Wed, 21 Oct')], [5000, 0, 0]);
+});
+
+test('what answers a PUT without being the store is named, and says nothing of the bytes', () => {
+  const page = '<html><body><center><h1>413 Request Entity Too Large</h1></center><hr>nginx</body></html>';
+  for (const [status, type] of [
+    [413, 'refused'],
+    [421, 'refused'],
+    [200, 'lost'],
+    [401, 'lost'],
+    [403, 'lost'],
+    [404, 'lost'],
+    [412, 'lost'],
+    [418, 'lost'],
+    [502, 'lost'],
+    [504, 'lost'],
+  ]) {
+    const outcome = putOutcome({ status, body: page, mediaType: 'text/html' });
+    assert.equal(outcome.type, type, String(status));
+    assert.deepEqual(outcome.problem ?? outcome.cause, { code: 'intermediary', status });
+  }
+});
+
+test('the digest that takes no Web Crypto is the same one', () => {
+  for (const size of [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 100_000]) {
+    const content = randomBytes(size);
+    const hash = new Sha256();
+    for (let at = 0; at < size; at += 777) {
+      hash.update(content.subarray(at, at + 777));
+    }
+    assert.equal(hash.hex(), createHash('sha256').update(content).digest('hex'), String(size));
+  }
 });
 
 test('speed and time left follow the last seconds only', () => {
@@ -199,4 +229,27 @@ test('an answer that was under way takes back nothing that was learnt since', ()
   // The next answer knows.
   list.applyNewest(page([2]), list.moment);
   assert.deepEqual(ids(list), [2]);
+});
+
+test('an empty page that is not the last one says nothing of the files that are there', () => {
+  const list = new FileList();
+  list.applyNewest(page([], 'c0'));
+  assert.ok(list.isEmpty && !list.isComplete);
+  assert.equal(list.cursor, 'c0');
+  list.applyNewest(page([3, 2], 'c2'));
+  list.applyNewest(page([], 'c9'));
+  assert.deepEqual(ids(list), [3, 2]);
+  list.applyOlder(page([], 'c1'));
+  assert.equal(list.cursor, 'c1');
+  assert.ok(!list.isComplete);
+});
+
+test('a record that was settled is not waited for again, whatever a late answer says', () => {
+  const list = new FileList();
+  list.upsert(file(1, 'quarantined'));
+  list.upsert(file(1, 'pending'));
+  assert.equal(list.get('01').status, 'pending');
+  list.upsert(file(1, 'available'));
+  list.upsert(file(1, 'quarantined'));
+  assert.equal(list.get('01').status, 'available');
 });

@@ -221,6 +221,7 @@ function watching({ answer, isPaused = () => false }) {
   const asked = [];
   const seen = [];
   const gone = [];
+  const waiting = [];
   let now = 0;
   let most = 0;
   const watcher = new Watcher({
@@ -233,12 +234,13 @@ function watching({ answer, isPaused = () => false }) {
       return event;
     },
     onSeen: (record) => seen.push(record.id),
+    onWaiting: (record) => waiting.push(record.status),
     onGone: (id) => gone.push(id),
     now: () => time.now(),
     after: (ms, run) => time.after(ms, run),
     isPaused,
   });
-  return { watcher, time, asked, seen, gone, most: () => most };
+  return { watcher, time, asked, seen, gone, waiting, most: () => most };
 }
 
 test('pending files of others are asked about one at a time, with a long wait if it is the only one', async () => {
@@ -283,6 +285,32 @@ test('a service that does not wait is asked once a second, and one that is away 
   away.watcher.watch('a');
   await away.time.advance(120_000);
   assert.ok(away.asked.length >= 5 && away.asked.length <= 9, String(away.asked.length));
+});
+
+test('what is in a state that is not known is followed ever less often, until it is settled', async () => {
+  for (const unknown of [{ status: 'quarantined' }, { status: 'pending', stage: 'scanning' }]) {
+    let record = unknown;
+    const at = watching({ answer: async (id) => ({ type: 'seen', record: { id, ...record } }) });
+    at.watcher.watch('a', true);
+    await at.time.advance(120_000);
+    assert.deepEqual([at.seen, at.gone], [[], []]);
+    assert.equal(at.waiting[0], unknown.status);
+    assert.ok(at.asked.length >= 6 && at.asked.length <= 10, String(at.asked.length));
+    record = { status: 'available' };
+    await at.time.advance(30_000);
+    assert.deepEqual(at.seen, ['a']);
+  }
+});
+
+test('a file is gone only if the service says so, and not if asking about it is refused', async () => {
+  let answer = { type: 'refused', problem: { code: 'intermediary', status: 413 } };
+  const at = watching({ answer: async () => answer });
+  at.watcher.watch('a');
+  await at.time.advance(60_000);
+  assert.deepEqual([at.seen, at.gone], [[], []]);
+  answer = { type: 'seen', record: { id: 'a', status: 'available' } };
+  await at.time.advance(30_000);
+  assert.deepEqual([at.seen, at.gone], [['a'], []]);
 });
 
 test('a tab that nobody looks at follows its own uploads only', async () => {
@@ -365,4 +393,51 @@ test('what is deleted here is gone in the other tabs', async () => {
   assert.ok(at.keeper.list.isEmpty);
   await at.keeper.refresh();
   assert.ok(at.keeper.list.isEmpty, 'an answer from before brings nothing back');
+});
+
+const listedFile = (n) => ({ id: String(n).padStart(8, '0'), status: 'available' });
+
+test('a page without files leads on to the next one, and takes nothing off the list', async () => {
+  const pages = {
+    undefined: { files: [], nextCursor: 'a' },
+    a: { files: [], nextCursor: 'b' },
+    b: { files: [listedFile(2), listedFile(1)], nextCursor: 'c' },
+    c: { files: [], nextCursor: 'd' },
+    d: { files: [listedFile(0)], nextCursor: null },
+  };
+  const at = keeping(async ({ cursor }) => ({ type: 'page', ...pages[cursor] }));
+  await at.keeper.refresh();
+  assert.deepEqual(at.keeper.list.records.map(({ id }) => Number(id)), [2, 1]);
+  assert.ok(await at.keeper.older());
+  assert.ok(at.keeper.list.isComplete);
+  await at.keeper.refresh();
+  assert.deepEqual(at.keeper.list.records.map(({ id }) => Number(id)), [2, 1, 0]);
+  assert.ok(!at.keeper.isFailing);
+});
+
+test('a server whose pages never end, or whose cursors repeat, is not asked for ever', async () => {
+  let n = 1_000_000;
+  const servers = {
+    'empty pages': () => ({ files: [], nextCursor: String((n += 1)) }),
+    'one cursor': () => ({ files: [], nextCursor: 'again' }),
+    'two cursors': ({ cursor }) => ({ files: [], nextCursor: cursor === 'a' ? 'b' : 'a' }),
+    'the same files': () => ({ files: [listedFile(1)], nextCursor: String((n += 1)) }),
+    'the same page': () => ({ files: [listedFile(1)], nextCursor: 'again' }),
+    'new files': () => ({ files: [listedFile((n -= 1))], nextCursor: String(n) }),
+    'new files at the top': () => ({ files: [listedFile((n += 1))], nextCursor: String(n) }),
+  };
+  for (const [what, answer] of Object.entries(servers)) {
+    const at = keeping(async (request) => ({ type: 'page', ...answer(request) }));
+    await at.keeper.refresh();
+    let scrolls = 0;
+    while (await at.keeper.older()) {
+      scrolls += 1;
+      assert.ok(scrolls <= 20_000, `${what}: it goes on and on`);
+    }
+    assert.ok(at.keeper.list.records.length <= 10_000, what);
+    // Older ones can be asked for by hand, which is one step at a time.
+    const before = at.calls();
+    await at.keeper.older();
+    assert.ok(at.calls() - before <= 20, `${what}: ${at.calls() - before} requests`);
+  }
 });

@@ -7,7 +7,21 @@ import { LIMITS, begin, isInFlight, isOver, next } from '../../../web/upload_mac
 
 const NOW = 1_000_000;
 const upload = { url: 'u', headers: {}, method: 'PUT', deadline: NOW + 1000 };
-const record = (status, more = {}) => ({ id: 'a', filename: 'a.txt', status, ...more });
+const DIGEST = 'f'.repeat(64);
+const record = (status, more = {}) => ({
+  id: 'a',
+  filename: 'a.txt',
+  status,
+  sha256: status === 'available' ? DIGEST : null,
+  ...more,
+});
+// What a service of a later version may say.
+const unknown = [
+  record('quarantined'),
+  record('pending', { stage: 'scanning' }),
+  record('available', { stage: 'archived' }),
+  record(undefined),
+];
 const created = { type: 'created', id: 'a', upload };
 const lost = { type: 'lost' };
 
@@ -20,7 +34,7 @@ function after(events, state = begin(), now = NOW) {
   return { state, commands };
 }
 
-const sending = ['start', { type: 'hashed', sha256: 'f'.repeat(64) }, created];
+const sending = ['start', { type: 'hashed', sha256: DIGEST }, created];
 
 test('an upload is hashed, created, sent, said to be complete, and watched until it is there', () => {
   const asked = [];
@@ -65,6 +79,72 @@ test('412 on the second try means that the bytes are there', () => {
   assert.deepEqual(commands, [{ do: 'complete' }]);
 });
 
+test('a status or stage that is not known is waited for, and nothing is deleted or sent again', () => {
+  const looks = {
+    'after a lost answer': [...sending, lost, 'woken'],
+    'after a fresh URL was refused': [...sending, 'expired', 'settled'],
+    'after 412': [...sending, 'there'],
+    'after the hint': [...sending, 'stored'],
+    'in the end': [...sending, 'stored', lost],
+    'after a creation that was known': ['start', { type: 'hashed', sha256: DIGEST }, { type: 'created', id: 'a' }],
+  };
+  for (const [when, events] of Object.entries(looks)) {
+    for (const seen of unknown) {
+      const first = after([...events, { type: 'seen', record: seen }]);
+      assert.equal(first.state.phase, 'confirming', `${when}: ${JSON.stringify(seen)}`);
+      assert.equal(first.state.id, 'a');
+      for (const command of first.commands) {
+        assert.deepEqual(command, { do: 'watch', id: 'a' }, when);
+      }
+      const again = after([{ type: 'seen', record: seen }], first.state);
+      assert.deepEqual(again.commands, [], when);
+      assert.ok(again.state.isProcessing, when);
+      const end = after([{ type: 'seen', record: record('available') }], again.state);
+      assert.equal(end.state.phase, 'available', when);
+    }
+  }
+});
+
+test('a stage that goes without bytes having arrived lets them be sent, and 412 does not begin that anew', () => {
+  const { state } = after([...sending, lost, 'woken', { type: 'seen', record: unknown[1] }]);
+  const again = after([{ type: 'seen', record: record('pending') }], state);
+  assert.deepEqual(again.commands, [{ do: 'put' }]);
+  const there = after(['there', { type: 'seen', record: record('pending') }], again.state);
+  assert.equal(there.state.phase, 'confirming');
+  assert.deepEqual(after([{ type: 'seen', record: record('pending') }], there.state).commands, []);
+});
+
+test('bytes that somebody else sent to the file are not said to be those of this upload', () => {
+  const others = { type: 'seen', record: record('available', { sha256: 'e'.repeat(64) }) };
+  const ends = {
+    'after 412': [...sending, 'there', others],
+    'after a lost answer': [...sending, lost, 'woken', others],
+    'after a fresh URL was refused': [...sending, 'expired', 'settled', others],
+  };
+  for (const [when, events] of Object.entries(ends)) {
+    const { state, commands } = after(events);
+    assert.equal(state.phase, 'failed', when);
+    assert.equal(state.problem.code, 'otherBytes', when);
+    assert.deepEqual(commands, [], `${when}: what isn’t ours isn’t deleted`);
+    const again = after(['retry'], state);
+    assert.equal(again.state.phase, 'queued', when);
+    assert.deepEqual(again.commands, [], when);
+  }
+});
+
+test('where the digest was not known it is taken before bytes are said to be those of this upload', () => {
+  const unsure = ['start', { type: 'hashed', sha256: null }, created, 'there', { type: 'seen', record: record('available') }];
+  const { state, commands } = after(unsure);
+  assert.equal(state.phase, 'comparing');
+  assert.deepEqual(commands, [{ do: 'measure' }]);
+  assert.equal(after([{ type: 'hashed', sha256: DIGEST }], state).state.phase, 'available');
+  assert.equal(after([{ type: 'hashed', sha256: 'e'.repeat(64) }], state).state.problem.code, 'otherBytes');
+  assert.equal(after(['unreadable'], state).state.problem.code, 'unreadable');
+  // With the store's own 200 the bytes are this upload's, since nothing is written twice.
+  const sure = ['start', { type: 'hashed', sha256: null }, created, 'stored', { type: 'seen', record: record('available') }];
+  assert.equal(after(sure).state.phase, 'available');
+});
+
 test('an expired URL is replaced by a fresh one, a bounded number of times', () => {
   let { state, commands } = after([...sending, 'expired']);
   assert.deepEqual(commands, [{ do: 'renew' }]);
@@ -88,7 +168,7 @@ test('a record that expired overnight is replaced by another one', () => {
   const { state: creating, commands } = after([{ type: 'seen', record: record('expired') }], state);
   assert.deepEqual(commands, [{ do: 'discard', id: 'a' }, { do: 'create' }]);
   assert.equal(creating.id, null);
-  assert.equal(creating.sha256, 'f'.repeat(64));
+  assert.equal(creating.sha256, DIGEST);
 });
 
 test('a fresh URL that is refused because the file is settled leads to a look', () => {
@@ -134,6 +214,45 @@ test('being offline costs no tries, but not for ever', () => {
   }
   assert.equal(state.failures, 0);
   assert.equal(after([{ type: 'lost', offline: true }], state).state.phase, 'failed');
+});
+
+test('being signed out costs no tries either, in every phase, and the upload goes on where it was', () => {
+  const signedOut = { type: 'lost', cause: { code: 'signedOut', status: 401 } };
+  const phases = {
+    create: ['start', { type: 'hashed', sha256: DIGEST }],
+    look: [...sending, lost, 'woken'],
+    renew: [...sending, 'expired'],
+  };
+  for (const [work, events] of Object.entries(phases)) {
+    let { state } = after(events);
+    const { failures } = state;
+    for (let n = 0; n < LIMITS.signedOutFailures; n += 1) {
+      const waiting = after([signedOut], state);
+      assert.equal(waiting.state.phase, 'waiting', work);
+      assert.deepEqual(waiting.commands, [{ do: 'wait', ms: 15_000 }]);
+      const woken = after(['woken'], waiting.state);
+      assert.deepEqual(woken.commands, [{ do: work }]);
+      state = woken.state;
+    }
+    assert.equal(state.failures, failures);
+    const end = after([signedOut], state).state;
+    assert.deepEqual([end.phase, end.problem.code], ['failed', 'signedOut'], 'but not for ever');
+  }
+});
+
+test('what stood in the way all the time is what is named in the end', () => {
+  let { state } = after(sending);
+  const proxy = { type: 'lost', cause: { code: 'intermediary', status: 502 } };
+  while (state.phase !== 'failed') {
+    ({ state } = after([proxy, 'woken', { type: 'seen', record: record('pending') }], state));
+  }
+  assert.deepEqual(state.problem, { code: 'intermediary', status: 502 });
+});
+
+test('a URL that names the wrong host is not used again', () => {
+  const { state } = after([...sending, { type: 'refused', problem: { code: 'elsewhere', origin: 'http://a' } }]);
+  const again = after(['retry', { type: 'seen', record: record('pending') }], state);
+  assert.deepEqual(again.commands, [{ do: 'renew' }]);
 });
 
 test('a lost answer to the creation is asked for again', () => {
@@ -196,6 +315,7 @@ test('a file that was deleted while it was sent is not sent again behind its bac
 test('no sequence of answers gets stuck, and every one comes to an end', () => {
   const answers = {
     hash: [{ type: 'hashed', sha256: null }, { type: 'unreadable' }],
+    measure: [{ type: 'hashed', sha256: DIGEST }, { type: 'hashed', sha256: 'e'.repeat(64) }, { type: 'unreadable' }],
     create: [created, lost, { type: 'refused', problem: { code: 'problem' } }],
     put: ['stored', 'there', 'expired', 'damaged', 'unreadable'].map((type) => ({ type })).concat([lost]),
     renew: [{ type: 'renewed', upload }, { type: 'settled' }, { type: 'gone' }, lost],

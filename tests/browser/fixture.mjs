@@ -1,0 +1,121 @@
+// What the tests of the web page share: the services in the mode that whoever starts them has set up, the ways
+// to them, and what a person or a client does again and again. tests/it/web_page.rs says what there is in
+// FILE_SHARE_BROWSER_TEST.
+//
+// Invariant: waits for what a person would see, with a limit, and never for a time.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import { Browser, LIMIT_MS, until } from './browser.mjs';
+import { Way } from './way.mjs';
+
+// {mode, plain, hurried, strict, strictData?, prefixed?: {target, port, prefix},
+// store?: {target, port, bucket, aws}}: services on the same stores in aws mode, on their own in local
+// mode. The upload URLs of `hurried` run out after two seconds; `strict` takes 1,000 bytes at the most.
+export const setup = JSON.parse(process.env.FILE_SHARE_BROWSER_TEST);
+export const MIB = 1024 * 1024;
+
+// When whoever started this goes, nothing must be left running. It isn't waited for.
+process.stdin.on('end', () => process.exit(1)).resume();
+process.stdin.unref?.();
+
+export let browser;
+export let folder;
+export let way;
+export let hurried;
+export let strict;
+export let store;
+export let origins;
+
+before(async () => {
+  browser = await Browser.start(setup.mode);
+  folder = await mkdtemp(path.join(tmpdir(), 'file-share-page-'));
+  way = await Way.open(setup.plain);
+  hurried = await Way.open(setup.hurried);
+  strict = await Way.open(setup.strict);
+  store = setup.store ? await Way.open(setup.store.target, { port: setup.store.port, overrides: true }) : null;
+  origins = [way, hurried, strict, store].filter(Boolean).map(({ port }) => `http://127.0.0.1:${port}`);
+});
+
+after(async () => {
+  await browser?.stop();
+  [way, hurried, strict, store].forEach((one) => one?.close());
+  await rm(folder, { recursive: true, force: true });
+});
+
+beforeEach(() => [way, hurried, strict, store].forEach((one) => one?.clear()));
+
+// A test of one page at a time; `options` are the browser's.
+export function page(name, use, options = {}) {
+  test(name, { timeout: 3 * LIMIT_MS }, async () => {
+    await browser.visit({ origins, ...options }, use);
+  });
+}
+
+// Where the bytes go: to the store, or in local mode to the service itself.
+export const bytesWay = (of = way) => store ?? of;
+
+export async function file(name, content) {
+  const place = path.join(folder, name);
+  await mkdir(path.dirname(place), { recursive: true });
+  await writeFile(place, content);
+  return place;
+}
+
+// On a machine that is busy the service may have no time, or the connection may be one that it has just
+// closed; then it is asked again, as the contract has it.
+export async function api(method, where, body) {
+  const key = randomBytes(16).toString('hex');
+  return until(`${method} ${where}`, async () => {
+    try {
+      const response = await fetch(new URL(where, setup.plain), {
+        method,
+        headers: body ? { 'Content-Type': 'application/json', 'Idempotency-Key': key } : {},
+        body: body && JSON.stringify(body),
+      });
+      const isBusy = response.status === 503;
+      const json = response.status === 204 ? null : await response.json();
+      return isBusy ? null : { status: response.status, body: json };
+    } catch {
+      return null;
+    }
+  });
+}
+
+export const create = async (name, size) => (await api('POST', '/v1/files', { filename: name, size })).body;
+
+export async function send(created, content) {
+  const { url, headers } = created.upload;
+  const response = await fetch(url, { method: 'PUT', headers, body: content });
+  assert.equal(response.status, 200);
+}
+
+export async function share(name, content = 'hello') {
+  const created = await create(name, Buffer.byteLength(content));
+  await send(created, content);
+  const settled = await api('GET', `/v1/files/${created.id}/metadata?wait=20`);
+  assert.equal(settled.body.status, 'available');
+  return settled.body;
+}
+
+export const listed = (tab, name) => tab.locator('#files-list .row', { hasText: name });
+export const sending = (tab, name) => tab.locator('#uploads-list .row', { hasText: name });
+export const choose = (tab, paths) => tab.locator('#files-input').setInputFiles(paths);
+
+export async function arrives(tab, name) {
+  const row = listed(tab, name).and(tab.locator('[data-status="available"]'));
+  await row.first().waitFor();
+  return row.first();
+}
+
+// The record of the newest file with this name.
+export async function recordOf(name) {
+  const { body } = await api('GET', '/v1/files?limit=100');
+  return body.files.find(({ filename }) => filename === name);
+}
+
+export const digest = (content) => createHash('sha256').update(content).digest('hex');

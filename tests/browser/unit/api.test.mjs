@@ -1,0 +1,141 @@
+// What the page makes of answers, also of those that aren't the service's.
+
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { Api } from '../../../web/api.js';
+
+const { fetch } = globalThis;
+afterEach(() => {
+  globalThis.fetch = fetch;
+});
+
+const record = {
+  id: 'a',
+  filename: 'a.txt',
+  size: 1,
+  status: 'pending',
+  createdAt: '2026-11-24T12:00:00.000Z',
+};
+const upload = { method: 'PUT', url: 'http://store/', headers: {}, expiresAt: '2026-11-24T12:15:00.000Z' };
+const problem = (status, code) => ({ status, type: 'application/problem+json', body: JSON.stringify({ code, detail: 'd' }) });
+const page = (status) => ({ status, type: 'text/html', body: '<html>Sign in</html>' });
+const text = (status) => ({ status, type: 'text/plain', body: 'no' });
+const json = (status, value) => ({ status, type: 'application/json; charset=utf-8', body: JSON.stringify(value) });
+const redirect = { redirect: true };
+
+// An API whose calls are all answered with this.
+function answering(answer) {
+  const sessions = [];
+  globalThis.fetch = async (url, options) => {
+    assert.equal(options.redirect, 'manual', 'a redirect is seen, and not followed');
+    if (answer.redirect) {
+      return { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null };
+    }
+    const { status, type, body } = answer;
+    return new Response(status === 204 ? null : body, { status, headers: type ? { 'Content-Type': type } : {} });
+  };
+  return { api: new Api(new URL('http://service/'), (is) => sessions.push(is)), sessions };
+}
+
+const CALLS = {
+  create: (api) => api.create({ name: 'a.txt', size: 1, type: '', sha256: null, key: 'k' }),
+  renew: (api) => api.renew('a'),
+  look: (api) => api.look('a'),
+  complete: (api) => api.complete('a'),
+  list: (api) => api.list({ limit: 50 }),
+  remove: (api) => api.remove('a'),
+};
+
+test('what the service answers is understood', async () => {
+  const page = { files: [record], nextCursor: null };
+  for (const [call, answer, type] of [
+    ['create', json(201, { ...record, upload }), 'created'],
+    ['create', json(201, record), 'created'],
+    ['renew', json(200, { upload }), 'renewed'],
+    ['renew', problem(409, 'upload_settled'), 'settled'],
+    ['renew', problem(404, 'file_not_found'), 'gone'],
+    ['look', json(200, record), 'seen'],
+    ['look', json(200, { ...record, status: 'quarantined' }), 'seen'],
+    ['look', problem(404, 'file_not_found'), 'gone'],
+    ['complete', json(200, record), 'seen'],
+    ['complete', problem(404, 'file_not_found'), 'gone'],
+    ['list', json(200, page), 'page'],
+    ['list', json(200, { files: [] }), 'page'],
+    ['remove', { status: 204 }, 'deleted'],
+    ['remove', problem(404, 'file_not_found'), 'deleted'],
+    ['create', problem(503, 'overloaded'), 'lost'],
+    ['create', problem(400, 'invalid_request'), 'refused'],
+  ]) {
+    const { api, sessions } = answering(answer);
+    assert.equal((await CALLS[call](api)).type, type, `${call} ${answer.status}`);
+    assert.deepEqual(sessions, [null]);
+  }
+});
+
+test('a redirect, 401, and a page with 403 mean that the person has been signed out', async () => {
+  for (const [answer, status] of [
+    [redirect, 'redirect'],
+    [page(401), 401],
+    [json(401, {}), 401],
+    [problem(401, 'sign_in_required'), 401],
+    [page(403), 403],
+  ]) {
+    for (const [name, call] of Object.entries(CALLS)) {
+      const { api, sessions } = answering(answer);
+      const event = await call(api);
+      assert.deepEqual([event.type, event.cause], ['lost', { code: 'signedOut', status }], name);
+      assert.deepEqual(sessions, [{ code: 'signedOut', status }]);
+    }
+  }
+});
+
+test('what something else than the service answers makes no file gone, settled, deleted or seen', async () => {
+  for (const answer of [page(200), page(201), text(200), json(200, {}), json(201, { id: 'a' })]) {
+    for (const [name, call] of Object.entries(CALLS)) {
+      const event = await call(answering(answer).api);
+      assert.equal(event.type, 'lost', `${name} ${answer.status} ${answer.body}`);
+      assert.deepEqual(event.cause, { code: 'intermediary', status: answer.status });
+    }
+  }
+  for (const [status, type] of [
+    [400, 'lost'],
+    [403, 'lost'],
+    [404, 'lost'],
+    [405, 'lost'],
+    [409, 'lost'],
+    [413, 'refused'],
+    [421, 'refused'],
+    [429, 'lost'],
+    [500, 'lost'],
+    [502, 'lost'],
+    [503, 'lost'],
+    [504, 'lost'],
+    [522, 'lost'],
+  ]) {
+    for (const [name, call] of Object.entries(CALLS)) {
+      for (const answer of [text(status), json(status, { message: 'no' }), ...(status === 403 ? [] : [page(status)])]) {
+        const { api, sessions } = answering(answer);
+        const event = await call(api);
+        assert.equal(event.type, type, `${name} ${status}`);
+        assert.deepEqual(event.cause ?? event.problem, { code: 'intermediary', status });
+        assert.deepEqual(sessions, [], 'it says nothing of a session');
+      }
+    }
+  }
+});
+
+test('a service that was told another host than the page’s says so', async () => {
+  for (const answer of [problem(421, 'misdirected_request'), problem(403, 'origin_not_allowed')]) {
+    const event = await CALLS.create(answering(answer).api);
+    assert.deepEqual(event, { type: 'refused', problem: { code: 'misdirected', status: answer.status } });
+  }
+});
+
+test('no answer is no answer, and JSON that is none is none either', async () => {
+  const { api, sessions } = answering({ status: 200, type: 'application/json', body: '{"id": ' });
+  assert.deepEqual([(await api.look('a')).type, sessions], ['lost', []]);
+  globalThis.fetch = async () => {
+    throw new TypeError('Failed to fetch');
+  };
+  assert.deepEqual(await api.look('a'), { type: 'lost', retryAfterMs: 0 });
+});

@@ -1,0 +1,39 @@
+// What a file's record says, as far as the pages act on it.
+//
+// Invariant: pure. A status or stage that isn't known here is one that isn't final: whoever meets it
+// waits, and neither deletes the file nor sends it again.
+
+const FINAL = new Set(['available', 'rejected', 'expired']);
+const MAX_SHOWN_BYTES = Number.MAX_SAFE_INTEGER;
+
+// Whether this is a record at all, so that nothing else gets to what shows one.
+export function isRecord(json) {
+  return (
+    ['id', 'filename', 'status', 'createdAt'].every((field) => typeof json?.[field] === 'string') &&
+    json.size >= 0 &&
+    json.size <= MAX_SHOWN_BYTES &&
+    !Number.isNaN(Date.parse(json.createdAt))
+  );
+}
+
+// Whether nothing about the file changes any more, besides that it may be deleted.
+export function isFinal(record) {
+  return FINAL.has(record.status) && !hasStage(record);
+}
+
+// Whether the service is still waiting for bytes, and for nothing else.
+export function awaitsBytes(record) {
+  return record.status === 'pending' && !hasStage(record);
+}
+
+// What there is to show: a final status, `pending`, or `processing` for all that isn't known.
+export function standing(record) {
+  if (isFinal(record)) {
+    return record.status;
+  }
+  return awaitsBytes(record) ? 'pending' : 'processing';
+}
+
+function hasStage({ stage }) {
+  return stage !== undefined && stage !== null;
+}
