@@ -23,8 +23,8 @@ pub use file_id::FileId;
 pub(crate) use file_name::is_mark;
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortened};
 pub use file_record::{
-    FileRecord, FileState, Lifecycle, NextReview, RejectionReason, Settlement, Status,
-    StoredObject, VersionId,
+    FileRecord, FileState, LONGEST_REVIEW_GAP, Lifecycle, NextReview, RejectionReason, Settlement,
+    Status, StoredObject, VersionId,
 };
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use object_key::{KEY_PREFIX, ObjectKey};

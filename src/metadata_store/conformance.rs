@@ -43,6 +43,9 @@ pub use pages::*;
 pub use races::*;
 pub use reviews::*;
 
+/// How long after its deadline an upload may still arrive.
+const GRACE: Duration = Duration::from_secs(900);
+
 /// How long an index may take to show what was written.
 const INDEX_DELAY_LIMIT: Duration = Duration::from_secs(20);
 const INDEX_POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -83,6 +86,9 @@ macro_rules! metadata_store_conformance {
             a_renewal_does_not_stop_a_settlement_by_arrived_bytes
             a_record_that_is_deleted_or_absent_is_not_settled
             a_record_in_any_state_becomes_a_tombstone_once
+            a_file_without_a_version_is_due_only_when_its_uploads_end
+            a_pending_record_is_postponed_until_its_uploads_end_at_the_latest
+            only_a_pending_record_is_postponed
             what_is_absent_is_not_deleted
             a_review_is_scheduled_while_the_status_is_the_one_seen
             a_review_is_not_scheduled_for_another_status

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -163,6 +164,7 @@ impl MetadataStore for MemoryMetadataStore {
         id: FileId,
         now: Timestamp,
         expires_at: Timestamp,
+        upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let mut records = self.records()?;
         let living = records
@@ -170,8 +172,14 @@ impl MetadataStore for MemoryMetadataStore {
             .filter(|r| r.status() != Status::Deleted);
         Ok(living
             .map(|record| {
+                let is_unversioned = matches!(
+                    &record.state, FileState::Available(object) if object.version_id.is_none()
+                );
                 record.state = FileState::Deleted { expires_at };
-                record.review_at = Some(now);
+                record.review_at = Some(match is_unversioned {
+                    true => record.upload_expires_at + upload_grace,
+                    false => now,
+                });
             })
             .is_some())
     }
@@ -198,15 +206,35 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(due)
     }
 
+    async fn postpone_review(
+        &self,
+        id: FileId,
+        review_at: Timestamp,
+        upload_grace: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut records = self.records()?;
+        let pending = records
+            .get_mut(&id)
+            .filter(|r| r.status() == Status::Pending);
+        Ok(pending
+            .map(|record| {
+                let end = record.upload_expires_at + upload_grace;
+                record.review_at = Some(review_at.min(end));
+            })
+            .is_some())
+    }
+
     async fn schedule_review(
         &self,
         id: FileId,
         status: Status,
         review_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut records = self.records()?;
         if let Some(record) = records.get_mut(&id).filter(|r| is_over(r, status)) {
             record.review_at = Some(review_at);
+            record.state.keep_until(expires_at);
         }
         Ok(())
     }

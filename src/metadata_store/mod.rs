@@ -14,6 +14,8 @@ pub mod memory;
 #[cfg(feature = "server")]
 pub mod sqlite;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::domain::{
@@ -127,12 +129,15 @@ pub trait MetadataStore: Send + Sync {
     ) -> Result<SettleOutcome, StoreError>;
 
     /// Turns the record into a tombstone that is due for review at `now` and may vanish at
-    /// `expires_at`. `false` if there is none, or it is a tombstone already.
+    /// `expires_at`. One that was available without a version ID is due only when no upload can put
+    /// other bytes under its key any more, `upload_grace` after its deadline: until then download URLs
+    /// are under way that don't say which bytes. `false` if there is none, or it is a tombstone already.
     async fn delete(
         &self,
         id: FileId,
         now: Timestamp,
         expires_at: Timestamp,
+        upload_grace: Duration,
     ) -> Result<bool, StoreError>;
 
     /// Records whose `review_at` isn't after `until`, earliest first, beginning behind `after`;
@@ -144,13 +149,23 @@ pub trait MetadataStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Review>, StoreError>;
 
-    /// Sets when to look at a rejected, expired or deleted record again, if its status is still
-    /// `status`; otherwise nothing happens.
+    /// Sets when to look at a pending record again: at `review_at`, or `upload_grace` after its deadline
+    /// if that is earlier. `false` if it isn't pending (any more), or there is none.
+    async fn postpone_review(
+        &self,
+        id: FileId,
+        review_at: Timestamp,
+        upload_grace: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Sets when to look at a rejected, expired or deleted record again, and until when it is kept, if its
+    /// status is still `status`; otherwise nothing happens.
     async fn schedule_review(
         &self,
         id: FileId,
         status: Status,
         review_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<(), StoreError>;
 
     /// Removes a record for good, if its status is still `status` (rejected, expired or deleted);

@@ -23,6 +23,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -201,10 +202,11 @@ impl MetadataStore for SqliteMetadataStore {
         id: FileId,
         now: Timestamp,
         expires_at: Timestamp,
+        upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         self.writer
             .write(Kind::Essential, move |connection| {
-                statements::delete(connection, id, now, expires_at)
+                statements::delete(connection, id, now, expires_at, upload_grace)
             })
             .await
     }
@@ -221,15 +223,29 @@ impl MetadataStore for SqliteMetadataStore {
         .await
     }
 
+    async fn postpone_review(
+        &self,
+        id: FileId,
+        review_at: Timestamp,
+        upload_grace: Duration,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(Kind::Essential, move |connection| {
+                statements::postpone_review(connection, id, review_at, upload_grace)
+            })
+            .await
+    }
+
     async fn schedule_review(
         &self,
         id: FileId,
         status: Status,
         review_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.writer
             .write(Kind::Essential, move |connection| {
-                statements::schedule_review(connection, id, status, review_at)
+                statements::schedule_review(connection, id, status, review_at, expires_at)
             })
             .await
     }

@@ -14,6 +14,9 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
     if matches!(status, Status::Pending | Status::Available) {
         return Ok(());
     }
+    if is_left_for_download_urls(stores, record).await? {
+        return Ok(());
+    }
     let call = stores.timed_call();
     let as_of = stores.objects.delete_all_versions(record.key()).await?;
     let Ok(now) = call.agree(as_of) else {
@@ -21,9 +24,36 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
         return Ok(());
     };
     match stores.lifecycle.after_clean_up(record, now) {
-        NextReview::At(at) => stores.metadata.schedule_review(record.id, status, at).await,
+        NextReview::At {
+            review_at,
+            expires_at,
+        } => {
+            let schedule = stores
+                .metadata
+                .schedule_review(record.id, status, review_at, expires_at);
+            schedule.await
+        }
         NextReview::Remove => stores.metadata.remove(record.id, status).await,
     }
+}
+
+/// Whether the bytes of a deleted file stay for a while, because no version tells them from others: a
+/// download URL may be under way that would bring whatever comes under the same key. As long as they are
+/// there, nothing else can come. `MetadataStore::delete` makes such a tombstone due at the end of uploads.
+async fn is_left_for_download_urls(
+    stores: &Stores,
+    record: &FileRecord,
+) -> Result<bool, StoreError> {
+    let uploads_end_at = stores.lifecycle.uploads_end_at(record);
+    if record.status() != Status::Deleted || record.review_at != Some(uploads_end_at) {
+        return Ok(false);
+    }
+    let head = stores.objects.head(record.key()).await?.found();
+    if head.is_none_or(|head| head.version_id.is_some()) {
+        return Ok(false);
+    }
+    let now = stores.compare_clocks().await?;
+    Ok(!now.is_ok_and(|now| now.has_reached(uploads_end_at)))
 }
 
 /// [`clean_up`] by the record as it is now. For whoever has just ended a file's life by a write that

@@ -1,7 +1,8 @@
 //! Takes a file away for good.
 //!
 //! Invariant: the tombstone is written before the bytes go. From then on nothing brings the file
-//! back, and whatever is left to do is found by the reconciler.
+//! back, and whatever is left to do is found by the reconciler. Bytes without a version ID stay under
+//! their key until no upload can put others there: a download URL that was handed out never brings those.
 
 use super::clean_up::clean_up_as_it_is_now;
 use super::{OperationError, Stores};
@@ -15,7 +16,9 @@ pub async fn delete_file(stores: &Stores, id: FileId) -> Result<(), OperationErr
     let now = stores.clock.now();
     let expires_at = stores.lifecycle.expires_at(&record, now);
     let review_at = record.due_at_once(now);
-    if !stores.metadata.delete(id, review_at, expires_at).await? {
+    let grace = stores.lifecycle.upload_grace;
+    let deleting = stores.metadata.delete(id, review_at, expires_at, grace);
+    if !deleting.await? {
         return Err(OperationError::FileNotFound);
     }
     if let Err(error) = clean_up_as_it_is_now(stores, id).await {

@@ -116,10 +116,10 @@ pub(super) async fn settle_arrived(
             None => return Ok(Finalized::with(FinalizeOutcome::NotYet, record)),
         }
     }
+    let arrived_at = arrived.head.last_modified;
     let Some(verdict) = measure(stores, &record, arrived).await? else {
         return Ok(Finalized::with(FinalizeOutcome::NotArrived, record));
     };
-    let now = stores.clock.now();
     let settlement = match verdict {
         Ok(object) => {
             // What is called available has to be there after a power cut.
@@ -128,10 +128,11 @@ pub(super) async fn settle_arrived(
         }
         Err(reason) => Settlement::Rejected {
             reason,
-            expires_at: stores.lifecycle.expires_at(&record, now),
+            // By the store's clock, not by this process's.
+            expires_at: stores.lifecycle.expires_at(&record, arrived_at),
         },
     };
-    let review_at = record.due_at_once(now);
+    let review_at = record.due_at_once(stores.clock.now());
     let settled = stores.metadata.settle(record.id, &settlement, review_at);
     if settled.await? == SettleOutcome::Unchanged {
         return match stores.metadata.get(record.id).await? {

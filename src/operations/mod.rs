@@ -41,7 +41,7 @@ pub use list_files::list_files;
 pub use reconcile::{ReconcileReport, Reconciler};
 pub use renew_upload::renew_upload;
 pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
-pub use sweep_orphans::{MIN_AGE, OrphanSweeper, Suspicion, SweepReport, SweepStep};
+pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
 
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, Lifecycle, RejectionReason};

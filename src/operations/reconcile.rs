@@ -3,21 +3,33 @@
 //! Every record with something left to do has a `review_at`. A round goes through those that are
 //! due: finalizes what did arrive, expires what did not, and deletes bytes that aren't to be there.
 //!
+//! Most of what is due was created and never sent. Such a record costs one look into the object store
+//! and one write a review, and the reviews become rarer ([`Lifecycle::next_review`]); a review whose moment
+//! says that the record was pending doesn't read it ([`Lifecycle::is_early_review`]).
+//!
 //! Invariant: a round does a bounded amount of work and continues where the last one stopped; any
 //! number of reconcilers may run at a time, since every step is one conditional write. Nothing expires
-//! by this process's own clock.
+//! by this process's own clock. However much is due, it takes a small share of a processor.
+//!
+//! [`Lifecycle::next_review`]: crate::domain::Lifecycle::next_review
+//! [`Lifecycle::is_early_review`]: crate::domain::Lifecycle::is_early_review
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::clean_up::clean_up;
 use super::finalize_upload::settle_arrived;
+use super::store_time::TimedCall;
 use super::{FinalizeOutcome, OperationError, Stores};
-use crate::domain::{FileId, FileRecord, Settlement, Status, StoreTime, Timestamp};
+use crate::domain::{
+    FileId, FileRecord, FileState, LONGEST_REVIEW_GAP, ObjectKey, Settlement, Status, StoreTime,
+    Timestamp,
+};
 use crate::metadata_store::{MAX_PAGE, Review, SettleOutcome};
-use crate::object_store::Lookup;
+use crate::object_store::{Lookup, ObjectReader};
 use crate::store_error::StoreError;
 
 /// The most records that one round looks at.
@@ -26,6 +38,16 @@ const MAX_REVIEWS_PER_ROUND: usize = 10 * MAX_PAGE;
 const CONCURRENT_REVIEWS: usize = 4;
 /// Failed reviews after which a round is broken off: the stores are in trouble.
 const MAX_FAILURES_PER_ROUND: usize = 20;
+
+/// The first sweep after a start also takes pending records that become due within this time: all of
+/// them but those whose uploads end later.
+const START_LOOKAHEAD: Duration = LONGEST_REVIEW_GAP;
+
+/// Of the time between two batches that found little to do, this share goes by at rest: so the
+/// reconciler takes at most a twentieth of a processor.
+const REST_SHARE: u32 = 19;
+/// Waiting for a store takes no processor, so a batch that took long is no reason to rest for minutes.
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// What a round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,7 +86,7 @@ impl Reconciler {
     /// reconcilers spread out, until `shutdown`. The first sweep also takes what isn't due yet:
     /// whatever a crash left behind.
     pub async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
-        let mut until = self.due_by_now().await + self.stores.lifecycle.review_after;
+        let mut until = self.due_by_now().await + START_LOOKAHEAD;
         loop {
             let report = self.run_once(until).await;
             let goes_on = matches!(&report, Ok(report) if report.more);
@@ -114,7 +136,11 @@ impl Reconciler {
                 .await?;
             let full = due.len() == MAX_PAGE;
             self.resume_after = due.last().copied().filter(|_| full);
+            let (began, before) = (Instant::now(), report);
             self.review_all(due, &mut report).await;
+            if full {
+                sleep(rest_after(began.elapsed(), &before, &report)).await;
+            }
             if report.failed >= MAX_FAILURES_PER_ROUND || !full {
                 break;
             }
@@ -128,7 +154,7 @@ impl Reconciler {
 
     async fn review_all(&self, due: Vec<Review>, report: &mut ReconcileReport) {
         let mut reviews = futures_util::stream::iter(due)
-            .map(|review| async move { (review.id, self.review(review.id).await) })
+            .map(|review| async move { (review.id, self.review(review).await) })
             .buffer_unordered(CONCURRENT_REVIEWS);
         while let Some((id, outcome)) = reviews.next().await {
             report.reviewed += 1;
@@ -144,66 +170,165 @@ impl Reconciler {
         }
     }
 
-    async fn review(&self, id: FileId) -> Result<Reviewed, OperationError> {
+    async fn review(&self, review: Review) -> Result<Reviewed, OperationError> {
+        let lifecycle = &self.stores.lifecycle;
+        if lifecycle.is_early_review(review.id.created_at(), review.review_at) {
+            return self.look_before_reading(review).await;
+        }
+        self.read_before_looking(review.id).await
+    }
+
+    /// For a record that was pending, with more time to come: it is read only if there is something new.
+    async fn look_before_reading(&self, review: Review) -> Result<Reviewed, OperationError> {
+        let stores = &self.stores;
+        let (id, created_at) = (review.id, review.id.created_at());
+        let call = stores.timed_call();
+        let look = stores.objects.read(ObjectKey::new(id), None).await?;
+        if let Lookup::Absent { as_of } = look {
+            if as_of < review.review_at {
+                // Looked at early, at a start.
+                return Ok(Reviewed::NothingNew);
+            }
+            let next = stores.lifecycle.next_review(created_at, as_of);
+            let is_late = as_of >= stores.lifecycle.next_review(created_at, review.review_at);
+            if !is_late && self.postpone(id, next).await? {
+                return Ok(Reviewed::NothingNew);
+            }
+        }
+        match stores.metadata.get(id).await? {
+            None => Ok(Reviewed::NothingNew),
+            Some(record) => self.conclude(record, &call, look).await,
+        }
+    }
+
+    async fn read_before_looking(&self, id: FileId) -> Result<Reviewed, OperationError> {
         let stores = &self.stores;
         let Some(record) = stores.metadata.get(id).await? else {
             return Ok(Reviewed::NothingNew);
         };
         match record.status() {
             Status::Available => Ok(Reviewed::NothingNew),
-            Status::Rejected | Status::Expired | Status::Deleted => {
-                clean_up(stores, &record).await?;
+            Status::Rejected | Status::Deleted => {
+                // At a start some are looked at early.
+                let own_now = stores.clock.now();
+                if record.review_at.is_none_or(|at| at <= own_now) {
+                    clean_up(stores, &record).await?;
+                }
                 Ok(Reviewed::NothingNew)
             }
-            Status::Pending => {
+            Status::Pending | Status::Expired => {
                 let call = stores.timed_call();
-                match stores.objects.read(record.key(), None).await? {
-                    Lookup::Found(reader) => {
-                        let finalized = settle_arrived(stores, record, reader.into()).await?;
-                        Ok(match finalized.outcome {
-                            FinalizeOutcome::Available | FinalizeOutcome::Rejected => {
-                                Reviewed::Finalized
-                            }
-                            _ => Reviewed::NothingNew,
-                        })
-                    }
-                    Lookup::Absent { as_of } => match call.agree(as_of) {
-                        Ok(now) if stores.lifecycle.uploads_are_over(&record, now) => {
-                            expire(stores, record, now).await
-                        }
-                        _ => Ok(Reviewed::NothingNew),
-                    },
-                }
+                let look = stores.objects.read(record.key(), None).await?;
+                self.conclude(record, &call, look).await
             }
         }
     }
+
+    /// What follows from the record and what was found in the object store.
+    async fn conclude(
+        &self,
+        record: FileRecord,
+        call: &TimedCall<'_>,
+        look: Lookup<ObjectReader>,
+    ) -> Result<Reviewed, OperationError> {
+        let stores = &self.stores;
+        match (&record.state, look) {
+            (FileState::Available(_), _) => {}
+            (FileState::Pending, Lookup::Found(reader)) => {
+                let id = record.id;
+                let uploads_end_at = stores.lifecycle.uploads_end_at(&record);
+                let finalized = settle_arrived(stores, record, reader.into()).await?;
+                match finalized.outcome {
+                    FinalizeOutcome::Available | FinalizeOutcome::Rejected => {
+                        return Ok(Reviewed::Finalized);
+                    }
+                    FinalizeOutcome::NotYet => {
+                        self.postpone(id, uploads_end_at).await?;
+                    }
+                    _ => {}
+                }
+            }
+            (FileState::Pending, Lookup::Absent { as_of }) => {
+                return self.nothing_came(record, call, as_of).await;
+            }
+            (FileState::Expired { expires_at }, Lookup::Absent { as_of }) => {
+                let (id, at) = (record.id, *expires_at);
+                match call.agree(as_of) {
+                    Ok(now) if now.has_reached(at) => {
+                        stores.metadata.remove(id, Status::Expired).await?;
+                    }
+                    Ok(_) if record.review_at != Some(at) => {
+                        let schedule = stores.metadata.schedule_review(id, Status::Expired, at, at);
+                        schedule.await?;
+                    }
+                    _ => {}
+                }
+            }
+            (
+                FileState::Rejected { .. } | FileState::Deleted { .. } | FileState::Expired { .. },
+                _,
+            ) => clean_up(stores, &record).await?,
+        }
+        Ok(Reviewed::NothingNew)
+    }
+
+    /// A pending record had no bytes as of `as_of`.
+    async fn nothing_came(
+        &self,
+        record: FileRecord,
+        call: &TimedCall<'_>,
+        as_of: Timestamp,
+    ) -> Result<Reviewed, OperationError> {
+        let lifecycle = &self.stores.lifecycle;
+        if let Ok(now) = call.agree(as_of)
+            && lifecycle.uploads_are_over(&record, now)
+        {
+            return self.expire(record, now).await;
+        }
+        // At its end it waits for somebody whose clock is right, or for an upload under way.
+        let is_due = record.review_at.is_some_and(|at| at <= as_of);
+        if is_due && as_of < lifecycle.uploads_end_at(&record) {
+            let next = lifecycle.next_review(record.created_at(), as_of);
+            self.postpone(record.id, next).await?;
+        }
+        Ok(Reviewed::NothingNew)
+    }
+
+    async fn postpone(&self, id: FileId, at: Timestamp) -> Result<bool, StoreError> {
+        let grace = self.stores.lifecycle.upload_grace;
+        self.stores.metadata.postpone_review(id, at, grace).await
+    }
+
+    /// One write: no bytes can have come since `now`, and the record is looked at again at its end.
+    async fn expire(&self, record: FileRecord, now: StoreTime) -> Result<Reviewed, OperationError> {
+        let expires_at = self.stores.lifecycle.empty_expires_at(&record, now);
+        let settlement = Settlement::Expired {
+            upload_expires_at: record.upload_expires_at,
+            expires_at,
+        };
+        let settle = self
+            .stores
+            .metadata
+            .settle(record.id, &settlement, expires_at);
+        Ok(match settle.await? {
+            SettleOutcome::Settled => Reviewed::Expired,
+            SettleOutcome::Unchanged => Reviewed::NothingNew,
+        })
+    }
+}
+
+/// How long to rest after a batch: by the share of its reviews that found nothing to do.
+fn rest_after(took: Duration, before: &ReconcileReport, after: &ReconcileReport) -> Duration {
+    let reviewed = after.reviewed - before.reviewed;
+    let useful = after.finalized - before.finalized;
+    if reviewed == 0 {
+        return Duration::ZERO;
+    }
+    let idle = (reviewed - useful) as f64 / reviewed as f64;
+    (took * REST_SHARE).mul_f64(idle).min(LONGEST_REST)
 }
 
 /// A fifth more or less, so that those who began together, or failed together, don't stay so.
 fn spread(interval: Duration) -> Duration {
     interval.mul_f64(0.8 + 0.4 * fastrand::f64())
-}
-
-async fn expire(
-    stores: &Stores,
-    record: FileRecord,
-    now: StoreTime,
-) -> Result<Reviewed, OperationError> {
-    let now = now.timestamp();
-    let settlement = Settlement::Expired {
-        upload_expires_at: record.upload_expires_at,
-        expires_at: stores.lifecycle.expires_at(&record, now),
-    };
-    match stores.metadata.settle(record.id, &settlement, now).await? {
-        SettleOutcome::Unchanged => Ok(Reviewed::NothingNew),
-        SettleOutcome::Settled => {
-            // Bytes may have come between the look and the write.
-            let expired = FileRecord {
-                state: settlement.state(),
-                ..record
-            };
-            clean_up(stores, &expired).await?;
-            Ok(Reviewed::Expired)
-        }
-    }
 }

@@ -1,15 +1,16 @@
-//! Finds objects that no record names, and deletes them: the reconciler's other direction.
+//! Finds objects that no record names, and sets them aside: the reconciler's other direction.
 //!
 //! Every record is written before anybody gets a URL, and a tombstone outlives every URL. So an
 //! object without a record is a rarity, such as an upload that crawled on beyond all grace; and
 //! very many of them are no rarity but a mistake: the wrong table, an empty one, one from an old
-//! backup. A sweep therefore goes through everything before it deletes anything, and what it does
+//! backup. A sweep therefore goes through everything before it touches anything, and what it does
 //! then depends on the whole picture ([`judge`]).
 //!
-//! Invariant: an object is deleted only if two consistent reads, at its turn in the sweep and just
-//! before the deletion, found no record and no tombstone, its ID and its newest bytes are older than
-//! [`MIN_AGE`], and the sweep as a whole is above suspicion. A read that fails is no such finding.
-//! A step does a bounded amount of work; any number of sweepers may run at a time.
+//! Invariant: a sweep destroys nothing that might be accepted. An object goes into quarantine only if two
+//! consistent reads, at its turn in the sweep and just before, found no record and no tombstone, its ID
+//! and its newest bytes are older than [`MIN_AGE`] by the store's clock, and the sweep as a whole is above
+//! suspicion; and it stays there for [`QUARANTINE`]. A read that fails is no such finding. A step does a
+//! bounded amount of work; any number of sweepers may run at a time.
 //!
 //! It also takes away what lies beside the version that the record of an available file names.
 //!
@@ -19,11 +20,13 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Stores;
-use crate::domain::{FileRecord, FileState, ObjectKey, StoreTime, StoredObject, Timestamp};
-use crate::object_store::{ListPosition, ListedObject};
+use crate::domain::{FileId, FileRecord, FileState, ObjectKey, StoreTime, StoredObject, Timestamp};
+use crate::metadata_store::PageRequest;
+use crate::object_store::{ListPosition, ListedObject, Quarantined};
 use crate::store_error::StoreError;
 
 /// How old an object and its ID have to be before it can count as an orphan. A record is there
@@ -31,12 +34,16 @@ use crate::store_error::StoreError;
 /// and to mend what the sweep would otherwise make final.
 pub const MIN_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long an object that no record named is kept aside, so that it can be brought back once somebody
+/// notices.
+pub const QUARANTINE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// How many objects one step lists, and looks up the records of.
 const PAGE: usize = 500;
-/// Records that are read, or objects that are deleted, at a time.
+/// Records that are read, or objects that are set aside, at a time.
 const CONCURRENT: usize = 4;
-/// How many objects one step deletes.
-const DELETIONS_PER_STEP: usize = 100;
+/// How many objects one step sets aside.
+const MOVES_PER_STEP: usize = 100;
 
 /// The pause between two steps of a sweep: at most 500 reads a second, and 40 million objects a day.
 const STEP_PAUSE: Duration = Duration::from_secs(1);
@@ -62,10 +69,17 @@ pub struct SweepReport {
     pub foreign: u64,
     /// Objects without a record.
     pub orphans: u64,
-    pub deleted: u64,
-    /// Deletions that failed. The next sweep finds these objects again.
+    /// Objects that were set aside before, and are still there below a delete marker.
+    pub aside: u64,
+    /// Orphans that this sweep set aside.
+    pub quarantined: u64,
+    /// Orphans that stay where they are, since this store can't set them aside.
+    pub left: u64,
+    /// Objects whose time in quarantine was over, and that are gone for good.
+    pub destroyed: u64,
+    /// Moves that failed. The next sweep finds these objects again.
     pub failed: u64,
-    /// Why nothing was deleted, if that is so.
+    /// Why nothing was set aside, if that is so.
     pub suspicion: Option<Suspicion>,
 }
 
@@ -74,12 +88,16 @@ pub struct SweepReport {
 pub enum Suspicion {
     #[error("not one object has a record")]
     NoRecordAtAll,
-    #[error("more objects have no record than one sweep may delete (ORPHAN_LIMIT)")]
+    #[error("more objects have no record than one sweep may set aside (ORPHAN_LIMIT)")]
     TooMany,
     #[error("more than one in {PLAUSIBLE_SHARE} objects has no record")]
     TooLargeAShare,
     #[error("this process's clock isn't the store's")]
     ClocksDiffer,
+    #[error("objects without a record are newer than every record: the records come from a backup")]
+    RecordsRolledBack,
+    #[error("records and objects don't belong together: their markers differ")]
+    MarkersDiffer,
 }
 
 /// What a step came to.
@@ -90,7 +108,7 @@ pub enum SweepStep {
     Done(SweepReport),
 }
 
-/// Whether a sweep that saw this may delete what it took for orphans.
+/// Whether a sweep that saw this may set aside what it took for orphans.
 ///
 /// # Errors
 /// A pattern that a mistake explains better than chance does.
@@ -111,14 +129,17 @@ fn judge(seen: &SweepReport, limit: u64) -> Result<(), Suspicion> {
 enum Found {
     Recorded,
     Young,
+    Aside,
     Orphan,
 }
 
 /// One sweeper, with the sweep that it is in.
 pub struct OrphanSweeper {
     stores: Stores,
-    /// The most that one sweep may delete.
+    /// The most that one sweep may set aside.
     limit: usize,
+    /// What somebody else has against it.
+    suspicion: Option<watch::Receiver<Option<Suspicion>>>,
     sweep: Sweep,
 }
 
@@ -130,18 +151,43 @@ struct Sweep {
     orphans: Vec<ObjectKey>,
     /// The store's time of the newest page.
     as_of: Option<StoreTime>,
-    /// Everything was looked at, and the verdict lets the orphans go.
-    deleting: bool,
+    /// The orphan with the newest ID.
+    newest_orphan: Option<FileId>,
+    phase: Phase,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Looking,
+    /// Everything was looked at.
+    Judging,
+    /// The verdict lets the orphans go.
+    SettingAside,
+    EndingQuarantine,
 }
 
 impl OrphanSweeper {
-    /// `limit` is the most that one sweep may delete; if there are more, it deletes none.
+    /// `limit` is the most that one sweep may set aside; if there are more, it touches none.
     pub fn new(stores: Stores, limit: usize) -> Self {
         Self {
             stores,
             limit,
+            suspicion: None,
             sweep: Sweep::default(),
         }
+    }
+
+    /// As long as `suspicion` has one, nothing is set aside and nothing in quarantine is destroyed: for
+    /// whoever knows that the records aren't those that belong to the objects.
+    #[must_use]
+    pub fn suspecting(mut self, suspicion: watch::Receiver<Option<Suspicion>>) -> Self {
+        self.suspicion = Some(suspicion);
+        self
+    }
+
+    fn known_suspicion(&self) -> Option<Suspicion> {
+        self.suspicion.as_ref().and_then(|it| *it.borrow())
     }
 
     /// Sweeps, `interval` apart with a fifth of jitter, until `shutdown`.
@@ -178,14 +224,18 @@ impl OrphanSweeper {
         }
     }
 
-    /// One step: looks through one page, or deletes some of what the whole sweep found.
+    /// One step: looks through one page, sets aside some of what the whole sweep found, or destroys some of
+    /// what was set aside long ago.
     ///
     /// # Errors
     /// If a page or one of its records couldn't be read. Nothing of the page counts then, and the
     /// next step reads it again.
     pub async fn run_once(&mut self) -> Result<SweepStep, StoreError> {
-        if self.sweep.deleting {
-            return Ok(self.delete_some().await);
+        match self.sweep.phase {
+            Phase::Looking => {}
+            Phase::Judging => return self.conclude().await,
+            Phase::SettingAside => return Ok(self.set_some_aside().await),
+            Phase::EndingQuarantine => return Ok(self.end_quarantine().await),
         }
         let position = self.sweep.position.as_ref();
         let call = self.stores.timed_call();
@@ -213,7 +263,8 @@ impl OrphanSweeper {
         if self.sweep.position.is_some() {
             return Ok(SweepStep::More);
         }
-        Ok(self.conclude())
+        self.sweep.phase = Phase::Judging;
+        self.conclude().await
     }
 
     async fn look_at(
@@ -229,8 +280,10 @@ impl OrphanSweeper {
                 self.keep_the_named_version(&record).await;
             }
             Found::Recorded
-        } else {
+        } else if self.stores.objects.head(key).await?.found().is_some() {
             Found::Orphan
+        } else {
+            Found::Aside
         };
         Ok((key, found))
     }
@@ -259,8 +312,11 @@ impl OrphanSweeper {
         match found {
             Found::Recorded => report.recorded += 1,
             Found::Young => report.young += 1,
+            Found::Aside => report.aside += 1,
             Found::Orphan => {
                 report.orphans += 1;
+                let newest = &mut self.sweep.newest_orphan;
+                *newest = (*newest).max(Some(key.file_id()));
                 // One more than the limit tells that there are too many.
                 if self.sweep.orphans.len() <= self.limit {
                     self.sweep.orphans.push(key);
@@ -269,26 +325,47 @@ impl OrphanSweeper {
         }
     }
 
-    fn conclude(&mut self) -> SweepStep {
+    async fn conclude(&mut self) -> Result<SweepStep, StoreError> {
+        let known = self.known_suspicion();
+        let rolled_back = self.is_newer_than_every_record().await?;
         let report = &mut self.sweep.report;
-        match judge(report, self.limit as u64) {
-            Ok(()) if report.orphans > 0 => {
-                self.sweep.deleting = true;
-                return SweepStep::More;
-            }
-            Ok(()) => {}
-            Err(suspicion) => {
-                report.suspicion = Some(suspicion);
-                tracing::error!(
-                    orphans = report.orphans, recorded = report.recorded, %suspicion,
-                    "objects without a record were found and nothing was deleted: check that \
-                     bucket and table (in local mode: objects and metadata.sqlite) belong \
-                     together, and that the records don't come from a backup; if these objects \
-                     may really go, raise ORPHAN_LIMIT, or delete them by hand"
-                );
-            }
-        }
-        self.finish()
+        let verdict = match known {
+            Some(suspicion) => Err(suspicion),
+            None => judge(report, self.limit as u64).and(match rolled_back {
+                true => Err(Suspicion::RecordsRolledBack),
+                false => Ok(()),
+            }),
+        };
+        let Err(suspicion) = verdict else {
+            self.sweep.phase = match report.orphans {
+                0 => Phase::EndingQuarantine,
+                _ => Phase::SettingAside,
+            };
+            return Ok(SweepStep::More);
+        };
+        report.suspicion = Some(suspicion);
+        tracing::error!(
+            orphans = report.orphans, recorded = report.recorded, %suspicion,
+            "objects without a record were found and nothing was set aside: check that \
+             bucket and table (in local mode: objects and metadata.sqlite) belong \
+             together, and that the records don't come from a backup: then restore a newer one; if \
+             these objects may really go, raise ORPHAN_LIMIT, or delete them by hand"
+        );
+        Ok(self.finish())
+    }
+
+    /// Records are written before their objects can be, so this proves that records were lost.
+    async fn is_newer_than_every_record(&self) -> Result<bool, StoreError> {
+        let Some(orphan) = self.sweep.newest_orphan else {
+            return Ok(false);
+        };
+        let newest = PageRequest {
+            status: None,
+            before: None,
+            limit: 1,
+        };
+        let page = self.stores.metadata.page(newest).await?;
+        Ok(page.records.first().is_none_or(|record| record.id < orphan))
     }
 
     fn finish(&mut self) -> SweepStep {
@@ -297,57 +374,87 @@ impl OrphanSweeper {
         SweepStep::Done(report)
     }
 
-    async fn delete_some(&mut self) -> SweepStep {
-        let left = self.sweep.orphans.len().saturating_sub(DELETIONS_PER_STEP);
+    async fn set_some_aside(&mut self) -> SweepStep {
+        let left = self.sweep.orphans.len().saturating_sub(MOVES_PER_STEP);
         let keys = self.sweep.orphans.split_off(left);
         let (stores, as_of) = (&self.stores, self.sweep.as_of);
-        let deletions: Vec<_> = futures_util::stream::iter(keys)
-            .map(|key| async move { (key, delete(stores, key, as_of).await) })
+        let moves: Vec<_> = futures_util::stream::iter(keys)
+            .map(|key| async move { (key, set_aside(stores, key, as_of).await) })
             .buffer_unordered(CONCURRENT)
             .collect()
             .await;
-        for (key, deleted) in deletions {
-            match deleted {
-                Ok(true) => {
-                    self.sweep.report.deleted += 1;
-                    tracing::warn!(file_id = %key.file_id(), "an object that no record names was deleted");
-                }
-                Ok(false) => {}
-                Err(error) => {
-                    self.sweep.report.failed += 1;
-                    tracing::warn!(
-                        file_id = %key.file_id(), error = %error.chain(),
-                        "an object that no record names is left to the next sweep"
-                    );
-                }
-            }
+        for (key, moved) in moves {
+            self.count_move(key, moved);
         }
         if self.sweep.orphans.is_empty() {
-            return self.finish();
+            self.sweep.phase = Phase::EndingQuarantine;
         }
         SweepStep::More
     }
+
+    fn count_move(&mut self, key: ObjectKey, moved: Result<Option<Quarantined>, StoreError>) {
+        let report = &mut self.sweep.report;
+        let file_id = key.file_id();
+        match moved {
+            Ok(Some(Quarantined::Aside)) => {
+                report.quarantined += 1;
+                tracing::warn!(%file_id, "an object that no record names was set aside for 30 days");
+            }
+            Ok(Some(Quarantined::NotSupported)) => {
+                report.left += 1;
+                tracing::warn!(
+                    %file_id,
+                    "an object that no record names stays, since this store can't set it aside"
+                );
+            }
+            Ok(None) => {}
+            Err(error) => {
+                report.failed += 1;
+                tracing::warn!(
+                    %file_id, error = %error.chain(),
+                    "an object that no record names is left to the next sweep"
+                );
+            }
+        }
+    }
+
+    /// Only in a sweep above suspicion: what lies there may be all that is left.
+    async fn end_quarantine(&mut self) -> SweepStep {
+        let (None, Some(now)) = (self.known_suspicion(), self.sweep.as_of) else {
+            return self.finish();
+        };
+        let before = now.timestamp() - QUARANTINE;
+        match self.stores.objects.end_quarantine(before).await {
+            Ok(0) => self.finish(),
+            Ok(destroyed) => {
+                self.sweep.report.destroyed += destroyed as u64;
+                SweepStep::More
+            }
+            Err(error) => {
+                tracing::warn!(error = %error.chain(), "what is in quarantine is left to the next sweep");
+                self.finish()
+            }
+        }
+    }
 }
 
-/// Looks once more, and deletes. `false` if there is a record now, or if there are bytes that were young
-/// at the store's time `as_of`, when it had been looked at.
-async fn delete(
+/// Looks once more, and sets aside. `None` if there is a record now, or nothing, or if there are bytes
+/// that were young at the store's time `as_of`, when it had been looked at.
+async fn set_aside(
     stores: &Stores,
     key: ObjectKey,
     as_of: Option<StoreTime>,
-) -> Result<bool, StoreError> {
-    let Some(as_of) = as_of else {
-        return Ok(false);
-    };
+) -> Result<Option<Quarantined>, StoreError> {
     let head = stores.objects.head(key).await?.found();
-    if head.is_some_and(|head| is_young(key, head.last_modified, as_of)) {
-        return Ok(false);
+    let (Some(head), Some(as_of)) = (head, as_of) else {
+        return Ok(None);
+    };
+    if is_young(key, head.last_modified, as_of)
+        || stores.metadata.get(key.file_id()).await?.is_some()
+    {
+        return Ok(None);
     }
-    if stores.metadata.get(key.file_id()).await?.is_some() {
-        return Ok(false);
-    }
-    stores.objects.delete_all_versions(key).await?;
-    Ok(true)
+    stores.objects.quarantine(key).await.map(Some)
 }
 
 /// By the store's clock, which says when the bytes came, and by that of whoever made the ID.

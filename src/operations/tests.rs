@@ -25,9 +25,11 @@ mod durability;
 mod forms;
 mod idempotency;
 mod renewals;
+mod reviews;
 mod rounds;
 mod scrub;
 mod sweep_orphans;
+mod unversioned;
 
 const UPLOAD_TTL: Duration = Duration::from_secs(900);
 const GRACE: Duration = Duration::from_secs(900);
@@ -64,6 +66,7 @@ impl House {
                 upload_grace: GRACE,
                 review_after: Duration::from_secs(60),
                 retention: RETENTION,
+                empty_retention: Duration::from_secs(86_400),
             },
         };
         Self {

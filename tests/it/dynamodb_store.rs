@@ -59,6 +59,9 @@ impl AsDeployed {
     }
 }
 
+/// How long after its deadline an upload may still arrive.
+const GRACE: Duration = Duration::from_secs(900);
+
 #[async_trait]
 impl MetadataStore for AsDeployed {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
@@ -106,8 +109,9 @@ impl MetadataStore for AsDeployed {
         id: FileId,
         now: Timestamp,
         expires_at: Timestamp,
+        upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        self.api.delete(id, now, expires_at).await
+        self.api.delete(id, now, expires_at, upload_grace).await
     }
 
     async fn due_for_review(
@@ -119,13 +123,27 @@ impl MetadataStore for AsDeployed {
         self.worker.due_for_review(until, after, limit).await
     }
 
+    async fn postpone_review(
+        &self,
+        id: FileId,
+        review_at: Timestamp,
+        upload_grace: Duration,
+    ) -> Result<bool, StoreError> {
+        let postponed = &self.worker;
+        let postponed = postponed.postpone_review(id, review_at, upload_grace);
+        postponed.await
+    }
+
     async fn schedule_review(
         &self,
         id: FileId,
         status: Status,
         review_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.worker.schedule_review(id, status, review_at).await
+        self.worker
+            .schedule_review(id, status, review_at, expires_at)
+            .await
     }
 
     async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
@@ -566,7 +584,9 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
 
         let settled = store.settle(record.id, &settlement, moment(2)).await;
         assert_eq!(settled.unwrap(), SettleOutcome::Settled);
-        let deleted = store.delete(record.id, moment(3), far_expiry()).await;
+        let deleted = store
+            .delete(record.id, moment(3), far_expiry(), GRACE)
+            .await;
         assert!(deleted.unwrap());
         store.remove(record.id, Status::Deleted).await.unwrap();
         assert_eq!(direct.get(record.id).await.unwrap(), None);
@@ -601,7 +621,7 @@ async fn a_write_that_came_too_late_is_told_so_even_if_its_answer_was_lost() {
     ));
     assert!(
         direct
-            .delete(record.id, moment(1), far_expiry())
+            .delete(record.id, moment(1), far_expiry(), GRACE)
             .await
             .unwrap()
     );
@@ -616,7 +636,7 @@ async fn a_write_that_came_too_late_is_told_so_even_if_its_answer_was_lost() {
     }
     assert!(
         !store
-            .delete(record.id, moment(1), far_expiry())
+            .delete(record.id, moment(1), far_expiry(), GRACE)
             .await
             .unwrap()
     );

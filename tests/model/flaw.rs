@@ -37,10 +37,24 @@ pub enum Flaw {
     LaterFormsStay,
     /// Of several versions the newest is kept, not the one that is named.
     KeepTheNewest,
+    /// A reviewer whose clock is ahead expires by it what the store still takes.
+    ExpireByOwnClock,
+    /// A tombstone goes by the clock of whoever cleans up.
+    RemoveByOwnClock,
+    /// An object's age, and the end of its quarantine, go by the sweeper's clock.
+    SweepByOwnClock,
+    /// A file is called available before its bytes and their name are durable.
+    SettleBeforeDurable,
+    /// Bytes are settled that an upload may still replace.
+    SettleReplaceable,
+    /// The sweep deletes what no record names, at once and for good.
+    SweepDestroys,
+    /// The bytes of a deleted file without a version go while a URL can still bring others.
+    DeleteBytesOfUnversionedAtOnce,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
@@ -58,5 +72,12 @@ impl Flaw {
         Self::FormWithoutVersions,
         Self::LaterFormsStay,
         Self::KeepTheNewest,
+        Self::ExpireByOwnClock,
+        Self::RemoveByOwnClock,
+        Self::SweepByOwnClock,
+        Self::SettleBeforeDurable,
+        Self::SettleReplaceable,
+        Self::SweepDestroys,
+        Self::DeleteBytesOfUnversionedAtOnce,
     ];
 }

@@ -22,6 +22,16 @@ pub struct Life {
     /// Whether a client has a form, which S3 takes again: the store checks length and digest, and keeps what
     /// was there as another version.
     pub forms: bool,
+    /// Whether versions were suspended after a form was handed out: what comes has no version, and the
+    /// form replaces it.
+    pub suspended: bool,
+    /// Whether the clocks of the processes are off, each reading of one by something else. The store's is
+    /// right by definition.
+    pub clocks: bool,
+    /// Whether the power may be cut before a PUT is answered.
+    pub power_cuts: bool,
+    /// Whether records from a backup may come back, that don't have the file.
+    pub restores: bool,
     pub flaw: Option<Flaw>,
 }
 
@@ -38,10 +48,20 @@ pub enum Action {
     Deliver {
         again: bool,
     },
+    /// The store has made the bytes durable and answers the PUT.
+    Answer,
     Begin(Actor),
-    Step(Task),
+    /// `ahead`: by how much the process's clock is ahead of the store's at this step.
+    Step {
+        task: Task,
+        ahead: i8,
+    },
     /// The process dies. A message that it had in hand comes again.
     Crash(Task),
+    /// Everything dies at a time, in local mode the hand-off too, and what isn't durable is gone.
+    PowerCut,
+    /// Somebody restores records from before the file was created.
+    Restore,
 }
 
 impl Life {
@@ -49,20 +69,28 @@ impl Life {
         self.flaw == Some(flaw)
     }
 
-    fn start(&self, with_record: bool, with_url: bool) -> State {
+    fn start(&self, with_record: bool, with_url: bool, signer_ahead: i8) -> State {
+        let url_expires = URL_LIFE.saturating_add_signed(signer_ahead);
         let record = Record {
             review_at: (!self.has(Flaw::PendingIsNeverReviewed)).then_some(0),
-            ..Record::pending()
+            ..Record::pending(url_expires)
         };
         State {
             time: 0,
+            signer_ahead,
+            aside: None,
             record: with_record.then_some(record),
             bytes: Vec::new(),
-            url_expires: with_url.then_some(URL_LIFE),
+            url_expires: with_url.then_some(url_expires),
             notified: false,
             tasks: Vec::new(),
             seen: Seen::default(),
         }
+    }
+
+    /// By how much clocks may be ahead.
+    fn clocks_ahead(&self) -> &'static [i8] {
+        if self.clocks { &[-1, 0, 1] } else { &[0] }
     }
 
     fn may_put(&self, state: &State) -> bool {
@@ -76,7 +104,7 @@ impl Life {
     pub fn run_alone(&self, state: &mut State, actor: Actor) {
         let mut next = begin(self, state, actor);
         while let Some(step) = next {
-            next = advance(self, state, step);
+            next = advance(self, state, step, 0);
         }
     }
 
@@ -111,9 +139,13 @@ impl Model for Life {
 
     /// `create_file`: the record is there before the URL, whose answer may be lost.
     fn init_states(&self) -> Vec<State> {
-        let mut states = vec![self.start(true, true), self.start(true, false)];
-        if self.has(Flaw::UrlBeforeRecord) {
-            states.push(self.start(false, true));
+        let mut states = Vec::new();
+        for &ahead in self.clocks_ahead() {
+            states.push(self.start(true, true, ahead));
+            states.push(self.start(true, false, ahead));
+            if self.has(Flaw::UrlBeforeRecord) {
+                states.push(self.start(false, true, ahead));
+            }
         }
         states
     }
@@ -123,8 +155,10 @@ impl Model for Life {
             actions.push(Action::Tick);
         }
         if self.may_put(state) {
-            // What is declared of a form, its policy holds.
-            let kinds: &[bool] = if self.forms { &[true] } else { &[true, false] };
+            // What is declared of a form, its policy holds; and the endpoint that has to make bytes durable
+            // by itself compares them before.
+            let is_checked = self.forms || self.power_cuts;
+            let kinds: &[bool] = if is_checked { &[true] } else { &[true, false] };
             for &good in kinds {
                 for notified in [true, false] {
                     actions.push(Action::Put { good, notified });
@@ -141,7 +175,8 @@ impl Model for Life {
         if state.is_due() && has_room(Actor::Reconciler) {
             actions.push(Action::Begin(Actor::Reconciler));
         }
-        if state.has_others() && has_room(Actor::Sweeper) {
+        let is_swept = state.has_others() || state.has_orphan() || state.aside.is_some();
+        if is_swept && has_room(Actor::Sweeper) {
             actions.push(Action::Begin(Actor::Sweeper));
         }
         if has_room(Actor::Deleter) {
@@ -157,9 +192,25 @@ impl Model for Life {
         for (at, task) in state.tasks.iter().enumerate() {
             // Two tasks that are at the same point are as good as each other.
             if at == 0 || state.tasks[at - 1] != *task {
-                actions.push(Action::Step(task.clone()));
+                let ahead: &[i8] = match task.next.looks_at_clock() {
+                    true => self.clocks_ahead(),
+                    false => &[0],
+                };
+                for &ahead in ahead {
+                    let task = task.clone();
+                    actions.push(Action::Step { task, ahead });
+                }
                 actions.push(Action::Crash(task.clone()));
             }
+        }
+        if state.bytes.iter().any(|bytes| !bytes.durable) {
+            actions.push(Action::Answer);
+        }
+        if self.power_cuts && !state.seen.power_cut {
+            actions.push(Action::PowerCut);
+        }
+        if self.restores && !state.seen.restored && state.seen.available.is_some() {
+            actions.push(Action::Restore);
         }
     }
 
@@ -172,10 +223,33 @@ impl Model for Life {
                     state.bytes.clear();
                 }
                 let number = state.seen.puts;
-                state.bytes.push(Bytes { number, good });
+                let durable = !self.power_cuts;
+                state.bytes.push(Bytes {
+                    number,
+                    good,
+                    durable,
+                });
                 state.seen.puts += 1;
-                state.seen.first_put_is_good.get_or_insert(good);
+                if durable {
+                    state.seen.first_put_is_good.get_or_insert(good);
+                }
+                state.seen.put_at = self.restores.then_some(state.time);
                 state.notified |= notified;
+            }
+            Action::Answer => {
+                let bytes = state.bytes.last_mut()?;
+                bytes.durable = true;
+                state.seen.first_put_is_good.get_or_insert(bytes.good);
+            }
+            Action::PowerCut => {
+                state.seen.power_cut = true;
+                state.bytes.retain(|bytes| bytes.durable);
+                state.tasks.clear();
+                state.notified = false;
+            }
+            Action::Restore => {
+                state.seen.restored = true;
+                state.record = None;
             }
             Action::Deliver { again } => {
                 state.notified = again;
@@ -185,7 +259,10 @@ impl Model for Life {
                 state.seen.renewed |= actor == Actor::Renewer;
                 self.start_task(&mut state, actor);
             }
-            Action::Step(Task { by, next }) => {
+            Action::Step {
+                task: Task { by, next },
+                ahead,
+            } => {
                 take(
                     &mut state,
                     &Task {
@@ -193,7 +270,7 @@ impl Model for Life {
                         next: next.clone(),
                     },
                 );
-                if let Some(next) = advance(self, &mut state, next) {
+                if let Some(next) = advance(self, &mut state, next, ahead) {
                     insert(&mut state, Task { by, next });
                 }
             }

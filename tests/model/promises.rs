@@ -8,7 +8,7 @@
 use stateright::Property;
 
 use super::life::Life;
-use super::state::{State, Status, uploads_end_at};
+use super::state::{END, State, Status, uploads_end_at};
 use super::tasks::{Actor, Step};
 
 /// More reviews than a file ever needs at one moment.
@@ -20,7 +20,7 @@ pub fn all() -> Vec<Property<Life>> {
             "what an available file is never changes",
             |_: &Life, state: &State| match (state.seen.available, &state.record) {
                 (None, _) => true,
-                (Some(_), _) if state.seen.deleted => true,
+                (Some(_), _) if state.seen.deleted || state.seen.restored => true,
                 (Some(object), Some(record)) => {
                     record.status == Status::Available(object) && state.has(object)
                 }
@@ -31,6 +31,15 @@ pub fn all() -> Vec<Property<Life>> {
             let record = state.record.as_ref();
             !state.seen.deleted || record.is_none_or(|record| record.status == Status::Deleted)
         }),
+        Property::always(
+            "a download URL never brings other bytes than those that it was handed out for",
+            |_: &Life, state: &State| match (state.seen.available, state.bytes.last()) {
+                (Some(object), Some(bytes)) => {
+                    object.version.is_some() || bytes.number == object.digest
+                }
+                _ => true,
+            },
+        ),
         Property::always("nothing is settled twice", |_: &Life, state: &State| {
             state.seen.settlements <= 1
         }),
@@ -45,6 +54,7 @@ pub fn all() -> Vec<Property<Life>> {
             |life: &Life, state: &State| {
                 in_the_end(life, state, |end| {
                     end.seen.deleted
+                        || end.seen.restored
                         || end.seen.first_put_is_good != Some(true)
                         || matches!(end.status(), Some(Status::Available(_)))
                 })
@@ -55,7 +65,7 @@ pub fn all() -> Vec<Property<Life>> {
             |life: &Life, state: &State| {
                 in_the_end(life, state, |end| {
                     let named = usize::from(matches!(end.status(), Some(Status::Available(_))));
-                    end.bytes.len() <= named
+                    end.bytes.len() <= named || end.has_orphan() && end.time < END
                 })
             },
         ),
@@ -78,6 +88,21 @@ pub fn all() -> Vec<Property<Life>> {
                 })
             },
         ),
+        Property::always(
+            "what a restored table doesn't know is kept aside",
+            |_: &Life, state: &State| {
+                // After its time in quarantine it may be gone.
+                let is_there = !state.bytes.is_empty() || state.aside.is_some();
+                state.seen.deleted
+                    || !state.seen.restored
+                    || state.seen.put_at.is_none()
+                    || is_there
+            },
+        ),
+        Property::always(
+            "nothing is set aside or destroyed before its time",
+            |_: &Life, state: &State| !state.seen.swept_early,
+        ),
         // That the search gets to where it could be wrong.
         Property::sometimes(
             "two workers have measured at a time",
@@ -96,6 +121,7 @@ pub fn all() -> Vec<Property<Life>> {
             |life: &Life, state: &State| {
                 life.puts < 2
                     || life.forms
+                    || life.power_cuts
                     || state.status() == Some(Status::Rejected)
                         && state.seen.puts == 2
                         && !state.bytes.is_empty()
@@ -118,7 +144,7 @@ pub fn all() -> Vec<Property<Life>> {
                     _ => None,
                 };
                 let current = state.bytes.last().map(|bytes| bytes.number);
-                !life.forms || named.is_some() && named < current
+                !life.forms || life.suspended || named.is_some() && named < current
             },
         ),
         Property::sometimes(
@@ -162,7 +188,7 @@ fn at_rest(life: &Life, state: &State) -> Option<State> {
         if state.is_due() {
             life.run_alone(&mut state, Actor::Reconciler);
         }
-        if state.has_others() {
+        if state.has_others() || state.has_orphan() {
             life.run_alone(&mut state, Actor::Sweeper);
         }
         if state == before {

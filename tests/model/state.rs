@@ -15,19 +15,30 @@ pub const URL_LIFE: Tick = 1;
 pub const GRACE: Tick = 1;
 /// Longer than the life of a URL and its grace, as it is in production.
 pub const RETENTION: Tick = 3;
+/// `Lifecycle::empty_retention`.
+pub const EMPTY_RETENTION: Tick = 1;
 /// The newest URL is signed at this tick at the latest, so that the time has an end.
 pub const LAST_RENEWAL: Tick = 1;
 /// Far enough behind the last URL's end for what expired then to be removed.
 pub const END: Tick = 5;
+/// How old an object has to be to count as an orphan (`sweep_orphans::MIN_AGE`).
+pub const MIN_AGE: Tick = 1;
+/// How long an orphan is kept aside (`sweep_orphans::QUARANTINE`).
+pub const QUARANTINE: Tick = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
+    /// By the store's clock.
     pub time: Tick,
+    /// By how much the clock of whoever signs URLs and deletes is ahead of it.
+    pub signer_ahead: i8,
     pub record: Option<Record>,
     /// The object's versions, oldest first.
     pub bytes: Vec<Bytes>,
     /// When the newest URL that a client holds runs out.
     pub url_expires: Option<Tick>,
+    /// Since when the object is in quarantine.
+    pub aside: Option<Tick>,
     /// Whether a message about the file is in the queue. More than one would say nothing more.
     pub notified: bool,
     pub tasks: Vec<Task>,
@@ -44,6 +55,13 @@ pub struct Seen {
     pub available: Option<Object>,
     pub deleted: bool,
     pub settlements: u8,
+    pub power_cut: bool,
+    /// Records from before the file was created came back.
+    pub restored: bool,
+    /// When the store took bytes, where somebody asks for that.
+    pub put_at: Option<Tick>,
+    /// An object was set aside, or destroyed, before its time.
+    pub swept_early: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -79,15 +97,17 @@ pub struct Bytes {
     pub number: u8,
     /// Whether length and digest are the declared ones.
     pub good: bool,
+    /// Whether they and their name survive a power cut.
+    pub durable: bool,
 }
 
 impl Record {
     /// `FileRecord::pending`. The first sweep looks at everything, so a pending record is due at
     /// once.
-    pub fn pending() -> Self {
+    pub fn pending(deadline: Tick) -> Self {
         Self {
             status: Status::Pending,
-            deadline: URL_LIFE,
+            deadline,
             expires_at: 0,
             review_at: Some(0),
         }
@@ -142,6 +162,11 @@ impl State {
     /// Whether a listing shows the sweep more than one version.
     pub fn has_others(&self) -> bool {
         self.bytes.len() > 1
+    }
+
+    /// Whether there is an object that no record names.
+    pub fn has_orphan(&self) -> bool {
+        self.seen.restored && self.record.is_none() && !self.bytes.is_empty()
     }
 
     /// Whether bytes may still arrive. A store looks at the expiry when a request begins.

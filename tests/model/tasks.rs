@@ -9,7 +9,10 @@
 
 use super::flaw::Flaw;
 use super::life::Life;
-use super::state::{Object, Record, State, Status, Tick, URL_LIFE, expires_at, uploads_end_at};
+use super::state::{
+    EMPTY_RETENTION, MIN_AGE, Object, QUARANTINE, Record, State, Status, Tick, URL_LIFE,
+    expires_at, uploads_end_at,
+};
 
 /// An operation under way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,25 +31,33 @@ pub enum Actor {
     Deleter,
     /// `renew_upload`.
     Renewer,
-    /// `OrphanSweeper` at an object of more than one version.
+    /// `OrphanSweeper` at an object of more than one version, at one that no record names, and at one in
+    /// quarantine.
     Sweeper,
 }
 
 /// What an operation does next, and what it knows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// `reconcile::review`: a pending record was read; the clock, and into `finalize_upload`.
-    Review { deadline: Tick },
-    /// `finalize_upload`: a pending record was read; `ObjectStore::head`.
+    /// `finalize_upload` and `reconcile::review`: a pending record was read; `ObjectStore::head`, or `read`
+    /// up to its head. To a review an absence comes with the store's time.
     Head(Finalizing),
     /// `finalize_upload`: `ObjectStore::read` of the version that the head named.
     Read(Finalizing, Option<u8>),
+    /// `finalize_upload`: `ObjectStore::make_durable`.
+    MakeDurable(Finalizing, Verdict),
     /// `finalize_upload`: `MetadataStore::settle`.
     Settle(Finalizing, Verdict),
     /// `finalize_upload`: somebody settled first; `MetadataStore::get`.
     LookWhoWas(Finalizing),
     /// [`Flaw::ExpireByTimeAfterTheLook`].
     LookAtClock { deadline: Tick },
+    /// `reconcile::look_before_reading` and `nothing_came`: `MetadataStore::postpone_review`.
+    Postpone { as_of: Tick },
+    /// `reconcile::conclude` for an expired record: `ObjectStore::read`.
+    LookForLateBytes(Over),
+    /// The same, where there were none: `MetadataStore::schedule_review` or `MetadataStore::remove`.
+    EndOfExpired(Over, Tick),
     /// `reconcile::expire`: `MetadataStore::settle`.
     Expire { deadline: Tick, now: Tick },
     /// `delete_file`: `MetadataStore::delete`.
@@ -59,25 +70,49 @@ pub enum Step {
     LookWhatCameLater(Object),
     /// The same, and the sweep: `ObjectStore::delete_other_versions`.
     DeleteOthers(Object),
-    /// `clean_up`: the clock.
+    /// `clean_up`: `ObjectStore::delete_all_versions` begins, which is the time that it gives.
     CleanUp(Over),
-    /// `clean_up`: `ObjectStore::delete_all_versions`.
-    DeleteBytes(Over, Tick),
-    /// `clean_up`: `MetadataStore::schedule_review` or `MetadataStore::remove`. Without the time only
-    /// in [`Flaw::CleanUpByTimeAfterTheBytesWent`].
-    AfterCleanUp(Over, Option<Tick>),
+    /// `clean_up`: the bytes go. Without a time the clocks don't agree.
+    DeleteBytes(Over, Option<Tick>),
+    /// `clean_up`: `MetadataStore::schedule_review` or `MetadataStore::remove`.
+    AfterCleanUp(Over, Tick),
+    /// `sweep_orphans`: an orphan was found by a listing with the store's time; `ObjectStore::quarantine`.
+    Quarantine,
+    /// `sweep_orphans`: `ObjectStore::end_quarantine`.
+    EndQuarantine,
     /// `renew_upload`: `MetadataStore::renew_upload`.
     MoveDeadline { url_expires: Tick },
     /// `renew_upload`: the answer to the client.
     HandOut { url_expires: Tick },
 }
 
-/// What `finalize_upload` knows of the record that it read, and what `review` did before.
+impl Step {
+    /// Whether the process compares its own clock with the store's time here.
+    pub fn looks_at_clock(&self) -> bool {
+        match self {
+            Self::Head(finalizing) => finalizing.is_review,
+            Self::CleanUp(_)
+            | Self::LookForLateBytes(_)
+            | Self::Quarantine
+            | Self::EndQuarantine => true,
+            _ => false,
+        }
+    }
+}
+
+/// What `finalize_upload` knows of the record that it read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finalizing {
     pub deadline: Tick,
-    /// Deadline and time as the review saw them.
-    pub review: Option<(Tick, Tick)>,
+    pub is_review: bool,
+}
+
+/// `StoreTime::agreed`: the store's time, unless the clocks differ; with the flaw, the process's own.
+fn agreed(life: &Life, flaw: Flaw, now: Tick, ahead: i8) -> Option<Tick> {
+    if life.has(flaw) {
+        return Some(now.saturating_add_signed(ahead));
+    }
+    (ahead == 0).then_some(now)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +127,9 @@ pub struct Over {
     pub status: Status,
     pub deadline: Tick,
     pub expires_at: Tick,
+    /// A tombstone whose bytes nothing tells from others that come under the same key
+    /// (`clean_up::is_left_for_download_urls`).
+    pub is_left: bool,
 }
 
 impl From<&Record> for Over {
@@ -100,28 +138,37 @@ impl From<&Record> for Over {
             status: record.status,
             deadline: record.deadline,
             expires_at: record.expires_at,
+            is_left: record.status == Status::Deleted
+                && record.review_at == Some(uploads_end_at(record.deadline)),
         }
     }
 }
 
 /// The first step of an operation, a read of the record. `None` if there is nothing to do.
 pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
+    if actor == Actor::Sweeper && state.has_orphan() {
+        return Some(Step::Quarantine);
+    }
+    if actor == Actor::Sweeper && state.aside.is_some() {
+        return Some(Step::EndQuarantine);
+    }
     let record = state.record.as_ref()?;
-    let (deadline, now) = (record.deadline, state.time);
+    let deadline = record.deadline;
+    // The API's own clock: it says when something was asked for.
+    let now = state.time.saturating_add_signed(state.signer_ahead);
+    let finalizing = |is_review| Finalizing {
+        deadline,
+        is_review,
+    };
     match actor {
-        Actor::Worker => look(
-            record,
-            Finalizing {
-                deadline,
-                review: None,
-            },
-        ),
+        Actor::Worker => look(record, finalizing(false)),
         Actor::Sweeper => match record.status {
             Status::Available(object) => Some(Step::DeleteOthers(object)),
             _ => None,
         },
         Actor::Reconciler => match record.status {
-            Status::Pending => Some(Step::Review { deadline }),
+            Status::Pending => look(record, finalizing(true)),
+            Status::Expired => Some(Step::LookForLateBytes(record.into())),
             _ => clean_up(record),
         },
         Actor::Deleter if !record.is_visible(now) => None,
@@ -159,32 +206,26 @@ fn clean_up(record: &Record) -> Option<Step> {
 }
 
 /// Takes one step in `state` and gives the next one. `None` when the operation has answered.
-pub fn advance(life: &Life, state: &mut State, step: Step) -> Option<Step> {
+pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<Step> {
     let now = state.time;
     match step {
-        Step::Review { deadline } => {
-            let record = state.record.as_ref()?;
-            let finalizing = Finalizing {
-                deadline: record.deadline,
-                review: Some((deadline, now)),
-            };
-            look(record, finalizing)
-        }
         Step::Head(finalizing) => match state.bytes.last() {
+            Some(_) if life.suspended => once_nothing_replaces_it(life, finalizing, now),
             Some(bytes) => {
                 let version = life.versioned.then_some(bytes.number);
                 Some(Step::Read(finalizing, version))
             }
-            None => not_arrived(life, finalizing),
+            None => {
+                let as_of = agreed(life, Flaw::ExpireByOwnClock, now, ahead);
+                not_arrived(life, finalizing, as_of)
+            }
         },
         Step::Read(finalizing, version) => {
             let read = match version {
                 Some(version) => state.bytes.iter().find(|bytes| bytes.number == version),
                 None => state.bytes.last(),
             };
-            let Some(bytes) = read else {
-                return not_arrived(life, finalizing);
-            };
+            let bytes = read?;
             let verdict = if bytes.good {
                 Verdict::Available(Object {
                     version,
@@ -193,16 +234,23 @@ pub fn advance(life: &Life, state: &mut State, step: Step) -> Option<Step> {
             } else {
                 Verdict::Rejected
             };
+            // Elsewhere that step changes nothing.
+            if life.power_cuts
+                && verdict != Verdict::Rejected
+                && !life.has(Flaw::SettleBeforeDurable)
+            {
+                return Some(Step::MakeDurable(finalizing, verdict));
+            }
+            Some(Step::Settle(finalizing, verdict))
+        }
+        Step::MakeDurable(finalizing, verdict) => {
+            for bytes in &mut state.bytes {
+                bytes.durable = true;
+            }
             Some(Step::Settle(finalizing, verdict))
         }
         Step::Settle(finalizing, verdict) => settle(life, state, finalizing, verdict),
-        Step::LookWhoWas(finalizing) => {
-            let record = state.record.as_ref()?;
-            match record.status {
-                Status::Pending => not_arrived(life, finalizing),
-                _ => after_settlement(record),
-            }
-        }
+        Step::LookWhoWas(_) => after_settlement(state.record.as_ref()?),
         Step::LookWhatCameLater(object) => {
             let version = object.version?;
             let current = state.bytes.last();
@@ -230,14 +278,50 @@ pub fn advance(life: &Life, state: &mut State, step: Step) -> Option<Step> {
             Some(Step::WriteTombstone { deadline, now })
         }
         Step::ReadAgain => clean_up(state.record.as_ref()?),
-        Step::CleanUp(over) => Some(Step::DeleteBytes(over, now)),
-        Step::DeleteBytes(over, before) => {
-            state.bytes.clear();
-            let after = life.has(Flaw::CleanUpByTimeAfterTheBytesWent);
-            Some(Step::AfterCleanUp(over, (!after).then_some(before)))
+        Step::Postpone { as_of } => {
+            let record = state.pending()?;
+            record.review_at = Some((as_of + 1).min(uploads_end_at(record.deadline)));
+            None
         }
-        Step::AfterCleanUp(over, before) => {
-            after_clean_up(life, state, over, before.unwrap_or(now));
+        Step::LookForLateBytes(over) => {
+            if !state.bytes.is_empty() {
+                return Some(Step::CleanUp(over));
+            }
+            let as_of = agreed(life, Flaw::RemoveByOwnClock, now, ahead)?;
+            Some(Step::EndOfExpired(over, as_of))
+        }
+        Step::EndOfExpired(over, as_of) => {
+            let record = state.still(Status::Expired)?;
+            record.review_at = Some(over.expires_at);
+            if as_of >= over.expires_at {
+                state.record = None;
+            }
+            None
+        }
+        Step::CleanUp(over) => {
+            let as_of = agreed(life, Flaw::RemoveByOwnClock, now, ahead);
+            // Bytes with a version are none of these.
+            let is_left = over.is_left && !life.versioned && !state.bytes.is_empty();
+            if is_left && as_of.is_none_or(|now| now < uploads_end_at(over.deadline)) {
+                return None;
+            }
+            Some(Step::DeleteBytes(over, as_of))
+        }
+        Step::DeleteBytes(over, as_of) => {
+            state.bytes.clear();
+            Some(Step::AfterCleanUp(over, as_of?))
+        }
+        Step::AfterCleanUp(over, as_of) => {
+            let late = life.has(Flaw::CleanUpByTimeAfterTheBytesWent);
+            after_clean_up(life, state, over, if late { now } else { as_of });
+            None
+        }
+        Step::Quarantine => {
+            sweep_orphan(life, state, ahead);
+            None
+        }
+        Step::EndQuarantine => {
+            end_quarantine(life, state, ahead);
             None
         }
         Step::MoveDeadline { url_expires } => {
@@ -253,13 +337,24 @@ pub fn advance(life: &Life, state: &mut State, step: Step) -> Option<Step> {
     }
 }
 
-/// What a review makes of `FinalizeOutcome::NotArrived`; a notification makes nothing of it.
-fn not_arrived(life: &Life, finalizing: Finalizing) -> Option<Step> {
-    let (deadline, seen_at) = finalizing.review?;
+/// `finalize_upload::once_nothing_replaces_it`: the store's time, and then another look.
+fn once_nothing_replaces_it(life: &Life, finalizing: Finalizing, now: Tick) -> Option<Step> {
+    let is_final = now >= uploads_end_at(finalizing.deadline);
+    (is_final || life.has(Flaw::SettleReplaceable)).then_some(Step::Read(finalizing, None))
+}
+
+/// What a review makes of an absence as of `as_of`, where the clocks agree; a notification makes nothing
+/// of it.
+fn not_arrived(life: &Life, finalizing: Finalizing, as_of: Option<Tick>) -> Option<Step> {
+    let deadline = finalizing.deadline;
+    if !finalizing.is_review {
+        return None;
+    }
     if life.has(Flaw::ExpireByTimeAfterTheLook) {
         return Some(Step::LookAtClock { deadline });
     }
-    expire_if_over(deadline, seen_at)
+    let now = as_of?;
+    expire_if_over(deadline, now).or(Some(Step::Postpone { as_of: now }))
 }
 
 fn expire_if_over(deadline: Tick, now: Tick) -> Option<Step> {
@@ -291,7 +386,8 @@ fn settle(
         Verdict::Rejected => {
             record.status = Status::Rejected;
             record.expires_at = expires_at(finalizing.deadline, now);
-            record.review_at = review_of_settled(life, now);
+            // `FileRecord::due_at_once`.
+            record.review_at = review_of_settled(life, 0);
             if life.has(Flaw::RejectByRecordSeenBefore) {
                 Some(Step::CleanUp(Over {
                     deadline: finalizing.deadline,
@@ -316,14 +412,10 @@ fn expire(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<S
         return None;
     }
     record.status = Status::Expired;
-    record.expires_at = expires_at(deadline, now);
-    record.review_at = review_of_settled(life, now);
-    let over = Over {
-        deadline,
-        ..Over::from(&*record)
-    };
+    record.expires_at = now.max(uploads_end_at(deadline)) + EMPTY_RETENTION;
+    record.review_at = review_of_settled(life, record.expires_at);
     state.seen.settlements += 1;
-    Some(Step::CleanUp(over))
+    None
 }
 
 fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<Step> {
@@ -332,9 +424,16 @@ fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) ->
         return None;
     }
     state.seen.deleted = true;
+    let waits = matches!(record.status, Status::Available(object) if object.version.is_none())
+        && !life.has(Flaw::DeleteBytesOfUnversionedAtOnce);
+    let review_at = if waits {
+        uploads_end_at(record.deadline)
+    } else {
+        0
+    };
     record.status = Status::Deleted;
     record.expires_at = expires_at(deadline, now);
-    record.review_at = review_of_settled(life, now);
+    record.review_at = review_of_settled(life, review_at);
     let over = Over {
         deadline,
         ..Over::from(&*record)
@@ -354,18 +453,52 @@ fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) ->
 fn after_clean_up(life: &Life, state: &mut State, over: Over, now: Tick) {
     let is_tombstone = over.status == Status::Deleted;
     let uploads_end_at = uploads_end_at(over.deadline);
+    let kept_until = match over.status {
+        // Its bytes came too late.
+        Status::Expired => over.expires_at.max(expires_at(over.deadline, now)),
+        _ => over.expires_at,
+    };
     let in_a_hurry = is_tombstone && life.has(Flaw::RemoveTombstoneBeforeGraceIsOver);
     let review_at = if now < uploads_end_at && !in_a_hurry {
         Some(uploads_end_at)
-    } else if !is_tombstone && now < over.expires_at {
-        Some(over.expires_at)
+    } else if !is_tombstone && now < kept_until {
+        Some(kept_until)
     } else {
         None
     };
     if let Some(record) = state.still(over.status) {
         match review_at {
-            Some(_) => record.review_at = review_at,
+            Some(_) => {
+                record.review_at = review_at;
+                record.expires_at = kept_until;
+            }
             None => state.record = None,
         }
+    }
+}
+
+/// `OrphanSweeper`: an old object goes into quarantine if there is still no record.
+fn sweep_orphan(life: &Life, state: &mut State, ahead: i8) {
+    let as_of = agreed(life, Flaw::SweepByOwnClock, state.time, ahead);
+    let (Some(now), Some(put_at)) = (as_of, state.seen.put_at) else {
+        return;
+    };
+    if !state.has_orphan() || now < put_at + MIN_AGE {
+        return;
+    }
+    state.seen.swept_early |= state.time < put_at + MIN_AGE;
+    state.bytes.clear();
+    state.aside = (!life.has(Flaw::SweepDestroys)).then_some(state.time);
+}
+
+fn end_quarantine(life: &Life, state: &mut State, ahead: i8) {
+    let as_of = agreed(life, Flaw::SweepByOwnClock, state.time, ahead);
+    let (Some(now), Some(since)) = (as_of, state.aside) else {
+        return;
+    };
+    if now >= since + QUARANTINE {
+        state.seen.swept_early |= state.time < since + QUARANTINE;
+        state.aside = None;
+        state.seen.put_at = None;
     }
 }

@@ -14,7 +14,41 @@ const PAIRS: Life = Life {
     renews: true,
     puts: 2,
     forms: false,
+    suspended: false,
+    clocks: false,
+    power_cuts: false,
+    restores: false,
     flaw: None,
+};
+
+/// Every process has a clock of its own, and none is right.
+const CLOCKS: Life = Life {
+    clocks: true,
+    puts: 1,
+    ..PAIRS
+};
+
+/// The power is cut once, before or after a PUT is answered.
+const POWER_CUTS: Life = Life {
+    power_cuts: true,
+    renews: false,
+    ..PAIRS
+};
+
+/// Versions are suspended while forms are handed out.
+const SUSPENDED: Life = Life {
+    versioned: false,
+    suspended: true,
+    ..FORMS
+};
+
+/// Records from a backup come back, that don't have the file.
+const RESTORES: Life = Life {
+    restores: true,
+    clocks: true,
+    renews: false,
+    puts: 1,
+    ..PAIRS
 };
 
 /// A form that is sent twice.
@@ -54,6 +88,26 @@ fn the_promises_hold_in_every_state_where_a_form_is_sent_again() {
     search(FORMS);
 }
 
+#[test]
+fn the_promises_hold_in_every_state_where_clocks_are_wrong() {
+    search(CLOCKS);
+}
+
+#[test]
+fn the_promises_hold_in_every_state_where_the_power_is_cut() {
+    search(POWER_CUTS);
+}
+
+#[test]
+fn the_promises_hold_in_every_state_where_versions_are_suspended() {
+    search(SUSPENDED);
+}
+
+#[test]
+fn the_promises_hold_in_every_state_where_old_records_are_restored() {
+    search(RESTORES);
+}
+
 /// Without a second URL and a second upload, which would be more states than a test has time for.
 #[test]
 fn the_promises_hold_in_every_state_where_three_operations_meet() {
@@ -70,6 +124,10 @@ fn every_flaw_breaks_a_promise() {
     for flaw in Flaw::ALL {
         let from = match flaw {
             Flaw::LaterFormsStay | Flaw::KeepTheNewest => FORMS,
+            Flaw::ExpireByOwnClock | Flaw::RemoveByOwnClock => CLOCKS,
+            Flaw::SettleBeforeDurable => POWER_CUTS,
+            Flaw::SettleReplaceable => SUSPENDED,
+            Flaw::SweepByOwnClock | Flaw::SweepDestroys => RESTORES,
             Flaw::FormWithoutVersions => Life {
                 versioned: false,
                 ..FORMS

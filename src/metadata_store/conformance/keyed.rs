@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::races::{WRITERS, all_at_once};
-use super::{far_expiry, insert, moment, pending, stored};
+use super::{GRACE, far_expiry, insert, moment, pending, stored};
 use crate::domain::{FileRecord, IdempotencyKey, KeyedRequest, Sha256Digest};
 use crate::metadata_store::{EarlierRequest, KeyedInsert, MetadataStore, StoreError};
 
@@ -72,7 +72,7 @@ pub async fn a_key_outlives_the_file_that_it_names(store: &Store) {
     let request = own_request();
     insert_keyed(store, &record, &request, 0).await;
     store
-        .delete(record.id, moment(1), far_expiry())
+        .delete(record.id, moment(1), far_expiry(), GRACE)
         .await
         .unwrap();
     let outcome = insert_keyed(store, &pending(0), &request, 2).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    REMOVABLE, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
+    GRACE, REMOVABLE, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
     pending, settle, stored,
 };
 use crate::domain::{
@@ -94,7 +94,7 @@ pub async fn an_id_stays_taken_by_its_tombstone(store: &Store) {
     let record = insert(store, pending(0)).await;
     assert!(
         store
-            .delete(record.id, moment(1), far_expiry())
+            .delete(record.id, moment(1), far_expiry(), GRACE)
             .await
             .unwrap()
     );
@@ -223,7 +223,7 @@ pub async fn a_record_that_is_deleted_or_absent_is_not_settled(store: &Store) {
     let record = insert(store, pending(0)).await;
     assert!(
         store
-            .delete(record.id, moment(1), far_expiry())
+            .delete(record.id, moment(1), far_expiry(), GRACE)
             .await
             .unwrap()
     );
@@ -252,7 +252,10 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
         let record = insert(store, record).await;
         let (now, expires_at) = (moment(77), far_expiry() + Duration::from_millis(1));
         assert_eq!(
-            store.delete(record.id, now, expires_at).await.unwrap(),
+            store
+                .delete(record.id, now, expires_at, GRACE)
+                .await
+                .unwrap(),
             !was_deleted
         );
         let mut tombstone = record;
@@ -266,15 +269,79 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
             tombstone.id,
             moment(99),
             expires_at + Duration::from_secs(9),
+            GRACE,
         );
         assert!(!again.await.unwrap());
         assert_eq!(stored(store, tombstone.id).await, tombstone);
     }
 }
 
+pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &Store) {
+    let mut unversioned = object();
+    unversioned.version_id = None;
+    for (object, waits) in [(object(), false), (unversioned, true)] {
+        let record = insert(store, pending(0)).await;
+        settle(store, record.id, &Settlement::Available(object), moment(10)).await;
+        let deleted = store.delete(record.id, moment(77), far_expiry(), GRACE);
+        assert!(deleted.await.unwrap());
+        let mut tombstone = record;
+        tombstone.state = FileState::Deleted {
+            expires_at: far_expiry(),
+        };
+        tombstone.review_at = Some(match waits {
+            true => tombstone.upload_expires_at + GRACE,
+            false => moment(77),
+        });
+        assert_eq!(stored(store, tombstone.id).await, tombstone);
+        // Again is no reason to do it earlier.
+        let again = store.delete(tombstone.id, moment(78), far_expiry(), GRACE);
+        assert!(!again.await.unwrap());
+        assert_eq!(stored(store, tombstone.id).await, tombstone);
+    }
+}
+
+pub async fn a_pending_record_is_postponed_until_its_uploads_end_at_the_latest(store: &Store) {
+    let mut record = insert(store, pending(0)).await;
+    let mut end = record.upload_expires_at + GRACE;
+    for renewed in [false, true] {
+        if renewed {
+            let deadline = record.upload_expires_at + Duration::from_secs(7200);
+            store.renew_upload(record.id, deadline).await.unwrap();
+            (record.upload_expires_at, end) = (deadline, deadline + GRACE);
+        }
+        let just_before = end - Duration::from_millis(1);
+        let long_after = end + Duration::from_secs(7200);
+        for at in [moment(60), just_before, end, long_after, moment(61)] {
+            assert!(store.postpone_review(record.id, at, GRACE).await.unwrap());
+            record.review_at = Some(at.min(end));
+            assert_eq!(stored(store, record.id).await, record);
+        }
+    }
+}
+
+pub async fn only_a_pending_record_is_postponed(store: &Store) {
+    for state in every_state().into_iter().skip(1) {
+        let record = insert(store, in_state(pending(0), state)).await;
+        for at in [moment(60), far_expiry()] {
+            assert!(!store.postpone_review(record.id, at, GRACE).await.unwrap());
+            assert_eq!(stored(store, record.id).await, record);
+        }
+    }
+    let absent = FileId::new(moment(0));
+    for at in [moment(60), far_expiry()] {
+        assert!(!store.postpone_review(absent, at, GRACE).await.unwrap());
+    }
+    assert_eq!(store.get(absent).await.unwrap(), None);
+}
+
 pub async fn what_is_absent_is_not_deleted(store: &Store) {
     let absent = FileId::new(moment(0));
-    assert!(!store.delete(absent, moment(1), far_expiry()).await.unwrap());
+    assert!(
+        !store
+            .delete(absent, moment(1), far_expiry(), GRACE)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.get(absent).await.unwrap(), None);
 }
 
@@ -282,11 +349,13 @@ pub async fn a_review_is_scheduled_while_the_status_is_the_one_seen(store: &Stor
     for state in every_state().into_iter().skip(2) {
         let mut record = insert(store, in_state(pending(0), state)).await;
         for at in [moment(500), moment(400), moment(400)] {
+            let kept_until = far_expiry() + (at - moment(0));
             store
-                .schedule_review(record.id, record.status(), at)
+                .schedule_review(record.id, record.status(), at, kept_until)
                 .await
                 .unwrap();
             record.review_at = Some(at);
+            record.state.keep_until(kept_until);
             assert_eq!(stored(store, record.id).await, record);
         }
     }
@@ -297,7 +366,7 @@ pub async fn a_review_is_not_scheduled_for_another_status(store: &Store) {
         let record = insert(store, in_state(pending(0), state)).await;
         for seen in REMOVABLE.into_iter().filter(|s| *s != record.status()) {
             store
-                .schedule_review(record.id, seen, moment(500))
+                .schedule_review(record.id, seen, moment(500), far_expiry())
                 .await
                 .unwrap();
             assert_eq!(stored(store, record.id).await, record);
@@ -331,7 +400,7 @@ pub async fn pending_and_available_records_are_neither_scheduled_nor_removed(sto
         let record = insert(store, in_state(pending(0), state)).await;
         let status = record.status();
         store
-            .schedule_review(record.id, status, moment(500))
+            .schedule_review(record.id, status, moment(500), far_expiry())
             .await
             .unwrap();
         store.remove(record.id, status).await.unwrap();
@@ -342,7 +411,7 @@ pub async fn pending_and_available_records_are_neither_scheduled_nor_removed(sto
 pub async fn a_removed_id_can_be_written_to_by_nothing_but_an_insert(store: &Store) {
     let record = insert(store, pending(0)).await;
     store
-        .delete(record.id, moment(1), far_expiry())
+        .delete(record.id, moment(1), far_expiry(), GRACE)
         .await
         .unwrap();
     store.remove(record.id, Status::Deleted).await.unwrap();
@@ -355,12 +424,12 @@ pub async fn a_removed_id_can_be_written_to_by_nothing_but_an_insert(store: &Sto
     }
     store.renew_upload(record.id, moment(9000)).await.unwrap();
     store
-        .delete(record.id, moment(2), far_expiry())
+        .delete(record.id, moment(2), far_expiry(), GRACE)
         .await
         .unwrap();
     for status in REMOVABLE {
         store
-            .schedule_review(record.id, status, moment(3))
+            .schedule_review(record.id, status, moment(3), far_expiry())
             .await
             .unwrap();
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{eventually, every_state, far_expiry, in_state, insert, moment, object, pending};
+use super::{
+    GRACE, eventually, every_state, far_expiry, in_state, insert, moment, object, pending,
+};
 use crate::domain::{FileId, FileRecord, Settlement, Status};
 use crate::metadata_store::{MAX_PAGE, MetadataStore, Page, PageRequest};
 
@@ -152,7 +154,7 @@ pub async fn a_page_follows_a_record_from_status_to_status(store: &Store) {
     eventually(vec![record.id], || shown(None)).await;
 
     store
-        .delete(record.id, moment(1), far_expiry())
+        .delete(record.id, moment(1), far_expiry(), GRACE)
         .await
         .unwrap();
     eventually(vec![], || shown(Some(Status::Available))).await;
@@ -166,7 +168,9 @@ pub async fn no_page_shows_a_tombstone(store: &Store) {
         if i % 3 == 0 {
             kept.push(record);
         } else {
-            let deleted = store.delete(record.id, moment(1), far_expiry()).await;
+            let deleted = store
+                .delete(record.id, moment(1), far_expiry(), GRACE)
+                .await;
             assert!(deleted.unwrap());
         }
     }
@@ -203,7 +207,7 @@ pub async fn each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
                 let available = Settlement::Available(object());
                 let settled = store.settle(between.id, &available, moment(0));
                 settled.await.expect("a settlement is answered");
-                let deleted = store.delete(between.id, moment(0), far_expiry());
+                let deleted = store.delete(between.id, moment(0), far_expiry(), GRACE);
                 deleted.await.expect("a deletion is answered");
                 written += 1;
                 progress.send_replace(written);

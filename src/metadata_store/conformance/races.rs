@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{every_settlement, far_expiry, insert, moment, object, pending, settle, stored};
+use super::{GRACE, every_settlement, far_expiry, insert, moment, object, pending, settle, stored};
 use crate::domain::{FileName, Settlement, Status, VersionId};
 use crate::metadata_store::{MetadataStore, SettleOutcome, StoreError};
 
@@ -84,7 +84,7 @@ pub async fn of_many_deletions_exactly_one_succeeds_and_no_settlement_outlives_i
         let (id, now) = (record.id, moment(i as i64));
         async move {
             if i % 2 == 0 {
-                let deleted = store.delete(id, now, far_expiry()).await;
+                let deleted = store.delete(id, now, far_expiry(), GRACE).await;
                 (deleted.expect("a deletion is answered"), 0)
             } else {
                 let outcome = settle(&store, id, &Settlement::Available(object()), now).await;

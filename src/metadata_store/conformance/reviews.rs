@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    eventually, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
+    GRACE, eventually, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
     pending, settle,
 };
 use crate::domain::{FileRecord, Settlement, Status, Timestamp};
@@ -108,13 +108,15 @@ pub async fn a_review_moves_with_every_write_that_sets_it(store: &Store) {
 
         let status = [Status::Rejected, Status::Expired][i - 1];
         store
-            .schedule_review(record.id, status, moment(50))
+            .schedule_review(record.id, status, moment(50), far_expiry())
             .await
             .unwrap();
         record.review_at = Some(moment(50));
         eventually(vec![review_of(&record)], all_due).await;
 
-        let deleted = store.delete(record.id, moment(300), far_expiry()).await;
+        let deleted = store
+            .delete(record.id, moment(300), far_expiry(), GRACE)
+            .await;
         assert!(deleted.unwrap());
         record.review_at = Some(moment(300));
         eventually(vec![review_of(&record)], all_due).await;
@@ -125,7 +127,9 @@ pub async fn a_review_moves_with_every_write_that_sets_it(store: &Store) {
     // An available file has nothing left to do, until it is deleted.
     let mut record = in_state(pending(-10), every_state()[1].clone());
     record = insert(store, record).await;
-    let deleted = store.delete(record.id, moment(300), far_expiry()).await;
+    let deleted = store
+        .delete(record.id, moment(300), far_expiry(), GRACE)
+        .await;
     assert!(deleted.unwrap());
     record.review_at = Some(moment(300));
     eventually(vec![review_of(&record)], all_due).await;

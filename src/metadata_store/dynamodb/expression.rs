@@ -4,10 +4,13 @@
 //! with one of DynamoDB's reserved words (`status` is one).
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::{FILE_ID, STATUS, UPLOAD_EXPIRES_AT, WRITE_TOKEN, millis, string};
+use super::item::{
+    FILE_ID, REVIEW_AT, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WRITE_TOKEN, millis, string,
+};
 use crate::domain::{Status, Timestamp};
 
 /// Placeholders that one request uses, with what they stand for.
@@ -67,8 +70,12 @@ pub(super) enum Condition {
     PendingUntil(Timestamp),
     /// Pending, with an upload deadline before this one.
     PendingUntilBefore(Timestamp),
-    /// The item exists and has another status.
-    StatusIsNot(Status),
+    /// Pending, with this upload deadline or a later one.
+    PendingUntilNotBefore(Timestamp),
+    /// Available, in a bucket that kept no version of it.
+    AvailableUnversioned,
+    /// The item exists, and is neither a tombstone nor [`Self::AvailableUnversioned`].
+    LivingAndNotUnversioned,
 }
 
 impl Condition {
@@ -87,11 +94,20 @@ impl Condition {
             Self::PendingUntilBefore(deadline) => {
                 Self::pending_and_deadline("<", deadline, placeholders)
             }
-            Self::StatusIsNot(status) => {
+            Self::PendingUntilNotBefore(deadline) => {
+                Self::pending_and_deadline(">=", deadline, placeholders)
+            }
+            Self::AvailableUnversioned => {
+                let available = Self::StatusIs(Status::Available).expression(placeholders);
+                let version = placeholders.name(VERSION_ID);
+                format!("{available} AND attribute_not_exists({version})")
+            }
+            Self::LivingAndNotUnversioned => {
                 let id = placeholders.name(FILE_ID);
+                let unversioned = Self::AvailableUnversioned.expression(placeholders);
                 let name = placeholders.name(STATUS);
-                let refused = placeholders.value("refusedStatus", string(status.as_str()));
-                format!("attribute_exists({id}) AND {name} <> {refused}")
+                let deleted = placeholders.value("refusedStatus", string(Status::Deleted.as_str()));
+                format!("attribute_exists({id}) AND {name} <> {deleted} AND NOT ({unversioned})")
             }
         }
     }
@@ -108,13 +124,15 @@ impl Condition {
     }
 }
 
-/// `SET` for what has a value, `REMOVE` for what must not be there.
+/// `SET` for what has a value, `REMOVE` for what must not be there. With `uploads_end` the next review is
+/// so long after the upload deadline that the item has.
 pub(super) fn update_expression(
     set: Vec<(&'static str, AttributeValue)>,
+    uploads_end: Option<Duration>,
     remove: &[&'static str],
     placeholders: &mut Placeholders,
 ) -> String {
-    let assignments: Vec<String> = set
+    let mut assignments: Vec<String> = set
         .into_iter()
         .map(|(attribute, value)| {
             let name = placeholders.name(attribute);
@@ -122,6 +140,15 @@ pub(super) fn update_expression(
             format!("{name} = {value}")
         })
         .collect();
+    if let Some(grace) = uploads_end {
+        let (review_at, deadline) = (
+            placeholders.name(REVIEW_AT),
+            placeholders.name(UPLOAD_EXPIRES_AT),
+        );
+        let grace = AttributeValue::N(grace.as_millis().to_string());
+        let grace = placeholders.value("uploadGrace", grace);
+        assignments.push(format!("{review_at} = {deadline} + {grace}"));
+    }
     let mut expression = format!("SET {}", assignments.join(", "));
     if !remove.is_empty() {
         let names: Vec<String> = remove.iter().map(|it| placeholders.name(it)).collect();
@@ -139,6 +166,7 @@ mod tests {
         let mut placeholders = Placeholders::default();
         let update = update_expression(
             vec![("status", string("expired")), ("reviewAt", string("1"))],
+            None,
             &["reason", "sha256"],
             &mut placeholders,
         );

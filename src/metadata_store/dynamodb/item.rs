@@ -41,7 +41,7 @@ const CREATED_AT: &str = "createdAt";
 pub(super) const UPLOAD_EXPIRES_AT: &str = "uploadExpiresAt";
 pub(super) const STATUS: &str = "status";
 const SHA256: &str = "sha256";
-const VERSION_ID: &str = "versionId";
+pub(super) const VERSION_ID: &str = "versionId";
 const UPLOADED_AT: &str = "uploadedAt";
 const REASON: &str = "reason";
 /// For DynamoDB's TTL, which wants seconds: rounded up, so that no item goes too early.
@@ -134,10 +134,11 @@ pub(super) fn state_attributes(
 
 /// What puts an item into the index of reviews.
 pub(super) fn review_attributes(id: FileId, at: Timestamp) -> [(&'static str, AttributeValue); 2] {
-    [
-        (REVIEW_SHARD, string(shard_of(id))),
-        (REVIEW_AT, millis(at)),
-    ]
+    [review_shard(id), (REVIEW_AT, millis(at))]
+}
+
+pub(super) fn review_shard(id: FileId) -> (&'static str, AttributeValue) {
+    (REVIEW_SHARD, string(shard_of(id)))
 }
 
 pub(super) fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {

@@ -16,6 +16,8 @@ mod pages;
 mod reviews;
 mod start_check;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
@@ -27,8 +29,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use self::{
     expression::{Condition, Placeholders, WriteToken, update_expression},
     item::{
-        FILE_ID, Item, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, from_item, millis,
-        review_attributes, state_attributes, string, to_item,
+        FILE_ID, Item, REVIEW_AT, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, expiry, from_item,
+        millis, review_attributes, review_shard, state_attributes, string, to_item,
     },
 };
 use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
@@ -78,11 +80,21 @@ impl DynamoDbMetadataStore {
         token: Option<&WriteToken>,
     ) -> Result<Option<Item>, StoreError> {
         let mut placeholders = Placeholders::default();
-        let update = update_expression(set, remove, &mut placeholders);
+        let update = update_expression(set, None, remove, &mut placeholders);
         let mut condition = condition.expression(&mut placeholders);
         if let Some(token) = token {
             condition = token.or_repeated(&condition, &mut placeholders);
         }
+        self.send_update(id, update, condition, placeholders).await
+    }
+
+    async fn send_update(
+        &self,
+        id: FileId,
+        update: String,
+        condition: String,
+        placeholders: Placeholders,
+    ) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .update_item()
@@ -108,22 +120,69 @@ impl DynamoDbMetadataStore {
         &self,
         id: FileId,
         state: &FileState,
-        review_at: Option<Timestamp>,
+        review: ReviewMoment,
         condition: Condition,
     ) -> Result<bool, StoreError> {
         let token = WriteToken::new();
+        let (review_at, uploads_end) = match review {
+            ReviewMoment::Never => (None, None),
+            ReviewMoment::At(at) => (Some(at), None),
+            ReviewMoment::UploadsEnd(grace) => (None, Some(grace)),
+        };
         let mut set = state_attributes(id, state, review_at);
         set.push(token.attribute());
+        if uploads_end.is_some() {
+            set.push(review_shard(id));
+        }
         let remove: Vec<_> = STATE_ATTRIBUTES
             .into_iter()
             .filter(|name| set.iter().all(|(kept, _)| kept != name))
+            .filter(|name| *name != REVIEW_AT || uploads_end.is_none())
             .collect();
+        let mut placeholders = Placeholders::default();
+        let update = update_expression(set, uploads_end, &remove, &mut placeholders);
+        let condition = condition.expression(&mut placeholders);
+        let condition = token.or_repeated(&condition, &mut placeholders);
         let changed = self
-            .update(id, set, &remove, condition, Some(&token))
+            .send_update(id, update, condition, placeholders)
+            .await?;
+        Ok(changed.is_some())
+    }
+
+    /// Sets only when a pending record is looked at. `false` if the condition didn't hold.
+    async fn set_review(
+        &self,
+        id: FileId,
+        review: ReviewMoment,
+        condition: Condition,
+    ) -> Result<bool, StoreError> {
+        let (set, uploads_end) = match review {
+            ReviewMoment::At(at) => (review_attributes(id, at).into(), None),
+            ReviewMoment::UploadsEnd(grace) => (vec![review_shard(id)], Some(grace)),
+            ReviewMoment::Never => return Ok(false),
+        };
+        let mut placeholders = Placeholders::default();
+        let update = update_expression(set, uploads_end, &[], &mut placeholders);
+        let condition = condition.expression(&mut placeholders);
+        let changed = self
+            .send_update(id, update, condition, placeholders)
             .await?;
         Ok(changed.is_some())
     }
 }
+
+/// When a record is looked at next.
+#[derive(Debug, Clone, Copy)]
+enum ReviewMoment {
+    Never,
+    At(Timestamp),
+    /// So long after the upload deadline that the item has.
+    UploadsEnd(Duration),
+}
+
+/// A pending record whose next look lies so far behind its creation is likelier to be at its end before.
+/// Whichever is tried first, the other one follows if it doesn't hold.
+const LIKELY_LIFE: Duration = Duration::from_secs(30 * 60);
 
 fn is_condition_failed<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
@@ -212,9 +271,12 @@ impl MetadataStore for DynamoDbMetadataStore {
                 upload_expires_at, ..
             } => Condition::PendingUntil(*upload_expires_at),
         };
-        let review_at = settlement.review_at(now);
+        let review = match settlement.review_at(now) {
+            Some(at) => ReviewMoment::At(at),
+            None => ReviewMoment::Never,
+        };
         let changed = self
-            .change_state(id, &settlement.state(), review_at, condition)
+            .change_state(id, &settlement.state(), review, condition)
             .await?;
         Ok(if changed {
             SettleOutcome::Settled
@@ -228,10 +290,20 @@ impl MetadataStore for DynamoDbMetadataStore {
         id: FileId,
         now: Timestamp,
         expires_at: Timestamp,
+        upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let tombstone = FileState::Deleted { expires_at };
-        let condition = Condition::StatusIsNot(Status::Deleted);
-        self.change_state(id, &tombstone, Some(now), condition)
+        let at_once = ReviewMoment::At(now);
+        let condition = Condition::LivingAndNotUnversioned;
+        if self
+            .change_state(id, &tombstone, at_once, condition)
+            .await?
+        {
+            return Ok(true);
+        }
+        let at_the_end = ReviewMoment::UploadsEnd(upload_grace);
+        let condition = Condition::AvailableUnversioned;
+        self.change_state(id, &tombstone, at_the_end, condition)
             .await
     }
 
@@ -244,16 +316,46 @@ impl MetadataStore for DynamoDbMetadataStore {
         self.read_due(until, after, limit).await
     }
 
+    async fn postpone_review(
+        &self,
+        id: FileId,
+        review_at: Timestamp,
+        upload_grace: Duration,
+    ) -> Result<bool, StoreError> {
+        let earlier = review_at - upload_grace;
+        let mut ways = [
+            (
+                ReviewMoment::At(review_at),
+                Condition::PendingUntilNotBefore(earlier),
+            ),
+            (
+                ReviewMoment::UploadsEnd(upload_grace),
+                Condition::PendingUntilBefore(earlier),
+            ),
+        ];
+        if review_at >= id.created_at() + LIKELY_LIFE {
+            ways.reverse();
+        }
+        for (review, condition) in ways {
+            if self.set_review(id, review, condition).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn schedule_review(
         &self,
         id: FileId,
         status: Status,
         review_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         if !may_be_removed(status) {
             return Ok(());
         }
-        let set = review_attributes(id, review_at).into();
+        let mut set: Vec<_> = review_attributes(id, review_at).into();
+        set.extend(expiry(expires_at));
         self.update(id, set, &[], Condition::StatusIs(status), None)
             .await
             .map(drop)

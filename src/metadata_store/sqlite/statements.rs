@@ -4,6 +4,8 @@
 //! it leaves nothing behind, whatever else is in the transaction. Each read names the index that it
 //! goes along; SQLite then refuses the statement rather than scan.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::row::{self, StateColumns, columns};
@@ -52,10 +54,16 @@ pub(super) const SETTLE: &str = "UPDATE files SET status = :status, sha256 = :sh
 
 pub(super) const DELETE: &str =
     "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
-         uploaded_at = NULL, reason = NULL, expires_at = :expires_at, review_at = :now
+         uploaded_at = NULL, reason = NULL, expires_at = :expires_at,
+         review_at = CASE WHEN status = 'available' AND version_id IS NULL
+             THEN upload_expires_at + :upload_grace ELSE :now END
       WHERE id = :id AND status <> 'deleted'";
 
-const SCHEDULE_REVIEW: &str = "UPDATE files SET review_at = :review_at
+const POSTPONE_REVIEW: &str = "UPDATE files
+      SET review_at = min(:review_at, upload_expires_at + :upload_grace)
+      WHERE id = :id AND status = 'pending'";
+
+const SCHEDULE_REVIEW: &str = "UPDATE files SET review_at = :review_at, expires_at = :expires_at
       WHERE id = :id AND status = :status AND status IN ('rejected', 'expired', 'deleted')";
 
 const REMOVE: &str = "DELETE FROM files
@@ -235,8 +243,10 @@ pub(super) fn delete(
     id: FileId,
     now: Timestamp,
     expires_at: Timestamp,
+    upload_grace: Duration,
 ) -> rusqlite::Result<bool> {
     let deleted = connection.prepare_cached(DELETE)?.execute(named_params! {
+        ":upload_grace": millis(upload_grace),
         ":id": id.as_bytes(),
         ":now": now.timestamp_millis(),
         ":expires_at": expires_at.timestamp_millis(),
@@ -244,11 +254,33 @@ pub(super) fn delete(
     Ok(deleted == 1)
 }
 
+/// Whether it is pending.
+pub(super) fn postpone_review(
+    connection: &Connection,
+    id: FileId,
+    review_at: Timestamp,
+    upload_grace: Duration,
+) -> rusqlite::Result<bool> {
+    let postponed = connection
+        .prepare_cached(POSTPONE_REVIEW)?
+        .execute(named_params! {
+            ":id": id.as_bytes(),
+            ":review_at": review_at.timestamp_millis(),
+            ":upload_grace": millis(upload_grace),
+        })?;
+    Ok(postponed == 1)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 pub(super) fn schedule_review(
     connection: &Connection,
     id: FileId,
     status: Status,
     review_at: Timestamp,
+    expires_at: Timestamp,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(SCHEDULE_REVIEW)?
@@ -256,6 +288,7 @@ pub(super) fn schedule_review(
             ":id": id.as_bytes(),
             ":status": status.as_str(),
             ":review_at": review_at.timestamp_millis(),
+            ":expires_at": expires_at.timestamp_millis(),
         })?;
     Ok(())
 }

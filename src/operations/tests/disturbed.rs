@@ -17,6 +17,10 @@ use crate::object_store::{
 /// What happens at the calls, counted over both stores.
 pub struct Disturbance {
     calls: AtomicUsize,
+    /// How many of them ask what is due.
+    lists: AtomicUsize,
+    /// How long each takes.
+    takes: Duration,
     /// The number of the call that never answers; the store behind has done it, or not.
     breaks_off: Option<(usize, Done)>,
 }
@@ -28,9 +32,17 @@ pub enum Done {
 }
 
 impl Disturbance {
+    /// How many calls there were but for those that ask what is due.
+    pub fn without_lists(&self) -> usize {
+        self.calls.load(SeqCst) - self.lists.load(SeqCst)
+    }
+
     /// Others get a turn, and at the call that was named everything stands still.
     async fn around<T>(&self, call: impl Future<Output = T>) -> T {
         let number = self.calls.fetch_add(1, SeqCst);
+        if !self.takes.is_zero() {
+            tokio::time::sleep(self.takes).await;
+        }
         for _ in 0..fastrand::u8(..4) {
             tokio::task::yield_now().await;
         }
@@ -47,15 +59,36 @@ impl Disturbance {
 
 /// The house's stores, disturbed.
 pub fn disturbed(house: &House, breaks_off: Option<(usize, Done)>) -> Stores {
+    with(house, breaks_off, Duration::ZERO).0
+}
+
+/// The house's stores, with a count of the calls.
+pub fn counted(house: &House) -> (Stores, Arc<Disturbance>) {
+    with(house, None, Duration::ZERO)
+}
+
+/// The house's stores, where each call takes as long.
+pub fn slow(house: &House, takes: Duration) -> Stores {
+    with(house, None, takes).0
+}
+
+fn with(
+    house: &House,
+    breaks_off: Option<(usize, Done)>,
+    takes: Duration,
+) -> (Stores, Arc<Disturbance>) {
     let disturbance = Arc::new(Disturbance {
         calls: AtomicUsize::new(0),
+        lists: AtomicUsize::new(0),
+        takes,
         breaks_off,
     });
-    Stores {
+    let stores = Stores {
         metadata: Arc::new(Disturbed(house.metadata.clone(), disturbance.clone())),
-        objects: Arc::new(Disturbed(house.objects.clone(), disturbance)),
+        objects: Arc::new(Disturbed(house.objects.clone(), disturbance.clone())),
         ..house.stores.clone()
-    }
+    };
+    (stores, disturbance)
 }
 
 /// Drives `work` until it is over or stands still; `false` if it stands still.
@@ -108,8 +141,11 @@ impl MetadataStore for Disturbed<MemoryMetadataStore> {
         id: FileId,
         now: Timestamp,
         expires_at: Timestamp,
+        upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        self.1.around(self.0.delete(id, now, expires_at)).await
+        self.1
+            .around(self.0.delete(id, now, expires_at, upload_grace))
+            .await
     }
     async fn due_for_review(
         &self,
@@ -117,16 +153,27 @@ impl MetadataStore for Disturbed<MemoryMetadataStore> {
         after: Option<Review>,
         limit: usize,
     ) -> Result<Vec<Review>, StoreError> {
+        self.1.lists.fetch_add(1, SeqCst);
         let due = self.0.due_for_review(until, after, limit);
         self.1.around(due).await
+    }
+    async fn postpone_review(
+        &self,
+        id: FileId,
+        review_at: Timestamp,
+        upload_grace: Duration,
+    ) -> Result<bool, StoreError> {
+        let postponing = self.0.postpone_review(id, review_at, upload_grace);
+        self.1.around(postponing).await
     }
     async fn schedule_review(
         &self,
         id: FileId,
         status: Status,
         review_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let scheduling = self.0.schedule_review(id, status, review_at);
+        let scheduling = self.0.schedule_review(id, status, review_at, expires_at);
         self.1.around(scheduling).await
     }
     async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {

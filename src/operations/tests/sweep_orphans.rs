@@ -7,13 +7,18 @@ const LIMIT: usize = 100;
 const DAY: Duration = MIN_AGE;
 
 /// One whole sweep.
-async fn sweep(sweeper: &mut OrphanSweeper) -> SweepReport {
+pub async fn sweep(sweeper: &mut OrphanSweeper) -> SweepReport {
     for _ in 0..1_000 {
         if let SweepStep::Done(report) = sweeper.run_once().await.unwrap() {
             return report;
         }
     }
     panic!("a thousand steps weren't enough");
+}
+
+/// A record that is newer than every object without one, as it is wherever files come.
+async fn newer_record(house: &House) {
+    house.create().await;
 }
 
 fn sweeper(house: &House) -> OrphanSweeper {
@@ -33,7 +38,9 @@ async fn available(house: &House, count: usize) -> Vec<FileId> {
 
 /// Objects that no record names.
 fn orphans(house: &House, count: usize) -> Vec<FileId> {
-    let ids: Vec<_> = (0..count).map(|_| FileId::new(house.clock.now())).collect();
+    // Older than the records that are made at the same time.
+    let before = house.clock.now() - Duration::from_millis(1);
+    let ids: Vec<_> = (0..count).map(|_| FileId::new(before)).collect();
     for id in &ids {
         house.put(*id, HELLO);
     }
@@ -41,18 +48,21 @@ fn orphans(house: &House, count: usize) -> Vec<FileId> {
 }
 
 #[tokio::test]
-async fn an_object_that_no_record_names_goes_in_all_its_versions_after_a_day() {
+async fn an_object_that_no_record_names_is_set_aside_in_all_its_versions_after_a_day() {
     let house = House::new();
     available(&house, 20).await;
     let orphan = orphans(&house, 1)[0];
     house.put(orphan, "another version");
     house.clock.advance(DAY - Duration::from_millis(1));
     let report = sweep(&mut sweeper(&house)).await;
-    assert_eq!((report.young, report.orphans, report.deleted), (21, 0, 0));
+    assert_eq!(
+        (report.young, report.orphans, report.quarantined),
+        (21, 0, 0)
+    );
     house.clock.advance(Duration::from_millis(1));
     let report = sweep(&mut sweeper(&house)).await;
     assert_eq!(
-        (report.recorded, report.orphans, report.deleted),
+        (report.recorded, report.orphans, report.quarantined),
         (20, 1, 1)
     );
     assert_eq!(report.suspicion, None);
@@ -90,7 +100,7 @@ async fn whatever_a_record_or_a_tombstone_names_and_foreign_keys_are_left_alone(
     house.clock.advance(3 * DAY);
     let report = sweep(&mut sweeper(&house)).await;
     assert_eq!((report.recorded, report.foreign), (22, 3));
-    assert_eq!((report.orphans, report.deleted), (0, 0));
+    assert_eq!((report.orphans, report.quarantined), (0, 0));
     assert_eq!(house.objects.count(), 25);
 }
 
@@ -135,7 +145,7 @@ async fn a_limit_of_none_only_counts() {
     orphans(&house, 1);
     house.clock.advance(2 * DAY);
     let report = sweep(&mut OrphanSweeper::new(house.stores.clone(), 0)).await;
-    assert_eq!((report.orphans, report.deleted), (1, 0));
+    assert_eq!((report.orphans, report.quarantined), (1, 0));
     assert_eq!(house.objects.count(), 21);
 }
 
@@ -156,7 +166,7 @@ async fn a_store_that_does_not_answer_makes_no_orphans_and_the_sweep_goes_on_whe
         house.objects.set_fault(None);
     }
     let report = sweep(&mut sweeper).await;
-    assert_eq!((report.recorded, report.deleted), (1_100, 2));
+    assert_eq!((report.recorded, report.quarantined), (1_100, 2));
     assert_eq!(house.objects.count(), 1_100);
 }
 
@@ -170,9 +180,9 @@ async fn what_could_not_be_deleted_is_left_to_the_next_sweep() {
     assert_eq!(sweeper.run_once().await.unwrap(), SweepStep::More);
     house.objects.set_fault(Some("a test's fault"));
     let report = sweep(&mut sweeper).await;
-    assert_eq!((report.deleted, report.failed), (0, 2));
+    assert_eq!((report.quarantined, report.failed), (0, 2));
     house.objects.set_fault(None);
-    assert_eq!(sweep(&mut sweeper).await.deleted, 2);
+    assert_eq!(sweep(&mut sweeper).await.quarantined, 2);
 }
 
 #[tokio::test]
@@ -190,7 +200,7 @@ async fn a_record_that_appears_before_the_deletion_saves_its_object() {
     assert_eq!(sweeper.run_once().await.unwrap(), SweepStep::More);
     house.metadata.insert(lost).await.unwrap();
     let report = sweep(&mut sweeper).await;
-    assert_eq!((report.orphans, report.deleted), (1, 0));
+    assert_eq!((report.orphans, report.quarantined), (1, 0));
     assert_eq!(house.objects.count(), 20);
 }
 
@@ -212,8 +222,8 @@ async fn each_step_is_bounded() {
             break report;
         }
     };
-    // Five pages of at most 500, and two rounds of deleting.
-    assert_eq!((steps, report.deleted), (7, 150));
+    // Five pages of at most 500, two rounds of setting aside, and the end of old quarantines.
+    assert_eq!((steps, report.quarantined), (8, 150));
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,8 +292,9 @@ async fn sweeps_come_once_an_interval_and_begin_at_different_times() {
         };
         passes(&house, DAY / 24 + Duration::from_secs(60)).await;
         first.push(began.elapsed().as_secs() / 60);
-        // A step after the one that looked deletes, and the next sweep is a day away.
+        // A step after the one that looked sets aside, and the next sweep is a day away.
         orphans(&house, 1);
+        newer_record(&house).await;
         house.clock.advance(2 * DAY);
         let pause = passes(&house, DAY * 5 / 4).await;
         assert!(pause > DAY * 3 / 4, "again after {pause:?}");
@@ -293,4 +304,57 @@ async fn sweeps_come_once_an_interval_and_begin_at_different_times() {
     first.sort_unstable();
     first.dedup();
     assert!(first.len() > 5, "they come together: {first:?}");
+}
+
+#[tokio::test]
+async fn orphans_that_are_newer_than_every_record_prove_that_records_were_lost() {
+    let house = House::new();
+    let ids = available(&house, 30).await;
+    house.clock.advance(Duration::from_secs(60));
+    // Two uploads after the backup was made.
+    orphans(&house, 2);
+    house.clock.advance(2 * DAY);
+    let report = sweep(&mut sweeper(&house)).await;
+    assert_eq!(report.suspicion, Some(Suspicion::RecordsRolledBack));
+    assert_eq!((report.orphans, report.quarantined), (2, 0));
+    assert_eq!(house.objects.count(), ids.len() + 2);
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_kept_for_thirty_days_and_then_destroyed() {
+    let house = House::new();
+    available(&house, 20).await;
+    orphans(&house, 2);
+    newer_record(&house).await;
+    house.clock.advance(2 * DAY);
+    assert_eq!(sweep(&mut sweeper(&house)).await.quarantined, 2);
+    assert_eq!(house.objects.count_quarantined(), 2);
+    house.clock.advance(QUARANTINE);
+    assert_eq!(sweep(&mut sweeper(&house)).await.destroyed, 0);
+    house.clock.advance(Duration::from_millis(1));
+    assert_eq!(sweep(&mut sweeper(&house)).await.destroyed, 2);
+    assert_eq!(house.objects.count_quarantined(), 0);
+    assert_eq!(house.objects.count(), 20);
+}
+
+#[tokio::test]
+async fn as_long_as_somebody_suspects_something_nothing_is_set_aside_or_destroyed() {
+    let house = House::new();
+    available(&house, 20).await;
+    orphans(&house, 1);
+    newer_record(&house).await;
+    house.clock.advance(2 * DAY);
+    sweep(&mut sweeper(&house)).await;
+    let second = orphans(&house, 1)[0];
+    newer_record(&house).await;
+    house.clock.advance(QUARANTINE + DAY);
+    let (suspect, suspicion) = tokio::sync::watch::channel(Some(Suspicion::MarkersDiffer));
+    let mut suspecting = sweeper(&house).suspecting(suspicion);
+    let report = sweep(&mut suspecting).await;
+    assert_eq!(report.suspicion, Some(Suspicion::MarkersDiffer));
+    assert_eq!((report.quarantined, report.destroyed), (0, 0));
+    assert_eq!(house.objects.count_quarantined(), 1);
+    suspect.send_replace(None);
+    let report = sweep(&mut suspecting).await;
+    assert_eq!((report.quarantined, report.destroyed), (1, 1), "{second}");
 }

@@ -3,10 +3,15 @@
 //! Invariant: few IDs and few moments, so that calls meet: the same file, the same deadline, the same
 //! millisecond, another status than the one that was seen.
 
+use std::time::Duration;
+
 use file_share::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
 use file_share::metadata_store::conformance::{every_settlement, every_state, moment, pending};
 use file_share::metadata_store::{PageRequest, Review};
 use proptest::prelude::*;
+
+/// How long after its deadline an upload may still arrive.
+pub const GRACE: Duration = Duration::from_secs(2);
 
 /// How many files there are.
 const FILES: u8 = 8;
@@ -22,7 +27,10 @@ pub enum Call {
     Delete(FileId, Timestamp, Timestamp),
     /// With `until`, `after` and `limit`.
     DueForReview(Timestamp, Option<Review>, usize),
-    ScheduleReview(FileId, Status, Timestamp),
+    /// With `review_at`.
+    PostponeReview(FileId, Timestamp),
+    /// With `review_at` and `expires_at`.
+    ScheduleReview(FileId, Status, Timestamp, Timestamp),
     Remove(FileId, Status),
     /// The store is closed and opened again, where that means anything.
     Reopen,
@@ -37,7 +45,8 @@ impl Call {
             | Self::RenewUpload(id, _)
             | Self::Settle(id, _, _)
             | Self::Delete(id, _, _)
-            | Self::ScheduleReview(id, _, _)
+            | Self::PostponeReview(id, _)
+            | Self::ScheduleReview(id, _, _, _)
             | Self::Remove(id, _) => Some(*id),
             Self::Page(_) | Self::DueForReview(..) | Self::Reopen => None,
         }
@@ -68,6 +77,11 @@ fn any_moment() -> impl Strategy<Value = Timestamp> {
 /// For upload deadlines and expiries: in the future, because a store may remove what is past.
 fn any_deadline() -> impl Strategy<Value = Timestamp> {
     (5_000..5_004_i64).prop_map(moment)
+}
+
+/// Before and after the end of uploads.
+fn any_review() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![any_moment(), any_deadline().prop_map(|at| at + GRACE)]
 }
 
 fn any_status() -> impl Strategy<Value = Status> {
@@ -138,8 +152,10 @@ pub fn any_call(known: Vec<Review>) -> BoxedStrategy<Call> {
         2 => (any_file(), any_moment(), any_deadline())
             .prop_map(|(id, now, expires_at)| Call::Delete(id, now, expires_at)),
         3 => due,
-        2 => (any_file(), any_status(), any_moment())
-            .prop_map(|(id, status, at)| Call::ScheduleReview(id, status, at)),
+        2 => (any_file(), any_review())
+            .prop_map(|(id, at)| Call::PostponeReview(id, at)),
+        2 => (any_file(), any_status(), any_moment(), any_deadline())
+            .prop_map(|(id, status, at, until)| Call::ScheduleReview(id, status, at, until)),
         2 => (any_file(), any_status()).prop_map(|(id, status)| Call::Remove(id, status)),
         1 => Just(Call::Reopen),
     ]

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use crate::support::aws_clients::sdk_config;
 use crate::support::ministack::{Deployment, MiniStack};
-use call::{Call, every_file};
+use call::{Call, GRACE, every_file};
 use reference::{Answer, Reference};
 
 /// How often an answer from a lagging index is asked for again.
@@ -166,13 +166,17 @@ async fn ask(store: &dyn MetadataStore, call: &Call) -> Result<Answer, StoreErro
             Answer::Settled(store.settle(*id, settlement, *now).await?)
         }
         Call::Delete(id, now, expires_at) => {
-            Answer::Deleted(store.delete(*id, *now, *expires_at).await?)
+            Answer::Deleted(store.delete(*id, *now, *expires_at, GRACE).await?)
         }
         Call::DueForReview(until, after, limit) => {
             Answer::Due(store.due_for_review(*until, *after, *limit).await?)
         }
-        Call::ScheduleReview(id, status, at) => {
-            store.schedule_review(*id, *status, *at).await?;
+        Call::PostponeReview(id, at) => {
+            Answer::Deleted(store.postpone_review(*id, *at, GRACE).await?)
+        }
+        Call::ScheduleReview(id, status, at, expires_at) => {
+            let scheduled = store.schedule_review(*id, *status, *at, *expires_at);
+            scheduled.await?;
             Answer::Nothing
         }
         Call::Remove(id, status) => {

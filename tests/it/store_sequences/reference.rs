@@ -10,7 +10,7 @@ use file_share::metadata_store::{Page, PageRequest, Review, SettleOutcome};
 use proptest::strategy::{BoxedStrategy, Just, Strategy};
 use proptest_state_machine::ReferenceStateMachine;
 
-use super::call::{Call, any_call};
+use super::call::{Call, GRACE, any_call};
 
 /// What a call answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,17 +66,36 @@ impl Reference {
                 };
                 let living = self.find(*id, |it| it.status() != Status::Deleted);
                 Answer::Deleted(living.is_some_and(|record| {
+                    record.review_at = match &record.state {
+                        FileState::Available(object) if object.version_id.is_none() => {
+                            Some(record.upload_expires_at + GRACE)
+                        }
+                        _ => Some(*now),
+                    };
                     record.state = tombstone;
-                    record.review_at = Some(*now);
                     true
                 }))
             }
             Call::DueForReview(until, after, limit) => {
                 Answer::Due(self.due(*until, *after, *limit))
             }
-            Call::ScheduleReview(id, status, at) => {
+            Call::PostponeReview(id, at) => {
+                let pending = self.find(*id, |it| it.status() == Status::Pending);
+                Answer::Deleted(pending.is_some_and(|record| {
+                    let end = record.upload_expires_at + GRACE;
+                    record.review_at = Some(if end < *at { end } else { *at });
+                    true
+                }))
+            }
+            Call::ScheduleReview(id, status, at, until) => {
                 if let Some(record) = self.find(*id, |it| is_over(it, *status)) {
                     record.review_at = Some(*at);
+                    match &mut record.state {
+                        FileState::Rejected { expires_at, .. }
+                        | FileState::Expired { expires_at }
+                        | FileState::Deleted { expires_at } => *expires_at = *until,
+                        FileState::Pending | FileState::Available(_) => {}
+                    }
                 }
                 Answer::Nothing
             }

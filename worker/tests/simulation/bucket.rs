@@ -17,7 +17,10 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use super::stores::Shared;
-use super::world::{BUCKET, UPLOAD_GRACE};
+use super::world::{BUCKET, UPLOAD_GRACE, UPLOAD_LIFETIME};
+
+/// How far in the future a URL may have been signed, as S3 has it.
+const SIGNED_AHEAD: Duration = Duration::from_secs(15 * 60);
 
 /// What a client holds to send its bytes.
 #[derive(Clone)]
@@ -44,6 +47,7 @@ pub struct Bucket {
     pub clock: Arc<dyn Clock>,
     /// Whether the store compares a signed digest, and tells it afterwards.
     pub knows_digests: bool,
+    pub has_versions: bool,
 }
 
 pub fn digest(bytes: &[u8]) -> Sha256Digest {
@@ -61,7 +65,9 @@ impl Bucket {
         let name = ledger.name(upload.id);
         let sha256 = digest(&bytes);
         sleep(chaos.millis(0..500)).await;
-        let refused = self.clock.now() >= upload.expires_at
+        let now = self.clock.now();
+        let refused = now >= upload.expires_at
+            || now + SIGNED_AHEAD < upload.expires_at - UPLOAD_LIFETIME
             || bytes.len() as u64 != upload.length
             || (self.knows_digests && upload.sha256.is_some_and(|signed| signed != sha256));
         if refused {
@@ -85,8 +91,23 @@ impl Bucket {
             return PutAnswer::AlreadyThere;
         }
         let verified = upload.sha256.filter(|_| self.knows_digests);
+        if !chaos.is_healed() && chaos.chance(2) {
+            objects.put_unsynced(key, bytes);
+            sleep(chaos.millis(0..2_000)).await;
+            chaos.note(format_args!("PUT {name}: the power is cut"));
+            self.shared.cut_power();
+            // Unless somebody made it durable meanwhile, it is gone.
+            let head = objects.head(key).await;
+            if head.is_ok_and(|head| head.found().is_some()) {
+                ledger.update(upload.id, |story| story.accepted.push(sha256));
+            }
+            return PutAnswer::AnswerLost;
+        }
         objects.put(key, bytes, verified);
         ledger.update(upload.id, |story| story.accepted.push(sha256));
+        if ledger.story(upload.id).was_available && !self.has_versions {
+            ledger.breaks(upload.id, "an old download URL brings other bytes");
+        }
         chaos.note(format_args!("PUT {name}: accepted"));
         self.notify(key);
         if chaos.chance(10) {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use file_share::domain::{FileId, FileState, Sha256Digest, Status, StoredObject};
+use file_share::domain::{FileId, FileState, Settlement, Sha256Digest, Status, StoredObject};
 
 use super::chaos::Chaos;
 
@@ -27,6 +27,8 @@ pub struct Story {
     pub told: Option<StoredObject>,
     /// How often the record left `pending`.
     pub settlements: usize,
+    /// It was available once, so a download URL may be under way.
+    pub was_available: bool,
 }
 
 impl Story {
@@ -98,8 +100,9 @@ impl Ledger {
     }
 
     /// The record left `pending` in the store itself.
-    pub fn witness_settlement(&self, id: FileId) {
+    pub fn witness_settlement(&self, id: FileId, settlement: &Settlement) {
         let settlements = self.update(id, |story| {
+            story.was_available |= matches!(settlement, Settlement::Available(_));
             story.settlements += 1;
             story.settlements
         });

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use file_share::clock::SkewedClock;
 use file_share::operations::{Reconciler, Stores};
 use file_share_worker::consumer::Consumer;
 use file_share_worker::event_queue::in_memory::InMemoryQueue;
@@ -12,13 +13,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue::FaultyQueue;
 use super::stores::{Alive, FaultyStores, Shared};
-use super::world::{BUCKET, RECONCILE_INTERVAL, SimulatedClock, lifecycle};
+use super::world::{BUCKET, RECONCILE_INTERVAL, lifecycle};
 
 /// How long a process lives, and how long nobody starts the next one, in milliseconds.
 const LIFE: std::ops::Range<u64> = 500..120_000;
 const DOWN: std::ops::Range<u64> = 0..20_000;
 
-pub fn stores(shared: &Shared, alive: &Alive, clock: &SimulatedClock) -> Stores {
+const MINUTE: i64 = 60_000;
+/// By how many milliseconds a worker's clock may be ahead of the store's. Some are right.
+const AHEAD: [i64; 8] = [
+    0,
+    0,
+    50_000,
+    -50_000,
+    31 * MINUTE,
+    -31 * MINUTE,
+    3 * 24 * 60 * MINUTE,
+    -3 * 24 * 60 * MINUTE,
+];
+
+pub fn stores(shared: &Shared, alive: &Alive, clock: &SkewedClock) -> Stores {
     let faulty = Arc::new(FaultyStores {
         shared: shared.clone(),
         alive: alive.clone(),
@@ -26,7 +40,7 @@ pub fn stores(shared: &Shared, alive: &Alive, clock: &SimulatedClock) -> Stores 
     Stores {
         metadata: faulty.clone(),
         objects: faulty,
-        clock: Arc::new(*clock),
+        clock: Arc::new(clock.clone()),
         lifecycle: lifecycle(),
     }
 }
@@ -36,27 +50,28 @@ pub async fn supervise(
     number: usize,
     shared: Shared,
     queue: Arc<InMemoryQueue>,
-    clock: SimulatedClock,
+    clock: SkewedClock,
 ) {
     let chaos = shared.chaos.clone();
     loop {
-        let alive = Alive::new();
+        let alive = shared.power.start();
         let stop = CancellationToken::new();
         let process = work(&shared, &queue, &clock, &alive, stop.clone());
         tokio::pin!(process);
         let lives = chaos.millis(LIFE);
         let ended = async {
-            sleep(lives).await;
+            keep_setting(&clock, lives, number, &shared).await;
             if chaos.is_healed() {
                 std::future::pending().await
             }
         };
-        tokio::select! {
+        let power_cut = tokio::select! {
             biased;
+            () = shared.power.is_cut() => true,
             () = &mut process => return,
-            () = ended => {}
-        }
-        if chaos.chance(20) {
+            () = ended => false,
+        };
+        if !power_cut && chaos.chance(20) {
             chaos.note(format_args!("worker {number} is told to stop"));
             stop.cancel();
             process.await;
@@ -69,10 +84,29 @@ pub async fn supervise(
     }
 }
 
+/// For as long as a process lives its clock is right or wrong, and jumps. In the end it is set right.
+async fn keep_setting(clock: &SkewedClock, lives: Duration, number: usize, shared: &Shared) {
+    let chaos = &shared.chaos;
+    for part in [2, 4, 4] {
+        let ahead = match chaos.is_healed() {
+            true => 0,
+            false => AHEAD[chaos.pick(0..AHEAD.len() as u64) as usize],
+        };
+        chaos.note(format_args!(
+            "worker {number}: its clock is {ahead} ms ahead"
+        ));
+        clock.set_ahead(ahead);
+        sleep(lives / part).await;
+    }
+    if chaos.is_healed() {
+        clock.set_ahead(0);
+    }
+}
+
 async fn work(
     shared: &Shared,
     queue: &Arc<InMemoryQueue>,
-    clock: &SimulatedClock,
+    clock: &SkewedClock,
     alive: &Alive,
     stop: CancellationToken,
 ) {

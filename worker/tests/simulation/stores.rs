@@ -3,8 +3,10 @@
 //! Invariant: what the store in memory really did is witnessed inside the call, before an answer can
 //! get lost.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +23,7 @@ use file_share::object_store::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
 };
 use futures_util::{StreamExt, stream};
+use tokio::sync::Notify;
 
 use super::chaos::Chaos;
 use super::ledger::Ledger;
@@ -32,6 +35,43 @@ pub struct Shared {
     pub ledger: Arc<Ledger>,
     pub metadata: Arc<MemoryMetadataStore>,
     pub objects: Arc<MemoryObjectStore>,
+    pub power: Power,
+}
+
+impl Shared {
+    /// Every worker dies at once, and what wasn't durable is gone.
+    pub fn cut_power(&self) {
+        self.objects.lose_power();
+        self.power.cut();
+    }
+}
+
+/// Tells the processes that the power was cut. Clone by clone the same.
+#[derive(Clone, Default)]
+pub struct Power {
+    running: Arc<Mutex<Vec<Alive>>>,
+    cut: Arc<Notify>,
+}
+
+impl Power {
+    /// A process that dies with it.
+    pub fn start(&self) -> Alive {
+        let alive = Alive::new();
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|other| other.0.load(SeqCst));
+        running.push(alive.clone());
+        alive
+    }
+
+    fn cut(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.iter().for_each(Alive::end);
+        self.cut.notify_waiters();
+    }
+
+    pub async fn is_cut(&self) {
+        self.cut.notified().await;
+    }
 }
 
 /// Whether a process still runs. A call of a dead one never gets anywhere.
@@ -143,7 +183,7 @@ impl MetadataStore for FaultyStores {
         let settle = async {
             let outcome = self.shared.metadata.settle(id, settlement, now).await?;
             if outcome == SettleOutcome::Settled {
-                self.shared.ledger.witness_settlement(id);
+                self.shared.ledger.witness_settlement(id, settlement);
             }
             Ok(outcome)
         };
@@ -155,8 +195,12 @@ impl MetadataStore for FaultyStores {
         id: FileId,
         now: Timestamp,
         expires_at: Timestamp,
+        upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let delete = self.shared.metadata.delete(id, now, expires_at);
+        let delete = self
+            .shared
+            .metadata
+            .delete(id, now, expires_at, upload_grace);
         self.metadata("delete", id, delete).await
     }
 
@@ -170,13 +214,28 @@ impl MetadataStore for FaultyStores {
         self.call("due".into(), "the metadata store", due).await
     }
 
+    async fn postpone_review(
+        &self,
+        id: FileId,
+        review_at: Timestamp,
+        upload_grace: Duration,
+    ) -> Result<bool, StoreError> {
+        let postpone = &self.shared.metadata;
+        let postpone = postpone.postpone_review(id, review_at, upload_grace);
+        self.metadata("postpone", id, postpone).await
+    }
+
     async fn schedule_review(
         &self,
         id: FileId,
         status: Status,
         review_at: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let schedule = self.shared.metadata.schedule_review(id, status, review_at);
+        let schedule = self
+            .shared
+            .metadata
+            .schedule_review(id, status, review_at, expires_at);
         self.metadata("schedule", id, schedule).await
     }
 

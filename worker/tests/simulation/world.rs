@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use file_share::clock::Clock;
+use file_share::clock::{Clock, SkewedClock};
 use file_share::domain::{FileId, FileState, Lifecycle, ObjectKey, Timestamp, from_millis};
 use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::memory::MemoryMetadataStore;
@@ -23,7 +23,7 @@ use super::chaos::Chaos;
 use super::client::Client;
 use super::ledger::{Ledger, Story};
 use super::process::{SETTLING, stores, supervise};
-use super::stores::{Alive, Shared};
+use super::stores::{Alive, Power, Shared};
 
 pub const BUCKET: &str = "file-share-bucket";
 
@@ -35,6 +35,7 @@ pub const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
 pub const UPLOAD_LIFETIME: Duration = Duration::from_secs(120);
 pub const UPLOAD_GRACE: Duration = Duration::from_secs(120);
 const RETENTION: Duration = Duration::from_secs(900);
+const EMPTY_RETENTION: Duration = Duration::from_secs(300);
 /// Longer than a poison message takes to become a dead letter.
 const QUEUE: Attributes = Attributes {
     visibility_timeout: Duration::from_secs(30),
@@ -42,6 +43,10 @@ const QUEUE: Attributes = Attributes {
     wait_time: MAX_RECEIVE_WAIT,
 };
 const CLIENTS: usize = 4;
+/// By how many milliseconds an API's clock may be ahead of the store's. Most are right.
+const API_AHEAD: [i64; 8] = [0, 0, 0, 0, 40_000, -40_000, 31 * 60_000, -31 * 60_000];
+/// The largest of them: by so much later what was created is over.
+const LATER: Duration = Duration::from_secs(31 * 60);
 const WORKERS: usize = 2;
 
 pub fn lifecycle() -> Lifecycle {
@@ -49,10 +54,11 @@ pub fn lifecycle() -> Lifecycle {
         upload_grace: UPLOAD_GRACE,
         review_after: Duration::from_secs(30),
         retention: RETENTION,
+        empty_retention: EMPTY_RETENTION,
     }
 }
 
-/// Wall-clock time that goes with tokio's.
+/// The store's clock: wall-clock time that goes with tokio's.
 #[derive(Clone, Copy)]
 pub struct SimulatedClock(Instant);
 
@@ -90,6 +96,7 @@ async fn live(seed: u64) -> Outcome {
         metadata: Arc::new(MemoryMetadataStore::default()),
         objects: Arc::new(MemoryObjectStore::new(Arc::new(clock), versioned)),
         chaos,
+        power: Power::default(),
     };
     let queue = Arc::new(InMemoryQueue::new(QUEUE));
     let bucket = Arc::new(Bucket {
@@ -97,10 +104,12 @@ async fn live(seed: u64) -> Outcome {
         queue: queue.clone(),
         clock: Arc::new(clock),
         knows_digests: shared.chaos.chance(50),
+        has_versions: versioned,
     });
     let mut workers = JoinSet::new();
     for number in 0..WORKERS {
-        workers.spawn(supervise(number, shared.clone(), queue.clone(), clock));
+        let own = SkewedClock::new(Arc::new(clock), 0);
+        workers.spawn(supervise(number, shared.clone(), queue.clone(), own));
     }
     let presigner = Arc::new(Presigner::new(
         SigningCredentials::fixed("simulated", "secret"),
@@ -110,10 +119,13 @@ async fn live(seed: u64) -> Outcome {
     ));
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
+        let ahead = API_AHEAD[shared.chaos.pick(0..API_AHEAD.len() as u64) as usize];
+        let api = SkewedClock::new(Arc::new(clock), ahead);
         let client = Client {
             shared: shared.clone(),
             bucket: bucket.clone(),
-            stores: stores(&shared, &Alive::new(), &clock),
+            stores: stores(&shared, &Alive::new(), &api),
+            clock_is_right: ahead == 0,
             presigner: presigner.clone(),
             bucket_url: BucketUrl::path_style("http://localhost:8000", BUCKET).unwrap(),
             uploads: Vec::new(),
@@ -126,7 +138,7 @@ async fn live(seed: u64) -> Outcome {
     shared.chaos.heal();
     sleep(SETTLING).await;
     judge_recovery(&shared).await;
-    sleep(UPLOAD_LIFETIME + UPLOAD_GRACE + RETENTION + SETTLING).await;
+    sleep(LATER + UPLOAD_LIFETIME + UPLOAD_GRACE + RETENTION + SETTLING).await;
     judge_the_end(&shared, &queue).await
 }
 

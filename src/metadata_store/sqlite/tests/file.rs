@@ -401,7 +401,12 @@ async fn an_onlooker_reads_with_and_without_the_owner_and_writes_nothing() {
     // The owner comes back.
     let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
     store
-        .delete(later.id, later.upload_expires_at, later.upload_expires_at)
+        .delete(
+            later.id,
+            later.upload_expires_at,
+            later.upload_expires_at,
+            std::time::Duration::ZERO,
+        )
         .await
         .unwrap();
     let now = onlooker.get(later.id).await.unwrap().unwrap();
