@@ -18,11 +18,12 @@ use crate::aws::{
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
+use crate::create_limits::{CreateLimit, CreateRate, PendingByAddress};
 use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::domain::ObjectKey;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
-use crate::metadata_store::sqlite::{SqliteMetadataStore, SqliteOptions};
+use crate::metadata_store::sqlite::{LeftPending, SqliteMetadataStore, SqliteOptions};
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
@@ -98,9 +99,12 @@ impl App {
             SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
         let reserved = ReservedSpace::in_directory(data_dir, space.clone())
             .map_err(|e| StartError::new(&what, e))?;
+        let (create_limit, left_pending) = pending_limit(settings);
         let options = SqliteOptions {
             space,
             reserved: Some(reserved),
+            max_pending: settings.limits.max_pending_files,
+            left_pending,
         };
         let metadata = SqliteMetadataStore::open_with(&data_dir.join(LOCAL_METADATA_FILE), options)
             .map_err(|e| StartError::new(&what, e.chain()))?;
@@ -140,15 +144,18 @@ impl App {
             BucketAddress::Fixed,
         );
         let stop = CancellationToken::new();
-        let parts = api_parts(
-            settings,
-            stop.clone(),
-            stores.clone(),
-            secret.credentials(),
-            LOCAL_REGION,
-            address,
-            cors,
-        );
+        let parts = ApiParts {
+            create_limit,
+            ..api_parts(
+                settings,
+                stop.clone(),
+                stores.clone(),
+                secret.credentials(),
+                LOCAL_REGION,
+                address,
+                cors,
+            )
+        };
         let beside = Beside {
             path: format!("/{bucket}"),
             // In a box, so that what an upload takes along isn't a part of every request's future.
@@ -212,15 +219,18 @@ impl App {
             lifecycle: settings.common.lifecycle,
         };
         let stop = CancellationToken::new();
-        let parts = api_parts(
-            settings,
-            stop.clone(),
-            stores.clone(),
-            SigningCredentials::new(credentials),
-            &region,
-            BucketAddress::Fixed(bucket_url),
-            CorsPolicy::new(settings.allowed_origins.clone()),
-        );
+        let parts = ApiParts {
+            create_limit: create_rate(settings),
+            ..api_parts(
+                settings,
+                stop.clone(),
+                stores.clone(),
+                SigningCredentials::new(credentials),
+                &region,
+                BucketAddress::Fixed(bucket_url),
+                CorsPolicy::new(settings.allowed_origins.clone()),
+            )
+        };
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts)).boxed(),
             stores,
@@ -267,6 +277,25 @@ impl App {
     }
 }
 
+/// What local mode lets an address create, and who has to be told what leaves `pending`.
+fn pending_limit(settings: &ApiSettings) -> (CreateLimit, Option<LeftPending>) {
+    let Some(limit) = settings.limits.max_pending_per_address else {
+        return (CreateLimit::Off, None);
+    };
+    let pending = PendingByAddress::new(usize::try_from(limit).unwrap_or(usize::MAX));
+    let told = pending.clone();
+    let left_pending: LeftPending = Arc::new(move |id| told.forget(id));
+    (CreateLimit::Pending(pending), Some(left_pending))
+}
+
+/// What aws mode lets an address create.
+fn create_rate(settings: &ApiSettings) -> CreateLimit {
+    let limit = settings.limits.max_creates_per_address;
+    limit.map_or(CreateLimit::Off, |share| {
+        CreateLimit::Rate(CreateRate::new(u32::try_from(share).unwrap_or(u32::MAX)))
+    })
+}
+
 fn api_parts(
     settings: &ApiSettings,
     stop: CancellationToken,
@@ -287,6 +316,7 @@ fn api_parts(
         bucket,
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,
+        create_limit: CreateLimit::Off,
         cors,
         stop,
         hosts: match &settings.mode {

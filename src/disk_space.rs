@@ -95,6 +95,15 @@ impl DiskSpace {
         })
     }
 
+    /// Whether so many bytes are free besides what has to be; also where nothing is known.
+    pub fn has_besides(&self, bytes: u64) -> bool {
+        let Some(watched) = &self.0 else {
+            return true;
+        };
+        Room::of(&watched.directory)
+            .is_ok_and(|room| room.free >= watched.required.saturating_add(bytes))
+    }
+
     /// Whether a small file can't be written because the disk or a quota is full: some errors of SQLite
     /// don't say why a write failed.
     pub fn is_used_up(&self) -> bool {

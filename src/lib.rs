@@ -17,6 +17,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod cors;
 #[cfg(feature = "server")]
+pub mod create_limits;
+#[cfg(feature = "server")]
 pub mod disk_space;
 pub mod domain;
 #[cfg(feature = "fuzzing")]

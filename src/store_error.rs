@@ -24,6 +24,9 @@ pub enum StoreError {
         #[source]
         cause: Cause,
     },
+    /// As many records are pending as may be. Trying again later is right.
+    #[error("{store} has as many pending records as it may have")]
+    TooManyPending { store: &'static str },
     /// What was read isn't what this program wrote. Trying again doesn't help.
     #[error("{store} holds something that can't be read: {what}")]
     Corrupt { store: &'static str, what: String },

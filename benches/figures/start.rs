@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::bare_handler::BareHandler;
 use crate::report::{Bound, Figure};
-use crate::requests::{address, creating};
+use crate::requests::{UNLIMITED, address, creating};
 use crate::rounds::Turns;
 use crate::support::program::{Program, data_dir};
 
@@ -26,7 +26,7 @@ pub fn figures() -> Vec<Figure> {
     let dir = data_dir();
     // All pending, which is the most that there can be to do at a start. The program is killed, so
     // that the next start also has a log to recover; so is each one that is measured.
-    let program = Program::local(dir.path(), &[]);
+    let program = Program::local(dir.path(), &UNLIMITED);
     creating(address(&program)).send(RECORDS);
     program.discard();
     let used = figure("start with 10,000 records", "after a crash", || {

@@ -93,7 +93,8 @@ macro_rules! codes {
 
 codes! {
     CreateFile: InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
-        IdempotencyKeyReused, FormUploadUnavailable, InsufficientStorage;
+        IdempotencyKeyReused, FormUploadUnavailable, InsufficientStorage,
+        TooManyPending, TooManyCreates;
     CompleteUpload: FileNotFound;
     RenewUpload: FileNotFound, UploadSettled, InvalidRequest, FormUploadUnavailable,
         InsufficientStorage;

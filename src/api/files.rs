@@ -3,6 +3,7 @@
 //! Invariant: thin. A handler turns wire values into domain values, calls one operation, and turns
 //! its outcome into a response. Nothing is decided here.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use poem::Request;
@@ -21,6 +22,7 @@ use super::wire::{
     WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUploadMethod,
     read_cursor, write_cursor,
 };
+use crate::create_limits::CreateLimit;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
 use crate::operations::{self, OperationError, Stores};
@@ -36,6 +38,7 @@ pub struct FilesApi {
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,
     pub max_upload_bytes: u64,
+    pub create_limit: CreateLimit,
     /// Cancelled when the program stops.
     pub stop: CancellationToken,
     pub places: CallPlaces,
@@ -160,6 +163,9 @@ impl FilesApi {
         let _place = self.places.call()?;
         let bucket = self.bucket_for(request)?;
         let (stores, presigner) = (&self.stores, &self.presigner);
+        let admitted = self
+            .create_limit
+            .admit(client_address(request), stores.clock.now())?;
         let (record, upload) = match key {
             None => {
                 let created = operations::create_file(stores, presigner, &bucket, new).await?;
@@ -172,6 +178,9 @@ impl FilesApi {
                 (created.record, created.upload)
             }
         };
+        if upload.is_some() {
+            admitted.keep(record.id, stores.lifecycle.uploads_end_at(&record));
+        }
         let (prefix, id) = (&self.path_prefix, record.id);
         let location = format!("{prefix}/v1/files/{id}");
         let links = format!(
@@ -392,6 +401,12 @@ impl FilesApi {
             "private, no-store".into(),
         ))
     }
+}
+
+/// Whose connection it is. Headers that a proxy may have set are anybody's to write.
+fn client_address(request: &Request) -> Option<IpAddr> {
+    let address = request.remote_addr().as_socket_addr()?;
+    Some(address.ip())
 }
 
 fn of_an_earlier_request(error: OperationError) -> Problem {

@@ -41,6 +41,7 @@ use places::CallPlaces;
 pub(crate) use wire::{read_cursor, write_cursor};
 
 use crate::cors::CorsPolicy;
+use crate::create_limits::CreateLimit;
 use crate::operations::Stores;
 use crate::presigned_url::Presigner;
 use crate::web_page::WebPage;
@@ -52,6 +53,7 @@ pub struct ApiParts {
     pub bucket: BucketAddress,
     pub path_prefix: String,
     pub max_upload_bytes: u64,
+    pub create_limit: CreateLimit,
     pub cors: CorsPolicy,
     /// Cancelled when the program stops: whoever waits for something is answered then.
     pub stop: CancellationToken,
@@ -72,6 +74,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
+        create_limit: parts.create_limit,
         stop: parts.stop,
         places: places.clone(),
     });

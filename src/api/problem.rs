@@ -8,6 +8,7 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::create_limits::TooManyCreates;
 use crate::operations::OperationError;
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -36,10 +37,12 @@ pub enum Code {
     StoreUnavailable,
     Overloaded,
     InsufficientStorage,
+    TooManyPending,
+    TooManyCreates,
 }
 
 impl Code {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidRequest,
         Self::RouteNotFound,
         Self::FileNotFound,
@@ -58,6 +61,8 @@ impl Code {
         Self::StoreUnavailable,
         Self::Overloaded,
         Self::InsufficientStorage,
+        Self::TooManyPending,
+        Self::TooManyCreates,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -80,6 +85,8 @@ impl Code {
             Self::StoreUnavailable => "store_unavailable",
             Self::Overloaded => "overloaded",
             Self::InsufficientStorage => "insufficient_storage",
+            Self::TooManyPending => "too_many_pending",
+            Self::TooManyCreates => "too_many_creates",
         }
     }
 
@@ -98,7 +105,10 @@ impl Code {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::StoreUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable | Self::Overloaded | Self::TooManyPending => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::TooManyCreates => StatusCode::TOO_MANY_REQUESTS,
             Self::InsufficientStorage => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
@@ -123,6 +133,8 @@ impl Code {
             Self::StoreUnavailable => "The store can't be reached",
             Self::Overloaded => "Too much at a time",
             Self::InsufficientStorage => "The disk is full",
+            Self::TooManyPending => "Too many files wait for their bytes",
+            Self::TooManyCreates => "Your address has created too many files",
         }
     }
 
@@ -186,6 +198,15 @@ impl Code {
             Self::InsufficientStorage => {
                 "The operator has to make room; nothing that was stored is affected."
             }
+            Self::TooManyPending => {
+                "Send the same request again after `Retry-After` seconds: places come back as uploads end \
+                 or run out. The operator can raise MAX_PENDING_FILES."
+            }
+            Self::TooManyCreates => {
+                "Send the bytes of the files that you created, or delete those; or send the same request \
+                 again after `Retry-After` seconds. Behind a proxy all clients have one address: then the \
+                 operator has to raise MAX_PENDING_PER_ADDRESS or MAX_CREATES_PER_ADDRESS, or turn it off."
+            }
         }
     }
 
@@ -194,6 +215,7 @@ impl Code {
         match self {
             Self::UploadPending | Self::Overloaded => Some(1),
             Self::StoreUnavailable => Some(2),
+            Self::TooManyPending | Self::TooManyCreates => Some(30),
             _ => None,
         }
     }
@@ -230,6 +252,11 @@ impl Code {
             Self::StoreUnavailable => "please send the same request again",
             Self::Overloaded => "the service has as much in hand as it can carry",
             Self::InsufficientStorage => "no room is left for more files",
+            Self::TooManyPending => "as many files wait for their bytes as may at a time",
+            Self::TooManyCreates => {
+                "this address has as many files on their way as one address may have, or created as many \
+                 in the last minute"
+            }
             Self::InvalidRequest | Self::FileRejected | Self::ContentTooLarge => self.title(),
         })
     }
@@ -344,6 +371,12 @@ impl From<OperationError> for Problem {
     }
 }
 
+impl From<TooManyCreates> for Problem {
+    fn from(_: TooManyCreates) -> Self {
+        Code::TooManyCreates.plain()
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         // Handled here and nowhere else, so it is logged here.
@@ -351,6 +384,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Unavailable { .. } => Code::StoreUnavailable.plain(),
             StoreError::OutOfSpace { .. } => Code::InsufficientStorage.plain(),
+            StoreError::TooManyPending { .. } => Code::TooManyPending.plain(),
             StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => {
                 Code::InternalError.plain()
             }

@@ -4,6 +4,7 @@
 //! is named in one message, everything at once, so every value comes in as text and is judged here.
 
 mod environment;
+mod limits;
 mod scrub;
 mod values;
 
@@ -16,6 +17,7 @@ use clap::Args;
 use http::Uri;
 
 pub use environment::parse;
+pub use limits::{LimitArgs, LimitSettings};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
@@ -188,6 +190,8 @@ pub struct ApiArgs {
     )]
     pub allowed_origins: String,
     #[command(flatten)]
+    pub limits: LimitArgs,
+    #[command(flatten)]
     pub common: CommonArgs,
 }
 
@@ -232,6 +236,7 @@ pub struct ApiSettings {
     pub download_url_ttl: Duration,
     /// Exact origins, or `*` alone.
     pub allowed_origins: Vec<String>,
+    pub limits: LimitSettings,
     pub common: CommonSettings,
 }
 
@@ -355,6 +360,7 @@ impl ApiArgs {
         let upload_url_ttl = problems.judge("UPLOAD_URL_TTL", &self.upload_url_ttl, ttl);
         let download_url_ttl = problems.judge("DOWNLOAD_URL_TTL", &self.download_url_ttl, ttl);
         let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
+        let limits = self.limits.judge(problems);
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,
@@ -373,6 +379,7 @@ impl ApiArgs {
             upload_url_ttl: upload_url_ttl?,
             download_url_ttl: download_url_ttl?,
             allowed_origins: allowed_origins?,
+            limits: limits?,
             common: common?,
         })
     }

@@ -257,7 +257,7 @@ impl S3Error {
                 "The server's disk is full. Nothing was stored; tell its operator.",
             ),
             StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => Self::internal(),
-            StoreError::Unavailable { .. } => unavailable(),
+            StoreError::Unavailable { .. } | StoreError::TooManyPending { .. } => unavailable(),
         }
     }
 

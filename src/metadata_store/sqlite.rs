@@ -13,12 +13,14 @@
 mod error;
 mod keys;
 mod onlooker;
+mod pending_count;
 mod readers;
 mod row;
 mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 mod writer;
 
 use std::path::Path;
@@ -28,6 +30,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::error::store_error;
+use self::pending_count::PendingCount;
 use self::readers::Readers;
 use self::writer::{Disk, Kind, Writer};
 use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
@@ -46,14 +49,22 @@ pub struct SqliteMetadataStore {
     writer: Writer,
     /// Looked at before anything is added.
     space: DiskSpace,
+    pending: Arc<PendingCount>,
+    left_pending: Option<LeftPending>,
 }
 
-/// What the store is told of the machine that it is on. By default it knows of nothing.
-#[derive(Debug, Default)]
+/// Told the ID of each record that isn't pending any more.
+pub type LeftPending = Arc<dyn Fn(FileId) + Send + Sync>;
+
+/// What the store is told of the machine that it is on, and of its limits. By default it knows of none.
+#[derive(Default)]
 pub struct SqliteOptions {
     pub space: DiskSpace,
     /// What is given up when a deletion or a settlement finds the disk full.
     pub reserved: Option<ReservedSpace>,
+    /// How many records may be pending at a time.
+    pub max_pending: Option<u64>,
+    pub left_pending: Option<LeftPending>,
 }
 
 impl SqliteMetadataStore {
@@ -76,10 +87,12 @@ impl SqliteMetadataStore {
         let SqliteOptions {
             space,
             mut reserved,
+            max_pending,
+            left_pending,
         } = options;
         let path = &schema::without_links(path)?;
         let log_length = reserved.as_ref().map(ReservedSpace::log_length);
-        let open = || schema::open_for_writing(path, log_length);
+        let open = || schema::open_for_writing(path, log_length, &space);
         let mut connection = open();
         if connection.is_err()
             && space.is_used_up()
@@ -89,15 +102,19 @@ impl SqliteMetadataStore {
         }
         let connection = connection?;
         let readers = Readers::open(path).map_err(store_error)?;
+        let pending = PendingCount::of(&connection, max_pending).map_err(store_error)?;
+        let pending = Arc::new(pending);
         let disk = Disk {
             space: space.clone(),
             reserved,
         };
-        let writer = Writer::start(connection, disk)?;
+        let writer = Writer::start(connection, disk, Arc::clone(&pending))?;
         Ok(Self {
             readers: Arc::new(readers),
             writer,
             space,
+            pending,
+            left_pending,
         })
     }
 
@@ -112,7 +129,26 @@ impl SqliteMetadataStore {
             readers: Arc::new(Readers::look_at(path)),
             writer: Writer::absent(),
             space: DiskSpace::default(),
+            pending: Arc::default(),
+            left_pending: None,
         })
+    }
+}
+
+/// An insert that wasn't made because too many records are pending.
+struct TooManyPending;
+
+impl SqliteMetadataStore {
+    fn tell_left(&self, id: FileId) {
+        if let Some(tell) = &self.left_pending {
+            tell(id);
+        }
+    }
+}
+
+impl From<TooManyPending> for StoreError {
+    fn from(_: TooManyPending) -> Self {
+        Self::TooManyPending { store: STORE }
     }
 }
 
@@ -120,13 +156,20 @@ impl SqliteMetadataStore {
 impl MetadataStore for SqliteMetadataStore {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
         self.space.check(STORE)?;
-        let record = record.clone();
+        let (record, pending) = (record.clone(), Arc::clone(&self.pending));
         let inserted = self
             .writer
             .write(Kind::Adds, move |connection| {
-                statements::insert(connection, &record)
+                if !pending.takes(&record) {
+                    return Ok(Err(TooManyPending));
+                }
+                let inserted = statements::insert(connection, &record)?;
+                if inserted {
+                    pending.added(&record);
+                }
+                Ok(Ok(inserted))
             })
-            .await?;
+            .await??;
         if inserted {
             Ok(())
         } else {
@@ -142,11 +185,19 @@ impl MetadataStore for SqliteMetadataStore {
     ) -> Result<KeyedInsert, StoreError> {
         self.space.check(STORE)?;
         let (record, request) = (record.clone(), *request);
+        let pending = Arc::clone(&self.pending);
         self.writer
             .write(Kind::Adds, move |connection| {
-                keys::insert_keyed(connection, &record, &request, now)
+                if !pending.takes(&record) && keys::earlier(connection, &request, now)?.is_none() {
+                    return Ok(Err(TooManyPending));
+                }
+                let inserted = keys::insert_keyed(connection, &record, &request, now)?;
+                if inserted == Some(KeyedInsert::Inserted) {
+                    pending.added(&record);
+                }
+                Ok(Ok(inserted))
             })
-            .await?
+            .await??
             .ok_or(StoreError::AlreadyExists { store: STORE })
     }
 
@@ -183,13 +234,20 @@ impl MetadataStore for SqliteMetadataStore {
         settlement: &Settlement,
         now: Timestamp,
     ) -> Result<SettleOutcome, StoreError> {
-        let settlement = settlement.clone();
+        let (settlement, pending) = (settlement.clone(), Arc::clone(&self.pending));
         let settled = self
             .writer
             .write(Kind::Essential, move |connection| {
-                statements::settle(connection, id, &settlement, now)
+                let settled = statements::settle(connection, id, &settlement, now)?;
+                if settled {
+                    pending.one_less();
+                }
+                Ok(settled)
             })
             .await?;
+        if settled {
+            self.tell_left(id);
+        }
         Ok(if settled {
             SettleOutcome::Settled
         } else {
@@ -204,11 +262,22 @@ impl MetadataStore for SqliteMetadataStore {
         expires_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        self.writer
+        let pending = Arc::clone(&self.pending);
+        let deleted = self
+            .writer
             .write(Kind::Essential, move |connection| {
-                statements::delete(connection, id, now, expires_at, upload_grace)
+                let was_pending = statements::is_pending(connection, id)?;
+                let deleted = statements::delete(connection, id, now, expires_at, upload_grace)?;
+                if was_pending && deleted {
+                    pending.one_less();
+                }
+                Ok(deleted)
             })
-            .await
+            .await?;
+        if deleted {
+            self.tell_left(id);
+        }
+        Ok(deleted)
     }
 
     async fn due_for_review(

@@ -10,6 +10,7 @@ mod completion;
 mod compose;
 mod contract;
 mod crash;
+mod create_limits;
 mod data_dir;
 mod dead_letters;
 mod dynamodb_store;

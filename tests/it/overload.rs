@@ -15,6 +15,7 @@ use file_share::api::{self, ApiParts, BucketAddress, OwnHosts, observed};
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
+use file_share::create_limits::CreateLimit;
 use file_share::domain::{Lifecycle, ObjectKey, Timestamp, VersionId};
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::object_store::memory::MemoryObjectStore;
@@ -170,6 +171,7 @@ fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
         },
         path_prefix: String::new(),
         max_upload_bytes: 1_000,
+        create_limit: CreateLimit::Off,
         cors: CorsPolicy::default(),
         hosts: OwnHosts::Any,
         stop: CancellationToken::new(),

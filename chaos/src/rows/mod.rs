@@ -5,6 +5,7 @@ mod aws_troubles;
 mod batch_of_ten;
 mod clock_off;
 mod clock_skew;
+mod create_flood;
 mod delete_races;
 mod faulty_calls;
 mod graceful_stop;
@@ -88,6 +89,7 @@ rows! {
     graceful_stop "graceful-stop" together: "SIGTERM under load: nothing in hand fails, exit within 10 s",
     api_killed "api-killed" alone: "uploads while the API is killed every 2 s: every id told exists; serving in 1 s",
     local_kills "local-kills" alone: "kills during PUT in local mode: acknowledged = there; else absent or whole",
+    create_flood "create-flood" alone: "creates without end from one address: bounded, and others served",
     slow_clients "slow-clients" alone: "half headers, a byte a second, no descriptors left: dropped in 30 s, others served",
     memory "memory" alone: "64 PUTs, 64 GETs, 16 finalizations of 20 MiB: each program below 128 MiB",
     overload "overload" full_only: "three times the load: goodput stays, the rest get 503 at once, normal 5 s later",

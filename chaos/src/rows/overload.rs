@@ -34,7 +34,7 @@ const NORMAL_AFTER: Duration = Duration::from_secs(5);
 
 pub async fn run(scale: Scale) -> Vec<Figure> {
     let aws = Arc::new(Aws::start("overload", &[]).await);
-    let api = aws.api(&[("RUST_LOG", "warn")]);
+    let api = aws.api(&[("RUST_LOG", "warn"), ("MAX_CREATES_PER_ADDRESS", "off")]);
     aws.proxy
         .set_plan(|call| match call.is(Service::DynamoDb, "PutItem") {
             true => Fate::Slow(TABLE_TAKES),

@@ -52,7 +52,7 @@ pub(super) fn insert_keyed(
     Ok(written?.then_some(KeyedInsert::Inserted))
 }
 
-fn earlier(
+pub(super) fn earlier(
     connection: &Connection,
     request: &KeyedRequest,
     now: Timestamp,

@@ -12,14 +12,15 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::STORE;
 use super::error::store_error;
 use super::row::columns;
+use super::{STORE, vacuum};
+use crate::disk_space::DiskSpace;
 use crate::metadata_store::StoreError;
 use crate::private_files::{make_private, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 3;
+pub(super) const SCHEMA_VERSION: i64 = 4;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one.
@@ -40,7 +41,7 @@ const LOG_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
 const PAGES_PER_CHECKPOINT: i64 = 4096;
 
 /// A page of the file, in bytes.
-const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 4096;
 
 /// What a path can't hold as it is where it is part of a URI (<https://sqlite.org/uri.html>).
 const NOT_IN_A_URI: &AsciiSet = &NON_ALPHANUMERIC
@@ -97,6 +98,15 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 ";
 
+/// Which objects these records belong to, and how often that was found to be so: see `store_marker`.
+const MARKER: &str = "
+CREATE TABLE store_marker (
+    only   INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+    id     TEXT    NOT NULL,
+    starts INTEGER NOT NULL
+) STRICT;
+";
+
 /// Since version 3 the checks of `files` are written as they are now. A check can't be changed in place,
 /// so the records move to a new table.
 const SET_FILES_ASIDE: &str = "
@@ -117,9 +127,10 @@ const TAKE_FILES_OVER: &str = concat!(
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it.
 fn steps_from(version: i64) -> &'static [&'static str] {
     match version {
-        0 => &[FILES, KEYS],
-        1 => &[KEYS, SET_FILES_ASIDE, FILES, TAKE_FILES_OVER],
-        2 => &[SET_FILES_ASIDE, FILES, TAKE_FILES_OVER],
+        0 => &[FILES, KEYS, MARKER],
+        1 => &[KEYS, SET_FILES_ASIDE, FILES, TAKE_FILES_OVER, MARKER],
+        2 => &[SET_FILES_ASIDE, FILES, TAKE_FILES_OVER, MARKER],
+        3 => &[MARKER],
         _ => &[],
     }
 }
@@ -140,12 +151,20 @@ pub(super) fn without_links(path: &Path) -> Result<PathBuf, StoreError> {
 pub(super) fn open_for_writing(
     path: &Path,
     log_length: Option<u64>,
+    space: &DiskSpace,
 ) -> Result<Connection, StoreError> {
     create_file(path).map_err(|error| StoreError::from_io(STORE, error))?;
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
     refuse_foreign(&connection)?;
+    vacuum::prepare(&connection).map_err(store_error)?;
     set_up_writing(&connection, log_length)?;
     create_schema(&mut connection).map_err(store_error)?;
+    vacuum::rewrite(&connection, space).map_err(store_error)?;
+    // What a statement has to remember for its own rollback goes to no other disk, which may be full too.
+    const MEMORY: i64 = 2;
+    connection
+        .pragma_update(None, "temp_store", MEMORY)
+        .map_err(store_error)?;
     Ok(connection)
 }
 
@@ -194,7 +213,7 @@ fn open(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+pub(super) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
@@ -251,9 +270,6 @@ fn set_up_writing(connection: &Connection, log_length: Option<u64>) -> Result<()
         pages.clamp(1, PAGES_PER_CHECKPOINT)
     });
     set("wal_autocheckpoint", pages)?;
-    // What a statement has to remember for its own rollback goes to no other disk, which may be full too.
-    const MEMORY: i64 = 2;
-    set("temp_store", MEMORY)?;
     set("journal_size_limit", LOG_SIZE_LIMIT)
 }
 

@@ -52,6 +52,8 @@ pub(super) const SETTLE: &str = "UPDATE files SET status = :status, sha256 = :sh
       WHERE id = :id AND status = 'pending'
         AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
 
+const IS_PENDING: &str = "SELECT 1 FROM files WHERE id = :id AND status = 'pending'";
+
 pub(super) const DELETE: &str =
     "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
          uploaded_at = NULL, reason = NULL, expires_at = :expires_at,
@@ -235,6 +237,12 @@ pub(super) fn settle(
         ":deadline_seen": deadline_seen,
     })?;
     Ok(settled == 1)
+}
+
+pub(super) fn is_pending(connection: &Connection, id: FileId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(IS_PENDING)?
+        .exists(named_params! { ":id": id.as_bytes() })
 }
 
 /// Whether this call made it a tombstone.

@@ -3,6 +3,7 @@
 
 mod cost;
 mod file;
+mod limits;
 mod writer;
 
 use std::path::PathBuf;

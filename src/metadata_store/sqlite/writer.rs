@@ -18,8 +18,9 @@ use std::time::Duration;
 use rusqlite::{Connection, Error, ffi};
 use tokio::sync::oneshot;
 
-use super::STORE;
 use super::error::{may_be_full, says_full, shared_store_error, store_error};
+use super::pending_count::PendingCount;
+use super::{STORE, vacuum};
 use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::metadata_store::StoreError;
 
@@ -32,6 +33,9 @@ const MAX_GROUP: usize = 256;
 
 /// How long nothing may come before the writer sees to what it has to do besides.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// The same while pages are being given back, a few at a time.
+const SHORT: Duration = Duration::from_millis(20);
 
 /// What a write does to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +60,23 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, disk: Disk) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        connection: Connection,
+        disk: Disk,
+        pending: Arc<PendingCount>,
+    ) -> Result<Self, StoreError> {
         let (queue, commands) = sync_channel(QUEUE_LENGTH);
         let thread = std::thread::Builder::new()
             .name("metadata-writer".into())
-            .spawn(move || Writing { connection, disk }.until_closed(&commands))
+            .spawn(move || {
+                let writing = Writing {
+                    connection,
+                    disk,
+                    pending,
+                    gives_back: false,
+                };
+                writing.until_closed(&commands);
+            })
             .map_err(|error| StoreError::from_io(STORE, error))?;
         Ok(Self {
             queue: Some(queue),
@@ -196,15 +212,19 @@ type Group = Vec<Box<dyn Command>>;
 struct Writing {
     connection: Connection,
     disk: Disk,
+    pending: Arc<PendingCount>,
+    /// Pages of the file are free that should be given back.
+    gives_back: bool,
 }
 
 impl Writing {
     fn until_closed(mut self, commands: &Commands) {
         self.maintain();
         loop {
-            match commands.recv_timeout(IDLE) {
+            let pause = if self.gives_back { SHORT } else { IDLE };
+            match commands.recv_timeout(pause) {
                 Ok(first) => self.write(vec![first], commands),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.give_back(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.maintain();
@@ -221,6 +241,14 @@ impl Writing {
         if let Some(reserved) = &mut self.disk.reserved {
             reserved.maintain();
         }
+    }
+
+    /// Nothing came for a while: some free pages go back to the file system.
+    fn give_back(&mut self) {
+        self.gives_back = vacuum::step(&self.connection).unwrap_or_else(|error| {
+            tracing::debug!(%error, "no pages are given back for now");
+            false
+        });
     }
 
     fn write(&mut self, group: Group, commands: &Commands) {
@@ -265,7 +293,12 @@ impl Writing {
 
     /// [`commit`], with an error that says so if there was no room.
     fn commit(&self, group: &mut Group, commands: Option<&Commands>) -> Result<(), Arc<Error>> {
-        commit(&self.connection, group, commands).map_err(|error| {
+        self.pending.begin();
+        let committed = commit(&self.connection, group, commands);
+        if committed.is_ok() {
+            self.pending.commit();
+        }
+        committed.map_err(|error| {
             let full = may_be_full(&error) && self.disk.space.is_used_up();
             Arc::new(match full {
                 true => Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None),

@@ -128,11 +128,30 @@ fn a_file_of_a_version_that_is_not_known_is_refused_and_left_alone() {
     }
 }
 
-/// Files of the versions before, each made by a program that made such files, with an available, a deleted
-/// and a pending file; version 2 has another that is available, and two keys.
-const OLDER: [&[u8]; 2] = [
-    include_bytes!("version-1.sqlite"),
-    include_bytes!("version-2.sqlite"),
+/// A file of a version before, made by a program that made such files, with an available, a deleted and a
+/// pending file; since version 2 with another that is available, and two keys.
+struct Older {
+    bytes: &'static [u8],
+    available: usize,
+    keys: usize,
+}
+
+const OLDER: [Older; 3] = [
+    Older {
+        bytes: include_bytes!("version-1.sqlite"),
+        available: 1,
+        keys: 0,
+    },
+    Older {
+        bytes: include_bytes!("version-2.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-3.sqlite"),
+        available: 2,
+        keys: 2,
+    },
 ];
 
 const RECORDS: &str = "SELECT printf('%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s', hex(id), filename,
@@ -160,14 +179,14 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
     const SCHEMA: &str = "SELECT name || ': ' || sql FROM sqlite_schema
         WHERE sql IS NOT NULL ORDER BY name";
     for (version, older) in (1..).zip(OLDER) {
-        let directory = older_file(older);
+        let directory = older_file(older.bytes);
         let records = text_of(&directory, RECORDS);
-        assert_eq!(records.len(), 2 + version);
+        assert_eq!(records.len(), 2 + older.available);
         let keys = match version {
             1 => Vec::new(),
             _ => text_of(&directory, KEYS),
         };
-        assert_eq!(keys.len(), 2 * (version - 1));
+        assert_eq!(keys.len(), older.keys);
 
         drop(SqliteMetadataStore::open(&file_in(&directory)).unwrap());
         assert_eq!(text_of(&directory, RECORDS), records);
@@ -176,6 +195,11 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
         drop(store);
         assert_eq!(text_of(&directory, SCHEMA), text_of(&fresh, SCHEMA));
         assert_eq!(text_of(&directory, "PRAGMA integrity_check"), ["ok"]);
+        // Its pages can be given back.
+        let vacuum: i64 = raw(&directory)
+            .pragma_query_value(None, "auto_vacuum", |row| row.get(0))
+            .unwrap();
+        assert_eq!(vacuum, 2, "of version {version}");
 
         // It is used as any other, and opened again, nothing more is done to it.
         let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
@@ -186,10 +210,13 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
         };
         let page = store.page(request).await.unwrap();
         let listed: Vec<_> = page.records.iter().map(|record| record.status()).collect();
-        let mut expected = vec![Status::Available; version + 1];
+        let mut expected = vec![Status::Available; older.available + 1];
         expected[0] = Status::Pending;
         assert_eq!(listed, expected);
-        assert_eq!(page.records[version].filename.as_str(), "résumé_final.pdf");
+        assert_eq!(
+            page.records[older.available].filename.as_str(),
+            "résumé_final.pdf"
+        );
         let keyed = pending(0);
         store
             .insert_keyed(&keyed, &keyed_request("a", 1), moment(0))
@@ -204,9 +231,10 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
     let in_the_way = [
         "CREATE TABLE idempotency_keys (x)",
         "CREATE TABLE files_before (x)",
+        "CREATE TABLE store_marker (x)",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
-        let directory = older_file(older);
+        let directory = older_file(older.bytes);
         raw(&directory).execute_batch(in_the_way).unwrap();
         let records = text_of(&directory, RECORDS);
         refusal(&directory);

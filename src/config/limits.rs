@@ -1,0 +1,77 @@
+//! Limits on what clients may leave waiting.
+//!
+//! Invariant: each can be turned off by a word and not by a number that nobody reaches.
+
+use clap::Args;
+
+use super::Problems;
+
+/// The highest number of files that a limit can be set to.
+const MOST: u64 = 100_000_000;
+/// An address may have one of so many of all files that may be pending, unless it is set.
+const ADDRESS_PART: u64 = 10;
+
+#[derive(Debug, Clone, Args)]
+pub struct LimitArgs {
+    /// How many files may wait for their bytes at a time; off: any number (local mode)
+    #[arg(
+        long,
+        env = "MAX_PENDING_FILES",
+        default_value = "100000",
+        value_name = "FILES|off"
+    )]
+    pub max_pending_files: String,
+    /// How many of them one address may have. Left out, a tenth of them. Behind a proxy all clients have
+    /// one address (local mode)
+    #[arg(long, env = "MAX_PENDING_PER_ADDRESS", value_name = "FILES|off")]
+    pub max_pending_per_address: Option<String>,
+    /// How many files one address may create a minute, at each process. Behind a proxy or load balancer all
+    /// clients have one address (aws mode)
+    #[arg(
+        long,
+        env = "MAX_CREATES_PER_ADDRESS",
+        default_value = "10000",
+        value_name = "FILES|off"
+    )]
+    pub max_creates_per_address: String,
+}
+
+/// `None`: any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    pub max_pending_files: Option<u64>,
+    pub max_pending_per_address: Option<u64>,
+    pub max_creates_per_address: Option<u64>,
+}
+
+impl LimitArgs {
+    /// `None` if something isn't right; `problems` then says what.
+    pub fn judge(&self, problems: &mut Problems) -> Option<LimitSettings> {
+        let all = problems.judge("MAX_PENDING_FILES", &self.max_pending_files, limit);
+        let of_each = match self.max_pending_per_address.as_deref() {
+            None | Some("") => all.map(|all| all.map(|files| (files / ADDRESS_PART).max(1))),
+            Some(text) => problems.judge("MAX_PENDING_PER_ADDRESS", text, limit),
+        };
+        let creates = problems.judge(
+            "MAX_CREATES_PER_ADDRESS",
+            &self.max_creates_per_address,
+            limit,
+        );
+        Some(LimitSettings {
+            max_pending_files: all?,
+            max_pending_per_address: of_each?,
+            max_creates_per_address: creates?,
+        })
+    }
+}
+
+fn limit(text: &str) -> Result<Option<u64>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse()
+        .ok()
+        .filter(|files| (1..=MOST).contains(files))
+        .map(Some)
+        .ok_or_else(|| format!("must be a number of files from 1 to {MOST}, or off"))
+}

@@ -1,0 +1,117 @@
+//! How many files of an address wait for their bytes.
+//!
+//! Invariant: a file is counted once, from its create until it leaves `pending` or its time is over,
+//! whichever is first, and what is kept is as much as there are such files.
+//!
+//! Absent on purpose: a memory beyond this process. After a restart everybody begins with none; the limit
+//! on all pending files, which the database counts, holds on.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Client, TooManyCreates};
+use crate::domain::{FileId, Timestamp};
+
+/// Cheap to clone; all clones count the same.
+#[derive(Debug, Clone)]
+pub struct PendingByAddress {
+    limit: usize,
+    counted: Arc<Mutex<Counted>>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// With the creates that are being made.
+    by_client: HashMap<Client, usize>,
+    files: HashMap<FileId, (Client, Timestamp)>,
+    by_end: BTreeSet<(Timestamp, FileId)>,
+}
+
+impl PendingByAddress {
+    /// At most `limit` for each.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            counted: Arc::default(),
+        }
+    }
+
+    pub(super) fn claim(&self, client: Client, now: Timestamp) -> Result<Claim, TooManyCreates> {
+        let mut counted = self.counted();
+        counted.forget_what_is_over(now);
+        let count = counted.by_client.entry(client).or_default();
+        if *count >= self.limit {
+            if *count == 0 {
+                counted.by_client.remove(&client);
+            }
+            return Err(TooManyCreates);
+        }
+        *count += 1;
+        Ok(Claim {
+            of: Some((self.clone(), client)),
+        })
+    }
+
+    /// The file isn't pending any more.
+    pub fn forget(&self, id: FileId) {
+        self.counted().forget(id);
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counted {
+    fn forget(&mut self, id: FileId) {
+        if let Some((client, over_at)) = self.files.remove(&id) {
+            self.by_end.remove(&(over_at, id));
+            self.give_back(client);
+        }
+    }
+
+    fn forget_what_is_over(&mut self, now: Timestamp) {
+        while let Some((over_at, id)) = self.by_end.first().copied()
+            && over_at <= now
+        {
+            self.forget(id);
+        }
+    }
+
+    fn give_back(&mut self, client: Client) {
+        if let Some(count) = self.by_client.get_mut(&client) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_client.remove(&client);
+            }
+        }
+    }
+}
+
+/// A place that is given back when this is dropped, unless a file was made.
+#[derive(Debug)]
+pub(super) struct Claim {
+    of: Option<(PendingByAddress, Client)>,
+}
+
+impl Claim {
+    pub(super) fn keep(mut self, id: FileId, over_at: Timestamp) {
+        if let Some((pending, client)) = self.of.take() {
+            let mut counted = pending.counted();
+            // The same create again, by its idempotency key.
+            if counted.files.contains_key(&id) {
+                return counted.give_back(client);
+            }
+            counted.files.insert(id, (client, over_at));
+            counted.by_end.insert((over_at, id));
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some((pending, client)) = self.of.take() {
+            pending.counted().give_back(client);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Shares of addresses: taken, given back, and never more than there is room for.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use super::rate::MAX_CLIENTS;
+use super::*;
+use crate::domain::from_millis;
+
+const ADA: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const BEN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+
+fn at(millis: i64) -> Timestamp {
+    from_millis(millis).unwrap()
+}
+
+/// Creates a file whose time is over at 1,000.
+fn create(limit: &CreateLimit, address: IpAddr, now: i64) -> Result<FileId, TooManyCreates> {
+    let admitted = limit.admit(Some(address), at(now))?;
+    let id = FileId::new(at(now));
+    admitted.keep(id, at(1_000));
+    Ok(id)
+}
+
+#[test]
+fn an_address_that_has_its_share_pending_is_refused_and_no_other_is() {
+    let limit = CreateLimit::Pending(PendingByAddress::new(2));
+    create(&limit, ADA, 0).unwrap();
+    create(&limit, ADA, 0).unwrap();
+    assert_eq!(create(&limit, ADA, 999), Err(TooManyCreates));
+    create(&limit, BEN, 0).unwrap();
+    limit
+        .admit(None, at(0))
+        .unwrap()
+        .keep(FileId::new(at(0)), at(1));
+}
+
+#[test]
+fn what_leaves_pending_is_over_or_came_to_nothing_is_given_back() {
+    let pending = PendingByAddress::new(1);
+    let limit = CreateLimit::Pending(pending.clone());
+    let file = create(&limit, ADA, 0).unwrap();
+    pending.forget(file);
+    // A second time, and what nobody knows of, give nothing back.
+    pending.forget(file);
+    pending.forget(FileId::new(at(0)));
+    create(&limit, ADA, 0).unwrap();
+    assert_eq!(create(&limit, ADA, 999), Err(TooManyCreates));
+
+    let failed = limit.admit(Some(ADA), at(1_000)).unwrap();
+    assert_eq!(create(&limit, ADA, 1_000), Err(TooManyCreates));
+    drop(failed);
+    let admitted = limit.admit(Some(ADA), at(1_000)).unwrap();
+    admitted.keep(FileId::new(at(1_000)), at(2_000));
+    assert_eq!(create(&limit, ADA, 1_999), Err(TooManyCreates));
+}
+
+#[test]
+fn whoever_has_one_network_of_ipv6_has_one_share() {
+    let limit = CreateLimit::Pending(PendingByAddress::new(1));
+    let address = |text: &str| text.parse().unwrap();
+    create(&limit, address("2001:db8:1:2::1"), 0).unwrap();
+    let same = create(&limit, address("2001:db8:1:2:ffff::9"), 0);
+    assert_eq!(same, Err(TooManyCreates));
+    create(&limit, address("2001:db8:1:3::1"), 0).unwrap();
+    create(&limit, address("::ffff:192.0.2.1"), 0).unwrap();
+    assert_eq!(create(&limit, ADA, 0), Err(TooManyCreates));
+}
+
+#[test]
+fn a_share_of_none_lets_nobody_in_and_keeps_nothing() {
+    let limit = CreateLimit::Pending(PendingByAddress::new(0));
+    assert_eq!(create(&limit, ADA, 0), Err(TooManyCreates));
+}
+
+#[test]
+fn a_share_a_minute_comes_back_with_time() {
+    let rate = CreateRate::new(60);
+    let (ada, began) = (Client::of(ADA), Instant::now());
+    for _ in 0..60 {
+        rate.take_at(ada, began).unwrap();
+    }
+    assert_eq!(rate.take_at(ada, began), Err(TooManyCreates));
+    rate.take_at(Client::of(BEN), began).unwrap();
+    let later = began + Duration::from_secs(2);
+    rate.take_at(ada, later).unwrap();
+    rate.take_at(ada, later).unwrap();
+    assert_eq!(rate.take_at(ada, later), Err(TooManyCreates));
+}
+
+#[test]
+fn strangers_without_number_share_one_place_and_take_nobodys() {
+    let rate = CreateRate::new(60);
+    let (ada, began) = (Client::of(ADA), Instant::now());
+    rate.take_at(ada, began).unwrap();
+    let stranger = |number: usize| Client::of(Ipv4Addr::from(number as u32).into());
+    let let_in = (0..MAX_CLIENTS + 1_000)
+        .filter(|number| rate.take_at(stranger(*number), began).is_ok())
+        .count();
+    assert_eq!(let_in, MAX_CLIENTS - 1 + 60);
+    for _ in 1..60 {
+        rate.take_at(ada, began).unwrap();
+    }
+    assert_eq!(rate.take_at(ada, began), Err(TooManyCreates));
+    // Those who took something long ago leave their places.
+    let later = began + Duration::from_secs(120);
+    rate.take_at(stranger(MAX_CLIENTS + 5_000), later).unwrap();
+    rate.take_at(stranger(MAX_CLIENTS + 5_001), later).unwrap();
+}
