@@ -89,6 +89,7 @@ fn run(settings: &ApiSettings) -> Result<(), StartError> {
 }
 
 async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
+    shutdown::outlive_file_size_limit();
     let app = App::build(settings).await?;
     let listener = listen(settings.listen).await?;
     // The port may have been left to the system to choose.

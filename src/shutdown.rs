@@ -1,4 +1,4 @@
-//! When to stop: SIGTERM from whoever runs the program, or Ctrl-C from a person.
+//! When to stop: SIGTERM from whoever runs the program, or Ctrl-C from a person; and when not to.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,16 @@ pub fn on_signal() -> CancellationToken {
         }
     });
     token
+}
+
+/// A write that would make a file larger than this process may make one (`ulimit -f`) fails from now on, as
+/// one on a full disk does, where it would have ended the program with SIGXFSZ.
+#[cfg(feature = "server")]
+pub fn outlive_file_size_limit() {
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    if let Err(error) = signal(kind) {
+        tracing::warn!(%error, "SIGXFSZ can't be handled");
+    }
 }
 
 async fn wait_for_signal(terminate: std::io::Result<Signal>) {

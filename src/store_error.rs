@@ -50,14 +50,17 @@ impl StoreError {
         }
     }
 
-    /// An I/O error of this machine: a full disk or quota is told apart from the rest.
+    /// An I/O error of this machine: a full disk, quota, or limit on the size of files is told apart from
+    /// the rest.
     pub fn from_io(store: &'static str, error: std::io::Error) -> Self {
         use std::io::ErrorKind;
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::OutOfSpace {
-                store,
-                cause: error.into(),
-            },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                Self::OutOfSpace {
+                    store,
+                    cause: error.into(),
+                }
+            }
             ErrorKind::AlreadyExists => Self::AlreadyExists { store },
             _ => Self::unavailable(store, error),
         }

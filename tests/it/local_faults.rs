@@ -133,3 +133,20 @@ fn a_damaged_record_is_500_with_no_word_of_the_inside() {
     assert_eq!(listed["files"].as_array().unwrap().len(), 1);
     assert_eq!(listed["files"][0]["id"], sound["id"]);
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_is_507_and_does_not_end_the_program() {
+    let dir = data_dir();
+    // 1 MiB, which the records and the log don't reach.
+    let program = Program::local_with_file_limit(dir.path(), 2 * 1024);
+    let base = program.base.as_str();
+    let source = dir.path().join("source");
+    std::fs::write(&source, vec![7; 2 * MIB]).unwrap();
+    let large = create(base, &json!({"filename": "a.bin", "size": 2 * MIB}));
+    assert_eq!(upload(&large, &source), "507");
+    assert_eq!(metadata(base, &large, 0)["status"], "pending");
+    std::fs::write(&source, vec![7; MIB / 2]).unwrap();
+    let small = create(base, &json!({"filename": "a.bin", "size": MIB / 2}));
+    assert_eq!(upload(&small, &source), "200");
+    assert_eq!(metadata(base, &small, 20)["status"], "available");
+}

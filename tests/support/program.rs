@@ -23,6 +23,11 @@ pub struct Program {
     log: PathBuf,
 }
 
+/// What is recorded: changes of files, their syncs, descriptors, and what goes over connections.
+const RECORDED: &str = "openat,close,dup,dup3,fcntl,write,writev,pwrite64,pwritev,sendto,recvfrom,\
+    ftruncate,fallocate,fsync,fdatasync,?rename,renameat,renameat2,?link,linkat,?symlink,?unlink,\
+    unlinkat,?mkdir,mkdirat,?rmdir";
+
 /// A directory for local mode, gone when the test is over.
 pub fn data_dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory can be made")
@@ -44,6 +49,69 @@ impl Program {
             .args(["-c", "ulimit -n \"$1\" && exec \"$0\""])
             .arg(built("file-share"))
             .arg(descriptors.to_string())
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, &[])
+    }
+
+    /// The API program in local mode under strace, which writes every call to `trace` that changes files,
+    /// syncs them, or speaks to a client. `delay` is how long each sync is held up, in microseconds.
+    #[allow(dead_code, reason = "for the campaigns, which share this module")]
+    pub fn local_recorded(
+        data_dir: &Path,
+        trace: &Path,
+        delay: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut command = clean_command(Path::new("strace"));
+        command
+            .args([
+                "-f",
+                "-qq",
+                "-xx",
+                "-s",
+                "1048576",
+                "-e",
+                "signal=none",
+                "-e",
+            ])
+            .arg(format!("trace={RECORDED}"));
+        if delay > 0 {
+            let held_up = format!("inject=fsync,fdatasync:delay_enter={delay}");
+            command.args(["-e", &held_up]);
+        }
+        command
+            .arg("-o")
+            .arg(trace)
+            .arg(built("file-share"))
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, settings)
+    }
+
+    /// The process that strace watches.
+    #[allow(dead_code, reason = "for the campaigns, which share this module")]
+    pub fn watched_process_id(&self) -> u32 {
+        let id = self.process_id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let children = children.expect("the kernel lists children");
+        children.trim().parse().expect("strace has one child")
+    }
+
+    /// Waits until it has ended, as somebody made it do.
+    #[allow(dead_code, reason = "for the campaigns, which share this module")]
+    pub fn wait(mut self) {
+        self.child.wait().expect("the program can be waited for");
+    }
+
+    /// The API program in local mode, with a limit on the size of every file that it writes, in blocks of
+    /// 512 bytes.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn local_with_file_limit(data_dir: &Path, blocks: u32) -> Self {
+        let mut command = clean_command(Path::new("sh"));
+        command
+            .args(["-c", "ulimit -f \"$1\" && exec \"$0\""])
+            .arg(built("file-share"))
+            .arg(blocks.to_string())
             .env("LISTEN", "127.0.0.1:0")
             .env("DATA_DIR", data_dir);
         Self::serving(command, &[])
