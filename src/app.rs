@@ -94,6 +94,10 @@ impl App {
         let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
         let space = DiskSpace::of(objects.data_dir()).map_err(|e| StartError::new(&what, e))?;
         let objects = objects.within(space.clone());
+        // For as long as an upload may bring bytes that began while its URL worked.
+        let lifecycle = settings.common.lifecycle;
+        let longest = settings.upload_url_ttl + lifecycle.upload_grace;
+        let objects = objects.with_uploads_lasting(longest);
         let data_dir = objects.data_dir();
         let secret =
             SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
@@ -113,7 +117,7 @@ impl App {
             metadata: Arc::new(metadata),
             objects: Arc::new(objects.clone()),
             clock: Arc::clone(&clock),
-            lifecycle: settings.common.lifecycle,
+            lifecycle,
         };
         let bucket = settings.common.bucket_name.clone();
         let public_bucket = match &settings.public_url {
@@ -135,6 +139,7 @@ impl App {
             download_lifetime: settings.download_url_ttl,
             cors: cors.clone(),
             clock,
+            gate: Arc::new(stores.clone()),
             uploaded,
         });
         let address = public_bucket.map_or_else(
@@ -305,14 +310,18 @@ fn api_parts(
     bucket: BucketAddress,
     cors: CorsPolicy,
 ) -> ApiParts {
+    let presigner = Presigner::new(
+        credentials,
+        region.to_owned(),
+        settings.upload_url_ttl,
+        settings.download_url_ttl,
+    );
     ApiParts {
         stores,
-        presigner: Presigner::new(
-            credentials,
-            region.to_owned(),
-            settings.upload_url_ttl,
-            settings.download_url_ttl,
-        ),
+        presigner: match &settings.mode {
+            Mode::Local { .. } => presigner.naming_every_version(),
+            Mode::Aws { .. } => presigner,
+        },
         bucket,
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,

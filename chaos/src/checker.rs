@@ -265,11 +265,17 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The ID of the object that a file below `objects/` is a version of.
+pub fn object_of(version: &Path) -> Option<String> {
+    let name = version.parent()?.file_name()?;
+    Some(name.to_str()?.to_owned())
+}
+
 fn look_into_data_dir(dir: &Path, visible: &BTreeMap<String, String>, findings: &mut Findings) {
     findings.temporary += files_below(&dir.join("incoming")).len();
     let stored: BTreeSet<String> = files_below(&dir.join("objects"))
         .iter()
-        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .filter_map(|path| object_of(path))
         .collect();
     for id in &stored {
         if !matches!(

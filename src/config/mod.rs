@@ -98,7 +98,8 @@ pub struct CommonArgs {
         value_name = "OBJECTS"
     )]
     pub orphan_limit: String,
-    /// How long after its URL ran out an upload that began in time may still arrive
+    /// How long after its URL ran out an upload that began in time may still arrive. Local mode waits for
+    /// those that are under way in any case
     #[arg(long, env = "UPLOAD_GRACE", default_value = "15m", value_name = "TIME")]
     pub upload_grace: String,
     /// What is logged, such as debug or file_share=debug

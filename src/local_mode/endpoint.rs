@@ -17,10 +17,11 @@ use super::post_object::{is_for_the_bucket, post_object};
 use super::put_object::put_object;
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
+use super::upload_gate::UploadGate;
 use crate::capacity::{NoRoom, Places};
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
-use crate::domain::ObjectKey;
+use crate::domain::{ObjectKey, Timestamp};
 use crate::object_store::disk::DiskObjectStore;
 use crate::presigned_url::{BucketUrl, ReceivedRequest, Refusal, SigningCredentials, verify};
 use crate::request_log::{self, cut};
@@ -38,7 +39,8 @@ const CORS: CorsRules = CorsRules {
     // The last four are added to every request by what follows one through several services.
     request_headers: "content-type, if-none-match, x-amz-checksum-sha256, range, content-md5, \
                       traceparent, tracestate, baggage, sentry-trace",
-    exposed_headers: "ETag, Content-Length, Content-Range, Content-Disposition, x-amz-request-id",
+    exposed_headers: "ETag, Content-Length, Content-Range, Content-Disposition, x-amz-request-id, \
+                      x-amz-version-id",
 };
 
 /// What the endpoint needs to answer.
@@ -57,6 +59,8 @@ pub struct LocalStoreParts {
     pub download_lifetime: Duration,
     pub cors: CorsPolicy,
     pub clock: Arc<dyn Clock>,
+    /// Says whether an upload is still wanted once its bytes have come.
+    pub gate: Arc<dyn UploadGate>,
     /// Takes the keys of what was stored, for the finalizer. A key that finds no room is left to
     /// the reconciler.
     pub uploaded: mpsc::Sender<ObjectKey>,
@@ -93,27 +97,24 @@ impl LocalEndpoint {
             let bucket = self.signed_bucket(request)?;
             return post_object(parts, &self.transfers, request.headers(), &bucket, body).await;
         }
-        self.verify(request, object_path).await?;
+        let key = object_path
+            .strip_prefix('/')
+            .and_then(|key| ObjectKey::parse(key).ok());
+        // Before the clock is read: whoever finds no object from now on knows that one may come.
+        let receiving = key
+            .filter(|_| request.method() == Method::PUT)
+            .map(|key| parts.objects.receiving(key));
+        let judged_at = self.verify(request, object_path).await?;
         if request.extensions().get::<NoRoom>().is_some() {
             return Err(S3Error::slow_down());
         }
         let place = self.transfers.take().ok_or_else(S3Error::slow_down)?;
-        let key = object_path
-            .strip_prefix('/')
-            .and_then(|key| ObjectKey::parse(key).ok())
-            .ok_or_else(S3Error::no_such_key)?;
+        let key = key.ok_or_else(S3Error::no_such_key)?;
+        if let Some(receiving) = receiving {
+            receiving.judged_at(judged_at);
+            return put_object(parts, request.headers(), key, body, (place, receiving)).await;
+        }
         match *request.method() {
-            Method::PUT => {
-                put_object(
-                    &parts.objects,
-                    &parts.uploaded,
-                    request.headers(),
-                    key,
-                    body,
-                    place,
-                )
-                .await
-            }
             Method::GET | Method::HEAD => get_object(&parts.objects, request, key, place).await,
             _ => Err(S3Error::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -141,7 +142,8 @@ impl LocalEndpoint {
             })
     }
 
-    async fn verify(&self, request: &Request, object_path: &str) -> Result<(), S3Error> {
+    /// The moment by which the URL was judged.
+    async fn verify(&self, request: &Request, object_path: &str) -> Result<Timestamp, S3Error> {
         let parts = &self.parts;
         let uri = request.original_uri();
         let headers = request.headers();
@@ -175,7 +177,7 @@ impl LocalEndpoint {
             Ok(()) | Err(Refusal::SignatureMismatch) if has_no_length => {
                 Err(S3Error::missing_content_length())
             }
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(now),
             Err(refusal) => Err(S3Error::from_refusal(refusal, now)),
         }
     }

@@ -11,10 +11,11 @@ use serde::Deserialize;
 
 use super::range::{Condition, Part, Validators};
 use super::s3_error::S3Error;
-use super::{etag, header_value};
+use super::{etag, header_value, insert_version};
 use crate::capacity::Place;
-use crate::domain::ObjectKey;
-use crate::object_store::disk::{DiskObjectStore, OpenObject};
+use crate::domain::{ObjectKey, VersionId};
+use crate::object_store::disk::{DiskObjectStore, OpenObject, Wanted};
+use crate::presigned_url::NULL_VERSION;
 use crate::request_log;
 
 /// What S3 answers with where nothing else is known.
@@ -25,7 +26,7 @@ const CONTENT_SECURITY_POLICY: &str = "sandbox; default-src 'none'";
 
 /// The signed query, as far as it says what to answer.
 #[derive(Deserialize)]
-struct Wanted {
+struct Query {
     #[serde(rename = "response-content-type")]
     content_type: Option<String>,
     #[serde(rename = "response-content-disposition")]
@@ -41,19 +42,21 @@ pub(super) async fn get_object(
     key: ObjectKey,
     place: Place,
 ) -> Result<Response, S3Error> {
-    let wanted: Wanted = request
+    let wanted: Query = request
         .params()
         .map_err(|_| invalid_argument("The query can't be read"))?;
-    // What S3 calls the version of an object in a bucket without versions.
-    if wanted.version_id.is_some_and(|version| version != "null") {
-        return Err(S3Error::new(
-            StatusCode::NOT_FOUND,
-            "NoSuchVersion",
-            "The specified version does not exist.",
-        ));
-    }
+    let version = match wanted.version_id {
+        None => Wanted::Current,
+        // What S3 calls the version of an object from before there were versions.
+        Some(version) if version == NULL_VERSION => Wanted::Unversioned,
+        Some(version) => Wanted::Version(VersionId(version)),
+    };
+    let missing = match version {
+        Wanted::Current => S3Error::no_such_key(),
+        _ => S3Error::no_such_version(),
+    };
     let object = objects
-        .open_object(key)
+        .open_object(key, version)
         .await
         .map_err(|error| {
             request_log::FAILED.log(|| {
@@ -61,7 +64,7 @@ pub(super) async fn get_object(
             });
             S3Error::from_store(&error)
         })?
-        .ok_or_else(S3Error::no_such_key)?;
+        .ok_or(missing)?;
     let etag = etag(object.head());
     let validators = Validators::of(object.head(), &etag);
     let mut response = match validators.condition(request.headers()) {
@@ -131,6 +134,7 @@ fn content(
 
 fn describe(headers: &mut HeaderMap, object: &OpenObject, etag: &str) {
     headers.insert(header::ETAG, header_value(etag));
+    insert_version(headers, object.head());
     let last_modified = std::time::SystemTime::from(object.head().last_modified);
     headers.typed_insert(LastModified::from(last_modified));
     for (name, value) in [

@@ -19,6 +19,7 @@ mod range;
 mod receive;
 mod s3_error;
 mod signing_secret;
+mod upload_gate;
 
 pub use endpoint::{LocalEndpoint, LocalStoreParts};
 pub use hand_off::{HAND_OFF_CAPACITY, finalize_uploads};
@@ -27,19 +28,32 @@ pub(crate) use post_object::read_form;
 #[cfg(feature = "fuzzing")]
 pub(crate) use range::{Condition, Part, Validators};
 pub use signing_secret::{ACCESS_KEY_ID, SecretError, SigningSecret};
+pub use upload_gate::{EveryUpload, UploadGate};
 
-use poem::http::HeaderValue;
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::object_store::ObjectHead;
 
-/// Tells an object's bytes from any others under its key. Strong: bytes never change under a key
-/// while the object exists.
+const X_AMZ_VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
+
+/// Tells an object's bytes from any others under its key. Strong: a version's bytes never change, and
+/// neither do those of an object from before there were versions while it exists.
 pub(crate) fn etag(head: &ObjectHead) -> String {
-    format!(
-        "\"{:x}-{:x}\"",
-        head.last_modified.timestamp_millis(),
-        head.content_length
-    )
+    match &head.version_id {
+        Some(version) => format!("\"{}\"", version.0),
+        None => format!(
+            "\"{:x}-{:x}\"",
+            head.last_modified.timestamp_millis(),
+            head.content_length
+        ),
+    }
+}
+
+/// Says which version an answer is about.
+fn insert_version(headers: &mut HeaderMap, head: &ObjectHead) {
+    if let Some(version) = &head.version_id {
+        headers.insert(X_AMZ_VERSION_ID, header_value(&version.0));
+    }
 }
 
 /// A header value made of text that was checked to be visible ASCII, or of our own making.

@@ -23,7 +23,8 @@ use super::paced::{Budget, Paced, Trouble};
 use super::put_object::{CHECKSUM, hand_off, in_a_task, log_refused};
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
-use super::{etag, header_value};
+use super::upload_gate::if_wanted;
+use super::{etag, header_value, insert_version};
 use crate::capacity::Places;
 use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
 use crate::object_store::ObjectHead;
@@ -115,6 +116,9 @@ async fn receive(
     let (fields, file) = timeout(FIELDS_LIMIT, fields(&mut form))
         .await
         .map_err(|_| S3Error::from_create(&CreateError::TooSlow))??;
+    // Before the clock is read: whoever finds no object from now on knows that one may come.
+    let key = fields.key().and_then(|key| ObjectKey::parse(key).ok());
+    let receiving = key.map(|key| parts.objects.receiving(key));
     let now = parts.clock.now();
     let terms = verify_form(
         &fields,
@@ -128,6 +132,9 @@ async fn receive(
     .map_err(|refusal| S3Error::from_form_refusal(refusal, now))?;
     let place = transfers.take().ok_or_else(S3Error::slow_down)?;
     let key = ObjectKey::parse(&terms.key).map_err(|_| S3Error::no_such_key())?;
+    if let Some(receiving) = &receiving {
+        receiving.judged_at(now);
+    }
     let sha256 = terms
         .sha256
         .map(|text| Sha256Digest::parse_base64(&text))
@@ -140,6 +147,7 @@ async fn receive(
     budget.set(usize::MAX);
     let mut why_not = None;
     let file = file_bytes(form, file, budget, &mut why_not);
+    let file = if_wanted(&*parts.gate, key, file);
     let created = parts
         .objects
         .create_once(key, terms.length, sha256, file)
@@ -147,7 +155,7 @@ async fn receive(
     if created.is_ok() {
         hand_off(&parts.uploaded, key);
     }
-    drop(place);
+    drop((place, receiving));
     let head = created.map_err(|error| {
         log_refused(&error, key);
         match (&error, why_not) {
@@ -274,7 +282,9 @@ fn created(stored: &Stored, bucket: &BucketUrl) -> Response {
     if let Some(digest) = stored.sha256 {
         response = response.header(CHECKSUM, header_value(&digest.to_base64()));
     }
-    response.body(Body::from_string(text))
+    let mut response = response.body(Body::from_string(text));
+    insert_version(response.headers_mut(), &stored.head);
+    response
 }
 
 fn unreadable(error: multer::Error) -> S3Error {
@@ -343,6 +353,7 @@ mod tests {
             download_lifetime: lifetime,
             cors: CorsPolicy::default(),
             clock: Arc::new(SystemClock),
+            gate: Arc::new(crate::local_mode::EveryUpload),
             uploaded: tokio::sync::mpsc::channel(1).0,
         };
         let transfers = Places::new(1);

@@ -3,17 +3,21 @@
 //! Invariant: 200 means that exactly the declared bytes are on disk under a name that was free, and
 //! will be there after a power cut. Only then is the key handed to the finalizer.
 
+use std::sync::Arc;
+
 use poem::http::{HeaderMap, HeaderName, StatusCode, header};
 use poem::{Body, Response};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+use super::endpoint::LocalStoreParts;
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
-use super::{etag, header_value};
+use super::upload_gate::if_wanted;
+use super::{etag, header_value, insert_version};
 use crate::capacity::Place;
 use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
-use crate::object_store::disk::{CreateError, DiskObjectStore};
+use crate::object_store::disk::{CreateError, Receiving};
 use crate::presigned_url::CHECKSUM_HEADER;
 use crate::request_log;
 
@@ -56,31 +60,29 @@ impl Declared {
     }
 }
 
-/// Keeps `place` until the bytes are there. Takes `body` and puts it back with what was left unread.
+/// Keeps `while_receiving` until the bytes are there. Takes `body` and puts it back with what was left unread.
 pub(super) async fn put_object(
-    objects: &DiskObjectStore,
-    uploaded: &mpsc::Sender<ObjectKey>,
+    parts: &Arc<LocalStoreParts>,
     headers: &HeaderMap,
     key: ObjectKey,
     body: &mut Option<UploadBody>,
-    place: Place,
+    while_receiving: (Place, Receiving),
 ) -> Result<Response, S3Error> {
     let declared = Declared::read(headers)?;
     let Some(mut upload) = body.take() else {
         return Err(S3Error::from_create(&CreateError::TooShort { received: 0 }));
     };
-    let (objects, uploaded) = (objects.clone(), uploaded.clone());
+    let parts = Arc::clone(parts);
     // A task of its own: if the client goes away between the last byte and the answer, the object is
     // there, and the finalizer has to hear of it all the same. Before that, the body breaks off.
     let receiving = async move {
         let Declared { length, sha256 } = declared;
-        let created = objects
-            .create_once(key, length, sha256, upload.chunks())
-            .await;
+        let bytes = if_wanted(&*parts.gate, key, upload.chunks());
+        let created = parts.objects.create_once(key, length, sha256, bytes).await;
         if created.is_ok() {
-            hand_off(&uploaded, key);
+            hand_off(&parts.uploaded, key);
         }
-        drop(place);
+        drop(while_receiving);
         (created, upload)
     };
     let (created, upload) = in_a_task(receiving).await?;
@@ -93,7 +95,9 @@ pub(super) async fn put_object(
     if let Some(digest) = declared.sha256 {
         response = response.header(CHECKSUM, header_value(&digest.to_base64()));
     }
-    Ok(response.body(Body::empty()))
+    let mut response = response.body(Body::empty());
+    insert_version(response.headers_mut(), &head);
+    Ok(response)
 }
 
 /// Goes on to its end if the client goes away meanwhile.

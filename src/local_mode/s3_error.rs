@@ -67,6 +67,14 @@ impl S3Error {
         )
     }
 
+    pub(super) fn no_such_version() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NoSuchVersion",
+            "The specified version does not exist.",
+        )
+    }
+
     pub(super) fn precondition_failed(condition: &'static str) -> Self {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
@@ -238,6 +246,10 @@ impl S3Error {
                 "Your socket connection to the server was not read from or written to within the \
                  timeout period. Send the whole file again.",
             ),
+            CreateError::Unwanted => Self::access_denied(
+                "Nothing is expected for this URL any more: its file expired or was deleted. Ask the \
+                 service's API for a new one.",
+            ),
             CreateError::DigestMismatch { observed } => Self::new(
                 StatusCode::BAD_REQUEST,
                 "BadDigest",
@@ -336,6 +348,7 @@ mod tests {
         };
         assert_eq!(of(std::io::ErrorKind::StorageFull), 507);
         assert_eq!(of(std::io::ErrorKind::QuotaExceeded), 507);
+        assert_eq!(of(std::io::ErrorKind::FileTooLarge), 507);
         assert_eq!(of(std::io::ErrorKind::PermissionDenied), 503);
     }
 }

@@ -105,6 +105,11 @@ impl ReceivedForm {
         self.0.insert(name, value).is_none()
     }
 
+    /// Unverified.
+    pub fn key(&self) -> Option<&str> {
+        self.0.get("key").map(String::as_str)
+    }
+
     fn get(&self, name: &'static str) -> Result<&str, FormRefusal> {
         let value = self.0.get(name).map(String::as_str);
         value.ok_or(FormRefusal::Missing(name))

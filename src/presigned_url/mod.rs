@@ -38,6 +38,9 @@ pub use verify::{ReceivedRequest, Refusal, verify};
 /// write-once.
 pub const UPLOAD_SIGNED_HEADERS: [&str; 3] = ["content-length", "content-type", "if-none-match"];
 
+/// What S3 calls the version of an object that has none in a bucket where others have.
+pub const NULL_VERSION: &str = "null";
+
 /// The header that carries a SHA-256 as base64, checked by the store before it accepts the bytes.
 /// As a query parameter S3 ignores it; it has to be a signed header.
 pub const CHECKSUM_HEADER: &str = "x-amz-checksum-sha256";

@@ -15,7 +15,7 @@ use percent_encoding::utf8_percent_encode;
 
 use super::sign::Signer;
 use super::sigv4::{QUERY, Subject};
-use super::{BucketUrl, CHECKSUM_HEADER, SigningCredentials, attachment, form};
+use super::{BucketUrl, CHECKSUM_HEADER, NULL_VERSION, SigningCredentials, attachment, form};
 use crate::domain::{
     ContentLength, ContentType, FileName, Invalid, ObjectKey, Sha256Digest, Timestamp, VersionId,
 };
@@ -137,6 +137,7 @@ pub struct Presigner {
     signer: Signer,
     upload_lifetime: Duration,
     download_lifetime: Duration,
+    names_every_version: bool,
 }
 
 impl Presigner {
@@ -151,6 +152,17 @@ impl Presigner {
             signer: Signer::new(region),
             upload_lifetime,
             download_lifetime,
+            names_every_version: false,
+        }
+    }
+
+    /// Where the store has versions: a download of an object without one says that it means that, so that it
+    /// can't bring one that came later under the same key.
+    #[must_use]
+    pub fn naming_every_version(self) -> Self {
+        Self {
+            names_every_version: true,
+            ..self
         }
     }
 
@@ -245,7 +257,9 @@ impl Presigner {
         ] {
             append(&mut uri, separator, name, value);
         }
-        if let Some(VersionId(version)) = terms.version_id {
+        let version = terms.version_id.map(|VersionId(version)| version.as_str());
+        let unversioned = self.names_every_version.then_some(NULL_VERSION);
+        if let Some(version) = version.or(unversioned) {
             append(&mut uri, '&', "versionId", version);
         }
         let subject = Subject {

@@ -137,7 +137,11 @@ fn every_acknowledged_upload_outlives_a_kill_and_becomes_available() {
         assert_eq!(files_below(&dir.path().join("incoming")).len(), 0);
         let stored = files_below(&dir.path().join("objects"))
             .into_iter()
-            .find(|path| path.ends_with(created["id"].as_str().unwrap()));
+            .find(|path| {
+                path.parent()
+                    .unwrap()
+                    .ends_with(created["id"].as_str().unwrap())
+            });
         let file = described(
             &program.base,
             &created,

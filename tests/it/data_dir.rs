@@ -119,16 +119,19 @@ fn nobody_else_can_read_anything_even_under_an_open_umask() {
         std::thread::sleep(Duration::from_millis(5));
     };
     drop(half);
+    let object = format!("objects/{}/{id}", &id[id.len() - 2..]);
     for expected in [
         "lock",
         "signing-secret",
         "metadata.sqlite",
         "metadata.sqlite-wal",
         "metadata.sqlite-shm",
-        &format!("objects/{}/{id}", &id[id.len() - 2..]),
+        &object,
     ] {
         assert!(names.iter().any(|name| name == expected), "no {expected}");
     }
+    let version = format!("{object}/");
+    assert!(names.iter().any(|name| name.starts_with(&version)));
 }
 
 #[test]
@@ -167,6 +170,7 @@ fn no_link_at_a_name_that_the_program_opens_is_followed() {
         ("metadata.sqlite-shm", false),
         ("metadata.sqlite-journal", false),
         ("incoming", true),
+        ("quarantine", true),
         ("objects", true),
         ("objects/00", true),
         ("objects/ff", true),
@@ -293,4 +297,23 @@ fn the_directory_itself_may_be_a_link_of_our_own() {
         let message = refusal(&link);
         assert!(message.contains("name the directory itself"), "{message}");
     }
+}
+
+#[test]
+fn a_second_process_is_refused_also_where_the_lock_file_was_removed() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let incoming = dir.path().join("incoming/somebodys");
+    fs::write(&incoming, "half an upload").unwrap();
+    for removed in [false, true] {
+        if removed {
+            fs::remove_file(dir.path().join("lock")).unwrap();
+        }
+        let message = refusal(dir.path());
+        assert!(message.contains("in use by another process"), "{message}");
+        assert!(incoming.exists());
+    }
+    drop(program);
+    Program::local(dir.path(), &[]);
+    assert!(!incoming.exists());
 }

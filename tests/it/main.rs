@@ -26,6 +26,7 @@ mod infrastructure;
 mod journey;
 mod local_endpoint;
 mod local_faults;
+mod local_versions;
 mod names;
 mod original_behaviours;
 mod orphans;

@@ -258,7 +258,8 @@ async fn fill(data_dir: &Path, recorded: usize) -> (Vec<FileId>, FileId, FileId)
         let body = stream::iter([Ok(Bytes::from_static(b"hello"))]);
         let created = objects.create_once(ObjectKey::new(id), 5, None, body);
         created.await.unwrap();
-        age(&path_of(data_dir, id));
+        let mut versions = std::fs::read_dir(path_of(data_dir, id)).unwrap();
+        age(&versions.next().unwrap().unwrap().path());
     };
     let mut ids = Vec::new();
     for _ in 0..recorded {

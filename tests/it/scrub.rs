@@ -77,9 +77,12 @@ async fn fill(data_dir: &Path, count: u64) -> Vec<FileId> {
         .await
 }
 
+/// The one version of an object.
 fn object_path(data_dir: &Path, id: FileId) -> PathBuf {
     let [.., last] = *id.as_bytes();
-    data_dir.join(format!("objects/{last:02x}/{id}"))
+    let object = data_dir.join(format!("objects/{last:02x}/{id}"));
+    let mut versions = std::fs::read_dir(object).unwrap();
+    versions.next().unwrap().unwrap().path()
 }
 
 fn flip_a_byte(path: &Path) {
@@ -144,8 +147,9 @@ async fn beside_the_running_service_exactly_the_damaged_files_are_named() {
     std::fs::remove_file(object_path(dir.path(), missing)).unwrap();
     // The right bytes, and somewhere else: what a link leads to can change at any time.
     let elsewhere = dir.path().join("elsewhere");
-    std::fs::rename(object_path(dir.path(), link), &elsewhere).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, object_path(dir.path(), link)).unwrap();
+    let place = object_path(dir.path(), link);
+    std::fs::rename(&place, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, place).unwrap();
     damaged.extend([truncated, missing, link].map(|id| id.to_string()));
 
     let output = scrub_local(dir.path(), &[]);

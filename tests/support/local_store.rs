@@ -17,9 +17,9 @@ use file_share::clock::{Clock, ManualClock};
 use file_share::cors::CorsPolicy;
 use file_share::domain::{
     ContentLength, ContentType, FileId, FileName, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest,
-    Timestamp, whole_millis,
+    Timestamp, VersionId, whole_millis,
 };
-use file_share::local_mode::{LocalEndpoint, LocalStoreParts, SigningSecret};
+use file_share::local_mode::{EveryUpload, LocalEndpoint, LocalStoreParts, SigningSecret};
 use file_share::object_store::disk::DiskObjectStore;
 use file_share::presigned_url::{
     BucketUrl, DownloadMethod, DownloadTerms, Presigner, SigningCredentials, UploadTerms,
@@ -101,6 +101,7 @@ impl LocalStore {
             download_lifetime: DOWNLOAD_LIFETIME,
             cors: CorsPolicy::new(origins.iter().map(|&origin| origin.to_owned()).collect()),
             clock: Arc::new(clock.clone()),
+            gate: Arc::new(EveryUpload),
             uploaded: sender,
         });
         let shutdown = CancellationToken::new();
@@ -214,15 +215,35 @@ impl LocalStore {
         self.download_by(&self.presigner, method, key).await
     }
 
+    /// A GET of one version, as a record that names it has it.
+    pub async fn get_version(&self, key: ObjectKey, version: Option<&str>) -> Request {
+        let secret = SigningSecret::load_or_create(self.data_dir.path()).unwrap();
+        let presigner = presigner(secret.credentials(), UPLOAD_LIFETIME, DOWNLOAD_LIFETIME);
+        let presigner = presigner.naming_every_version();
+        let version = version.map(|text| VersionId(text.to_owned()));
+        self.download_of(&presigner, DownloadMethod::Get, key, version.as_ref())
+            .await
+    }
+
     pub async fn download_by(
         &self,
         presigner: &Presigner,
         method: DownloadMethod,
         key: ObjectKey,
     ) -> Request {
+        self.download_of(presigner, method, key, None).await
+    }
+
+    async fn download_of(
+        &self,
+        presigner: &Presigner,
+        method: DownloadMethod,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Request {
         let terms = DownloadTerms {
             key,
-            version_id: None,
+            version_id,
             filename: &FileName::sanitize("résumé.txt").unwrap(),
             content_type: &ContentType::parse(CONTENT_TYPE).unwrap(),
         };

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use reqwest::Method;
+use reqwest::header::LOCATION;
 use tokio::time::{sleep, timeout};
 
 use super::Scale;
@@ -22,6 +24,8 @@ const AT_A_TIME: usize = 8;
 const LENGTH: usize = 1024 * 1024;
 /// A kill comes at a random moment of the time that undisturbed PUTs take, and half as much again.
 const LATEST_KILL: f64 = 1.5;
+/// Within which a DELETE and a PUT are interrupted.
+const KILL_WITHIN: Duration = Duration::from_millis(60);
 const UP_AGAIN_LIMIT: Duration = Duration::from_secs(2);
 /// In short, on a machine that may have other work to do.
 const UP_AGAIN_LIMIT_SHORT: Duration = Duration::from_secs(5);
@@ -62,12 +66,14 @@ pub async fn run(scale: Scale) -> Vec<Figure> {
         halves += files_below(&dir.path().join("incoming")).len();
         halves += not_whole(dir.path(), &created);
     }
+    let mistaken = kept_urls_that_bring_others(&client, &mut api, &mut random, scale).await;
     let left = load::await_stored_available(&client, dir.path(), LIMIT).await;
     let findings = checker::check(&client, Inside::Local(dir.path())).await;
     let mut figures = vec![
         Figure::at_least("kills", api.kills, 25),
         Figure::at_least("PUTs that were acknowledged", acknowledged, 1),
         Figure::at_least("PUTs that were cut off", cut_off, 1),
+        Figure::none("kept download URLs that brought another upload", mistaken),
         Figure::none("half objects and temporary files after a kill", halves),
         Figure::within(
             "slowest start until it served",
@@ -90,6 +96,46 @@ async fn time_of_puts(client: &Client, random: &mut fastrand::Rng) -> Duration {
     began.elapsed()
 }
 
+/// PUT, DELETE and another PUT by the same URL, with a kill at some moment of them: how often the download
+/// URL of the first brought the bytes of the second.
+async fn kept_urls_that_bring_others(
+    client: &Client,
+    api: &mut Place,
+    random: &mut fastrand::Rng,
+    scale: Scale,
+) -> usize {
+    let mut mistaken = 0;
+    for _ in 0..scale.of(5, 50) {
+        let created = client.create(content(random, LENGTH), false).await;
+        let created = created.expect("a file");
+        put(client, &created).await;
+        client.await_settled(&created.id).await;
+        let path = format!("/v1/files/{}", created.id);
+        let redirect = client.call(client.request(Method::GET, &path)).await;
+        let redirect = redirect.expect("it answers");
+        let url = redirect.headers()[LOCATION]
+            .to_str()
+            .expect("a URL is text");
+        let mut other = created.clone();
+        other.content = content(random, LENGTH);
+        let kill_after = KILL_WITHIN.mul_f64(random.f64());
+        let using_it_again = async {
+            client.delete(&created.id).await;
+            client.put_once(&other).await;
+        };
+        let killing = async {
+            sleep(kill_after).await;
+            api.kill_and_serve().await;
+        };
+        tokio::join!(using_it_again, killing);
+        client.put_once(&other).await;
+        let answer = reqwest::get(url).await.expect("it serves");
+        let bytes = answer.bytes().await.expect("the answer is whole");
+        mistaken += usize::from(bytes == other.content);
+    }
+    mistaken
+}
+
 /// One PUT, and whether it was acknowledged.
 async fn put(client: &Client, created: &Created) -> bool {
     let answer = timeout(PUT_LIMIT, client.put_once(created)).await;
@@ -105,7 +151,8 @@ fn not_whole(dir: &Path, created: &[Created]) -> usize {
     files_below(&dir.join("objects"))
         .iter()
         .filter_map(|path| {
-            let sent = created.iter().find(|it| path.ends_with(&it.id))?;
+            let id = checker::object_of(path)?;
+            let sent = created.iter().find(|it| it.id == id)?;
             Some(std::fs::read(path).ok()? != sent.content)
         })
         .filter(|is_other| *is_other)

@@ -14,7 +14,7 @@ use tokio::task::block_in_place;
 
 use super::Scale;
 use crate::aws::{Aws, text};
-use crate::checker::files_below;
+use crate::checker::{files_below, object_of};
 use crate::client::Client;
 use crate::fault_proxy::{Fate, Service};
 use crate::figure::Figure;
@@ -50,7 +50,7 @@ async fn local_mode(scale: Scale) -> Vec<Figure> {
     random.shuffle(&mut stored);
     let damaged: BTreeSet<String> = stored.iter().take(flipped).cloned().collect();
     for path in files_below(&dir.path().join("objects")) {
-        if damaged.iter().any(|id| path.ends_with(id)) {
+        if object_of(&path).is_some_and(|id| damaged.contains(&id)) {
             flip(&path, &mut random);
         }
     }

@@ -3,20 +3,30 @@
 //!
 //! Invariant: an object gets its name after its last byte was checked and synced, and only if the
 //! name is free. Whatever goes wrong before that, the cancelling of the future included, leaves no
-//! file: [`NamedTempFile`] removes itself when it is dropped.
+//! file: [`TempDir`] removes itself when it is dropped.
+//!
+//! A version is received in a directory of its own, and that directory becomes the object's. The kernel
+//! renames a directory onto nothing, or onto an empty one (what is left of a deletion that was cut off),
+//! and onto nothing else, so of many writers one wins.
 
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::TempDir;
 
-use super::data_dir::DataDir;
+use super::data_dir::{DataDir, sync_dir};
 use super::read::head_of;
+use super::synced::Synced;
+use super::versions::{content, new_version, open};
 use super::{DiskObjectStore, NAME, ObjectHead, blocking, from_io};
-use crate::domain::{ObjectKey, Sha256Digest};
+use crate::domain::{ObjectKey, Sha256Digest, VersionId};
+use crate::object_store::ObjectStore;
+use crate::private_files::{DIR_MODE, FILE_MODE};
 use crate::store_error::StoreError;
 
 /// How much is collected in memory before it is written, in bytes. With the chunk that comes next
@@ -30,6 +40,12 @@ pub enum BodyError {
     BrokenOff,
     #[error("the bytes came too slowly")]
     TooSlow,
+    /// All of it came, and nobody waits for it any more.
+    #[error("the bytes aren't wanted any more")]
+    Unwanted,
+    /// All of it came, and whether somebody waits for it isn't known.
+    #[error("nobody says whether the bytes are wanted")]
+    NobodyToAsk,
 }
 
 /// Why an object wasn't created.
@@ -44,6 +60,8 @@ pub enum CreateError {
     TooLong,
     #[error("the bytes came too slowly")]
     TooSlow,
+    #[error("the bytes aren't wanted any more")]
+    Unwanted,
     #[error("the bytes have the SHA-256 {observed}")]
     DigestMismatch { observed: Sha256Digest },
     #[error(transparent)]
@@ -52,7 +70,8 @@ pub enum CreateError {
 
 impl DiskObjectStore {
     /// Makes an object of exactly `expected_length` bytes, unless there is one under `key`. When
-    /// this returns, the object survives a power cut. Of many calls for one key exactly one wins.
+    /// this returns, the object survives a power cut, also that of somebody else who was faster. Of many
+    /// calls for one key exactly one wins.
     ///
     /// The bytes are hashed only if a digest is expected.
     ///
@@ -61,6 +80,25 @@ impl DiskObjectStore {
     /// directory can't be synced after the object got its name ([`CreateError::Store`]), a whole
     /// object stays, because somebody may have read it already.
     pub async fn create_once<S>(
+        &self,
+        key: ObjectKey,
+        expected_length: u64,
+        expected_sha256: Option<Sha256Digest>,
+        body: S,
+    ) -> Result<ObjectHead, CreateError>
+    where
+        S: Stream<Item = Result<Bytes, BodyError>> + Send,
+    {
+        let created = self.create(key, expected_length, expected_sha256, body);
+        let created = created.await;
+        if matches!(created, Err(CreateError::AlreadyExists)) {
+            // Whoever hears that it is there tells nobody else: it has to stay.
+            self.make_durable(key).await?;
+        }
+        created
+    }
+
+    async fn create<S>(
         &self,
         key: ObjectKey,
         expected_length: u64,
@@ -81,6 +119,8 @@ impl DiskObjectStore {
             let chunk = chunk.map_err(|error| match error {
                 BodyError::BrokenOff => CreateError::TooShort { received },
                 BodyError::TooSlow => CreateError::TooSlow,
+                BodyError::Unwanted => CreateError::Unwanted,
+                BodyError::NobodyToAsk => StoreError::unavailable(NAME, error).into(),
             })?;
             received += chunk.len() as u64;
             if received > expected_length {
@@ -101,35 +141,52 @@ impl DiskObjectStore {
         if received < expected_length {
             return Err(CreateError::TooShort { received });
         }
-        let (dir, rest) = (Arc::clone(&self.dir), buffer.freeze());
-        blocking(move || incoming.append(&rest)?.finish(&dir, key, expected_sha256)).await
+        let (this, rest) = (self.clone(), buffer.freeze());
+        blocking(move || {
+            let incoming = incoming.append(&rest)?;
+            incoming.finish(&this.dir, &this.synced, key, expected_sha256)
+        })
+        .await
     }
 }
 
 /// An upload that is being received.
 struct Incoming {
-    file: NamedTempFile,
+    file: File,
+    version: VersionId,
     hasher: Option<Sha256>,
+    /// Holds the file and nothing else.
+    dir: TempDir,
 }
 
 impl Incoming {
     fn begin(dir: &DataDir, key: ObjectKey, hashed: bool) -> Result<Self, CreateError> {
         dir.writable().map_err(from_io)?;
         // Spares the work in the most frequent case; what counts is the check at the end.
-        if dir.object_path(key).symlink_metadata().is_ok() {
+        if is_taken(dir, key).map_err(from_io)? {
             return Err(CreateError::AlreadyExists);
         }
-        // The crate makes its files readable by their owner only.
-        let file = NamedTempFile::new_in(dir.incoming()).map_err(from_io)?;
+        let version = new_version();
+        let dir = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(DIR_MODE))
+            .tempdir_in(dir.incoming())
+            .map_err(from_temporary)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(dir.path().join(&version.0))
+            .map_err(from_io)?;
         Ok(Self {
             file,
+            version,
             hasher: hashed.then(Sha256::new),
+            dir,
         })
     }
 
     fn append(mut self, bytes: &[u8]) -> Result<Self, CreateError> {
-        // Not `NamedTempFile`'s own `Write`, which puts the path of the file into every error.
-        self.file.as_file_mut().write_all(bytes).map_err(from_io)?;
+        self.file.write_all(bytes).map_err(from_io)?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(bytes);
         }
@@ -139,6 +196,7 @@ impl Incoming {
     fn finish(
         self,
         dir: &DataDir,
+        synced: &Synced,
         key: ObjectKey,
         expected_sha256: Option<Sha256Digest>,
     ) -> Result<ObjectHead, CreateError> {
@@ -148,15 +206,48 @@ impl Incoming {
                 return Err(CreateError::DigestMismatch { observed });
             }
         }
-        self.file.as_file().sync_all().map_err(from_io)?;
-        let file = self
-            .file
-            .persist_noclobber(dir.object_path(key))
-            .map_err(|refused| match refused.error.kind() {
-                io::ErrorKind::AlreadyExists => CreateError::AlreadyExists,
-                _ => from_io(refused.error).into(),
-            })?;
+        self.file.sync_all().map_err(from_io)?;
+        sync_dir(self.dir.path()).map_err(from_io)?;
+        let before = synced.before();
+        std::fs::rename(self.dir.path(), dir.object_path(key)).map_err(refused)?;
+        // Nothing of that name is there any more that would have to be removed.
+        let _ = self.dir.keep();
         dir.sync_shard(key).map_err(from_io)?;
-        Ok(head_of(&file.metadata().map_err(from_io)?))
+        synced.add(key, before);
+        let metadata = self.file.metadata().map_err(from_io)?;
+        Ok(head_of(&metadata, Some(self.version)))
+    }
+}
+
+fn is_taken(dir: &DataDir, key: ObjectKey) -> io::Result<bool> {
+    let place = dir.object_path(key);
+    match place.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    let Some(opened) = open(&place)? else {
+        return Ok(false);
+    };
+    let content = content(&opened)?;
+    Ok(content.foreign || !content.versions.is_empty())
+}
+
+/// What the kernel says to a rename onto something that is there.
+fn refused(error: io::Error) -> CreateError {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists
+        | io::ErrorKind::DirectoryNotEmpty
+        | io::ErrorKind::NotADirectory => CreateError::AlreadyExists,
+        _ => from_io(error).into(),
+    }
+}
+
+/// Without the path that the crate puts into its errors.
+fn from_temporary(error: io::Error) -> StoreError {
+    match error.raw_os_error() {
+        Some(code) => from_io(io::Error::from_raw_os_error(code)),
+        None => from_io(io::Error::from(error.kind())),
     }
 }

@@ -7,11 +7,13 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::versions::{content, is_foreign, open, open_at};
 use crate::domain::ObjectKey;
 use crate::private_files::{open_or_create, private_dir, private_root};
 
 /// Held while a process uses the directory; it also tells ours from others.
 const LOCK: &str = "lock";
+const QUARANTINE: &str = "quarantine";
 
 /// Why a data directory can't be used. For the operator who starts the program: it shows the path.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +34,18 @@ pub(super) struct DataDir {
     root: PathBuf,
     incoming: PathBuf,
     objects: PathBuf,
-    /// The lock goes when the file is closed, also when the process is killed. `None` for a process
+    quarantine: PathBuf,
+    /// They go when the files are closed, also when the process is killed. `None` for a process
     /// that only reads, beside the one that has it.
-    lock: Option<File>,
+    locks: Option<Locks>,
+}
+
+/// Held as long as the descriptors are open.
+#[derive(Debug)]
+struct Locks {
+    _file: File,
+    /// None where the file system can't lock a directory.
+    _dir: Option<File>,
 }
 
 impl DataDir {
@@ -50,10 +61,11 @@ impl DataDir {
         let make = |path: &Path| private_dir(path).map_err(failed("use the directory", path));
         let sync = |path: &Path| sync_dir(path).map_err(failed("sync the directory", path));
 
+        let made = missing_above(data_dir);
         // From here on by a path without links, which nobody can turn elsewhere.
         let root = private_root(data_dir, LOCK).map_err(failed("use the directory", data_dir))?;
         let data_dir = root.as_path();
-        let lock = lock(data_dir)?;
+        let locks = lock(data_dir)?;
         let incoming = data_dir.join("incoming");
         make(&incoming)?;
         remove_content(&incoming).map_err(failed("empty", &incoming))?;
@@ -62,17 +74,25 @@ impl DataDir {
         for shard in 0..=u8::MAX {
             make(&objects.join(shard_name(shard)))?;
         }
+        let quarantine = data_dir.join(QUARANTINE);
+        make(&quarantine)?;
         sync(&objects)?;
         sync(data_dir)?;
-        // A data directory that was made just now has to survive a power cut as well.
-        if let Some(parent) = data_dir.parent() {
+        // A data directory that was made just now has to survive a power cut as well, and so have those
+        // above it.
+        for parent in data_dir
+            .parent()
+            .into_iter()
+            .chain(made.iter().map(PathBuf::as_path))
+        {
             sync(parent)?;
         }
         Ok(Self {
             root,
             incoming,
             objects,
-            lock: Some(lock),
+            quarantine,
+            locks: Some(locks),
         })
     }
 
@@ -87,7 +107,8 @@ impl DataDir {
             root: data_dir.to_owned(),
             incoming: data_dir.join("incoming"),
             objects: data_dir.join("objects"),
-            lock: None,
+            quarantine: data_dir.join(QUARANTINE),
+            locks: None,
         };
         match fs::read_dir(&this.objects) {
             Ok(_) => Ok(this),
@@ -101,7 +122,7 @@ impl DataDir {
 
     /// Fails where the directory was opened for reading only.
     pub(super) fn writable(&self) -> io::Result<()> {
-        match self.lock {
+        match self.locks {
             Some(_) => Ok(()),
             None => Err(io::Error::other("it is open for reading only")),
         }
@@ -112,6 +133,13 @@ impl DataDir {
         &self.incoming
     }
 
+    /// Where objects go that no record names, in the same file system.
+    pub(super) fn quarantine(&self) -> &Path {
+        &self.quarantine
+    }
+
+    /// Where an object is: a directory with a file for each version, or, from before there were versions,
+    /// a file.
     pub(super) fn object_path(&self, key: ObjectKey) -> PathBuf {
         let mut path = self.shard_path(key);
         path.push(key.file_id().to_string());
@@ -121,6 +149,29 @@ impl DataDir {
     /// Makes what was added to or removed from the key's shard survive a power cut.
     pub(super) fn sync_shard(&self, key: ObjectKey) -> io::Result<()> {
         sync_dir(&self.shard_path(key))
+    }
+
+    /// Makes an object, its bytes, and every name on the way to it below the shards survive a power cut. If
+    /// there is none, nothing has to. Says whether there was one.
+    pub(super) fn sync_object(&self, key: ObjectKey) -> io::Result<bool> {
+        // What isn't this store's isn't its to keep.
+        let ours = |opened| match opened {
+            Err(error) if is_foreign(&error) => Ok(None),
+            opened => opened,
+        };
+        let Some(opened) = ours(open(self.object_path(key)))? else {
+            return Ok(false);
+        };
+        if opened.metadata()?.is_dir() {
+            for version in content(&opened)?.versions {
+                if let Some(file) = ours(open_at(&opened, version.as_str()))? {
+                    file.sync_all()?;
+                }
+            }
+        }
+        opened.sync_all()?;
+        self.sync_shard(key)?;
+        Ok(true)
     }
 
     /// Fails if the directories are gone, as when a disk was unmounted.
@@ -149,22 +200,45 @@ pub(super) fn shard_name(shard: u8) -> String {
     format!("{shard:02x}")
 }
 
-fn lock(data_dir: &Path) -> Result<File, OpenError> {
+/// The directories in which something is made when `path` is, from the inside outwards.
+fn missing_above(path: &Path) -> Vec<PathBuf> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let missing = path.ancestors().take_while(|above| !above.exists());
+    missing
+        .filter_map(|above| Some(above.parent()?.to_owned()))
+        .collect()
+}
+
+fn lock(data_dir: &Path) -> Result<Locks, OpenError> {
     let path = data_dir.join(LOCK);
     let failed = |cause| OpenError::Io {
         action: "lock",
         path: path.clone(),
         cause,
     };
+    let in_use = || OpenError::InUse(data_dir.to_owned());
     let file = open_or_create(&path).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(data_dir.to_owned())),
-        Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(in_use()),
+        Err(TryLockError::Error(cause)) => return Err(failed(cause)),
     }
+    // Somebody may remove the file, and a second process would make and lock another one. The directory
+    // itself can't be replaced while it is in use.
+    let dir = File::open(data_dir).map_err(failed)?;
+    let dir = match dir.try_lock() {
+        Ok(()) => Some(dir),
+        Err(TryLockError::WouldBlock) => return Err(in_use()),
+        // NFS locks only what is open for writing, which a directory never is.
+        Err(TryLockError::Error(_)) => None,
+    };
+    Ok(Locks {
+        _file: file,
+        _dir: dir,
+    })
 }
 
-fn sync_dir(path: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 

@@ -1,39 +1,54 @@
-//! Objects as files of this machine, one file an object.
+//! Objects as files of this machine, one file a version.
 //!
 //! ```text
-//! {data_dir}/lock            held while a process uses the directory
-//! {data_dir}/incoming/…      uploads that are being received; emptied at start
-//! {data_dir}/objects/3f/{id} objects, sharded by the last byte of their ID
+//! {data_dir}/lock                      held while a process uses the directory
+//! {data_dir}/incoming/…                uploads that are being received; emptied at start
+//! {data_dir}/objects/3f/{id}/{version} objects, sharded by the last byte of their ID
+//! {data_dir}/objects/3f/{id}           an object from before there were versions
+//! {data_dir}/quarantine/{time}-{id}    objects that no record names, for some weeks
 //! ```
 //!
-//! Invariant: what lies under `objects/` is whole and synced. A name there appears once, by a rename
-//! that doesn't replace, and its bytes never change after that. No path holds text of a user's.
+//! A key is never written while it is taken. Once its object was deleted it may be written again, and then
+//! it is another version: what was said of the one is never true of the other.
 //!
-//! Absent on purpose: versions (a key is never written twice) and a store-verified digest in
-//! [`ObjectHead`] (files keep none; the finalizer reads the bytes once).
+//! Invariant: what lies under `objects/` is whole, and its bytes are synced. A name there appears once, by a
+//! rename that doesn't replace, and its bytes never change after that. No path holds text of a user's.
+//!
+//! Absent on purpose: a store-verified digest in [`ObjectHead`] (files keep none; the finalizer reads the
+//! bytes once).
 
 mod create;
 mod data_dir;
 mod list;
 mod read;
+mod receiving;
+mod remove;
+mod store_clock;
+mod synced;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 pub use create::{BodyError, CreateError};
 pub use data_dir::OpenError;
 pub use read::{OpenObject, READ_CHUNK};
+pub use receiving::Receiving;
+pub use versions::Wanted;
 
 use super::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
 };
 use crate::disk_space::DiskSpace;
-use crate::domain::{ObjectKey, Timestamp, VersionId, whole_millis};
+use crate::domain::{ObjectKey, Timestamp, VersionId};
 use data_dir::DataDir;
+use receiving::Uploads;
+use synced::Synced;
 
 /// What errors call this store.
 const NAME: &str = "the object directory";
@@ -44,6 +59,8 @@ pub struct DiskObjectStore {
     dir: Arc<DataDir>,
     /// Looked at while an object is written.
     space: DiskSpace,
+    uploads: Arc<Uploads>,
+    synced: Arc<Synced>,
 }
 
 impl DiskObjectStore {
@@ -53,10 +70,33 @@ impl DiskObjectStore {
     /// # Errors
     /// [`OpenError::InUse`] while another process (or another store of this one) has it open.
     pub fn open(data_dir: &std::path::Path) -> Result<Self, OpenError> {
-        Ok(Self {
-            dir: Arc::new(DataDir::open(data_dir)?),
+        Ok(Self::of(DataDir::open(data_dir)?))
+    }
+
+    fn of(dir: DataDir) -> Self {
+        Self {
+            dir: Arc::new(dir),
+            uploads: Uploads::new(store_clock::DEFAULT_HOLD),
+            synced: Arc::default(),
             space: DiskSpace::default(),
-        })
+        }
+    }
+
+    /// The same, where an upload may bring bytes for so long after its URL was made: no absence is told as
+    /// of a time to which the wall clock has jumped since.
+    #[must_use]
+    pub fn with_uploads_lasting(self, longest: Duration) -> Self {
+        Self {
+            uploads: Uploads::new(longest),
+            ..self
+        }
+    }
+
+    /// Says that bytes may be coming for `key`, for as long as what is returned is kept. To be called before
+    /// the time of an upload's URL is judged.
+    #[must_use]
+    pub fn receiving(&self, key: ObjectKey) -> Receiving {
+        self.uploads.begin(key)
     }
 
     /// The same, which takes no objects on while `space` has too little to spare.
@@ -75,27 +115,43 @@ impl DiskObjectStore {
     /// # Errors
     /// [`OpenError::Io`] if there are no objects below it.
     pub fn look_at(data_dir: &std::path::Path) -> Result<Self, OpenError> {
-        Ok(Self {
-            dir: Arc::new(DataDir::look_at(data_dir)?),
-            space: DiskSpace::default(),
-        })
+        Ok(Self::of(DataDir::look_at(data_dir)?))
     }
 
-    /// Opens an object for reading any part of it; `None` if there is none.
+    /// Opens a version of an object for reading any part of it; `None` if it isn't there.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if something else than a file has its name.
-    pub async fn open_object(&self, key: ObjectKey) -> Result<Option<OpenObject>, StoreError> {
+    pub async fn open_object(
+        &self,
+        key: ObjectKey,
+        wanted: Wanted,
+    ) -> Result<Option<OpenObject>, StoreError> {
         let dir = Arc::clone(&self.dir);
-        blocking(move || OpenObject::open(&dir.object_path(key))).await
+        blocking(move || OpenObject::open(&dir.object_path(key), &wanted)).await
+    }
+
+    /// Takes something of an object away.
+    async fn remove<T: Send + 'static>(
+        &self,
+        key: ObjectKey,
+        work: impl FnOnce(&DataDir) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let this = self.clone();
+        blocking(move || {
+            this.dir.writable().map_err(from_io)?;
+            this.synced.forget(key);
+            work(&this.dir).map_err(from_io)
+        })
+        .await
     }
 }
 
 #[async_trait]
 impl ObjectStore for DiskObjectStore {
     async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
-        let as_of = now();
-        Ok(match self.open_object(key).await? {
+        let as_of = self.uploads.as_of(key);
+        Ok(match self.open_object(key, Wanted::Current).await? {
             Some(object) => Lookup::Found(object.head().clone()),
             None => Lookup::Absent { as_of },
         })
@@ -106,12 +162,8 @@ impl ObjectStore for DiskObjectStore {
         key: ObjectKey,
         version_id: Option<&VersionId>,
     ) -> Result<Lookup<ObjectReader>, StoreError> {
-        let as_of = now();
-        if version_id.is_some() {
-            // Nothing here ever had a version ID.
-            return Ok(Lookup::Absent { as_of });
-        }
-        Ok(match self.open_object(key).await? {
+        let as_of = self.uploads.as_of(key);
+        Ok(match self.open_object(key, version_id.into()).await? {
             Some(object) => Lookup::Found(ObjectReader {
                 head: object.head().clone(),
                 body: object.body(0..object.head().content_length),
@@ -120,9 +172,21 @@ impl ObjectStore for DiskObjectStore {
         })
     }
 
+    /// Has mostly been done when the upload was answered. What this finds undone is an upload that got its
+    /// name just now, or before a start of the program.
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
-        let dir = Arc::clone(&self.dir);
-        blocking(move || dir.sync_shard(key).map_err(from_io)).await
+        if self.synced.contains(key) {
+            return Ok(());
+        }
+        let this = self.clone();
+        blocking(move || {
+            let before = this.synced.before();
+            if this.dir.sync_object(key).map_err(from_io)? {
+                this.synced.add(key, before);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// The endpoint takes a key once only, from forms too.
@@ -131,33 +195,36 @@ impl ObjectStore for DiskObjectStore {
     }
 
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
+        let as_of = self.uploads.as_of(key);
+        self.remove(key, move |dir| remove::all_versions(dir, key))
+            .await?;
+        Ok(as_of)
+    }
+
+    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
+        let now = self.uploads.now();
+        self.remove(key, move |dir| remove::aside(dir, key, now))
+            .await?;
+        Ok(Quarantined::Aside)
+    }
+
+    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
         let dir = Arc::clone(&self.dir);
         blocking(move || {
             dir.writable().map_err(from_io)?;
-            let as_of = now();
-            match std::fs::remove_file(dir.object_path(key)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                // Synced even if the file was missing: the one who removed it may not have come
-                // to that.
-                _ => dir.sync_shard(key),
-            }
-            .map_err(from_io)?;
-            Ok(as_of)
+            remove::end_quarantine(&dir, before).map_err(from_io)
         })
         .await
     }
 
-    async fn quarantine(&self, _: ObjectKey) -> Result<Quarantined, StoreError> {
-        Ok(Quarantined::NotSupported)
-    }
-
-    async fn end_quarantine(&self, _: Timestamp) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-
-    /// Nothing here ever had a version ID.
-    async fn delete_other_versions(&self, _: ObjectKey, _: &VersionId) -> Result<(), StoreError> {
-        Ok(())
+    async fn delete_other_versions(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+    ) -> Result<(), StoreError> {
+        let named = version_id.clone();
+        self.remove(key, move |dir| remove::other_versions(dir, key, &named))
+            .await
     }
 
     async fn list(
@@ -166,18 +233,14 @@ impl ObjectStore for DiskObjectStore {
         limit: usize,
     ) -> Result<Listing, StoreError> {
         let dir = Arc::clone(&self.dir);
-        let after = after.cloned();
-        blocking(move || list::list(&dir, after.as_ref(), limit)).await
+        let (as_of, after) = (self.uploads.now(), after.cloned());
+        blocking(move || list::list(&dir, as_of, after.as_ref(), limit)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {
         let dir = Arc::clone(&self.dir);
         blocking(move || dir.check().map_err(from_io)).await
     }
-}
-
-fn now() -> Timestamp {
-    whole_millis(chrono::Utc::now())
 }
 
 fn from_io(error: io::Error) -> StoreError {

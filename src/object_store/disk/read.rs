@@ -4,21 +4,20 @@
 //! the file is and however slowly it is read. What is said of an object comes from the same open
 //! file as its bytes.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use rustix::buffer::spare_capacity;
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::versions::{Wanted, content, is_foreign, is_version, open, open_at};
 use super::{NAME, ObjectHead, blocking, from_io};
-use crate::domain::{Timestamp, whole_millis};
+use crate::domain::{Timestamp, VersionId, whole_millis};
 use crate::object_store::ObjectBody;
 use crate::store_error::StoreError;
 
@@ -35,31 +34,44 @@ pub struct OpenObject {
 }
 
 impl OpenObject {
-    pub(super) fn open(path: &Path) -> Result<Option<Self>, StoreError> {
-        // A link that somebody planted would lead out of the data directory, and a named pipe
-        // would never open.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path);
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            // What O_NOFOLLOW answers to a link.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
-                return Err(no_file());
-            }
-            Err(error) => return Err(from_io(error)),
+    /// Opens what is at an object's place, if it is the version that is wanted.
+    pub(super) fn open(place: &Path, wanted: &Wanted) -> Result<Option<Self>, StoreError> {
+        let Some(opened) = open(place).map_err(from_open)? else {
+            return Ok(None);
+        };
+        let metadata = opened.metadata().map_err(from_io)?;
+        if metadata.is_file() {
+            // From before there were versions.
+            let is_wanted = !matches!(wanted, Wanted::Version(_));
+            return Ok(is_wanted.then(|| Self::of(opened, &metadata, None)));
+        }
+        if !metadata.is_dir() {
+            return Err(no_file());
+        }
+        let version = match wanted {
+            Wanted::Unversioned => return Ok(None),
+            Wanted::Version(VersionId(name)) if is_version(name) => name.clone(),
+            Wanted::Version(_) => return Ok(None),
+            Wanted::Current => match current(&opened)? {
+                Some(name) => name,
+                None => return Ok(None),
+            },
+        };
+        let Some(file) = open_at(&opened, version.as_str()).map_err(from_open)? else {
+            return Ok(None);
         };
         let metadata = file.metadata().map_err(from_io)?;
         if !metadata.is_file() {
             return Err(no_file());
         }
-        Ok(Some(Self {
+        Ok(Some(Self::of(file, &metadata, Some(VersionId(version)))))
+    }
+
+    fn of(file: File, metadata: &Metadata, version_id: Option<VersionId>) -> Self {
+        Self {
             file: Arc::new(file),
-            head: head_of(&metadata),
-        }))
+            head: head_of(metadata, version_id),
+        }
     }
 
     pub fn head(&self) -> &ObjectHead {
@@ -86,15 +98,36 @@ impl OpenObject {
     }
 }
 
-pub(super) fn head_of(metadata: &Metadata) -> ObjectHead {
-    let last_modified = metadata.modified().map(Timestamp::from);
+/// The version that counts where none is named. An empty directory is what a deletion leaves that was cut
+/// off.
+fn current(dir: &File) -> Result<Option<String>, StoreError> {
+    let mut content = content(dir).map_err(from_io)?;
+    match content.versions.pop() {
+        None if content.foreign => Err(no_file()),
+        newest => Ok(newest),
+    }
+}
+
+pub(super) fn head_of(metadata: &Metadata, version_id: Option<VersionId>) -> ObjectHead {
     ObjectHead {
-        version_id: None,
+        version_id,
         content_length: metadata.len(),
         sha256: None,
         replaceable: false,
-        // Every file system that this program runs on has the time.
-        last_modified: whole_millis(last_modified.unwrap_or_default()),
+        last_modified: last_modified(metadata),
+    }
+}
+
+/// Every file system that this program runs on has the time.
+pub(super) fn last_modified(metadata: &Metadata) -> Timestamp {
+    whole_millis(metadata.modified().map(Timestamp::from).unwrap_or_default())
+}
+
+/// A link that somebody planted would lead out of the data directory.
+fn from_open(error: io::Error) -> StoreError {
+    match is_foreign(&error) {
+        true => no_file(),
+        false => from_io(error),
     }
 }
 

@@ -39,17 +39,46 @@ impl Fixture for DiskFixture {
     }
 
     fn has_versions(&self) -> bool {
-        false
+        true
     }
 
+    /// A second time as an operator brings a version back beside the one that is there.
     async fn put(&self, key: ObjectKey, bytes: Bytes, sha256: Option<Sha256Digest>) {
         let length = bytes.len() as u64;
-        let created = self.store.create_once(key, length, sha256, whole(bytes));
-        created.await.expect("the object is created");
+        let created = self
+            .store
+            .create_once(key, length, sha256, whole(bytes.clone()));
+        match created.await {
+            Err(CreateError::AlreadyExists) => {
+                let dir = self.store.dir.object_path(key);
+                fs::write(dir.join(versions::new_version().0), bytes).unwrap();
+            }
+            created => drop(created.expect("the object is created")),
+        }
     }
 }
 
 crate::object_store_conformance!(DiskFixture::new());
+
+impl DiskObjectStore {
+    /// The one file of an object.
+    fn file(&self, key: ObjectKey) -> std::path::PathBuf {
+        let mut versions = fs::read_dir(self.dir.object_path(key)).unwrap();
+        versions.next().unwrap().unwrap().path()
+    }
+
+    async fn put(&self, key: ObjectKey, bytes: &'static [u8]) -> Result<ObjectHead, CreateError> {
+        let body = whole(Bytes::from_static(bytes));
+        self.create_once(key, bytes.len() as u64, None, body).await
+    }
+
+    async fn absent_as_of(&self, key: ObjectKey) -> Timestamp {
+        match self.head(key).await.unwrap() {
+            Lookup::Absent { as_of } => as_of,
+            Lookup::Found(head) => panic!("{head:?}"),
+        }
+    }
+}
 
 fn count_files(dir: &Path) -> usize {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
@@ -192,10 +221,13 @@ async fn only_the_owner_can_look_inside() {
     let body = whole(Bytes::from_static(b"x"));
     store.create_once(key, 1, None, body).await.unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let object = store.dir.object_path(key);
+    let object = store.file(key);
     assert_eq!(mode(&data_dir), 0o700);
     assert_eq!(mode(&data_dir.join("incoming")), 0o700);
-    assert_eq!(mode(object.parent().unwrap()), 0o700);
+    for dir in object.ancestors().skip(1).take(3) {
+        assert_eq!(mode(dir), 0o700);
+    }
+    assert_eq!(mode(&data_dir.join("quarantine")), 0o700);
     assert_eq!(mode(&object), 0o600);
     assert_eq!(mode(&data_dir.join("lock")), 0o600);
 }
@@ -208,15 +240,24 @@ async fn what_is_no_file_is_never_read_through() {
     let (link, dir) = (key(), key());
     symlink(&secret, fixture.store.dir.object_path(link)).unwrap();
     fs::create_dir(fixture.store.dir.object_path(dir)).unwrap();
-    for key in [link, dir] {
+    fs::write(fixture.store.dir.object_path(dir).join("notes.txt"), "x").unwrap();
+    let inside = key();
+    fixture.put(inside, Bytes::from_static(b"x"), None).await;
+    let version = fixture.store.file(inside);
+    fs::remove_file(&version).unwrap();
+    symlink(&secret, &version).unwrap();
+    for key in [link, dir, inside] {
         let read = fixture.store.read(key, None).await;
         assert!(matches!(read, Err(StoreError::Corrupt { .. })));
     }
     // Nor written through.
-    let created = fixture
-        .store
-        .create_once(link, 1, None, whole(Bytes::from_static(b"x")));
-    assert!(matches!(created.await, Err(CreateError::AlreadyExists)));
+    for key in [link, dir, inside] {
+        let body = whole(Bytes::from_static(b"x"));
+        let created = fixture.store.create_once(key, 1, None, body).await;
+        assert!(created.is_err());
+    }
+    fixture.store.delete_all_versions(link).await.unwrap();
+    fixture.store.delete_all_versions(inside).await.unwrap();
     assert_eq!(fs::read(&secret).unwrap(), b"of somebody else");
 }
 
@@ -228,7 +269,12 @@ async fn a_part_of_an_object_is_read_alone() {
         .collect();
     let key = key();
     fixture.put(key, bytes.clone().into(), None).await;
-    let object = fixture.store.open_object(key).await.unwrap().unwrap();
+    let object = fixture
+        .store
+        .open_object(key, Wanted::Current)
+        .await
+        .unwrap()
+        .unwrap();
     for range in [
         0..1,
         262_143..262_145,
@@ -254,7 +300,7 @@ async fn an_object_that_was_cut_off_behind_our_back_is_an_error_and_no_short_bod
         .unwrap()
         .found()
         .unwrap();
-    let path = fixture.store.dir.object_path(key);
+    let path = fixture.store.file(key);
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.set_len(100).unwrap();
     let read: Result<Vec<Bytes>, _> = reader.body.try_collect().await;
@@ -335,4 +381,178 @@ async fn a_store_that_only_looks_reads_beside_its_owner_and_writes_nothing() {
     let nowhere = fixture.data_dir.path().join("nowhere");
     assert!(DiskObjectStore::look_at(&nowhere).is_err());
     assert!(!nowhere.exists());
+}
+
+#[tokio::test]
+async fn another_upload_under_a_key_is_another_version_and_never_stands_for_the_first() {
+    let store = DiskFixture::new();
+    let (key, store) = (key(), &store.store);
+    let mut heads = Vec::new();
+    for bytes in [b"first", b"other"] {
+        let created = store.put(key, bytes).await.unwrap();
+        assert_eq!(
+            store.head(key).await.unwrap().found(),
+            Some(created.clone())
+        );
+        heads.push(created);
+        if heads.len() == 1 {
+            store.delete_all_versions(key).await.unwrap();
+        }
+    }
+    let [first, second] = heads.try_into().unwrap();
+    assert_ne!(first.version_id, second.version_id);
+    let read = async |version: Option<&VersionId>| store.read(key, version).await.unwrap().found();
+    assert!(read(first.version_id.as_ref()).await.is_none());
+    assert!(read(second.version_id.as_ref()).await.is_some());
+    for never in ["null", "..", "", "../../lock", "0".repeat(32).as_str()] {
+        let never = VersionId(never.into());
+        assert!(read(Some(&never)).await.is_none(), "{never:?}");
+    }
+    assert_eq!(content(store, key).await, b"other");
+    let unversioned = store.open_object(key, Wanted::Unversioned).await;
+    assert!(unversioned.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_object_from_before_there_were_versions_is_one_without_and_stays_written_once() {
+    let fixture = DiskFixture::new();
+    let (key, store) = (key(), &fixture.store);
+    fs::write(store.dir.object_path(key), b"old").unwrap();
+    let head = store.head(key).await.unwrap().found().unwrap();
+    assert_eq!((head.version_id, head.content_length), (None, 3));
+    assert_eq!(content(store, key).await, b"old");
+    let unversioned = store.open_object(key, Wanted::Unversioned).await.unwrap();
+    assert_eq!(unversioned.unwrap().head().content_length, 3);
+    let named = VersionId("0".repeat(32));
+    assert!(
+        store
+            .read(key, Some(&named))
+            .await
+            .unwrap()
+            .found()
+            .is_none()
+    );
+    store.delete_other_versions(key, &named).await.unwrap();
+    let refused = store.put(key, b"new").await;
+    assert!(matches!(refused, Err(CreateError::AlreadyExists)));
+    store.make_durable(key).await.unwrap();
+    let listed = store.list(None, 10).await.unwrap().objects;
+    assert_eq!((listed[0].key, listed[0].has_others), (key, false));
+    assert_eq!(content(store, key).await, b"old");
+    store.delete_all_versions(key).await.unwrap();
+    assert_eq!(fixture.files(), 0);
+    store.put(key, b"new").await.unwrap();
+    let unversioned = store.open_object(key, Wanted::Unversioned).await;
+    assert!(unversioned.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_a_deletion_leaves_that_was_cut_off_is_no_object_and_in_nobodys_way() {
+    let fixture = DiskFixture::new();
+    let (key, store) = (key(), &fixture.store);
+    store.put(key, b"first").await.unwrap();
+    fs::remove_file(store.file(key)).unwrap();
+    assert!(store.head(key).await.unwrap().found().is_none());
+    store.make_durable(key).await.unwrap();
+    let listing = store.list(None, 10).await.unwrap();
+    assert!(listing.objects.is_empty() && listing.foreign == 0);
+    store.put(key, b"other").await.unwrap();
+    assert_eq!(content(store, key).await, b"other");
+}
+
+#[tokio::test]
+async fn copies_that_know_no_times_are_the_same_objects() {
+    let fixture = DiskFixture::new();
+    let key = key();
+    let created = fixture.store.put(key, b"kept").await.unwrap();
+    let copied = tempfile::tempdir().unwrap();
+    let status = std::process::Command::new("cp")
+        .arg("-r")
+        .arg(fixture.data_dir.path().join("."))
+        .arg(copied.path())
+        .status();
+    assert!(status.unwrap().success());
+    let store = DiskObjectStore::open(copied.path()).unwrap();
+    let head = store.head(key).await.unwrap().found().unwrap();
+    assert_eq!(head.version_id, created.version_id);
+    assert_eq!(content(&store, key).await, b"kept");
+}
+
+#[tokio::test]
+async fn an_absence_is_told_as_of_when_the_upload_began_that_is_under_way() {
+    let fixture = DiskFixture::new();
+    let (key, other) = (key(), key());
+    let before = fixture.store.absent_as_of(key).await;
+    let receiving = fixture.store.receiving(key);
+    let began = fixture.store.absent_as_of(key).await;
+    let limit = Instant::now() + Duration::from_secs(10);
+    while fixture.store.absent_as_of(other).await == began {
+        assert!(Instant::now() < limit, "the clock stands still");
+    }
+    assert!(before <= began);
+    assert_eq!(fixture.store.absent_as_of(key).await, began);
+    let deleted = fixture.store.delete_all_versions(key).await.unwrap();
+    assert_eq!(deleted, began);
+    drop(receiving);
+    assert!(fixture.store.absent_as_of(key).await > began);
+}
+
+#[tokio::test]
+async fn what_is_quarantined_is_out_of_sight_and_can_be_brought_back() {
+    let fixture = DiskFixture::new();
+    let (versioned, old) = (key(), key());
+    let store = &fixture.store;
+    store.put(versioned, b"new").await.unwrap();
+    fs::write(store.dir.object_path(old), b"old").unwrap();
+    for key in [versioned, old] {
+        let quarantined = store.quarantine(key).await.unwrap();
+        assert_eq!(quarantined, Quarantined::Aside);
+        assert!(store.head(key).await.unwrap().found().is_none());
+        // Nothing to move is no error.
+        store.quarantine(key).await.unwrap();
+    }
+    assert!(store.list(None, 10).await.unwrap().objects.is_empty());
+    // Again under the same key, within the same second.
+    store.put(old, b"newer").await.unwrap();
+    store.quarantine(old).await.unwrap();
+    let quarantine = fixture.data_dir.path().join("quarantine");
+    let names: Vec<_> = fs::read_dir(&quarantine).unwrap().collect();
+    assert_eq!(names.len(), 3);
+    for entry in names {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_file() || name.ends_with(&versioned.file_id().to_string()) {
+            let (_, id) = name.split_once('-').unwrap();
+            let key = ObjectKey::new(FileId::parse(id).unwrap());
+            fs::rename(entry.path(), store.dir.object_path(key)).unwrap();
+        }
+    }
+    assert_eq!(content(store, versioned).await, b"new");
+    assert_eq!(content(store, old).await, b"old");
+}
+
+#[tokio::test]
+async fn a_quarantine_ends_by_the_time_of_the_move_and_a_bounded_number_at_once() {
+    let fixture = DiskFixture::new();
+    let store = &fixture.store;
+    let quarantine = fixture.data_dir.path().join("quarantine");
+    for _ in 0..=remove::ENDED_AT_ONCE {
+        let old = quarantine.join(format!("20200101T000000Z-{}", key().file_id()));
+        fs::create_dir(&old).unwrap();
+        fs::write(old.join(versions::new_version().0), "x").unwrap();
+    }
+    fs::write(quarantine.join("notes.txt"), "x").unwrap();
+    let young = key();
+    store.put(young, b"young").await.unwrap();
+    store.quarantine(young).await.unwrap();
+    let before = chrono::Utc::now() - Duration::from_secs(3600);
+    assert_eq!(
+        store.end_quarantine(before).await.unwrap(),
+        remove::ENDED_AT_ONCE
+    );
+    assert_eq!(store.end_quarantine(before).await.unwrap(), 1);
+    assert_eq!(store.end_quarantine(before).await.unwrap(), 0);
+    assert_eq!(fs::read_dir(&quarantine).unwrap().count(), 2);
+    let soon = chrono::Utc::now() + Duration::from_secs(3600);
+    assert_eq!(store.end_quarantine(soon).await.unwrap(), 1);
 }

@@ -161,10 +161,12 @@ async fn a_file_that_was_cut_off_behind_our_back_is_never_passed_off_as_whole() 
     let mut store = LocalStore::start().await;
     let key = store.stored(&[1; 1_000_000]).await;
     let id = key.file_id().to_string();
-    let path = store
+    let object = store
         .data_dir
         .path()
         .join(format!("objects/{}/{id}", &id[34..]));
+    let mut versions = fs::read_dir(object).unwrap();
+    let path = versions.next().unwrap().unwrap().path();
     let get = store.get(key).await;
     fs::write(&path, b"short").unwrap();
     // Its length is the file's, so this is a whole answer of what there is now.

@@ -6,3 +6,4 @@ mod form;
 mod form_refusal;
 mod refusal;
 mod upload;
+mod versions;

@@ -1,0 +1,62 @@
+//! Asks, before an upload gets its name, whether anybody still waits for it.
+//!
+//! A URL may outlive its file: that was deleted, or expired because a clock was wrong for a while. Bytes
+//! that came for it would be deleted again, and 200 would have been a lie. S3 can't ask; this machine can.
+//!
+//! Invariant: an upload that is answered 200 belongs to a file that is pending or available. Between the
+//! question and the name nothing expires, since the store says of a key that it is receiving.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, future, stream};
+
+use crate::domain::{ObjectKey, Status};
+use crate::object_store::disk::BodyError;
+use crate::operations::Stores;
+use crate::request_log;
+use crate::store_error::StoreError;
+
+#[async_trait]
+pub trait UploadGate: Send + Sync {
+    /// Whether bytes may be stored under the key.
+    async fn wants(&self, key: ObjectKey) -> Result<bool, StoreError>;
+}
+
+#[async_trait]
+impl UploadGate for Stores {
+    async fn wants(&self, key: ObjectKey) -> Result<bool, StoreError> {
+        let record = self.metadata.get(key.file_id()).await?;
+        Ok(record.is_some_and(|it| matches!(it.status(), Status::Pending | Status::Available)))
+    }
+}
+
+/// Lets everything through, as S3 does. For tests of the endpoint alone.
+pub struct EveryUpload;
+
+#[async_trait]
+impl UploadGate for EveryUpload {
+    async fn wants(&self, _: ObjectKey) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}
+
+/// The body, and in place of its end an error if it isn't wanted by then.
+pub(super) fn if_wanted<'a>(
+    gate: &'a dyn UploadGate,
+    key: ObjectKey,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Send + 'a,
+) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'a {
+    let question = async move {
+        match gate.wants(key).await {
+            Ok(true) => None,
+            Ok(false) => Some(Err(BodyError::Unwanted)),
+            Err(error) => {
+                request_log::FAILED.log(|| {
+                    tracing::error!(error = error.chain(), %key, "whether an upload is wanted isn't known");
+                });
+                Some(Err(BodyError::NobodyToAsk))
+            }
+        }
+    };
+    body.chain(stream::once(question).filter_map(future::ready))
+}
