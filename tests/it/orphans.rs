@@ -159,6 +159,9 @@ async fn on_s3_they_are_found_and_stay_with_the_permissions_of_the_worker() {
     }
     hide(&hidden.to_string()).await;
     put("uploads/report.pdf").await;
+    // Records go on being made: orphans that are newer than all of them would be proof of a backup.
+    let newest = pending(FileId::new(SystemClock.now() + Duration::from_millis(1)));
+    table.insert(&newest).await.unwrap();
 
     let sdk = sdk_config(&deployment, &deployment.worker).await;
     let bucket = || S3ObjectStore::new(s3_client(&sdk), &deployment.bucket);
@@ -268,7 +271,9 @@ async fn fill(data_dir: &Path, recorded: usize) -> (Vec<FileId>, FileId, FileId)
         create(id).await;
         ids.push(id);
     }
-    let (orphan, young) = (old(), FileId::new(SystemClock.now()));
+    // Not newer than every record: that would be proof of a backup.
+    let older = FileId::new(SystemClock.now() - 4 * MIN_AGE);
+    let (orphan, young) = (older, FileId::new(SystemClock.now()));
     create(orphan).await;
     create(young).await;
     (ids, orphan, young)

@@ -84,7 +84,7 @@ async fn whoever_has_a_wrong_clock_finalizes_what_arrived_and_expires_and_remove
             .unwrap();
         house.put(arrived, HELLO);
         house.put(other, HELLO);
-        house.clock.advance(UPLOAD_TTL + GRACE + RETENTION);
+        house.clock.advance(UPLOAD_TTL + GRACE);
         let report = house.reconcile_ahead_by(wrong).await;
         assert_eq!((report.finalized, report.expired), (2, 0), "{wrong} ms");
         assert_eq!(house.objects.count(), 1, "the wrong bytes are gone");
