@@ -22,26 +22,27 @@ export class Announcer {
     this.#toast = toast;
   }
 
-  // Sentences that come together are read together.
-  say(sentence) {
-    this.#sentences = [...this.#sentences, sentence].slice(-MAX_SENTENCES);
+  // Sentences that come together are read together; of those on one topic only the last, which is what holds.
+  say(sentence, topic = null) {
+    const others = this.#sentences.filter((one) => topic === null || one.topic !== topic);
+    this.#sentences = [...others, { sentence, topic }].slice(-MAX_SENTENCES);
     if (this.#timer === null) {
       this.#timer = setTimeout(() => {
         this.#timer = null;
-        this.#region.textContent = this.#sentences.join('. ');
+        this.#region.textContent = this.#sentences.map(({ sentence: one }) => one).join('. ');
         this.#sentences = [];
       }, SETTLE_MS);
     }
   }
 
   // `sentence` is a function, called only if it is time to say something again.
-  progress(sentence, now) {
+  progress(sentence, topic, now) {
     if (this.#progressAt === 0) {
       this.#progressAt = now;
     }
     if (now - this.#progressAt >= PROGRESS_EVERY_MS) {
       this.#progressAt = now;
-      this.say(sentence());
+      this.say(sentence(), topic);
     }
   }
 

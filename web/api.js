@@ -14,6 +14,8 @@ const ANSWER_WITHIN_MS = 15_000;
 const COMPLETE_WITHIN_MS = 25_000;
 const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
 const GONE = 'file_not_found';
+const FORBIDDEN = 403;
+const SHORTEST = 'v1/files?limit=1';
 
 export class Api {
   #base;
@@ -104,7 +106,7 @@ export class Api {
         // No call of ours leads anywhere else: a redirect is a sign-in's.
         redirect: 'manual',
       });
-      const answer = await read(response);
+      const answer = await this.#judged(await read(response), path);
       if (answer.foreign === null || answer.foreign.code === 'signedOut') {
         this.#onSession(answer.foreign);
       }
@@ -115,6 +117,17 @@ export class Api {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     }
+  }
+
+  // A page with 403 may be a sign-in's, or that of a filter which has something against this one call. The
+  // shortest of all calls tells.
+  async #judged(answer, path) {
+    if (answer.foreign?.code !== 'signedOut' || answer.status !== FORBIDDEN || path === SHORTEST) {
+      return answer;
+    }
+    const { foreign, status } = await this.#call('GET', SHORTEST);
+    const isIn = foreign === null && status !== 0;
+    return isIn ? { ...answer, foreign: { code: 'intermediary', status: FORBIDDEN } } : answer;
   }
 
   // When the URL runs out by this machine's clock, which may be wrong; the service's `Date` helps.

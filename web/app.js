@@ -6,10 +6,13 @@
 import { refusal } from './admission.js';
 import { Announcer } from './announcer.js';
 import { Api } from './api.js';
+import { Batch } from './batch.js';
+import { BatchView } from './batch_view.js';
 import { copyText } from './copy.js';
 import { ask, showText } from './dialog.js';
 import { measured, sha256 } from './digest.js';
 import { byId, fillIn, setText } from './dom.js';
+import { askFirst } from './download.js';
 import { openDropZone } from './drop_zone.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { FilesView } from './files_view.js';
@@ -24,6 +27,10 @@ import { MAX_QUEUED, Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
 import { Watcher } from './watcher.js';
 
+// Of announcements, so that of those about a batch the last one holds.
+const TOPIC = 'batch';
+// How many files that weren't sent are named in one.
+const MAX_NAMED = 3;
 const TIMES_EVERY_MS = 30_000;
 // After older files couldn't be fetched.
 const OLDER_AGAIN_MS = 3000;
@@ -95,6 +102,11 @@ const uploads = new Uploads(
   onUpload,
 );
 
+const batch = new Batch();
+const batchView = new BatchView({ strings, format }, { copy, pageOf: (id) => api.pageOf(id), dismiss: putBatchAway });
+let isPutAway = false;
+let willShow = false;
+
 const uploadsView = new UploadsView(
   byId('uploads-list'),
   { strings, format },
@@ -116,6 +128,7 @@ const filesView = new FilesView(
   {
     pageOf: (id) => api.pageOf(id),
     downloadOf: (id) => api.downloadOf(id),
+    download: (id) => askFirst(() => api.look(id), sayTrouble),
     copy: copyLink,
     remove: removeFile,
   },
@@ -123,15 +136,15 @@ const filesView = new FilesView(
 
 function onUpload(item) {
   const { phase, record } = item.state;
+  batch.follow(item, now());
+  isPutAway = false;
   if (phase === 'available') {
     fresh.add(record.id);
     uploads.dismiss(item);
     uploadsView.remove(item);
-    announcer.say(strings.said.available(record.filename));
     keeper.upsert(record);
   } else {
     uploadsView.update(item);
-    sayIfOver(item);
     if (item.state.problem?.code === 'otherBytes') {
       others.add(item.state.id);
     }
@@ -140,36 +153,48 @@ function onUpload(item) {
       keeper.upsert(record);
     }
   }
-  showUploads();
+  showUploadsSoon();
 }
 
-function sayIfOver(item) {
-  const { phase } = item.state;
-  if (item.said === phase) {
-    return;
-  }
-  item.said = phase;
-  if (phase === 'cancelled') {
-    announcer.say(strings.said.cancelled(item.name));
-  } else if (isOver(item.state)) {
-    announcer.say(strings.said.failed(item.name, uploadsView.why(item)));
+// Once for all that happens at a time, such as a folder that is dropped.
+function showUploadsSoon() {
+  if (!willShow) {
+    willShow = true;
+    queueMicrotask(() => {
+      willShow = false;
+      showUploads();
+    });
   }
 }
 
 function showUploads() {
   const { items } = uploads;
   const going = items.filter((item) => !isOver(item.state));
-  byId('uploads').hidden = items.length === 0;
-  setText(byId('uploads-title'), going.length > 0 ? strings.sending : strings.notSent);
+  if (batch.endsNow(now())) {
+    sayEnd(items);
+  }
+  byId('uploads').hidden = items.length === 0 && (batch.all === 0 || isPutAway);
+  batchView.show(batch);
+  batchView.showTitle(batch.all === 0 || isPutAway ? null : batch);
+  byId('uploads-list').hidden = items.length === 0;
   byId('cancel-all').hidden = going.filter(canBeCancelled).length < 2;
   byId('clear-over').hidden = items.length - going.length < 2;
-  const total = going.reduce((sum, item) => sum + item.file.size, 0);
-  const loaded = going.reduce((sum, item) => sum + item.loaded, 0);
-  const percent = Math.floor((100 * loaded) / Math.max(1, total));
-  setText(byId('uploads-summary'), going.length < 2 ? '' : strings.summary(going.length, percent));
+  const hidden = uploadsView.fill(items);
+  byId('uploads-waiting').hidden = hidden === 0;
+  setText(byId('uploads-waiting'), hidden === 0 ? '' : strings.moreWaiting(hidden));
   if (going.length > 0) {
-    announcer.progress(() => strings.said.progress(percent, going.length), now());
+    announcer.progress(() => strings.said.progress(batch.percent, going.length), TOPIC, now());
   }
+}
+
+// What came of the batch, in one sentence.
+function sayEnd(items) {
+  const { failed } = batch;
+  const named = failed.slice(0, MAX_NAMED);
+  const more = failed.length > named.length ? strings.said.more(failed.length - named.length) : null;
+  const one = failed.length === 1 ? items.filter(({ name, state }) => name === failed[0] && isOver(state)).at(-1) : undefined;
+  const why = [more, one && uploadsView.why(one)].filter(Boolean).join(' ');
+  announcer.say(strings.said.finished(batchView.counts(batch), named, why), TOPIC);
 }
 
 function canBeCancelled({ state }) {
@@ -200,20 +225,37 @@ function showListTrouble() {
   fillOperator(listOperator, operator);
 }
 
+function putBatchAway() {
+  isPutAway = true;
+  byId('uploads-note').hidden = true;
+  showUploads();
+  byId('choose-files').focus();
+}
+
 function dismiss(item) {
   uploads.dismiss(item);
   uploadsView.remove(item);
-  showUploads();
+  showUploadsSoon();
   // A record that it leaves behind is a file in the list like any other.
   showFiles();
 }
 
-async function copyLink({ id }) {
-  const link = api.pageOf(id);
-  if (await copyText(link)) {
-    announcer.show(strings.copied);
+function copyLink({ id }) {
+  return copy(api.pageOf(id), strings.copied);
+}
+
+function sayTrouble(problem) {
+  // Of being signed out the page has a notice of its own.
+  if (problem.code !== 'signedOut') {
+    announcer.show(explain(problem, format).text);
+  }
+}
+
+async function copy(text, done) {
+  if (await copyText(text)) {
+    announcer.show(done);
   } else {
-    showText({ title: strings.copyByHand, text: link, close: strings.close });
+    showText({ title: strings.copyByHand, text, close: strings.close });
   }
 }
 
@@ -237,11 +279,14 @@ async function removeFile({ id, filename }) {
 function takeFiles({ files, isCut, unreadable }) {
   const taken = uploads.add(files);
   if (taken > 0) {
-    announcer.say(strings.said.started(taken));
+    announcer.say(strings.said.started(taken), TOPIC);
   }
   unreadable.forEach((name) => announcer.show(strings.folderUnreadable(name)));
   if (isCut || taken < files.length) {
-    announcer.show(strings.tooMany(MAX_QUEUED));
+    // It stays until it was read, since what isn't taken would be missed late.
+    byId('uploads-note').textContent = strings.tooMany(format.count(MAX_QUEUED));
+    byId('uploads-note').hidden = false;
+    announcer.say(strings.tooMany(format.count(MAX_QUEUED)));
   } else if (files.length === 0 && unreadable.length === 0) {
     announcer.show(strings.nothingInside);
   }
@@ -284,9 +329,12 @@ function start() {
   byId('drop-hint').textContent = strings.dropHint(limit);
   byId('drop-hint-touch').textContent = strings.dropHintTouch(limit);
   openDropZone({ max: MAX_QUEUED, pastedName, onFiles: takeFiles });
-  byId('cancel-all').addEventListener('click', () =>
-    uploads.items.filter(canBeCancelled).forEach((item) => uploads.cancel(item)),
-  );
+  byId('cancel-all').addEventListener('click', () => {
+    uploads.cancelAll();
+    // What had no row yet leaves none.
+    uploads.items.filter((item) => !uploadsView.has(item)).forEach((item) => uploads.dismiss(item));
+    showUploadsSoon();
+  });
   byId('clear-over').addEventListener('click', () =>
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );

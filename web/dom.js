@@ -64,9 +64,25 @@ export function fillIn(strings) {
   }
 }
 
+// What an element with a file's name has. A name has a direction of its own, whatever stands around it.
+export function nameProperties(name) {
+  return { className: 'name', dir: 'auto', title: name };
+}
+
+const LONGEST_NAME = 80;
+const LAST_OF_NAME = 24;
+
+// The name without its middle if it is too long, since what tells files apart is mostly at the end.
+export function shortened(name) {
+  const letters = [...name];
+  return letters.length <= LONGEST_NAME
+    ? name
+    : [...letters.slice(0, LONGEST_NAME - LAST_OF_NAME - 1), '…', ...letters.slice(-LAST_OF_NAME)].join('');
+}
+
 // A file's name, that may go on in the next line after `_`, `-` and `.` rather than anywhere.
 export function breakable(name) {
-  return name.split(/(?<=[_.-])(?=[^_.-])/).flatMap((part, at) => (at === 0 ? [part] : [h('wbr'), part]));
+  return shortened(name).split(/(?<=[_.-])(?=[^_.-])/).flatMap((part, at) => (at === 0 ? [part] : [h('wbr'), part]));
 }
 
 // A sheet of paper with the ending of the file's name on it, in the colour of its kind.

@@ -5,8 +5,10 @@
 
 import { Announcer } from './announcer.js';
 import { Api } from './api.js';
+import { comparison } from './compare.js';
 import { copyText } from './copy.js';
 import { showText } from './dialog.js';
+import { askFirst } from './download.js';
 import { breakable, byId, fillIn, h, icon, tile } from './dom.js';
 import { Format } from './format.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
@@ -39,11 +41,11 @@ function show(state, ...children) {
 }
 
 function head(record) {
-  document.title = `${record.filename} – ${strings.product}`;
+  document.title = strings.title(record.filename);
   const created = Date.parse(record.createdAt);
   return [
     tile(record.filename, record.contentType),
-    h('h1', {}, ...breakable(record.filename)),
+    h('h1', { dir: 'auto', title: record.filename }, ...breakable(record.filename)),
     h(
       'p',
       { className: 'meta' },
@@ -69,6 +71,13 @@ async function copy(text, done) {
   }
 }
 
+function sayTrouble(problem) {
+  // Of being signed out the page has a notice of its own.
+  if (problem.code !== 'signedOut') {
+    announcer.show(explain(problem, format).text);
+  }
+}
+
 function showAvailable(record, hasWaited) {
   const download = h(
     'a',
@@ -76,6 +85,7 @@ function showAvailable(record, hasWaited) {
     icon('download'),
     h('span', {}, strings.download),
   );
+  download.addEventListener('click', askFirst(() => api.look(id), sayTrouble));
   const link = h(
     'button',
     { type: 'button', className: 'large', onclick: () => copy(api.pageOf(id), strings.copied) },
@@ -96,12 +106,13 @@ function showAvailable(record, hasWaited) {
         { className: 'check' },
         h('p', {}, strings.file.checkText),
         h('code', { className: 'digest' }, record.sha256),
-        h('code', {}, strings.file.checkCommand(record.filename)),
+        h('code', { dir: 'ltr' }, strings.file.checkCommand(record.filename)),
         h(
           'button',
           { type: 'button', onclick: () => copy(record.sha256, strings.digestCopied) },
           strings.file.copyDigest,
         ),
+        ...comparison(record),
       ),
     ),
   );

@@ -4,7 +4,7 @@
 // is added or changes around it.
 
 import { standing } from './record.js';
-import { breakable, h, icon, setText, tile } from './dom.js';
+import { breakable, h, icon, nameProperties, setText, tile } from './dom.js';
 
 export class FilesView {
   #root;
@@ -13,7 +13,7 @@ export class FilesView {
   #format;
   #actions;
 
-  // actions: pageOf(id), downloadOf(id), copy(record), remove(record, row).
+  // actions: pageOf(id), downloadOf(id), download(id) → a click's handler, copy(record), remove(record, row).
   constructor(root, { strings, format }, actions) {
     this.#root = root;
     this.#strings = strings;
@@ -56,7 +56,7 @@ export class FilesView {
   #create(record, isFresh) {
     const strings = this.#strings;
     const { id, filename } = record;
-    const name = h('a', { className: 'name', href: this.#actions.pageOf(id) }, ...breakable(filename));
+    const name = h('a', { ...nameProperties(filename), href: this.#actions.pageOf(id) }, ...breakable(filename));
     const size = h('span', { title: this.#format.exactSize(record.size) }, this.#format.size(record.size));
     const time = h('time', {
       dateTime: record.createdAt,
@@ -77,6 +77,7 @@ export class FilesView {
       },
       icon('download'),
     );
+    download.addEventListener('click', this.#actions.download(id));
     const remove = button('remove', null, strings.removeNamed(filename), 'square');
     remove.title = strings.remove;
     remove.addEventListener('click', () => this.#actions.remove(record));

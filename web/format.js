@@ -88,7 +88,11 @@ export class Format {
   }
 
   exactTime(at) {
-    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'full', timeStyle: 'medium' }).format(at);
+    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'full', timeStyle: 'long' }).format(at);
+  }
+
+  timeOfEnd(at) {
+    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
   }
 
   #ago(count, unit) {

@@ -4,6 +4,9 @@
 // Invariant: texts only. Numbers, sizes and times come in already formatted.
 // Absent on purpose: what the service says itself (the reason of a rejection, the detail of a problem).
 
+// A name that reads from right to left mixes up what stands around it, unless it is set apart (UAX #9, 2.4).
+const isolated = (name) => `\u2068${name}\u2069`;
+
 export const strings = {
   language: 'en',
   units: ['bytes', 'KB', 'MB', 'GB'],
@@ -31,12 +34,26 @@ export const strings = {
   chooseFolder: 'Choose a folder',
   pastedName: (time) => `pasted-${time}`,
   tooMany: (limit) => `Only the first ${limit} files were taken. Add the others when these are through.`,
-  folderUnreadable: (name) => `The folder ${name} can’t be read.`,
+  moreWaiting: (n) => (n === 1 ? '1 more file waits for its turn' : `${n} more files wait for their turn`),
+  folderUnreadable: (name) => `The folder ${isolated(name)} can’t be read.`,
   nothingInside: 'There are no files inside.',
 
   sending: 'Sending',
+  sent: 'Sent',
   notSent: 'Not sent',
-  summary: (files, percent) => `${files} files · ${percent} %`,
+  summary: (through, all) => `${through} of ${all} files`,
+  percent: (percent) => `${percent} %`,
+  title: (what) => `${isolated(what)} – File Share`,
+  batchProgress: 'Sending all files',
+  arrivedCount: (n) => (n === 1 ? '1 file arrived' : `${n} files arrived`),
+  failedCount: (n) => (n === 1 ? '1 wasn’t sent' : `${n} weren’t sent`),
+  cancelledCount: (n) => `${n} cancelled`,
+  copyLinks: 'Copy links',
+  linksCopied: (n) => `${n} links copied`,
+  copyReceipt: 'Copy receipt',
+  receiptCopied: 'Receipt copied',
+  receipt: ({ name, size, sha256, time, link }) => `${name}\n${size}, arrived ${time}\nSHA-256 ${sha256}\n${link}`,
+  dismissBatch: 'Close this summary',
   cancelAll: 'Cancel all',
   clearDone: 'Clear finished',
   phase: {
@@ -180,17 +197,17 @@ export const strings = {
   copyByHand: 'Copy this link',
   close: 'Close',
   removeTitle: 'Delete this file?',
-  removeText: (name) => `${name} is deleted for everybody, and its link stops working. This can’t be undone.`,
+  removeText: (name) => `${isolated(name)} is deleted for everybody, and its link stops working. This can’t be undone.`,
   keep: 'Keep it',
-  removed: (name) => `${name} is deleted`,
-  removeFailed: (name) => `${name} couldn’t be deleted. Try again.`,
+  removed: (name) => `${isolated(name)} is deleted`,
+  removeFailed: (name) => `${isolated(name)} couldn’t be deleted. Try again.`,
 
   said: {
     started: (n) => (n === 1 ? '1 file is being sent' : `${n} files are being sent`),
     progress: (percent, left) => `${percent} percent sent, ${left === 1 ? '1 file' : `${left} files`} to go`,
-    available: (name) => `${name} is there`,
-    failed: (name, why) => `${name} wasn’t sent. ${why}`,
-    cancelled: (name) => `${name} is cancelled`,
+    // One sentence at the end of a batch; `why` is there if it is about a single file.
+    finished: (counts, failed, why) => [counts, failed.map(isolated).join(', '), why].filter(Boolean).join('. '),
+    more: (n) => `${n} more`,
   },
 
   foot: 'There is no sign-in: whoever can open this page can see, fetch and delete these files.',
@@ -213,8 +230,13 @@ export const strings = {
     loading: 'Looking for it …',
     shared: (when) => `sent ${when}`,
     check: 'Is it complete?',
-    checkText: 'The file has this SHA-256. Compare it with what your computer says of the download:',
+    checkText: 'The file has this SHA-256. Compare it with what your computer says of the download, or let this page do it:',
     checkCommand: (name) => `sha256sum ${name}`,
     copyDigest: 'Copy SHA-256',
+    compare: 'Check a file',
+    comparing: 'Looking at it …',
+    same: 'That is exactly this file.',
+    different: 'That is another file, or not all of it.',
+    unreadable: 'That file can’t be read.',
   },
 };

@@ -9,8 +9,8 @@ import { begin, isInFlight, isOver, next } from './upload_machine.js';
 import { Meter } from './meter.js';
 
 export const MAX_IN_FLIGHT = 3;
-// What one page takes at a time: a folder of a course, not a disk.
-export const MAX_QUEUED = 500;
+// What one page takes at a time: all that a course has, not a disk.
+export const MAX_QUEUED = 10_000;
 
 export class Uploads {
   #items = new Map();
@@ -34,6 +34,7 @@ export class Uploads {
   add(named) {
     const room = Math.max(0, MAX_QUEUED - this.#items.size);
     const taken = named.slice(0, room);
+    const added = [];
     for (const { name, file } of taken) {
       this.#lastKey += 1;
       const problem = this.#ports.refusal({ name, size: file.size });
@@ -53,8 +54,9 @@ export class Uploads {
         stop: () => {},
       };
       this.#items.set(item.key, item);
-      this.#onChange(item);
+      added.push(item);
     }
+    added.forEach((item) => this.#onChange(item));
     this.#fill();
     return taken.length;
   }
@@ -62,6 +64,13 @@ export class Uploads {
   // Whether leaving the page would lose something.
   get isBusy() {
     return this.items.some((item) => isInFlight(item.state) || item.state.phase === 'queued');
+  }
+
+  // Cancels all that can be cancelled, the last first, so that none takes the place of another.
+  cancelAll() {
+    for (const item of this.items.reverse()) {
+      this.cancel(item);
+    }
   }
 
   cancel(item) {
@@ -131,14 +140,15 @@ export class Uploads {
   }
 
   #fill() {
-    for (const item of this.items) {
-      if (this.items.filter(({ state }) => isInFlight(state)).length >= MAX_IN_FLIGHT) {
-        return;
-      }
-      if (item.state.phase === 'queued') {
-        this.#send(item, { type: 'start' });
-        return;
-      }
+    let inFlight = 0;
+    let next = null;
+    for (const item of this.#items.values()) {
+      inFlight += Number(isInFlight(item.state));
+      next ??= item.state.phase === 'queued' ? item : null;
+    }
+    if (next !== null && inFlight < MAX_IN_FLIGHT) {
+      // Which comes back here, for the next one.
+      this.#send(next, { type: 'start' });
     }
   }
 

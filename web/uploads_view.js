@@ -2,10 +2,11 @@
 //
 // Invariant: shows states, and decides nothing.
 
-import { breakable, h, icon, setText, tile } from './dom.js';
+import { breakable, h, icon, nameProperties, setText, tile } from './dom.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { isInFlight, isOver } from './upload_machine.js';
 
+const MAX_WAITING_ROWS = 100;
 // What is said while an upload waits for something in particular.
 const WAITING = {
   signedOut: (words) => words.waitingSignedOut,
@@ -15,6 +16,7 @@ const WAITING = {
 export class UploadsView {
   #root;
   #rows = new Map();
+  #waitingRows = 0;
   #strings;
   #format;
   #actions;
@@ -27,12 +29,19 @@ export class UploadsView {
     this.#actions = actions;
   }
 
+  // However many wait, only the first of them have a row. What ended before it had one has none either, unless
+  // that was a failure.
   update(item) {
     let row = this.#rows.get(item.key);
     if (!row) {
+      const isWaiting = item.state.phase === 'queued';
+      if (item.state.phase === 'cancelled' || (isWaiting && this.#waitingRows >= MAX_WAITING_ROWS)) {
+        return;
+      }
       row = this.#create(item);
       this.#root.append(row.element);
     }
+    this.#waitingRows += Number(item.state.phase === 'queued') - Number(row.element.dataset.phase === 'queued');
     const { phase } = item.state;
     const { size } = item.file;
     const isFailed = isOver(item.state) && phase !== 'available';
@@ -46,6 +55,19 @@ export class UploadsView {
     showOneOf(row, { cancel: canCancel, again: isFailed && !item.isFinal, dismiss: isFailed });
   }
 
+  // Whether there is a row for it.
+  has(item) {
+    return this.#rows.has(item.key);
+  }
+
+  // Gives rows to those that wait, as far as there is room; says how many have none.
+  fill(items) {
+    const hidden = items.filter((item) => item.state.phase === 'queued' && !this.has(item));
+    const room = Math.max(0, MAX_WAITING_ROWS - this.#waitingRows);
+    hidden.slice(0, room).forEach((item) => this.update(item));
+    return Math.max(0, hidden.length - room);
+  }
+
   // Where the focus was in the row, it goes to the next one.
   remove(item) {
     const row = this.#rows.get(item.key);
@@ -53,6 +75,7 @@ export class UploadsView {
       return;
     }
     this.#rows.delete(item.key);
+    this.#waitingRows -= Number(row.element.dataset.phase === 'queued');
     const hadFocus = row.element.contains(document.activeElement);
     const neighbour = row.element.nextElementSibling ?? row.element.previousElementSibling;
     row.element.remove();
@@ -98,7 +121,7 @@ export class UploadsView {
       h(
         'div',
         { className: 'row-text' },
-        h('p', { className: 'row-line' }, h('span', { className: 'name' }, ...breakable(item.name)), state),
+        h('p', { className: 'row-line' }, h('span', nameProperties(item.name), ...breakable(item.name)), state),
         bar,
         detail,
         operator,

@@ -169,12 +169,38 @@ page('a page of a proxy’s own is no answer of the service', async (open) => {
   const moved = way.always({ path: /^\/v1\/files/ }, { answer: nginx(404, 'Not Found') });
   await listed(tab, 'kept.txt').getByRole('button', { name: 'Delete kept.txt' }).click();
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-  await tab.locator('.toast', { hasText: 'kept.txt couldn’t be deleted' }).waitFor();
+  await tab.locator('.toast', { hasText: 'couldn’t be deleted' }).waitFor();
   const shared = await open(`${way.base}f/${id}`);
   await shared.locator('#card').getByText('Something else than the service answered (404)').waitFor();
   moved();
   await shared.getByRole('heading', { name: 'kept.txt' }).waitFor();
   assert.equal(await listed(tab, 'kept.txt').count(), 1);
+});
+
+page('what a proxy answers is not saved as the file', async (open) => {
+  const { id } = await share('genuine.txt', 'genuine');
+  const tab = await open(way.base);
+  const shared = await open(`${way.base}f/${id}`);
+  await arrives(tab, 'genuine.txt');
+  await shared.getByRole('heading', { name: 'genuine.txt' }).waitFor();
+  const saved = [];
+  [tab, shared].forEach((one) => one.on('download', (download) => saved.push(download)));
+  const portal = way.always({ path: /^\/v1\/files\/[^?]*$/ }, { answer: nginx(200, 'Sign in') });
+  for (const one of [listed(tab, 'genuine.txt'), shared]) {
+    await one.getByRole('link', { name: /^Download/ }).click();
+  }
+  for (const one of [tab, shared]) {
+    await one.locator('.toast', { hasText: 'Something else than the service answered (200)' }).waitFor();
+  }
+  assert.equal(saved.length, 0);
+  portal();
+  for (const one of [listed(tab, 'genuine.txt'), shared]) {
+    await one.getByRole('link', { name: /^Download/ }).click();
+  }
+  await until('both are saved', () => saved.length === 2);
+  for (const download of saved) {
+    assert.equal(await readFile(await download.path(), 'utf8'), 'genuine');
+  }
 });
 
 if (setup.mode === 'local') {

@@ -68,7 +68,7 @@ page('files and a folder are dropped, and become files with links', async (open)
   // The browser hashed it, so the store checked the bytes.
   const put = bytesWay().requests.find(({ method }) => method === 'PUT');
   assert.ok(put.headers['x-amz-checksum-sha256']);
-  await tab.locator('#said', { hasText: 'is there' }).waitFor();
+  await tab.locator('#said', { hasText: '3 files arrived' }).waitFor();
 });
 
 page('files are chosen, empty and large ones too', async (open) => {
@@ -77,7 +77,7 @@ page('files are chosen, empty and large ones too', async (open) => {
   await arrives(tab, 'empty.txt');
   await arrives(tab, 'largest.bin');
   assert.equal((await recordOf('largest.bin')).sha256, digest(Buffer.alloc(20 * MIB, 7)));
-  await tab.locator('#uploads').waitFor({ state: 'hidden' });
+  await tab.locator('#uploads').getByText('2 files arrived').waitFor();
 });
 
 page('a picture is pasted, and gets a name of its own', async (open) => {
@@ -313,6 +313,21 @@ page('a link that is copied leads to a page from which the file is fetched', asy
   const download = await downloading;
   assert.equal(await readFile(await download.path(), 'utf8'), content);
   assert.equal(download.suggestedFilename(), 'passed_on.txt');
+});
+
+page('a file that was fetched is compared without a terminal', async (open) => {
+  const { id } = await share('compared.txt', 'all of it');
+  const tab = await open(`${way.base}f/${id}`);
+  await tab.getByText('Is it complete?').click();
+  const choosing = tab.waitForEvent('filechooser');
+  await tab.getByRole('button', { name: 'Check a file' }).click();
+  await (await choosing).setFiles([await file('half.txt', 'half of it')]);
+  const verdict = tab.locator('#card .check [role="status"]');
+  await verdict.getByText('That is another file, or not all of it.').waitFor();
+  await tab.locator('#card input[type="file"]').setInputFiles([await file('whole.txt', 'all of it')]);
+  await verdict.getByText('That is exactly this file.').waitFor();
+  await isAccessible(tab, 'a file that was compared');
+  await browser.picture(tab, '21-compared');
 });
 
 page('a link that is opened early waits, and then downloads', async (open) => {

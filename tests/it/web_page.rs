@@ -1,6 +1,6 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
-//! `answers.test.mjs` what it has to make of answers that it doesn't hope for. Both are run here against the
-//! real programs in both modes.
+//! `answers.test.mjs` what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with
+//! many files at a time. They are run here against the real programs in both modes.
 
 use std::path::Path;
 
@@ -33,6 +33,11 @@ fn upset(setup: &Value) {
     node_tests::run("answers.test.mjs", setup, 10);
 }
 
+/// Runs what a page has to do with many files at a time.
+fn fill(setup: &Value) {
+    node_tests::run("batch.test.mjs", setup, 4);
+}
+
 #[test]
 fn local_mode_has_a_page_to_send_and_fetch_files_with() {
     with_local_programs(browse);
@@ -41,6 +46,11 @@ fn local_mode_has_a_page_to_send_and_fetch_files_with() {
 #[test]
 fn the_page_waits_for_what_it_does_not_know_and_passes_on_nothing_that_it_did_not_send() {
     with_local_programs(upset);
+}
+
+#[test]
+fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
+    with_local_programs(fill);
 }
 
 fn with_local_programs(run: fn(&Value)) {
@@ -72,6 +82,11 @@ async fn aws_mode_has_the_same_page_and_the_browser_sends_straight_to_the_store(
 async fn in_aws_mode_it_waits_for_what_it_does_not_know_and_passes_on_nothing_that_it_did_not_send()
 {
     with_aws_programs("web-page-answers", upset).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_aws_mode_many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
+    with_aws_programs("web-page-batch", fill).await;
 }
 
 async fn with_aws_programs(name: &str, run: fn(&Value)) {

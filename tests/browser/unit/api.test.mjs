@@ -84,9 +84,22 @@ test('a redirect, 401, and a page with 403 mean that the person has been signed 
       const { api, sessions } = answering(answer);
       const event = await call(api);
       assert.deepEqual([event.type, event.cause], ['lost', { code: 'signedOut', status }], name);
-      assert.deepEqual(sessions, [{ code: 'signedOut', status }]);
+      assert.ok(sessions.length > 0);
+      sessions.forEach((session) => assert.deepEqual(session, { code: 'signedOut', status }));
     }
   }
+});
+
+test('a page with 403 for one call, while the service answers others, is a filter’s and no sign-in', async () => {
+  const { api, sessions } = answering(page(403));
+  const { fetch: forbidding } = globalThis;
+  globalThis.fetch = async (url, options) =>
+    String(url).includes('limit=1')
+      ? new Response('{"files": []}', { status: 200, headers: { 'Content-Type': 'application/json' } })
+      : forbidding(url, options);
+  const event = await CALLS.create(api);
+  assert.deepEqual([event.type, event.cause], ['lost', { code: 'intermediary', status: 403 }]);
+  assert.deepEqual(sessions, [null]);
 });
 
 test('what something else than the service answers makes no file gone, settled, deleted or seen', async () => {
