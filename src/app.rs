@@ -2,6 +2,8 @@
 //!
 //! Invariant: the one place that knows which mode it is. Everything behind it works on ports.
 
+mod pairing;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::pairing::{Allowed, Starts};
 use crate::api::{self, ApiParts, Beside, BucketAddress, OwnHosts};
 use crate::aws::{
     AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
@@ -28,6 +31,7 @@ use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
+use crate::store_marker::Pair;
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
@@ -82,14 +86,17 @@ impl App {
     /// What can't be opened or found, and what to do.
     pub async fn build(settings: &ApiSettings) -> Result<Self, StartError> {
         match &settings.mode {
-            Mode::Local { data_dir } => Self::build_local(settings, data_dir),
+            Mode::Local { data_dir } => Self::build_local(settings, data_dir).await,
             Mode::Aws {
                 s3_public_endpoint_url,
             } => Self::build_aws(settings, s3_public_endpoint_url.as_ref()).await,
         }
     }
 
-    fn build_local(settings: &ApiSettings, data_dir: &std::path::Path) -> Result<Self, StartError> {
+    async fn build_local(
+        settings: &ApiSettings,
+        data_dir: &std::path::Path,
+    ) -> Result<Self, StartError> {
         let what = format!("the data directory {}", data_dir.display());
         let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
         let space = DiskSpace::of(objects.data_dir()).map_err(|e| StartError::new(&what, e))?;
@@ -112,12 +119,21 @@ impl App {
         };
         let metadata = SqliteMetadataStore::open_with(&data_dir.join(LOCAL_METADATA_FILE), options)
             .map_err(|e| StartError::new(&what, e.chain()))?;
+        let metadata = Arc::new(metadata);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let stores = Stores {
-            metadata: Arc::new(metadata),
+            metadata: Arc::clone(&metadata) as _,
             objects: Arc::new(objects.clone()),
             clock: Arc::clone(&clock),
             lifecycle,
+        };
+        let pair = Pair {
+            records: metadata.as_ref(),
+            objects: &objects,
+        };
+        let sweep_interval = match pairing::pair(pair, &stores, Starts::Counted).await? {
+            Allowed::Everything => settings.common.orphan_sweep_interval,
+            Allowed::NoSweep => None,
         };
         let bucket = settings.common.bucket_name.clone();
         let public_bucket = match &settings.public_url {
@@ -174,7 +190,7 @@ impl App {
                 reconciler: Reconciler::new(stores.clone()),
                 reconcile_interval: settings.common.reconcile_interval,
                 sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
-                sweep_interval: settings.common.orphan_sweep_interval,
+                sweep_interval,
             }),
             stores,
             stop,
@@ -217,12 +233,18 @@ impl App {
         judge_start(checks)
             .await
             .map_err(|error| StartError(error.to_string()))?;
+        let (metadata, objects) = (Arc::new(metadata), Arc::new(objects));
         let stores = Stores {
-            metadata: Arc::new(metadata),
-            objects: Arc::new(objects),
+            metadata: Arc::clone(&metadata) as _,
+            objects: Arc::clone(&objects) as _,
             clock: Arc::new(SystemClock),
             lifecycle: settings.common.lifecycle,
         };
+        let pair = Pair {
+            records: metadata.as_ref(),
+            objects: objects.as_ref(),
+        };
+        pairing::pair_in_time(pair, &stores).await?;
         let stop = CancellationToken::new();
         let parts = ApiParts {
             create_limit: create_rate(settings),

@@ -6,6 +6,8 @@
 //! arrived, and only then is the file available.
 
 #[cfg(feature = "server")]
+pub mod adopt;
+#[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]
 pub mod app;
@@ -37,6 +39,7 @@ pub mod request_log;
 pub mod scrub;
 pub mod shutdown;
 pub mod store_error;
+pub mod store_marker;
 pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod web_page;

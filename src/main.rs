@@ -1,12 +1,16 @@
-//! The API program: settings → stores → serve → drain. Its one subcommand checks what is stored.
+//! The API program: settings → stores → serve → drain. Its subcommands check what is stored, and mark
+//! stores as belonging together.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use file_share::app::{App, StartError, listen};
-use file_share::config::{self, AFTER_HELP, ApiArgs, ApiSettings, Mode, ScrubArgs, ScrubSettings};
-use file_share::{scrub, shutdown, telemetry};
+use file_share::config::{
+    self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, Mode, ScrubArgs,
+    ScrubSettings,
+};
+use file_share::{adopt, scrub, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -28,12 +32,17 @@ enum Command {
     /// Read every available file's bytes and name the files whose bytes are wrong or missing
     #[command(after_help = scrub::AFTER_HELP)]
     Scrub(Box<ScrubArgs>),
+    /// Mark records and objects as belonging together, after a start refused them or records were restored
+    #[command(after_help = adopt::AFTER_HELP)]
+    Adopt(Box<AdoptArgs>),
 }
 
 fn main() -> ExitCode {
     let cli: Cli = config::parse();
-    if let Some(Command::Scrub(args)) = cli.command {
-        return run_scrub(&args);
+    match cli.command {
+        Some(Command::Scrub(args)) => return run_scrub(&args),
+        Some(Command::Adopt(args)) => return run_adopt(&args),
+        None => {}
     }
     let settings = match cli.args.judge() {
         Ok(settings) => settings,
@@ -68,6 +77,26 @@ fn run_scrub(args: &ScrubArgs) -> ExitCode {
         return ExitCode::from(2);
     }
     look_through(&settings)
+}
+
+fn run_adopt(args: &AdoptArgs) -> ExitCode {
+    let settings = match args.judge() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprint!("file-share adopt can't start: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start(&settings.common) {
+        eprintln!("file-share adopt can't start: {error}");
+        return ExitCode::from(2);
+    }
+    mark(&settings)
+}
+
+#[tokio::main]
+async fn mark(settings: &AdoptSettings) -> ExitCode {
+    adopt::run(settings).await
 }
 
 #[tokio::main]

@@ -3,6 +3,7 @@
 //! Invariant: a program starts with all its settings right, or not at all. What is wrong or missing
 //! is named in one message, everything at once, so every value comes in as text and is judged here.
 
+mod adopt;
 mod environment;
 mod limits;
 mod scrub;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 
+pub use adopt::{AdoptArgs, AdoptSettings};
 pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
 pub use scrub::{ScrubArgs, ScrubSettings};

@@ -12,6 +12,7 @@
 
 mod error;
 mod keys;
+mod marker;
 mod onlooker;
 mod pending_count;
 mod readers;

@@ -10,6 +10,7 @@
 
 mod body;
 mod list;
+mod marker;
 mod start_check;
 mod versions;
 

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, and the rooms that it may import from. A room that isn't here fails the test.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("store_error", &[]),
+    ("store_marker", &["store_error"]),
     ("cors", &[]),
     ("private_files", &[]),
     ("capacity", &[]),
@@ -25,6 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "domain",
             "clock",
             "store_error",
+            "store_marker",
             "aws",
             "private_files",
             "disk_space",
@@ -36,6 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "domain",
             "clock",
             "store_error",
+            "store_marker",
             "aws",
             "private_files",
             "disk_space",
@@ -111,6 +114,20 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "object_store",
             "operations",
             "presigned_url",
+            "store_error",
+            "store_marker",
+        ],
+    ),
+    (
+        "adopt",
+        &[
+            "app",
+            "aws",
+            "config",
+            "metadata_store",
+            "object_store",
+            "store_error",
+            "store_marker",
         ],
     ),
     (

@@ -40,6 +40,7 @@ mod schemathesis;
 mod scrub;
 mod security;
 mod start_check;
+mod store_markers;
 mod store_sequences;
 mod web_page;
 

@@ -183,6 +183,14 @@ impl Program {
         Self::start(command, settings)
     }
 
+    /// What the API says if it doesn't start in local mode.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub fn local_refuses(data_dir: &Path) -> String {
+        let mut command = api_command();
+        command.env("DATA_DIR", data_dir);
+        Self::refusing(command, &[])
+    }
+
     /// What the API says if it doesn't start in aws mode.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
     pub fn aws_api_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {

@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use file_share::aws::{
@@ -13,6 +14,7 @@ use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
 use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
+use file_share::store_marker::Pair;
 use file_share::{shutdown, telemetry};
 use file_share_worker::consumer::Consumer;
 use file_share_worker::event_queue::sqs::SqsQueue;
@@ -23,6 +25,8 @@ use file_share_worker::settings::{
 
 /// The stack's output with what the worker may do.
 const WORKER_POLICY: &str = "WorkerPolicy";
+/// How long a start waits for stores that are away.
+const START_LIMIT: Duration = Duration::from_secs(5);
 
 /// Finalizes uploads: takes the store's event notifications from SQS, measures and hashes what
 /// arrived, and looks after what notifications and crashes left behind.
@@ -124,6 +128,14 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         [table, bucket, queue].concat()
     };
     judge_start(checks).await?;
+    let pair = Pair {
+        records: &metadata,
+        objects: &objects,
+    };
+    // Stores that are away in time are asked nothing more: every operation finds out by itself.
+    if let Ok(looked) = tokio::time::timeout(START_LIMIT, pair.refuse_mismatch()).await {
+        looked?;
+    }
     let stores = Stores {
         metadata: Arc::new(metadata),
         objects: Arc::new(objects),

@@ -12,6 +12,7 @@
 mod expression;
 mod item;
 mod keys;
+mod marker;
 mod pages;
 mod reviews;
 mod start_check;

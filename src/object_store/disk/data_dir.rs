@@ -128,6 +128,15 @@ impl DataDir {
         }
     }
 
+    /// The directory of the shards.
+    pub(super) fn objects(&self) -> &Path {
+        &self.objects
+    }
+
+    pub(super) fn sync_objects(&self) -> io::Result<()> {
+        sync_dir(&self.objects)
+    }
+
     /// Where uploads are received: in the same file system as the objects.
     pub(super) fn incoming(&self) -> &Path {
         &self.incoming

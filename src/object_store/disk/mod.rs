@@ -20,6 +20,7 @@
 mod create;
 mod data_dir;
 mod list;
+mod marker;
 mod read;
 mod receiving;
 mod remove;

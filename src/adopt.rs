@@ -1,0 +1,110 @@
+//! `file-share adopt`: marks records and objects as belonging together, where a person has decided that.
+//!
+//! Invariant: without `--yes` it changes nothing. It says on standard output what it found and what it does.
+
+use std::process::ExitCode;
+
+use crate::app::{LOCAL_METADATA_FILE, StartError};
+use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client};
+use crate::config::{AdoptSettings, Mode};
+use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
+use crate::metadata_store::sqlite::SqliteMetadataStore;
+use crate::object_store::disk::DiskObjectStore;
+use crate::object_store::s3::S3ObjectStore;
+use crate::store_error::StoreError;
+use crate::store_marker::{MarkedStore, Marker, Pair, Pairing, judge};
+
+/// What `file-share adopt --help` says behind the flags.
+pub const AFTER_HELP: &str = "\
+Stop the service first, in aws mode all of its programs. In aws mode the stack's operator policy is enough.
+
+Exit codes:
+  0  done
+  1  not done: a store doesn't answer, or --yes is missing
+  2  the settings aren't right";
+
+/// Says what is there, and marks both sides if that is meant.
+pub async fn run(settings: &AdoptSettings) -> ExitCode {
+    let (records, objects) = match open(settings).await {
+        Ok(stores) => stores,
+        Err(error) => {
+            eprintln!("file-share adopt can't start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let pair = Pair {
+        records: records.as_ref(),
+        objects: objects.as_ref(),
+    };
+    match adopt(pair, settings.yes).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!(
+                "file-share adopt isn't done: {}. It can be called again",
+                error.chain()
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether it was done.
+async fn adopt(pair: Pair<'_>, yes: bool) -> Result<bool, StoreError> {
+    let (records, objects) = pair.look().await?;
+    println!("records: {}", told(records.as_ref()));
+    println!("objects: {}", told(objects.as_ref()));
+    match judge(records, objects) {
+        Ok(Pairing::Matching(_)) => println!("They belong together: there is nothing to adopt."),
+        Ok(Pairing::Unmarked | Pairing::Begun(_)) => {
+            println!("They aren't marked yet: the next start does that by itself.");
+        }
+        Ok(Pairing::RecordsFromBefore) => println!(
+            "The records are an older copy. Objects that were uploaded since then have no record."
+        ),
+        Err(mismatch) => println!("{mismatch}."),
+    }
+    println!(
+        "Adopting gives both a fresh marker: from then on these records and these objects count as belonging \
+         together. Pending and available files without bytes stay so, and objects that no record names are \
+         taken for nobody's by the daily sweep: look first whether a better copy is to be had."
+    );
+    if !yes {
+        println!("Nothing was changed. With --yes it is done.");
+        return Ok(false);
+    }
+    pair.adopt().await?;
+    println!("Done. Start the service again.");
+    Ok(true)
+}
+
+fn told(marker: Option<&Marker>) -> String {
+    match marker {
+        None => "not marked".to_owned(),
+        Some(Marker { id, starts }) => format!("marked {id}, {starts} starts"),
+    }
+}
+
+type Marked = Box<dyn MarkedStore>;
+
+async fn open(settings: &AdoptSettings) -> Result<(Marked, Marked), StartError> {
+    match &settings.mode {
+        Mode::Local { data_dir } => {
+            let what = format!("the data directory {}", data_dir.display());
+            let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
+            let records = objects.data_dir().join(LOCAL_METADATA_FILE);
+            let records = SqliteMetadataStore::open(&records)
+                .map_err(|e| StartError::new(&what, e.chain()))?;
+            Ok((Box::new(records), Box::new(objects)))
+        }
+        Mode::Aws { .. } => {
+            let sdk = load_sdk_config(AwsSettings::default())
+                .await
+                .map_err(|e| StartError::new("the AWS settings", e))?;
+            let common = &settings.common;
+            let records = DynamoDbMetadataStore::new(dynamodb_client(&sdk), &common.table_name);
+            let objects = S3ObjectStore::new(s3_client(&sdk), &common.bucket_name);
+            Ok((Box::new(records), Box::new(objects)))
+        }
+    }
+}
