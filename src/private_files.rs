@@ -8,6 +8,9 @@
 //! Invariant: what is looked at is what was opened (the descriptor, never the name a second time),
 //! no link is followed, and nothing is changed that doesn't belong to the user who runs the service.
 //!
+//! An orchestrator that gives a volume to a group (Kubernetes' `fsGroup`) opens all of it to that group at
+//! every mount. That is recognised by what it leaves, and closed again: see [`private_root`].
+//!
 //! Absent on purpose: protection against that user and root, who can do all this anyway, and against
 //! whoever may rename the directories above.
 
@@ -15,6 +18,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -22,9 +26,19 @@ use rustix::io::Errno;
 /// Only the user who runs the service may look into the directories and files.
 pub const DIR_MODE: u32 = 0o700;
 pub const FILE_MODE: u32 = 0o600;
-/// What others than the owner may do.
+/// What others than the owner may do, and those of them who aren't in the group.
 const OTHERS: u32 = 0o077;
+const EVERYBODY: u32 = 0o007;
+/// What an orchestrator sets on every directory of a group's volume: new files belong to the group, whose
+/// members may do everything.
+const GROUP_VOLUME: u32 = 0o2070;
 const ROOT: u32 = 0;
+/// What `mkfs` puts into the root of a file system.
+const LOST_AND_FOUND: &str = "lost+found";
+/// How long a file may seem to have a second name after it got its first one. File systems in user space
+/// make a name by a link, and tell for a second (FUSE's usual `attr_timeout`) what they knew before.
+const SECOND_NAME_LIMIT: Duration = Duration::from_secs(3);
+const SECOND_NAME_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a file or directory isn't used, with what to do. The path is for the caller to add.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +54,8 @@ pub enum Distrusted {
     #[error("it isn't a {0}: look what it is, move it away, and start again")]
     OtherKind(&'static str),
     #[error(
-        "it belongs to user {owner}, and the service runs as user {user}: run it as its owner, or give \
-         it to that user with chown"
+        "it belongs to user {owner}, and the service runs as user {user}: run it as its owner, give it to \
+         that user with chown, or name a directory inside it, which is made if it isn't there"
     )]
     ForeignOwner { owner: u32, user: u32 },
     #[error(
@@ -67,7 +81,9 @@ impl From<Distrusted> for io::Error {
 /// path without links.
 ///
 /// One that is open to others is closed only if it is empty or `marker`, a name in it, says that it
-/// is this service's: nobody wants `/tmp` or a home closed because of a mistyped setting.
+/// is this service's: nobody wants `/tmp` or a home closed because of a mistyped setting. Where it is ours
+/// and open to its group, as an orchestrator opens a volume at every mount, the files in it that were opened
+/// in the same way are closed with it, secrets included: only root or the owner can have done that.
 ///
 /// # Errors
 /// [`Distrusted`] among the causes, or what the system says.
@@ -87,12 +103,52 @@ pub fn private_root(path: &Path, marker: &str) -> io::Result<PathBuf> {
     let mode = dir.metadata()?.mode();
     if mode & OTHERS != 0 {
         let is_ours = fs::symlink_metadata(path.join(marker)).is_ok_and(|m| m.uid() == user());
-        if !is_ours && fs::read_dir(&path)?.next().is_some() {
+        if !is_ours && holds_something(&path)? {
             return Err(Distrusted::Shared(mode & 0o7777).into());
         }
         dir.set_permissions(Permissions::from_mode(DIR_MODE))?;
+        if is_ours && mode & GROUP_VOLUME == GROUP_VOLUME && mode & EVERYBODY == 0 {
+            close_group_volume(&path, dir.metadata()?.gid())?;
+        }
     }
     Ok(path)
+}
+
+/// Whether there is more in a directory than a new file system has.
+fn holds_something(path: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let metadata = fs::symlink_metadata(entry.path())?;
+        let is_of_the_file_system =
+            entry.file_name() == LOST_AND_FOUND && metadata.is_dir() && metadata.uid() == ROOT;
+        if !is_of_the_file_system {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Closes the files of ours in a directory that are open to `group` and to nobody else.
+fn close_group_volume(path: &Path, group: u32) -> io::Result<()> {
+    tracing::warn!(
+        directory = %path.display(),
+        group,
+        "was open to a group, as an orchestrator opens a volume at every mount: it is closed again"
+    );
+    for entry in fs::read_dir(path)? {
+        let path = entry?.path();
+        // What is a link or a pipe, or somebody else's, is looked at where it is used.
+        if !fs::symlink_metadata(&path)?.is_file() {
+            continue;
+        }
+        let file = open(&path, OpenOptions::new().read(true), OFlags::NONBLOCK)?;
+        let metadata = file.metadata()?;
+        let is_ours = metadata.is_file() && metadata.uid() == user() && metadata.gid() == group;
+        if is_ours && metadata.mode() & EVERYBODY == 0 {
+            close_to_others(&file)?;
+        }
+    }
+    Ok(())
 }
 
 /// Finds or makes a directory inside the private one.
@@ -162,10 +218,22 @@ fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         return Err(Distrusted::OtherKind("file").into());
     }
     check_owner(metadata.uid())?;
-    if metadata.nlink() > 1 {
+    if has_second_name(&file)? {
         return Err(Distrusted::SecondName.into());
     }
     Ok(file)
+}
+
+/// Whether the file still has a second name after the moment in which a file system may only say so.
+fn has_second_name(file: &File) -> io::Result<bool> {
+    let limit = Instant::now() + SECOND_NAME_LIMIT;
+    while file.metadata()?.nlink() > 1 {
+        if Instant::now() > limit {
+            return Ok(true);
+        }
+        std::thread::sleep(SECOND_NAME_PAUSE);
+    }
+    Ok(false)
 }
 
 fn open_dir(path: &Path) -> io::Result<File> {
@@ -267,6 +335,86 @@ mod tests {
         // Closed to others it may hold what it likes.
         set_mode(dir.path(), 0o700);
         private_root(dir.path(), "lock").unwrap();
+    }
+
+    #[test]
+    fn what_a_new_file_system_has_in_its_root_is_nobodys() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = dir.path().join(LOST_AND_FOUND);
+        fs::create_dir(&found).unwrap();
+        set_mode(dir.path(), 0o755);
+        // Only root can make root's.
+        if user() == ROOT {
+            private_root(dir.path(), "lock").unwrap();
+            assert_eq!(mode(dir.path()), 0o700);
+            set_mode(dir.path(), 0o755);
+        }
+        fs::write(dir.path().join("holiday.jpg"), "").unwrap();
+        assert_eq!(
+            why(private_root(dir.path(), "lock")),
+            Distrusted::Shared(0o755)
+        );
+        fs::remove_file(dir.path().join("holiday.jpg")).unwrap();
+        fs::remove_dir(&found).unwrap();
+        // A file of that name was put there by somebody.
+        fs::write(&found, "").unwrap();
+        assert_eq!(
+            why(private_root(dir.path(), "lock")),
+            Distrusted::Shared(0o755)
+        );
+    }
+
+    #[test]
+    fn a_volume_that_an_orchestrator_opened_to_its_group_is_closed_again_with_all_that_is_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["lock", "signing-secret", "restored"] {
+            fs::write(at(name), "").unwrap();
+        }
+        let outside = tempfile::tempdir().unwrap();
+        let target = outside.path().join("target");
+        fs::write(&target, "").unwrap();
+        set_mode(&target, 0o660);
+        symlink(&target, at("link")).unwrap();
+        // As `fsGroup` does at every mount: directories rwxrws---, files rw-rw----.
+        for name in ["lock", "signing-secret"] {
+            set_mode(&at(name), 0o660);
+        }
+        // And as somebody does who restores a copy.
+        set_mode(&at("restored"), 0o644);
+        set_mode(dir.path(), 0o2770);
+        private_root(dir.path(), "lock").unwrap();
+        assert_eq!(mode(dir.path()), 0o700);
+        open_secret(&at("signing-secret")).unwrap();
+        assert_eq!(mode(&at("lock")), 0o600);
+        assert_eq!(
+            why(open_secret(&at("restored"))),
+            Distrusted::Exposed(0o644)
+        );
+        assert_eq!(mode(&target), 0o660);
+
+        // A directory that is open to everybody, or to a group by hand, leaves a secret as exposed as it is.
+        for shared in [0o2777, 0o2775, 0o770, 0o750] {
+            set_mode(&at("signing-secret"), 0o660);
+            set_mode(dir.path(), shared);
+            private_root(dir.path(), "lock").unwrap();
+            let refused = why(open_secret(&at("signing-secret")));
+            assert_eq!(refused, Distrusted::Exposed(0o660), "{shared:o}");
+        }
+    }
+
+    #[test]
+    fn a_second_name_that_vanishes_in_a_moment_was_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, "").unwrap();
+        fs::hard_link(&file, &link).unwrap();
+        let removed = std::thread::spawn(move || {
+            std::thread::sleep(SECOND_NAME_LIMIT / 6);
+            fs::remove_file(link).unwrap();
+        });
+        open_or_create(&file).unwrap();
+        removed.join().unwrap();
     }
 
     #[test]

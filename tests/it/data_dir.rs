@@ -160,6 +160,49 @@ fn what_was_too_open_is_closed_at_the_next_start() {
     assert!(message.contains("delete it to get a new one"), "{message}");
 }
 
+/// What Kubernetes does to a volume of a pod with `fsGroup`, each time that it is mounted.
+fn mount_with_group(path: &Path) {
+    let mut found = Vec::new();
+    modes(path, &mut found);
+    for (path, mode) in &found {
+        let opened = if path.is_dir() { 0o2770 } else { 0o660 };
+        fs::set_permissions(path, PermissionsExt::from_mode(mode | opened)).unwrap();
+    }
+}
+
+#[test]
+fn a_pod_comes_up_by_itself_however_often_its_volume_is_mounted_for_a_group() {
+    let parent = data_dir();
+    let (dir, source) = (parent.path().join("data"), parent.path().join("source"));
+    fs::write(&source, "hello").unwrap();
+    // The root of a volume is the operator's, and we are told of a directory in it.
+    fs::set_permissions(parent.path(), PermissionsExt::from_mode(0o2770)).unwrap();
+    let program = Program::local(&dir, &[]);
+    let created = create(&program.base, &json!({"filename": "a.txt", "size": 5}));
+    let port = program.base.rsplit(':').next().unwrap().to_owned();
+    drop(program);
+    for _ in 0..2 {
+        mount_with_group(&dir);
+        let listen = format!("127.0.0.1:{port}");
+        let program = Program::local(&dir, &[("LISTEN", &listen)]);
+        assert_private(&dir);
+        let said = program.log().matches("was open to a group").count();
+        assert_eq!(said, 1, "{}", program.log());
+    }
+    // The secret is the same: a URL from before is still good.
+    let program = Program::local(&dir, &[("LISTEN", &format!("127.0.0.1:{port}"))]);
+    assert_eq!(upload(&created, &source), "200");
+    drop(program);
+
+    // A secret that was restored so that everybody can read it isn't closed silently.
+    let secret = dir.join("signing-secret");
+    fs::set_permissions(&secret, PermissionsExt::from_mode(0o644)).unwrap();
+    let message = refusal(&dir);
+    for way_out in ["delete it to get a new one", "chmod 600"] {
+        assert!(message.contains(way_out), "{message}");
+    }
+}
+
 #[test]
 fn no_link_at_a_name_that_the_program_opens_is_followed() {
     for (name, is_dir) in [
