@@ -51,6 +51,8 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package file-share --lib --no-default-features --locked -- -D warnings
 	cargo clippy --package fshare --no-default-features --locked -- -D warnings
+# By itself: beside the API it would be built with what only the API has.
+	cargo clippy --package file-share-worker --locked -- -D warnings
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh

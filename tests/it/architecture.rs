@@ -1,7 +1,11 @@
 //! Which part of the code may import which: the direction in which data goes.
 
+mod imports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use imports::imports;
 
 /// Every room, and the rooms that it may import from. A room that isn't here fails the test.
 const MAY_IMPORT: [(&str, &[&str]); 25] = [
@@ -187,30 +191,145 @@ fn room(file: &str) -> &str {
     inside.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
+/// The rooms of the worker, and what each may import: rooms of its own, and of the library.
+const WORKER_MAY_IMPORT: [(&str, &[&str], &[&str]); 8] = [
+    ("notification", &[], &["domain"]),
+    (
+        "event_queue",
+        &[],
+        &["aws", "clock", "domain", "store_error"],
+    ),
+    (
+        "consumer",
+        &["event_queue", "notification"],
+        &["clock", "domain", "operations", "store_error"],
+    ),
+    (
+        "dead_letters",
+        &["event_queue", "notification"],
+        &["domain"],
+    ),
+    ("settings", &["event_queue"], &["config"]),
+    (
+        "operator",
+        &["dead_letters", "event_queue", "settings"],
+        &["aws", "shutdown"],
+    ),
+    ("fuzzing", &["notification"], &["domain"]),
+    // Puts everything together.
+    (
+        "main",
+        &[],
+        &[
+            "aws",
+            "clock",
+            "config",
+            "metadata_store",
+            "object_store",
+            "operations",
+            "shutdown",
+            "telemetry",
+        ],
+    ),
+];
+
+/// Where a file is in its crate, from the root.
+fn module(file: &str) -> Vec<&str> {
+    let inside = file.split_once("src/").unwrap().1;
+    let path = inside.strip_suffix(".rs").unwrap();
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    path.split('/').collect()
+}
+
+/// The code without the tests at its end, which may build what they need from others; `None` if all of it
+/// is tests.
+fn code<'a>(file: &str, text: &'a str) -> Option<&'a str> {
+    let is_test = |part: &str| part == "tests" || part.ends_with("_tests");
+    let is_tested = !module(file).iter().any(|part| is_test(part));
+    is_tested.then(|| text.split("#[cfg(test)]\nmod tests {").next().unwrap())
+}
+
 #[test]
 fn every_room_imports_only_what_lies_before_it() {
+    let mut seen = 0;
     for (file, text) in sources() {
         let room = room(&file);
-        // Tests of a room may build what they need from others.
-        if matches!(room, "lib" | "main") || file.ends_with("tests.rs") {
+        if matches!(room, "lib" | "main") {
             continue;
         }
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let Some(code) = code(&file, &text) else {
+            continue;
+        };
         let (_, allowed) = MAY_IMPORT
             .iter()
             .find(|(name, _)| *name == room)
             .unwrap_or_else(|| panic!("{room} has no place in the direction yet"));
-        for (at, _) in code.match_indices("crate::") {
-            let imported: String = code[at + "crate::".len()..]
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
-            let known = MAY_IMPORT.iter().any(|(name, _)| *name == imported);
-            let allowed = imported == room || allowed.contains(&imported.as_str());
+        for imported in imports(code, &module(&file), "crate") {
+            let is_room = MAY_IMPORT.iter().any(|(name, _)| *name == imported);
+            let is_allowed = imported == room || allowed.contains(&imported.as_str());
+            assert!(imported != "*", "{file} imports all rooms at once");
             assert!(
-                !known || allowed,
+                !is_room || is_allowed,
                 "{file} imports {imported}, which {room} may not"
             );
+            seen += usize::from(is_room && imported != room);
+        }
+    }
+    assert!(seen > 100, "only {seen} imports were seen");
+}
+
+#[test]
+fn every_room_of_the_worker_imports_only_what_lies_before_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for path in rust_files(&root.join("worker/src")) {
+        let file = path.strip_prefix(root).unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let room = module(file)[0];
+        let Some(code) = code(file, &text) else {
+            continue;
+        };
+        if room == "lib" {
+            continue;
+        }
+        let (_, own, of_library) = WORKER_MAY_IMPORT
+            .iter()
+            .find(|(name, ..)| *name == room)
+            .unwrap_or_else(|| panic!("{room} has no place in the direction yet"));
+        for (root, allowed) in [("crate", own), ("file_share", of_library)] {
+            for imported in imports(code, &module(file), root) {
+                let is_room = match root {
+                    "crate" => WORKER_MAY_IMPORT.iter().any(|(name, ..)| *name == imported),
+                    _ => MAY_IMPORT.iter().any(|(name, _)| *name == imported),
+                };
+                let is_own = root == "crate" && imported == room;
+                let is_allowed = is_own || allowed.contains(&imported.as_str());
+                assert!(imported != "*", "{file} imports everything");
+                assert!(
+                    !is_room || is_allowed,
+                    "{file} imports {imported}, which {room} may not"
+                );
+                seen += usize::from(is_room);
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} imports were seen");
+}
+
+#[test]
+fn the_campaigns_and_the_command_line_know_no_room_of_the_service() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (sources, allowed) in [("chaos/src", &["aws"][..]), ("cli/src", &[])] {
+        for path in rust_files(&root.join(sources)) {
+            let text = fs::read_to_string(&path).unwrap();
+            for imported in imports(&text, &[], "file_share") {
+                let is_allowed = allowed.contains(&imported.as_str());
+                assert!(
+                    is_allowed,
+                    "{} imports {imported} of the service",
+                    path.display()
+                );
+            }
         }
     }
 }

@@ -45,7 +45,8 @@ pub(super) struct Object {
 #[serde(rename_all = "kebab-case")]
 pub(super) struct EventBridgeEvent {
     pub detail_type: String,
-    pub detail: Option<EventBridgeDetail>,
+    /// Read once it is known what kind it is of: each has another shape.
+    pub detail: Option<Value>,
 }
 
 #[derive(Deserialize)]

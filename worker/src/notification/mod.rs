@@ -16,7 +16,8 @@ mod tests;
 use file_share::domain::ObjectKey;
 use percent_encoding::percent_decode;
 
-use envelope::{EventBridgeEvent, S3Record};
+use envelope::{EventBridgeDetail, EventBridgeEvent, S3Record};
+use serde::Deserialize;
 
 /// The longest message that is read, in bytes: 256 KiB, what SNS and EventBridge carry at most. S3's
 /// own notifications have about 1 KiB.
@@ -128,6 +129,7 @@ fn read_event_bridge(event: &EventBridgeEvent, bucket: &str) -> Result<Event, No
         return Ok(Event::Ignored(IgnoredReason::OtherKind));
     }
     let detail = event.detail.as_ref().ok_or(NotUnderstood::UnknownShape)?;
+    let detail = EventBridgeDetail::deserialize(detail).map_err(|_| NotUnderstood::UnknownShape)?;
     // A field of later years; `version` beside it is the envelope's and stays "0".
     let version = detail.event_version.as_deref();
     if !version.is_none_or(|version| is_major(version, "1")) {

@@ -212,6 +212,31 @@ fn what_is_none_of_the_envelopes_is_not_understood() {
 }
 
 #[test]
+fn what_else_aws_says_of_a_bucket_is_of_another_kind_and_no_poison() {
+    // CloudTrail's, whose details have nothing of an object's creation.
+    let call = json!({
+        "version": "0",
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": "aws.s3",
+        "detail": {
+            "eventVersion": "1.11",
+            "eventSource": "s3.amazonaws.com",
+            "eventName": "PutBucketVersioning",
+            "requestParameters": {"bucketName": BUCKET},
+        },
+    });
+    let without_detail = json!({"detail-type": "Object Restore Completed", "source": "aws.s3"});
+    let a_text = json!({"detail-type": "AWS Service Event", "source": "aws.s3", "detail": "x"});
+    for event in [call, without_detail, a_text] {
+        assert_eq!(
+            events(&event.to_string()),
+            [Event::Ignored(IgnoredReason::OtherKind)],
+            "{event}"
+        );
+    }
+}
+
+#[test]
 fn a_strange_record_does_not_hide_its_neighbours() {
     let mut foreign_source = record("ObjectCreated:Put", KEY);
     foreign_source["eventSource"] = "aws:dynamodb".into();
