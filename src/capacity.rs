@@ -5,7 +5,9 @@
 //!
 //! Absent on purpose: how many places there are for what. That stands beside what uses them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -34,6 +36,77 @@ impl Places {
     pub fn take(&self) -> Option<Place> {
         let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
         Some(Place { _permit: permit })
+    }
+}
+
+/// A bounded number of places for each address that asks, so that none of them has all there are.
+///
+/// Absent on purpose: what a proxy says of its clients. Where one stands before us, all come from its
+/// address, and a fair share for each is its to give.
+#[derive(Debug, Clone)]
+pub struct PlacesByAddress {
+    most: usize,
+    /// Only addresses that have any, so there are no more than places.
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// A place of an address, given back when this is dropped.
+#[derive(Debug)]
+#[must_use = "the place is given back when this is dropped"]
+pub struct PlaceOfAddress {
+    places: PlacesByAddress,
+    address: IpAddr,
+}
+
+impl PlacesByAddress {
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            taken: Arc::default(),
+        }
+    }
+
+    /// `None` if the address has all that it may have.
+    pub fn take(&self, address: IpAddr) -> Option<PlaceOfAddress> {
+        let address = network_of(address);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(address).or_default();
+        // An entry of zero was made just now, and a bound of zero gives nobody a place.
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(PlaceOfAddress {
+            places: self.clone(),
+            address,
+        })
+    }
+}
+
+impl Drop for PlaceOfAddress {
+    fn drop(&mut self) {
+        let mut taken = self
+            .places
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// What one client has for itself: an address of IPv4, and a whole /64 of IPv6.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        address => address,
     }
 }
 
@@ -75,6 +148,23 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_its_own_places_and_no_more() {
+        let places = PlacesByAddress::new(2);
+        let at = |address: &str| places.take(address.parse().unwrap());
+        let (first, second) = (at("192.0.2.1"), at("::ffff:192.0.2.1"));
+        assert!(first.is_some() && second.is_some());
+        assert!(at("192.0.2.1").is_none());
+        let other = [at("192.0.2.2"), at("2001:db8::1"), at("2001:db8::2:1")];
+        assert!(other.iter().all(Option::is_some));
+        // Whoever has one address of IPv6 has 2^64 of them.
+        assert!(at("2001:db8::3").is_none() && at("2001:db8:0:1::3").is_some());
+        drop(first);
+        assert!(at("192.0.2.1").is_some());
+        drop((second, other));
+        assert!(places.taken.lock().unwrap().is_empty());
+    }
 
     #[test]
     fn a_place_is_free_again_when_it_is_given_back() {

@@ -128,7 +128,7 @@ impl LocalEndpoint {
     /// What follows the bucket in the path, raw.
     fn object_path<'a>(&self, request: &'a Request) -> Result<&'a str, S3Error> {
         request
-            .original_uri()
+            .uri()
             .path()
             .strip_prefix('/')
             .and_then(|path| path.strip_prefix(self.parts.bucket_name.as_str()))
@@ -145,9 +145,10 @@ impl LocalEndpoint {
     /// The moment by which the URL was judged.
     async fn verify(&self, request: &Request, object_path: &str) -> Result<Timestamp, S3Error> {
         let parts = &self.parts;
-        let uri = request.original_uri();
+        let uri = request.uri();
         let headers = request.headers();
         let bucket = self.signed_bucket(request)?;
+        self.check_one_signature(request)?;
         let is_upload = request.method() == Method::PUT;
         let lifetime = match is_upload {
             true => parts.upload_lifetime,
@@ -182,6 +183,24 @@ impl LocalEndpoint {
         }
     }
 
+    /// S3 takes a signature in the query or in `Authorization`, and refuses both. A proxy that stands before
+    /// us may have asked for a password, which browsers then send along with everything.
+    fn check_one_signature(&self, request: &Request) -> Result<(), S3Error> {
+        let is_presigned = request
+            .uri()
+            .query()
+            .is_some_and(|q| q.contains("X-Amz-Signature="));
+        let is_for_the_proxy = |value: &HeaderValue| {
+            let scheme = value.as_bytes().get(..6).unwrap_or_default();
+            self.parts.public_bucket.is_some() && scheme.eq_ignore_ascii_case(b"basic ")
+        };
+        let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
+        match is_presigned && !sent.all(is_for_the_proxy) {
+            true => Err(S3Error::two_signatures()),
+            false => Ok(()),
+        }
+    }
+
     fn signed_bucket(&self, request: &Request) -> Result<BucketUrl, S3Error> {
         if let Some(bucket) = &self.parts.public_bucket {
             return Ok(bucket.clone());
@@ -190,7 +209,7 @@ impl LocalEndpoint {
             .headers()
             .get(header::HOST)
             .and_then(|host| host.to_str().ok())
-            .or_else(|| request.original_uri().authority().map(|host| host.as_str()))
+            .or_else(|| request.uri().authority().map(|host| host.as_str()))
             // The scheme isn't part of what is signed.
             .and_then(|host| BucketUrl::on_host(host, &self.parts.bucket_name).ok())
             .ok_or_else(|| {
@@ -233,7 +252,7 @@ impl Endpoint for LocalEndpoint {
                     tracing::info!(code, %method, amz_request_id = request_id, "refused");
                 });
                 let with_body = method != Method::HEAD;
-                let resource = request.original_uri().path();
+                let resource = request.uri().path();
                 let mut response = error.into_response(resource, &request_id, with_body);
                 if !drain_behind_the_answer(&request, body.take()) {
                     let close = HeaderValue::from_static("close");

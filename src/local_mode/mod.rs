@@ -9,6 +9,7 @@
 //! Absent on purpose: every part of S3's API that no URL of ours is good for. Listing, copying,
 //! multipart uploads, tags, ACLs and deletes can't be reached.
 
+mod content_md5;
 mod endpoint;
 mod get_object;
 mod hand_off;

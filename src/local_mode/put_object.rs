@@ -10,6 +10,7 @@ use poem::{Body, Response};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+use super::content_md5::{ContentMd5, checked};
 use super::endpoint::LocalStoreParts;
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
@@ -28,6 +29,7 @@ pub(super) const CHECKSUM: HeaderName = HeaderName::from_static(CHECKSUM_HEADER)
 struct Declared {
     length: u64,
     sha256: Option<Sha256Digest>,
+    md5: Option<ContentMd5>,
 }
 
 impl Declared {
@@ -56,7 +58,12 @@ impl Declared {
             .map(Sha256Digest::parse_base64)
             .transpose()
             .map_err(|_| S3Error::invalid_checksum())?;
-        Ok(Self { length, sha256 })
+        let md5 = ContentMd5::read(headers)?;
+        Ok(Self {
+            length,
+            sha256,
+            md5,
+        })
     }
 }
 
@@ -76,8 +83,13 @@ pub(super) async fn put_object(
     // A task of its own: if the client goes away between the last byte and the answer, the object is
     // there, and the finalizer has to hear of it all the same. Before that, the body breaks off.
     let receiving = async move {
-        let Declared { length, sha256 } = declared;
-        let bytes = if_wanted(&*parts.gate, key, upload.chunks());
+        let Declared {
+            length,
+            sha256,
+            md5,
+        } = declared;
+        let bytes = checked(upload.chunks(), md5);
+        let bytes = if_wanted(&*parts.gate, key, bytes);
         let created = parts.objects.create_once(key, length, sha256, bytes).await;
         if created.is_ok() {
             hand_off(&parts.uploaded, key);

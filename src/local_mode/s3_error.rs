@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use aws_smithy_xml::encode::XmlWriter;
+use base64::prelude::{BASE64_STANDARD, Engine};
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Body, Response};
 
@@ -104,6 +105,23 @@ impl S3Error {
             "MissingContentLength",
             "You must provide the Content-Length HTTP header. Chunked transfer isn't possible, \
              since the URL is signed for an exact length.",
+        )
+    }
+
+    pub(super) fn two_signatures() -> Self {
+        Self::bad_request(
+            "InvalidArgument",
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query \
+             string parameter or the Authorization header should be specified. Send the URL without an \
+             Authorization header.",
+        )
+        .detail("ArgumentName", "Authorization")
+    }
+
+    pub(super) fn invalid_md5() -> Self {
+        Self::bad_request(
+            "InvalidDigest",
+            "The Content-MD5 you specified was invalid.",
         )
     }
 
@@ -256,6 +274,11 @@ impl S3Error {
                 "The SHA-256 you specified did not match the calculated checksum.",
             )
             .detail("CalculatedDigest", observed.to_base64()),
+            CreateError::OtherMd5 { observed } => Self::bad_request(
+                "BadDigest",
+                "The Content-MD5 you specified did not match what we received.",
+            )
+            .detail("CalculatedDigest", BASE64_STANDARD.encode(observed)),
             CreateError::Store(error) => Self::from_store(error),
         }
     }

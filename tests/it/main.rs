@@ -39,6 +39,7 @@ mod s3_store;
 mod schemathesis;
 mod scrub;
 mod security;
+mod slow_uploads;
 mod start_check;
 mod store_markers;
 mod store_sequences;

@@ -14,24 +14,22 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::data_dir::{DataDir, sync_dir};
 use super::read::head_of;
 use super::synced::Synced;
 use super::versions::{content, new_version, open};
+use super::write_buffer::{WRITE_AFTER, WriteBuffer};
 use super::{DiskObjectStore, NAME, ObjectHead, blocking, from_io};
 use crate::domain::{ObjectKey, Sha256Digest, VersionId};
 use crate::object_store::ObjectStore;
 use crate::private_files::{DIR_MODE, FILE_MODE};
 use crate::store_error::StoreError;
-
-/// How much is collected in memory before it is written, in bytes. With the chunk that comes next
-/// it is all that an upload holds.
-const WRITE_CHUNK: usize = 128 * 1024;
 
 /// Why no more of a body comes, though it isn't at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +44,9 @@ pub enum BodyError {
     /// All of it came, and whether somebody waits for it isn't known.
     #[error("nobody says whether the bytes are wanted")]
     NobodyToAsk,
+    /// Instead of its end, so that no object is made of it.
+    #[error("the bytes have another MD5 than was declared")]
+    OtherMd5 { observed: [u8; 16] },
 }
 
 /// Why an object wasn't created.
@@ -64,6 +65,8 @@ pub enum CreateError {
     Unwanted,
     #[error("the bytes have the SHA-256 {observed}")]
     DigestMismatch { observed: Sha256Digest },
+    #[error("the bytes have another MD5 than was declared")]
+    OtherMd5 { observed: [u8; 16] },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -113,35 +116,41 @@ impl DiskObjectStore {
         let mut incoming =
             blocking(move || Incoming::begin(&dir, key, expected_sha256.is_some())).await?;
         let mut body = std::pin::pin!(body);
-        let mut buffer = BytesMut::new();
+        let mut buffer = WriteBuffer::default();
         let mut received: u64 = 0;
-        while let Some(chunk) = body.next().await {
+        loop {
+            let chunk = match timeout(WRITE_AFTER, body.next()).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(_) => {
+                    if let Some(held) = buffer.pause() {
+                        self.space.check(NAME)?;
+                        incoming = blocking(move || incoming.append(&held)).await?;
+                    }
+                    continue;
+                }
+            };
             let chunk = chunk.map_err(|error| match error {
                 BodyError::BrokenOff => CreateError::TooShort { received },
                 BodyError::TooSlow => CreateError::TooSlow,
                 BodyError::Unwanted => CreateError::Unwanted,
                 BodyError::NobodyToAsk => StoreError::unavailable(NAME, error).into(),
+                BodyError::OtherMd5 { observed } => CreateError::OtherMd5 { observed },
             })?;
             received += chunk.len() as u64;
             if received > expected_length {
                 return Err(CreateError::TooLong);
             }
-            // All of it at once, not by doubling.
-            if buffer.capacity() == 0 {
-                buffer.reserve(WRITE_CHUNK + chunk.len());
-            }
-            buffer.extend_from_slice(&chunk);
-            if buffer.len() >= WRITE_CHUNK {
+            if let Some(full) = buffer.add(&chunk) {
                 // An upload that began while there was room leaves the rest for those who make some.
                 self.space.check(NAME)?;
-                let full = buffer.split().freeze();
                 incoming = blocking(move || incoming.append(&full)).await?;
             }
         }
         if received < expected_length {
             return Err(CreateError::TooShort { received });
         }
-        let (this, rest) = (self.clone(), buffer.freeze());
+        let (this, rest) = (self.clone(), buffer.take());
         blocking(move || {
             let incoming = incoming.append(&rest)?;
             incoming.finish(&this.dir, &this.synced, key, expected_sha256)

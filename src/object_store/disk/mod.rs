@@ -29,6 +29,7 @@ mod synced;
 #[cfg(test)]
 mod tests;
 mod versions;
+mod write_buffer;
 
 use std::io;
 use std::sync::Arc;

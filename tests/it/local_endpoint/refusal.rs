@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::PresigningConfig;
 use file_share::clock::Clock;
 use file_share::local_mode::{ACCESS_KEY_ID, SigningSecret};
-use file_share::presigned_url::{DownloadMethod, SigningCredentials};
+use file_share::presigned_url::{BucketUrl, DownloadMethod, SigningCredentials};
 
 use crate::support::local_store::{
     BUCKET, Connection, DOWNLOAD_LIFETIME, LocalStore, REGION, Request, UPLOAD_LIFETIME, new_key,
@@ -122,6 +122,58 @@ async fn a_header_of_amazons_that_was_not_signed() {
         assert!(answer.contains(&named), "{answer}");
         store.assert_refused(request, 403, "AccessDenied").await;
     }
+}
+
+#[tokio::test]
+async fn another_md5_than_the_bytes_have() {
+    let mut store = LocalStore::start().await;
+    for value in [
+        "",
+        "5",
+        "gnzLDuqKcGxMNKFokfhOew",
+        "not-base64-but-as-long==",
+        "Z256TERxS2NHeE1OS0Zva2ZoT2V3",
+    ] {
+        let request = put(&store).await.with("content-md5", value);
+        store.assert_refused(request, 400, "InvalidDigest").await;
+    }
+    let request = put(&store)
+        .await
+        .with("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==");
+    let answer = request.send().await.text();
+    // What `12345` has.
+    let observed = "gnzLDuqKcGxMNKFokfhOew==";
+    assert!(
+        answer.contains(&format!("<CalculatedDigest>{observed}</CalculatedDigest>")),
+        "{answer}"
+    );
+    store.assert_refused(request, 400, "BadDigest").await;
+    let right = put(&store).await.with("content-md5", observed);
+    assert_eq!(right.send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_second_signature_in_the_headers() {
+    let mut store = LocalStore::start().await;
+    for value in [
+        "Bearer x",
+        "Basic dTpw",
+        "AWS4-HMAC-SHA256 Credential=x",
+        "",
+    ] {
+        let request = put(&store).await.with("authorization", value);
+        store.assert_refused(request, 400, "InvalidArgument").await;
+        let request = store.get(new_key()).await.with("authorization", value);
+        store.assert_refused(request, 400, "InvalidArgument").await;
+    }
+    // Behind a proxy that asks for a password, browsers send it along.
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let public = BucketUrl::path_style("http://files.example.org", BUCKET).unwrap();
+    let mut store = LocalStore::start_in(dir, Some(public), &[]).await;
+    let token = put(&store).await.with("authorization", "Bearer x");
+    store.assert_refused(token, 400, "InvalidArgument").await;
+    let password = put(&store).await.with("authorization", "Basic dTpw");
+    assert_eq!(password.send().await.status, 200);
 }
 
 #[tokio::test]

@@ -58,10 +58,14 @@ async fn the_count_of_pending_records_is_exact_whatever_fails_and_after_a_start(
 
     let store = limited(&directory, 3);
     assert!(is_refused(&store).await);
-    let deleted = store.delete(record.id, moment(0), moment(1), Duration::ZERO).await;
+    let deleted = store
+        .delete(record.id, moment(0), moment(1), Duration::ZERO)
+        .await;
     assert!(deleted.unwrap());
     // A second deletion gives nothing back.
-    let again = store.delete(record.id, moment(0), moment(1), Duration::ZERO).await;
+    let again = store
+        .delete(record.id, moment(0), moment(1), Duration::ZERO)
+        .await;
     assert!(!again.unwrap());
     assert!(!is_refused(&store).await);
     assert!(is_refused(&store).await);
