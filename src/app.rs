@@ -184,7 +184,7 @@ impl App {
             elsewhere: api::endpoint(parts),
         };
         Ok(Self {
-            endpoint: api::observed(beside).boxed(),
+            endpoint: api::observed(beside, own_prefix(settings)).boxed(),
             local: Some(LocalTasks {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
@@ -259,7 +259,7 @@ impl App {
             )
         };
         Ok(Self {
-            endpoint: api::observed(api::endpoint(parts)).boxed(),
+            endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
             stores,
             local: None,
             stop,
@@ -323,6 +323,10 @@ fn create_rate(settings: &ApiSettings) -> CreateLimit {
     })
 }
 
+fn own_prefix(settings: &ApiSettings) -> String {
+    api::own_prefix(settings.public_url.as_ref(), &settings.common.bucket_name)
+}
+
 fn api_parts(
     settings: &ApiSettings,
     stop: CancellationToken,
@@ -357,6 +361,7 @@ fn api_parts(
             }
             Mode::Aws { .. } => OwnHosts::Any,
         },
+        is_proxied: settings.public_url.is_some() || matches!(settings.mode, Mode::Aws { .. }),
     }
 }
 

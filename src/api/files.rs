@@ -3,7 +3,7 @@
 //! Invariant: thin. A handler turns wire values into domain values, calls one operation, and turns
 //! its outcome into a response. Nothing is decided here.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use poem::Request;
@@ -292,6 +292,7 @@ impl FilesApi {
     )]
     async fn describe_file(
         &self,
+        request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
         /// How long to wait for the end of `pending`, in seconds.
@@ -305,7 +306,8 @@ impl FilesApi {
                 operations::describe_file(&self.stores, id).await?
             }
             Some(seconds) => {
-                let _place = self.places.wait()?;
+                let from = request.remote_addr().as_socket_addr();
+                let _place = self.places.wait(from.map(SocketAddr::ip))?;
                 let wait = Duration::from_secs(seconds.into());
                 operations::await_settled(&self.stores, id, wait, &self.stop).await?
             }

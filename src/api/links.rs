@@ -56,3 +56,28 @@ pub fn path_prefix(public_url: Option<&Uri>) -> String {
         url.path().trim_end_matches('/').to_owned()
     })
 }
+
+/// First segments of our own paths. A prefix that begins like one of them couldn't be told apart.
+const OWN_SEGMENTS: [&str; 10] = [
+    "v1",
+    "f",
+    "files",
+    "docs",
+    "explorer",
+    "healthz",
+    "readyz",
+    "problems",
+    "openapi.json",
+    "web",
+];
+
+/// The part of our paths that is taken off if it is there: the public URL's path, unless `bucket` or
+/// another path of our own begins in the same way.
+pub fn own_prefix(public_url: Option<&Uri>, bucket: &str) -> String {
+    let prefix = path_prefix(public_url);
+    let first = prefix.split('/').nth(1).unwrap_or_default();
+    match first == bucket || OWN_SEGMENTS.contains(&first) {
+        true => String::new(),
+        false => prefix,
+    }
+}

@@ -38,7 +38,13 @@ pub struct RequestId(pub String);
 
 /// The outermost layer: gives every request an ID and a line in the log: at `debug` if the records tell
 /// what it did, else at `info`.
-pub struct Observed<E>(pub E);
+///
+/// A proxy may leave the prefix of the public URL on our paths, or take it off.
+pub struct Observed<E> {
+    pub inner: E,
+    /// Taken off if a path begins with it; empty for none.
+    pub path_prefix: String,
+}
 
 impl<E: Endpoint> Endpoint for Observed<E> {
     type Output = Response;
@@ -49,8 +55,15 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         let started = Instant::now();
         let method = request.method().clone();
         let path = cut(request.uri().path()).into_owned();
+        if let Some(uri) = without_prefix(request.uri(), &self.path_prefix) {
+            *request.uri_mut() = uri;
+        }
         let span = tracing::info_span!("request", request_id = %id);
-        let mut response = self.0.get_response(request).instrument(span.clone()).await;
+        let mut response = self
+            .inner
+            .get_response(request)
+            .instrument(span.clone())
+            .await;
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
@@ -134,12 +147,21 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
         let preflight = (request.method() == Method::OPTIONS)
             .then(|| self.cors.preflight(&CORS, &asked))
             .flatten();
+        let asks_for_methods = request.method() == Method::OPTIONS
+            && !request
+                .headers()
+                .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+            && !self.routes.methods(uri.path()).is_empty();
         let mut response = match (refused, preflight) {
             (Some(problem), _) => problem.response(&id, prefix),
             (None, Some(allowed)) => {
                 let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
                 response.headers_mut().extend(allowed);
                 response
+            }
+            // What load balancers ask to see whether we are alive; the methods are added below.
+            (None, None) if asks_for_methods => {
+                Response::builder().status(StatusCode::NO_CONTENT).finish()
             }
             (None, None) if self.refuses(&request) => {
                 Code::Overloaded.plain().response(&id, prefix)
@@ -155,7 +177,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             }
         };
         self.cors.decorate(&CORS, &asked, response.headers_mut());
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED || asks_for_methods {
             let allowed = self.routes.methods(uri.path());
             let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
             if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
@@ -188,6 +210,22 @@ impl<E> ApiConventions<E> {
         has_no_room && !matches!(path, "/healthz" | "/readyz")
             || self.places.are_full() && path.starts_with("/v1/")
     }
+}
+
+/// The path that a proxy didn't take its prefix off; `None` if there is none on it.
+fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
+    if prefix.is_empty() {
+        return None;
+    }
+    let text = uri.path_and_query()?.as_str().strip_prefix(prefix)?;
+    let text = match text.chars().next() {
+        Some('/') => text.to_owned(),
+        None | Some('?') => format!("/{text}"),
+        Some(_) => return None,
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(text.parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The versioned form of an unversioned path of ours.
@@ -269,6 +307,26 @@ mod tests {
             let uri = versioned(&path.parse().unwrap());
             assert_eq!(uri.map(|u| u.to_string()).as_deref(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn a_prefix_is_taken_off_only_as_a_whole() {
+        for (path, expected) in [
+            ("/course/v1/files?limit=1", Some("/v1/files?limit=1")),
+            ("/course/", Some("/")),
+            ("/course", Some("/")),
+            ("/course?x=1", Some("/?x=1")),
+            ("/courses/v1", None),
+            ("/v1/files", None),
+            ("/v1/course/files", None),
+        ] {
+            let uri = without_prefix(&path.parse().unwrap(), "/course");
+            assert_eq!(uri.map(|u| u.to_string()).as_deref(), expected, "{path}");
+        }
+        let absolute = "http://h:1/course/v1/files".parse().unwrap();
+        let uri = without_prefix(&absolute, "/course").unwrap();
+        assert_eq!(uri.to_string(), "http://h:1/v1/files");
+        assert_eq!(without_prefix(&"/v1/files".parse().unwrap(), ""), None);
     }
 
     #[test]

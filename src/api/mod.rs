@@ -12,6 +12,7 @@ mod document;
 mod examples;
 mod failed;
 mod files;
+mod header_timer;
 mod health;
 mod idempotency_key;
 mod json;
@@ -34,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub use beside::Beside;
 pub use browser_guard::OwnHosts;
 use files::FilesApi;
-pub use links::{BucketAddress, path_prefix};
+pub use links::{BucketAddress, own_prefix, path_prefix};
 pub use middleware::RequestId;
 use places::CallPlaces;
 #[cfg(feature = "fuzzing")]
@@ -58,6 +59,8 @@ pub struct ApiParts {
     /// Cancelled when the program stops: whoever waits for something is answered then.
     pub stop: CancellationToken,
     pub hosts: OwnHosts,
+    /// Whether clients come through a proxy or load balancer, so that all have its address.
+    pub is_proxied: bool,
 }
 
 /// All calls of the contract.
@@ -67,7 +70,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         store_origin: parts.bucket.fixed_origin(),
         max_upload_bytes: parts.max_upload_bytes,
     };
-    let (places, path_prefix) = (CallPlaces::default(), parts.path_prefix.clone());
+    let (places, path_prefix) = (CallPlaces::new(parts.is_proxied), parts.path_prefix.clone());
     let service = document::service(FilesApi {
         stores: parts.stores,
         presigner: parts.presigner,
@@ -99,7 +102,11 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     }
 }
 
-/// The whole program's endpoint: the API, and what else is mounted beside it, under one observer.
-pub fn observed<E: Endpoint + 'static>(inner: E) -> impl Endpoint<Output = Response> + 'static {
-    middleware::Observed(inner)
+/// The whole program's endpoint: the API, and what else is mounted beside it, under one observer, which
+/// takes `path_prefix` off the paths that have it.
+pub fn observed<E: Endpoint + 'static>(
+    inner: E,
+    path_prefix: String,
+) -> impl Endpoint<Output = Response> + 'static {
+    middleware::Observed { inner, path_prefix }
 }

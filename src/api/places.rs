@@ -4,8 +4,10 @@
 //! nobody's; and calls that last (waiting for a settlement, measuring an upload) have places of their
 //! own, so that they take none from those that don't.
 
+use std::net::IpAddr;
+
 use super::problem::{Code, Problem};
-use crate::capacity::{Place, Places};
+use crate::capacity::{Place, PlaceOfAddress, Places, PlacesByAddress};
 
 /// Calls at a time that do no more than ask the stores: two groups of the local writer, one being
 /// committed while the next gathers. More of them at a time were not more a second, and each took longer
@@ -16,6 +18,9 @@ pub const MAX_CALLS: usize = 512;
 /// Calls at a time that wait for a settlement. Each looks once a second.
 pub const MAX_WAITS: usize = 512;
 
+/// Those of one address, so that one client leaves some to the others.
+pub const MAX_WAITS_OF_AN_ADDRESS: usize = MAX_WAITS / 4;
+
 /// Completions at a time. Each may hash one object, as the worker does sixteen at a time.
 pub const MAX_COMPLETIONS: usize = 16;
 
@@ -24,17 +29,30 @@ pub const MAX_COMPLETIONS: usize = 16;
 pub struct CallPlaces {
     calls: Places,
     waits: Places,
+    /// `None` where all clients come from one address, that of a proxy.
+    waits_by_address: Option<PlacesByAddress>,
     completions: Places,
 }
 
-impl Default for CallPlaces {
-    fn default() -> Self {
+impl CallPlaces {
+    /// `is_proxied` says whether clients come through a proxy.
+    pub fn new(is_proxied: bool) -> Self {
+        let by_address = || PlacesByAddress::new(MAX_WAITS_OF_AN_ADDRESS);
         Self {
             calls: Places::new(MAX_CALLS),
             waits: Places::new(MAX_WAITS),
+            waits_by_address: (!is_proxied).then(by_address),
             completions: Places::new(MAX_COMPLETIONS),
         }
     }
+}
+
+/// A place for a wait, and one of those that its address has.
+#[derive(Debug)]
+#[must_use = "the place is given back when this is dropped"]
+pub struct WaitPlace {
+    _of_address: Option<PlaceOfAddress>,
+    _place: Place,
 }
 
 /// Each fails with [`Code::Overloaded`] if all places of its kind are taken.
@@ -50,9 +68,18 @@ impl CallPlaces {
         taken(&self.calls)
     }
 
-    /// For a call that waits for a settlement.
-    pub fn wait(&self) -> Result<Place, Problem> {
-        taken(&self.waits)
+    /// For a call from this address that waits for a settlement.
+    pub fn wait(&self, from: Option<IpAddr>) -> Result<WaitPlace, Problem> {
+        let of_address = match (&self.waits_by_address, from) {
+            (Some(places), Some(from)) => {
+                Some(places.take(from).ok_or_else(|| Code::Overloaded.plain())?)
+            }
+            _ => None,
+        };
+        Ok(WaitPlace {
+            _of_address: of_address,
+            _place: taken(&self.waits)?,
+        })
     }
 
     /// For a call that measures what arrived.

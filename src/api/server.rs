@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::header_timer::{IDLE_TIMEOUT, header_timer};
 use super::patient_stream::PatientStream;
 use crate::capacity::{NoRoom, raise_descriptor_limit};
 
@@ -40,9 +41,6 @@ const DESCRIPTORS_A_CONNECTION: usize = 2;
 /// What a connection reads ahead and has ready to be sent, in bytes, each at the most. It is also the
 /// limit on a request's header.
 const MAX_BUFFER_BYTES: usize = 64 * 1024;
-/// The time for a request's header to be complete, counted from when the connection can read it; so
-/// it is also how long an idle connection is kept.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The pause after a failed accept: at the descriptor limit the next one fails at once too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long requests in hand may take to finish once the program is told to stop.
@@ -115,7 +113,8 @@ pub async fn serve_within(
                     continue;
                 };
                 let endpoint = Arc::clone(&endpoint);
-                let connection = connection(stream, remote, local.clone(), endpoint, room);
+                let crowded = doors.crowded();
+                let connection = connection(stream, remote, local.clone(), endpoint, room, crowded);
                 let watched = graceful.watcher();
                 tokio::spawn(async move {
                     let watched = watched.watch(connection);
@@ -151,6 +150,7 @@ enum Room {
 
 /// The places for connections. Only the loop takes any, so one that was seen is there.
 struct Doors {
+    limits: Limits,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
 }
@@ -158,6 +158,7 @@ struct Doors {
 impl Doors {
     fn new(limits: Limits) -> Self {
         Self {
+            limits,
             connections: Arc::new(Semaphore::new(limits.connections)),
             refusals: Arc::new(Semaphore::new(limits.refusals)),
         }
@@ -170,6 +171,12 @@ impl Doors {
             _ = self.connections.acquire() => {}
             _ = self.refusals.acquire() => {}
         }
+    }
+
+    /// Tells, whenever it is asked, whether more than half of the places for connections are taken.
+    fn crowded(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (connections, half) = (Arc::clone(&self.connections), self.limits.connections / 2);
+        move || connections.available_permits() < half
     }
 
     fn enter(&self) -> Option<(Room, OwnedSemaphorePermit)> {
@@ -187,6 +194,7 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
     local: LocalAddr,
     endpoint: Arc<E>,
     room: Room,
+    is_crowded: impl Fn() -> bool + Send + Sync + 'static,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
     // Without this, an answer in two parts waits for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
@@ -202,13 +210,14 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
             Ok::<_, std::convert::Infallible>(hyper::Response::from(response))
         }
     });
+    let (stream, timer) = header_timer(PatientStream::new(stream), is_crowded);
     hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .timer(timer)
+        .header_read_timeout(IDLE_TIMEOUT)
         .max_buf_size(MAX_BUFFER_BYTES)
         .keep_alive(room == Room::Yes)
         .half_close(false)
-        .serve_connection(TokioIo::new(PatientStream::new(stream)), service)
+        .serve_connection(TokioIo::new(stream), service)
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const PLACES: usize = 512;
 /// As many calls as may wait for a settlement at a time.
 const WAITS: usize = 512;
+/// As many of them as may come from one address.
+const WAITS_OF_AN_ADDRESS: usize = 128;
 /// How many more than that are sent.
 const TOO_MANY: usize = 200;
 /// "At once", on a machine that does much else.
@@ -85,7 +87,13 @@ async fn fill(calls: Vec<reqwest::RequestBuilder>) -> JoinSet<(usize, Answer)> {
 }
 
 fn client() -> reqwest::Client {
+    client_at([127, 0, 0, 1])
+}
+
+/// A client at this address of the machine.
+fn client_at(address: [u8; 4]) -> reqwest::Client {
     reqwest::Client::builder()
+        .local_address(std::net::IpAddr::from(address))
         .timeout(PATIENCE)
         .build()
         .unwrap()
@@ -158,7 +166,7 @@ impl ObjectStore for HangingObjects {
 fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
     let credentials = SigningCredentials::fixed("a", "secret");
     let lifetime = Duration::from_secs(900);
-    observed(api::endpoint(ApiParts {
+    let endpoint = api::endpoint(ApiParts {
         stores: Stores {
             metadata: Arc::new(MemoryMetadataStore::default()),
             objects: Arc::new(objects),
@@ -175,7 +183,9 @@ fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
         cors: CorsPolicy::default(),
         hosts: OwnHosts::Any,
         stop: CancellationToken::new(),
-    }))
+        is_proxied: false,
+    });
+    observed(endpoint, String::new())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,8 +253,10 @@ async fn waits_take_no_place_from_other_calls_and_are_bounded_themselves() {
     let created = create(base, &json!({"filename": "a.txt", "size": 5}));
     let url = format!("{base}/v1/files/{}", created["id"].as_str().unwrap());
     let wait = format!("{url}/metadata?wait=20");
-    let client = client();
-    let mut waits = fill((0..WAITS + TOO_MANY).map(|_| client.get(&wait)).collect()).await;
+    // From four addresses, each of which may have a quarter of the places.
+    let clients: Vec<_> = (2..6).map(|last| client_at([127, 0, 0, last])).collect();
+    let from = clients.iter().cycle().take(WAITS + TOO_MANY);
+    let mut waits = fill(from.map(|client| client.get(&wait)).collect()).await;
 
     // All other calls go on.
     assert_eq!(
@@ -268,6 +280,35 @@ async fn waits_take_no_place_from_other_calls_and_are_bounded_themselves() {
         other["id"].as_str().unwrap()
     );
     assert_eq!(curl_json(&[&other])["status"], "pending");
+    assert!(program.terminate().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_can_not_take_all_the_places_for_waits() {
+    raise_descriptor_limit();
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let base = program.base.as_str();
+    let created = create(base, &json!({"filename": "a.txt", "size": 5}));
+    let url = format!("{base}/v1/files/{}", created["id"].as_str().unwrap());
+    let wait = format!("{url}/metadata?wait=20");
+    let greedy = client_at([127, 0, 0, 2]);
+    let calls = (0..WAITS_OF_AN_ADDRESS + TOO_MANY).map(|_| greedy.get(&wait));
+    let mut waits = fill(calls.collect()).await;
+    // Everybody else waits as if there were nobody.
+    let others = client_at([127, 0, 0, 3]);
+    let other = others
+        .get(format!("{url}/metadata?wait=1"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(other.status(), 200);
+    assert_eq!(curl_status(&["--request", "DELETE", &url]), "204");
+    let mut ended = 0;
+    while let Some(answer) = waits.join_next().await {
+        ended += usize::from(matches!(answer.unwrap(), (_, Some((404 | 200, _)))));
+    }
+    assert_eq!(ended, WAITS_OF_AN_ADDRESS);
     assert!(program.terminate().success());
 }
 

@@ -224,3 +224,89 @@ async fn urls_name_the_host_that_the_request_came_to_or_the_public_one() {
     behind_proxy["upload"]["url"] = behind.into();
     assert_eq!(service.upload(&behind_proxy, "x").await, StatusCode::OK);
 }
+
+/// What a connection gets that speaks for itself, up to the end of the answer's head.
+fn raw(base: &str, request: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(base.strip_prefix("http://").unwrap()).unwrap();
+    let limit = std::time::Duration::from_secs(20);
+    stream.set_read_timeout(Some(limit)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let mut chunk = [0; 4096];
+    while !answer.contains("\r\n\r\n") {
+        let read = stream.read(&mut chunk).unwrap();
+        assert!(read > 0, "{answer}");
+        answer += &String::from_utf8_lossy(&chunk[..read]);
+    }
+    answer.to_lowercase()
+}
+
+#[tokio::test]
+async fn a_load_balancer_may_ask_for_options_and_speak_http_1_0_without_a_host() {
+    let service = Service::new();
+    let base = service.program.base.clone();
+    for (line, status) in [
+        ("OPTIONS / HTTP/1.0", 204),
+        ("OPTIONS /healthz HTTP/1.0", 204),
+        ("GET /healthz HTTP/1.0", 200),
+        ("HEAD /healthz HTTP/1.0", 200),
+        ("GET / HTTP/1.0", 200),
+        ("OPTIONS /nothing HTTP/1.0", 404),
+    ] {
+        let answer = raw(&base, &format!("{line}\r\n\r\n"));
+        let line_of_status = answer.lines().next().unwrap();
+        assert!(
+            line_of_status.contains(&status.to_string()),
+            "{line}: {answer}"
+        );
+        if status == 204 {
+            assert!(answer.contains("\r\nallow: get"), "{line}: {answer}");
+        }
+    }
+    let response = service
+        .request(Method::OPTIONS, "/v1/files")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    let allowed = header(&response, "allow").unwrap();
+    assert!(
+        allowed.contains("GET") && allowed.contains("POST"),
+        "{allowed}"
+    );
+    assert_eq!(header(&response, "access-control-allow-origin"), None);
+}
+
+#[tokio::test]
+async fn a_proxy_may_leave_the_prefix_of_the_public_url_on_the_paths() {
+    let mut service = Service::with(&[("PUBLIC_URL", "https://share.example.org/course")]);
+    service.program.base = format!("{}/course", service.program.listening_at());
+    for path in [
+        "/healthz",
+        "/v1/files",
+        "/files?limit=1",
+        "",
+        "/",
+        "/docs",
+        "/problems/overloaded",
+    ] {
+        assert_eq!(service.get(path).await.status(), StatusCode::OK, "{path}");
+    }
+    assert_eq!(
+        service.get("x/v1/files").await.status(),
+        StatusCode::NOT_FOUND
+    );
+    let mut created = service.create("a.txt", 5).await;
+    let url = created["upload"]["url"].as_str().unwrap();
+    let behind = url.replace("https://share.example.org/course", &service.program.base);
+    created["upload"]["url"] = behind.into();
+    assert_eq!(service.upload(&created, "hello").await, StatusCode::OK);
+    let path = format!("/v1/files/{}", id(&created));
+    service.get(&format!("{path}/metadata?wait=20")).await;
+    let found = service.get(&path).await;
+    let url = header(&found, "location").unwrap();
+    let behind = url.replace("https://share.example.org/course", &service.program.base);
+    let download = service.client.get(behind).send().await.unwrap();
+    assert_eq!(download.text().await.unwrap(), "hello");
+}
