@@ -71,7 +71,7 @@ fn bare(text: &str) -> &str {
     let around = |c: char| c.is_whitespace() || "<>()[]{}\"'`".contains(c);
     let text = text.trim_start_matches(around);
     let link = text.split(['?', '#']).next().unwrap_or_default();
-    link.trim_end_matches(|c: char| around(c) || ".,;:!*_/".contains(c))
+    link.trim_end_matches(|c: char| around(c) || ".,;:!*/".contains(c))
 }
 
 /// The page of a share, if that is what a link leads to. Whoever has such a link can use it.

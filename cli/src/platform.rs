@@ -1,10 +1,10 @@
 //! What the operating systems do differently: signals, reading by position, modes, and files that are none.
 //!
-//! **Invariant:** nothing outside this module is for one system alone. Only the side for Unix is tested.
+//! **Invariant:** nothing outside this module is for one system alone. Only the side for Unix is run by tests.
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// 128 and the number of the signal, as shells have it.
@@ -18,10 +18,11 @@ mod unix {
     use std::fs::Permissions;
     use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
     use std::os::unix::process::CommandExt;
+    use std::path::PathBuf;
 
     use tokio::signal::unix::{SignalKind, signal};
 
-    use super::{Command, File, INTERRUPTED, Metadata, Path, PathBuf, io};
+    use super::{Command, File, INTERRUPTED, Metadata, Path, io};
 
     const TERMINATED: u8 = 143;
     /// What the umask then takes from.

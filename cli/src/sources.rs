@@ -169,6 +169,8 @@ impl Folder<'_> {
     fn walk(&self, path: &Path, found: &mut Found) -> Result<(), Failure> {
         let entries = std::fs::read_dir(path);
         let children = entries.and_then(|entries| {
+            // More are too many in any case.
+            let entries = entries.take(MAX_FILES + NOBODYS.len() + 1);
             let children: io::Result<Vec<_>> = entries.collect();
             children?
                 .into_iter()

@@ -24,7 +24,7 @@ fn sources(dir: &Path, texts: &mut String) {
 fn every_test_that_security_md_names_is_in_the_tree() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut tree = String::new();
-    for dir in ["src", "worker/src", "tests"] {
+    for dir in ["src", "worker/src", "tests", "cli/src", "cli/tests"] {
         sources(&root.join(dir), &mut tree);
     }
     let text = fs::read_to_string(root.join("SECURITY.md")).unwrap();

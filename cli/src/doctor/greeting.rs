@@ -127,3 +127,28 @@ fn leads_to(answer: &Answer) -> Option<String> {
     let is_the_same = to.ends_with("/openapi.json") && !to.contains('?');
     is_the_same.then(|| to.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_off_when_it_is_more_than_a_minute_away() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let seen = |date: SystemTime| {
+            let date = httpdate::fmt_http_date(date).parse().unwrap();
+            match clock(&HeaderMap::from_iter([(DATE, date)]), now) {
+                Clock::Off(how) => how,
+                Clock::Right { .. } => "right".to_owned(),
+                Clock::Unknown => "unknown".to_owned(),
+            }
+        };
+        let seconds = Duration::from_secs;
+        assert_eq!(seen(now), "right");
+        assert_eq!(seen(now + seconds(60)), "right");
+        assert_eq!(seen(now - seconds(60)), "right");
+        assert_eq!(seen(now + seconds(61)), "61 s ahead of");
+        assert_eq!(seen(now - seconds(61)), "61 s behind");
+        assert!(matches!(clock(&HeaderMap::new(), now), Clock::Unknown));
+    }
+}

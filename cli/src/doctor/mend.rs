@@ -12,6 +12,9 @@ pub const PUBLIC_ENDPOINT: &str = "the service hands out URLs at that address: s
      no `header_up Host`";
 pub const MEND_CLOCKS: &str = "presigned URLs live by the clock: let the one that is off be set by NTP \
      (`timedatectl` shows and switches it)";
+pub const CUT_OFF: &str = "something on the way may cut off bodies of that size: see the limit of a proxy before the \
+     service (`client_max_body_size 21m;` in nginx), and that the store's address in the URL is the right \
+     one (S3_PUBLIC_ENDPOINT_URL, PUBLIC_URL)";
 const CLOCKS_DIFFER: &str = "the clocks of service and store differ, or the service's credentials are over: set the clocks by \
      NTP, renew the credentials";
 

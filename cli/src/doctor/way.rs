@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::addresses::addresses;
 use super::buffering::{LIMIT as BUFFERING, Waiting, buffering};
 use super::greeting::{clocks, server};
-use super::mend::{OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, how_to_mend};
+use super::mend::{CUT_OFF, OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, how_to_mend};
 use super::report::{Flaw, Report, Seen};
 use super::store::{cors, reachable};
 use super::test_file::{Content, TestFile};
@@ -235,8 +235,8 @@ impl Way<'_> {
         let until = Deadline::after(self.transfer_limit());
         let http = &self.service.http;
         let answer = put(http, &file.upload, size, body, &Sent::default(), until).await;
-        let answer = answer
-            .map_err(|failure| Flaw::of(&failure, "the bytes can't be sent", PUBLIC_ENDPOINT))?;
+        let answer =
+            answer.map_err(|failure| Flaw::of(&failure, "the bytes can't be sent", CUT_OFF))?;
         if !answer.is_taken() {
             let mend = how_to_mend(&answer);
             let failure = answer.into_failure("the upload", size);

@@ -323,3 +323,17 @@ fn a_clock_of_the_store_that_is_off_is_said() {
     assert_eq!(code, 1);
     only_wrong(&lines, "store", "s behind", "NTP");
 }
+
+#[test]
+fn a_connection_that_is_cut_while_the_bytes_go_out_is_said_with_the_limit_of_proxies() {
+    let service = Service::start(&[]);
+    let stub = Stub::before(&service.base, vec![("PUT ", Trick::Answer(""))]);
+    let (code, lines) = doctor(&stub.base, &[]);
+    assert_eq!(code, 1);
+    only_wrong(
+        &lines,
+        "upload",
+        "doesn't answer",
+        "client_max_body_size 21m;",
+    );
+}

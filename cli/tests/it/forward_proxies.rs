@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::reverse_proxies::caddy::TlsProxy;
 use crate::support::{Ran, Service, fshare};
 
 /// Nobody can look this name up: whoever gets there went by a proxy.
@@ -158,6 +159,43 @@ fn a_proxy_is_asked_for_a_tunnel_to_what_speaks_tls() {
         seen.iter().all(|head| head.starts_with(&tunnel)),
         "{seen:?}"
     );
+}
+
+#[test]
+fn tls_goes_through_the_tunnel_to_what_the_name_says() {
+    let service = Service::start_public("https://files.example");
+    service.file("f", b"in a tunnel");
+    let caddy = TlsProxy::start(&service, NAME);
+    let target = caddy.address.clone();
+    let proxy = Proxy::start(move |mut client, seen| {
+        let head = head_of(&mut client)?;
+        seen.lock().unwrap().push(head);
+        let server = TcpStream::connect(&target).ok()?;
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+        pass(client, server)
+    });
+    let address = format!("http://me:secret@{}", proxy.address);
+    let certificates = caddy.certificates();
+    let settings = [
+        ("HTTPS_PROXY", address.as_str()),
+        ("SSL_CERT_FILE", certificates.to_str().unwrap()),
+    ];
+    let server = format!("https://{NAME}");
+    caddy.wait(|| run(&service, &server, &settings, &["list"]).code == 0);
+    let ran = run(&service, &server, &settings, &["upload", "f"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    let link = ran.out.trim();
+    let ran = run(&service, &server, &settings, &["download", link, "-o", "-"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "in a tunnel"), "{ran:?}");
+    for head in proxy.seen() {
+        let head = head.to_lowercase();
+        assert!(head.starts_with("connect files.example:443 "), "{head}");
+        // me:secret
+        assert!(
+            head.contains("proxy-authorization: basic bwu6c2vjcmv0"),
+            "{head}"
+        );
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Behind Caddy, which PyPI has.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -113,61 +114,72 @@ fn a_sign_in_of_caddy_is_told_from_the_service() {
     }
 }
 
-/// It makes its certificates after it has begun to listen.
-fn wait_for_tls(proxy: &Proxy, settings: &[(&str, &str)], service: &Service) {
-    let began = Instant::now();
-    loop {
-        let ran = proxy.run_with(&["list"], settings, service.folder.path());
-        if ran.code == 0 {
-            return;
+/// Caddy with TLS by an authority of its own.
+pub struct TlsProxy {
+    proxy: Proxy,
+    folder: PathBuf,
+    /// Where it listens, whatever it is called.
+    pub address: String,
+}
+
+impl TlsProxy {
+    pub fn start(service: &Service, name: &str) -> Self {
+        Self::at(&format!("https://{name}:{}", free_port()), service)
+    }
+
+    fn at(base: &str, service: &Service) -> Self {
+        let port = base.rsplit(':').next().unwrap();
+        Self {
+            proxy: start(&with_site("tls internal"), base, service),
+            folder: service.folder.path().join("caddy"),
+            address: format!("127.0.0.1:{port}"),
         }
-        assert!(began.elapsed() < START, "{ran:?}");
+    }
+
+    pub fn certificates(&self) -> PathBuf {
+        self.folder.join("caddy/pki/authorities/local/root.crt")
+    }
+
+    /// It makes its certificates after it has begun to listen.
+    pub fn wait(&self, is_ready: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_ready() {
+            let log = std::fs::read_to_string(&self.proxy.log).unwrap();
+            assert!(began.elapsed() < START, "{log}");
+        }
+    }
+
+    /// Until it answers, with what `fshare` needs to trust it.
+    fn trusted(&self, run: impl Fn(&Proxy, &[(&str, &str)])) {
+        let certificates = self.certificates();
+        let settings = [("SSL_CERT_FILE", certificates.to_str().unwrap())];
+        self.wait(|| {
+            let list = self.proxy.run_with(&["list"], &settings, &self.folder);
+            list.code == 0
+        });
+        run(&self.proxy, &settings);
     }
 }
 
 #[test]
 fn behind_tls_urls_in_the_clear_are_refused_and_the_setting_is_named() {
-    let block = with_site("tls internal");
-    let trusting = |service: &Service| {
-        let authority = "caddy/caddy/pki/authorities/local/root.crt";
-        service
-            .folder
-            .path()
-            .join(authority)
-            .to_str()
-            .unwrap()
-            .to_owned()
-    };
-    let port = free_port();
-    let base = format!("https://localhost:{port}");
     let service = Service::start(&[]);
-    let proxy = start(&block, &base, &service);
-    let certificates = trusting(&service);
-    let settings = [("SSL_CERT_FILE", certificates.as_str())];
-    wait_for_tls(&proxy, &settings, &service);
-    let words = ["from https to http", "PUBLIC_URL"];
-    proxy.doctor_with(&settings).only("create", &words);
     service.file("f", b"f");
-    let ran = proxy.run_with(&["upload", "f"], &settings, service.folder.path());
-    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
-    assert!(words.iter().all(|word| ran.err.contains(word)), "{ran:?}");
-    // A download is refused as well.
     let link = service.upload("g", b"g");
     let id = link.rsplit('/').next().unwrap();
-    let ran = proxy.run_with(
-        &["download", id, "-o", "-"],
-        &settings,
-        service.folder.path(),
-    );
-    assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
-    assert!(words.iter().all(|word| ran.err.contains(word)), "{ran:?}");
-    drop(proxy);
-    let port = free_port();
-    let base = format!("https://localhost:{port}");
+    let words = ["from https to http", "PUBLIC_URL"];
+    let caddy = TlsProxy::start(&service, "localhost");
+    caddy.trusted(|proxy, settings| {
+        proxy.doctor_with(settings).only("create", &words);
+        // And in use, both ways.
+        for arguments in [&["upload", "f"][..], &["download", id, "-o", "-"]] {
+            let ran = proxy.run_with(arguments, settings, service.folder.path());
+            assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
+            assert!(words.iter().all(|word| ran.err.contains(word)), "{ran:?}");
+        }
+    });
+    let base = format!("https://localhost:{}", free_port());
     let service = Service::start_public(&base);
-    let proxy = start(&block, &base, &service);
-    let certificates = trusting(&service);
-    let settings = [("SSL_CERT_FILE", certificates.as_str())];
-    wait_for_tls(&proxy, &settings, &service);
-    proxy.doctor_with(&settings).all_well();
+    let caddy = TlsProxy::at(&base, &service);
+    caddy.trusted(|proxy, settings| proxy.doctor_with(settings).all_well());
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a proxy runs with the rights and below the folder of its test, and ends with it.
 
-mod caddy;
+pub mod caddy;
 mod nginx;
 
 use std::net::{TcpListener, TcpStream};
