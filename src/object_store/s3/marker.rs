@@ -43,7 +43,7 @@ impl S3ObjectStore {
 #[async_trait]
 impl MarkedStore for S3ObjectStore {
     async fn marker(&self) -> Result<Option<Marker>, StoreError> {
-        let Some(output) = self.get(KEY, None).await? else {
+        let Some(output) = self.get(KEY, None).await?.found() else {
             return Ok(None);
         };
         let unreadable = |what: &str| StoreError::corrupt(STORE, format!("its marker: {what}"));
