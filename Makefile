@@ -10,6 +10,8 @@ PYTHON ?= python3
 export CHROMIUM ?= /usr/bin/chromium
 # Debian's proxy, for the tests of the command line.
 export NGINX ?= /usr/sbin/nginx
+# Records what the program does to its disk, for the power cuts.
+STRACE := /usr/bin/strace
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 
@@ -33,7 +35,7 @@ help: ## List the targets
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
 
-test: $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) ## Run all tests; those of aws mode against an AWS stand-in started by them
+test: $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE) ## Run all tests; those of aws mode against an AWS stand-in started by them
 	node --test tests/browser/unit/*.test.mjs
 	cargo build --workspace --locked
 	cargo test --workspace --locked
@@ -59,7 +61,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web tests/browser
 
 # Debug builds: overflow checks and debug assertions are on.
-chaos: $(TEST_TOOLS)/.installed ## Run campaigns of kills, faults and load in full; some of them: ROWS="poison api-killed"
+chaos: $(TEST_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: ROWS="poison api-killed"
 	cargo build --workspace --locked
 	target/debug/chaos --full $(ROWS)
 
@@ -131,6 +133,11 @@ $(NGINX):
 	@test "$$(id -u)" = 0 || { echo 'No nginx at $@: install nginx-light, or set NGINX to one.' >&2; exit 1; }
 	apt-get update --quiet --quiet
 	apt-get install --yes --no-install-recommends --quiet --quiet nginx-light
+
+$(STRACE):
+	@test "$$(id -u)" = 0 || { echo 'No $@: install strace.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet strace
 
 $(CARGO_DENY):
 	cargo install --quiet --locked --version $(CARGO_DENY_VERSION) --no-default-features --root target/tools cargo-deny

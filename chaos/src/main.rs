@@ -20,6 +20,7 @@ mod figure;
 mod ledger;
 mod load;
 mod odd_clock;
+mod power_cut;
 mod process;
 mod relay;
 mod rows;

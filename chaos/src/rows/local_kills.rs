@@ -97,7 +97,7 @@ async fn time_of_puts(client: &Client, random: &mut fastrand::Rng) -> Duration {
 }
 
 /// PUT, DELETE and another PUT by the same URL, with a kill at some moment of them: how often the download
-/// URL of the first brought the bytes of the second.
+/// URL of the first brings the bytes of the second, which is tried all the while.
 async fn kept_urls_that_bring_others(
     client: &Client,
     api: &mut Place,
@@ -127,11 +127,18 @@ async fn kept_urls_that_bring_others(
             sleep(kill_after).await;
             api.kill_and_serve().await;
         };
-        tokio::join!(using_it_again, killing);
-        client.put_once(&other).await;
-        let answer = reqwest::get(url).await.expect("it serves");
-        let bytes = answer.bytes().await.expect("the answer is whole");
-        mistaken += usize::from(bytes == other.content);
+        let all = async {
+            tokio::join!(using_it_again, killing);
+            client.put_once(&other).await;
+        };
+        load::while_disturbed(all, Duration::ZERO, async || {
+            if let Ok(answer) = reqwest::get(url).await
+                && let Ok(bytes) = answer.bytes().await
+            {
+                mistaken += usize::from(bytes == other.content);
+            }
+        })
+        .await;
     }
     mistaken
 }

@@ -3,6 +3,7 @@
 mod api_killed;
 mod aws_troubles;
 mod batch_of_ten;
+mod clock_jumps;
 mod clock_off;
 mod clock_skew;
 mod create_flood;
@@ -17,6 +18,7 @@ mod notifications_dropped;
 mod notifications_tripled;
 mod overload;
 mod poison;
+mod power_cut;
 mod rolling_restart;
 mod scrub;
 mod slow_clients;
@@ -80,6 +82,7 @@ rows! {
     worker_killed "worker-killed" together: "uploads while both workers are killed every 2 s: nothing lost, finalized once",
     clock_off "clock-off" together: "the clock jumps by 20 minutes and by a day: nothing lost, and well again",
     clock_skew "clock-skew" together: "workers 31 minutes and 3 days off beside a right one: nothing lost, and they say so",
+    clock_jumps "clock-jumps" together: "the clock jumps 31 minutes in the middle of a PUT: 200 means available",
     notifications_tripled "notifications-tripled" together: "every notification three times, shuffled, 8 consumers: no second transition",
     worker_stopped "worker-stopped" together: "a worker stopped for twice the visibility timeout: its late write changes nothing",
     batch_of_ten "batch-of-ten" together: "a batch of ten of which three fail: exactly seven are acknowledged",
@@ -90,6 +93,7 @@ rows! {
     api_killed "api-killed" alone: "uploads while the API is killed every 2 s: every id told exists; serving in 1 s",
     local_kills "local-kills" alone: "kills during PUT in local mode: acknowledged = there; else absent or whole",
     create_flood "create-flood" alone: "creates without end from one address: bounded, and others served",
+    power_cut "power-cut" alone: "power cuts between any two system calls: what was promised is there",
     slow_clients "slow-clients" alone: "half headers, a byte a second, no descriptors left: dropped in 30 s, others served",
     memory "memory" alone: "64 PUTs, 64 GETs, 16 finalizations of 20 MiB: each program below 128 MiB",
     overload "overload" full_only: "three times the load: goodput stays, the rest get 503 at once, normal 5 s later",
