@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Stores;
 use crate::domain::{FileId, FileRecord, FileState, ObjectKey, StoreTime, StoredObject, Timestamp};
-use crate::metadata_store::PageRequest;
 use crate::object_store::{ListPosition, ListedObject, Quarantined};
 use crate::store_error::StoreError;
 
@@ -94,7 +93,7 @@ pub enum Suspicion {
     TooLargeAShare,
     #[error("this process's clock isn't the store's")]
     ClocksDiffer,
-    #[error("objects without a record are newer than every record: the records come from a backup")]
+    #[error("objects without a record are newer than every one with a record: records were lost")]
     RecordsRolledBack,
     #[error("records and objects don't belong together: their markers differ")]
     MarkersDiffer,
@@ -151,8 +150,9 @@ struct Sweep {
     orphans: Vec<ObjectKey>,
     /// The store's time of the newest page.
     as_of: Option<StoreTime>,
-    /// The orphan with the newest ID.
+    /// The orphan with the newest ID, and the object with a record that has.
     newest_orphan: Option<FileId>,
+    newest_recorded: Option<FileId>,
     phase: Phase,
 }
 
@@ -160,8 +160,6 @@ struct Sweep {
 enum Phase {
     #[default]
     Looking,
-    /// Everything was looked at.
-    Judging,
     /// The verdict lets the orphans go.
     SettingAside,
     EndingQuarantine,
@@ -233,7 +231,6 @@ impl OrphanSweeper {
     pub async fn run_once(&mut self) -> Result<SweepStep, StoreError> {
         match self.sweep.phase {
             Phase::Looking => {}
-            Phase::Judging => return self.conclude().await,
             Phase::SettingAside => return Ok(self.set_some_aside().await),
             Phase::EndingQuarantine => return Ok(self.end_quarantine().await),
         }
@@ -263,8 +260,7 @@ impl OrphanSweeper {
         if self.sweep.position.is_some() {
             return Ok(SweepStep::More);
         }
-        self.sweep.phase = Phase::Judging;
-        self.conclude().await
+        Ok(self.conclude())
     }
 
     async fn look_at(
@@ -280,10 +276,10 @@ impl OrphanSweeper {
                 self.keep_the_named_version(&record).await;
             }
             Found::Recorded
-        } else if self.stores.objects.head(key).await?.found().is_some() {
-            Found::Orphan
-        } else {
+        } else if object.is_quarantined {
             Found::Aside
+        } else {
+            Found::Orphan
         };
         Ok((key, found))
     }
@@ -310,7 +306,11 @@ impl OrphanSweeper {
     fn count(&mut self, key: ObjectKey, found: &Found) {
         let report = &mut self.sweep.report;
         match found {
-            Found::Recorded => report.recorded += 1,
+            Found::Recorded => {
+                report.recorded += 1;
+                let newest = &mut self.sweep.newest_recorded;
+                *newest = (*newest).max(Some(key.file_id()));
+            }
             Found::Young => report.young += 1,
             Found::Aside => report.aside += 1,
             Found::Orphan => {
@@ -325,9 +325,10 @@ impl OrphanSweeper {
         }
     }
 
-    async fn conclude(&mut self) -> Result<SweepStep, StoreError> {
+    fn conclude(&mut self) -> SweepStep {
         let known = self.known_suspicion();
-        let rolled_back = self.is_newer_than_every_record().await?;
+        // Whoever loses records loses the newest.
+        let rolled_back = self.sweep.newest_orphan > self.sweep.newest_recorded;
         let report = &mut self.sweep.report;
         let verdict = match known {
             Some(suspicion) => Err(suspicion),
@@ -341,7 +342,7 @@ impl OrphanSweeper {
                 0 => Phase::EndingQuarantine,
                 _ => Phase::SettingAside,
             };
-            return Ok(SweepStep::More);
+            return SweepStep::More;
         };
         report.suspicion = Some(suspicion);
         tracing::error!(
@@ -351,21 +352,7 @@ impl OrphanSweeper {
              together, and that the records don't come from a backup: then restore a newer one; if \
              these objects may really go, raise ORPHAN_LIMIT, or delete them by hand"
         );
-        Ok(self.finish())
-    }
-
-    /// Records are written before their objects can be, so this proves that records were lost.
-    async fn is_newer_than_every_record(&self) -> Result<bool, StoreError> {
-        let Some(orphan) = self.sweep.newest_orphan else {
-            return Ok(false);
-        };
-        let newest = PageRequest {
-            status: None,
-            before: None,
-            limit: 1,
-        };
-        let page = self.stores.metadata.page(newest).await?;
-        Ok(page.records.first().is_none_or(|record| record.id < orphan))
+        self.finish()
     }
 
     fn finish(&mut self) -> SweepStep {
