@@ -31,7 +31,7 @@ const BYTES_A_RECORD: u64 = 1024;
 const BYTES_BESIDES: u64 = 48 * 1024 * 1024;
 /// How much slower the honest client may become. Below the floor nobody could tell a difference.
 const FACTOR: f64 = 2.0;
-const FLOOR: Duration = Duration::from_millis(100);
+const FLOOR: Duration = Duration::from_millis(250);
 /// Of a processor, while the flood's files wait.
 const IDLE: f64 = 0.05;
 const LOOK: Duration = Duration::from_secs(5);
