@@ -20,9 +20,8 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use super::data_dir::{DataDir, sync_dir};
+use super::data_dir::DataDir;
 use super::read::head_of;
-use super::synced::Synced;
 use super::versions::{content, new_version, open};
 use super::write_buffer::{WRITE_AFTER, WriteBuffer};
 use super::{DiskObjectStore, NAME, ObjectHead, blocking, from_io};
@@ -150,12 +149,20 @@ impl DiskObjectStore {
         if received < expected_length {
             return Err(CreateError::TooShort { received });
         }
-        let (this, rest) = (self.clone(), buffer.take());
-        blocking(move || {
-            let incoming = incoming.append(&rest)?;
-            incoming.finish(&this.dir, &this.synced, key, expected_sha256)
-        })
-        .await
+        let before = self.synced.before();
+        let (dir, rest) = (Arc::clone(&self.dir), buffer.take());
+        let (head, object) =
+            blocking(move || incoming.append(&rest)?.finish(&dir, key, expected_sha256)).await?;
+        // Both at a time: a journal has one commit for them. If the object's own directory alone isn't synced
+        // when the power goes, it is empty, which is no object.
+        let dir = Arc::clone(&self.dir);
+        let (inside, above) = tokio::join!(
+            blocking(move || object.sync_all().map_err(from_io)),
+            blocking(move || dir.sync_shard(key).map_err(from_io)),
+        );
+        inside.and(above)?;
+        self.synced.add(key, before);
+        Ok(head)
     }
 }
 
@@ -202,13 +209,13 @@ impl Incoming {
         Ok(self)
     }
 
+    /// The object has its name now, which isn't synced, and neither is the directory, which comes along.
     fn finish(
         self,
         dir: &DataDir,
-        synced: &Synced,
         key: ObjectKey,
         expected_sha256: Option<Sha256Digest>,
-    ) -> Result<ObjectHead, CreateError> {
+    ) -> Result<(ObjectHead, File), CreateError> {
         if let (Some(hasher), Some(expected)) = (self.hasher, expected_sha256) {
             let observed = Sha256Digest::from_bytes(hasher.finalize().into());
             if observed != expected {
@@ -216,15 +223,12 @@ impl Incoming {
             }
         }
         self.file.sync_all().map_err(from_io)?;
-        sync_dir(self.dir.path()).map_err(from_io)?;
-        let before = synced.before();
+        let object = File::open(self.dir.path()).map_err(from_io)?;
         std::fs::rename(self.dir.path(), dir.object_path(key)).map_err(refused)?;
         // Nothing of that name is there any more that would have to be removed.
         let _ = self.dir.keep();
-        dir.sync_shard(key).map_err(from_io)?;
-        synced.add(key, before);
         let metadata = self.file.metadata().map_err(from_io)?;
-        Ok(head_of(&metadata, Some(self.version)))
+        Ok((head_of(&metadata, Some(self.version)), object))
     }
 }
 
