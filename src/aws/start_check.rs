@@ -20,7 +20,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use chrono::SecondsFormat;
 
 use super::Failure;
-use crate::domain::Timestamp;
+use crate::domain::{MAX_CLOCK_DIFFERENCE, Timestamp};
 
 /// How long a start waits for the answers. Beyond that it goes on: a store that is this slow is away.
 pub const START_CHECK_LIMIT: Duration = Duration::from_secs(5);
@@ -35,10 +35,6 @@ pub enum Obstacle {
     /// It works badly until somebody sets this machine's clock, and by itself once that is right.
     ClockOff(ClockOff),
 }
-
-/// How far this machine's clock may be from a service's before it is worth saying. A `Date` has whole
-/// seconds, and an answer some on its way.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
 /// Two clocks that don't agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +109,7 @@ impl Obstacle {
     /// What a service's time, and this machine's when the answer came, say about the start.
     pub fn of_clocks(there: Timestamp, here: Timestamp) -> Option<Self> {
         let difference = (here - there).abs().to_std().unwrap_or(Duration::MAX);
-        (difference > CLOCK_TOLERANCE).then_some(Self::ClockOff(ClockOff { here, there }))
+        (difference > MAX_CLOCK_DIFFERENCE).then_some(Self::ClockOff(ClockOff { here, there }))
     }
 
     /// What a failed call says about the start.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -222,6 +223,50 @@ fn without_versions_there_is_no_form(base: &str) {
     assert_eq!(created["upload"]["method"], "PUT");
     let renew = format!("{base}/v1/files/{}/upload?uploadMethod=POST", id(&created));
     assert_eq!(curl_status(&["--request", "POST", &renew]), "422");
+}
+
+/// The form was handed out while the bucket kept versions, and what it brings afterwards replaces what it
+/// brought before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_again_after_versions_were_suspended_never_brings_other_bytes_than_recorded()
+ {
+    let deployment = MiniStack::shared().await.deploy("suspended").await;
+    let admin = file_share::aws::s3_client(&sdk_config(&deployment, &deployment.admin).await);
+    let settings = [
+        ("UPLOAD_URL_TTL", "8s"),
+        ("UPLOAD_GRACE", "4s"),
+        ("RECONCILE_INTERVAL", "500ms"),
+    ];
+    let (api, _worker) = tokio::task::block_in_place(|| {
+        (
+            Program::aws_api(&deployment, &settings),
+            Program::worker(&deployment, &settings),
+        )
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let created = create_form(&api.base, 5, None);
+    suspend_versions(&admin, &deployment).await;
+    let send = |bytes: &[u8; 5]| upload_form(&created, &written(dir.path(), "to-send", bytes));
+    assert_eq!(send(b"first"), "201");
+    let complete = format!("{}/v1/files/{}/complete", api.base, id(&created));
+    let completed = curl_json(&["--request", "POST", &complete]);
+    assert_eq!(completed["status"], "pending", "other bytes may still come");
+    assert_eq!(send(b"other"), "201");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let file = loop {
+        let file = settled_now(&api.base, &created);
+        if file["status"] != "pending" {
+            break file;
+        }
+        assert!(Instant::now() < deadline, "{file}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_eq!(send(b"third"), "403", "settled while a form still worked");
+    assert_eq!(file["status"], "available", "{file}");
+    let url = format!("{}/v1/files/{}", api.base, id(&created));
+    let bytes = curl(&["--location", &url]);
+    assert_eq!(bytes, b"other");
+    assert_eq!(file["sha256"], hex::encode(Sha256::digest(&bytes)));
 }
 
 async fn count_versions(
