@@ -16,6 +16,7 @@ use aws_sdk_sqs::types::{
 use file_share::aws::{dynamodb_client, s3_client, sqs_client};
 
 use crate::fault_proxy::FaultProxy;
+use crate::odd_clock::OddClock;
 use crate::support::aws_clients::sdk_config;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
@@ -40,7 +41,16 @@ pub struct Aws {
 impl Aws {
     /// A stand-in of this row's own. `settings` are those of the script that deploys the stack.
     pub async fn start(row: &str, settings: &[(&str, &str)]) -> Self {
-        let ministack = MiniStack::start().await;
+        Self::deployed_in(MiniStack::start().await, row, settings).await
+    }
+
+    /// The same, where the stand-in goes by another clock.
+    pub async fn start_by(row: &str, settings: &[(&str, &str)], clock: &OddClock) -> Self {
+        let ministack = MiniStack::start_with(&clock.settings()).await;
+        Self::deployed_in(ministack, row, settings).await
+    }
+
+    async fn deployed_in(ministack: MiniStack, row: &str, settings: &[(&str, &str)]) -> Self {
         let deployment = ministack.deploy_with(row, settings).await;
         // An operator waits for longer than a program, on a machine that is busy with rows.
         let limits = TimeoutConfig::builder()

@@ -119,10 +119,19 @@ impl MiniStack {
     ///
     /// As [`MiniStack::shared`].
     pub async fn start() -> MiniStack {
+        MiniStack::start_with(&[]).await
+    }
+
+    /// The same with more in its environment.
+    ///
+    /// # Panics
+    ///
+    /// As [`MiniStack::shared`].
+    pub async fn start_with(environment: &[(&str, &str)]) -> MiniStack {
         let executable = executable();
         let mut failure = String::new();
         for _ in 0..START_ATTEMPTS {
-            match start_on(&executable, free_port()).await {
+            match start_on(&executable, free_port(), environment).await {
                 Ok(ministack) => return ministack,
                 Err(reason) => failure = reason,
             }
@@ -290,7 +299,11 @@ fn executable() -> PathBuf {
 }
 
 /// Starts the emulator on `port` and waits until it answers.
-async fn start_on(executable: &Path, port: u16) -> Result<MiniStack, String> {
+async fn start_on(
+    executable: &Path,
+    port: u16,
+    environment: &[(&str, &str)],
+) -> Result<MiniStack, String> {
     let endpoint = format!("http://127.0.0.1:{port}");
     let (log_path, log) = log_file(port).expect("target/ is writable");
     let errors = log.try_clone().expect("a file handle can be duplicated");
@@ -308,6 +321,7 @@ async fn start_on(executable: &Path, port: u16) -> Result<MiniStack, String> {
         .env("MINISTACK_HOST", "127.0.0.1")
         .env("MINISTACK_REGION", REGION)
         .env("GATEWAY_PORT", port.to_string())
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(log)
         .stderr(errors)

@@ -48,12 +48,13 @@ impl Call {
             Some((_, operation)) => operation.to_owned(),
             None => head.method.to_string(),
         };
+        let body_text = std::str::from_utf8(body).unwrap_or_default();
         let body = match service {
             Service::DynamoDb | Service::Sqs => serde_json::from_slice(body).unwrap_or_default(),
             Service::S3 | Service::Other => Value::Null,
         };
         let file_id = match service {
-            Service::S3 => id_in(&head.uri),
+            Service::S3 => id_in(&head.uri).or_else(|| id_named_by(query, body_text)),
             Service::DynamoDb => body["Key"]["fileId"]["S"]
                 .as_str()
                 .or_else(|| body["Item"]["fileId"]["S"].as_str())
@@ -78,5 +79,18 @@ impl Call {
 /// From `/bucket/uploads/{id}`.
 fn id_in(uri: &Uri) -> Option<String> {
     let (_, id) = uri.path().split_once("/uploads/")?;
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// From the prefix of a listing, or from a batch of deletions, which is all of one file's versions.
+fn id_named_by(query: &str, body: &str) -> Option<String> {
+    let listed = query
+        .split('&')
+        .find_map(|it| it.strip_prefix("prefix=uploads%2F"));
+    let deleted = || {
+        let (_, key) = body.split_once("<Key>uploads/")?;
+        Some(key.split_once("</Key>")?.0)
+    };
+    let id = listed.or_else(deleted)?;
     (!id.is_empty()).then(|| id.to_owned())
 }

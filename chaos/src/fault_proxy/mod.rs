@@ -170,7 +170,7 @@ async fn serve(
     let call = Call::read(&head, &body);
     let plan = Arc::clone(&shared.plan.lock().expect("plans don't panic"));
     let fate = plan(&call);
-    shared.witness.saw(fate);
+    shared.witness.saw(&call, fate);
     match fate {
         Fate::Refuse(refusal) => return Ok(refusal.answer(&call)),
         Fate::Hang => {

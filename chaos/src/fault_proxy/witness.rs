@@ -26,15 +26,20 @@ struct Seen {
     /// Messages that the queue says it has removed.
     acknowledged: usize,
     calls: usize,
+    /// Of these, by the file that they name.
+    about: HashMap<String, usize>,
     faults: usize,
     /// How many calls are being held, by the file that they are about, if they are about one.
     held: HashMap<Option<String>, usize>,
 }
 
 impl Witness {
-    pub(super) fn saw(&self, fate: Fate) {
+    pub(super) fn saw(&self, call: &Call, fate: Fate) {
         let mut seen = self.seen.lock().expect("nobody panics in here");
         seen.calls += 1;
+        if let Some(id) = &call.file_id {
+            *seen.about.entry(id.clone()).or_default() += 1;
+        }
         match fate {
             Fate::Pass | Fate::Slow(_) | Fate::Hold => {}
             Fate::Refuse(_) | Fate::Hang | Fate::LoseAnswer | Fate::FlipByte => seen.faults += 1,
@@ -99,6 +104,12 @@ impl Witness {
             .lock()
             .expect("nobody panics in here")
             .acknowledged
+    }
+
+    /// Calls that named this file, whatever became of them.
+    pub fn calls_about(&self, id: &str) -> usize {
+        let seen = self.seen.lock().expect("nobody panics in here");
+        seen.about.get(id).copied().unwrap_or_default()
     }
 
     /// Files of which a call is being held now. One whose caller gave up is held no more.

@@ -1,5 +1,6 @@
 //! The rows: one property, one thing that is done against it, one module.
 
+mod abandoned_create;
 mod api_killed;
 mod aws_troubles;
 mod batch_of_ten;
@@ -75,6 +76,7 @@ macro_rules! rows {
 // The longest first, since the short form runs several at a time.
 rows! {
     notifications_dropped "notifications-dropped" together: "5 % of the notifications lost: all recovered within 120 s",
+    abandoned_create "abandoned-create" together: "creates that nobody sends bytes for: at most 12 calls to AWS each, until they are gone",
     faulty_calls "faulty-calls" together: "20 % of the calls of the stores and the queue fail: all finalized within 120 s",
     aws_troubles "aws-troubles" together: "table throttled, bucket gone, credentials expired: 503, and well again",
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
