@@ -228,6 +228,7 @@ const WORKER_MAY_IMPORT: [(&str, &[&str], &[&str]); 8] = [
             "object_store",
             "operations",
             "shutdown",
+            "store_marker",
             "telemetry",
         ],
     ),

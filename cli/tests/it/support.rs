@@ -179,7 +179,7 @@ fn find(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             find(&path, name, found);
-        } else if path.to_str().unwrap().contains(name) {
+        } else if path.to_str().unwrap().contains(name) && !path.ends_with("store-marker") {
             found.push(path);
         }
     }
