@@ -24,6 +24,10 @@ use crate::support::program::Program;
 /// What SQS takes in one call.
 pub const BATCH: usize = 10;
 
+/// What the service itself keeps in the bucket and in the table, to know that they belong together.
+const MARKER_OBJECT: &str = "store-marker";
+const MARKER_ITEM: &str = "store#marker";
+
 const OPERATOR_LIMIT: Duration = Duration::from_secs(60);
 
 pub type Item = HashMap<String, AttributeValue>;
@@ -104,7 +108,7 @@ impl Aws {
         tokio::task::block_in_place(|| Program::worker(&self.deployment, settings))
     }
 
-    /// The versions that lie in the bucket, by file ID. Delete markers count: they are left behind
+    /// The versions of files that lie in the bucket, by file ID. Delete markers count: they are left behind
     /// by a deletion that names no version, which the service must not do.
     pub async fn versions(&self) -> BTreeMap<String, Vec<String>> {
         let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -122,6 +126,9 @@ impl Aws {
             let listed = page.versions().iter().map(|it| (it.key(), it.version_id()));
             let markers = page.delete_markers().iter();
             for (key, version) in listed.chain(markers.map(|it| (it.key(), it.version_id()))) {
+                if key == Some(MARKER_OBJECT) {
+                    continue;
+                }
                 let id = key.unwrap_or_default().trim_start_matches("uploads/");
                 let of_file = versions.entry(id.to_owned()).or_default();
                 of_file.push(version.unwrap_or_default().to_owned());
@@ -143,7 +150,7 @@ impl Aws {
         tokio::task::block_in_place(|| Program::worker(&deployment, settings))
     }
 
-    /// All items of the table, by file ID.
+    /// All items of files in the table, by file ID.
     pub async fn items(&self) -> BTreeMap<String, Item> {
         let mut items = BTreeMap::new();
         let mut start = None;
@@ -158,7 +165,9 @@ impl Aws {
                 .await
                 .expect("an operator can scan");
             for item in page.items.unwrap_or_default() {
-                items.insert(text(&item, "fileId").to_owned(), item);
+                if text(&item, "fileId") != MARKER_ITEM {
+                    items.insert(text(&item, "fileId").to_owned(), item);
+                }
             }
             start = page.last_evaluated_key;
             if start.is_none() {

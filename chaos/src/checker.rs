@@ -265,6 +265,18 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// What the service itself keeps among the objects, to know that records and objects belong together.
+const MARKER_FILE: &str = "store-marker";
+
+/// The versions of all objects in a data directory.
+pub fn objects_below(dir: &Path) -> Vec<PathBuf> {
+    let objects = dir.join("objects");
+    let marker = objects.join(MARKER_FILE);
+    let mut files = files_below(&objects);
+    files.retain(|path| *path != marker);
+    files
+}
+
 /// The ID of the object that a file below `objects/` is a version of.
 pub fn object_of(version: &Path) -> Option<String> {
     let name = version.parent()?.file_name()?;
@@ -273,7 +285,7 @@ pub fn object_of(version: &Path) -> Option<String> {
 
 fn look_into_data_dir(dir: &Path, visible: &BTreeMap<String, String>, findings: &mut Findings) {
     findings.temporary += files_below(&dir.join("incoming")).len();
-    let stored: BTreeSet<String> = files_below(&dir.join("objects"))
+    let stored: BTreeSet<String> = objects_below(dir)
         .iter()
         .filter_map(|path| object_of(path))
         .collect();

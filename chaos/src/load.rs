@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::sleep;
 
-use crate::checker::files_below;
+use crate::checker::objects_below;
 use crate::client::{Client, content};
 
 /// Clients at a time.
@@ -69,7 +69,7 @@ pub async fn await_none_pending(client: &Client, limit: Duration) -> (Duration, 
 pub async fn await_stored_available(client: &Client, dir: &Path, limit: Duration) -> usize {
     let began = Instant::now();
     loop {
-        let stored = files_below(&dir.join("objects")).len();
+        let stored = objects_below(dir).len();
         let available = client.list(Some("available")).await.len();
         if available >= stored || began.elapsed() > limit {
             return stored.saturating_sub(available);

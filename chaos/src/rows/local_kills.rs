@@ -10,7 +10,7 @@ use reqwest::header::LOCATION;
 use tokio::time::{sleep, timeout};
 
 use super::Scale;
-use crate::checker::{self, Inside, files_below};
+use crate::checker::{self, Inside, files_below, objects_below};
 use crate::client::{Client, Created, content};
 use crate::figure::Figure;
 use crate::ledger::{Ledger, Told};
@@ -155,7 +155,7 @@ async fn put(client: &Client, created: &Created) -> bool {
 
 /// Objects of these files that aren't what was sent.
 fn not_whole(dir: &Path, created: &[Created]) -> usize {
-    files_below(&dir.join("objects"))
+    objects_below(dir)
         .iter()
         .filter_map(|path| {
             let id = checker::object_of(path)?;

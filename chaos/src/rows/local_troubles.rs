@@ -13,7 +13,7 @@ use reqwest::StatusCode;
 use tokio::time::sleep;
 
 use super::Scale;
-use crate::checker::{self, Inside, files_below};
+use crate::checker::{self, Inside, files_below, objects_below};
 use crate::client::{Client, Created, content};
 use crate::figure::Figure;
 use crate::ledger::{Ledger, Told};
@@ -162,7 +162,7 @@ impl House<'_> {
 
     /// Objects that aren't whole, and temporary files.
     fn partial(&self, waiting: &Created) -> usize {
-        let objects = files_below(&self.dir.join("objects"));
+        let objects = objects_below(&self.dir);
         let of_waiting = objects.iter().filter(|path| path.ends_with(&waiting.id));
         let broken = of_waiting
             .filter(|path| std::fs::read(path).is_ok_and(|bytes| bytes != waiting.content))

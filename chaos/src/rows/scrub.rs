@@ -14,7 +14,7 @@ use tokio::task::block_in_place;
 
 use super::Scale;
 use crate::aws::{Aws, text};
-use crate::checker::{files_below, object_of};
+use crate::checker::{object_of, objects_below};
 use crate::client::Client;
 use crate::fault_proxy::{Fate, Service};
 use crate::figure::Figure;
@@ -49,7 +49,7 @@ async fn local_mode(scale: Scale) -> Vec<Figure> {
     let mut random = fastrand::Rng::with_seed(scale.seed);
     random.shuffle(&mut stored);
     let damaged: BTreeSet<String> = stored.iter().take(flipped).cloned().collect();
-    for path in files_below(&dir.path().join("objects")) {
+    for path in objects_below(dir.path()) {
         if object_of(&path).is_some_and(|id| damaged.contains(&id)) {
             flip(&path, &mut random);
         }
