@@ -41,12 +41,36 @@ pub(super) struct Object {
     pub key: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The one kind of event whose details are read.
+pub(super) const OBJECT_CREATED: &str = "Object Created";
+
 pub(super) struct EventBridgeEvent {
     pub detail_type: String,
-    /// Read once it is known what kind it is of: each has another shape.
-    pub detail: Option<Value>,
+    /// `None` for other kinds than [`OBJECT_CREATED`]: each has details of another shape.
+    pub detail: Option<EventBridgeDetail>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct AnyEventBridgeEvent {
+    detail_type: String,
+    detail: Option<Value>,
+}
+
+impl TryFrom<AnyEventBridgeEvent> for EventBridgeEvent {
+    type Error = serde_json::Error;
+
+    fn try_from(event: AnyEventBridgeEvent) -> Result<Self, Self::Error> {
+        let detail = event
+            .detail
+            .filter(|_| event.detail_type == OBJECT_CREATED)
+            .map(serde_json::from_value)
+            .transpose()?;
+        Ok(Self {
+            detail_type: event.detail_type,
+            detail,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -87,8 +111,9 @@ fn open_once(body: &str) -> Result<Opened, NotUnderstood> {
         return Ok(Opened::Envelope(Envelope::TestEvent));
     }
     if is("source", "aws.s3") {
-        let event = serde_json::from_value(Value::Object(fields));
+        let event = serde_json::from_value::<AnyEventBridgeEvent>(Value::Object(fields));
         return event
+            .and_then(EventBridgeEvent::try_from)
             .map(|event| Opened::Envelope(Envelope::EventBridge(event)))
             .map_err(|_| NotUnderstood::UnknownShape);
     }

@@ -16,8 +16,7 @@ mod tests;
 use file_share::domain::ObjectKey;
 use percent_encoding::percent_decode;
 
-use envelope::{EventBridgeDetail, EventBridgeEvent, S3Record};
-use serde::Deserialize;
+use envelope::{EventBridgeEvent, OBJECT_CREATED, S3Record};
 
 /// The longest message that is read, in bytes: 256 KiB, what SNS and EventBridge carry at most. S3's
 /// own notifications have about 1 KiB.
@@ -125,11 +124,10 @@ fn read_record(record: &S3Record, bucket: &str) -> Result<Event, NotUnderstood> 
 /// decoding it would turn `+` and `%41` into something else
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>).
 fn read_event_bridge(event: &EventBridgeEvent, bucket: &str) -> Result<Event, NotUnderstood> {
-    if event.detail_type != "Object Created" {
+    if event.detail_type != OBJECT_CREATED {
         return Ok(Event::Ignored(IgnoredReason::OtherKind));
     }
     let detail = event.detail.as_ref().ok_or(NotUnderstood::UnknownShape)?;
-    let detail = EventBridgeDetail::deserialize(detail).map_err(|_| NotUnderstood::UnknownShape)?;
     // A field of later years; `version` beside it is the envelope's and stays "0".
     let version = detail.event_version.as_deref();
     if !version.is_none_or(|version| is_major(version, "1")) {

@@ -196,6 +196,10 @@ fn what_is_none_of_the_envelopes_is_not_understood() {
         ),
         (r#"{"Type": "Notification"}"#, UnknownShape),
         (r#"{"Type": "Notification", "Message": "hello"}"#, NotJson),
+        (
+            r#"{"source": "aws.s3", "detail-type": "Object Created", "detail": {}}"#,
+            UnknownShape,
+        ),
         (&nested_sns, UnknownEnvelope),
     ] {
         assert_eq!(
