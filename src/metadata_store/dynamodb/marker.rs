@@ -27,7 +27,7 @@ impl DynamoDbMetadataStore {
             .put_item()
             .table_name(&self.table)
             .item(FILE_ID, string(KEY))
-            .item(ID, string(&marker.id.to_string()))
+            .item(ID, string(marker.id))
             .item(STARTS, AttributeValue::N(marker.starts.to_string()))
             .set_condition_expression(only_new.then(|| format!("attribute_not_exists({FILE_ID})")));
         match put.send().await {
