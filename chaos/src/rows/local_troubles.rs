@@ -162,7 +162,7 @@ impl House<'_> {
 
     /// Objects that aren't whole, and temporary files.
     fn partial(&self, waiting: &Created) -> usize {
-        let objects = objects_below(&self.dir);
+        let objects = objects_below(self.dir);
         let of_waiting = objects.iter().filter(|path| path.ends_with(&waiting.id));
         let broken = of_waiting
             .filter(|path| std::fs::read(path).is_ok_and(|bytes| bytes != waiting.content))
