@@ -18,7 +18,7 @@ const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/;
 // script, or one of `_ - .`, is `_`.
 export function cleanName(name) {
   const visible = name.replace(INVISIBLE, '').replace(IDLE_JOINER, '');
-  return visible.normalize('NFC').replace(/[^\p{L}\p{M}\p{Nd}\u200c\u200d_.-]/gu, '_');
+  return visible.normalize('NFC').replace(/[^\u200d\u200c\p{L}\p{M}\p{Nd}_.-]/gu, '_');
 }
 
 // A file from a folder is named with its path, unless that is too long.
