@@ -44,6 +44,13 @@ page('a batch has one figure that only grows, and an end that stays', async (ope
   assert.ok(new Set(figures).size >= 4, `${figures}`);
   assert.deepEqual(figures, [...figures].sort((a, b) => a - b), 'it only grows');
   assert.match(await tab.title(), /6 files arrived/);
+  // Before anything is copied: what comes together is read together.
+  const ends = await until('it is said', async () => {
+    const said = await tab.evaluate(() => globalThis.said);
+    const about = said.filter((sentence) => /arrived|is there|wasn’t sent/.test(sentence));
+    return about.length > 0 && about;
+  });
+  assert.deepEqual(ends, ['6 files arrived'], 'one sentence');
   await isAccessible(tab, 'the end of a batch');
   await browser.picture(tab, '18-batch-end');
 
@@ -57,12 +64,6 @@ page('a batch has one figure that only grows, and an end that stays', async (ope
     return text.includes('SHA-256') && text;
   });
   assert.ok(receipt.includes(digest(content)) && receipt.includes(links[5]) && receipt.includes('3,145,728 bytes'), receipt);
-  const ends = await until('it is said', async () => {
-    const said = await tab.evaluate(() => globalThis.said);
-    const about = said.filter((sentence) => /arrived|is there|wasn’t sent/.test(sentence));
-    return about.length > 0 && about;
-  });
-  assert.deepEqual(ends, ['6 files arrived'], 'one sentence');
   await tab.getByRole('button', { name: 'Close this summary' }).click();
   await tab.locator('#uploads').waitFor({ state: 'hidden' });
   assert.equal(await tab.title(), 'File Share');

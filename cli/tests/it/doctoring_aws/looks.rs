@@ -255,15 +255,14 @@ async fn a_permission_that_is_missing_hides_its_look_alone_and_is_named() {
     let stack = Stack::alone().await;
     let looks = stack.looks_as(&stack.deployment.worker, &[]).await;
     assert_eq!(with("wrong", &looks), [""; 0], "{looks:#?}");
-    // The worker may look at its queue and its table.
+    // The worker may look at its queue and its table, and ask whether its bucket keeps versions.
     assert_eq!(
         with("ok", &looks),
-        ["aws", "queue", "queue-policy", "indexes"]
+        ["aws", "queue", "queue-policy", "versioning", "indexes"]
     );
     for (index, action) in [
         (3, "sqs:GetQueueUrl"),
         (4, "s3:GetBucketNotification"),
-        (5, "s3:GetBucketVersioning"),
         (6, "s3:GetBucketPublicAccessBlock"),
         (8, "dynamodb:DescribeTimeToLive"),
     ] {
