@@ -33,6 +33,8 @@ const TRANSFER: Duration = Duration::from_secs(300);
 /// How often it is asked whether the file has come to its end: soon at first, then less and less.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a body is sent that breaks the connection, before it is said that it does.
+const UPLOAD_ATTEMPTS: u32 = 3;
 
 const AFTER_SERVER: [&str; 11] = [
     "stores",
@@ -231,13 +233,21 @@ impl Way<'_> {
     async fn upload(&self, file: &Known) -> Result<Seen<()>, Flaw> {
         let began = Instant::now();
         let size = file.content.size();
-        let body = full(file.content.bytes.clone());
         let until = Deadline::after(self.transfer_limit());
-        let http = &self.service.http;
-        let answer = put(http, &file.upload, size, body, &Sent::default(), until).await;
+        let mut attempts = 1;
+        let answer = loop {
+            match self.put_once(file, until).await {
+                // A proxy that refuses a body closes the connection while the body is still under way, and
+                // that can overtake its refusal, which says why: another attempt most likely hears it.
+                Err(Failure::NoAnswer(_)) if attempts < UPLOAD_ATTEMPTS => attempts += 1,
+                answer => break answer,
+            }
+        };
         let answer =
             answer.map_err(|failure| Flaw::of(&failure, "the bytes can't be sent", CUT_OFF))?;
-        if !answer.is_taken() {
+        // Write-once: an attempt whose answer was lost got through. The record tells whose bytes they are.
+        let got_through = attempts > 1 && answer.status == StatusCode::PRECONDITION_FAILED;
+        if !answer.is_taken() && !got_through {
             let mend = how_to_mend(&answer);
             let failure = answer.into_failure("the upload", size);
             return Err(Flaw::of(&failure, "the bytes aren't taken", mend));
@@ -246,6 +256,12 @@ impl Way<'_> {
         Ok(Seen::that(format!(
             "{size} bytes with their SHA-256 were taken in {took} ms"
         )))
+    }
+
+    async fn put_once(&self, file: &Known, until: Deadline) -> Result<StoreAnswer, Failure> {
+        let body = full(file.content.bytes.clone());
+        let (http, size) = (&self.service.http, file.content.size());
+        put(http, &file.upload, size, body, &Sent::default(), until).await
     }
 
     /// Asked again and again, so that the time is known without anything that keeps answers back.

@@ -327,7 +327,8 @@ fn a_clock_of_the_store_that_is_off_is_said() {
 #[test]
 fn a_connection_that_is_cut_while_the_bytes_go_out_is_said_with_the_limit_of_proxies() {
     let service = Service::start(&[]);
-    let stub = Stub::before(&service.base, vec![("PUT ", Trick::Answer(""))]);
+    let cuts = (0..3).map(|_| ("PUT ", Trick::Answer("")));
+    let stub = Stub::before(&service.base, cuts.collect());
     let (code, lines) = doctor(&stub.base, &[]);
     assert_eq!(code, 1);
     only_wrong(
@@ -336,4 +337,24 @@ fn a_connection_that_is_cut_while_the_bytes_go_out_is_said_with_the_limit_of_pro
         "doesn't answer",
         "client_max_body_size 21m;",
     );
+    assert_eq!(stub.count("PUT "), 3);
+}
+
+#[test]
+fn a_refusal_that_a_cut_connection_swallowed_is_heard_by_another_attempt() {
+    const TOO_LARGE: &str = "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\n\r\n";
+    let service = Service::start(&[]);
+    let tricks = [Trick::Answer(""), Trick::Answer(TOO_LARGE)];
+    let stub = Stub::before(&service.base, tricks.map(|trick| ("PUT ", trick)).into());
+    let (code, lines) = doctor(&stub.base, &[]);
+    assert_eq!(code, 1);
+    only_wrong(&lines, "upload", "413", "client_max_body_size 21m;");
+}
+
+#[test]
+fn an_upload_whose_answer_was_lost_has_got_through() {
+    let service = Service::start(&[]);
+    let stub = Stub::before(&service.base, vec![("PUT ", Trick::LoseAnswer)]);
+    let (code, lines) = doctor(&stub.base, &[]);
+    assert_eq!((code, with("wrong", &lines)), (0, vec![]), "{lines:?}");
 }
