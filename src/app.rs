@@ -31,6 +31,7 @@ use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::S3ObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
+use crate::service::{CallPermits, FileService};
 use crate::store_marker::Pair;
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
@@ -165,18 +166,17 @@ impl App {
             BucketAddress::Fixed,
         );
         let stop = CancellationToken::new();
-        let parts = ApiParts {
+        let service = FileService {
+            stores: stores.clone(),
+            presigner: presigner(settings, secret.credentials(), LOCAL_REGION)
+                .naming_every_version(),
             create_limit,
-            ..api_parts(
-                settings,
-                stop.clone(),
-                stores.clone(),
-                secret.credentials(),
-                LOCAL_REGION,
-                address,
-                cors,
-            )
+            permits: CallPermits::new(settings.public_url.is_some()),
+            stop: stop.clone(),
         };
+        let public_url = settings.public_url.as_ref();
+        let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
+        let parts = api_parts(settings, service, address, cors, hosts);
         let beside = Beside {
             path: format!("/{bucket}"),
             // In a box, so that what an upload takes along isn't a part of every request's future.
@@ -246,18 +246,17 @@ impl App {
         };
         pairing::pair_in_time(pair, &stores).await?;
         let stop = CancellationToken::new();
-        let parts = ApiParts {
+        let service = FileService {
+            stores: stores.clone(),
+            presigner: presigner(settings, SigningCredentials::new(credentials), &region),
             create_limit: create_rate(settings),
-            ..api_parts(
-                settings,
-                stop.clone(),
-                stores.clone(),
-                SigningCredentials::new(credentials),
-                &region,
-                BucketAddress::Fixed(bucket_url),
-                CorsPolicy::new(settings.allowed_origins.clone()),
-            )
+            // Clients come through a load balancer, and all have its address.
+            permits: CallPermits::new(true),
+            stop: stop.clone(),
         };
+        let cors = CorsPolicy::new(settings.allowed_origins.clone());
+        let address = BucketAddress::Fixed(bucket_url);
+        let parts = api_parts(settings, service, address, cors, OwnHosts::Any);
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
             stores,
@@ -327,41 +326,29 @@ fn own_prefix(settings: &ApiSettings) -> String {
     api::own_prefix(settings.public_url.as_ref(), &settings.common.bucket_name)
 }
 
-fn api_parts(
-    settings: &ApiSettings,
-    stop: CancellationToken,
-    stores: Stores,
-    credentials: SigningCredentials,
-    region: &str,
-    bucket: BucketAddress,
-    cors: CorsPolicy,
-) -> ApiParts {
-    let presigner = Presigner::new(
+fn presigner(settings: &ApiSettings, credentials: SigningCredentials, region: &str) -> Presigner {
+    Presigner::new(
         credentials,
         region.to_owned(),
         settings.upload_url_ttl,
         settings.download_url_ttl,
-    );
+    )
+}
+
+fn api_parts(
+    settings: &ApiSettings,
+    service: FileService,
+    bucket: BucketAddress,
+    cors: CorsPolicy,
+    hosts: OwnHosts,
+) -> ApiParts {
     ApiParts {
-        stores,
-        presigner: match &settings.mode {
-            Mode::Local { .. } => presigner.naming_every_version(),
-            Mode::Aws { .. } => presigner,
-        },
+        service,
         bucket,
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,
-        create_limit: CreateLimit::Off,
         cors,
-        stop,
-        hosts: match &settings.mode {
-            Mode::Local { .. } => {
-                let public_url = settings.public_url.as_ref();
-                OwnHosts::of_this_machine(public_url, &settings.allowed_hosts)
-            }
-            Mode::Aws { .. } => OwnHosts::Any,
-        },
-        is_proxied: settings.public_url.is_some() || matches!(settings.mode, Mode::Aws { .. }),
+        hosts,
     }
 }
 

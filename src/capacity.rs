@@ -1,9 +1,9 @@
 //! How much the program takes on at a time.
 //!
-//! Invariant: nobody queues for a place. Whoever finds none is told at once to come back later: a
-//! queue in front of work that is full makes everybody slow and helps nobody.
+//! Invariant: nobody queues for a permit. A caller that gets none is told at once to come back later: a
+//! queue in front of a full service makes every caller slow and helps none.
 //!
-//! Absent on purpose: how many places there are for what. That stands beside what uses them.
+//! Absent on purpose: how many permits there are for what. That stands beside what uses them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,18 +11,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A bounded number of places.
+/// A bounded number of permits.
 #[derive(Debug, Clone)]
-pub struct Places(Arc<Semaphore>);
+pub struct Permits(Arc<Semaphore>);
 
-/// A place, given back when this is dropped.
+/// A permit, given back when this is dropped.
 #[derive(Debug)]
-#[must_use = "the place is given back when this is dropped"]
-pub struct Place {
+#[must_use = "the permit is given back when this is dropped"]
+pub struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Places {
+impl Permits {
     pub fn new(count: usize) -> Self {
         Self(Arc::new(Semaphore::new(count)))
     }
@@ -33,32 +33,32 @@ impl Places {
     }
 
     /// `None` if all are taken.
-    pub fn take(&self) -> Option<Place> {
+    pub fn take(&self) -> Option<Permit> {
         let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(Place { _permit: permit })
+        Some(Permit { _permit: permit })
     }
 }
 
-/// A bounded number of places for each address that asks, so that none of them has all there are.
+/// A bounded number of permits for each address that asks, so that none of them has all there are.
 ///
 /// Absent on purpose: what a proxy says of its clients. Where one stands before us, all come from its
 /// address, and a fair share for each is its to give.
 #[derive(Debug, Clone)]
-pub struct PlacesByAddress {
+pub struct PermitsByAddress {
     most: usize,
-    /// Only addresses that have any, so there are no more than places.
+    /// Only addresses that have any, so there are no more than permits.
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-/// A place of an address, given back when this is dropped.
+/// A permit of an address, given back when this is dropped.
 #[derive(Debug)]
-#[must_use = "the place is given back when this is dropped"]
-pub struct PlaceOfAddress {
-    places: PlacesByAddress,
+#[must_use = "the permit is given back when this is dropped"]
+pub struct AddressPermit {
+    permits: PermitsByAddress,
     address: IpAddr,
 }
 
-impl PlacesByAddress {
+impl PermitsByAddress {
     pub fn new(most: usize) -> Self {
         Self {
             most,
@@ -67,26 +67,26 @@ impl PlacesByAddress {
     }
 
     /// `None` if the address has all that it may have.
-    pub fn take(&self, address: IpAddr) -> Option<PlaceOfAddress> {
+    pub fn take(&self, address: IpAddr) -> Option<AddressPermit> {
         let address = network_of(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(address).or_default();
-        // An entry of zero was made just now, and a bound of zero gives nobody a place.
+        // An entry of zero was made just now, and a bound of zero gives nobody a permit.
         if *count >= self.most {
             return None;
         }
         *count += 1;
-        Some(PlaceOfAddress {
-            places: self.clone(),
+        Some(AddressPermit {
+            permits: self.clone(),
             address,
         })
     }
 }
 
-impl Drop for PlaceOfAddress {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut taken = self
-            .places
+            .permits
             .taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -110,10 +110,10 @@ fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// In a request's extensions: it came on a connection for which there is no room. Whatever it asks
+/// There is no permit for what was asked for. In a request's extensions: it came on a connection beyond those that are served. Whatever it asks
 /// for is refused, unless it asks whether the program is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoRoom;
+pub struct Overloaded;
 
 /// More files and sockets than this process ever needs at a time.
 #[cfg(unix)]
@@ -150,9 +150,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_its_own_places_and_no_more() {
-        let places = PlacesByAddress::new(2);
-        let at = |address: &str| places.take(address.parse().unwrap());
+    fn an_address_has_its_own_permits_and_no_more() {
+        let permits = PermitsByAddress::new(2);
+        let at = |address: &str| permits.take(address.parse().unwrap());
         let (first, second) = (at("192.0.2.1"), at("::ffff:192.0.2.1"));
         assert!(first.is_some() && second.is_some());
         assert!(at("192.0.2.1").is_none());
@@ -163,16 +163,16 @@ mod tests {
         drop(first);
         assert!(at("192.0.2.1").is_some());
         drop((second, other));
-        assert!(places.taken.lock().unwrap().is_empty());
+        assert!(permits.taken.lock().unwrap().is_empty());
     }
 
     #[test]
-    fn a_place_is_free_again_when_it_is_given_back() {
-        let places = Places::new(2);
-        let (first, second) = (places.take(), places.take());
+    fn a_permit_is_free_again_when_it_is_given_back() {
+        let permits = Permits::new(2);
+        let (first, second) = (permits.take(), permits.take());
         assert!(first.is_some() && second.is_some());
-        assert!(places.clone().take().is_none() && places.are_taken());
+        assert!(permits.clone().take().is_none() && permits.are_taken());
         drop(first);
-        assert!(places.take().is_some());
+        assert!(permits.take().is_some());
     }
 }

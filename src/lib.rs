@@ -37,6 +37,8 @@ pub mod private_files;
 pub mod request_log;
 #[cfg(feature = "server")]
 pub mod scrub;
+#[cfg(feature = "server")]
+pub mod service;
 pub mod shutdown;
 pub mod store_error;
 pub mod store_marker;

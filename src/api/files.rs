@@ -1,47 +1,41 @@
 //! The calls under `/v1/files`.
 //!
-//! Invariant: thin. A handler turns wire values into domain values, calls one operation, and turns
-//! its outcome into a response. Nothing is decided here.
+//! Invariant: thin. A handler turns wire values into domain values, calls one operation of the service, and
+//! turns its outcome into a response. Nothing is decided here.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use poem::Request;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
-use tokio_util::sync::CancellationToken;
 
 use super::create_file_body::CreateFileBody;
 use super::failed::{self, Failed};
 use super::idempotency_key::idempotency_key;
 use super::json::Json;
 use super::links::BucketAddress;
-use super::places::CallPlaces;
+use super::middleware::RequestId;
 use super::problem::{Code, Problem};
 use super::wire::{
     WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUploadMethod,
     read_cursor, write_cursor,
 };
-use crate::create_limits::CreateLimit;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
-use crate::operations::{self, OperationError, Stores};
-use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner};
+use crate::operations::{Caller, Context, CreatedFile};
+use crate::presigned_url::DownloadMethod;
+use crate::service::FileService;
 
 /// A page holds this many files if the client doesn't say.
 const DEFAULT_LIMIT: usize = 50;
 
 pub struct FilesApi {
-    pub stores: Stores,
-    pub presigner: Presigner,
+    pub service: FileService,
     pub bucket: BucketAddress,
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,
     pub max_upload_bytes: u64,
-    pub create_limit: CreateLimit,
-    /// Cancelled when the program stops.
-    pub stop: CancellationToken,
-    pub places: CallPlaces,
 }
 
 #[derive(Tags)]
@@ -160,27 +154,8 @@ impl FilesApi {
     ) -> Result<Created, Failed<failed::CreateFile>> {
         let key = idempotency_key(request.headers())?;
         let new = body.judge(self.max_upload_bytes)?;
-        let _place = self.places.call()?;
-        let bucket = self.bucket_for(request)?;
-        let (stores, presigner) = (&self.stores, &self.presigner);
-        let admitted = self
-            .create_limit
-            .admit(client_address(request), stores.clock.now())?;
-        let (record, upload) = match key {
-            None => {
-                let created = operations::create_file(stores, presigner, &bucket, new).await?;
-                (created.record, Some(created.upload))
-            }
-            Some(key) => {
-                let created =
-                    operations::create_file_once(stores, presigner, &bucket, new, key).await;
-                let created = created.map_err(of_an_earlier_request)?;
-                (created.record, created.upload)
-            }
-        };
-        if upload.is_some() {
-            admitted.keep(record.id, stores.lifecycle.uploads_end_at(&record));
-        }
+        let context = self.context(request);
+        let CreatedFile { record, upload } = self.service.create_file(&context, new, key).await?;
         let (prefix, id) = (&self.path_prefix, record.id);
         let location = format!("{prefix}/v1/files/{id}");
         let links = format!(
@@ -214,11 +189,9 @@ impl FilesApi {
         upload_method: Query<Option<WireUploadMethod>>,
     ) -> Result<Renewed, Failed<failed::RenewUpload>> {
         let id = file_id(&id)?;
-        let _place = self.places.call()?;
-        let bucket = self.bucket_for(request)?;
         let method = upload_method.0.map(Into::into).unwrap_or_default();
-        let (stores, presigner) = (&self.stores, &self.presigner);
-        let upload = operations::renew_upload(stores, presigner, &bucket, id, method).await?;
+        let context = self.context(request);
+        let upload = self.service.renew_upload(&context, id, method).await?;
         Ok(Renewed::Upload(Json(WireRenewedUpload {
             upload: upload.into(),
         })))
@@ -238,12 +211,15 @@ impl FilesApi {
     )]
     async fn complete_upload(
         &self,
+        request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
     ) -> Result<Completed, Failed<failed::CompleteUpload>> {
         let id = file_id(&id)?;
-        let _place = self.places.completion()?;
-        let record = operations::complete_upload(&self.stores, id).await?;
+        let record = self
+            .service
+            .complete_upload(&self.context(request), id)
+            .await?;
         Ok(Completed::File(Json(shown(&record)?)))
     }
 
@@ -300,16 +276,12 @@ impl FilesApi {
         wait: Query<Option<u32>>,
     ) -> Result<Described, Failed<failed::DescribeFile>> {
         let id = file_id(&id)?;
+        let context = self.context(request);
         let record = match wait.0 {
-            None | Some(0) => {
-                let _place = self.places.call()?;
-                operations::describe_file(&self.stores, id).await?
-            }
+            None | Some(0) => self.service.describe_file(&context, id).await?,
             Some(seconds) => {
-                let from = request.remote_addr().as_socket_addr();
-                let _place = self.places.wait(from.map(SocketAddr::ip))?;
                 let wait = Duration::from_secs(seconds.into());
-                operations::await_settled(&self.stores, id, wait, &self.stop).await?
+                self.service.await_file(&context, id, wait).await?
             }
         };
         Ok(Described::File(Json(shown(&record)?)))
@@ -323,6 +295,7 @@ impl FilesApi {
     #[oai(path = "/files", method = "get", operation_id = "list_files")]
     async fn list_files(
         &self,
+        request: &Request,
         /// How many files a page holds at the most; 50 if it isn't given.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<usize>>,
@@ -340,13 +313,13 @@ impl FilesApi {
             ),
         };
         let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
-        let request = PageRequest {
+        let context = self.context(request);
+        let wanted = PageRequest {
             status,
             before,
             limit,
         };
-        let _place = self.places.call()?;
-        let page = operations::list_files(&self.stores, request).await?;
+        let page = self.service.list_files(&context, wanted).await?;
         let next_cursor = page.next.map(|id| write_cursor(id, status));
         let link = next_cursor.as_ref().map(|cursor| {
             let filter = status.map_or_else(String::new, |s| format!("&status={}", s.as_str()));
@@ -370,21 +343,27 @@ impl FilesApi {
     #[oai(path = "/files/:id", method = "delete", operation_id = "delete_file")]
     async fn delete_file(
         &self,
+        request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
     ) -> Result<Deleted, Failed<failed::DeleteFile>> {
         let id = file_id(&id)?;
-        let _place = self.places.call()?;
-        operations::delete_file(&self.stores, id).await?;
+        self.service.delete_file(&self.context(request), id).await?;
         Ok(Deleted::Gone)
     }
 }
 
 impl FilesApi {
-    fn bucket_for(&self, request: &Request) -> Result<BucketUrl, Problem> {
-        self.bucket
-            .for_request(request)
-            .map_err(|invalid| Code::InvalidRequest.with(invalid.0))
+    /// The one place where a request becomes a call by a caller.
+    fn context(&self, request: &Request) -> Context {
+        let address = request.remote_addr().as_socket_addr();
+        let caller = Caller {
+            // Headers that a proxy may have set are anybody's to write.
+            address: address.map(SocketAddr::ip),
+        };
+        let request_id = request.extensions().get::<RequestId>();
+        let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
+        Context::new(caller, self.bucket.for_request(request), request_id)
     }
 
     async fn redirect(
@@ -394,28 +373,12 @@ impl FilesApi {
         method: DownloadMethod,
     ) -> Result<Redirect, Failed<failed::DownloadFile>> {
         let id = file_id(id)?;
-        let _place = self.places.call()?;
-        let bucket = self.bucket_for(request)?;
-        let url =
-            operations::download_file(&self.stores, &self.presigner, &bucket, id, method).await?;
+        let context = self.context(request);
+        let url = self.service.download_file(&context, id, method).await?;
         Ok(Redirect::Temporary(
             url.reveal().to_owned(),
             "private, no-store".into(),
         ))
-    }
-}
-
-/// Whose connection it is. Headers that a proxy may have set are anybody's to write.
-fn client_address(request: &Request) -> Option<IpAddr> {
-    let address = request.remote_addr().as_socket_addr()?;
-    Some(address.ip())
-}
-
-fn of_an_earlier_request(error: OperationError) -> Problem {
-    match error {
-        OperationError::FileNotFound => Code::FileNotFound
-            .with("the file that this Idempotency-Key made was deleted: use a new key"),
-        other => other.into(),
     }
 }
 

@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
-use super::places::CallPlaces;
 use super::problem::{Code, FieldError, Problem};
-use crate::capacity::NoRoom;
+use crate::capacity::Overloaded;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::request_log::{self, cut};
+use crate::service::CallPermits;
 
 const X_REQUEST_ID: &str = "x-request-id";
 /// What we take from a client as the ID of its request, in bytes.
@@ -113,7 +113,7 @@ pub struct ApiConventions<E> {
     pub routes: Arc<Routes>,
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,
-    pub places: CallPlaces,
+    pub permits: CallPermits,
     pub cors: CorsPolicy,
     pub hosts: OwnHosts,
 }
@@ -206,9 +206,9 @@ impl<E> ApiConventions<E> {
     /// good.
     fn refuses(&self, request: &Request) -> bool {
         let path = request.uri().path();
-        let has_no_room = request.extensions().get::<NoRoom>().is_some();
+        let has_no_room = request.extensions().get::<Overloaded>().is_some();
         has_no_room && !matches!(path, "/healthz" | "/readyz")
-            || self.places.are_full() && path.starts_with("/v1/")
+            || self.permits.are_taken() && path.starts_with("/v1/")
     }
 }
 

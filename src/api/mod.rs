@@ -21,7 +21,6 @@ mod links;
 mod middleware;
 mod pages;
 mod patient_stream;
-mod places;
 mod problem;
 pub mod server;
 mod wire;
@@ -30,56 +29,42 @@ use std::sync::Arc;
 
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
-use tokio_util::sync::CancellationToken;
 
 pub use beside::Beside;
 pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use links::{BucketAddress, own_prefix, path_prefix};
 pub use middleware::RequestId;
-use places::CallPlaces;
 #[cfg(feature = "fuzzing")]
 pub(crate) use wire::{read_cursor, write_cursor};
 
 use crate::cors::CorsPolicy;
-use crate::create_limits::CreateLimit;
-use crate::operations::Stores;
-use crate::presigned_url::Presigner;
+use crate::service::FileService;
 use crate::web_page::WebPage;
 
 /// What the API needs to answer.
 pub struct ApiParts {
-    pub stores: Stores,
-    pub presigner: Presigner,
+    pub service: FileService,
     pub bucket: BucketAddress,
     pub path_prefix: String,
     pub max_upload_bytes: u64,
-    pub create_limit: CreateLimit,
     pub cors: CorsPolicy,
-    /// Cancelled when the program stops: whoever waits for something is answered then.
-    pub stop: CancellationToken,
     pub hosts: OwnHosts,
-    /// Whether clients come through a proxy or load balancer, so that all have its address.
-    pub is_proxied: bool,
 }
 
 /// All calls of the contract.
 pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
-    let stores = parts.stores.clone();
+    let (stores, permits) = (parts.service.stores.clone(), parts.service.permits.clone());
     let web_page = WebPage {
         store_origin: parts.bucket.fixed_origin(),
         max_upload_bytes: parts.max_upload_bytes,
     };
-    let (places, path_prefix) = (CallPlaces::new(parts.is_proxied), parts.path_prefix.clone());
+    let path_prefix = parts.path_prefix.clone();
     let service = document::service(FilesApi {
-        stores: parts.stores,
-        presigner: parts.presigner,
+        service: parts.service,
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
-        create_limit: parts.create_limit,
-        stop: parts.stop,
-        places: places.clone(),
     });
     let (pages, routes) = pages::pages(&service, web_page.store_origin.as_deref());
     let pages = web_page
@@ -96,7 +81,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         inner: routed,
         routes: Arc::new(routes),
         path_prefix,
-        places,
+        permits,
         cors: parts.cors,
         hosts: parts.hosts,
     }

@@ -8,7 +8,6 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::create_limits::TooManyCreates;
 use crate::operations::OperationError;
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -366,14 +365,13 @@ impl From<OperationError> for Problem {
             OperationError::UploadSettled => Code::UploadSettled.plain(),
             OperationError::IdempotencyKeyReused => Code::IdempotencyKeyReused.plain(),
             OperationError::FormNotSafe => Code::FormUploadUnavailable.plain(),
+            OperationError::FileOfKeyDeleted => Code::FileNotFound
+                .with("the file that this Idempotency-Key made was deleted: use a new key"),
+            OperationError::BucketAddressUnknown(invalid) => Code::InvalidRequest.with(invalid.0),
+            OperationError::Overloaded => Code::Overloaded.plain(),
+            OperationError::TooManyCreates => Code::TooManyCreates.plain(),
             OperationError::Store(error) => error.into(),
         }
-    }
-}
-
-impl From<TooManyCreates> for Problem {
-    fn from(_: TooManyCreates) -> Self {
-        Code::TooManyCreates.plain()
     }
 }
 

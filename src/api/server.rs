@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::header_timer::{IDLE_TIMEOUT, header_timer};
 use super::patient_stream::PatientStream;
-use crate::capacity::{NoRoom, raise_descriptor_limit};
+use crate::capacity::{Overloaded, raise_descriptor_limit};
 
 /// Connections at a time, where the system's limit on open files allows it.
 pub const MAX_CONNECTIONS: usize = 4096;
@@ -202,7 +202,7 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
         if room == Room::No {
-            request.extensions_mut().insert(NoRoom);
+            request.extensions_mut().insert(Overloaded);
         }
         let endpoint = Arc::clone(&endpoint);
         async move {

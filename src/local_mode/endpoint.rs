@@ -18,7 +18,7 @@ use super::put_object::put_object;
 use super::receive::UploadBody;
 use super::s3_error::S3Error;
 use super::upload_gate::UploadGate;
-use crate::capacity::{NoRoom, Places};
+use crate::capacity::{Overloaded, Permits};
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::domain::{ObjectKey, Timestamp};
@@ -69,14 +69,14 @@ pub struct LocalStoreParts {
 /// Meant for `/{bucket_name}` and everything below it.
 pub struct LocalEndpoint {
     parts: Arc<LocalStoreParts>,
-    transfers: Places,
+    transfers: Permits,
 }
 
 impl LocalEndpoint {
     pub fn new(parts: LocalStoreParts) -> Self {
         Self {
             parts: Arc::new(parts),
-            transfers: Places::new(MAX_TRANSFERS),
+            transfers: Permits::new(MAX_TRANSFERS),
         }
     }
 
@@ -91,7 +91,7 @@ impl LocalEndpoint {
         }
         let object_path = self.object_path(request)?;
         if request.method() == Method::POST && is_for_the_bucket(request, object_path) {
-            if request.extensions().get::<NoRoom>().is_some() {
+            if request.extensions().get::<Overloaded>().is_some() {
                 return Err(S3Error::slow_down());
             }
             let bucket = self.signed_bucket(request)?;
@@ -105,17 +105,17 @@ impl LocalEndpoint {
             .filter(|_| request.method() == Method::PUT)
             .map(|key| parts.objects.receiving(key));
         let judged_at = self.verify(request, object_path).await?;
-        if request.extensions().get::<NoRoom>().is_some() {
+        if request.extensions().get::<Overloaded>().is_some() {
             return Err(S3Error::slow_down());
         }
-        let place = self.transfers.take().ok_or_else(S3Error::slow_down)?;
+        let permit = self.transfers.take().ok_or_else(S3Error::slow_down)?;
         let key = key.ok_or_else(S3Error::no_such_key)?;
         if let Some(receiving) = receiving {
             receiving.judged_at(judged_at);
-            return put_object(parts, request.headers(), key, body, (place, receiving)).await;
+            return put_object(parts, request.headers(), key, body, (permit, receiving)).await;
         }
         match *request.method() {
-            Method::GET | Method::HEAD => get_object(&parts.objects, request, key, place).await,
+            Method::GET | Method::HEAD => get_object(&parts.objects, request, key, permit).await,
             _ => Err(S3Error::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "MethodNotAllowed",

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::range::{Condition, Part, Validators};
 use super::s3_error::S3Error;
 use super::{etag, header_value, insert_version};
-use crate::capacity::Place;
+use crate::capacity::Permit;
 use crate::domain::{ObjectKey, VersionId};
 use crate::object_store::disk::{DiskObjectStore, OpenObject, Wanted};
 use crate::presigned_url::NULL_VERSION;
@@ -35,12 +35,12 @@ struct Query {
     version_id: Option<String>,
 }
 
-/// Keeps `place` until the body has been taken.
+/// Keeps `permit` until the body has been taken.
 pub(super) async fn get_object(
     objects: &DiskObjectStore,
     request: &Request,
     key: ObjectKey,
-    place: Place,
+    permit: Permit,
 ) -> Result<Response, S3Error> {
     let wanted: Query = request
         .params()
@@ -71,7 +71,7 @@ pub(super) async fn get_object(
         Condition::Failed(header) => return Err(S3Error::precondition_failed(header)),
         Condition::NotModified => StatusCode::NOT_MODIFIED.into(),
         Condition::Holds => {
-            let mut response = content(&object, key, &validators, request, place)?;
+            let mut response = content(&object, key, &validators, request, permit)?;
             let headers = response.headers_mut();
             let content_type = wanted
                 .content_type
@@ -94,7 +94,7 @@ fn content(
     key: ObjectKey,
     validators: &Validators,
     request: &Request,
-    place: Place,
+    permit: Permit,
 ) -> Result<Response, S3Error> {
     let length = object.head().content_length;
     let (status, range) = match validators.part(request.headers(), length) {
@@ -122,7 +122,7 @@ fn content(
     } else {
         Body::from_bytes_stream(object.body(range).map_err(move |error| {
             // Goes with the body, and is given back with it.
-            let _place = &place;
+            let _permit = &permit;
             // The connection is cut, since the status has been sent.
             request_log::FAILED.log(|| {
                 tracing::error!(error = error.chain(), %key, "an object could not be read to its end");

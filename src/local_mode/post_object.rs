@@ -25,7 +25,7 @@ use super::receive::UploadBody;
 use super::s3_error::S3Error;
 use super::upload_gate::if_wanted;
 use super::{etag, header_value, insert_version};
-use crate::capacity::Places;
+use crate::capacity::Permits;
 use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
 use crate::object_store::ObjectHead;
 use crate::object_store::disk::{BodyError, CreateError};
@@ -48,7 +48,7 @@ pub(super) fn is_for_the_bucket(request: &Request, object_path: &str) -> bool {
 /// Takes `body` and puts it back with what was left unread.
 pub(super) async fn post_object(
     parts: &Arc<LocalStoreParts>,
-    transfers: &Places,
+    transfers: &Permits,
     headers: &HeaderMap,
     bucket: &BucketUrl,
     body: &mut Option<UploadBody>,
@@ -106,7 +106,7 @@ struct Stored {
 /// Reads the whole form. What it refuses leaves nothing.
 async fn receive(
     parts: &LocalStoreParts,
-    transfers: &Places,
+    transfers: &Permits,
     boundary: &str,
     upload: &mut UploadBody,
 ) -> Result<Stored, S3Error> {
@@ -130,7 +130,7 @@ async fn receive(
     )
     .await
     .map_err(|refusal| S3Error::from_form_refusal(refusal, now))?;
-    let place = transfers.take().ok_or_else(S3Error::slow_down)?;
+    let permit = transfers.take().ok_or_else(S3Error::slow_down)?;
     let key = ObjectKey::parse(&terms.key).map_err(|_| S3Error::no_such_key())?;
     if let Some(receiving) = &receiving {
         receiving.judged_at(now);
@@ -155,7 +155,7 @@ async fn receive(
     if created.is_ok() {
         hand_off(&parts.uploaded, key);
     }
-    drop((place, receiving));
+    drop((permit, receiving));
     let head = created.map_err(|error| {
         log_refused(&error, key);
         match (&error, why_not) {
@@ -338,7 +338,7 @@ mod tests {
     use crate::object_store::disk::DiskObjectStore;
 
     #[tokio::test(start_paused = true)]
-    async fn a_form_whose_fields_come_slowly_is_not_waited_for_and_holds_no_place() {
+    async fn a_form_whose_fields_come_slowly_is_not_waited_for_and_holds_no_permit() {
         let data_dir = tempfile::tempdir().unwrap();
         let objects = DiskObjectStore::open(data_dir.path()).unwrap();
         let secret = SigningSecret::load_or_create(data_dir.path()).unwrap();
@@ -356,7 +356,7 @@ mod tests {
             gate: Arc::new(crate::local_mode::EveryUpload),
             uploaded: tokio::sync::mpsc::channel(1).0,
         };
-        let transfers = Places::new(1);
+        let transfers = Permits::new(1);
         // Fast enough for the body of a PUT.
         let chunks = stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_secs(1)).await;

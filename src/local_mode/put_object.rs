@@ -16,7 +16,7 @@ use super::receive::UploadBody;
 use super::s3_error::S3Error;
 use super::upload_gate::if_wanted;
 use super::{etag, header_value, insert_version};
-use crate::capacity::Place;
+use crate::capacity::Permit;
 use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
 use crate::object_store::disk::{CreateError, Receiving};
 use crate::presigned_url::CHECKSUM_HEADER;
@@ -73,7 +73,7 @@ pub(super) async fn put_object(
     headers: &HeaderMap,
     key: ObjectKey,
     body: &mut Option<UploadBody>,
-    while_receiving: (Place, Receiving),
+    while_receiving: (Permit, Receiving),
 ) -> Result<Response, S3Error> {
     let declared = Declared::read(headers)?;
     let Some(mut upload) = body.take() else {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::sign_upload::sign_upload;
-use super::{OperationError, Stores, renew_upload};
+use super::{Context, OperationError, Stores, renew_upload};
 use crate::domain::{
     ContentLength, ContentType, FileId, FileName, FileRecord, IdempotencyKey, KeyedRequest,
     ObjectKey, Sha256Digest, Status, Timestamp,
@@ -61,93 +61,80 @@ impl NewFile {
     }
 }
 
+/// A file that this request created, or an earlier one with the same idempotency key.
 #[derive(Debug)]
 pub struct CreatedFile {
-    pub record: FileRecord,
-    pub upload: PresignedUpload,
-}
-
-/// # Errors
-/// [`OperationError::FormNotSafe`], or [`OperationError::Store`]. A record that was written although the
-/// answer was lost has no URL that anybody knows, and expires.
-pub async fn create_file(
-    stores: &Stores,
-    presigner: &Presigner,
-    bucket: &BucketUrl,
-    new: NewFile,
-) -> Result<CreatedFile, OperationError> {
-    let now = stores.clock.now();
-    let created = draft(stores, presigner, bucket, new, now).await?;
-    stores.metadata.insert(&created.record).await?;
-    Ok(created)
-}
-
-/// A file that was created with an idempotency key, now or earlier.
-#[derive(Debug)]
-pub struct CreatedOnce {
     /// As it is now.
     pub record: FileRecord,
-    /// A fresh URL; `None` if the file isn't pending any more.
+    /// What to send the bytes with; `None` if the file isn't pending any more.
     pub upload: Option<PresignedUpload>,
 }
 
-/// [`create_file`], once for each key: a request that comes again within
+/// Creates a file, with a key once for each key: a request that comes again within
 /// [`IDEMPOTENCY_KEY_LIFETIME`] gets the file that the first one made.
 ///
 /// # Errors
-/// [`OperationError::IdempotencyKeyReused`] if the key came with another request before, and
-/// [`OperationError::FileNotFound`] if the file that it made was deleted since.
-pub async fn create_file_once(
+/// [`OperationError::FormNotSafe`], or [`OperationError::Store`]. A record that was written although the
+/// answer was lost has no URL that anybody knows, and expires. With a key,
+/// [`OperationError::IdempotencyKeyReused`] if it came with another request before, and
+/// [`OperationError::FileOfKeyDeleted`] if the file that it made was deleted since.
+pub async fn create_file(
     stores: &Stores,
     presigner: &Presigner,
-    bucket: &BucketUrl,
+    context: &Context,
     new: NewFile,
-    key: IdempotencyKey,
-) -> Result<CreatedOnce, OperationError> {
+    key: Option<IdempotencyKey>,
+) -> Result<CreatedFile, OperationError> {
     let now = stores.clock.now();
     let method = new.upload_method;
-    let request = KeyedRequest {
+    let request = key.map(|key| KeyedRequest {
         key,
         fingerprint: new.fingerprint(),
         expires_at: now + IDEMPOTENCY_KEY_LIFETIME,
+    });
+    let prepared = prepare(stores, presigner, context.bucket()?, new, now).await?;
+    let Some(request) = request else {
+        stores.metadata.insert(&prepared.record).await?;
+        return Ok(prepared);
     };
-    let created = draft(stores, presigner, bucket, new, now).await?;
-    let inserted = stores
+    let inserting = stores
         .metadata
-        .insert_keyed(&created.record, &request, now)
-        .await?;
-    match inserted {
-        KeyedInsert::Inserted => Ok(CreatedOnce {
-            record: created.record,
-            upload: Some(created.upload),
-        }),
+        .insert_keyed(&prepared.record, &request, now);
+    match inserting.await? {
+        KeyedInsert::Inserted => Ok(prepared),
         KeyedInsert::KeyTaken(earlier) if earlier.fingerprint == request.fingerprint => {
-            again(stores, presigner, bucket, earlier.id, method).await
+            // In a box, so that it isn't a part of every create.
+            let existing = existing_file(stores, presigner, context, earlier.id, method);
+            Box::pin(existing).await
         }
         KeyedInsert::KeyTaken(_) => Err(OperationError::IdempotencyKeyReused),
     }
 }
 
-/// What a file that is there already is answered with.
-async fn again(
+/// What a repeated request is answered with: the file that the first one made, as it is now.
+async fn existing_file(
     stores: &Stores,
     presigner: &Presigner,
-    bucket: &BucketUrl,
+    context: &Context,
     id: FileId,
     method: UploadMethod,
-) -> Result<CreatedOnce, OperationError> {
-    let upload = match renew_upload(stores, presigner, bucket, id, method).await {
+) -> Result<CreatedFile, OperationError> {
+    let of_key = |error| match error {
+        OperationError::FileNotFound => OperationError::FileOfKeyDeleted,
+        other => other,
+    };
+    let upload = match renew_upload(stores, presigner, context, id, method).await {
         Ok(upload) => Some(upload),
         Err(OperationError::UploadSettled) => None,
-        Err(error) => return Err(error),
+        Err(error) => return Err(of_key(error)),
     };
-    let record = stores.visible_record(id).await?;
+    let record = stores.visible_record(id).await.map_err(of_key)?;
     let upload = upload.filter(|_| record.status() == Status::Pending);
-    Ok(CreatedOnce { record, upload })
+    Ok(CreatedFile { record, upload })
 }
 
 /// The record and its URL, not yet written anywhere.
-async fn draft(
+async fn prepare(
     stores: &Stores,
     presigner: &Presigner,
     bucket: &BucketUrl,
@@ -171,5 +158,8 @@ async fn draft(
         upload.expires_at,
         &stores.lifecycle,
     );
-    Ok(CreatedFile { record, upload })
+    Ok(CreatedFile {
+        record,
+        upload: Some(upload),
+    })
 }

@@ -3,9 +3,9 @@
 //! Invariant: the URL names the version that was measured, so that what it brings is what the
 //! record says.
 
-use super::{OperationError, Stores};
+use super::{Context, OperationError, Stores};
 use crate::domain::{FileId, FileState};
-use crate::presigned_url::{BucketUrl, DownloadMethod, DownloadTerms, PresignedUrl, Presigner};
+use crate::presigned_url::{DownloadMethod, DownloadTerms, PresignedUrl, Presigner};
 
 /// # Errors
 /// By the file's state: [`OperationError::UploadPending`], [`OperationError::FileRejected`],
@@ -13,7 +13,7 @@ use crate::presigned_url::{BucketUrl, DownloadMethod, DownloadTerms, PresignedUr
 pub async fn download_file(
     stores: &Stores,
     presigner: &Presigner,
-    bucket: &BucketUrl,
+    context: &Context,
     id: FileId,
     method: DownloadMethod,
 ) -> Result<PresignedUrl, OperationError> {
@@ -34,6 +34,6 @@ pub async fn download_file(
         content_type: &record.content_type,
     };
     Ok(presigner
-        .download(bucket, method, &terms, stores.clock.now())
+        .download(context.bucket()?, method, &terms, stores.clock.now())
         .await?)
 }

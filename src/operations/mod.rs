@@ -1,6 +1,7 @@
 //! What the service does: one verb a file.
 //!
-//! Each operation takes domain values and store ports and says what became of it. The API, the
+//! Each operation takes domain values and store ports, and the call's [`Context`] where it needs that, and
+//! says what became of it. The API, the
 //! local hand-off and the worker all come through here, so a file's life is the same in both modes.
 //!
 //! Invariant: every change is one conditional write of the metadata store; what follows it (deleting
@@ -11,6 +12,7 @@
 
 mod clean_up;
 mod complete_upload;
+mod context;
 mod create_file;
 mod delete_file;
 mod describe_file;
@@ -30,9 +32,8 @@ mod tests;
 use std::sync::Arc;
 
 pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
-pub use create_file::{
-    CreatedFile, CreatedOnce, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file, create_file_once,
-};
+pub use context::{Action, Caller, Context};
+pub use create_file::{CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file};
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::download_file;
@@ -44,7 +45,7 @@ pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
 pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
 
 use crate::clock::Clock;
-use crate::domain::{FileId, FileRecord, Lifecycle, RejectionReason};
+use crate::domain::{FileId, FileRecord, Invalid, Lifecycle, RejectionReason};
 use crate::metadata_store::MetadataStore;
 use crate::object_store::ObjectStore;
 use crate::store_error::StoreError;
@@ -98,6 +99,18 @@ pub enum OperationError {
     /// A form could overwrite what is there: the bucket keeps no versions.
     #[error("the store can't take forms safely")]
     FormNotSafe,
+    /// The file that the idempotency key made was deleted since.
+    #[error("the file that the idempotency key made was deleted")]
+    FileOfKeyDeleted,
+    /// It can't be told where the caller reaches the bucket, so no URL can be signed for it.
+    #[error("where the bucket is reached: {}", .0.0)]
+    BucketAddressUnknown(Invalid),
+    /// Too many calls of this kind are in hand; the same call again soon is right.
+    #[error("too many calls are in hand")]
+    Overloaded,
+    /// The caller's address has created as many files as it may for now.
+    #[error("this address has created as many files as it may for now")]
+    TooManyCreates,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -4,9 +4,9 @@
 //! the URL leaves this function.
 
 use super::sign_upload::sign_upload;
-use super::{OperationError, Stores};
+use super::{Context, OperationError, Stores};
 use crate::domain::{FileId, Status};
-use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadMethod, UploadTerms};
+use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
 /// # Errors
 /// [`OperationError::UploadSettled`] if the file isn't pending (any more), and
@@ -14,7 +14,7 @@ use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadMethod, 
 pub async fn renew_upload(
     stores: &Stores,
     presigner: &Presigner,
-    bucket: &BucketUrl,
+    context: &Context,
     id: FileId,
     method: UploadMethod,
 ) -> Result<PresignedUpload, OperationError> {
@@ -29,7 +29,7 @@ pub async fn renew_upload(
         sha256: record.declared_sha256,
     };
     let now = stores.clock.now();
-    let upload = sign_upload(stores, presigner, bucket, &terms, method, now).await?;
+    let upload = sign_upload(stores, presigner, context.bucket()?, &terms, method, now).await?;
     match stores.metadata.renew_upload(id, upload.expires_at).await? {
         Some(_) => Ok(upload),
         None => {

@@ -42,7 +42,7 @@ const HELLO_SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e7304
 struct House {
     stores: Stores,
     presigner: Presigner,
-    bucket: BucketUrl,
+    context: Context,
     clock: ManualClock,
     objects: Arc<MemoryObjectStore>,
     metadata: Arc<MemoryMetadataStore>,
@@ -78,7 +78,9 @@ impl House {
                 UPLOAD_TTL,
                 Duration::from_secs(300),
             ),
-            bucket: BucketUrl::path_style("http://localhost:8000", "bucket").unwrap(),
+            context: Context::internal(
+                BucketUrl::path_style("http://localhost:8000", "bucket").unwrap(),
+            ),
             clock,
             objects,
             metadata,
@@ -93,7 +95,7 @@ impl House {
             sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
             upload_method: UploadMethod::Put,
         };
-        let created = create_file(&self.stores, &self.presigner, &self.bucket, new)
+        let created = create_file(&self.stores, &self.presigner, &self.context, new, None)
             .await
             .unwrap();
         created.record.id
@@ -126,7 +128,7 @@ impl House {
         download_file(
             &self.stores,
             &self.presigner,
-            &self.bucket,
+            &self.context,
             id,
             DownloadMethod::Get,
         )
@@ -301,7 +303,7 @@ async fn a_renewed_url_puts_the_expiry_off() {
     let upload = renew_upload(
         &house.stores,
         &house.presigner,
-        &house.bucket,
+        &house.context,
         id,
         UploadMethod::Put,
     )
@@ -322,7 +324,7 @@ async fn only_a_pending_file_gets_a_fresh_url() {
     let renewed = renew_upload(
         &house.stores,
         &house.presigner,
-        &house.bucket,
+        &house.context,
         id,
         UploadMethod::Put,
     )

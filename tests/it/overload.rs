@@ -24,6 +24,7 @@ use file_share::object_store::{
 };
 use file_share::operations::Stores;
 use file_share::presigned_url::{Presigner, SigningCredentials};
+use file_share::service::{CallPermits, FileService};
 use poem::{Endpoint, Response, endpoint};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -167,23 +168,25 @@ fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
     let credentials = SigningCredentials::fixed("a", "secret");
     let lifetime = Duration::from_secs(900);
     let endpoint = api::endpoint(ApiParts {
-        stores: Stores {
-            metadata: Arc::new(MemoryMetadataStore::default()),
-            objects: Arc::new(objects),
-            clock: Arc::new(SystemClock),
-            lifecycle: Lifecycle::default(),
+        service: FileService {
+            stores: Stores {
+                metadata: Arc::new(MemoryMetadataStore::default()),
+                objects: Arc::new(objects),
+                clock: Arc::new(SystemClock),
+                lifecycle: Lifecycle::default(),
+            },
+            presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
+            create_limit: CreateLimit::Off,
+            permits: CallPermits::new(false),
+            stop: CancellationToken::new(),
         },
-        presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
         bucket: BucketAddress::RequestHost {
             bucket: "a-bucket".into(),
         },
         path_prefix: String::new(),
         max_upload_bytes: 1_000,
-        create_limit: CreateLimit::Off,
         cors: CorsPolicy::default(),
         hosts: OwnHosts::Any,
-        stop: CancellationToken::new(),
-        is_proxied: false,
     });
     observed(endpoint, String::new())
 }

@@ -7,7 +7,7 @@ use crate::object_store::ObjectStore;
 async fn create_for_a_form(
     house: &House,
     key: Option<&str>,
-) -> Result<CreatedOnce, OperationError> {
+) -> Result<CreatedFile, OperationError> {
     let new = NewFile {
         filename: FileName::sanitize("hello.txt").unwrap(),
         length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
@@ -15,16 +15,9 @@ async fn create_for_a_form(
         sha256: None,
         upload_method: UploadMethod::Post,
     };
-    let (stores, presigner, bucket) = (&house.stores, &house.presigner, &house.bucket);
-    if let Some(key) = key {
-        let key = crate::domain::IdempotencyKey::parse(key).unwrap();
-        return create_file_once(stores, presigner, bucket, new, key).await;
-    }
-    let created = create_file(stores, presigner, bucket, new).await?;
-    Ok(CreatedOnce {
-        record: created.record,
-        upload: Some(created.upload),
-    })
+    let (stores, presigner, context) = (&house.stores, &house.presigner, &house.context);
+    let key = key.map(|key| crate::domain::IdempotencyKey::parse(key).unwrap());
+    create_file(stores, presigner, context, new, key).await
 }
 
 async fn available_version(house: &House, id: FileId) -> StoredObject {
@@ -44,10 +37,10 @@ async fn a_form_is_refused_where_it_could_overwrite_and_nothing_is_written() {
     }
     assert_eq!(house.metadata.count(), 0);
     let id = house.create().await;
-    let (presigner, bucket) = (&house.presigner, &house.bucket);
-    let refused = renew_upload(&house.stores, presigner, bucket, id, UploadMethod::Post).await;
+    let (presigner, context) = (&house.presigner, &house.context);
+    let refused = renew_upload(&house.stores, presigner, context, id, UploadMethod::Post).await;
     assert!(matches!(refused, Err(OperationError::FormNotSafe)));
-    let put = renew_upload(&house.stores, presigner, bucket, id, UploadMethod::Put).await;
+    let put = renew_upload(&house.stores, presigner, context, id, UploadMethod::Put).await;
     assert_eq!(put.unwrap().method, UploadMethod::Put);
 }
 

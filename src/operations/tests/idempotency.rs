@@ -7,7 +7,7 @@ impl House {
         &self,
         filename: &str,
         key: &str,
-    ) -> Result<CreatedOnce, OperationError> {
+    ) -> Result<CreatedFile, OperationError> {
         let filename = FileName::sanitize(filename).unwrap();
         let new = NewFile {
             content_type: ContentType::guess(&filename),
@@ -17,7 +17,7 @@ impl House {
             upload_method: UploadMethod::Put,
         };
         let key = crate::domain::IdempotencyKey::parse(key).unwrap();
-        create_file_once(&self.stores, &self.presigner, &self.bucket, new, key).await
+        create_file(&self.stores, &self.presigner, &self.context, new, Some(key)).await
     }
 }
 
@@ -96,7 +96,7 @@ async fn a_key_whose_file_was_deleted_brings_nothing_back() {
     delete_file(&house.stores, created.record.id).await.unwrap();
     for _ in 0..2 {
         let again = house.create_once("a.txt", "k").await;
-        assert!(matches!(again, Err(OperationError::FileNotFound)));
+        assert!(matches!(again, Err(OperationError::FileOfKeyDeleted)));
         // Not even when the tombstone is gone.
         house.clock.advance(UPLOAD_TTL + GRACE);
         house.reconcile().await;

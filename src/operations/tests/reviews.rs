@@ -62,7 +62,7 @@ async fn a_renewed_url_keeps_the_record_until_its_own_end_and_is_reviewed_there(
         let renewal = renew_upload(
             &house.stores,
             &house.presigner,
-            &house.bucket,
+            &house.context,
             id,
             UploadMethod::Put,
         );

@@ -10,12 +10,10 @@ use bytes::Bytes;
 use file_share::domain::{ContentLength, ContentType, FileId, FileName, MAX_CONTENT_LENGTH};
 use file_share::metadata_store::PageRequest;
 use file_share::operations::{
-    NewFile, OperationError, Stores, create_file, delete_file, describe_file, download_file,
-    list_files, renew_upload,
+    Context, CreatedFile, NewFile, OperationError, Stores, create_file, delete_file, describe_file,
+    download_file, list_files, renew_upload,
 };
-use file_share::presigned_url::{
-    BucketUrl, DownloadMethod, PresignedUpload, Presigner, UploadMethod,
-};
+use file_share::presigned_url::{DownloadMethod, PresignedUpload, Presigner, UploadMethod};
 use tokio::time::{sleep, timeout};
 
 use super::bucket::{Bucket, Upload, digest};
@@ -33,7 +31,7 @@ pub struct Client {
     pub stores: Stores,
     pub clock_is_right: bool,
     pub presigner: Arc<Presigner>,
-    pub bucket_url: BucketUrl,
+    pub context: Context,
     /// URLs that still may be used again.
     pub uploads: Vec<Upload>,
 }
@@ -134,17 +132,18 @@ impl Client {
             upload_method: UploadMethod::Put,
         };
         self.wait_for_a_millisecond_of_our_own().await;
-        let create = create_file(&self.stores, &self.presigner, &self.bucket_url, new);
-        let Some(Ok(created)) = self.api(create).await else {
+        let create = create_file(&self.stores, &self.presigner, &self.context, new, None);
+        let Some(Ok(CreatedFile { record, upload })) = self.api(create).await else {
             return;
         };
-        let id = created.record.id;
+        let upload = upload.expect("a file that was just created is pending");
+        let id = record.id;
         self.shared.ledger.update(id, |story| story.created = true);
         let name = self.shared.ledger.name(id);
         self.shared.chaos.note(format_args!("{name}: created"));
         let upload = Upload {
             id,
-            expires_at: created.upload.expires_at,
+            expires_at: upload.expires_at,
             length: length.bytes(),
             sha256: declared,
         };
@@ -174,8 +173,8 @@ impl Client {
             return;
         };
         let id = upload.id;
-        let (presigner, bucket) = (&self.presigner, &self.bucket_url);
-        let renew = renew_upload(&self.stores, presigner, bucket, id, UploadMethod::Put);
+        let (presigner, context) = (&self.presigner, &self.context);
+        let renew = renew_upload(&self.stores, presigner, context, id, UploadMethod::Put);
         if let Some(Ok(PresignedUpload { expires_at, .. })) = self.api(renew).await {
             let name = self.shared.ledger.name(id);
             self.shared.chaos.note(format_args!("{name}: renewed"));
@@ -222,7 +221,7 @@ impl Client {
         let before = self.shared.ledger.story(id);
         let (stores, presigner) = (&self.stores, &self.presigner);
         let get = DownloadMethod::Get;
-        let download = download_file(stores, presigner, &self.bucket_url, id, get);
+        let download = download_file(stores, presigner, &self.context, id, get);
         match self.api(download).await {
             Some(Ok(url)) => {
                 if before.deleted {

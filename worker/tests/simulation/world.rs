@@ -11,6 +11,7 @@ use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::object_store::ObjectStore;
 use file_share::object_store::memory::MemoryObjectStore;
+use file_share::operations::Context;
 use file_share::presigned_url::{BucketUrl, Presigner, SigningCredentials};
 use file_share_worker::event_queue::MAX_RECEIVE_WAIT;
 use file_share_worker::event_queue::in_memory::{Attributes, InMemoryQueue};
@@ -127,7 +128,9 @@ async fn live(seed: u64) -> Outcome {
             stores: stores(&shared, &Alive::new(), &api),
             clock_is_right: ahead == 0,
             presigner: presigner.clone(),
-            bucket_url: BucketUrl::path_style("http://localhost:8000", BUCKET).unwrap(),
+            context: Context::internal(
+                BucketUrl::path_style("http://localhost:8000", BUCKET).unwrap(),
+            ),
             uploads: Vec::new(),
         };
         clients.spawn(client.run());

@@ -1,0 +1,148 @@
+//! The operations as callers use them: each through one way in.
+//!
+//! ```text
+//! request ──▶ Context ──▶ FileService::run ──▶ limit ──▶ operation ──▶ stores
+//! ```
+//!
+//! Invariant: a call reaches an operation through [`FileService::run`] alone. Whatever holds for every
+//! call (who may, how many at a time, what is counted) stands there, and in no handler and no operation.
+//!
+//! Absent on purpose: HTTP, and what an operation does.
+
+mod permits;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+pub use permits::CallPermits;
+
+use crate::create_limits::{CreateLimit, TooManyCreates};
+use crate::domain::{FileId, FileRecord, IdempotencyKey};
+use crate::metadata_store::{Page, PageRequest};
+use crate::operations::{self, Action, Context, CreatedFile, NewFile, OperationError, Stores};
+use crate::presigned_url::{
+    DownloadMethod, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
+};
+
+/// The operations, with what they work on.
+pub struct FileService {
+    pub stores: Stores,
+    pub presigner: Presigner,
+    pub create_limit: CreateLimit,
+    pub permits: CallPermits,
+    /// Cancelled when the program stops: whoever waits for something is answered then.
+    pub stop: CancellationToken,
+}
+
+/// Each fails as the operation of its name does, and with [`OperationError::Overloaded`].
+impl FileService {
+    /// The one way in: takes a permit for what `action` does, and then does it.
+    async fn run<T>(
+        &self,
+        context: &Context,
+        action: Action,
+        operation: impl Future<Output = Result<T, OperationError>>,
+    ) -> Result<T, OperationError> {
+        let _permit = self.permits.take(action, context.caller)?;
+        let outcome = operation.await;
+        if let Err(error) = &outcome {
+            tracing::debug!(
+                request_id = context.request_id,
+                operation = action.as_str(),
+                error = %error.chain(),
+                "a call ended in an error"
+            );
+        }
+        outcome
+    }
+
+    /// [`operations::create_file`], within the limits on creates of the caller's address.
+    pub async fn create_file(
+        &self,
+        context: &Context,
+        new: NewFile,
+        key: Option<IdempotencyKey>,
+    ) -> Result<CreatedFile, OperationError> {
+        let (stores, presigner) = (&self.stores, &self.presigner);
+        let creating = async {
+            // First: it refuses more cheaply than the limit does.
+            context.bucket()?;
+            let now = stores.clock.now();
+            let admitted = self.create_limit.admit(context.caller.address, now);
+            let admitted = admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?;
+            let created = operations::create_file(stores, presigner, context, new, key).await?;
+            if created.upload.is_some() {
+                let record = &created.record;
+                admitted.keep(record.id, stores.lifecycle.uploads_end_at(record));
+            }
+            Ok(created)
+        };
+        self.run(context, Action::CreateFile, creating).await
+    }
+
+    pub async fn renew_upload(
+        &self,
+        context: &Context,
+        id: FileId,
+        method: UploadMethod,
+    ) -> Result<PresignedUpload, OperationError> {
+        let (stores, presigner) = (&self.stores, &self.presigner);
+        let renewing = operations::renew_upload(stores, presigner, context, id, method);
+        self.run(context, Action::RenewUpload, renewing).await
+    }
+
+    pub async fn complete_upload(
+        &self,
+        context: &Context,
+        id: FileId,
+    ) -> Result<FileRecord, OperationError> {
+        let completing = operations::complete_upload(&self.stores, id);
+        self.run(context, Action::CompleteUpload, completing).await
+    }
+
+    pub async fn download_file(
+        &self,
+        context: &Context,
+        id: FileId,
+        method: DownloadMethod,
+    ) -> Result<PresignedUrl, OperationError> {
+        let (stores, presigner) = (&self.stores, &self.presigner);
+        let signing = operations::download_file(stores, presigner, context, id, method);
+        self.run(context, Action::DownloadFile, signing).await
+    }
+
+    pub async fn describe_file(
+        &self,
+        context: &Context,
+        id: FileId,
+    ) -> Result<FileRecord, OperationError> {
+        let describing = operations::describe_file(&self.stores, id);
+        self.run(context, Action::DescribeFile, describing).await
+    }
+
+    /// [`operations::await_settled`]; a stop of the program ends it.
+    pub async fn await_file(
+        &self,
+        context: &Context,
+        id: FileId,
+        wait: Duration,
+    ) -> Result<FileRecord, OperationError> {
+        let waiting = operations::await_settled(&self.stores, id, wait, &self.stop);
+        self.run(context, Action::AwaitFile, waiting).await
+    }
+
+    pub async fn list_files(
+        &self,
+        context: &Context,
+        request: PageRequest,
+    ) -> Result<Page, OperationError> {
+        let listing = operations::list_files(&self.stores, request);
+        self.run(context, Action::ListFiles, listing).await
+    }
+
+    pub async fn delete_file(&self, context: &Context, id: FileId) -> Result<(), OperationError> {
+        let deleting = operations::delete_file(&self.stores, id);
+        self.run(context, Action::DeleteFile, deleting).await
+    }
+}
