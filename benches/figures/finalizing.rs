@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use file_share::clock::SystemClock;
 use file_share::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, Lifecycle, MAX_CONTENT_LENGTH,
-    ObjectKey,
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, Lifecycle,
+    MAX_CONTENT_LENGTH, ObjectKey,
 };
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
@@ -95,10 +95,12 @@ async fn arrived(stores: &Stores, objects: &DiskObjectStore, content: Bytes) -> 
     let length = content.len() as u64;
     let record = FileRecord::pending(
         FileId::new(now),
-        FileName::sanitize("lecture.mp4").expect("a name"),
-        ContentLength::new(length, MAX_CONTENT_LENGTH).expect("a length"),
-        ContentType::parse("video/mp4").expect("a media type"),
-        None,
+        Declaration {
+            content_type: ContentType::parse("video/mp4").expect("a media type"),
+            filename: FileName::sanitize("lecture.mp4").expect("a name"),
+            length: ContentLength::new(length, MAX_CONTENT_LENGTH).expect("a length"),
+            sha256: None,
+        },
         now + std::time::Duration::from_secs(900),
         &stores.lifecycle,
     );

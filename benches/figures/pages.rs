@@ -12,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Runtime;
 
 use file_share::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Lifecycle,
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
     MAX_CONTENT_LENGTH, Sha256Digest, StoredObject, Timestamp,
 };
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
@@ -120,10 +120,12 @@ fn available(id: FileId, now: Timestamp) -> FileRecord {
     let filename = FileName::sanitize("lecture notes.pdf").expect("a name");
     let pending = FileRecord::pending(
         id,
-        filename.clone(),
-        ContentLength::new(1_048_576, MAX_CONTENT_LENGTH).expect("a length"),
-        ContentType::guess(&filename),
-        None,
+        Declaration {
+            content_type: ContentType::guess(&filename),
+            filename,
+            length: ContentLength::new(1_048_576, MAX_CONTENT_LENGTH).expect("a length"),
+            sha256: None,
+        },
         now,
         &Lifecycle::default(),
     );

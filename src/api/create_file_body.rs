@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::json_text::json_object;
 use super::problem::{Code, FieldError, Problem};
-use crate::domain::{ContentLength, ContentType, FileName, Sha256Digest};
+use crate::domain::{ContentLength, ContentType, Declaration, FileName, Sha256Digest};
 use crate::operations::NewFile;
 use crate::presigned_url::UploadMethod;
 
@@ -90,10 +90,12 @@ impl CreateFileBody {
         fields.refuse_unknown();
         match (filename, length) {
             (Some(filename), Some(length)) if fields.errors.is_empty() => Ok(NewFile {
-                content_type: content_type.unwrap_or_else(|| ContentType::guess(&filename)),
-                filename,
-                length,
-                sha256,
+                declared: Declaration {
+                    content_type: content_type.unwrap_or_else(|| ContentType::guess(&filename)),
+                    filename,
+                    length,
+                    sha256,
+                },
                 upload_method: upload_method.unwrap_or_default(),
             }),
             _ => Err(match fields.too_large {
@@ -339,17 +341,17 @@ mod tests {
     #[test]
     fn a_name_and_a_size_are_enough() {
         let new = judge(json!({"filename": "a b.pdf", "size": 0})).unwrap();
-        assert_eq!(new.filename.as_str(), "a_b.pdf");
-        assert_eq!(new.length.bytes(), 0);
-        assert_eq!(new.content_type.as_str(), "application/pdf");
-        assert_eq!(new.sha256, None);
+        assert_eq!(new.declared.filename.as_str(), "a_b.pdf");
+        assert_eq!(new.declared.length.bytes(), 0);
+        assert_eq!(new.declared.content_type.as_str(), "application/pdf");
+        assert_eq!(new.declared.sha256, None);
     }
 
     #[test]
     fn null_is_the_same_as_left_out() {
         let body = json!({"filename": "a", "size": 1, "contentType": null, "sha256": null});
         assert_eq!(
-            judge(body).unwrap().content_type.as_str(),
+            judge(body).unwrap().declared.content_type.as_str(),
             "application/octet-stream"
         );
         assert_eq!(
@@ -362,7 +364,7 @@ mod tests {
     fn an_empty_media_type_is_the_same_as_none() {
         let body = json!({"filename": "a.pdf", "size": 1, "contentType": ""});
         assert_eq!(
-            judge(body).unwrap().content_type.as_str(),
+            judge(body).unwrap().declared.content_type.as_str(),
             "application/pdf"
         );
     }

@@ -77,9 +77,9 @@ impl WireFile {
         };
         Some(Self {
             id: record.id.to_string(),
-            filename: record.filename.to_string(),
-            size: record.declared_length.bytes(),
-            content_type: record.content_type.to_string(),
+            filename: record.declared.filename.to_string(),
+            size: record.declared.length.bytes(),
+            content_type: record.declared.content_type.to_string(),
             sha256: object.map(|object| object.sha256.to_hex()),
             status,
             created_at: format_timestamp(record.created_at()),

@@ -8,29 +8,36 @@
 
 mod content_length;
 mod content_type;
+mod declaration;
 mod file_id;
 mod file_name;
 mod file_record;
+mod file_state;
 mod idempotency_key;
+mod lifecycle;
 mod object_key;
 mod sha256_digest;
 mod store_time;
 mod timestamp;
+mod transition;
 
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
 pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};
+pub use declaration::Declaration;
 pub use file_id::FileId;
 pub(crate) use file_name::is_mark;
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortened};
-pub use file_record::{
-    FileRecord, FileState, LONGEST_REVIEW_GAP, Lifecycle, NextReview, RejectionReason, Settlement,
-    Status, StoredObject, VersionId,
+pub use file_record::FileRecord;
+pub use file_state::{
+    FileState, MissingField, RejectionReason, StateFields, Status, StoredObject, VersionId,
 };
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
+pub use lifecycle::{LONGEST_REVIEW_GAP, Lifecycle, NextReview};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use sha256_digest::Sha256Digest;
 pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};
 pub use timestamp::{Timestamp, format_timestamp, from_millis, whole_millis};
+pub use transition::{Transition, TransitionCondition};
 
 /// A value from outside that a domain type refuses, in words for the person who sent it.
 ///

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 
-use crate::domain::{ObjectKey, Status};
+use crate::domain::ObjectKey;
 use crate::object_store::disk::BodyError;
 use crate::operations::Stores;
 use crate::request_log;
@@ -26,7 +26,7 @@ pub trait UploadGate: Send + Sync {
 impl UploadGate for Stores {
     async fn wants(&self, key: ObjectKey) -> Result<bool, StoreError> {
         let record = self.metadata.get(key.file_id()).await?;
-        Ok(record.is_some_and(|it| matches!(it.status(), Status::Pending | Status::Available)))
+        Ok(record.is_some_and(|it| it.status().may_have_bytes()))
     }
 }
 

@@ -29,11 +29,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{MetadataStore, SettleOutcome};
+use super::{MetadataStore, TransitionOutcome};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Lifecycle,
-    MAX_CONTENT_LENGTH, RejectionReason, Settlement, Sha256Digest, Status, StoredObject, Timestamp,
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
+    MAX_CONTENT_LENGTH, RejectionReason, Sha256Digest, Status, StoredObject, Timestamp, Transition,
     VersionId,
 };
 
@@ -156,10 +156,12 @@ pub fn pending(seconds: i64) -> FileRecord {
     let created_at = moment(seconds);
     FileRecord::pending(
         FileId::new(created_at),
-        FileName::sanitize("résumé_课程.pdf").expect("a valid name"),
-        ContentLength::new(4_711, MAX_CONTENT_LENGTH).expect("a valid length"),
-        ContentType::parse("application/pdf").expect("a valid type"),
-        None,
+        Declaration {
+            filename: FileName::sanitize("résumé_课程.pdf").expect("a valid name"),
+            length: ContentLength::new(4_711, MAX_CONTENT_LENGTH).expect("a valid length"),
+            content_type: ContentType::parse("application/pdf").expect("a valid type"),
+            sha256: None,
+        },
         created_at + Duration::from_secs(900),
         &Lifecycle::default(),
     )
@@ -199,20 +201,23 @@ pub fn every_state() -> [FileState; 5] {
     ]
 }
 
-/// The three ways in which a pending record ends, with the deadline that `record` has now.
-pub fn every_settlement(record: &FileRecord) -> [Settlement; 3] {
+/// The three ways in which a pending record ends, with the deadline that `record` has now and, if
+/// anything is left to do, a review at `moment(5)`.
+pub fn every_settlement(record: &FileRecord) -> [Transition; 3] {
     let expires_at = far_expiry();
     [
-        Settlement::Available(object()),
-        Settlement::Rejected {
-            reason: reason(),
-            expires_at,
-        },
-        Settlement::Expired {
-            upload_expires_at: record.upload_expires_at,
-            expires_at,
-        },
+        Transition::available(object()),
+        Transition::rejected(reason(), expires_at, moment(5)),
+        Transition::expired(record, expires_at, moment(5)),
     ]
+}
+
+/// The same transition with its review, if it has one, at another moment.
+pub fn reviewed_at(transition: &Transition, at: Timestamp) -> Transition {
+    Transition {
+        review_at: transition.review_at.map(|_| at),
+        ..transition.clone()
+    }
 }
 
 /// The statuses whose records may be scheduled and removed.
@@ -234,13 +239,13 @@ async fn stored(store: &Arc<dyn MetadataStore>, id: FileId) -> FileRecord {
 async fn settle(
     store: &Arc<dyn MetadataStore>,
     id: FileId,
-    settlement: &Settlement,
-    now: Timestamp,
-) -> SettleOutcome {
+    settlement: &Transition,
+    review_at: Timestamp,
+) -> TransitionOutcome {
     store
-        .settle(id, settlement, now)
+        .transition(id, &reviewed_at(settlement, review_at))
         .await
-        .expect("a settlement is answered")
+        .expect("a transition is answered")
 }
 
 /// Asks until the answer is the expected one, because an index may lag behind; fails with the last

@@ -11,10 +11,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome,
-    StoreError,
+    EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError,
+    TransitionOutcome,
 };
-use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Settlement, Status, Timestamp};
+use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition};
 
 #[derive(Default)]
 pub struct MemoryMetadataStore {
@@ -133,29 +133,19 @@ impl MetadataStore for MemoryMetadataStore {
         }))
     }
 
-    async fn settle(
+    async fn transition(
         &self,
         id: FileId,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<SettleOutcome, StoreError> {
+        transition: &Transition,
+    ) -> Result<TransitionOutcome, StoreError> {
         let mut records = self.records()?;
-        let deadline = match settlement {
-            Settlement::Expired {
-                upload_expires_at, ..
-            } => Some(*upload_expires_at),
-            _ => None,
-        };
-        let pending = records.get_mut(&id).filter(|r| {
-            r.status() == Status::Pending && deadline.is_none_or(|at| at == r.upload_expires_at)
-        });
-        Ok(match pending {
+        let record = records.get_mut(&id).filter(|it| transition.applies_to(it));
+        Ok(match record {
             Some(record) => {
-                record.state = settlement.state();
-                record.review_at = settlement.review_at(now);
-                SettleOutcome::Settled
+                *record = transition.apply_to(record.clone());
+                TransitionOutcome::Applied
             }
-            None => SettleOutcome::Unchanged,
+            None => TransitionOutcome::Unchanged,
         })
     }
 

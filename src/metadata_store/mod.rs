@@ -19,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    FileId, FileRecord, KeyedRequest, Settlement, Sha256Digest, Status, Timestamp,
+    FileId, FileRecord, KeyedRequest, Sha256Digest, Status, Timestamp, Transition,
 };
 pub use crate::store_error::StoreError;
 
@@ -52,13 +52,13 @@ pub struct Review {
     pub id: FileId,
 }
 
-/// What became of a settlement.
+/// What became of a transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettleOutcome {
-    /// This call moved the record out of `pending`.
-    Settled,
-    /// The condition didn't hold: somebody settled, deleted, renewed or removed it first. The
-    /// record says who.
+pub enum TransitionOutcome {
+    /// This call made it.
+    Applied,
+    /// The condition didn't hold: somebody settled, deleted, renewed or removed the record first. It
+    /// says who.
     Unchanged,
 }
 
@@ -118,15 +118,13 @@ pub trait MetadataStore: Send + Sync {
         upload_expires_at: Timestamp,
     ) -> Result<Option<FileRecord>, StoreError>;
 
-    /// Moves the record out of `pending` if it is still there (for [`Settlement::Expired`], if its
-    /// deadline is also still the one that was seen), and sets `review_at` to what
-    /// [`Settlement::review_at`] says for `now`.
-    async fn settle(
+    /// Gives the record the state and the review of `transition`, if it still has the status that this
+    /// begins at and its condition holds; otherwise nothing changes.
+    async fn transition(
         &self,
         id: FileId,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<SettleOutcome, StoreError>;
+        transition: &Transition,
+    ) -> Result<TransitionOutcome, StoreError>;
 
     /// Turns the record into a tombstone that is due for review at `now` and may vanish at
     /// `expires_at`. One that was available without a version ID is due only when no upload can put

@@ -34,9 +34,9 @@ use self::error::store_error;
 use self::pending_count::PendingCount;
 use self::readers::Readers;
 use self::writer::{Disk, Kind, Writer};
-use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError, TransitionOutcome};
 use crate::disk_space::{DiskSpace, ReservedSpace};
-use crate::domain::{FileId, FileRecord, KeyedRequest, Settlement, Status, Timestamp};
+use crate::domain::{FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition};
 
 /// How errors call this store.
 const STORE: &str = "the metadata database";
@@ -229,30 +229,31 @@ impl MetadataStore for SqliteMetadataStore {
             .await
     }
 
-    async fn settle(
+    async fn transition(
         &self,
         id: FileId,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<SettleOutcome, StoreError> {
-        let (settlement, pending) = (settlement.clone(), Arc::clone(&self.pending));
-        let settled = self
+        transition: &Transition,
+    ) -> Result<TransitionOutcome, StoreError> {
+        let leaves_pending =
+            transition.from == Status::Pending && transition.to.status().is_final();
+        let (transition, pending) = (transition.clone(), Arc::clone(&self.pending));
+        let applied = self
             .writer
             .write(Kind::Essential, move |connection| {
-                let settled = statements::settle(connection, id, &settlement, now)?;
-                if settled {
+                let applied = statements::transition(connection, id, &transition)?;
+                if applied && leaves_pending {
                     pending.one_less();
                 }
-                Ok(settled)
+                Ok(applied)
             })
             .await?;
-        if settled {
+        if applied && leaves_pending {
             self.tell_left(id);
         }
-        Ok(if settled {
-            SettleOutcome::Settled
+        Ok(if applied {
+            TransitionOutcome::Applied
         } else {
-            SettleOutcome::Unchanged
+            TransitionOutcome::Unchanged
         })
     }
 

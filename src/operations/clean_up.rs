@@ -11,7 +11,7 @@ use crate::store_error::StoreError;
 /// next look at it or removes the record. Does nothing to a file that may have bytes.
 pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
     let status = record.status();
-    if matches!(status, Status::Pending | Status::Available) {
+    if status.may_have_bytes() {
         return Ok(());
     }
     if is_left_for_download_urls(stores, record).await? {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::finalize_upload::finalize_record;
 use super::{LONGEST_WAIT, OperationError, Stores};
-use crate::domain::{FileId, FileRecord, Status};
+use crate::domain::{FileId, FileRecord};
 
 /// The longest that one completion may look for bytes and measure them. A file that takes longer is
 /// still pending in the answer, and the notification's.
@@ -26,7 +26,7 @@ pub const COMPLETION_LIMIT: Duration = LONGEST_WAIT;
 /// broken off, the notification or the reconciler takes over.
 pub async fn complete_upload(stores: &Stores, id: FileId) -> Result<FileRecord, OperationError> {
     let record = stores.visible_record(id).await?;
-    if record.status() != Status::Pending {
+    if record.status().is_final() {
         return Ok(record);
     }
     let finalizing = finalize_record(stores, record.clone());

@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use super::sign_upload::sign_upload;
 use super::{Context, OperationError, Stores, renew_upload};
 use crate::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, IdempotencyKey, KeyedRequest,
-    ObjectKey, Sha256Digest, Status, Timestamp,
+    Declaration, FileId, FileRecord, IdempotencyKey, KeyedRequest, ObjectKey, Sha256Digest,
+    Timestamp,
 };
 use crate::metadata_store::KeyedInsert;
 use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadMethod, UploadTerms};
@@ -28,10 +28,7 @@ pub const IDEMPOTENCY_KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60)
 /// What a client says of a file that it is going to send.
 #[derive(Debug, Clone)]
 pub struct NewFile {
-    pub filename: FileName,
-    pub length: ContentLength,
-    pub content_type: ContentType,
-    pub sha256: Option<Sha256Digest>,
+    pub declared: Declaration,
     /// How the client is going to send the bytes.
     pub upload_method: UploadMethod,
 }
@@ -39,12 +36,15 @@ pub struct NewFile {
 impl NewFile {
     /// The same for two requests that ask for the same, however they were written.
     pub(super) fn fingerprint(&self) -> Sha256Digest {
-        let length = self.length.to_string();
-        let sha256 = self.sha256.map_or_else(String::new, Sha256Digest::to_hex);
+        let declared = &self.declared;
+        let length = declared.length.to_string();
+        let sha256 = declared
+            .sha256
+            .map_or_else(String::new, Sha256Digest::to_hex);
         let fields = [
-            self.filename.as_str(),
+            declared.filename.as_str(),
             &length,
-            self.content_type.as_str(),
+            declared.content_type.as_str(),
             &sha256,
         ];
         let mut hasher = Sha256::new_with_prefix("file-share new file 1\n");
@@ -129,7 +129,7 @@ async fn existing_file(
         Err(error) => return Err(of_key(error)),
     };
     let record = stores.visible_record(id).await.map_err(of_key)?;
-    let upload = upload.filter(|_| record.status() == Status::Pending);
+    let upload = upload.filter(|_| !record.status().is_final());
     Ok(CreatedFile { record, upload })
 }
 
@@ -142,22 +142,9 @@ async fn prepare(
     now: Timestamp,
 ) -> Result<CreatedFile, OperationError> {
     let id = FileId::new(now);
-    let terms = UploadTerms {
-        key: ObjectKey::new(id),
-        length: new.length,
-        content_type: &new.content_type,
-        sha256: new.sha256,
-    };
+    let terms = UploadTerms::of(ObjectKey::new(id), &new.declared);
     let upload = sign_upload(stores, presigner, bucket, &terms, new.upload_method, now).await?;
-    let record = FileRecord::pending(
-        id,
-        new.filename,
-        new.length,
-        new.content_type,
-        new.sha256,
-        upload.expires_at,
-        &stores.lifecycle,
-    );
+    let record = FileRecord::pending(id, new.declared, upload.expires_at, &stores.lifecycle);
     Ok(CreatedFile {
         record,
         upload: Some(upload),

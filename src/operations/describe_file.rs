@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{OperationError, Stores};
-use crate::domain::{FileId, FileRecord, Status};
+use crate::domain::{FileId, FileRecord};
 
 /// The longest that a client may wait for a settlement. Below what proxies commonly cut off.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
@@ -48,7 +48,7 @@ pub async fn await_settled(
             looked => looked,
         };
         match &found {
-            Ok(record) if record.status() == Status::Pending && !is_over => {}
+            Ok(record) if !record.status().is_final() && !is_over => {}
             _ => return found,
         }
         tokio::select! {

@@ -30,8 +30,8 @@ pub async fn download_file(
     let terms = DownloadTerms {
         key: record.key(),
         version_id: object.version_id.as_ref(),
-        filename: &record.filename,
-        content_type: &record.content_type,
+        filename: &record.declared.filename,
+        content_type: &record.declared.content_type,
     };
     Ok(presigner
         .download(context.bucket()?, method, &terms, stores.clock.now())

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use super::clean_up::{clean_up, clean_up_as_it_is_now};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileRecord, FileState, ObjectKey, RejectionReason, Settlement, Sha256Digest, Status,
-    StoredObject,
+    FileRecord, FileState, ObjectKey, RejectionReason, Sha256Digest, Status, StoredObject,
+    Transition,
 };
-use crate::metadata_store::SettleOutcome;
+use crate::metadata_store::TransitionOutcome;
 use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
 use crate::store_error::StoreError;
 
@@ -83,7 +83,7 @@ pub(super) async fn finalize_record(
     stores: &Stores,
     record: FileRecord,
 ) -> Result<Finalized, OperationError> {
-    if record.status() != Status::Pending {
+    if record.status().is_final() {
         return after_settlement(stores, record).await;
     }
     match look(stores, &record).await? {
@@ -96,7 +96,7 @@ pub(super) async fn finalize_record(
 /// bytes, and otherwise they have to be read.
 async fn look(stores: &Stores, record: &FileRecord) -> Result<Option<Arrived>, StoreError> {
     let key = record.key();
-    if record.declared_sha256.is_some() {
+    if record.declared.sha256.is_some() {
         let head = stores.objects.head(key).await?.found();
         return Ok(head.map(|head| Arrived { head, body: None }));
     }
@@ -120,21 +120,21 @@ pub(super) async fn settle_arrived(
     let Some(verdict) = measure(stores, &record, arrived).await? else {
         return Ok(Finalized::with(FinalizeOutcome::NotArrived, record));
     };
-    let settlement = match verdict {
+    let review_at = record.due_at_once(stores.clock.now());
+    let transition = match verdict {
         Ok(object) => {
             // What is called available has to be there after a power cut.
             stores.objects.make_durable(record.key()).await?;
-            Settlement::Available(object)
+            Transition::available(object)
         }
-        Err(reason) => Settlement::Rejected {
-            reason,
+        Err(reason) => {
             // By the store's clock, not by this process's.
-            expires_at: stores.lifecycle.expires_at(&record, arrived_at),
-        },
+            let expires_at = stores.lifecycle.expires_at(&record, arrived_at);
+            Transition::rejected(reason, expires_at, review_at)
+        }
     };
-    let review_at = record.due_at_once(stores.clock.now());
-    let settled = stores.metadata.settle(record.id, &settlement, review_at);
-    if settled.await? == SettleOutcome::Unchanged {
+    let outcome = stores.metadata.transition(record.id, &transition);
+    if outcome.await? == TransitionOutcome::Unchanged {
         return match stores.metadata.get(record.id).await? {
             Some(record) => after_settlement(stores, record).await,
             None => Ok(Finalized {
@@ -143,23 +143,18 @@ pub(super) async fn settle_arrived(
             }),
         };
     }
-    let outcome = match &settlement {
-        Settlement::Rejected { reason, .. } => {
+    let outcome = match &transition.to {
+        FileState::Rejected { reason, .. } => {
             tracing::info!(file_id = %record.id, reason = reason.0, "upload rejected");
             clean_up_as_it_is_now(stores, record.id).await?;
             FinalizeOutcome::Rejected
         }
         _ => {
-            tracing::info!(file_id = %record.id, bytes = record.declared_length.bytes(), "file available");
+            tracing::info!(file_id = %record.id, bytes = record.declared.length.bytes(), "file available");
             FinalizeOutcome::Available
         }
     };
-    let record = FileRecord {
-        state: settlement.state(),
-        review_at: settlement.review_at(review_at),
-        ..record
-    };
-    Ok(Finalized::with(outcome, record))
+    Ok(Finalized::with(outcome, transition.apply_to(record)))
 }
 
 /// What is there once no upload that was handed out can put anything in its place; `None` before.
@@ -225,7 +220,7 @@ async fn measure(
     arrived: Arrived,
 ) -> Result<Option<Verdict>, StoreError> {
     let Arrived { head, body } = arrived;
-    if let Err(reason) = record.judge_length(head.content_length) {
+    if let Err(reason) = record.declared.judge_length(head.content_length) {
         return Ok(Some(Err(reason)));
     }
     let (head, sha256) = match (head.sha256, body) {
@@ -243,13 +238,13 @@ async fn measure(
                 }
             };
             let (observed_length, sha256) = hash(reader.body).await?;
-            if let Err(reason) = record.judge_length(observed_length) {
+            if let Err(reason) = record.declared.judge_length(observed_length) {
                 return Ok(Some(Err(reason)));
             }
             (reader.head, sha256)
         }
     };
-    if let Err(reason) = record.judge_digest(sha256) {
+    if let Err(reason) = record.declared.judge_digest(sha256) {
         return Ok(Some(Err(reason)));
     }
     Ok(Some(Ok(StoredObject {

@@ -25,10 +25,10 @@ use super::finalize_upload::settle_arrived;
 use super::store_time::TimedCall;
 use super::{FinalizeOutcome, OperationError, Stores};
 use crate::domain::{
-    FileId, FileRecord, FileState, LONGEST_REVIEW_GAP, ObjectKey, Settlement, Status, StoreTime,
-    Timestamp,
+    FileId, FileRecord, FileState, LONGEST_REVIEW_GAP, ObjectKey, Status, StoreTime, Timestamp,
+    Transition,
 };
-use crate::metadata_store::{MAX_PAGE, Review, SettleOutcome};
+use crate::metadata_store::{MAX_PAGE, Review, TransitionOutcome};
 use crate::object_store::{Lookup, ObjectReader};
 use crate::store_error::StoreError;
 
@@ -302,17 +302,12 @@ impl Reconciler {
     /// One write: no bytes can have come since `now`, and the record is looked at again at its end.
     async fn expire(&self, record: FileRecord, now: StoreTime) -> Result<Reviewed, OperationError> {
         let expires_at = self.stores.lifecycle.empty_expires_at(&record, now);
-        let settlement = Settlement::Expired {
-            upload_expires_at: record.upload_expires_at,
-            expires_at,
-        };
-        let settle = self
-            .stores
-            .metadata
-            .settle(record.id, &settlement, expires_at);
-        Ok(match settle.await? {
-            SettleOutcome::Settled => Reviewed::Expired,
-            SettleOutcome::Unchanged => Reviewed::NothingNew,
+        // No bytes are there that would have to go: it is looked at again when its time is over.
+        let transition = Transition::expired(&record, expires_at, expires_at);
+        let expiring = self.stores.metadata.transition(record.id, &transition);
+        Ok(match expiring.await? {
+            TransitionOutcome::Applied => Reviewed::Expired,
+            TransitionOutcome::Unchanged => Reviewed::NothingNew,
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use super::sign_upload::sign_upload;
 use super::{Context, OperationError, Stores};
-use crate::domain::{FileId, Status};
+use crate::domain::FileId;
 use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
 /// # Errors
@@ -19,15 +19,10 @@ pub async fn renew_upload(
     method: UploadMethod,
 ) -> Result<PresignedUpload, OperationError> {
     let record = stores.visible_record(id).await?;
-    if record.status() != Status::Pending {
+    if record.status().is_final() {
         return Err(OperationError::UploadSettled);
     }
-    let terms = UploadTerms {
-        key: record.key(),
-        length: record.declared_length,
-        content_type: &record.content_type,
-        sha256: record.declared_sha256,
-    };
+    let terms = UploadTerms::of(record.key(), &record.declared);
     let now = stores.clock.now();
     let upload = sign_upload(stores, presigner, context.bucket()?, &terms, method, now).await?;
     match stores.metadata.renew_upload(id, upload.expires_at).await? {

@@ -204,9 +204,9 @@ async fn look_at(stores: &Stores, pace: &Pace, record: FileRecord) -> (FileId, S
     let FileState::Available(object) = &record.state else {
         return (id, Seen::Gone);
     };
-    pace.wait_for(record.declared_length.bytes()).await;
+    pace.wait_for(record.declared.length.bytes()).await;
     let seen = match find_damage(stores, &record, object).await {
-        Ok(None) => Seen::Sound(record.declared_length.bytes()),
+        Ok(None) => Seen::Sound(record.declared.length.bytes()),
         Ok(Some(damage)) => confirm(stores, &record, damage).await,
         Err(error) => Seen::Unseen(error),
     };
@@ -231,7 +231,7 @@ async fn find_damage(
         Err(StoreError::Corrupt { what, .. }) => return Ok(Some(Damage::Unreadable(what))),
         Err(error) => return Err(error),
     };
-    let (recorded_length, recorded) = (record.declared_length.bytes(), object.sha256);
+    let (recorded_length, recorded) = (record.declared.length.bytes(), object.sha256);
     Ok(if observed_length != recorded_length {
         Some(Damage::WrongLength {
             recorded: recorded_length,

@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::{
-    ContentLength, ContentType, FileName, FileState, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest,
-    Status, from_millis,
+    ContentLength, ContentType, Declaration, FileName, FileState, MAX_CONTENT_LENGTH, ObjectKey,
+    Sha256Digest, Status, from_millis,
 };
 use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::{MetadataStore, PageRequest};
@@ -89,10 +89,12 @@ impl House {
 
     async fn create_declaring(&self, size: u64, sha256: Option<&str>) -> FileId {
         let new = NewFile {
-            filename: FileName::sanitize("hello.txt").unwrap(),
-            length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse("text/plain").unwrap(),
-            sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+            declared: Declaration {
+                filename: FileName::sanitize("hello.txt").unwrap(),
+                length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
+                content_type: ContentType::parse("text/plain").unwrap(),
+                sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+            },
             upload_method: UploadMethod::Put,
         };
         let created = create_file(&self.stores, &self.presigner, &self.context, new, None)
@@ -410,16 +412,11 @@ async fn a_rejection_that_dies_before_the_bytes_go_is_finished_by_the_reconciler
     house.put(id, HELLO);
     let record = describe_file(&house.stores, id).await.unwrap();
     // The process dies between the settlement and the deletion.
-    let settlement = crate::domain::Settlement::Rejected {
-        reason: record.judge_length(5).unwrap_err(),
-        expires_at: house.clock.now() + RETENTION,
-    };
-    house
-        .stores
-        .metadata
-        .settle(id, &settlement, house.clock.now())
-        .await
-        .unwrap();
+    let now = house.clock.now();
+    let reason = record.declared.judge_length(5).unwrap_err();
+    let rejection = crate::domain::Transition::rejected(reason, now + RETENTION, now);
+    let rejecting = house.stores.metadata.transition(id, &rejection);
+    rejecting.await.unwrap();
     assert_eq!(house.objects.count(), 1);
     house.reconcile().await;
     assert_eq!(house.objects.count(), 0);

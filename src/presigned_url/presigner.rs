@@ -17,7 +17,8 @@ use super::sign::Signer;
 use super::sigv4::{QUERY, Subject};
 use super::{BucketUrl, CHECKSUM_HEADER, NULL_VERSION, SigningCredentials, attachment, form};
 use crate::domain::{
-    ContentLength, ContentType, FileName, Invalid, ObjectKey, Sha256Digest, Timestamp, VersionId,
+    ContentLength, ContentType, Declaration, FileName, Invalid, ObjectKey, Sha256Digest, Timestamp,
+    VersionId,
 };
 use crate::store_error::StoreError;
 
@@ -52,6 +53,18 @@ pub struct UploadTerms<'a> {
     pub length: ContentLength,
     pub content_type: &'a ContentType,
     pub sha256: Option<Sha256Digest>,
+}
+
+impl<'a> UploadTerms<'a> {
+    /// Exactly what was declared, under this key.
+    pub fn of(key: ObjectKey, declared: &'a Declaration) -> Self {
+        Self {
+            key,
+            length: declared.length,
+            content_type: &declared.content_type,
+            sha256: declared.sha256,
+        }
+    }
 }
 
 /// How a client sends the bytes.

@@ -15,11 +15,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
     aws::dynamodb_client,
     domain::{
-        FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Settlement, Status,
-        Timestamp, from_millis,
+        FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Status, Timestamp,
+        Transition, TransitionCondition, from_millis,
     },
     metadata_store::{
-        KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
+        KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, Review, StoreError,
+        TransitionOutcome,
         conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
         dynamodb::DynamoDbMetadataStore,
     },
@@ -95,13 +96,12 @@ impl MetadataStore for AsDeployed {
         self.api.renew_upload(id, upload_expires_at).await
     }
 
-    async fn settle(
+    async fn transition(
         &self,
         id: FileId,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<SettleOutcome, StoreError> {
-        self.worker.settle(id, settlement, now).await
+        transition: &Transition,
+    ) -> Result<TransitionOutcome, StoreError> {
+        self.worker.transition(id, transition).await
     }
 
     async fn delete(
@@ -578,12 +578,14 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
     let [available, rejected, expired] = every_settlement(&pending(0));
     for settlement in [available, rejected, expired] {
         let mut record = pending(0);
-        record.upload_expires_at = deadline_of(&settlement).unwrap_or(record.upload_expires_at);
+        if let TransitionCondition::UploadExpiresAt(deadline) = settlement.condition {
+            record.upload_expires_at = deadline;
+        }
         store.insert(&record).await.unwrap();
         assert_eq!(direct.get(record.id).await.unwrap().as_ref(), Some(&record));
 
-        let settled = store.settle(record.id, &settlement, moment(2)).await;
-        assert_eq!(settled.unwrap(), SettleOutcome::Settled);
+        let settled = store.transition(record.id, &settlement).await;
+        assert_eq!(settled.unwrap(), TransitionOutcome::Applied);
         let deleted = store
             .delete(record.id, moment(3), far_expiry(), GRACE)
             .await;
@@ -596,16 +598,6 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
     let later = record.upload_expires_at + Duration::from_secs(60);
     let renewed = store.renew_upload(record.id, later).await.unwrap().unwrap();
     assert_eq!(renewed.upload_expires_at, later);
-}
-
-/// The deadline that a settlement depends on, if it does.
-fn deadline_of(settlement: &Settlement) -> Option<Timestamp> {
-    match settlement {
-        Settlement::Expired {
-            upload_expires_at, ..
-        } => Some(*upload_expires_at),
-        Settlement::Available(_) | Settlement::Rejected { .. } => None,
-    }
 }
 
 #[tokio::test]
@@ -628,11 +620,11 @@ async fn a_write_that_came_too_late_is_told_so_even_if_its_answer_was_lost() {
     let outcomes = join_all(
         every_settlement(&record)
             .iter()
-            .map(|settlement| direct.settle(record.id, settlement, moment(2))),
+            .map(|settlement| direct.transition(record.id, settlement)),
     )
     .await;
     for outcome in outcomes {
-        assert_eq!(outcome.unwrap(), SettleOutcome::Unchanged);
+        assert_eq!(outcome.unwrap(), TransitionOutcome::Unchanged);
     }
     assert!(
         !store

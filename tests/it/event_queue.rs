@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use file_share::aws::{dynamodb_client, s3_client, sqs_client};
 use file_share::clock::{Clock, SystemClock};
 use file_share::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Lifecycle,
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
     MAX_CONTENT_LENGTH, ObjectKey,
 };
 use file_share::metadata_store::{MetadataStore, dynamodb::DynamoDbMetadataStore};
@@ -129,10 +129,12 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
     let now = SystemClock.now();
     let record = FileRecord::pending(
         FileId::new(now),
-        FileName::sanitize("hello.txt").unwrap(),
-        ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-        ContentType::parse("text/plain").unwrap(),
-        None,
+        Declaration {
+            content_type: ContentType::parse("text/plain").unwrap(),
+            filename: FileName::sanitize("hello.txt").unwrap(),
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            sha256: None,
+        },
         now + Duration::from_secs(900),
         &lifecycle,
     );

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use file_share::aws::{dynamodb_client, s3_client};
 use file_share::clock::{Clock, SkewedClock, SystemClock};
 use file_share::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, Lifecycle, MAX_CONTENT_LENGTH,
-    ObjectKey, Timestamp, VersionId,
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, Lifecycle,
+    MAX_CONTENT_LENGTH, ObjectKey, Timestamp, VersionId,
 };
 use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
@@ -35,10 +35,12 @@ const LIMIT: usize = 100;
 fn pending(id: FileId) -> FileRecord {
     FileRecord::pending(
         id,
-        FileName::sanitize("hello.txt").unwrap(),
-        ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-        ContentType::parse("text/plain").unwrap(),
-        None,
+        Declaration {
+            content_type: ContentType::parse("text/plain").unwrap(),
+            filename: FileName::sanitize("hello.txt").unwrap(),
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            sha256: None,
+        },
         SystemClock.now() + Duration::from_secs(900),
         &Lifecycle::default(),
     )

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use file_share::aws::{dynamodb_client, s3_client};
 use file_share::clock::{Clock, SystemClock};
 use file_share::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Lifecycle,
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
     MAX_CONTENT_LENGTH,
 };
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
@@ -30,10 +30,12 @@ async fn record(stores: &Stores, length: u64, back: u64) -> FileRecord {
     let now = SystemClock.now();
     let record = FileRecord::pending(
         FileId::new(now - Duration::from_secs(back)),
-        FileName::sanitize("a.bin").unwrap(),
-        ContentLength::new(length, MAX_CONTENT_LENGTH).unwrap(),
-        ContentType::parse("application/octet-stream").unwrap(),
-        None,
+        Declaration {
+            content_type: ContentType::parse("application/octet-stream").unwrap(),
+            filename: FileName::sanitize("a.bin").unwrap(),
+            length: ContentLength::new(length, MAX_CONTENT_LENGTH).unwrap(),
+            sha256: None,
+        },
         now + Duration::from_secs(900),
         &stores.lifecycle,
     );

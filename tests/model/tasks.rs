@@ -46,7 +46,7 @@ pub enum Step {
     Read(Finalizing, Option<u8>),
     /// `finalize_upload`: `ObjectStore::make_durable`.
     MakeDurable(Finalizing, Verdict),
-    /// `finalize_upload`: `MetadataStore::settle`.
+    /// `finalize_upload`: `MetadataStore::transition`.
     Settle(Finalizing, Verdict),
     /// `finalize_upload`: somebody settled first; `MetadataStore::get`.
     LookWhoWas(Finalizing),
@@ -58,7 +58,7 @@ pub enum Step {
     LookForLateBytes(Over),
     /// The same, where there were none: `MetadataStore::schedule_review` or `MetadataStore::remove`.
     EndOfExpired(Over, Tick),
-    /// `reconcile::expire`: `MetadataStore::settle`.
+    /// `reconcile::expire`: `MetadataStore::transition`.
     Expire { deadline: Tick, now: Tick },
     /// `delete_file`: `MetadataStore::delete`.
     WriteTombstone { deadline: Tick, now: Tick },

@@ -10,10 +10,10 @@ use super::{
     pending, settle, stored,
 };
 use crate::domain::{
-    ContentLength, ContentType, FileId, FileName, FileState, MAX_CONTENT_LENGTH, RejectionReason,
-    Settlement, Sha256Digest, Status, VersionId,
+    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, MAX_CONTENT_LENGTH,
+    RejectionReason, Sha256Digest, Status, Transition, VersionId,
 };
-use crate::metadata_store::{MetadataStore, SettleOutcome, StoreError};
+use crate::metadata_store::{MetadataStore, StoreError, TransitionOutcome};
 
 type Store = Arc<dyn MetadataStore>;
 
@@ -41,11 +41,11 @@ pub async fn a_record_reads_back_as_it_was_inserted_whatever_its_state(store: &S
         for declared_sha256 in digests {
             for name in names.into_iter().chain([longest.as_str()]) {
                 let mut record = in_state(pending(-(i as i64)), state.clone());
-                record.filename = FileName::sanitize(name).expect("a valid name");
-                record.content_type =
+                record.declared.filename = FileName::sanitize(name).expect("a valid name");
+                record.declared.content_type =
                     ContentType::parse("text/plain; charset=\"utf-8\"").expect("a valid type");
-                record.declared_sha256 = declared_sha256;
-                record.declared_length =
+                record.declared.sha256 = declared_sha256;
+                record.declared.length =
                     ContentLength::new(lengths[i % lengths.len()], MAX_CONTENT_LENGTH)
                         .expect("a valid length");
                 record.upload_expires_at += Duration::from_millis(i as u64);
@@ -63,9 +63,13 @@ pub async fn a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored(
         "re\u{301}sume\u{301}",
     ] {
         let mut record = pending(0);
-        record.filename = FileName::from_stored(name).expect("a name that older versions wrote");
+        record.declared.filename =
+            FileName::from_stored(name).expect("a name that older versions wrote");
         let record = insert(store, record).await;
-        assert_eq!(stored(store, record.id).await.filename.as_str(), name);
+        assert_eq!(
+            stored(store, record.id).await.declared.filename.as_str(),
+            name
+        );
     }
 }
 
@@ -78,7 +82,7 @@ pub async fn a_second_insert_of_an_id_is_refused_and_leaves_the_first(store: &St
         let first = insert(store, in_state(pending(0), state)).await;
         let mut second = pending(0);
         second.id = first.id;
-        second.filename = FileName::sanitize("another.txt").expect("a valid name");
+        second.declared.filename = FileName::sanitize("another.txt").expect("a valid name");
         for record in [&second, &first] {
             let refused = store.insert(record).await;
             assert!(
@@ -145,22 +149,24 @@ pub async fn each_settlement_ends_pending_and_sets_what_follows(store: &Store) {
         let now = moment(1000) + Duration::from_millis(123);
         assert_eq!(
             settle(store, record.id, settlement, now).await,
-            SettleOutcome::Settled
+            TransitionOutcome::Applied
         );
-        let mut settled = record.clone();
-        settled.state = settlement.state();
-        settled.review_at = settlement.review_at(now);
+        let settled = FileRecord {
+            state: settlement.to.clone(),
+            review_at: settlement.review_at.map(|_| now),
+            ..record.clone()
+        };
         assert_eq!(stored(store, record.id).await, settled);
     }
     let record = insert(store, pending(0)).await;
     let mut unversioned = object();
     unversioned.version_id = None;
-    let settlement = Settlement::Available(unversioned);
+    let settlement = Transition::available(unversioned);
     assert_eq!(
         settle(store, record.id, &settlement, moment(10)).await,
-        SettleOutcome::Settled
+        TransitionOutcome::Applied
     );
-    assert_eq!(stored(store, record.id).await.state, settlement.state());
+    assert_eq!(stored(store, record.id).await.state, settlement.to);
 }
 
 pub async fn a_second_settlement_changes_nothing(store: &Store) {
@@ -169,13 +175,13 @@ pub async fn a_second_settlement_changes_nothing(store: &Store) {
         let settlements = every_settlement(&record);
         assert_eq!(
             settle(store, record.id, &settlements[first], moment(10)).await,
-            SettleOutcome::Settled
+            TransitionOutcome::Applied
         );
         let settled = stored(store, record.id).await;
         for second in &settlements {
             assert_eq!(
                 settle(store, record.id, second, moment(20)).await,
-                SettleOutcome::Unchanged
+                TransitionOutcome::Unchanged
             );
             assert_eq!(stored(store, record.id).await, settled);
         }
@@ -184,22 +190,25 @@ pub async fn a_second_settlement_changes_nothing(store: &Store) {
 
 pub async fn an_expiry_holds_only_for_the_deadline_that_was_seen(store: &Store) {
     let record = insert(store, pending(0)).await;
-    let expired = |upload_expires_at| Settlement::Expired {
-        upload_expires_at,
-        expires_at: far_expiry(),
+    let expired = |upload_expires_at| {
+        let seen = FileRecord {
+            upload_expires_at,
+            ..record.clone()
+        };
+        Transition::expired(&seen, far_expiry(), moment(5))
     };
     let later = record.upload_expires_at + Duration::from_millis(1);
     let renewed = store.renew_upload(record.id, later).await.unwrap().unwrap();
     for seen in [record.upload_expires_at, later + Duration::from_millis(1)] {
         assert_eq!(
             settle(store, record.id, &expired(seen), moment(2000)).await,
-            SettleOutcome::Unchanged
+            TransitionOutcome::Unchanged
         );
         assert_eq!(stored(store, record.id).await, renewed);
     }
     assert_eq!(
         settle(store, record.id, &expired(later), moment(2000)).await,
-        SettleOutcome::Settled
+        TransitionOutcome::Applied
     );
     assert_eq!(stored(store, record.id).await.status(), Status::Expired);
 }
@@ -210,7 +219,7 @@ pub async fn a_renewal_does_not_stop_a_settlement_by_arrived_bytes(store: &Store
         store.renew_upload(record.id, moment(9000)).await.unwrap();
         assert_eq!(
             settle(store, record.id, &every_settlement(&record)[i], moment(10)).await,
-            SettleOutcome::Settled
+            TransitionOutcome::Applied
         );
         assert_eq!(
             stored(store, record.id).await.upload_expires_at,
@@ -231,14 +240,14 @@ pub async fn a_record_that_is_deleted_or_absent_is_not_settled(store: &Store) {
     for settlement in &every_settlement(&record) {
         assert_eq!(
             settle(store, record.id, settlement, moment(10)).await,
-            SettleOutcome::Unchanged
+            TransitionOutcome::Unchanged
         );
         assert_eq!(stored(store, record.id).await, tombstone);
 
         let absent = FileId::new(moment(0));
         assert_eq!(
             settle(store, absent, settlement, moment(10)).await,
-            SettleOutcome::Unchanged
+            TransitionOutcome::Unchanged
         );
         assert_eq!(store.get(absent).await.unwrap(), None);
     }
@@ -248,7 +257,7 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
     for state in every_state() {
         let was_deleted = matches!(state, FileState::Deleted { .. });
         let mut record = in_state(pending(0), state);
-        record.declared_sha256 = Some(Sha256Digest::from_bytes([7; 32]));
+        record.declared.sha256 = Some(Sha256Digest::from_bytes([7; 32]));
         let record = insert(store, record).await;
         let (now, expires_at) = (moment(77), far_expiry() + Duration::from_millis(1));
         assert_eq!(
@@ -281,7 +290,7 @@ pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &S
     unversioned.version_id = None;
     for (object, waits) in [(object(), false), (unversioned, true)] {
         let record = insert(store, pending(0)).await;
-        settle(store, record.id, &Settlement::Available(object), moment(10)).await;
+        settle(store, record.id, &Transition::available(object), moment(10)).await;
         let deleted = store.delete(record.id, moment(77), far_expiry(), GRACE);
         assert!(deleted.await.unwrap());
         let mut tombstone = record;
@@ -419,7 +428,7 @@ pub async fn a_removed_id_can_be_written_to_by_nothing_but_an_insert(store: &Sto
     for settlement in &every_settlement(&record) {
         assert_eq!(
             settle(store, record.id, settlement, moment(10)).await,
-            SettleOutcome::Unchanged
+            TransitionOutcome::Unchanged
         );
     }
     store.renew_upload(record.id, moment(9000)).await.unwrap();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{
     GRACE, eventually, every_state, far_expiry, in_state, insert, moment, object, pending,
 };
-use crate::domain::{FileId, FileRecord, Settlement, Status};
+use crate::domain::{FileId, FileRecord, Status, Transition};
 use crate::metadata_store::{MAX_PAGE, MetadataStore, Page, PageRequest};
 
 type Store = Arc<dyn MetadataStore>;
@@ -144,11 +144,8 @@ pub async fn a_page_follows_a_record_from_status_to_status(store: &Store) {
     let shown = async |status| walk(store, status, 10).await.concat();
     eventually(vec![record.id], || shown(Some(Status::Pending))).await;
 
-    let available = Settlement::Available(object());
-    store
-        .settle(record.id, &available, moment(0))
-        .await
-        .unwrap();
+    let available = Transition::available(object());
+    store.transition(record.id, &available).await.unwrap();
     eventually(vec![record.id], || shown(Some(Status::Available))).await;
     eventually(vec![], || shown(Some(Status::Pending))).await;
     eventually(vec![record.id], || shown(None)).await;
@@ -204,8 +201,8 @@ pub async fn each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
                 // deleted again.
                 insert(&store, pending(written)).await;
                 let between = insert(&store, pending(-1000 - written % EARLIER)).await;
-                let available = Settlement::Available(object());
-                let settled = store.settle(between.id, &available, moment(0));
+                let available = Transition::available(object());
+                let settled = store.transition(between.id, &available);
                 settled.await.expect("a settlement is answered");
                 let deleted = store.delete(between.id, moment(0), far_expiry(), GRACE);
                 deleted.await.expect("a deletion is answered");

@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{GRACE, every_settlement, far_expiry, insert, moment, object, pending, settle, stored};
-use crate::domain::{FileName, Settlement, Status, VersionId};
-use crate::metadata_store::{MetadataStore, SettleOutcome, StoreError};
+use crate::domain::{FileName, Status, Transition, VersionId};
+use crate::metadata_store::{MetadataStore, StoreError, TransitionOutcome};
 
 type Store = Arc<dyn MetadataStore>;
 
@@ -36,7 +36,8 @@ pub async fn of_many_inserts_of_one_id_exactly_one_succeeds(store: &Store) {
         let store = Arc::clone(store);
         let mut record = pending(0);
         record.id = id;
-        record.filename = FileName::sanitize(&format!("writer-{i}.txt")).expect("a valid name");
+        record.declared.filename =
+            FileName::sanitize(&format!("writer-{i}.txt")).expect("a valid name");
         async move {
             match store.insert(&record).await {
                 Ok(()) => Some(record),
@@ -58,14 +59,14 @@ pub async fn of_many_settlements_exactly_one_succeeds(store: &Store) {
         let settlement = if i % 2 == 0 {
             let mut object = object();
             object.version_id = Some(VersionId(format!("version-{i}")));
-            Settlement::Available(object)
+            Transition::available(object)
         } else {
             every_settlement(&record)[1 + i % 4 / 2].clone()
         };
         let (id, now) = (record.id, moment(i as i64));
         async move {
             let outcome = settle(&store, id, &settlement, now).await;
-            (outcome == SettleOutcome::Settled).then_some((settlement, now))
+            (outcome == TransitionOutcome::Applied).then_some((settlement, now))
         }
     }))
     .await;
@@ -73,8 +74,8 @@ pub async fn of_many_settlements_exactly_one_succeeds(store: &Store) {
     assert_eq!(winners.len(), 1, "{winners:?}");
     let (settlement, now) = &winners[0];
     let settled = stored(store, record.id).await;
-    assert_eq!(settled.state, settlement.state());
-    assert_eq!(settled.review_at, settlement.review_at(*now));
+    assert_eq!(settled.state, settlement.to);
+    assert_eq!(settled.review_at, settlement.review_at.map(|_| *now));
 }
 
 pub async fn of_many_deletions_exactly_one_succeeds_and_no_settlement_outlives_it(store: &Store) {
@@ -87,8 +88,8 @@ pub async fn of_many_deletions_exactly_one_succeeds_and_no_settlement_outlives_i
                 let deleted = store.delete(id, now, far_expiry(), GRACE).await;
                 (deleted.expect("a deletion is answered"), 0)
             } else {
-                let outcome = settle(&store, id, &Settlement::Available(object()), now).await;
-                (false, usize::from(outcome == SettleOutcome::Settled))
+                let outcome = settle(&store, id, &Transition::available(object()), now).await;
+                (false, usize::from(outcome == TransitionOutcome::Applied))
             }
         }
     }))

@@ -10,7 +10,7 @@ use super::{
     GRACE, eventually, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
     pending, settle,
 };
-use crate::domain::{FileRecord, Settlement, Status, Timestamp};
+use crate::domain::{FileRecord, Status, Timestamp, Transition};
 use crate::metadata_store::{MAX_PAGE, MetadataStore, Review};
 
 type Store = Arc<dyn MetadataStore>;
@@ -62,7 +62,7 @@ pub async fn an_available_record_is_never_due(store: &Store) {
     settle(
         store,
         settled.id,
-        &Settlement::Available(object()),
+        &Transition::available(object()),
         moment(0),
     )
     .await;

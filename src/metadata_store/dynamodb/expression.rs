@@ -66,8 +66,8 @@ pub(super) enum Condition {
     /// There is no item.
     Absent,
     StatusIs(Status),
-    /// Pending, with this upload deadline.
-    PendingUntil(Timestamp),
+    /// This status, with this upload deadline.
+    StatusAndDeadline(Status, Timestamp),
     /// Pending, with an upload deadline before this one.
     PendingUntilBefore(Timestamp),
     /// Pending, with this upload deadline or a later one.
@@ -90,12 +90,14 @@ impl Condition {
                 let expected = placeholders.value("expectedStatus", string(status.as_str()));
                 format!("{name} = {expected}")
             }
-            Self::PendingUntil(deadline) => Self::pending_and_deadline("=", deadline, placeholders),
+            Self::StatusAndDeadline(status, deadline) => {
+                Self::status_and_deadline(status, "=", deadline, placeholders)
+            }
             Self::PendingUntilBefore(deadline) => {
-                Self::pending_and_deadline("<", deadline, placeholders)
+                Self::status_and_deadline(Status::Pending, "<", deadline, placeholders)
             }
             Self::PendingUntilNotBefore(deadline) => {
-                Self::pending_and_deadline(">=", deadline, placeholders)
+                Self::status_and_deadline(Status::Pending, ">=", deadline, placeholders)
             }
             Self::AvailableUnversioned => {
                 let available = Self::StatusIs(Status::Available).expression(placeholders);
@@ -112,15 +114,16 @@ impl Condition {
         }
     }
 
-    fn pending_and_deadline(
+    fn status_and_deadline(
+        status: Status,
         operator: &str,
         deadline: Timestamp,
         placeholders: &mut Placeholders,
     ) -> String {
-        let pending = Self::StatusIs(Status::Pending).expression(placeholders);
+        let has_status = Self::StatusIs(status).expression(placeholders);
         let name = placeholders.name(UPLOAD_EXPIRES_AT);
         let limit = placeholders.value("deadline", millis(deadline));
-        format!("{pending} AND {name} {operator} {limit}")
+        format!("{has_status} AND {name} {operator} {limit}")
     }
 }
 
@@ -174,7 +177,7 @@ mod tests {
             update,
             "SET #status = :status, #reviewAt = :reviewAt REMOVE #reason, #sha256"
         );
-        let condition = Condition::PendingUntil(Timestamp::UNIX_EPOCH);
+        let condition = Condition::StatusAndDeadline(Status::Pending, Timestamp::UNIX_EPOCH);
         assert_eq!(
             condition.expression(&mut placeholders),
             "#status = :expectedStatus AND #uploadExpiresAt = :deadline"

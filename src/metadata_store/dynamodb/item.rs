@@ -14,9 +14,9 @@ use chrono::DateTime;
 
 use crate::{
     domain::{
-        ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Invalid,
-        MAX_CONTENT_LENGTH, RejectionReason, Sha256Digest, Status, StoredObject, Timestamp,
-        VersionId, format_timestamp, from_millis,
+        ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Invalid,
+        MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, format_timestamp,
+        from_millis,
     },
     store_error::StoreError,
 };
@@ -73,15 +73,15 @@ pub(super) const STATE_ATTRIBUTES: [&str; 11] = [
 pub(super) fn to_item(record: &FileRecord) -> Item {
     let mut item = HashMap::from([
         (FILE_ID, string(record.id)),
-        (FILENAME, string(&record.filename)),
-        (SIZE_BYTES, number(record.declared_length)),
-        (CONTENT_TYPE, string(&record.content_type)),
+        (FILENAME, string(&record.declared.filename)),
+        (SIZE_BYTES, number(record.declared.length)),
+        (CONTENT_TYPE, string(&record.declared.content_type)),
         (S3_KEY, string(record.key())),
         (CREATED_AT, string(format_timestamp(record.created_at()))),
         (UPLOAD_EXPIRES_AT, millis(record.upload_expires_at)),
     ]);
-    if let Some(declared) = record.declared_sha256 {
-        item.insert(DECLARED_SHA256, string(declared));
+    if let Some(sha256) = record.declared.sha256 {
+        item.insert(DECLARED_SHA256, string(sha256));
     }
     item.extend(state_attributes(record.id, &record.state, record.review_at));
     item.into_iter()
@@ -96,36 +96,28 @@ pub(super) fn state_attributes(
     state: &FileState,
     review_at: Option<Timestamp>,
 ) -> Vec<(&'static str, AttributeValue)> {
-    let status = match state {
-        FileState::Pending => Status::Pending,
-        FileState::Available(_) => Status::Available,
-        FileState::Rejected { .. } => Status::Rejected,
-        FileState::Expired { .. } => Status::Expired,
-        FileState::Deleted { .. } => Status::Deleted,
-    };
+    let fields = StateFields::from(state);
     let shard = shard_of(id);
-    let mut attributes = vec![(STATUS, string(status.as_str()))];
-    if status != Status::Deleted {
+    let mut attributes = vec![(STATUS, string(fields.status.as_str()))];
+    if fields.status.is_listed() {
         attributes.push((TIME_SHARD, string(shard)));
-        attributes.push((STATUS_SHARD, string(status_shard(status, shard))));
+        attributes.push((STATUS_SHARD, string(status_shard(fields.status, shard))));
     }
-    match state {
-        FileState::Pending => {}
-        FileState::Available(object) => {
-            attributes.push((SHA256, string(object.sha256)));
-            attributes.push((UPLOADED_AT, string(format_timestamp(object.uploaded_at))));
-            if let Some(VersionId(version)) = &object.version_id {
-                attributes.push((VERSION_ID, string(version)));
-            }
-        }
-        FileState::Rejected { reason, expires_at } => {
-            attributes.push((REASON, string(&reason.0)));
-            attributes.extend(expiry(*expires_at));
-        }
-        FileState::Expired { expires_at } | FileState::Deleted { expires_at } => {
-            attributes.extend(expiry(*expires_at));
-        }
-    }
+    let texts = [
+        (SHA256, fields.sha256.map(string)),
+        (VERSION_ID, fields.version_id.map(string)),
+        (
+            UPLOADED_AT,
+            fields.uploaded_at.map(|at| string(format_timestamp(at))),
+        ),
+        (REASON, fields.reason.map(string)),
+    ];
+    attributes.extend(
+        texts
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text?))),
+    );
+    attributes.extend(fields.expires_at.into_iter().flat_map(expiry));
     if let Some(at) = review_at {
         attributes.extend(review_attributes(id, at));
     }
@@ -157,12 +149,12 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
     let attributes = Attributes(item);
     Ok(FileRecord {
         id: attributes.text_as(FILE_ID, FileId::parse)?,
-        filename: attributes.text_as(FILENAME, FileName::from_stored)?,
-        declared_length: attributes.content_length()?,
-        content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
-        declared_sha256: attributes.optional(DECLARED_SHA256, |of, name| {
-            of.text_as(name, Sha256Digest::parse_hex)
-        })?,
+        declared: Declaration {
+            filename: attributes.text_as(FILENAME, FileName::from_stored)?,
+            length: attributes.content_length()?,
+            content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
+            sha256: attributes.digest(DECLARED_SHA256)?,
+        },
         upload_expires_at: attributes.millis(UPLOAD_EXPIRES_AT)?,
         state: attributes.state()?,
         review_at: attributes.optional(REVIEW_AT, Attributes::millis)?,
@@ -196,7 +188,7 @@ pub(super) fn millis(at: Timestamp) -> AttributeValue {
 /// An item, read attribute by attribute.
 pub(super) struct Attributes<'a>(pub(super) &'a Item);
 
-impl Attributes<'_> {
+impl<'a> Attributes<'a> {
     pub(super) fn text_as<T>(
         &self,
         name: &'static str,
@@ -209,7 +201,7 @@ impl Attributes<'_> {
         from_millis(self.number(name)?).ok_or_else(|| unreadable(name))
     }
 
-    fn text(&self, name: &'static str) -> Result<&str, StoreError> {
+    fn text(&self, name: &'static str) -> Result<&'a str, StoreError> {
         match self.0.get(name) {
             Some(AttributeValue::S(text)) => Ok(text),
             _ => Err(unreadable(name)),
@@ -241,30 +233,25 @@ impl Attributes<'_> {
             .ok_or_else(|| unreadable(SIZE_BYTES))
     }
 
+    fn digest(&self, name: &'static str) -> Result<Option<Sha256Digest>, StoreError> {
+        self.optional(name, |of, name| of.text_as(name, Sha256Digest::parse_hex))
+    }
+
     fn state(&self) -> Result<FileState, StoreError> {
-        let expires_at = || self.millis(EXPIRES_AT_MILLIS);
-        Ok(match self.text_as(STATUS, Status::parse)? {
-            Status::Pending => FileState::Pending,
-            Status::Available => FileState::Available(StoredObject {
-                sha256: self.text_as(SHA256, Sha256Digest::parse_hex)?,
-                version_id: self.optional(VERSION_ID, |of, name| {
-                    Ok(VersionId(of.text(name)?.to_owned()))
-                })?,
-                uploaded_at: DateTime::parse_from_rfc3339(self.text(UPLOADED_AT)?)
-                    .map_err(|_| unreadable(UPLOADED_AT))?
-                    .to_utc(),
-            }),
-            Status::Rejected => FileState::Rejected {
-                reason: RejectionReason(self.text(REASON)?.to_owned()),
-                expires_at: expires_at()?,
-            },
-            Status::Expired => FileState::Expired {
-                expires_at: expires_at()?,
-            },
-            Status::Deleted => FileState::Deleted {
-                expires_at: expires_at()?,
-            },
-        })
+        let fields = StateFields {
+            status: self.text_as(STATUS, Status::parse)?,
+            sha256: self.digest(SHA256)?,
+            version_id: self.optional(VERSION_ID, Self::text)?,
+            uploaded_at: self.optional(UPLOADED_AT, |of, name| {
+                let parsed = DateTime::parse_from_rfc3339(of.text(name)?);
+                Ok(parsed.map_err(|_| unreadable(name))?.to_utc())
+            })?,
+            reason: self.optional(REASON, Self::text)?,
+            expires_at: self.optional(EXPIRES_AT_MILLIS, Self::millis)?,
+        };
+        fields
+            .to_state()
+            .map_err(|missing| StoreError::corrupt(STORE, format!("attribute of {}", missing.0)))
     }
 }
 
@@ -277,6 +264,7 @@ mod tests {
     use proptest::{option, prelude::*};
 
     use super::*;
+    use crate::domain::{RejectionReason, StoredObject, VersionId};
 
     const LATEST_SECOND: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
 
@@ -329,10 +317,12 @@ mod tests {
         ) -> Option<FileRecord> {
             Some(FileRecord {
                 id: FileId::new(created_at),
-                filename: FileName::sanitize(&name).ok()?,
-                declared_length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
-                content_type: ContentType::parse(&content_type).ok()?,
-                declared_sha256,
+                declared: Declaration {
+                    filename: FileName::sanitize(&name).ok()?,
+                    length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
+                    content_type: ContentType::parse(&content_type).ok()?,
+                    sha256: declared_sha256,
+                },
                 upload_expires_at,
                 state,
                 review_at,
@@ -349,10 +339,12 @@ mod tests {
         let at = from_millis(1_790_000_000_123).unwrap();
         let pending = FileRecord {
             id: FileId::new(at),
-            filename: FileName::sanitize("a.txt").unwrap(),
-            declared_length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse("text/plain").unwrap(),
-            declared_sha256: Some(Sha256Digest::from_bytes([1; 32])),
+            declared: Declaration {
+                filename: FileName::sanitize("a.txt").unwrap(),
+                length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+                content_type: ContentType::parse("text/plain").unwrap(),
+                sha256: Some(Sha256Digest::from_bytes([1; 32])),
+            },
             upload_expires_at: at,
             state: FileState::Pending,
             review_at: Some(at),
@@ -466,7 +458,10 @@ mod tests {
             let mut item = to_item(&record);
             item.insert(FILENAME.into(), string("in\u{200d}voice\u{fe0f}.pdf"));
             let read = from_item(&item).unwrap();
-            assert_eq!(read.filename.as_str(), "in\u{200d}voice\u{fe0f}.pdf");
+            assert_eq!(
+                read.declared.filename.as_str(),
+                "in\u{200d}voice\u{fe0f}.pdf"
+            );
             item.insert(FILENAME.into(), string("in voice.pdf"));
             assert!(from_item(&item).is_err(), "no version wrote that");
         }

@@ -34,10 +34,13 @@ use self::{
         millis, review_attributes, review_shard, state_attributes, string, to_item,
     },
 };
-use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError};
+use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError, TransitionOutcome};
 use crate::{
     aws::unavailable,
-    domain::{FileId, FileRecord, FileState, KeyedRequest, Settlement, Status, Timestamp},
+    domain::{
+        FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition,
+        TransitionCondition,
+    },
 };
 
 pub use start_check::TableUse;
@@ -189,14 +192,6 @@ fn is_condition_failed<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse
     error.code() == Some("ConditionalCheckFailedException")
 }
 
-/// Whether the reconciler decides how long a record with this status stays.
-fn may_be_removed(status: Status) -> bool {
-    match status {
-        Status::Rejected | Status::Expired | Status::Deleted => true,
-        Status::Pending | Status::Available => false,
-    }
-}
-
 #[async_trait]
 impl MetadataStore for DynamoDbMetadataStore {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
@@ -258,31 +253,27 @@ impl MetadataStore for DynamoDbMetadataStore {
         Ok(stored.filter(|record| record.status() == Status::Pending))
     }
 
-    async fn settle(
+    async fn transition(
         &self,
         id: FileId,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<SettleOutcome, StoreError> {
-        let condition = match settlement {
-            Settlement::Available(_) | Settlement::Rejected { .. } => {
-                Condition::StatusIs(Status::Pending)
-            }
-            Settlement::Expired {
-                upload_expires_at, ..
-            } => Condition::PendingUntil(*upload_expires_at),
+        transition: &Transition,
+    ) -> Result<TransitionOutcome, StoreError> {
+        let from = transition.from;
+        let condition = match transition.condition {
+            TransitionCondition::Always => Condition::StatusIs(from),
+            TransitionCondition::UploadExpiresAt(seen) => Condition::StatusAndDeadline(from, seen),
         };
-        let review = match settlement.review_at(now) {
+        let review = match transition.review_at {
             Some(at) => ReviewMoment::At(at),
             None => ReviewMoment::Never,
         };
         let changed = self
-            .change_state(id, &settlement.state(), review, condition)
+            .change_state(id, &transition.to, review, condition)
             .await?;
         Ok(if changed {
-            SettleOutcome::Settled
+            TransitionOutcome::Applied
         } else {
-            SettleOutcome::Unchanged
+            TransitionOutcome::Unchanged
         })
     }
 
@@ -352,7 +343,7 @@ impl MetadataStore for DynamoDbMetadataStore {
         review_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        if !may_be_removed(status) {
+        if status.may_have_bytes() {
             return Ok(());
         }
         let mut set: Vec<_> = review_attributes(id, review_at).into();
@@ -363,7 +354,7 @@ impl MetadataStore for DynamoDbMetadataStore {
     }
 
     async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
-        if !may_be_removed(status) {
+        if status.may_have_bytes() {
             return Ok(());
         }
         let mut placeholders = Placeholders::default();

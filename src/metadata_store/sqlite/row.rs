@@ -7,9 +7,8 @@ use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Error, Row};
 
 use crate::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, Invalid,
-    MAX_CONTENT_LENGTH, RejectionReason, Sha256Digest, Status, StoredObject, Timestamp, VersionId,
-    from_millis,
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Invalid,
+    MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -36,46 +35,15 @@ const REASON: usize = 10;
 const EXPIRES_AT: usize = 11;
 const REVIEW_AT: usize = 12;
 
-/// The columns that a [`FileState`] takes.
-#[derive(Default)]
-pub(super) struct StateColumns<'a> {
-    pub sha256: Option<&'a [u8; 32]>,
-    pub version_id: Option<&'a str>,
-    pub uploaded_at: Option<i64>,
-    pub reason: Option<&'a str>,
-    pub expires_at: Option<i64>,
-}
-
-impl<'a> From<&'a FileState> for StateColumns<'a> {
-    fn from(state: &'a FileState) -> Self {
-        match state {
-            FileState::Pending => Self::default(),
-            FileState::Available(object) => Self {
-                sha256: Some(object.sha256.as_bytes()),
-                version_id: object.version_id.as_ref().map(|id| id.0.as_str()),
-                uploaded_at: Some(object.uploaded_at.timestamp_millis()),
-                ..Self::default()
-            },
-            FileState::Rejected { reason, expires_at } => Self {
-                reason: Some(&reason.0),
-                expires_at: Some(expires_at.timestamp_millis()),
-                ..Self::default()
-            },
-            FileState::Expired { expires_at } | FileState::Deleted { expires_at } => Self {
-                expires_at: Some(expires_at.timestamp_millis()),
-                ..Self::default()
-            },
-        }
-    }
-}
-
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     Ok(FileRecord {
         id: id(row, ID)?,
-        filename: parsed(row, FILENAME, FileName::from_stored)?,
-        declared_length: declared_length(row)?,
-        content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
-        declared_sha256: digest(row, DECLARED_SHA256)?,
+        declared: Declaration {
+            filename: parsed(row, FILENAME, FileName::from_stored)?,
+            length: declared_length(row)?,
+            content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
+            sha256: digest(row, DECLARED_SHA256)?,
+        },
         upload_expires_at: required(row, UPLOAD_EXPIRES_AT, moment)?,
         state: state(row)?,
         review_at: moment(row, REVIEW_AT)?,
@@ -83,25 +51,17 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
 }
 
 fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {
-    let state = match parsed(row, STATUS, Status::parse)? {
-        Status::Pending => FileState::Pending,
-        Status::Available => FileState::Available(StoredObject {
-            sha256: required(row, SHA256, digest)?,
-            version_id: text(row, VERSION_ID)?.map(|text| VersionId(text.to_owned())),
-            uploaded_at: required(row, UPLOADED_AT, moment)?,
-        }),
-        Status::Rejected => FileState::Rejected {
-            reason: RejectionReason(required(row, REASON, text)?.to_owned()),
-            expires_at: required(row, EXPIRES_AT, moment)?,
-        },
-        Status::Expired => FileState::Expired {
-            expires_at: required(row, EXPIRES_AT, moment)?,
-        },
-        Status::Deleted => FileState::Deleted {
-            expires_at: required(row, EXPIRES_AT, moment)?,
-        },
+    let fields = StateFields {
+        status: parsed(row, STATUS, Status::parse)?,
+        sha256: digest(row, SHA256)?,
+        version_id: text(row, VERSION_ID)?,
+        uploaded_at: moment(row, UPLOADED_AT)?,
+        reason: text(row, REASON)?,
+        expires_at: moment(row, EXPIRES_AT)?,
     };
-    Ok(state)
+    fields
+        .to_state()
+        .map_err(|missing| refused(row, STATUS, &format!("{} is missing", missing.0)))
 }
 
 pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<FileId> {

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
-use super::row::{self, StateColumns, columns};
-use crate::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
+use super::row::{self, columns};
+use crate::domain::{
+    FileId, FileRecord, Sha256Digest, StateFields, Status, Timestamp, Transition,
+    TransitionCondition,
+};
 use crate::metadata_store::{MAX_PAGE, Page, PageRequest, Review};
 
 pub(super) const GET: &str = concat!("SELECT ", columns!(), " FROM files WHERE id = :id");
@@ -46,10 +49,10 @@ const RENEW_UPLOAD: &str = concat!(
     columns!()
 );
 
-pub(super) const SETTLE: &str = "UPDATE files SET status = :status, sha256 = :sha256,
+pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, sha256 = :sha256,
          version_id = :version_id, uploaded_at = :uploaded_at, reason = :reason,
          expires_at = :expires_at, review_at = :review_at
-      WHERE id = :id AND status = 'pending'
+      WHERE id = :id AND status = :from
         AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
 
 const IS_PENDING: &str = "SELECT 1 FROM files WHERE id = :id AND status = 'pending'";
@@ -77,23 +80,20 @@ const BELOW_ALL_IDS: [u8; 16] = [0; 16];
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
-    let state = StateColumns::from(&record.state);
+    let state = StateFields::from(&record.state);
     let inserted = connection.prepare_cached(INSERT)?.execute(params![
         record.id.as_bytes(),
-        record.filename.as_str(),
-        i64::try_from(record.declared_length.bytes()).unwrap_or(i64::MAX),
-        record.content_type.as_str(),
-        record
-            .declared_sha256
-            .as_ref()
-            .map(|digest| digest.as_bytes()),
+        record.declared.filename.as_str(),
+        i64::try_from(record.declared.length.bytes()).unwrap_or(i64::MAX),
+        record.declared.content_type.as_str(),
+        record.declared.sha256.as_ref().map(Sha256Digest::as_bytes),
         record.upload_expires_at.timestamp_millis(),
-        record.status().as_str(),
-        state.sha256,
+        state.status.as_str(),
+        state.sha256.as_ref().map(Sha256Digest::as_bytes),
         state.version_id,
-        state.uploaded_at,
+        state.uploaded_at.map(|at| at.timestamp_millis()),
         state.reason,
-        state.expires_at,
+        state.expires_at.map(|at| at.timestamp_millis()),
         record.review_at.map(|at| at.timestamp_millis()),
     ])?;
     Ok(inserted == 1)
@@ -211,32 +211,32 @@ pub(super) fn renew_upload(
 }
 
 /// Whether this call settled it.
-pub(super) fn settle(
+/// Whether this call made it.
+pub(super) fn transition(
     connection: &Connection,
     id: FileId,
-    settlement: &Settlement,
-    now: Timestamp,
+    transition: &Transition,
 ) -> rusqlite::Result<bool> {
-    let state = settlement.state();
-    let deadline_seen = match settlement {
-        Settlement::Expired {
-            upload_expires_at, ..
-        } => Some(upload_expires_at.timestamp_millis()),
-        Settlement::Available(_) | Settlement::Rejected { .. } => None,
+    let deadline_seen = match transition.condition {
+        TransitionCondition::Always => None,
+        TransitionCondition::UploadExpiresAt(seen) => Some(seen.timestamp_millis()),
     };
-    let columns = StateColumns::from(&state);
-    let settled = connection.prepare_cached(SETTLE)?.execute(named_params! {
-        ":id": id.as_bytes(),
-        ":status": state.status().as_str(),
-        ":sha256": columns.sha256,
-        ":version_id": columns.version_id,
-        ":uploaded_at": columns.uploaded_at,
-        ":reason": columns.reason,
-        ":expires_at": columns.expires_at,
-        ":review_at": settlement.review_at(now).map(|at| at.timestamp_millis()),
-        ":deadline_seen": deadline_seen,
-    })?;
-    Ok(settled == 1)
+    let to = StateFields::from(&transition.to);
+    let changed = connection
+        .prepare_cached(TRANSITION)?
+        .execute(named_params! {
+            ":id": id.as_bytes(),
+            ":from": transition.from.as_str(),
+            ":status": to.status.as_str(),
+            ":sha256": to.sha256.as_ref().map(Sha256Digest::as_bytes),
+            ":version_id": to.version_id,
+            ":uploaded_at": to.uploaded_at.map(|at| at.timestamp_millis()),
+            ":reason": to.reason,
+            ":expires_at": to.expires_at.map(|at| at.timestamp_millis()),
+            ":review_at": transition.review_at.map(|at| at.timestamp_millis()),
+            ":deadline_seen": deadline_seen,
+        })?;
+    Ok(changed == 1)
 }
 
 pub(super) fn is_pending(connection: &Connection, id: FileId) -> rusqlite::Result<bool> {

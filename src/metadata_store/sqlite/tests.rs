@@ -13,8 +13,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::{
-    ContentLength, ContentType, FileName, FileState, MAX_CONTENT_LENGTH, RejectionReason,
-    Sha256Digest, StoredObject, VersionId, from_millis,
+    ContentLength, ContentType, Declaration, FileName, FileState, MAX_CONTENT_LENGTH,
+    RejectionReason, Sha256Digest, StoredObject, VersionId, from_millis,
 };
 use crate::metadata_store::conformance::{Fixture, Isolation, pending};
 
@@ -86,10 +86,12 @@ prop_compose! {
     ) -> Option<FileRecord> {
         Some(FileRecord {
             id: FileId::new(from_millis(millis)?),
-            filename: FileName::sanitize(&name).ok()?,
-            declared_length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
-            content_type: ContentType::parse(&content_type).ok()?,
-            declared_sha256,
+            declared: Declaration {
+                filename: FileName::sanitize(&name).ok()?,
+                length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
+                content_type: ContentType::parse(&content_type).ok()?,
+                sha256: declared_sha256,
+            },
             upload_expires_at,
             state,
             review_at,

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::domain::KeyedRequest;
-use crate::domain::{Settlement, Timestamp, VersionId};
-use crate::metadata_store::{KeyedInsert, Page, Review, SettleOutcome};
+use crate::domain::{Timestamp, Transition, VersionId};
+use crate::metadata_store::{KeyedInsert, Page, Review, TransitionOutcome};
 use crate::object_store::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
 };
@@ -128,13 +128,12 @@ impl MetadataStore for Disturbed<MemoryMetadataStore> {
         let renewal = self.0.renew_upload(id, upload_expires_at);
         self.1.around(renewal).await
     }
-    async fn settle(
+    async fn transition(
         &self,
         id: FileId,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<SettleOutcome, StoreError> {
-        self.1.around(self.0.settle(id, settlement, now)).await
+        transition: &Transition,
+    ) -> Result<TransitionOutcome, StoreError> {
+        self.1.around(self.0.transition(id, transition)).await
     }
     async fn delete(
         &self,

@@ -9,10 +9,12 @@ async fn create_for_a_form(
     key: Option<&str>,
 ) -> Result<CreatedFile, OperationError> {
     let new = NewFile {
-        filename: FileName::sanitize("hello.txt").unwrap(),
-        length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-        content_type: ContentType::parse("text/plain").unwrap(),
-        sha256: None,
+        declared: Declaration {
+            filename: FileName::sanitize("hello.txt").unwrap(),
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: ContentType::parse("text/plain").unwrap(),
+            sha256: None,
+        },
         upload_method: UploadMethod::Post,
     };
     let (stores, presigner, context) = (&house.stores, &house.presigner, &house.context);
@@ -64,10 +66,12 @@ async fn a_key_gives_the_same_kind_of_upload_again_and_not_another() {
     assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
     // Keys that came before there was this field stand for the same requests as ever.
     let new = NewFile {
-        filename: FileName::sanitize("hello.txt").unwrap(),
-        length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-        content_type: ContentType::parse("text/plain").unwrap(),
-        sha256: None,
+        declared: Declaration {
+            filename: FileName::sanitize("hello.txt").unwrap(),
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: ContentType::parse("text/plain").unwrap(),
+            sha256: None,
+        },
         upload_method: UploadMethod::Put,
     };
     assert_eq!(new.fingerprint().to_hex(), FINGERPRINT_WITHOUT_THE_FIELD);

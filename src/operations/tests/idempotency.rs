@@ -10,10 +10,12 @@ impl House {
     ) -> Result<CreatedFile, OperationError> {
         let filename = FileName::sanitize(filename).unwrap();
         let new = NewFile {
-            content_type: ContentType::guess(&filename),
-            filename,
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            sha256: None,
+            declared: Declaration {
+                content_type: ContentType::guess(&filename),
+                filename,
+                length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+                sha256: None,
+            },
             upload_method: UploadMethod::Put,
         };
         let key = crate::domain::IdempotencyKey::parse(key).unwrap();
@@ -50,10 +52,12 @@ async fn a_key_that_comes_with_another_request_is_refused() {
 fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
     let new = |name: &str, size, content_type: &str, sha256: Option<&str>| {
         let new = NewFile {
-            filename: FileName::sanitize(name).unwrap(),
-            length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse(content_type).unwrap(),
-            sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+            declared: Declaration {
+                filename: FileName::sanitize(name).unwrap(),
+                length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
+                content_type: ContentType::parse(content_type).unwrap(),
+                sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
+            },
             upload_method: UploadMethod::Put,
         };
         new.fingerprint().to_hex()

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use file_share::domain::{FileId, FileRecord, Settlement, Status, Timestamp};
-use file_share::metadata_store::conformance::{every_settlement, every_state, moment, pending};
+use file_share::domain::{FileId, FileRecord, Status, Timestamp, Transition};
+use file_share::metadata_store::conformance::{
+    every_settlement, every_state, moment, pending, reviewed_at,
+};
 use file_share::metadata_store::{PageRequest, Review};
 use proptest::prelude::*;
 
@@ -22,7 +24,7 @@ pub enum Call {
     Get(FileId),
     Page(PageRequest),
     RenewUpload(FileId, Timestamp),
-    Settle(FileId, Settlement, Timestamp),
+    Transition(FileId, Transition),
     /// With `now` and `expires_at`.
     Delete(FileId, Timestamp, Timestamp),
     /// With `until`, `after` and `limit`.
@@ -43,7 +45,7 @@ impl Call {
             Self::Insert(record) => Some(record.id),
             Self::Get(id)
             | Self::RenewUpload(id, _)
-            | Self::Settle(id, _, _)
+            | Self::Transition(id, _)
             | Self::Delete(id, _, _)
             | Self::PostponeReview(id, _)
             | Self::ScheduleReview(id, _, _, _)
@@ -106,13 +108,13 @@ fn any_record() -> impl Strategy<Value = FileRecord> {
     })
 }
 
-fn any_settlement() -> impl Strategy<Value = Settlement> {
-    (0..3_usize, any_deadline()).prop_map(|(kind, upload_expires_at)| {
+fn any_settlement() -> impl Strategy<Value = Transition> {
+    (0..3_usize, any_deadline(), any_moment()).prop_map(|(kind, upload_expires_at, review_at)| {
         let seen = FileRecord {
             upload_expires_at,
             ..pending(0)
         };
-        every_settlement(&seen)[kind].clone()
+        reviewed_at(&every_settlement(&seen)[kind], review_at)
     })
 }
 
@@ -147,8 +149,8 @@ pub fn any_call(known: Vec<Review>) -> BoxedStrategy<Call> {
         1 => any_file().prop_map(Call::Get),
         3 => page,
         3 => (any_file(), any_deadline()).prop_map(|(id, at)| Call::RenewUpload(id, at)),
-        4 => (any_file(), any_settlement(), any_moment())
-            .prop_map(|(id, settlement, now)| Call::Settle(id, settlement, now)),
+        4 => (any_file(), any_settlement())
+            .prop_map(|(id, settlement)| Call::Transition(id, settlement)),
         2 => (any_file(), any_moment(), any_deadline())
             .prop_map(|(id, now, expires_at)| Call::Delete(id, now, expires_at)),
         3 => due,

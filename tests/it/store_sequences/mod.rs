@@ -162,8 +162,8 @@ async fn ask(store: &dyn MetadataStore, call: &Call) -> Result<Answer, StoreErro
         Call::Get(id) => Answer::Record(store.get(*id).await?),
         Call::Page(request) => Answer::Page(store.page(*request).await?),
         Call::RenewUpload(id, until) => Answer::Record(store.renew_upload(*id, *until).await?),
-        Call::Settle(id, settlement, now) => {
-            Answer::Settled(store.settle(*id, settlement, *now).await?)
+        Call::Transition(id, transition) => {
+            Answer::Transition(store.transition(*id, transition).await?)
         }
         Call::Delete(id, now, expires_at) => {
             Answer::Deleted(store.delete(*id, *now, *expires_at, GRACE).await?)

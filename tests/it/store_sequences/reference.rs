@@ -5,8 +5,10 @@
 //! one carries the tests of the operations and is on trial here too. So it takes the shortest way that
 //! shows the rule, and searches the whole list every time.
 
-use file_share::domain::{FileId, FileRecord, FileState, Settlement, Status, Timestamp};
-use file_share::metadata_store::{Page, PageRequest, Review, SettleOutcome};
+use file_share::domain::{
+    FileId, FileRecord, FileState, Status, Timestamp, Transition, TransitionCondition,
+};
+use file_share::metadata_store::{Page, PageRequest, Review, TransitionOutcome};
 use proptest::strategy::{BoxedStrategy, Just, Strategy};
 use proptest_state_machine::ReferenceStateMachine;
 
@@ -19,7 +21,7 @@ pub enum Answer {
     AlreadyExists,
     Record(Option<FileRecord>),
     Page(Page),
-    Settled(SettleOutcome),
+    Transition(TransitionOutcome),
     Deleted(bool),
     Due(Vec<Review>),
 }
@@ -57,8 +59,8 @@ impl Reference {
             Call::Get(id) => Answer::Record(self.get(*id)),
             Call::Page(request) => Answer::Page(self.page(*request)),
             Call::RenewUpload(id, until) => Answer::Record(self.renew_upload(*id, *until)),
-            Call::Settle(id, settlement, now) => {
-                Answer::Settled(self.settle(*id, settlement, *now))
+            Call::Transition(id, transition) => {
+                Answer::Transition(self.transition(*id, transition))
             }
             Call::Delete(id, now, expires_at) => {
                 let tombstone = FileState::Deleted {
@@ -134,29 +136,19 @@ impl Reference {
         Some(record.clone())
     }
 
-    fn settle(&mut self, id: FileId, settlement: &Settlement, now: Timestamp) -> SettleOutcome {
-        let pending = self.find(id, |it| {
-            let deadline_stands = match settlement {
-                Settlement::Expired {
-                    upload_expires_at, ..
-                } => it.upload_expires_at == *upload_expires_at,
-                Settlement::Available(_) | Settlement::Rejected { .. } => true,
+    fn transition(&mut self, id: FileId, transition: &Transition) -> TransitionOutcome {
+        let found = self.find(id, |it| {
+            let deadline_stands = match transition.condition {
+                TransitionCondition::UploadExpiresAt(seen) => it.upload_expires_at == seen,
+                TransitionCondition::Always => true,
             };
-            it.status() == Status::Pending && deadline_stands
+            it.status() == transition.from && deadline_stands
         });
-        let Some(record) = pending else {
-            return SettleOutcome::Unchanged;
+        let Some(record) = found else {
+            return TransitionOutcome::Unchanged;
         };
-        (record.state, record.review_at) = match settlement.clone() {
-            Settlement::Available(object) => (FileState::Available(object), None),
-            Settlement::Rejected { reason, expires_at } => {
-                (FileState::Rejected { reason, expires_at }, Some(now))
-            }
-            Settlement::Expired { expires_at, .. } => {
-                (FileState::Expired { expires_at }, Some(now))
-            }
-        };
-        SettleOutcome::Settled
+        (record.state, record.review_at) = (transition.to.clone(), transition.review_at);
+        TransitionOutcome::Applied
     }
 
     fn due(&self, until: Timestamp, after: Option<Review>, limit: usize) -> Vec<Review> {

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use file_share::domain::{ContentLength, ContentType, FileId, FileName, MAX_CONTENT_LENGTH};
+use file_share::domain::{
+    ContentLength, ContentType, Declaration, FileId, FileName, MAX_CONTENT_LENGTH,
+};
 use file_share::metadata_store::PageRequest;
 use file_share::operations::{
     Context, CreatedFile, NewFile, OperationError, Stores, create_file, delete_file, describe_file,
@@ -125,10 +127,12 @@ impl Client {
             return;
         };
         let new = NewFile {
-            filename,
-            length,
-            content_type,
-            sha256: declared,
+            declared: Declaration {
+                filename,
+                length,
+                content_type,
+                sha256: declared,
+            },
             upload_method: UploadMethod::Put,
         };
         self.wait_for_a_millisecond_of_our_own().await;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use file_share::domain::{FileId, FileState, Settlement, Sha256Digest, Status, StoredObject};
+use file_share::domain::{FileId, FileState, Sha256Digest, Status, StoredObject, Transition};
 
 use super::chaos::Chaos;
 
@@ -100,9 +100,9 @@ impl Ledger {
     }
 
     /// The record left `pending` in the store itself.
-    pub fn witness_settlement(&self, id: FileId, settlement: &Settlement) {
+    pub fn witness_settlement(&self, id: FileId, settlement: &Transition) {
         let settlements = self.update(id, |story| {
-            story.was_available |= matches!(settlement, Settlement::Available(_));
+            story.was_available |= settlement.to.status() == Status::Available;
             story.settlements += 1;
             story.settlements
         });

@@ -11,12 +11,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use file_share::domain::{
-    FileId, FileRecord, FileState, KeyedRequest, ObjectKey, Settlement, Status, Timestamp,
+    FileId, FileRecord, FileState, KeyedRequest, ObjectKey, Status, Timestamp, Transition,
     VersionId,
 };
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::metadata_store::{
-    KeyedInsert, MetadataStore, Page, PageRequest, Review, SettleOutcome, StoreError,
+    KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError, TransitionOutcome,
 };
 use file_share::object_store::memory::MemoryObjectStore;
 use file_share::object_store::{
@@ -135,7 +135,7 @@ impl MetadataStore for FaultyStores {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
         let id = record.id;
         self.shared.ledger.update(id, |story| {
-            story.declared_sha256 = record.declared_sha256;
+            story.declared_sha256 = record.declared.sha256;
         });
         let insert = self.shared.metadata.insert(record);
         self.metadata("insert", id, insert).await
@@ -149,7 +149,7 @@ impl MetadataStore for FaultyStores {
     ) -> Result<KeyedInsert, StoreError> {
         let id = record.id;
         self.shared.ledger.update(id, |story| {
-            story.declared_sha256 = record.declared_sha256;
+            story.declared_sha256 = record.declared.sha256;
         });
         let insert = self.shared.metadata.insert_keyed(record, request, now);
         self.metadata("insert with a key", id, insert).await
@@ -173,21 +173,20 @@ impl MetadataStore for FaultyStores {
         self.metadata("renew", id, renew).await
     }
 
-    async fn settle(
+    async fn transition(
         &self,
         id: FileId,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<SettleOutcome, StoreError> {
-        let what = format!("settle as {}", settlement.state().status().as_str());
-        let settle = async {
-            let outcome = self.shared.metadata.settle(id, settlement, now).await?;
-            if outcome == SettleOutcome::Settled {
-                self.shared.ledger.witness_settlement(id, settlement);
+        transition: &Transition,
+    ) -> Result<TransitionOutcome, StoreError> {
+        let what = format!("make it {}", transition.to.status().as_str());
+        let applying = async {
+            let outcome = self.shared.metadata.transition(id, transition).await?;
+            if outcome == TransitionOutcome::Applied {
+                self.shared.ledger.witness_settlement(id, transition);
             }
             Ok(outcome)
         };
-        self.metadata(&what, id, settle).await
+        self.metadata(&what, id, applying).await
     }
 
     async fn delete(

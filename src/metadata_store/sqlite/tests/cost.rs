@@ -8,7 +8,7 @@ use rusqlite::{Connection, StatementStatus, ToSql};
 
 use super::super::statements::{
     self, ABOVE_ALL_IDS, DELETE, DUE_FOR_REVIEW, GET, INSERT, PAGE_BY_STATUS, PAGE_OF_VISIBLE,
-    SETTLE,
+    TRANSITION,
 };
 use super::*;
 use crate::metadata_store::MAX_PAGE;
@@ -130,7 +130,7 @@ async fn a_write_builds_no_tables_to_check_a_row() {
     assert!(builds(
         "SELECT 1 FROM files WHERE status IN ('a', 'b', 'c')"
     ));
-    for sql in [INSERT, SETTLE, DELETE] {
+    for sql in [INSERT, TRANSITION, DELETE] {
         assert!(!builds(sql), "{sql}");
     }
 }

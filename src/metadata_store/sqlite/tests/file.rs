@@ -214,7 +214,7 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
         expected[0] = Status::Pending;
         assert_eq!(listed, expected);
         assert_eq!(
-            page.records[older.available].filename.as_str(),
+            page.records[older.available].declared.filename.as_str(),
             "résumé_final.pdf"
         );
         let keyed = pending(0);

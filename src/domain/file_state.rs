@@ -1,0 +1,272 @@
+//! Where in its life a file is.
+//!
+//! Invariant: [`StateFields`] is the one table of what is known in which state. Stores write the fields
+//! that it gives and read a state through it, so a state is added here and in no store.
+
+use super::{ContentLength, Invalid, Sha256Digest, Timestamp};
+
+/// Where in its life a file is, with what is known only there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FileState {
+    Pending,
+    Available(StoredObject),
+    Rejected {
+        reason: RejectionReason,
+        expires_at: Timestamp,
+    },
+    Expired {
+        expires_at: Timestamp,
+    },
+    Deleted {
+        expires_at: Timestamp,
+    },
+}
+
+impl FileState {
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Pending => Status::Pending,
+            Self::Available(_) => Status::Available,
+            Self::Rejected { .. } => Status::Rejected,
+            Self::Expired { .. } => Status::Expired,
+            Self::Deleted { .. } => Status::Deleted,
+        }
+    }
+
+    /// Keeps a rejected, expired or deleted record until then.
+    pub fn keep_until(&mut self, until: Timestamp) {
+        match self {
+            Self::Pending | Self::Available(_) => {}
+            Self::Rejected { expires_at, .. }
+            | Self::Expired { expires_at }
+            | Self::Deleted { expires_at } => *expires_at = until,
+        }
+    }
+}
+
+/// What a store keeps of a [`FileState`]: its status, and the fields that a state with this status has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateFields<'a> {
+    pub status: Status,
+    pub sha256: Option<Sha256Digest>,
+    pub version_id: Option<&'a str>,
+    pub uploaded_at: Option<Timestamp>,
+    pub reason: Option<&'a str>,
+    pub expires_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a FileState> for StateFields<'a> {
+    fn from(state: &'a FileState) -> Self {
+        let none = Self {
+            status: state.status(),
+            sha256: None,
+            version_id: None,
+            uploaded_at: None,
+            reason: None,
+            expires_at: None,
+        };
+        match state {
+            FileState::Pending => none,
+            FileState::Available(object) => Self {
+                sha256: Some(object.sha256),
+                version_id: object.version_id.as_ref().map(|id| id.0.as_str()),
+                uploaded_at: Some(object.uploaded_at),
+                ..none
+            },
+            FileState::Rejected { reason, expires_at } => Self {
+                reason: Some(&reason.0),
+                expires_at: Some(*expires_at),
+                ..none
+            },
+            FileState::Expired { expires_at } | FileState::Deleted { expires_at } => Self {
+                expires_at: Some(*expires_at),
+                ..none
+            },
+        }
+    }
+}
+
+/// The name of a field that a state needs and that isn't there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingField(pub &'static str);
+
+impl StateFields<'_> {
+    /// The state that has these fields.
+    ///
+    /// # Errors
+    /// The name of a field that its status needs and that isn't there.
+    pub fn to_state(self) -> Result<FileState, MissingField> {
+        let expires_at = self.expires_at.ok_or(MissingField("expires_at"));
+        Ok(match self.status {
+            Status::Pending => FileState::Pending,
+            Status::Available => FileState::Available(StoredObject {
+                sha256: self.sha256.ok_or(MissingField("sha256"))?,
+                version_id: self.version_id.map(|id| VersionId(id.to_owned())),
+                uploaded_at: self.uploaded_at.ok_or(MissingField("uploaded_at"))?,
+            }),
+            Status::Rejected => FileState::Rejected {
+                reason: RejectionReason(self.reason.ok_or(MissingField("reason"))?.to_owned()),
+                expires_at: expires_at?,
+            },
+            Status::Expired => FileState::Expired {
+                expires_at: expires_at?,
+            },
+            Status::Deleted => FileState::Deleted {
+                expires_at: expires_at?,
+            },
+        })
+    }
+}
+
+/// The bytes that make a file available: all of it from one read of one version of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    pub sha256: Sha256Digest,
+    /// `None` where the bucket has no versions.
+    pub version_id: Option<VersionId>,
+    /// When the store had the bytes, by the store's clock.
+    pub uploaded_at: Timestamp,
+}
+
+/// One version of an object, as the store names it. Opaque.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionId(pub String);
+
+/// Why bytes were rejected, in words for the person who uploaded them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectionReason(pub String);
+
+impl RejectionReason {
+    pub fn length_mismatch(declared: ContentLength, observed: u64) -> Self {
+        Self(format!(
+            "{declared} bytes were declared and {observed} bytes arrived"
+        ))
+    }
+
+    pub fn digest_mismatch(declared: Sha256Digest, observed: Sha256Digest) -> Self {
+        Self(format!(
+            "SHA-256 {declared} was declared and the bytes that arrived have {observed}"
+        ))
+    }
+}
+
+/// The name of a [`FileState`], as it is stored and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    Pending,
+    Available,
+    Rejected,
+    Expired,
+    /// Stored, never shown.
+    Deleted,
+}
+
+impl Status {
+    /// The four that clients see.
+    pub const VISIBLE: [Self; 4] = [
+        Self::Pending,
+        Self::Available,
+        Self::Rejected,
+        Self::Expired,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Available => "available",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Whether the file's upload is over, however it ended: it never becomes pending again.
+    pub fn is_final(self) -> bool {
+        self != Self::Pending
+    }
+
+    /// Whether bytes under the file's key are, or may become, the file's. Those of others are deleted.
+    pub fn may_have_bytes(self) -> bool {
+        matches!(self, Self::Pending | Self::Available)
+    }
+
+    /// Whether clients may see files with this status.
+    pub fn is_listed(self) -> bool {
+        Self::VISIBLE.contains(&self)
+    }
+
+    /// Reads what [`Self::as_str`] writes.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        Self::VISIBLE
+            .into_iter()
+            .chain([Self::Deleted])
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| Invalid::new("must be pending, available, rejected or expired"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::from_millis;
+
+    fn states() -> Vec<FileState> {
+        let at = from_millis(1_790_000_000_000).unwrap();
+        let object = |version: Option<&str>| StoredObject {
+            sha256: Sha256Digest::from_bytes([7; 32]),
+            version_id: version.map(|id| VersionId(id.to_owned())),
+            uploaded_at: at,
+        };
+        vec![
+            FileState::Pending,
+            FileState::Available(object(None)),
+            FileState::Available(object(Some("v"))),
+            FileState::Rejected {
+                reason: RejectionReason("no".into()),
+                expires_at: at,
+            },
+            FileState::Expired { expires_at: at },
+            FileState::Deleted { expires_at: at },
+        ]
+    }
+
+    #[test]
+    fn every_state_reads_back_from_its_fields_and_not_without_one_that_it_needs() {
+        for state in states() {
+            let fields = StateFields::from(&state);
+            assert_eq!(fields.to_state(), Ok(state.clone()));
+            let without = [
+                StateFields {
+                    sha256: None,
+                    ..fields
+                },
+                StateFields {
+                    uploaded_at: None,
+                    ..fields
+                },
+                StateFields {
+                    reason: None,
+                    ..fields
+                },
+                StateFields {
+                    expires_at: None,
+                    ..fields
+                },
+            ];
+            for less in without.into_iter().filter(|less| *less != fields) {
+                assert!(less.to_state().is_err(), "{less:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_status_reads_back_from_its_name() {
+        for status in Status::VISIBLE.into_iter().chain([Status::Deleted]) {
+            assert_eq!(Status::parse(status.as_str()), Ok(status));
+        }
+        assert!(Status::parse("Available").is_err());
+    }
+}

@@ -1,0 +1,257 @@
+//! How long the steps of a file's life may take, and what follows from that.
+//!
+//! Invariant: nothing is over before no URL that was handed out can bring bytes any more. What is over is
+//! decided by the store's time alone.
+
+use std::time::Duration;
+
+use super::{FileRecord, FileState, StoreTime, Timestamp};
+
+/// How many times as long as before a pending record is left alone after each look that found nothing.
+const REVIEW_BACK_OFF: u32 = 5;
+/// The longest that a pending record is left alone, unless its uploads end before.
+pub const LONGEST_REVIEW_GAP: Duration = Duration::from_secs(60 * 60);
+/// So that the gaps grow, whatever is set.
+const SHORTEST_REVIEW_GAP: Duration = Duration::from_millis(1);
+
+/// How long the steps of a file's life may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifecycle {
+    /// How long after its URL ran out an upload that began in time may still arrive: stores check
+    /// the expiry when a request begins, not when it ends.
+    pub upload_grace: Duration,
+    /// How long a notification may take before the reconciler looks for itself.
+    pub review_after: Duration,
+    /// How long rejected files stay visible, and expired ones whose bytes came too late.
+    pub retention: Duration,
+    /// How long expired files stay visible for which nothing ever came.
+    pub empty_retention: Duration,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            upload_grace: Duration::from_secs(15 * 60),
+            review_after: Duration::from_secs(60),
+            retention: Duration::from_secs(30 * 24 * 60 * 60),
+            empty_retention: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+/// What follows once the bytes of a file that isn't to have any are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextReview {
+    /// Look again then: a URL may still bring bytes until that moment, or the record has to go.
+    At {
+        review_at: Timestamp,
+        /// Until when the record is kept.
+        expires_at: Timestamp,
+    },
+    /// Nothing can come any more and nobody needs the record: remove it.
+    Remove,
+}
+
+impl Lifecycle {
+    /// The moment from which no URL that was handed out for the file can bring bytes.
+    pub fn uploads_end_at(&self, record: &FileRecord) -> Timestamp {
+        record.upload_expires_at + self.upload_grace
+    }
+
+    /// Whether no URL that was handed out for the file can bring bytes any more.
+    pub fn uploads_are_over(&self, record: &FileRecord, now: StoreTime) -> bool {
+        now.has_reached(self.uploads_end_at(record))
+    }
+
+    /// When a rejected or expired record, or a tombstone, may vanish. `now` may be off: it only makes
+    /// the record stay for a longer or shorter while, never shorter than a URL works.
+    pub fn expires_at(&self, record: &FileRecord, now: Timestamp) -> Timestamp {
+        now.max(self.uploads_end_at(record)) + self.retention
+    }
+
+    /// When to look again at a record whose bytes have just been deleted.
+    pub fn after_clean_up(&self, record: &FileRecord, now: StoreTime) -> NextReview {
+        let uploads_end_at = self.uploads_end_at(record);
+        let expires_at = match record.state {
+            FileState::Rejected { expires_at, .. } => expires_at,
+            // Bytes came too late: whoever sent them may ask what became of them.
+            FileState::Expired { expires_at } => {
+                expires_at.max(self.expires_at(record, now.timestamp()))
+            }
+            // Nobody sees it; it only outlives the URLs.
+            FileState::Pending | FileState::Available(_) | FileState::Deleted { .. } => {
+                uploads_end_at
+            }
+        };
+        let review_at = match now.has_reached(uploads_end_at) {
+            true => expires_at,
+            false => uploads_end_at,
+        };
+        if now.has_reached(review_at) {
+            return NextReview::Remove;
+        }
+        NextReview::At {
+            review_at,
+            expires_at: record
+                .expires_at()
+                .map_or(expires_at, |at| at.max(expires_at)),
+        }
+    }
+
+    /// When a record may vanish that expired at `now` and never had bytes.
+    pub fn empty_expires_at(&self, record: &FileRecord, now: StoreTime) -> Timestamp {
+        now.timestamp().max(self.uploads_end_at(record)) + self.empty_retention
+    }
+
+    /// When to look again at a pending record that had no bytes at `now`: the gaps grow fivefold from
+    /// `review_after` to [`LONGEST_REVIEW_GAP`]. That follows from its age alone, so whoever comes by
+    /// finds the same.
+    pub fn next_review(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
+        let mut gap = self.review_after.max(SHORTEST_REVIEW_GAP);
+        let mut at = created_at + gap;
+        while at <= now && gap < LONGEST_REVIEW_GAP {
+            gap = (gap * REVIEW_BACK_OFF).min(LONGEST_REVIEW_GAP);
+            at += gap;
+        }
+        if at <= now {
+            let longest = chrono::TimeDelta::seconds(LONGEST_REVIEW_GAP.as_secs() as i64);
+            let missed = (now - at).num_seconds() / longest.num_seconds() + 1;
+            at += longest * i32::try_from(missed).unwrap_or(i32::MAX);
+        }
+        at
+    }
+
+    /// Whether `review_at` is one of the moments of [`Self::next_review`]: then the record was pending
+    /// when that was set, with more time to come.
+    pub fn is_early_review(&self, created_at: Timestamp, review_at: Timestamp) -> bool {
+        let just_before = review_at - Duration::from_millis(1);
+        self.next_review(created_at, just_before) == review_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        ContentLength, ContentType, Declaration, FileId, FileName, MAX_CONTENT_LENGTH,
+        RejectionReason, from_millis,
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        from_millis(1_790_000_000_000 + seconds * 1000).unwrap()
+    }
+
+    const LIFECYCLE: Lifecycle = Lifecycle {
+        upload_grace: Duration::from_secs(100),
+        review_after: Duration::from_secs(60),
+        retention: Duration::from_secs(1000),
+        empty_retention: Duration::from_secs(50),
+    };
+
+    fn agreed(seconds: i64) -> StoreTime {
+        StoreTime::agreed(at(seconds), at(seconds), at(seconds)).unwrap()
+    }
+
+    fn record() -> FileRecord {
+        let declared = Declaration {
+            filename: FileName::sanitize("a.txt").unwrap(),
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+            content_type: ContentType::parse("text/plain").unwrap(),
+            sha256: None,
+        };
+        FileRecord::pending(FileId::new(at(0)), declared, at(900), &LIFECYCLE)
+    }
+
+    #[test]
+    fn a_tombstone_stays_until_no_url_can_bring_bytes() {
+        let mut deleted = record();
+        deleted.state = FileState::Deleted {
+            expires_at: at(9000),
+        };
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&deleted, agreed(20)),
+            NextReview::At {
+                review_at: at(1000),
+                expires_at: at(9000)
+            }
+        );
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&deleted, agreed(1000)),
+            NextReview::Remove
+        );
+    }
+
+    #[test]
+    fn a_rejected_file_is_swept_when_its_url_is_dead_and_removed_when_its_time_is_over() {
+        let mut rejected = record();
+        rejected.state = FileState::Rejected {
+            reason: RejectionReason("x".into()),
+            expires_at: LIFECYCLE.expires_at(&rejected, at(20)),
+        };
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&rejected, agreed(20)),
+            NextReview::At {
+                review_at: at(1000),
+                expires_at: at(2000)
+            }
+        );
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&rejected, agreed(1000)),
+            NextReview::At {
+                review_at: at(2000),
+                expires_at: at(2000)
+            }
+        );
+        assert!(rejected.is_visible(at(1999)));
+        assert!(!rejected.is_visible(at(2000)));
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&rejected, agreed(2000)),
+            NextReview::Remove
+        );
+    }
+
+    #[test]
+    fn an_expired_file_whose_bytes_came_too_late_stays_as_long_as_a_rejected_one() {
+        let mut expired = record();
+        let expires_at = LIFECYCLE.empty_expires_at(&expired, agreed(1000));
+        assert_eq!(expires_at, at(1050));
+        expired.state = FileState::Expired { expires_at };
+        assert_eq!(
+            LIFECYCLE.after_clean_up(&expired, agreed(1040)),
+            NextReview::At {
+                review_at: at(2040),
+                expires_at: at(2040)
+            }
+        );
+    }
+
+    #[test]
+    fn looks_at_a_pending_record_become_rarer_and_follow_from_its_age() {
+        let (created_at, gap) = (at(0), 3600);
+        let moments = [60, 360, 1860, 1860 + gap, 1860 + 2 * gap, 1860 + 9 * gap];
+        for (seen, next) in [
+            (-5, 0),
+            (0, 0),
+            (59, 0),
+            (60, 1),
+            (359, 1),
+            (360, 2),
+            (1860, 3),
+            (1860 + gap, 4),
+            (1859 + 9 * gap, 5),
+        ] {
+            let next = at(moments[next]);
+            assert_eq!(LIFECYCLE.next_review(created_at, at(seen)), next, "{seen}");
+        }
+        for moment in moments {
+            assert!(LIFECYCLE.is_early_review(created_at, at(moment)));
+            assert!(!LIFECYCLE.is_early_review(created_at, at(moment + 1)));
+        }
+        // Nothing takes long, whatever the clock or the setting is.
+        let hasty = Lifecycle {
+            review_after: Duration::ZERO,
+            ..LIFECYCLE
+        };
+        assert!(hasty.next_review(at(-1_790_000_000), at(5)) > at(5));
+    }
+}

@@ -1,0 +1,79 @@
+//! The steps of a file's life.
+//!
+//! Invariant: a transition is one conditional write of the metadata store: if the record still has the
+//! status `from` and the condition holds, it has the state `to` and the review `review_at` afterwards, and
+//! otherwise nothing changed. What must not be repeated is a condition, and never a look beforehand.
+//!
+//! Absent on purpose: deletion, which may come from any state and depends on what is under the key
+//! (`MetadataStore::delete`).
+
+use super::{FileRecord, FileState, RejectionReason, Status, StoredObject, Timestamp};
+
+/// One step of a file's life.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transition {
+    pub from: Status,
+    pub to: FileState,
+    pub condition: TransitionCondition,
+    /// When the reconciler has to look at the record afterwards; `None` once nothing is left to do.
+    pub review_at: Option<Timestamp>,
+}
+
+/// What must hold for a transition, besides the status that it begins at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransitionCondition {
+    Always,
+    /// The upload deadline is still this one: a client that renewed its URL in the meantime is not cut
+    /// off.
+    UploadExpiresAt(Timestamp),
+}
+
+impl Transition {
+    /// The bytes are there, measured and as declared. Nothing is left to do.
+    pub fn available(object: StoredObject) -> Self {
+        Self {
+            from: Status::Pending,
+            to: FileState::Available(object),
+            condition: TransitionCondition::Always,
+            review_at: None,
+        }
+    }
+
+    /// Other bytes came than were declared. They have to go: the record is due at `review_at`.
+    pub fn rejected(reason: RejectionReason, expires_at: Timestamp, review_at: Timestamp) -> Self {
+        Self {
+            from: Status::Pending,
+            to: FileState::Rejected { reason, expires_at },
+            condition: TransitionCondition::Always,
+            review_at: Some(review_at),
+        }
+    }
+
+    /// No bytes came as long as a URL worked that `record` knows of.
+    pub fn expired(record: &FileRecord, expires_at: Timestamp, review_at: Timestamp) -> Self {
+        Self {
+            from: Status::Pending,
+            to: FileState::Expired { expires_at },
+            condition: TransitionCondition::UploadExpiresAt(record.upload_expires_at),
+            review_at: Some(review_at),
+        }
+    }
+
+    /// Whether it may be made of this record.
+    pub fn applies_to(&self, record: &FileRecord) -> bool {
+        let holds = match self.condition {
+            TransitionCondition::Always => true,
+            TransitionCondition::UploadExpiresAt(seen) => record.upload_expires_at == seen,
+        };
+        holds && record.status() == self.from
+    }
+
+    /// The record as it is afterwards.
+    pub fn apply_to(&self, record: FileRecord) -> FileRecord {
+        FileRecord {
+            state: self.to.clone(),
+            review_at: self.review_at,
+            ..record
+        }
+    }
+}
