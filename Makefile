@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate lint chaos schemathesis fuzz bench pictures up init logs down
+.PHONY: help run check test test-local test-aws simulate lint chaos schemathesis fuzz bench pictures up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -18,7 +18,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 # make schemathesis CASES=n SEED=n; make fuzz TARGET=name SECONDS=n
 CASES ?= 5000
 SEED ?= 1
-TARGET ?= bent_request
+TARGET ?= mutated_request
 SECONDS ?= 600
 
 TEST_TOOLS := target/test-tools
@@ -30,23 +30,52 @@ CARGO_DENY := target/tools/bin/cargo-deny
 CARGO_FUZZ := target/tools/bin/cargo-fuzz
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
 
-test: $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE) ## Run all tests; those of aws mode against an AWS stand-in started by them
+# What takes a minute or two once everything is built, and needs neither network nor Debian packages.
+check: ## Format, lints and unit tests: the inner loop while changing something
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked --lib
+	node --test tests/browser/unit/*.test.mjs
+
+EVERYTHING_TESTS_NEED := $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed \
+	$(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE)
+
+# With T=name the tests alone whose names, with those of their modules, have it in them.
+test: $(EVERYTHING_TESTS_NEED) ## Run all tests; with T=name those of that name. aws mode runs against a stand-in
+ifdef T
+	cargo build --workspace --locked
+	cargo test --workspace --locked -- $(T)
+else
 	node --test tests/browser/unit/*.test.mjs
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 	target/debug/chaos
+endif
+
+# The modules of integration tests in which the AWS stand-in is started, as they say themselves.
+AWS_MODULES = $(shell grep -rlE 'Deployment|Stack::' --include=*.rs tests/it cli/tests/it \
+	| sed -E 's|.*tests/it/([a-z0-9_]+).*|\1::|' | grep -v '^main::' | sort -u)
+
+test-local: $(EVERYTHING_TESTS_NEED) ## Run the integration tests that need no AWS stand-in
+	cargo build --workspace --locked
+	cargo test --workspace --locked --test it -- $(addprefix --skip ,$(AWS_MODULES))
+
+test-aws: $(EVERYTHING_TESTS_NEED) ## Run the integration tests that start the AWS stand-in, and what stands beside them
+	cargo build --workspace --locked
+	cargo test --workspace --locked --test it -- $(AWS_MODULES)
 
 SEEDS ?= 10000
 FIRST ?= 1
 
+# With optimisation, overflow checks and debug assertions: a profile of its own.
 simulate: ## Run SEEDS=10000 seeds of the simulation from FIRST=1 on; a test run has the first 1,000
-	SIMULATION_SEEDS=$(SEEDS) SIMULATION_FIRST_SEED=$(FIRST) cargo test --workspace --locked \
-		--test simulation the_promises_hold -- --nocapture
+	SIMULATION_SEEDS=$(SEEDS) SIMULATION_FIRST_SEED=$(FIRST) cargo test --profile simulation --locked \
+		--package file-share-worker --test simulation the_promises_hold -- --nocapture
 
 lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation template
 	cargo fmt --all --check
@@ -55,6 +84,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	cargo clippy --package fshare --no-default-features --locked -- -D warnings
 # By itself: beside the API it would be built with what only the API has.
 	cargo clippy --package file-share-worker --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh
@@ -70,11 +100,11 @@ schemathesis: $(SCHEMATHESIS)/.installed ## Send CASES requests made from the co
 	$(SCHEMATHESIS)/bin/python tests/tools/run_schemathesis.py \
 		--program target/debug/file-share --cases $(CASES) --seed $(SEED)
 
-# What is new goes to target/, and what was kept is read as well. Needs a nightly compiler.
+# What was kept is unpacked into target/, and what is new joins it there. Needs a nightly compiler.
 fuzz: $(CARGO_FUZZ) ## Search for input that upsets TARGET, for SECONDS
-	mkdir -p target/fuzz-corpus/$(TARGET)
+	$(PYTHON) fuzz/corpus.py unpack $(TARGET)
 	PATH="$(CURDIR)/$(dir $(CARGO_FUZZ)):$$PATH" cargo +nightly fuzz run --sanitizer none \
-		--target-dir target/fuzz $(TARGET) target/fuzz-corpus/$(TARGET) fuzz/corpus/$(TARGET) -- \
+		--target-dir target/fuzz $(TARGET) target/fuzz-corpus/$(TARGET) -- \
 		-max_total_time=$(SECONDS) -timeout=10 -max_len=4096
 
 bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, all in one run

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_places_are_scarce_an_idle_connection_is_kept_no_longer_than_a_header() {
+    async fn while_permits_are_scarce_an_idle_connection_is_kept_no_longer_than_a_header() {
         let mut stream = connection(true);
         ask(&mut stream).await;
         let closed = time_until_closed(&mut stream).await;

@@ -33,10 +33,10 @@ pub(super) fn property(data: &[u8]) {
     let written = write_cursor(id, filter);
     assert_eq!(read_cursor(&written, filter), Ok(id));
     let (at, to) = (usize::from(input.byte()), input.byte());
-    let mut bent = written.clone().into_bytes();
-    let at = at % bent.len();
-    bent[at] = to;
-    if let Ok(bent) = String::from_utf8(bent) {
-        assert_eq!(read_cursor(&bent, filter).is_ok(), bent == written);
+    let mut mutated = written.clone().into_bytes();
+    let at = at % mutated.len();
+    mutated[at] = to;
+    if let Ok(mutated) = String::from_utf8(mutated) {
+        assert_eq!(read_cursor(&mutated, filter).is_ok(), mutated == written);
     }
 }

@@ -20,7 +20,7 @@ const FILE: &[u8] = b"hello";
 ///
 /// First byte: how long the chunks are. Then, for each change, two bytes of where it is, one of how many
 /// bytes go, one of how many come, and these.
-pub(super) fn bent(data: &[u8]) {
+pub(super) fn mutated(data: &[u8]) {
     let mut input = Input(data);
     let chunk_length = usize::from(input.byte()) + 1;
     let (original, signed) = ORIGINAL.with(Clone::clone);

@@ -30,8 +30,8 @@ pub const PROPERTIES: [(&str, Property); 6] = [
     ("file_name", file_name::property),
     ("range", range::property),
     ("forged_request", presigned_request::forged),
-    ("bent_request", presigned_request::bent),
-    ("bent_form", form::bent),
+    ("mutated_request", presigned_request::mutated),
+    ("mutated_form", form::mutated),
 ];
 
 /// The property with this name.

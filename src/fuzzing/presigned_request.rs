@@ -119,7 +119,7 @@ pub(super) fn forged(data: &[u8]) {
 /// A signed request with one thing changed: let through if and only if it still says the same.
 ///
 /// First byte: which request. Second: what changes; third and fourth: where; the rest: into what.
-pub(super) fn bent(data: &[u8]) {
+pub(super) fn mutated(data: &[u8]) {
     let mut input = Input(data);
     let which = usize::from(input.byte()) % KINDS;
     let original = ORIGINALS.with(|originals| originals[which].clone());
@@ -187,25 +187,25 @@ fn bend(mut request: Request, change: u8, place: usize, into: &[u8]) -> Option<R
     Some(request)
 }
 
-fn assert_same(original: &Request, bent: &Request) {
-    assert_eq!(original.method, bent.method);
-    assert_eq!(original.target.path(), bent.target.path());
-    assert_eq!(query(&original.target), query(&bent.target));
-    let age = bent.at - original.at;
+fn assert_same(original: &Request, mutated: &Request) {
+    assert_eq!(original.method, mutated.method);
+    assert_eq!(original.target.path(), mutated.target.path());
+    assert_eq!(query(&original.target), query(&mutated.target));
+    let age = mutated.at - original.at;
     let life = chrono::TimeDelta::from_std(LIFETIME).expect("it is short");
     let skew = chrono::TimeDelta::from_std(SKEW).expect("it is short");
     assert!(age < life && age >= -skew, "{age}");
     let host = |request: &Request| value(request, "host").map(|host| host.to_ascii_lowercase());
-    assert_eq!(host(original), host(bent));
+    assert_eq!(host(original), host(mutated));
     for name in UPLOAD_SIGNED_HEADERS {
         if original.headers.contains_key(name) {
-            assert_eq!(value(original, name), value(bent, name), "{name}");
+            assert_eq!(value(original, name), value(mutated, name), "{name}");
         }
     }
     // A digest that was declared is still there, and none that wasn't.
-    for name in bent.headers.keys().chain(original.headers.keys()) {
+    for name in mutated.headers.keys().chain(original.headers.keys()) {
         if name.as_str().starts_with("x-amz-") {
-            assert_eq!(value(original, name.as_str()), value(bent, name.as_str()));
+            assert_eq!(value(original, name.as_str()), value(mutated, name.as_str()));
         }
     }
 }

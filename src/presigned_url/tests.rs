@@ -257,12 +257,12 @@ async fn a_second_spelling_of_what_was_signed_is_refused() {
         ),
         ("%3Bif-none-match", "%3Bif-none-match%3B"),
     ] {
-        let bent = Request::upload(None).await.with(|request| {
+        let mutated = Request::upload(None).await.with(|request| {
             let changed = request.url.replacen(from, to, 1);
             assert_ne!(changed, request.url, "{from}");
             request.url = changed;
         });
-        let verdict = bent.verdict().await;
+        let verdict = mutated.verdict().await;
         assert!(
             matches!(verdict, Err(Refusal::Malformed(_))),
             "{to}: {verdict:?}"

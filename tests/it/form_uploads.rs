@@ -78,21 +78,21 @@ fn a_form_takes_nothing_but_what_was_declared(base: &str) {
         let answer = String::from_utf8(curl(&arguments)).unwrap();
         assert!(answer.contains(&format!("<Code>{code}</Code>")), "{answer}");
     }
-    let bent = |change: &dyn Fn(&mut Value)| {
-        let mut bent = created.clone();
-        change(&mut bent["upload"]["fields"]);
-        upload_form(&bent, &five)
+    let mutated = |change: &dyn Fn(&mut Value)| {
+        let mut mutated = created.clone();
+        change(&mut mutated["upload"]["fields"]);
+        upload_form(&mutated, &five)
     };
     let other_key = create_form(base, 5, None)["upload"]["fields"]["key"].clone();
-    assert_eq!(bent(&|fields| fields["key"] = other_key.clone()), "403");
+    assert_eq!(mutated(&|fields| fields["key"] = other_key.clone()), "403");
     assert_eq!(
-        bent(&|fields| fields["Content-Type"] = "text/html".into()),
+        mutated(&|fields| fields["Content-Type"] = "text/html".into()),
         "403"
     );
-    assert_eq!(bent(&|fields| fields["x-amz-meta-a"] = "b".into()), "403");
-    assert_eq!(bent(&|fields| fields["acl"] = "public-read".into()), "403");
+    assert_eq!(mutated(&|fields| fields["x-amz-meta-a"] = "b".into()), "403");
+    assert_eq!(mutated(&|fields| fields["acl"] = "public-read".into()), "403");
     let forged = |fields: &mut Value| fields["x-amz-signature"] = "0".repeat(64).into();
-    assert_eq!(bent(&forged), "403");
+    assert_eq!(mutated(&forged), "403");
     assert_eq!(settled_now(base, &created)["status"], "pending");
     assert_eq!(upload_form(&created, &five), "201");
     assert_eq!(settled(base, &created)["status"], "available");

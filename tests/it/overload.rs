@@ -287,7 +287,7 @@ async fn waits_take_no_place_from_other_calls_and_are_bounded_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_can_not_take_all_the_places_for_waits() {
+async fn one_address_can_not_take_all_the_permits_for_waits() {
     raise_descriptor_limit();
     let dir = data_dir();
     let program = Program::local(dir.path(), &[]);

@@ -181,8 +181,8 @@ async fn a_form_that_was_changed_or_signed_by_somebody_else() {
             "local/20260101/elsewhere/s3/aws4_request",
         ),
     ] {
-        let bent = own.clone().with(name, value).request();
-        store.assert_refused(bent, 400, "InvalidArgument").await;
+        let mutated = own.clone().with(name, value).request();
+        store.assert_refused(mutated, 400, "InvalidArgument").await;
     }
     for (id, code) in [
         (ACCESS_KEY_ID, "SignatureDoesNotMatch"),
