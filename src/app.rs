@@ -76,6 +76,8 @@ struct LocalTasks {
     uploaded: mpsc::Receiver<ObjectKey>,
     reconciler: Reconciler,
     reconcile_interval: Duration,
+    /// The stores that are marked as belonging together.
+    marked: (Arc<SqliteMetadataStore>, DiskObjectStore),
     sweeper: OrphanSweeper,
     sweep_interval: Option<Duration>,
 }
@@ -132,10 +134,7 @@ impl App {
             records: metadata.as_ref(),
             objects: &objects,
         };
-        let sweep_interval = match pairing::pair(pair, &stores, Starts::Counted).await? {
-            Allowed::Everything => settings.common.orphan_sweep_interval,
-            Allowed::NoSweep => None,
-        };
+        pairing::refuse_mismatch(pair, &stores).await?;
         let bucket = settings.common.bucket_name.clone();
         let public_bucket = match &settings.public_url {
             Some(url) => Some(
@@ -146,6 +145,7 @@ impl App {
         };
         let (uploaded, receiver) = mpsc::channel(local_mode::HAND_OFF_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
+        let marked = (Arc::clone(&metadata), objects.clone());
         let endpoint = LocalEndpoint::new(LocalStoreParts {
             objects,
             credentials: secret.credentials(),
@@ -189,8 +189,9 @@ impl App {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
                 reconcile_interval: settings.common.reconcile_interval,
+                marked,
                 sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
-                sweep_interval,
+                sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
             stop,
@@ -276,9 +277,14 @@ impl App {
         let beside = self.local.map(|local| {
             let stop = shutdown.clone();
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
-            if let Some(interval) = local.sweep_interval {
-                tokio::spawn(local.sweeper.run(interval, stop));
-            }
+            let sweeping = mark_and_sweep(
+                self.stores.clone(),
+                local.marked,
+                local.sweeper,
+                local.sweep_interval,
+                stop,
+            );
+            tokio::spawn(sweeping);
             tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
         });
         if let Ok(address) = listener.local_addr() {
@@ -300,6 +306,30 @@ impl App {
                 }
             }
         }
+    }
+}
+
+/// Marks the stores and counts the start, and from then on looks for orphans, unless the records are a copy
+/// from before. A start that dies before it was counted counts as none, which hides only a copy of itself.
+async fn mark_and_sweep(
+    stores: Stores,
+    (records, objects): (Arc<SqliteMetadataStore>, DiskObjectStore),
+    sweeper: OrphanSweeper,
+    interval: Option<Duration>,
+    stop: CancellationToken,
+) {
+    let pair = Pair {
+        records: records.as_ref(),
+        objects: &objects,
+    };
+    match pairing::pair(pair, &stores, Starts::Counted).await {
+        Ok(Allowed::Everything) => {
+            if let Some(interval) = interval {
+                sweeper.run(interval, stop).await;
+            }
+        }
+        Ok(Allowed::NoSweep) => {}
+        Err(error) => tracing::error!(%error, "no sweep runs"),
     }
 }
 

@@ -205,7 +205,10 @@ fn assert_same(original: &Request, mutated: &Request) {
     // A digest that was declared is still there, and none that wasn't.
     for name in mutated.headers.keys().chain(original.headers.keys()) {
         if name.as_str().starts_with("x-amz-") {
-            assert_eq!(value(original, name.as_str()), value(mutated, name.as_str()));
+            assert_eq!(
+                value(original, name.as_str()),
+                value(mutated, name.as_str())
+            );
         }
     }
 }

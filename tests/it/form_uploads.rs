@@ -89,8 +89,14 @@ fn a_form_takes_nothing_but_what_was_declared(base: &str) {
         mutated(&|fields| fields["Content-Type"] = "text/html".into()),
         "403"
     );
-    assert_eq!(mutated(&|fields| fields["x-amz-meta-a"] = "b".into()), "403");
-    assert_eq!(mutated(&|fields| fields["acl"] = "public-read".into()), "403");
+    assert_eq!(
+        mutated(&|fields| fields["x-amz-meta-a"] = "b".into()),
+        "403"
+    );
+    assert_eq!(
+        mutated(&|fields| fields["acl"] = "public-read".into()),
+        "403"
+    );
     let forged = |fields: &mut Value| fields["x-amz-signature"] = "0".repeat(64).into();
     assert_eq!(mutated(&forged), "403");
     assert_eq!(settled_now(base, &created)["status"], "pending");

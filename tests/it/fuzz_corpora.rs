@@ -47,7 +47,11 @@ fn every_property_holds_for_every_input_that_was_ever_kept() {
             println!("{name}: {}", input.escape_ascii());
             property(input);
         }
-        assert!(inputs.len() >= 50, "{name} has only {} inputs", inputs.len());
+        assert!(
+            inputs.len() >= 50,
+            "{name} has only {} inputs",
+            inputs.len()
+        );
         let bytes: usize = inputs.iter().map(Vec::len).sum();
         assert!(bytes <= MAX_CORPUS_BYTES, "{name}: minimise it");
     }
