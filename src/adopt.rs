@@ -4,15 +4,10 @@
 
 use std::process::ExitCode;
 
-use crate::app::{LOCAL_METADATA_FILE, StartError};
-use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client};
-use crate::config::{AdoptSettings, Mode};
-use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
-use crate::metadata_store::sqlite::SqliteMetadataStore;
-use crate::object_store::disk::DiskObjectStore;
-use crate::object_store::s3::S3ObjectStore;
+use crate::config::AdoptSettings;
 use crate::store_error::StoreError;
-use crate::store_marker::{MarkedStore, Marker, Pair, Pairing, judge};
+use crate::store_marker::{Marker, Pair, Pairing, judge};
+use crate::stores::{self, Access, OpenStores, StartError, StoreChoices};
 
 /// What `file-share adopt --help` says behind the flags.
 pub const AFTER_HELP: &str = "\
@@ -25,18 +20,14 @@ Exit codes:
 
 /// Says what is there, and marks both sides if that is meant.
 pub async fn run(settings: &AdoptSettings) -> ExitCode {
-    let (records, objects) = match open(settings).await {
-        Ok(stores) => stores,
+    let opened = match open(settings).await {
+        Ok(opened) => opened,
         Err(error) => {
             eprintln!("file-share adopt can't start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let pair = Pair {
-        records: records.as_ref(),
-        objects: objects.as_ref(),
-    };
-    match adopt(pair, settings.yes).await {
+    match adopt(opened.pair(), settings.yes).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -85,26 +76,7 @@ fn told(marker: Option<&Marker>) -> String {
     }
 }
 
-type Marked = Box<dyn MarkedStore>;
-
-async fn open(settings: &AdoptSettings) -> Result<(Marked, Marked), StartError> {
-    match &settings.mode {
-        Mode::Local { data_dir } => {
-            let what = format!("the data directory {}", data_dir.display());
-            let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
-            let records = objects.data_dir().join(LOCAL_METADATA_FILE);
-            let records = SqliteMetadataStore::open(&records)
-                .map_err(|e| StartError::new(&what, e.chain()))?;
-            Ok((Box::new(records), Box::new(objects)))
-        }
-        Mode::Aws { .. } => {
-            let sdk = load_sdk_config(AwsSettings::default())
-                .await
-                .map_err(|e| StartError::new("the AWS settings", e))?;
-            let common = &settings.common;
-            let records = DynamoDbMetadataStore::new(dynamodb_client(&sdk), &common.table_name);
-            let objects = S3ObjectStore::new(s3_client(&sdk), &common.bucket_name);
-            Ok((Box::new(records), Box::new(objects)))
-        }
-    }
+async fn open(settings: &AdoptSettings) -> Result<OpenStores, StartError> {
+    let choices = StoreChoices::of_mode(&settings.mode);
+    stores::open(&choices, &settings.common, Access::Write).await
 }

@@ -1,46 +1,34 @@
 //! The API program put together: settings → stores → endpoint, and the tasks beside it.
 //!
-//! Invariant: the one place that knows which mode it is. Everything behind it works on ports.
-
-mod pairing;
+//! Invariant: which stores there are is decided in `stores`. Everything behind that works on ports.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use poem::{EndpointExt, Response};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::pairing::{Allowed, Starts};
 use crate::api::{self, ApiParts, Beside, BucketAddress, OwnHosts};
-use crate::aws::{
-    AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, s3_endpoint_url,
-};
-use crate::clock::{Clock, SystemClock};
+use crate::aws::s3_endpoint_url;
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::create_limits::{CreateLimit, CreateRate, PendingByAddress};
-use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::domain::ObjectKey;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
-use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
-use crate::metadata_store::sqlite::{LeftPending, SqliteMetadataStore, SqliteOptions};
+use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
-use crate::object_store::s3::S3ObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
 use crate::service::{CallPermits, FileService};
-use crate::store_marker::Pair;
+pub use crate::stores::StartError;
+use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
-/// The stack's output with what the API may do.
-const API_POLICY: &str = "ApiPolicy";
-/// The records of local mode, below the data directory.
-pub(crate) const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
-
 /// Connections that the kernel keeps until they are accepted. Those that find no room there come again
 /// after a second, three, seven: too late to be told anything at once. The kernel may allow fewer
 /// (`net.core.somaxconn`).
@@ -50,17 +38,6 @@ const BACKLOG: u32 = 1024;
 /// left to be finalized. Supervisors kill after ten seconds.
 const STOP_LIMIT: Duration = Duration::from_secs(9);
 const _: () = assert!(api::server::DRAIN_TIMEOUT.as_secs() < STOP_LIMIT.as_secs());
-
-/// Why the service can't start, with what to do about it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(String);
-
-impl StartError {
-    pub fn new(what: &str, error: impl std::fmt::Display) -> Self {
-        Self(format!("{what}: {error}"))
-    }
-}
 
 /// The service, ready to serve.
 pub struct App {
@@ -76,8 +53,6 @@ struct LocalTasks {
     uploaded: mpsc::Receiver<ObjectKey>,
     reconciler: Reconciler,
     reconcile_interval: Duration,
-    /// The stores that are marked as belonging together.
-    marked: (Arc<SqliteMetadataStore>, DiskObjectStore),
     sweeper: OrphanSweeper,
     sweep_interval: Option<Duration>,
 }
@@ -88,53 +63,58 @@ impl App {
     /// # Errors
     /// What can't be opened or found, and what to do.
     pub async fn build(settings: &ApiSettings) -> Result<Self, StartError> {
-        match &settings.mode {
-            Mode::Local { data_dir } => Self::build_local(settings, data_dir).await,
-            Mode::Aws {
-                s3_public_endpoint_url,
-            } => Self::build_aws(settings, s3_public_endpoint_url.as_ref()).await,
+        Self::build_on(settings, &StoreChoices::of_mode(&settings.mode)).await
+    }
+
+    /// The same with other stores than the mode's.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn build_on(
+        settings: &ApiSettings,
+        choices: &StoreChoices,
+    ) -> Result<Self, StartError> {
+        let (create_limit, left_pending) = match &settings.mode {
+            Mode::Local { .. } => pending_limit(settings),
+            Mode::Aws { .. } => (create_rate(settings), None),
+        };
+        let access = Access::Serve(ServeOptions {
+            // For as long as an upload may bring bytes that began while its URL worked.
+            longest_upload: settings.upload_url_ttl + settings.common.lifecycle.upload_grace,
+            max_pending: settings.limits.max_pending_files,
+            left_pending,
+        });
+        let opened = stores::open(choices, &settings.common, access).await?;
+        let allowed = opened.start().await?;
+        let OpenStores {
+            stores, urls, sdk, ..
+        } = opened;
+        match (urls, sdk) {
+            (
+                UrlSource::Local {
+                    objects,
+                    secret: Some(secret),
+                },
+                _,
+            ) => Self::beside_its_store(settings, stores, objects, &secret, create_limit, allowed),
+            (_, Some(sdk)) => Self::before_s3(settings, stores, &sdk, create_limit),
+            (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
         }
     }
 
-    async fn build_local(
+    /// The API, and the endpoint that takes and gives bytes.
+    fn beside_its_store(
         settings: &ApiSettings,
-        data_dir: &std::path::Path,
+        stores: Stores,
+        objects: DiskObjectStore,
+        secret: &SigningSecret,
+        create_limit: CreateLimit,
+        allowed: Allowed,
     ) -> Result<Self, StartError> {
-        let what = format!("the data directory {}", data_dir.display());
-        let objects = DiskObjectStore::open(data_dir).map_err(|e| StartError::new(&what, e))?;
-        let space = DiskSpace::of(objects.data_dir()).map_err(|e| StartError::new(&what, e))?;
-        let objects = objects.within(space.clone());
-        // For as long as an upload may bring bytes that began while its URL worked.
-        let lifecycle = settings.common.lifecycle;
-        let longest = settings.upload_url_ttl + lifecycle.upload_grace;
-        let objects = objects.with_uploads_lasting(longest);
-        let data_dir = objects.data_dir();
-        let secret =
-            SigningSecret::load_or_create(data_dir).map_err(|e| StartError::new(&what, e))?;
-        let reserved = ReservedSpace::in_directory(data_dir, space.clone())
-            .map_err(|e| StartError::new(&what, e))?;
-        let (create_limit, left_pending) = pending_limit(settings);
-        let options = SqliteOptions {
-            space,
-            reserved: Some(reserved),
-            max_pending: settings.limits.max_pending_files,
-            left_pending,
+        let sweep_interval = match allowed {
+            Allowed::Everything => settings.common.orphan_sweep_interval,
+            Allowed::NoSweep => None,
         };
-        let metadata = SqliteMetadataStore::open_with(&data_dir.join(LOCAL_METADATA_FILE), options)
-            .map_err(|e| StartError::new(&what, e.chain()))?;
-        let metadata = Arc::new(metadata);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let stores = Stores {
-            metadata: Arc::clone(&metadata) as _,
-            objects: Arc::new(objects.clone()),
-            clock: Arc::clone(&clock),
-            lifecycle,
-        };
-        let pair = Pair {
-            records: metadata.as_ref(),
-            objects: &objects,
-        };
-        pairing::refuse_mismatch(pair, &stores).await?;
         let bucket = settings.common.bucket_name.clone();
         let public_bucket = match &settings.public_url {
             Some(url) => Some(
@@ -145,7 +125,6 @@ impl App {
         };
         let (uploaded, receiver) = mpsc::channel(local_mode::HAND_OFF_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
-        let marked = (Arc::clone(&metadata), objects.clone());
         let endpoint = LocalEndpoint::new(LocalStoreParts {
             objects,
             credentials: secret.credentials(),
@@ -155,7 +134,7 @@ impl App {
             upload_lifetime: settings.upload_url_ttl,
             download_lifetime: settings.download_url_ttl,
             cors: cors.clone(),
-            clock,
+            clock: Arc::clone(&stores.clock),
             gate: Arc::new(stores.clone()),
             uploaded,
         });
@@ -189,27 +168,29 @@ impl App {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
                 reconcile_interval: settings.common.reconcile_interval,
-                marked,
                 sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
-                sweep_interval: settings.common.orphan_sweep_interval,
+                sweep_interval,
             }),
             stores,
             stop,
         })
     }
 
-    async fn build_aws(
+    /// The API alone; the bytes go to a bucket.
+    fn before_s3(
         settings: &ApiSettings,
-        s3_public_endpoint_url: Option<&http::Uri>,
+        stores: Stores,
+        sdk: &SdkConfig,
+        create_limit: CreateLimit,
     ) -> Result<Self, StartError> {
-        let sdk = load_sdk_config(AwsSettings::default())
-            .await
-            .map_err(|e| StartError::new("the AWS settings", e))?;
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let bucket = &settings.common.bucket_name;
-        let public_endpoint = s3_public_endpoint_url
-            .map(ToString::to_string)
-            .or_else(|| s3_endpoint_url(&sdk));
+        let public_endpoint = match &settings.mode {
+            Mode::Aws {
+                s3_public_endpoint_url: Some(url),
+            } => Some(url.to_string()),
+            _ => s3_endpoint_url(sdk),
+        };
         let bucket_url = match public_endpoint {
             Some(endpoint) => BucketUrl::path_style(&endpoint, bucket),
             None => BucketUrl::virtual_hosted(bucket, &region),
@@ -221,36 +202,11 @@ impl App {
                 "none are set: see the AWS_ variables or the AWS profile",
             )
         })?;
-        let table_name = &settings.common.table_name;
-        let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), table_name);
-        let objects = S3ObjectStore::new(s3_client(&sdk), bucket.clone());
-        let checks = async {
-            let (table, bucket) = tokio::join!(
-                metadata.check_start(TableUse::API, &region),
-                objects.check_start(&region, API_POLICY)
-            );
-            [table, bucket].concat()
-        };
-        judge_start(checks)
-            .await
-            .map_err(|error| StartError(error.to_string()))?;
-        let (metadata, objects) = (Arc::new(metadata), Arc::new(objects));
-        let stores = Stores {
-            metadata: Arc::clone(&metadata) as _,
-            objects: Arc::clone(&objects) as _,
-            clock: Arc::new(SystemClock),
-            lifecycle: settings.common.lifecycle,
-        };
-        let pair = Pair {
-            records: metadata.as_ref(),
-            objects: objects.as_ref(),
-        };
-        pairing::pair_in_time(pair, &stores).await?;
         let stop = CancellationToken::new();
         let service = FileService {
             stores: stores.clone(),
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
-            create_limit: create_rate(settings),
+            create_limit,
             // Clients come through a load balancer, and all have its address.
             permits: CallPermits::new(true),
             stop: stop.clone(),
@@ -277,14 +233,9 @@ impl App {
         let beside = self.local.map(|local| {
             let stop = shutdown.clone();
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
-            let sweeping = mark_and_sweep(
-                self.stores.clone(),
-                local.marked,
-                local.sweeper,
-                local.sweep_interval,
-                stop,
-            );
-            tokio::spawn(sweeping);
+            if let Some(interval) = local.sweep_interval {
+                tokio::spawn(local.sweeper.run(interval, stop));
+            }
             tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
         });
         if let Ok(address) = listener.local_addr() {
@@ -306,30 +257,6 @@ impl App {
                 }
             }
         }
-    }
-}
-
-/// Marks the stores and counts the start, and from then on looks for orphans, unless the records are a copy
-/// from before. A start that dies before it was counted counts as none, which hides only a copy of itself.
-async fn mark_and_sweep(
-    stores: Stores,
-    (records, objects): (Arc<SqliteMetadataStore>, DiskObjectStore),
-    sweeper: OrphanSweeper,
-    interval: Option<Duration>,
-    stop: CancellationToken,
-) {
-    let pair = Pair {
-        records: records.as_ref(),
-        objects: &objects,
-    };
-    match pairing::pair(pair, &stores, Starts::Counted).await {
-        Ok(Allowed::Everything) => {
-            if let Some(interval) = interval {
-                sweeper.run(interval, stop).await;
-            }
-        }
-        Ok(Allowed::NoSweep) => {}
-        Err(error) => tracing::error!(%error, "no sweep runs"),
     }
 }
 

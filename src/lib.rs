@@ -14,6 +14,8 @@ pub mod app;
 pub mod aws;
 #[cfg(feature = "server")]
 pub mod capacity;
+#[cfg(feature = "server")]
+pub mod check;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]
@@ -40,8 +42,10 @@ pub mod scrub;
 #[cfg(feature = "server")]
 pub mod service;
 pub mod shutdown;
+pub mod start_check;
 pub mod store_error;
 pub mod store_marker;
+pub mod stores;
 pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod web_page;

@@ -1,5 +1,5 @@
-//! The API program: settings → stores → serve → drain. Its subcommands check what is stored, and mark
-//! stores as belonging together.
+//! The API program: settings → stores → serve → drain. Its subcommands check what is stored and
+//! what a start needs, and mark stores as belonging together.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use file_share::app::{App, StartError, listen};
 use file_share::config::{
-    self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, Mode, ScrubArgs,
-    ScrubSettings,
+    self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, CheckArgs, CheckSettings,
+    Mode, ScrubArgs, ScrubSettings,
 };
-use file_share::{adopt, scrub, shutdown, telemetry};
+use file_share::{adopt, check, scrub, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,6 +35,9 @@ enum Command {
     /// Mark records and objects as belonging together, after a start refused them or records were restored
     #[command(after_help = adopt::AFTER_HELP)]
     Adopt(Box<AdoptArgs>),
+    /// Look at what a start would look at, and say what is wrong and how to mend it
+    #[command(after_help = check::AFTER_HELP)]
+    Check(Box<CheckArgs>),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     match cli.command {
         Some(Command::Scrub(args)) => return run_scrub(&args),
         Some(Command::Adopt(args)) => return run_adopt(&args),
+        Some(Command::Check(args)) => return run_check(&args),
         None => {}
     }
     let settings = match cli.args.judge() {
@@ -92,6 +96,26 @@ fn run_adopt(args: &AdoptArgs) -> ExitCode {
         return ExitCode::from(2);
     }
     mark(&settings)
+}
+
+fn run_check(args: &CheckArgs) -> ExitCode {
+    let settings = match args.judge() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprint!("file-share check can't start: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start(&settings.common) {
+        eprintln!("file-share check can't start: {error}");
+        return ExitCode::from(2);
+    }
+    look_at_all(&settings)
+}
+
+#[tokio::main]
+async fn look_at_all(settings: &CheckSettings) -> ExitCode {
+    check::run(settings).await
 }
 
 #[tokio::main]

@@ -88,12 +88,7 @@ impl From<Distrusted> for io::Error {
 /// # Errors
 /// [`Distrusted`] among the causes, or what the system says.
 pub fn private_root(path: &Path, marker: &str) -> io::Result<PathBuf> {
-    if let Ok(metadata) = fs::symlink_metadata(path)
-        && metadata.is_symlink()
-        && ![user(), ROOT].contains(&metadata.uid())
-    {
-        return Err(Distrusted::ForeignLink(metadata.uid()).into());
-    }
+    refuse_foreign_link(path)?;
     DirBuilder::new()
         .recursive(true)
         .mode(DIR_MODE)
@@ -102,16 +97,48 @@ pub fn private_root(path: &Path, marker: &str) -> io::Result<PathBuf> {
     let dir = open_dir(&path)?;
     let mode = dir.metadata()?.mode();
     if mode & OTHERS != 0 {
-        let is_ours = fs::symlink_metadata(path.join(marker)).is_ok_and(|m| m.uid() == user());
-        if !is_ours && holds_something(&path)? {
-            return Err(Distrusted::Shared(mode & 0o7777).into());
-        }
+        let is_ours = is_ours_or_empty(&path, marker, mode)?;
         dir.set_permissions(Permissions::from_mode(DIR_MODE))?;
         if is_ours && mode & GROUP_VOLUME == GROUP_VOLUME && mode & EVERYBODY == 0 {
             close_group_volume(&path, dir.metadata()?.gid())?;
         }
     }
     Ok(path)
+}
+
+/// Whether [`private_root`] would use a directory that is there. Makes and closes nothing.
+///
+/// # Errors
+/// As there, and where there is none.
+pub fn check_root(path: &Path, marker: &str) -> io::Result<()> {
+    refuse_foreign_link(path)?;
+    let path = path.canonicalize()?;
+    let mode = open_dir(&path)?.metadata()?.mode();
+    if mode & OTHERS != 0 {
+        is_ours_or_empty(&path, marker, mode)?;
+    }
+    Ok(())
+}
+
+fn refuse_foreign_link(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() && ![user(), ROOT].contains(&found.uid()) => {
+            Err(Distrusted::ForeignLink(found.uid()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a directory that is open to others is this service's by its `marker`.
+///
+/// # Errors
+/// [`Distrusted::Shared`] if it isn't, and isn't empty either.
+fn is_ours_or_empty(path: &Path, marker: &str, mode: u32) -> io::Result<bool> {
+    let is_ours = fs::symlink_metadata(path.join(marker)).is_ok_and(|m| m.uid() == user());
+    if !is_ours && holds_something(path)? {
+        return Err(Distrusted::Shared(mode & 0o7777).into());
+    }
+    Ok(is_ours)
 }
 
 /// Whether there is more in a directory than a new file system has.

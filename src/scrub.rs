@@ -5,20 +5,13 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{LOCAL_METADATA_FILE, StartError};
-use crate::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client};
-use crate::clock::SystemClock;
-use crate::config::{Mode, ScrubSettings};
-use crate::metadata_store::dynamodb::DynamoDbMetadataStore;
-use crate::metadata_store::sqlite::SqliteMetadataStore;
-use crate::object_store::disk::DiskObjectStore;
-use crate::object_store::s3::S3ObjectStore;
+use crate::config::ScrubSettings;
 use crate::operations::{Finding, ScrubEnd, ScrubOptions, ScrubReport, Stores, scrub};
+use crate::stores::{self, Access, StartError, StoreChoices};
 
 /// What `file-share scrub --help` says behind the flags.
 pub const AFTER_HELP: &str = "\
@@ -106,33 +99,7 @@ fn figures(report: &ScrubReport) -> String {
 
 /// The stores, as somebody has them who only looks: in local mode the service may be running.
 async fn open(settings: &ScrubSettings) -> Result<Stores, StartError> {
-    let common = &settings.common;
-    match &settings.mode {
-        Mode::Local { data_dir } => {
-            let what = format!("the data directory {}", data_dir.display());
-            let objects =
-                DiskObjectStore::look_at(data_dir).map_err(|e| StartError::new(&what, e))?;
-            let metadata = SqliteMetadataStore::look_at(&data_dir.join(LOCAL_METADATA_FILE))
-                .map_err(|e| StartError::new(&what, e.chain()))?;
-            Ok(Stores {
-                metadata: Arc::new(metadata),
-                objects: Arc::new(objects),
-                clock: Arc::new(SystemClock),
-                lifecycle: common.lifecycle,
-            })
-        }
-        Mode::Aws { .. } => {
-            let sdk = load_sdk_config(AwsSettings::default())
-                .await
-                .map_err(|e| StartError::new("the AWS settings", e))?;
-            let table = common.table_name.clone();
-            let bucket = common.bucket_name.clone();
-            Ok(Stores {
-                metadata: Arc::new(DynamoDbMetadataStore::new(dynamodb_client(&sdk), table)),
-                objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), bucket)),
-                clock: Arc::new(SystemClock),
-                lifecycle: common.lifecycle,
-            })
-        }
-    }
+    let choices = StoreChoices::of_mode(&settings.mode);
+    let opened = stores::open(&choices, &settings.common, Access::Read).await?;
+    Ok(opened.stores)
 }

@@ -90,9 +90,10 @@ pub async fn load_sdk_config(settings: AwsSettings) -> Result<SdkConfig, Missing
         loader = loader.credentials_provider(credentials);
     }
     let config = loader.load().await;
-    match config.region() {
+    // A variable that is empty counts as one that isn't set.
+    match config.region().map(|region| region.as_ref().trim()) {
+        None | Some("") => Err(MissingRegion),
         Some(_) => Ok(config),
-        None => Err(MissingRegion),
     }
 }
 

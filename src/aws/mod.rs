@@ -8,6 +8,7 @@
 mod answer_date;
 mod clients;
 mod failure;
+pub mod setup_checks;
 mod start_check;
 
 pub use answer_date::{AnswerDate, NoDate, refused_at};
@@ -16,4 +17,4 @@ pub use clients::{
     sqs_client,
 };
 pub use failure::{Failure, unavailable};
-pub use start_check::{Asked, CanNotWork, ClockOff, Obstacle, START_CHECK_LIMIT, judge_start};
+pub use start_check::{Asked, ClockOff, Obstacle, findings};

@@ -1,11 +1,10 @@
-//! Whether a program can work with what it was pointed at, asked once when it starts.
+//! What a failed call to AWS says about a start.
 //!
 //! Invariant: the one place that tells what can't work from what merely doesn't answer now.
 //! [`Obstacle::Wrong`] is for what stays so until somebody changes a setting, a permission or the
-//! stack, and ends the start. [`Obstacle::NotNow`] is for everything else: a store on its way up, a
-//! network that is away, throttling. A program that ended for those would be down for longer than its
-//! stores are. [`Obstacle::ClockOff`] doesn't end it either, since a clock is put right beneath a program
-//! that runs.
+//! stack. [`Obstacle::NotNow`] is for everything else: a store on its way up, a
+//! network that is away, throttling. [`Obstacle::ClockOff`] doesn't end a start either, since a clock is put
+//! right beneath a program that runs. The first sentence of each says what is wrong.
 //!
 //! Absent on purpose: what to ask. Each store knows that of itself.
 
@@ -21,9 +20,7 @@ use chrono::SecondsFormat;
 
 use super::Failure;
 use crate::domain::{MAX_CLOCK_DIFFERENCE, Timestamp};
-
-/// How long a start waits for the answers. Beyond that it goes on: a store that is this slow is away.
-pub const START_CHECK_LIMIT: Duration = Duration::from_secs(5);
+use crate::start_check::{Finding, Flaw};
 
 /// What stands in the way of a start, or may do so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,45 +191,23 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// Everything that is wrong, in one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CanNotWork(Vec<String>);
-
-impl fmt::Display for CanNotWork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it can't work with what it was pointed at in AWS")?;
-        self.0.iter().try_for_each(|wrong| write!(f, "\n  {wrong}"))
+impl From<Obstacle> for Finding {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Wrong(what) => Self::Wrong(Flaw::of_sentences(&what)),
+            Obstacle::NotNow(failure) => Self::Away(failure.to_string()),
+            Obstacle::ClockOff(clocks) => {
+                Self::WrongForNow(Flaw::of_sentences(&clocks.to_string()))
+            }
+        }
     }
 }
 
-impl Error for CanNotWork {}
-
-/// Waits for `checks`, for at most [`START_CHECK_LIMIT`], and says in the log what doesn't answer.
-///
-/// # Errors
-/// Everything that is [`Obstacle::Wrong`], each once.
-pub async fn judge_start(checks: impl Future<Output = Vec<Obstacle>>) -> Result<(), CanNotWork> {
-    let Ok(obstacles) = tokio::time::timeout(START_CHECK_LIMIT, checks).await else {
-        tracing::warn!(
-            "AWS doesn't answer in time; whether the settings are right shows when it does"
-        );
-        return Ok(());
-    };
-    let mut wrong: Vec<String> = Vec::new();
-    for obstacle in obstacles {
-        match obstacle {
-            Obstacle::Wrong(what) if wrong.contains(&what) => {}
-            Obstacle::Wrong(what) => wrong.push(what),
-            Obstacle::NotNow(failure) => {
-                tracing::warn!(%failure, "a store doesn't answer yet");
-            }
-            Obstacle::ClockOff(clocks) => tracing::error!("{clocks}"),
-        }
-    }
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(CanNotWork(wrong))
+/// What a check of a store comes to: what stands in the way, or else that all is well.
+pub fn findings(obstacles: Vec<Obstacle>, fine: impl FnOnce() -> String) -> Vec<Finding> {
+    match obstacles.is_empty() {
+        true => vec![Finding::Fine(fine())],
+        false => obstacles.into_iter().map(Finding::from).collect(),
     }
 }
 
@@ -345,29 +320,5 @@ mod tests {
                 assert!(told.contains(part), "no {part:?} in {told}");
             }
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn everything_that_is_wrong_is_said_at_once_and_once() {
-        let obstacle = |what: &str| Obstacle::Wrong(what.to_owned());
-        let checks = async {
-            vec![
-                obstacle("a"),
-                refused(500, "InternalError"),
-                obstacle("b"),
-                obstacle("a"),
-            ]
-        };
-        let message = judge_start(checks).await.unwrap_err().to_string();
-        assert!(message.ends_with("in AWS\n  a\n  b"), "{message}");
-        let passes = judge_start(async { vec![refused(500, "InternalError")] });
-        assert_eq!(passes.await, Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_start_does_not_wait_for_ever() {
-        let started = tokio::time::Instant::now();
-        assert_eq!(judge_start(std::future::pending()).await, Ok(()));
-        assert_eq!(started.elapsed(), START_CHECK_LIMIT);
     }
 }

@@ -4,6 +4,7 @@
 //! is named in one message, everything at once, so every value comes in as text and is judged here.
 
 mod adopt;
+mod check;
 mod environment;
 mod limits;
 mod scrub;
@@ -18,6 +19,7 @@ use clap::Args;
 use http::Uri;
 
 pub use adopt::{AdoptArgs, AdoptSettings};
+pub use check::{CheckArgs, CheckSettings};
 pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
 pub use scrub::{ScrubArgs, ScrubSettings};

@@ -61,6 +61,22 @@ impl SigningSecret {
             }
             read => read,
         };
+        Self::of_file(path, text)
+    }
+
+    /// The secret in `data_dir`, if there is one. Makes and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::load_or_create`].
+    pub fn load(data_dir: &Path) -> Result<Option<Self>, SecretError> {
+        let path = data_dir.join(FILE_NAME);
+        match read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => Self::of_file(path, read).map(Some),
+        }
+    }
+
+    fn of_file(path: PathBuf, text: io::Result<String>) -> Result<Self, SecretError> {
         match text {
             Ok(text) => {
                 let text = text.trim_end();

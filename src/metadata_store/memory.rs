@@ -15,12 +15,14 @@ use super::{
     TransitionOutcome,
 };
 use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition};
+use crate::store_marker::{MarkedStore, Marker};
 
 #[derive(Default)]
 pub struct MemoryMetadataStore {
     records: Mutex<BTreeMap<FileId, FileRecord>>,
     /// By the digest of the key.
     keys: Mutex<BTreeMap<[u8; 32], (KeyedRequest, FileId)>>,
+    marker: Mutex<Option<Marker>>,
     /// The fault that every call has while it is set.
     fault: Mutex<Option<&'static str>>,
 }
@@ -47,11 +49,35 @@ impl MemoryMetadataStore {
             .remove(&id);
     }
 
+    fn locked_marker(&self) -> MutexGuard<'_, Option<Marker>> {
+        self.marker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn records(&self) -> Result<MutexGuard<'_, BTreeMap<FileId, FileRecord>>, StoreError> {
         match *self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(cause) => Err(StoreError::unavailable("the metadata store", cause)),
             None => Ok(self.records.lock().unwrap_or_else(PoisonError::into_inner)),
         }
+    }
+}
+
+#[async_trait]
+impl MarkedStore for MemoryMetadataStore {
+    async fn marker(&self) -> Result<Option<Marker>, StoreError> {
+        drop(self.records()?);
+        Ok(self.locked_marker().clone())
+    }
+
+    async fn add_marker(&self, marker: &Marker) -> Result<(), StoreError> {
+        drop(self.records()?);
+        self.locked_marker().get_or_insert_with(|| marker.clone());
+        Ok(())
+    }
+
+    async fn replace_marker(&self, marker: &Marker) -> Result<(), StoreError> {
+        drop(self.records()?);
+        *self.locked_marker() = Some(marker.clone());
+        Ok(())
     }
 }
 

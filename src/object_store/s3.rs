@@ -29,6 +29,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
 };
+pub use start_check::BucketCheck;
+
 use crate::{
     aws::{Failure, NoDate, refused_at, unavailable},
     domain::{KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis},

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use imports::imports;
 
 /// Every room, and the rooms that it may import from. A room that isn't here fails the test.
-const MAY_IMPORT: [(&str, &[&str]); 26] = [
+const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("store_error", &[]),
     ("store_marker", &["store_error"]),
+    ("start_check", &[]),
     ("cors", &[]),
     ("private_files", &[]),
     ("capacity", &[]),
@@ -22,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("request_log", &[]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
-    ("aws", &["domain", "store_error"]),
+    ("aws", &["domain", "start_check", "store_error"]),
     ("presigned_url", &["domain", "store_error"]),
     (
         "object_store",
@@ -31,6 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "clock",
             "store_error",
             "store_marker",
+            "start_check",
             "aws",
             "private_files",
             "disk_space",
@@ -43,6 +45,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "clock",
             "store_error",
             "store_marker",
+            "start_check",
             "aws",
             "private_files",
             "disk_space",
@@ -113,17 +116,34 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "presigned_url",
         ],
     ),
+    // Settings to opened stores.
+    (
+        "stores",
+        &[
+            "aws",
+            "clock",
+            "config",
+            "disk_space",
+            "domain",
+            "local_mode",
+            "metadata_store",
+            "object_store",
+            "operations",
+            "private_files",
+            "start_check",
+            "store_error",
+            "store_marker",
+        ],
+    ),
     // Puts everything together.
     (
         "app",
         &[
             "api",
             "aws",
-            "clock",
             "config",
             "cors",
             "create_limits",
-            "disk_space",
             "domain",
             "local_mode",
             "metadata_store",
@@ -131,34 +151,15 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "operations",
             "presigned_url",
             "service",
-            "store_error",
-            "store_marker",
+            "stores",
         ],
     ),
     (
         "adopt",
-        &[
-            "app",
-            "aws",
-            "config",
-            "metadata_store",
-            "object_store",
-            "store_error",
-            "store_marker",
-        ],
+        &["config", "store_error", "store_marker", "stores"],
     ),
-    (
-        "scrub",
-        &[
-            "app",
-            "aws",
-            "clock",
-            "config",
-            "metadata_store",
-            "object_store",
-            "operations",
-        ],
-    ),
+    ("check", &["aws", "config", "start_check", "stores"]),
+    ("scrub", &["config", "operations", "stores"]),
 ];
 
 /// The files that may name a type of an AWS service's SDK.
@@ -210,7 +211,7 @@ const WORKER_MAY_IMPORT: [(&str, &[&str], &[&str]); 8] = [
     (
         "event_queue",
         &[],
-        &["aws", "clock", "domain", "store_error"],
+        &["aws", "clock", "domain", "start_check", "store_error"],
     ),
     (
         "consumer",
@@ -235,13 +236,10 @@ const WORKER_MAY_IMPORT: [(&str, &[&str], &[&str]); 8] = [
         &[],
         &[
             "aws",
-            "clock",
             "config",
-            "metadata_store",
-            "object_store",
             "operations",
             "shutdown",
-            "store_marker",
+            "stores",
             "telemetry",
         ],
     ),
@@ -413,6 +411,42 @@ fn only_the_doctor_of_the_command_line_speaks_to_aws() {
         );
     }
     assert!(speaks > 0, "the doctor has moved");
+}
+
+/// Where a store is opened in production: a call of what opens it.
+#[test]
+fn stores_are_opened_in_one_place() {
+    let opened = [
+        "SqliteMetadataStore::open",
+        "SqliteMetadataStore::look_at",
+        "DynamoDbMetadataStore::new",
+        "DiskObjectStore::open",
+        "DiskObjectStore::look_at",
+        "S3ObjectStore::new",
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for dir in ["src", "worker/src"] {
+        for path in rust_files(&root.join(dir)) {
+            let file = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            let Some(code) = code(&file, &text) else {
+                continue;
+            };
+            for call in opened.into_iter().filter(|call| code.contains(call)) {
+                let is_here = file.starts_with("src/stores/");
+                let is_for_tests = file.contains("fuzzing") || file.contains("conformance");
+                assert!(is_here || is_for_tests, "{file} calls {call}");
+                seen.insert(call);
+            }
+        }
+    }
+    assert_eq!(seen.len(), opened.len(), "only {seen:?} were seen");
 }
 
 #[test]

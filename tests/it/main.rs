@@ -5,6 +5,7 @@
 mod api;
 mod architecture;
 mod aws_faults;
+mod check;
 mod clients;
 mod completion;
 mod compose;
@@ -43,6 +44,7 @@ mod slow_uploads;
 mod start_check;
 mod store_markers;
 mod store_sequences;
+mod stores;
 mod web_page;
 
 #[path = "../support"]

@@ -127,6 +127,7 @@ fn an_empty_variable_counts_as_one_that_is_not_set_in_every_program_and_subcomma
     for (program, arguments) in [
         (api(), &[][..]),
         (api(), &["scrub"]),
+        (api(), &["check"]),
         (worker(), &[]),
         (worker(), &["inspect"]),
         (worker(), &["redrive"]),

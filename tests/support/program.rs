@@ -369,6 +369,31 @@ pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
     to_its_end(command.arg("scrub").args(arguments))
 }
 
+/// `file-share check` of a data directory, to its end.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub fn check_local(data_dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("DATA_DIR", data_dir);
+    to_its_end(command.arg("check").args(arguments))
+}
+
+/// `file-share check` in aws mode, with the permissions of `user`.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub fn check_aws(
+    deployment: &Deployment,
+    user: &Credentials,
+    settings: &[(&str, &str)],
+    arguments: &[&str],
+) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command
+        .env("MODE", "aws")
+        .env("QUEUE_URL", &deployment.queue_url);
+    set_aws(&mut command, deployment, user);
+    let command = command.envs(settings.iter().copied());
+    to_its_end(command.arg("check").args(arguments))
+}
+
 /// A command of the worker about the dead-letter queue, with the permissions that the stack gives
 /// the operator.
 #[allow(dead_code, reason = "the benchmarks share this module")]

@@ -68,6 +68,19 @@ impl SmallDisk {
         Program::local_by(Path::new(ENTER), &enter(&holder), &data, settings)
     }
 
+    /// Another command about the data on the disk, to its end.
+    pub fn run(&self, program: &Path, arguments: &[&str]) -> std::process::Output {
+        let holder = self.holder.id().to_string();
+        Command::new(ENTER)
+            .args(enter(&holder))
+            .arg(program)
+            .args(arguments)
+            .env_clear()
+            .env("DATA_DIR", self.mount_point.path().join("data"))
+            .output()
+            .expect("nsenter can be started")
+    }
+
     /// Another program that has the records open: it does `before`, and once it is told to go on, `after`.
     /// (SQLite takes no path through another process's root.)
     pub fn with_records(&self, before: &str, between: impl FnOnce(), after: &str) {

@@ -3,30 +3,19 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use file_share::aws::{
-    AwsSettings, dynamodb_client, judge_start, load_sdk_config, s3_client, sqs_client,
-};
-use file_share::clock::SystemClock;
+use file_share::aws::sqs_client;
 use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
-use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
-use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
-use file_share::store_marker::Pair;
+use file_share::stores::{self, Access, StoreChoices};
 use file_share::{shutdown, telemetry};
 use file_share_worker::consumer::Consumer;
-use file_share_worker::event_queue::sqs::SqsQueue;
+use file_share_worker::event_queue::sqs::{QueueCheck, SqsQueue};
 use file_share_worker::operator;
 use file_share_worker::settings::{
     DeadLetterSettings, InspectArgs, RedriveArgs, WorkerArgs, WorkerSettings,
 };
-
-/// The stack's output with what the worker may do.
-const WORKER_POLICY: &str = "WorkerPolicy";
-/// How long a start waits for stores that are away.
-const START_LIMIT: Duration = Duration::from_secs(5);
 
 /// Finalizes uploads: takes the store's event notifications from SQS, measures and hashes what
 /// arrived, and looks after what notifications and crashes left behind.
@@ -109,44 +98,21 @@ async fn operate(
 async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>> {
     // First, so that a signal during the start isn't missed.
     let stop = shutdown::on_signal();
-    let sdk = load_sdk_config(AwsSettings::default()).await?;
     let common = settings.common;
-    let metadata = DynamoDbMetadataStore::new(dynamodb_client(&sdk), &common.table_name);
-    let objects = S3ObjectStore::new(s3_client(&sdk), &common.bucket_name);
-    let queue = SqsQueue::new(
-        sqs_client(&sdk),
+    let mut opened = stores::open(&StoreChoices::AWS, &common, Access::Work).await?;
+    let sdk = opened.sdk.as_ref().ok_or("the AWS settings are missing")?;
+    let queue = Arc::new(SqsQueue::new(
+        sqs_client(sdk),
         settings.queue_url,
         settings.visibility_timeout,
-    );
-    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-    let checks = async {
-        let (table, bucket, queue) = tokio::join!(
-            metadata.check_start(TableUse::WORKER, &region),
-            objects.check_start(&region, WORKER_POLICY),
-            queue.check_start(&region)
-        );
-        [table, bucket, queue].concat()
-    };
-    judge_start(checks).await?;
-    let pair = Pair {
-        records: &metadata,
-        objects: &objects,
-    };
-    // Stores that are away in time are asked nothing more: every operation finds out by itself.
-    if let Ok(looked) = tokio::time::timeout(START_LIMIT, pair.refuse_mismatch()).await {
-        looked?;
-    }
-    let stores = Stores {
-        metadata: Arc::new(metadata),
-        objects: Arc::new(objects),
-        clock: Arc::new(SystemClock),
-        lifecycle: common.lifecycle,
-    };
-    let consumer = Consumer::new(
-        Arc::new(queue),
-        Arc::new(stores.clone()),
-        &common.bucket_name,
-    );
+    ));
+    opened.checks.push(Box::new(QueueCheck {
+        queue: Arc::clone(&queue),
+        region: opened.region(),
+    }));
+    opened.start_unmarked().await?;
+    let stores = opened.stores;
+    let consumer = Consumer::new(queue, Arc::new(stores.clone()), &common.bucket_name);
     let reconciler = Reconciler::new(stores.clone());
     tracing::info!(
         bucket = common.bucket_name,

@@ -43,7 +43,7 @@ use crate::{
     },
 };
 
-pub use start_check::TableUse;
+pub use start_check::{TableCheck, TableUse};
 
 /// A key that no file has: its version isn't 7.
 const NIL_ID: &str = "00000000-0000-0000-0000-000000000000";

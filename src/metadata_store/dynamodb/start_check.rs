@@ -6,7 +6,9 @@
 //! Absent on purpose: TTL and backups, without which everything works.
 
 use std::error::Error;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, IndexStatus, KeySchemaElement, KeyType, ProjectionType,
     ScalarAttributeType, TableDescription,
@@ -23,7 +25,8 @@ use super::{
     pages::{BY_STATUS, BY_TIME},
     reviews::BY_REVIEW,
 };
-use crate::aws::{Asked, Obstacle};
+use crate::aws::{Asked, Obstacle, findings};
+use crate::start_check::{Finding, StartCheck};
 
 /// What a program does with the table, as far as the programs differ.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +84,34 @@ impl DynamoDbMetadataStore {
             obstacles = check.permissions(used).await;
         }
         obstacles
+    }
+}
+
+/// [`DynamoDbMetadataStore::check_start`], as one of the checks of a start.
+pub struct TableCheck {
+    pub store: Arc<DynamoDbMetadataStore>,
+    pub used: TableUse,
+    pub region: String,
+}
+
+#[async_trait]
+impl StartCheck for TableCheck {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn subject(&self) -> String {
+        format!("table {}", self.store.table)
+    }
+
+    async fn look(&self) -> Vec<Finding> {
+        let obstacles = self.store.check_start(self.used, &self.region).await;
+        findings(obstacles, || {
+            format!(
+                "table {} has its key and its indexes, and these credentials may use it",
+                self.store.table
+            )
+        })
     }
 }
 

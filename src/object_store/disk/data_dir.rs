@@ -12,7 +12,7 @@ use crate::domain::ObjectKey;
 use crate::private_files::{open_or_create, private_dir, private_root};
 
 /// Held while a process uses the directory; it also tells ours from others.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 const QUARANTINE: &str = "quarantine";
 
 /// Why a data directory can't be used. For the operator who starts the program: it shows the path.

@@ -48,6 +48,7 @@ use super::{
 };
 use crate::disk_space::DiskSpace;
 use crate::domain::{ObjectKey, Timestamp, VersionId};
+use crate::private_files::check_root;
 use data_dir::DataDir;
 use receiving::Uploads;
 use synced::Synced;
@@ -106,9 +107,23 @@ impl DiskObjectStore {
         Self { space, ..self }
     }
 
+    /// What it looks at while an object is written.
+    pub fn space(&self) -> DiskSpace {
+        self.space.clone()
+    }
+
     /// The data directory, by a path without links.
     pub fn data_dir(&self) -> &std::path::Path {
         self.dir.root()
+    }
+
+    /// Whether [`Self::open`] would use `data_dir`, which is there. Changes nothing, and doesn't say whether
+    /// another process has it open.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_data_dir(data_dir: &std::path::Path) -> io::Result<()> {
+        check_root(data_dir, data_dir::LOCK)
     }
 
     /// Opens `data_dir` for reading only, while another process may be using it. Changes nothing;

@@ -5,13 +5,45 @@
 //! policies allow it together with what is asked.
 
 use std::error::Error;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{CHECKED_KEY, S3ObjectStore, has_no_such_call, is_missing};
-use crate::aws::{AnswerDate, Asked, Failure, Obstacle};
+use crate::aws::{AnswerDate, Asked, Failure, Obstacle, findings};
 use crate::clock::{Clock, SystemClock};
+use crate::start_check::{Finding, StartCheck};
+
+/// [`S3ObjectStore::check_start`], as one of the checks of a start.
+pub struct BucketCheck {
+    pub store: Arc<S3ObjectStore>,
+    pub region: String,
+    /// The stack's output that allows what is looked at.
+    pub policy: &'static str,
+}
+
+#[async_trait]
+impl StartCheck for BucketCheck {
+    fn name(&self) -> &'static str {
+        "bucket"
+    }
+
+    fn subject(&self) -> String {
+        format!("bucket {}", self.store.bucket)
+    }
+
+    async fn look(&self) -> Vec<Finding> {
+        let obstacles = self.store.check_start(&self.region, self.policy).await;
+        findings(obstacles, || {
+            format!(
+                "bucket {} is there, these credentials may use it, and its clock is this machine's",
+                self.store.bucket
+            )
+        })
+    }
+}
 
 impl S3ObjectStore {
     /// Everything that stands in the way. `policy` is the stack's output that allows it.

@@ -18,6 +18,8 @@ use aws_sdk_sqs::types::{
 };
 use file_share::domain::from_millis;
 
+pub use start_check::QueueCheck;
+
 use super::{
     AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_DELAY, MAX_RECEIVE_WAIT,
     MessageSender, QueueError, ReceiptHandle, whole_seconds,

@@ -5,14 +5,45 @@
 //!
 //! Absent on purpose: a receive, which would count against every message that it meets.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use file_share::aws::{Asked, Obstacle};
+use file_share::aws::{Asked, Obstacle, findings};
+use file_share::start_check::{Finding, StartCheck};
 
 use super::SqsQueue;
 
 const NO_RECEIPT: &str = "none";
+
+/// [`SqsQueue::check_start`], as one of the checks of a start.
+pub struct QueueCheck {
+    pub queue: Arc<SqsQueue>,
+    pub region: String,
+}
+
+#[async_trait]
+impl StartCheck for QueueCheck {
+    fn name(&self) -> &'static str {
+        "queue"
+    }
+
+    fn subject(&self) -> String {
+        format!("queue {}", self.queue.queue_url)
+    }
+
+    async fn look(&self) -> Vec<Finding> {
+        let obstacles = self.queue.check_start(&self.region).await;
+        findings(obstacles, || {
+            format!(
+                "queue {} is there, and these credentials may use it",
+                self.queue.queue_url
+            )
+        })
+    }
+}
 
 impl SqsQueue {
     /// Everything that stands in the way.

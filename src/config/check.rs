@@ -1,0 +1,119 @@
+//! The settings of `file-share check`: where bytes and records are, and what to look at.
+//!
+//! Invariant: as everywhere, it starts with all of them right or names all that aren't.
+
+use clap::Args;
+
+use super::{CommonArgs, CommonSettings, Mode, Problems, directory, is_local, url};
+
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Write one JSON object a line, for programs
+    #[arg(long)]
+    pub json: bool,
+    /// Look at how bucket, queue and table are set up instead (aws mode). The stack's operator policy is
+    /// enough for it
+    #[arg(long)]
+    pub setup: bool,
+    /// The URL of the SQS queue that the bucket's notifications come through, for --setup
+    #[arg(long, env = "QUEUE_URL", value_name = "URL")]
+    pub queue_url: Option<String>,
+    /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
+    #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
+    pub mode: String,
+    /// Where local mode keeps files and records
+    #[arg(
+        long,
+        env = "DATA_DIR",
+        default_value = "data",
+        value_name = "DIRECTORY"
+    )]
+    pub data_dir: String,
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+#[derive(Debug, Clone)]
+pub struct CheckSettings {
+    pub json: bool,
+    /// The queue's URL, if it is the setup that is looked at.
+    pub setup: Option<String>,
+    pub mode: Mode,
+    pub common: CommonSettings,
+}
+
+impl CheckArgs {
+    /// # Errors
+    /// Everything that isn't right, at once.
+    pub fn judge(&self) -> Result<CheckSettings, Problems> {
+        let mut problems = Problems::default();
+        let settings = self.judge_all(&mut problems);
+        settings.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    fn judge_all(&self, problems: &mut Problems) -> Option<CheckSettings> {
+        let common = self.common.judge(problems);
+        let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
+        let is_local = problems.judge("MODE", &self.mode, is_local);
+        if self.setup && is_local == Some(true) {
+            problems.missing("--setup", "is about aws mode; set MODE=aws");
+        }
+        let setup = match (self.setup, self.queue_url.as_deref().map(str::trim)) {
+            (false, _) => Some(None),
+            (true, None | Some("")) => {
+                problems.missing("QUEUE_URL", "is missing, and --setup needs it");
+                None
+            }
+            (true, Some(text)) => problems
+                .judge("QUEUE_URL", text, url)
+                .map(|_| Some(text.to_owned())),
+        };
+        let mode = if is_local? {
+            Mode::Local {
+                data_dir: data_dir?,
+            }
+        } else {
+            Mode::Aws {
+                s3_public_endpoint_url: None,
+            }
+        };
+        Some(CheckSettings {
+            json: self.json,
+            setup: setup?,
+            mode,
+            common: common?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: CheckArgs,
+    }
+
+    fn judge(flags: &[&str]) -> Result<CheckSettings, Problems> {
+        Cli::parse_from(std::iter::once(&"check").chain(flags))
+            .args
+            .judge()
+    }
+
+    #[test]
+    fn the_setup_is_aws_modes_and_needs_a_queue() {
+        let message = judge(&["--setup"]).unwrap_err().to_string();
+        for name in ["  --setup: ", "  QUEUE_URL: "] {
+            assert!(message.contains(name), "{message}");
+        }
+        let queue = "http://127.0.0.1:4566/1/q";
+        let settings = judge(&["--setup", "--mode=aws", "--queue-url", queue]).unwrap();
+        assert_eq!(settings.setup.as_deref(), Some(queue));
+        let settings = judge(&["--queue-url", queue]).unwrap();
+        assert_eq!(settings.setup, None);
+    }
+}

@@ -1,0 +1,219 @@
+//! Start checks: what a program looks at before it works with what it was pointed at, and what it then says.
+//!
+//! Invariant: a check changes nothing, so that it can be made beside programs that run. Whatever somebody
+//! has to change ends a start, all of it in one message; a store that merely doesn't answer never does. A
+//! program that ended for that would be down for longer than its stores are.
+//!
+//! Absent on purpose: what to look at. Each store knows that of itself.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+
+/// How long a start waits for the answers. Beyond that it goes on: a store that is this slow is away.
+pub const START_CHECK_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is wrong, and what mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    pub said: String,
+    pub remedy: String,
+}
+
+impl Flaw {
+    pub fn new(said: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            said: said.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// Of a text whose first sentence says what is wrong, and whose others say what to do.
+    pub fn of_sentences(text: &str) -> Self {
+        let (said, remedy) = text.split_once(". ").unwrap_or((text, ""));
+        Self::new(said, remedy)
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said)?;
+        match self.remedy.as_str() {
+            "" => Ok(()),
+            remedy => write!(f, ". {remedy}"),
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// All is well; what was seen.
+    Fine(String),
+    /// It stays wrong until somebody changes a setting, a permission or what was deployed. Ends a start.
+    Wrong(Flaw),
+    /// It is wrong, and right again without a start once it was mended. A start says so and goes on.
+    WrongForNow(Flaw),
+    /// A store doesn't answer. A start says so and goes on.
+    Away(String),
+    /// It can't be seen, because whoever looks lacks a permission: which, and how to get it.
+    Hidden(Flaw),
+}
+
+/// Something that is looked at.
+#[async_trait]
+pub trait StartCheck: Send + Sync {
+    /// A short name in lower case, such as `table`.
+    fn name(&self) -> &'static str;
+
+    /// What it looks at, such as `table FileMetadata`.
+    fn subject(&self) -> String;
+
+    /// Everything that isn't well; what was seen if all is. Never empty.
+    async fn look(&self) -> Vec<Finding>;
+}
+
+/// A check whose finding is known already, such as of something that others depend on.
+pub struct Known {
+    pub name: &'static str,
+    pub subject: String,
+    pub finding: Finding,
+}
+
+#[async_trait]
+impl StartCheck for Known {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn subject(&self) -> String {
+        self.subject.clone()
+    }
+
+    async fn look(&self) -> Vec<Finding> {
+        vec![self.finding.clone()]
+    }
+}
+
+/// Everything that is wrong, in one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanNotWork {
+    /// Where it is wrong, such as `in AWS`.
+    place: &'static str,
+    wrong: Vec<String>,
+}
+
+impl fmt::Display for CanNotWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, wrong } = self;
+        write!(f, "it can't work with what it was pointed at {place}")?;
+        wrong.iter().try_for_each(|wrong| write!(f, "\n  {wrong}"))
+    }
+}
+
+impl std::error::Error for CanNotWork {}
+
+/// Makes all checks at once, waits for at most [`START_CHECK_LIMIT`], and says in the log what doesn't
+/// answer. `place` is where they look, such as `in AWS`.
+///
+/// # Errors
+/// Everything that is [`Finding::Wrong`], each once.
+pub async fn judge_start(
+    checks: &[Box<dyn StartCheck>],
+    place: &'static str,
+) -> Result<(), CanNotWork> {
+    let looks = join_all(checks.iter().map(|check| check.look()));
+    let Ok(findings) = tokio::time::timeout(START_CHECK_LIMIT, looks).await else {
+        tracing::warn!(
+            "AWS doesn't answer in time; whether the settings are right shows when it does"
+        );
+        return Ok(());
+    };
+    let mut wrong: Vec<String> = Vec::new();
+    for finding in findings.into_iter().flatten() {
+        match finding {
+            Finding::Fine(_) => {}
+            Finding::Wrong(flaw) => {
+                let what = flaw.to_string();
+                if !wrong.contains(&what) {
+                    wrong.push(what);
+                }
+            }
+            Finding::WrongForNow(flaw) => tracing::error!("{flaw}"),
+            Finding::Away(failure) => tracing::warn!(%failure, "a store doesn't answer yet"),
+            Finding::Hidden(flaw) => tracing::warn!("not looked at: {flaw}"),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(CanNotWork { place, wrong })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stuck;
+
+    #[async_trait]
+    impl StartCheck for Stuck {
+        fn name(&self) -> &'static str {
+            "stuck"
+        }
+
+        fn subject(&self) -> String {
+            "nothing".into()
+        }
+
+        async fn look(&self) -> Vec<Finding> {
+            std::future::pending().await
+        }
+    }
+
+    fn known(finding: Finding) -> Box<dyn StartCheck> {
+        Box::new(Known {
+            name: "known",
+            subject: "it".into(),
+            finding,
+        })
+    }
+
+    fn wrong(text: &str) -> Box<dyn StartCheck> {
+        known(Finding::Wrong(Flaw::of_sentences(text)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_that_is_wrong_is_said_at_once_and_once() {
+        let away = || known(Finding::Away("no answer".into()));
+        let checks = [
+            wrong("a. Mend it."),
+            away(),
+            wrong("b"),
+            wrong("a. Mend it."),
+        ];
+        let message = judge_start(&checks, "in AWS").await.unwrap_err();
+        let message = message.to_string();
+        assert!(message.ends_with("in AWS\n  a. Mend it.\n  b"), "{message}");
+        let flaw = || Flaw::new("a", "b");
+        for passes in [
+            Finding::Away("x".into()),
+            Finding::Fine("x".into()),
+            Finding::WrongForNow(flaw()),
+            Finding::Hidden(flaw()),
+        ] {
+            assert_eq!(judge_start(&[known(passes)], "here").await, Ok(()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_does_not_wait_for_ever() {
+        let started = tokio::time::Instant::now();
+        let checks: [Box<dyn StartCheck>; 1] = [Box::new(Stuck)];
+        assert_eq!(judge_start(&checks, "in AWS").await, Ok(()));
+        assert_eq!(started.elapsed(), START_CHECK_LIMIT);
+    }
+}

@@ -1,0 +1,291 @@
+//! Settings → opened stores, and what a start has to say about them.
+//!
+//! Where records, objects and events of uploads are kept are three choices; a mode is a preset for all of
+//! them. Whoever adds a metadata store adds a variant of [`Records`] with its line in the preset, an arm in
+//! [`open`], and, for what can be seen without a start, one in `check`.
+//!
+//! Invariant: the one place that opens stores, for the service, the worker, and the commands. A program that
+//! only reads leaves no trace in them.
+//!
+//! Absent on purpose: the queue itself, which only the worker has; here is where the events go.
+
+#[cfg(feature = "server")]
+mod local_checks;
+mod opening;
+mod pairing;
+
+#[cfg(feature = "server")]
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+
+use crate::aws::{AwsSettings, load_sdk_config};
+use crate::clock::SystemClock;
+use crate::config::CommonSettings;
+#[cfg(feature = "server")]
+use crate::config::Mode;
+#[cfg(feature = "server")]
+use crate::local_mode::SigningSecret;
+#[cfg(feature = "conformance")]
+use crate::metadata_store::memory::MemoryMetadataStore;
+#[cfg(feature = "server")]
+use crate::metadata_store::sqlite::LeftPending;
+#[cfg(feature = "server")]
+use crate::object_store::disk::DiskObjectStore;
+use crate::operations::Stores;
+use crate::start_check::{StartCheck, judge_start};
+use crate::store_marker::{MarkedStore, Pair};
+#[cfg(feature = "server")]
+pub use local_checks::local_checks;
+#[cfg(feature = "conformance")]
+use opening::Opened;
+use pairing::Starts;
+pub use pairing::{Allowed, MarkersCheck};
+
+/// The records of local mode, below the data directory.
+#[cfg(feature = "server")]
+pub const LOCAL_METADATA_FILE: &str = "metadata.sqlite";
+/// How long the start of a program that only compares markers waits for stores that are away.
+const MISMATCH_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why the service can't start, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl StartError {
+    pub fn new(what: &str, error: impl std::fmt::Display) -> Self {
+        Self(format!("{what}: {error}"))
+    }
+}
+
+/// Where records are kept.
+#[derive(Clone)]
+pub enum Records {
+    /// In the data directory.
+    #[cfg(feature = "server")]
+    Sqlite {
+        data_dir: PathBuf,
+    },
+    DynamoDb,
+    /// In memory, for tests: no program is built with it.
+    #[cfg(feature = "conformance")]
+    Memory(Arc<MemoryMetadataStore>),
+}
+
+/// Where objects are kept.
+#[derive(Clone)]
+pub enum Objects {
+    #[cfg(feature = "server")]
+    Disk {
+        data_dir: PathBuf,
+    },
+    S3,
+}
+
+/// How it is learnt that bytes have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// The endpoint for uploads tells the finalizer in the same process, which also reconciles and sweeps.
+    InProcess,
+    /// The bucket tells a queue, and workers look after it.
+    Sqs,
+}
+
+#[derive(Clone)]
+pub struct StoreChoices {
+    pub records: Records,
+    pub objects: Objects,
+    pub queue: Queue,
+}
+
+impl StoreChoices {
+    /// S3, DynamoDB, SQS.
+    pub const AWS: Self = Self {
+        records: Records::DynamoDb,
+        objects: Objects::S3,
+        queue: Queue::Sqs,
+    };
+
+    #[cfg(feature = "server")]
+    pub fn of_mode(mode: &Mode) -> Self {
+        match mode {
+            Mode::Local { data_dir } => Self {
+                records: Records::Sqlite {
+                    data_dir: data_dir.clone(),
+                },
+                objects: Objects::Disk {
+                    data_dir: data_dir.clone(),
+                },
+                queue: Queue::InProcess,
+            },
+            Mode::Aws { .. } => Self::AWS,
+        }
+    }
+
+    fn are_in_aws(&self) -> bool {
+        matches!(self.records, Records::DynamoDb) || matches!(self.objects, Objects::S3)
+    }
+}
+
+/// What the stores are opened for.
+pub enum Access {
+    /// To serve.
+    #[cfg(feature = "server")]
+    Serve(ServeOptions),
+    /// To finalize what arrives.
+    Work,
+    /// To write what a person decided, while no program runs.
+    #[cfg(feature = "server")]
+    Write,
+    /// To look only, also while programs run.
+    #[cfg(feature = "server")]
+    Read,
+}
+
+/// What local stores are told of those who use them.
+#[cfg(feature = "server")]
+pub struct ServeOptions {
+    /// For how long after its URL was made an upload may bring bytes.
+    pub longest_upload: Duration,
+    /// How many records may be pending at a time.
+    pub max_pending: Option<u64>,
+    pub left_pending: Option<LeftPending>,
+}
+
+/// What URLs for bytes are made with.
+pub enum UrlSource {
+    /// The service is its own store, and has a secret of its own if it serves.
+    #[cfg(feature = "server")]
+    Local {
+        objects: DiskObjectStore,
+        secret: Option<SigningSecret>,
+    },
+    S3,
+}
+
+/// Stores that were opened, and not looked at yet.
+pub struct OpenStores {
+    pub stores: Stores,
+    pub records: Arc<dyn MarkedStore>,
+    pub objects: Arc<dyn MarkedStore>,
+    pub urls: UrlSource,
+    /// Region, credentials and endpoints, where anything is in AWS.
+    pub sdk: Option<SdkConfig>,
+    /// What a start looks at. A program may add its own.
+    pub checks: Vec<Box<dyn StartCheck>>,
+    queue: Queue,
+}
+
+/// Opens what was chosen. Stores in AWS aren't asked anything yet.
+///
+/// # Errors
+/// What can't be opened or found, and what to do.
+pub async fn open(
+    choices: &StoreChoices,
+    common: &CommonSettings,
+    access: Access,
+) -> Result<OpenStores, StartError> {
+    let sdk = match choices.are_in_aws() {
+        true => Some(load_sdk().await?),
+        false => None,
+    };
+    let mut checks: Vec<Box<dyn StartCheck>> = Vec::new();
+    let (objects, urls) = match &choices.objects {
+        #[cfg(feature = "server")]
+        Objects::Disk { data_dir } => opening::disk(data_dir, common, &access, &mut checks)?,
+        Objects::S3 => opening::s3(needed(sdk.as_ref())?, common, &access, &mut checks),
+    };
+    let records = match &choices.records {
+        #[cfg(feature = "server")]
+        Records::Sqlite { data_dir } => opening::sqlite(data_dir, &urls, access)?,
+        Records::DynamoDb => opening::dynamodb(needed(sdk.as_ref())?, common, &access, &mut checks),
+        #[cfg(feature = "conformance")]
+        Records::Memory(store) => Opened::of(store),
+    };
+    Ok(OpenStores {
+        stores: Stores {
+            metadata: records.port,
+            objects: objects.port,
+            clock: Arc::new(SystemClock),
+            lifecycle: common.lifecycle,
+        },
+        records: records.marked,
+        objects: objects.marked,
+        urls,
+        sdk,
+        checks,
+        queue: choices.queue,
+    })
+}
+
+async fn load_sdk() -> Result<SdkConfig, StartError> {
+    let loaded = load_sdk_config(AwsSettings::default()).await;
+    loaded.map_err(|error| StartError::new("the AWS settings", error))
+}
+
+fn needed(sdk: Option<&SdkConfig>) -> Result<&SdkConfig, StartError> {
+    sdk.ok_or_else(|| StartError("the AWS settings weren't loaded".into()))
+}
+
+fn region_of(sdk: &SdkConfig) -> String {
+    sdk.region().map(ToString::to_string).unwrap_or_default()
+}
+
+impl OpenStores {
+    pub fn pair(&self) -> Pair<'_> {
+        Pair {
+            records: self.records.as_ref(),
+            objects: self.objects.as_ref(),
+        }
+    }
+
+    /// The region that requests to AWS are signed for.
+    pub fn region(&self) -> String {
+        self.sdk.as_ref().map(region_of).unwrap_or_default()
+    }
+
+    /// Makes all checks, and marks records and objects as belonging together where nobody has yet.
+    ///
+    /// # Errors
+    /// What somebody has to change before this can work.
+    pub async fn start(&self) -> Result<Allowed, StartError> {
+        self.judge().await?;
+        match self.queue {
+            Queue::InProcess => pairing::pair(self.pair(), &self.stores, Starts::Counted).await,
+            Queue::Sqs => pairing::pair_in_time(self.pair(), &self.stores).await,
+        }
+    }
+
+    /// The same for a program that marks nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_unmarked(&self) -> Result<(), StartError> {
+        self.judge().await?;
+        // Stores that are away in time are asked nothing more: every operation finds out by itself.
+        match tokio::time::timeout(MISMATCH_LIMIT, self.pair().refuse_mismatch()).await {
+            Ok(Err(mismatch)) => Err(StartError(mismatch.to_string())),
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn judge(&self) -> Result<(), StartError> {
+        let judged = match &self.sdk {
+            Some(_) => judge_start(&self.checks, "in AWS").await,
+            None => judge_start(&self.checks, "on this machine").await,
+        };
+        judged.map_err(|error| StartError(error.to_string()))
+    }
+
+    /// Whether records and objects belong together, as a check that marks nothing.
+    pub fn markers_check(&self) -> MarkersCheck {
+        MarkersCheck {
+            stores: self.stores.clone(),
+            records: Arc::clone(&self.records),
+            objects: Arc::clone(&self.objects),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! How each store is opened.
+//!
+//! Invariant: what is opened for reading is neither made nor changed.
+
+#[cfg(feature = "server")]
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+
+#[cfg(feature = "server")]
+use super::local_checks::checks_of_a_start;
+use super::{Access, UrlSource, region_of};
+#[cfg(feature = "server")]
+use super::{LOCAL_METADATA_FILE, StartError};
+use crate::aws::{dynamodb_client, s3_client};
+use crate::config::CommonSettings;
+#[cfg(feature = "server")]
+use crate::disk_space::{DiskSpace, ReservedSpace};
+#[cfg(feature = "server")]
+use crate::local_mode::SigningSecret;
+use crate::metadata_store::MetadataStore;
+use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableCheck, TableUse};
+#[cfg(feature = "server")]
+use crate::metadata_store::sqlite::{SqliteMetadataStore, SqliteOptions};
+use crate::object_store::ObjectStore;
+#[cfg(feature = "server")]
+use crate::object_store::disk::DiskObjectStore;
+use crate::object_store::s3::{BucketCheck, S3ObjectStore};
+use crate::start_check::StartCheck;
+use crate::store_marker::MarkedStore;
+
+/// A store by its port, and by its marker.
+pub(super) struct Opened<P: ?Sized> {
+    pub(super) port: Arc<P>,
+    pub(super) marked: Arc<dyn MarkedStore>,
+}
+
+impl Opened<dyn MetadataStore> {
+    pub(super) fn of<S: MetadataStore + MarkedStore + 'static>(store: &Arc<S>) -> Self {
+        Self {
+            port: Arc::clone(store) as _,
+            marked: Arc::clone(store) as _,
+        }
+    }
+}
+
+impl Opened<dyn ObjectStore> {
+    fn of_objects<S: ObjectStore + MarkedStore + 'static>(store: &Arc<S>) -> Self {
+        Self {
+            port: Arc::clone(store) as _,
+            marked: Arc::clone(store) as _,
+        }
+    }
+}
+
+#[cfg(feature = "server")]
+fn failed(data_dir: &Path) -> impl Fn(String) -> StartError {
+    let what = format!("the data directory {}", data_dir.display());
+    move |error| StartError::new(&what, error)
+}
+
+#[cfg(feature = "server")]
+pub(super) fn disk(
+    data_dir: &Path,
+    common: &CommonSettings,
+    access: &Access,
+    checks: &mut Vec<Box<dyn StartCheck>>,
+) -> Result<(Opened<dyn ObjectStore>, UrlSource), StartError> {
+    let failed = failed(data_dir);
+    let objects = match access {
+        Access::Read => DiskObjectStore::look_at(data_dir),
+        _ => DiskObjectStore::open(data_dir),
+    };
+    let objects = objects.map_err(|error| failed(error.to_string()))?;
+    let (objects, secret) = match access {
+        Access::Serve(options) => {
+            let space = DiskSpace::of(objects.data_dir());
+            let space = space.map_err(|error| failed(error.to_string()))?;
+            let objects = objects.within(space);
+            let objects = objects.with_uploads_lasting(options.longest_upload);
+            let secret = SigningSecret::load_or_create(objects.data_dir());
+            let secret = secret.map_err(|error| failed(error.to_string()))?;
+            checks.extend(checks_of_a_start(objects.data_dir(), common));
+            (objects, Some(secret))
+        }
+        _ => (objects, None),
+    };
+    let opened = Opened::of_objects(&Arc::new(objects.clone()));
+    Ok((opened, UrlSource::Local { objects, secret }))
+}
+
+/// In the data directory, which whoever has the objects has opened and locked.
+#[cfg(feature = "server")]
+pub(super) fn sqlite(
+    data_dir: &Path,
+    urls: &UrlSource,
+    access: Access,
+) -> Result<Opened<dyn MetadataStore>, StartError> {
+    let failed = failed(data_dir);
+    let (data_dir, space) = match urls {
+        // By a path without links, which nobody can turn elsewhere.
+        UrlSource::Local { objects, .. } => (objects.data_dir(), objects.space()),
+        UrlSource::S3 => (data_dir, DiskSpace::default()),
+    };
+    let path = data_dir.join(LOCAL_METADATA_FILE);
+    let store = match access {
+        Access::Read => SqliteMetadataStore::look_at(&path),
+        Access::Write | Access::Work => SqliteMetadataStore::open(&path),
+        Access::Serve(options) => {
+            let reserved = ReservedSpace::in_directory(data_dir, space.clone());
+            let reserved = reserved.map_err(|error| failed(error.to_string()))?;
+            let options = SqliteOptions {
+                space,
+                reserved: Some(reserved),
+                max_pending: options.max_pending,
+                left_pending: options.left_pending,
+            };
+            SqliteMetadataStore::open_with(&path, options)
+        }
+    };
+    let store = store.map_err(|error| failed(error.chain()))?;
+    Ok(Opened::of(&Arc::new(store)))
+}
+
+pub(super) fn s3(
+    sdk: &SdkConfig,
+    common: &CommonSettings,
+    access: &Access,
+    checks: &mut Vec<Box<dyn StartCheck>>,
+) -> (Opened<dyn ObjectStore>, UrlSource) {
+    let store = Arc::new(S3ObjectStore::new(s3_client(sdk), &common.bucket_name));
+    checks.push(Box::new(BucketCheck {
+        store: Arc::clone(&store),
+        region: region_of(sdk),
+        policy: match access {
+            Access::Work => "WorkerPolicy",
+            #[cfg(feature = "server")]
+            _ => "ApiPolicy",
+        },
+    }));
+    (Opened::of_objects(&store), UrlSource::S3)
+}
+
+pub(super) fn dynamodb(
+    sdk: &SdkConfig,
+    common: &CommonSettings,
+    access: &Access,
+    checks: &mut Vec<Box<dyn StartCheck>>,
+) -> Opened<dyn MetadataStore> {
+    let store = DynamoDbMetadataStore::new(dynamodb_client(sdk), &common.table_name);
+    let store = Arc::new(store);
+    checks.insert(
+        0,
+        Box::new(TableCheck {
+            store: Arc::clone(&store),
+            used: match access {
+                Access::Work => TableUse::WORKER,
+                #[cfg(feature = "server")]
+                _ => TableUse::API,
+            },
+            region: region_of(sdk),
+        }),
+    );
+    Opened::of(&store)
+}
