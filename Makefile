@@ -81,7 +81,6 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package file-share --lib --no-default-features --locked -- -D warnings
-	cargo clippy --package fshare --no-default-features --locked -- -D warnings
 # By itself: beside the API it would be built with what only the API has.
 	cargo clippy --package file-share-worker --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet

@@ -16,6 +16,8 @@ const EXIT_CODES: &str = "Environment:
   BROWSER         what `open` starts, before what the system has
   BUCKET_NAME, TABLE_NAME, QUEUE_URL, AWS_*
                   for `doctor --aws`, as for the service and the worker
+  FILE_SHARE_PROGRAM
+                  what `doctor --aws` asks, unless it is `file-share` on the PATH
 
 Exit codes:
   0    everything was done
@@ -173,19 +175,21 @@ pub struct Doctor {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub notification_limit: u64,
-    #[cfg(feature = "aws")]
     #[command(flatten)]
     pub aws: Aws,
 }
 
-#[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "AWS")]
 pub struct Aws {
-    /// Also look at bucket, queue and table, with the credentials and the region of the environment;
-    /// the stack's OperatorPolicy is enough
+    /// Also have the service's program look at bucket, queue and table (`file-share check --setup`), with
+    /// the credentials and the region of the environment; the stack's OperatorPolicy is enough
     #[arg(long)]
     pub aws: bool,
+    /// The service's program, for --aws
+    #[arg(long, env = "FILE_SHARE_PROGRAM", value_name = "PROGRAM")]
+    #[arg(default_value = "file-share")]
+    pub file_share: PathBuf,
     /// As the service's
     #[arg(long, env, value_name = "NAME", default_value = "file-share-bucket")]
     pub bucket_name: String,

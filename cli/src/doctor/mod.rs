@@ -7,13 +7,12 @@
 //! **Absent on purpose:** mending. What is wrong is said to whoever may change it.
 
 mod addresses;
-#[cfg(feature = "aws")]
-mod aws;
 mod buffering;
 mod cors;
 mod greeting;
 mod mend;
 mod report;
+mod setup_check;
 mod store;
 mod test_file;
 mod way;
@@ -52,9 +51,8 @@ pub async fn run(
     let walked = way.walk(&mut report).await;
     test_file.clean_up(output).await;
     walked?;
-    #[cfg(feature = "aws")]
     if arguments.aws.aws {
-        aws::look(&arguments.aws, limit, &mut report).await?;
+        setup_check::look(&arguments.aws, limit, &mut report).await?;
     }
     Ok(report.exit_code())
 }

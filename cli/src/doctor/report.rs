@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure, SOME_FAILED};
 use crate::output::Output;
@@ -35,7 +35,6 @@ pub enum Flaw {
         exit_code: u8,
     },
     /// It couldn't be looked at, and what would change that.
-    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "only AWS hides"))]
     Hidden { because: String, mend: String },
 }
 
@@ -99,22 +98,62 @@ impl<'a> Report<'a> {
                 self.say('✓', "ok", name, &said, None, Some(took))?;
                 Ok(Some(value))
             }
-            Err(Flaw::Wrong {
-                said,
-                mend,
-                exit_code,
-            }) => {
-                self.exit_code = self.exit_code.max(exit_code);
-                self.say('✗', "wrong", name, &said, Some(&mend), Some(took))?;
-                Ok(None)
-            }
-            Err(Flaw::Hidden { because, mend }) => {
-                self.exit_code = self.exit_code.max(SOME_FAILED);
-                let said = not_looked_at(&because);
-                self.say('–', "not_looked_at", name, &said, Some(&mend), Some(took))?;
+            Err(flaw) => {
+                self.say_flaw(name, flaw, Some(took))?;
                 Ok(None)
             }
         }
+    }
+
+    fn say_flaw(&mut self, name: &str, flaw: Flaw, took: Option<Duration>) -> Result<(), Failure> {
+        match flaw {
+            Flaw::Wrong {
+                said,
+                mend,
+                exit_code,
+            } => {
+                self.exit_code = self.exit_code.max(exit_code);
+                self.say('✗', "wrong", name, &said, Some(&mend), took)
+            }
+            Flaw::Hidden { because, mend } => {
+                self.exit_code = self.exit_code.max(SOME_FAILED);
+                let said = not_looked_at(&because);
+                self.say('–', "not_looked_at", name, &said, Some(&mend), took)
+            }
+        }
+    }
+
+    /// Says what is known already.
+    ///
+    /// # Errors
+    /// Nobody reads it any more.
+    pub fn finding(&mut self, name: &str, flaw: Flaw) -> Result<(), Failure> {
+        self.say_flaw(name, flaw, None)
+    }
+
+    /// Says what another program found, if that is a line of a check. Says nothing else, and whether it was.
+    ///
+    /// # Errors
+    /// Nobody reads it any more.
+    pub fn relay(&mut self, line: &Value) -> Result<bool, Failure> {
+        let text = |name: &str| line[name].as_str();
+        let (Some(name), Some(verdict), Some(said)) =
+            (text("check"), text("verdict"), text("said"))
+        else {
+            return Ok(false);
+        };
+        let mark = match verdict {
+            "ok" => '✓',
+            "wrong" => '✗',
+            "not_looked_at" => '–',
+            _ => return Ok(false),
+        };
+        if mark != '✓' {
+            self.exit_code = self.exit_code.max(SOME_FAILED);
+        }
+        let took = line["milliseconds"].as_u64().map(Duration::from_millis);
+        self.say(mark, verdict, name, said, text("mend"), took)?;
+        Ok(true)
     }
 
     /// Checks that aren't made, because of another one.

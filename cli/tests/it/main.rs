@@ -5,6 +5,7 @@
 
 mod doctoring;
 mod doctoring_aws;
+mod doctoring_setup;
 mod download_targets;
 mod downloads;
 mod folders;

@@ -23,13 +23,7 @@ pub struct Service {
 
 impl Service {
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        // Cargo names only this package's own programs; the service lies beside them once it is built.
-        let program = Path::new(env!("CARGO_BIN_EXE_fshare")).with_file_name("file-share");
-        assert!(
-            program.exists(),
-            "{} isn't built: run `make test`, or `cargo build --workspace` first",
-            program.display()
-        );
+        let program = service_program();
         let folder = tempfile::tempdir().unwrap();
         let mut child = clean(&program)
             .env("LISTEN", "127.0.0.1:0")
@@ -114,6 +108,17 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Cargo names only this package's own programs; the service lies beside them once it is built.
+pub fn service_program() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_fshare")).with_file_name("file-share");
+    assert!(
+        program.exists(),
+        "{} isn't built: run `make test`, or `cargo build --workspace` first",
+        program.display()
+    );
+    program
 }
 
 /// How `fshare` ended, and what it said.

@@ -1,9 +1,8 @@
-//! `fshare doctor` on the way of aws mode, and its looks at bucket, queue and table.
+//! `fshare doctor` on the way of aws mode, with what the service's program says of bucket, queue and table.
 //!
 //! All of it happens in one deployment, one test at a time: each breaks one thing, lets the doctor look,
 //! and mends it before it judges what was said.
 
-mod looks;
 mod way;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -13,8 +12,8 @@ use aws_sdk_dynamodb::types as table;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use crate::aws_support::ministack::{Credentials, Deployment, MiniStack};
-use crate::support::{Ran, fshare};
+use crate::aws_support::ministack::{Deployment, MiniStack};
+use crate::support::{Ran, fshare, service_program};
 
 const LOOKS: [&str; 9] = [
     "aws",
@@ -35,8 +34,6 @@ static DEPLOYMENT: OnceCell<Deployment> = OnceCell::const_new();
 struct Stack {
     deployment: &'static Deployment,
     s3: aws_sdk_s3::Client,
-    sqs: aws_sdk_sqs::Client,
-    dynamodb: aws_sdk_dynamodb::Client,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -56,30 +53,19 @@ impl Stack {
         Self {
             deployment,
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
-            sqs: aws_sdk_sqs::Client::new(&config),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
             _alone: alone,
         }
     }
 
     /// The doctor at this address with `--json`, as the stack's operator.
     async fn doctor(&self, server: &str, arguments: &[&str]) -> (i32, Vec<Value>) {
-        self.doctor_as(&self.deployment.operator, server, arguments)
-            .await
-    }
-
-    async fn doctor_as(
-        &self,
-        user: &Credentials,
-        server: &str,
-        arguments: &[&str],
-    ) -> (i32, Vec<Value>) {
-        let deployment = self.deployment;
+        let (deployment, user) = (self.deployment, &self.deployment.operator);
         let mut command = fshare(server);
         command
             // Far more than it needs, for a machine that is busy.
             .args(["doctor", "--json", "--check-limit", "120"])
             .args(arguments)
+            .env("FILE_SHARE_PROGRAM", service_program())
             .env("AWS_ENDPOINT_URL", &deployment.endpoint)
             .env("AWS_REGION", &deployment.region)
             .env("AWS_ACCESS_KEY_ID", &user.access_key_id)
@@ -92,23 +78,7 @@ impl Stack {
         let ran = Ran::of(output.await.unwrap().unwrap());
         (ran.code, ran.json())
     }
-
-    /// What the doctor says of bucket, queue and table. Where the service is doesn't matter for that.
-    async fn looks(&self) -> Vec<Value> {
-        self.looks_as(&self.deployment.operator, &[]).await
-    }
-
-    async fn looks_as(&self, user: &Credentials, arguments: &[&str]) -> Vec<Value> {
-        let arguments = [&["--aws"], arguments].concat();
-        let (_, mut lines) = self.doctor_as(user, NOBODY, &arguments).await;
-        let looks = lines.split_off(12);
-        let names: Vec<_> = looks.iter().map(|line| line["check"].clone()).collect();
-        assert_eq!(names, LOOKS, "each look is one line");
-        looks
-    }
 }
-
-const NOBODY: &str = "http://127.0.0.1:1";
 
 fn config_of(deployment: &Deployment) -> SdkConfig {
     let admin = &deployment.admin;
