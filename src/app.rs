@@ -3,6 +3,7 @@
 //! Invariant: which stores there are is decided in `stores`. Everything behind that works on ports.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +55,13 @@ struct LocalTasks {
     reconciler: Reconciler,
     reconcile_interval: Duration,
     sweeper: OrphanSweeper,
+    /// Before any sweep.
+    counted: Counted,
     sweep_interval: Option<Duration>,
 }
+
+/// Marks the stores and counts this start.
+type Counted = Pin<Box<dyn Future<Output = Result<Allowed, StartError>> + Send>>;
 
 impl App {
     /// Opens the stores and puts the service together. Nothing is listened on yet.
@@ -85,7 +91,8 @@ impl App {
             left_pending,
         });
         let opened = stores::open(choices, &settings.common, access).await?;
-        let allowed = opened.start().await?;
+        opened.start().await?;
+        let counted = opened.count_start();
         let OpenStores {
             stores, urls, sdk, ..
         } = opened;
@@ -96,7 +103,14 @@ impl App {
                     secret: Some(secret),
                 },
                 _,
-            ) => Self::beside_its_store(settings, stores, objects, &secret, create_limit, allowed),
+            ) => Self::beside_its_store(
+                settings,
+                stores,
+                objects,
+                &secret,
+                create_limit,
+                Box::pin(counted),
+            ),
             (_, Some(sdk)) => Self::before_s3(settings, stores, &sdk, create_limit),
             (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
         }
@@ -109,12 +123,8 @@ impl App {
         objects: DiskObjectStore,
         secret: &SigningSecret,
         create_limit: CreateLimit,
-        allowed: Allowed,
+        counted: Counted,
     ) -> Result<Self, StartError> {
-        let sweep_interval = match allowed {
-            Allowed::Everything => settings.common.orphan_sweep_interval,
-            Allowed::NoSweep => None,
-        };
         let bucket = settings.common.bucket_name.clone();
         let public_bucket = match &settings.public_url {
             Some(url) => Some(
@@ -169,7 +179,8 @@ impl App {
                 reconciler: Reconciler::new(stores.clone()),
                 reconcile_interval: settings.common.reconcile_interval,
                 sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
-                sweep_interval,
+                counted,
+                sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
             stop,
@@ -233,9 +244,8 @@ impl App {
         let beside = self.local.map(|local| {
             let stop = shutdown.clone();
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
-            if let Some(interval) = local.sweep_interval {
-                tokio::spawn(local.sweeper.run(interval, stop));
-            }
+            let sweeping = sweep(local.counted, local.sweeper, local.sweep_interval, stop);
+            tokio::spawn(sweeping);
             tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
         });
         if let Ok(address) = listener.local_addr() {
@@ -257,6 +267,20 @@ impl App {
                 }
             }
         }
+    }
+}
+
+/// Looks for orphans once the start was counted, unless the records are a copy from before.
+async fn sweep(
+    counted: Counted,
+    sweeper: OrphanSweeper,
+    interval: Option<Duration>,
+    stop: CancellationToken,
+) {
+    match (counted.await, interval) {
+        (Ok(Allowed::Everything), Some(interval)) => sweeper.run(interval, stop).await,
+        (Ok(_), _) => {}
+        (Err(error), _) => tracing::error!(%error, "no sweep runs"),
     }
 }
 

@@ -247,15 +247,35 @@ impl OpenStores {
         self.sdk.as_ref().map(region_of).unwrap_or_default()
     }
 
-    /// Makes all checks, and marks records and objects as belonging together where nobody has yet.
+    /// Makes all checks. Where starts aren't counted, it also marks records and objects as belonging
+    /// together if nobody has yet; else [`Self::count_start`] does, while the program serves.
     ///
     /// # Errors
     /// What somebody has to change before this can work.
-    pub async fn start(&self) -> Result<Allowed, StartError> {
+    pub async fn start(&self) -> Result<(), StartError> {
         self.judge().await?;
         match self.queue {
-            Queue::InProcess => pairing::pair(self.pair(), &self.stores, Starts::Counted).await,
-            Queue::Sqs => pairing::pair_in_time(self.pair(), &self.stores).await,
+            Queue::InProcess => pairing::refuse_mismatch(self.pair(), &self.stores).await,
+            Queue::Sqs => pairing::pair_in_time(self.pair(), &self.stores)
+                .await
+                .map(drop),
+        }
+    }
+
+    /// Marks the stores and counts the start. One that dies before it was counted counts as none, which hides
+    /// only a copy of itself.
+    ///
+    /// # Errors
+    /// Why the stores can't be used together.
+    pub fn count_start(&self) -> impl Future<Output = Result<Allowed, StartError>> + Send + use<> {
+        let (records, objects) = (Arc::clone(&self.records), Arc::clone(&self.objects));
+        let stores = self.stores.clone();
+        async move {
+            let pair = Pair {
+                records: records.as_ref(),
+                objects: objects.as_ref(),
+            };
+            pairing::pair(pair, &stores, Starts::Counted).await
         }
     }
 

@@ -37,6 +37,31 @@ pub(super) enum Starts {
     NotCounted,
 }
 
+/// What has to be known before anything is served: whether the stores can be used together. Reads only, so
+/// that a start doesn't wait for a disk's syncs; [`pair()`] does the rest meanwhile.
+///
+/// # Errors
+/// As [`pair()`].
+pub(super) async fn refuse_mismatch(pair: Pair<'_>, stores: &Stores) -> Result<(), StartError> {
+    let judged = async {
+        let (records, objects) = pair.look().await?;
+        Ok(match judge(records, objects) {
+            Err(mismatch) => Some(mismatch),
+            Ok(Pairing::Unmarked) if has_files_without_objects(stores).await? => {
+                Some(Mismatch::NoObjects)
+            }
+            Ok(_) => None,
+        })
+    };
+    match judged.await {
+        Ok(None) => Ok(()),
+        Ok(Some(mismatch)) => Err(StartError(mismatch.to_string())),
+        Err(error) => could_not_be_seen(&error),
+    }
+}
+
+/// Marks both stores where that wasn't done, and counts the start where starts are counted.
+///
 /// # Errors
 /// Why the stores can't be used together, with what to do.
 pub(super) async fn pair(
@@ -46,18 +71,20 @@ pub(super) async fn pair(
 ) -> Result<Allowed, StartError> {
     match pair_or_fail(pair, stores, starts).await {
         Ok(paired) => paired.map_err(|mismatch| StartError(mismatch.to_string())),
-        Err(error) => {
-            // A damaged marker won't read better later; everything else may.
-            if let StoreError::Corrupt { .. } = error {
-                return Err(StartError(error.chain()));
-            }
-            tracing::warn!(
-                error = %error.chain(),
-                "whether records and objects belong together could not be seen to"
-            );
-            Ok(Allowed::Everything)
-        }
+        Err(error) => could_not_be_seen(&error).map(|()| Allowed::Everything),
     }
+}
+
+/// A damaged marker won't read better later; everything else may.
+fn could_not_be_seen(error: &StoreError) -> Result<(), StartError> {
+    if let StoreError::Corrupt { .. } = error {
+        return Err(StartError(error.chain()));
+    }
+    tracing::warn!(
+        error = %error.chain(),
+        "whether records and objects belong together could not be seen to"
+    );
+    Ok(())
 }
 
 /// [`pair()`] where stores may be away, and nobody counts starts.
