@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use poem::{EndpointExt, Response};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, ApiParts, Beside, BucketAddress, OwnHosts};
@@ -244,9 +244,17 @@ impl App {
         let beside = self.local.map(|local| {
             let stop = shutdown.clone();
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
-            let sweeping = sweep(local.counted, local.sweeper, local.sweep_interval, stop);
+            let (told, counted) = oneshot::channel();
+            let sweeping = sweep(
+                local.counted,
+                told,
+                local.sweeper,
+                local.sweep_interval,
+                stop,
+            );
             tokio::spawn(sweeping);
-            tokio::spawn(local_mode::finalize_uploads(self.stores, local.uploaded))
+            let finalizing = local_mode::finalize_uploads(self.stores, local.uploaded);
+            (tokio::spawn(finalizing), counted)
         });
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "listening");
@@ -259,9 +267,9 @@ impl App {
         });
         // When this returns the endpoint is gone, and with it the sender of the hand-off.
         api::server::serve(listener, self.endpoint, shutdown).await;
-        if let Some(finalizing) = beside {
+        if let Some((finalizing, counted)) = beside {
             tokio::select! {
-                _ = finalizing => {}
+                _ = async { tokio::join!(finalizing, counted) } => {}
                 _ = time_is_up => {
                     tracing::warn!("some uploads are left to be finalized at the next start");
                 }
@@ -273,11 +281,15 @@ impl App {
 /// Looks for orphans once the start was counted, unless the records are a copy from before.
 async fn sweep(
     counted: Counted,
+    told: oneshot::Sender<()>,
     sweeper: OrphanSweeper,
     interval: Option<Duration>,
     stop: CancellationToken,
 ) {
-    match (counted.await, interval) {
+    let counted = counted.await;
+    // A stop waits for it, unless it is stopping already.
+    let _ = told.send(());
+    match (counted, interval) {
         (Ok(Allowed::Everything), Some(interval)) => sweeper.run(interval, stop).await,
         (Ok(_), _) => {}
         (Err(error), _) => tracing::error!(%error, "no sweep runs"),

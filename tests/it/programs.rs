@@ -211,10 +211,13 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 14] = [
+    const TARGETS: [&str; 17] = [
         "help",
         "run",
+        "check",
         "test",
+        "test-local",
+        "test-aws",
         "simulate",
         "lint",
         "chaos",
