@@ -63,3 +63,20 @@ fn every_setting_in_the_table_is_one_of_the_programs() {
         );
     }
 }
+
+#[test]
+fn what_lands_a_change_are_commands_that_readme_gives_and_nothing_else() {
+    let script = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/run"));
+    let commands: Vec<&str> = script
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with(['#']))
+        .filter(|line| !line.starts_with("set ") && !line.starts_with("cd "))
+        .collect();
+    assert_eq!(commands, ["make lint", "make test"]);
+    for command in commands {
+        assert!(
+            README.contains(&format!("\n{command}  ")),
+            "{command} is in no block of README"
+        );
+    }
+}
