@@ -90,9 +90,9 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web tests/browser
 
 # Debug builds: overflow checks and debug assertions are on.
-chaos: $(TEST_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: ROWS="poison api-killed"
+chaos: $(TEST_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
 	cargo build --workspace --locked
-	target/debug/chaos --full $(ROWS)
+	target/debug/chaos --full $(SCENARIOS)
 
 schemathesis: $(SCHEMATHESIS)/.installed ## Send CASES requests made from the contract, and judge the answers by it
 	cargo build --locked

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::config::AdoptSettings;
 use crate::store_error::StoreError;
-use crate::store_marker::{Marker, Pair, Pairing, judge};
+use crate::store_marker::{Marker, MarkerState, StorePair, compare};
 use crate::stores::{self, Access, OpenStores, StartError, StoreChoices};
 
 /// What `file-share adopt --help` says behind the flags.
@@ -27,7 +27,7 @@ pub async fn run(settings: &AdoptSettings) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match adopt(opened.pair(), settings.yes).await {
+    match adopt(opened.store_pair(), settings.yes).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -41,16 +41,18 @@ pub async fn run(settings: &AdoptSettings) -> ExitCode {
 }
 
 /// Whether it was done.
-async fn adopt(pair: Pair<'_>, yes: bool) -> Result<bool, StoreError> {
+async fn adopt(pair: StorePair<'_>, yes: bool) -> Result<bool, StoreError> {
     let (records, objects) = pair.look().await?;
     println!("records: {}", told(records.as_ref()));
     println!("objects: {}", told(objects.as_ref()));
-    match judge(records, objects) {
-        Ok(Pairing::Matching(_)) => println!("They belong together: there is nothing to adopt."),
-        Ok(Pairing::Unmarked | Pairing::Begun(_)) => {
+    match compare(records, objects) {
+        Ok(MarkerState::Matching(_)) => {
+            println!("They belong together: there is nothing to adopt.")
+        }
+        Ok(MarkerState::Unmarked | MarkerState::Begun(_)) => {
             println!("They aren't marked yet: the next start does that by itself.");
         }
-        Ok(Pairing::RecordsFromBefore) => println!(
+        Ok(MarkerState::RecordsFromBefore) => println!(
             "The records are an older copy. Objects that were uploaded since then have no record."
         ),
         Err(mismatch) => println!("{mismatch}."),

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, Beside, BucketAddress, OwnHosts};
+use crate::api::{self, ApiParts, BucketAddress, OwnHosts, PrefixRoute};
 use crate::aws::s3_endpoint_url;
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
@@ -133,7 +133,7 @@ impl App {
             ),
             None => None,
         };
-        let (uploaded, receiver) = mpsc::channel(local_mode::HAND_OFF_CAPACITY);
+        let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let endpoint = LocalEndpoint::new(LocalStoreParts {
             objects,
@@ -166,14 +166,14 @@ impl App {
         let public_url = settings.public_url.as_ref();
         let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
         let parts = api_parts(settings, service, address, cors, hosts);
-        let beside = Beside {
+        let routed = PrefixRoute {
             path: format!("/{bucket}"),
             // In a box, so that what an upload takes along isn't a part of every request's future.
             below: endpoint.map_to_response().boxed(),
             elsewhere: api::endpoint(parts),
         };
         Ok(Self {
-            endpoint: api::observed(beside, own_prefix(settings)).boxed(),
+            endpoint: api::observed(routed, own_prefix(settings)).boxed(),
             local: Some(LocalTasks {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()),
@@ -241,7 +241,7 @@ impl App {
     /// Serves until `shutdown`, then finishes what is in hand: requests first, then the files that
     /// they left to be finalized.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let beside = self.local.map(|local| {
+        let local_tasks = self.local.map(|local| {
             let stop = shutdown.clone();
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
             let (told, counted) = oneshot::channel();
@@ -265,9 +265,9 @@ impl App {
             stop.cancel();
             tokio::time::sleep(STOP_LIMIT).await;
         });
-        // When this returns the endpoint is gone, and with it the sender of the hand-off.
+        // When this returns the endpoint is gone, and with it the sender of the finalize queue.
         api::server::serve(listener, self.endpoint, shutdown).await;
-        if let Some((finalizing, counted)) = beside {
+        if let Some((finalizing, counted)) = local_tasks {
             tokio::select! {
                 _ = async { tokio::join!(finalizing, counted) } => {}
                 _ = time_is_up => {

@@ -32,9 +32,9 @@ pub mod local_mode;
 pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
-pub mod presigned_url;
 #[cfg(feature = "server")]
-pub mod private_files;
+pub mod owner_only_files;
+pub mod presigned_url;
 #[cfg(feature = "server")]
 pub mod request_log;
 #[cfg(feature = "server")]

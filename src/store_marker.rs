@@ -83,14 +83,14 @@ pub trait MarkedStore: Send + Sync {
 
 /// The two stores.
 #[derive(Clone, Copy)]
-pub struct Pair<'a> {
+pub struct StorePair<'a> {
     pub records: &'a dyn MarkedStore,
     pub objects: &'a dyn MarkedStore,
 }
 
 /// What the markers say where nothing speaks against going on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pairing {
+pub enum MarkerState {
     /// Neither has one: both are new, or from before there were any.
     Unmarked,
     /// Somebody was about to mark both.
@@ -147,21 +147,21 @@ impl std::error::Error for Mismatch {}
 ///
 /// # Errors
 /// Why the two can't be used together.
-pub fn judge(records: Option<Marker>, objects: Option<Marker>) -> Result<Pairing, Mismatch> {
+pub fn compare(records: Option<Marker>, objects: Option<Marker>) -> Result<MarkerState, Mismatch> {
     match (records, objects) {
-        (None, None) => Ok(Pairing::Unmarked),
-        (Some(records), None) if records.starts == 0 => Ok(Pairing::Begun(records)),
+        (None, None) => Ok(MarkerState::Unmarked),
+        (Some(records), None) if records.starts == 0 => Ok(MarkerState::Begun(records)),
         (Some(_), None) => Err(Mismatch::OnlyRecords),
         (None, Some(_)) => Err(Mismatch::OnlyObjects),
         (Some(records), Some(objects)) if records.id != objects.id => Err(Mismatch::Different),
         (Some(records), Some(objects)) if objects.starts > records.starts => {
-            Ok(Pairing::RecordsFromBefore)
+            Ok(MarkerState::RecordsFromBefore)
         }
-        (Some(records), Some(_)) => Ok(Pairing::Matching(records)),
+        (Some(records), Some(_)) => Ok(MarkerState::Matching(records)),
     }
 }
 
-impl Pair<'_> {
+impl StorePair<'_> {
     /// # Errors
     /// If a store doesn't answer.
     pub async fn look(&self) -> Result<(Option<Marker>, Option<Marker>), StoreError> {
@@ -174,7 +174,7 @@ impl Pair<'_> {
     /// Why the two can't be used together.
     pub async fn refuse_mismatch(&self) -> Result<(), Mismatch> {
         match self.look().await {
-            Ok((records, objects)) => judge(records, objects).map(drop),
+            Ok((records, objects)) => compare(records, objects).map(drop),
             Err(error) => {
                 tracing::warn!(
                     error = %error.chain(),

@@ -11,8 +11,8 @@
 
 #[cfg(feature = "server")]
 mod local_checks;
+mod marker_check;
 mod opening;
-mod pairing;
 
 #[cfg(feature = "server")]
 use std::path::PathBuf;
@@ -36,13 +36,13 @@ use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
 use crate::start_check::{StartCheck, judge_start};
-use crate::store_marker::{MarkedStore, Pair};
+use crate::store_marker::{MarkedStore, StorePair};
 #[cfg(feature = "server")]
 pub use local_checks::local_checks;
+use marker_check::Starts;
+pub use marker_check::{Allowed, MarkersCheck};
 #[cfg(feature = "conformance")]
 use opening::Opened;
-use pairing::Starts;
-pub use pairing::{Allowed, MarkersCheck};
 
 /// The records of local mode, below the data directory.
 #[cfg(feature = "server")]
@@ -235,8 +235,8 @@ fn region_of(sdk: &SdkConfig) -> String {
 }
 
 impl OpenStores {
-    pub fn pair(&self) -> Pair<'_> {
-        Pair {
+    pub fn store_pair(&self) -> StorePair<'_> {
+        StorePair {
             records: self.records.as_ref(),
             objects: self.objects.as_ref(),
         }
@@ -255,8 +255,10 @@ impl OpenStores {
     pub async fn start(&self) -> Result<(), StartError> {
         self.judge().await?;
         match self.queue {
-            Queue::InProcess => pairing::refuse_mismatch(self.pair(), &self.stores).await,
-            Queue::Sqs => pairing::pair_in_time(self.pair(), &self.stores)
+            Queue::InProcess => {
+                marker_check::refuse_mismatch(self.store_pair(), &self.stores).await
+            }
+            Queue::Sqs => marker_check::check_markers_in_time(self.store_pair(), &self.stores)
                 .await
                 .map(drop),
         }
@@ -271,11 +273,11 @@ impl OpenStores {
         let (records, objects) = (Arc::clone(&self.records), Arc::clone(&self.objects));
         let stores = self.stores.clone();
         async move {
-            let pair = Pair {
+            let pair = StorePair {
                 records: records.as_ref(),
                 objects: objects.as_ref(),
             };
-            pairing::pair(pair, &stores, Starts::Counted).await
+            marker_check::check_markers(pair, &stores, Starts::Counted).await
         }
     }
 
@@ -286,7 +288,7 @@ impl OpenStores {
     pub async fn start_unmarked(&self) -> Result<(), StartError> {
         self.judge().await?;
         // Stores that are away in time are asked nothing more: every operation finds out by itself.
-        match tokio::time::timeout(MISMATCH_LIMIT, self.pair().refuse_mismatch()).await {
+        match tokio::time::timeout(MISMATCH_LIMIT, self.store_pair().refuse_mismatch()).await {
             Ok(Err(mismatch)) => Err(StartError(mismatch.to_string())),
             Ok(Ok(())) | Err(_) => Ok(()),
         }

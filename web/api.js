@@ -4,7 +4,7 @@
 // somebody else than the service answered says nothing about a file: nothing is seen, settled, gone or deleted
 // by it. Nothing here tries again; whoever called decides.
 
-import { mediaType } from './admission.js';
+import { mediaType } from './validation.js';
 import { isAboutHost, mediaTypeOf, notFromService, outcomeOf } from './intermediary.js';
 import { retryAfterMs } from './put_outcome.js';
 import { isRecord } from './record.js';

@@ -3,8 +3,8 @@
 // Invariant: data goes one way. Uploads and the list tell of changes, the views show them, and what
 // people do goes back as calls.
 
-import { refusal } from './admission.js';
-import { Announcer } from './announcer.js';
+import { refusal } from './validation.js';
+import { LiveRegion } from './live_region.js';
 import { Api } from './api.js';
 import { Batch } from './batch.js';
 import { BatchView } from './batch_view.js';
@@ -18,14 +18,14 @@ import { explain, fillOperator, operatorPart } from './explain.js';
 import { FilesView } from './files_view.js';
 import { Format } from './format.js';
 import { locale, strings } from './language.js';
-import { ListKeeper, MAX_LISTED } from './list_keeper.js';
+import { ListSync, MAX_LISTED } from './list_sync.js';
 import { put } from './put.js';
 import { isFinal } from './record.js';
 import { SessionNotice, sessionChannel } from './session_notice.js';
 import { isInFlight, isOver } from './upload_machine.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
-import { Watcher } from './watcher.js';
+import { PendingPoller } from './pending_poller.js';
 
 // Of announcements, so that of those about a batch the last one holds.
 const TOPIC = 'batch';
@@ -43,9 +43,9 @@ const maxUploadBytes = Number(told('max-upload-bytes'));
 // Where the page's own policy lets it send bytes.
 const reachable = [location.origin, told('store-origin')].filter(Boolean).map((origin) => new URL(origin).origin);
 const format = new Format({ strings, locale });
-const announcer = new Announcer(byId('said'), byId('toast'));
+const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 const session = new SessionNotice(byId('session'), {
-  say: (sentence) => announcer.say(sentence),
+  say: (sentence) => liveRegion.say(sentence),
   channel: sessionChannel(base.pathname),
   wake,
 });
@@ -60,19 +60,19 @@ const after = (ms, run) => {
   return () => clearTimeout(timer);
 };
 
-const watcher = new Watcher({
+const poller = new PendingPoller({
   look: (id, wait, signal) => api.look(id, wait, signal),
   onSeen: (record) => {
     uploads.seen(record);
-    keeper.upsert(record);
+    listSync.upsert(record);
   },
   onWaiting: (record) => {
     uploads.seen(record);
-    keeper.saw(record);
+    listSync.saw(record);
   },
   onGone: (id) => {
     uploads.gone(id);
-    keeper.forget(id);
+    listSync.forget(id);
   },
   now,
   after,
@@ -93,7 +93,7 @@ const uploads = new Uploads(
       }
       return reachable.includes(origin) ? null : { code: 'elsewhere', origin };
     },
-    watch: (id) => watcher.watch(id, true),
+    watch: (id) => poller.watch(id, true),
     newName: () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-'),
     now,
     isOnline: () => navigator.onLine,
@@ -117,7 +117,7 @@ const uploadsView = new UploadsView(
   },
 );
 
-const keeper = new ListKeeper(
+const listSync = new ListSync(
   { api, channel: new BroadcastChannel(`file-share ${base.pathname}`), after, isHidden: () => document.hidden },
   showFiles,
 );
@@ -142,7 +142,7 @@ function onUpload(item) {
     fresh.add(record.id);
     uploads.dismiss(item);
     uploadsView.remove(item);
-    keeper.upsert(record);
+    listSync.upsert(record);
   } else {
     uploadsView.update(item);
     if (item.state.problem?.code === 'otherBytes') {
@@ -150,7 +150,7 @@ function onUpload(item) {
     }
     if (phase === 'rejected') {
       // It is shown as an upload until that is taken off the list; then it is a file like any other.
-      keeper.upsert(record);
+      listSync.upsert(record);
     }
   }
   showUploadsSoon();
@@ -183,7 +183,7 @@ function showUploads() {
   byId('uploads-waiting').hidden = hidden === 0;
   setText(byId('uploads-waiting'), hidden === 0 ? '' : strings.moreWaiting(hidden));
   if (going.length > 0) {
-    announcer.progress(() => strings.said.progress(batch.percent, going.length), TOPIC, now());
+    liveRegion.progress(() => strings.said.progress(batch.percent, going.length), TOPIC, now());
   }
 }
 
@@ -194,7 +194,7 @@ function sayEnd(items) {
   const more = failed.length > named.length ? strings.said.more(failed.length - named.length) : null;
   const one = failed.length === 1 ? items.filter(({ name, state }) => name === failed[0] && isOver(state)).at(-1) : undefined;
   const why = [more, one && uploadsView.why(one)].filter(Boolean).join(' ');
-  announcer.say(strings.said.finished(batchView.counts(batch), named, why), TOPIC);
+  liveRegion.say(strings.said.finished(batchView.counts(batch), named, why), TOPIC);
 }
 
 function canBeCancelled({ state }) {
@@ -202,25 +202,25 @@ function canBeCancelled({ state }) {
 }
 
 function showFiles() {
-  const records = keeper.list.records.filter(({ id }) => !uploads.owns(id));
-  records.filter((record) => !isFinal(record)).forEach(({ id }) => watcher.watch(id));
+  const records = listSync.list.records.filter(({ id }) => !uploads.owns(id));
+  records.filter((record) => !isFinal(record)).forEach(({ id }) => poller.watch(id));
   filesView.render(records, { fresh, others }, now());
   const isEmpty = records.length === 0;
   byId('files-list').hidden = isEmpty;
-  byId('files-empty').hidden = !(isEmpty && keeper.isLoaded && keeper.list.isComplete);
-  byId('files-loading').hidden = keeper.isLoaded || keeper.isFailing;
+  byId('files-empty').hidden = !(isEmpty && listSync.isLoaded && listSync.list.isComplete);
+  byId('files-loading').hidden = listSync.isLoaded || listSync.isFailing;
   showListTrouble();
-  byId('files-more').hidden = !keeper.isLoaded || keeper.list.isComplete;
-  byId('load-more').hidden = keeper.isFull;
-  byId('list-full').hidden = !keeper.isFull;
-  byId('load-more').disabled = keeper.isGettingOlder;
-  setText(byId('load-more'), keeper.isGettingOlder ? strings.loadingMore : strings.loadMore);
+  byId('files-more').hidden = !listSync.isLoaded || listSync.list.isComplete;
+  byId('load-more').hidden = listSync.isFull;
+  byId('list-full').hidden = !listSync.isFull;
+  byId('load-more').disabled = listSync.isGettingOlder;
+  setText(byId('load-more'), listSync.isGettingOlder ? strings.loadingMore : strings.loadMore);
 }
 
 function showListTrouble() {
-  const { text, operator } = explain(keeper.problem, format);
+  const { text, operator } = explain(listSync.problem, format);
   // Of being signed out the page has a notice of its own.
-  byId('list-notice').hidden = !keeper.isFailing || keeper.problem?.code === 'signedOut';
+  byId('list-notice').hidden = !listSync.isFailing || listSync.problem?.code === 'signedOut';
   setText(byId('list-trouble'), [text, strings.listUnreachable].filter(Boolean).join(' '));
   fillOperator(listOperator, operator);
 }
@@ -247,13 +247,13 @@ function copyLink({ id }) {
 function sayTrouble(problem) {
   // Of being signed out the page has a notice of its own.
   if (problem.code !== 'signedOut') {
-    announcer.show(explain(problem, format).text);
+    liveRegion.show(explain(problem, format).text);
   }
 }
 
 async function copy(text, done) {
   if (await copyText(text)) {
-    announcer.show(done);
+    liveRegion.show(done);
   } else {
     showText({ title: strings.copyByHand, text, close: strings.close });
   }
@@ -269,26 +269,26 @@ async function removeFile({ id, filename }) {
   if (!isWanted) {
     return;
   }
-  const isGone = await keeper.remove(id);
+  const isGone = await listSync.remove(id);
   if (isGone) {
-    watcher.forget(id);
+    poller.forget(id);
   }
-  announcer.show(isGone ? strings.removed(filename) : strings.removeFailed(filename));
+  liveRegion.show(isGone ? strings.removed(filename) : strings.removeFailed(filename));
 }
 
 function takeFiles({ files, isCut, unreadable }) {
   const taken = uploads.add(files);
   if (taken > 0) {
-    announcer.say(strings.said.started(taken), TOPIC);
+    liveRegion.say(strings.said.started(taken), TOPIC);
   }
-  unreadable.forEach((name) => announcer.show(strings.folderUnreadable(name)));
+  unreadable.forEach((name) => liveRegion.show(strings.folderUnreadable(name)));
   if (isCut || taken < files.length) {
     // It stays until it was read, since what isn't taken would be missed late.
     byId('uploads-note').textContent = strings.tooMany(format.count(MAX_QUEUED));
     byId('uploads-note').hidden = false;
-    announcer.say(strings.tooMany(format.count(MAX_QUEUED)));
+    liveRegion.say(strings.tooMany(format.count(MAX_QUEUED)));
   } else if (files.length === 0 && unreadable.length === 0) {
-    announcer.show(strings.nothingInside);
+    liveRegion.show(strings.nothingInside);
   }
 }
 
@@ -298,9 +298,9 @@ function pastedName() {
 
 function wake() {
   uploads.wake();
-  watcher.wake();
+  poller.wake();
   if (!document.hidden) {
-    void keeper.refresh();
+    void listSync.refresh();
   }
 }
 
@@ -310,7 +310,7 @@ function getOlderAhead() {
   const observer = new IntersectionObserver(
     async ([entry]) => {
       if (entry.isIntersecting) {
-        const goesOn = await keeper.older();
+        const goesOn = await listSync.older();
         // The observer tells of changes only, and the end may be as near as before.
         after(goesOn ? 0 : OLDER_AGAIN_MS, () => {
           observer.unobserve(end);
@@ -338,7 +338,7 @@ function start() {
   byId('clear-over').addEventListener('click', () =>
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
-  byId('load-more').addEventListener('click', () => keeper.older({ isByHand: true }));
+  byId('load-more').addEventListener('click', () => listSync.older({ isByHand: true }));
   byId('list-notice').append(listOperator);
   byId('list-full').textContent = strings.listFull(format.count(MAX_LISTED));
   getOlderAhead();
@@ -353,7 +353,7 @@ function start() {
   document.addEventListener('visibilitychange', wake);
   setInterval(showFiles, TIMES_EVERY_MS);
   showFiles();
-  void keeper.refresh();
+  void listSync.refresh();
 }
 
 start();

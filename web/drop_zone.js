@@ -3,7 +3,7 @@
 // Invariant: a drop that misses never makes the browser leave the page.
 
 import { byId } from './dom.js';
-import { fromClipboard, fromDrop, fromInput } from './gather.js';
+import { fromClipboard, fromDrop, fromInput } from './collect_files.js';
 
 // onFiles gets {files, isCut, unreadable}.
 export function openDropZone({ max, pastedName, onFiles }) {

@@ -3,7 +3,7 @@
 // Invariant: a download begins by itself only for somebody who has waited for it here. Only the service's word
 // ends the waiting: in a state that isn't known, and while something else answers, the page goes on asking.
 
-import { Announcer } from './announcer.js';
+import { LiveRegion } from './live_region.js';
 import { Api } from './api.js';
 import { comparison } from './compare.js';
 import { copyText } from './copy.js';
@@ -23,11 +23,11 @@ const LONGEST_PAUSE_MS = 30_000;
 const base = new URL(document.documentElement.dataset.base, location.href);
 const id = location.pathname.split('/').pop();
 const format = new Format({ strings, locale });
-const announcer = new Announcer(byId('said'), byId('toast'));
+const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 // Ends the pause that is being made.
 let wake = () => {};
 const session = new SessionNotice(byId('session'), {
-  say: (sentence) => announcer.say(sentence),
+  say: (sentence) => liveRegion.say(sentence),
   channel: sessionChannel(base.pathname),
   wake: () => wake(),
 });
@@ -65,7 +65,7 @@ function message(title, text) {
 
 async function copy(text, done) {
   if (await copyText(text)) {
-    announcer.show(done);
+    liveRegion.show(done);
   } else {
     showText({ title: strings.copyByHand, text, close: strings.close });
   }
@@ -74,7 +74,7 @@ async function copy(text, done) {
 function sayTrouble(problem) {
   // Of being signed out the page has a notice of its own.
   if (problem.code !== 'signedOut') {
-    announcer.show(explain(problem, format).text);
+    liveRegion.show(explain(problem, format).text);
   }
 }
 
@@ -117,7 +117,7 @@ function showAvailable(record, hasWaited) {
     ),
   );
   if (hasWaited) {
-    announcer.say(strings.file.started);
+    liveRegion.say(strings.file.started);
     download.click();
   }
 }
@@ -134,7 +134,7 @@ function showEnd(record, hasWaited) {
     default:
       show('expired', ...head(record), ...message(file.expiredTitle, file.expiredText));
   }
-  announcer.say(byId('card').querySelector('h2').textContent);
+  liveRegion.say(byId('card').querySelector('h2').textContent);
 }
 
 function showWaiting(record) {
@@ -144,7 +144,7 @@ function showWaiting(record) {
       ? [file.pendingTitle, file.pendingText]
       : [file.processingTitle, file.processingText];
   show(standing(record), ...head(record), h('progress', { 'aria-label': title }), ...message(title, text));
-  announcer.say([title, text].join('. '));
+  liveRegion.say([title, text].join('. '));
 }
 
 function showUnreachable({ cause, problem }) {

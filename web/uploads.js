@@ -101,7 +101,7 @@ export class Uploads {
     }
   }
 
-  // What the watcher saw of a record.
+  // What the poller saw of a record.
   seen(record) {
     this.#ofRecord(record.id, { type: 'seen', record });
   }

@@ -135,7 +135,7 @@ fn available(id: FileId, now: Timestamp) -> FileRecord {
             version_id: None,
             uploaded_at: now,
         }),
-        review_at: None,
+        reconcile_at: None,
         ..pending
     }
 }

@@ -2,7 +2,7 @@
 //! view of what it holds.
 //!
 //! Invariant: the programs reach the stand-in only through the proxy, clients' presigned URLs
-//! included, unless a row says otherwise. The operator's view goes past it, so it always sees what is there.
+//! included, unless a scenario says otherwise. The operator's view goes past it, so it always sees what is there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use aws_sdk_sqs::types::{
 };
 use file_share::aws::{dynamodb_client, s3_client, sqs_client};
 
+use crate::fake_clock::FakeClock;
 use crate::fault_proxy::FaultProxy;
-use crate::odd_clock::OddClock;
 use crate::support::aws_clients::sdk_config;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
@@ -43,20 +43,20 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// A stand-in of this row's own. `settings` are those of the script that deploys the stack.
-    pub async fn start(row: &str, settings: &[(&str, &str)]) -> Self {
-        Self::deployed_in(MiniStack::start().await, row, settings).await
+    /// A stand-in of this scenario's own. `settings` are those of the script that deploys the stack.
+    pub async fn start(scenario: &str, settings: &[(&str, &str)]) -> Self {
+        Self::deployed_in(MiniStack::start().await, scenario, settings).await
     }
 
     /// The same, where the stand-in goes by another clock.
-    pub async fn start_by(row: &str, settings: &[(&str, &str)], clock: &OddClock) -> Self {
+    pub async fn start_by(scenario: &str, settings: &[(&str, &str)], clock: &FakeClock) -> Self {
         let ministack = MiniStack::start_with(&clock.settings()).await;
-        Self::deployed_in(ministack, row, settings).await
+        Self::deployed_in(ministack, scenario, settings).await
     }
 
-    async fn deployed_in(ministack: MiniStack, row: &str, settings: &[(&str, &str)]) -> Self {
-        let deployment = ministack.deploy_with(row, settings).await;
-        // An operator waits for longer than a program, on a machine that is busy with rows.
+    async fn deployed_in(ministack: MiniStack, scenario: &str, settings: &[(&str, &str)]) -> Self {
+        let deployment = ministack.deploy_with(scenario, settings).await;
+        // An operator waits for longer than a program, on a machine that is busy with scenarios.
         let limits = TimeoutConfig::builder()
             .operation_attempt_timeout(OPERATOR_LIMIT)
             .operation_timeout(OPERATOR_LIMIT * 2)

@@ -1,9 +1,9 @@
 //! What is left after a campaign, held against what clients were told.
 //!
-//! Every file of the ledger is described and, if it is available, downloaded and hashed; every file
-//! that the service lists must be one of the ledger's; and the stores themselves are looked into.
+//! Every file of the history is described and, if it is available, downloaded and hashed; every file
+//! that the service lists must be one of the history's; and the stores themselves are looked into.
 //!
-//! Invariant: the expectation comes from the ledger alone. What the service says of itself is only
+//! Invariant: the expectation comes from the history alone. What the service says of itself is only
 //! ever compared.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +14,8 @@ use futures_util::StreamExt;
 
 use crate::aws::{self, Aws};
 use crate::client::Client;
-use crate::figure::Figure;
-use crate::ledger::Told;
+use crate::history::Observation;
+use crate::measurement::Measurement;
 
 /// Files that are looked at at a time.
 const AT_A_TIME: usize = 16;
@@ -55,18 +55,18 @@ pub struct Findings {
 }
 
 impl Findings {
-    pub fn figures(&self) -> Vec<Figure> {
+    pub fn measurements(&self) -> Vec<Measurement> {
         for example in &self.examples {
             eprintln!("  found: {example}");
         }
         vec![
-            Figure::done("files told of", self.files),
-            Figure::done("of them available, downloaded and hashed", self.available),
-            Figure::none("lost", self.lost),
-            Figure::none("wrong digests", self.wrong),
-            Figure::none("deleted and there again", self.resurrected),
-            Figure::none("orphaned or missing bytes", self.orphans + self.hollow),
-            Figure::none(
+            Measurement::done("files told of", self.files),
+            Measurement::done("of them available, downloaded and hashed", self.available),
+            Measurement::none("lost", self.lost),
+            Measurement::none("wrong digests", self.wrong),
+            Measurement::none("deleted and there again", self.resurrected),
+            Measurement::none("orphaned or missing bytes", self.orphans + self.hollow),
+            Measurement::none(
                 "temporary files and unknown records",
                 self.temporary + self.unknown,
             ),
@@ -96,7 +96,7 @@ impl Findings {
     }
 }
 
-/// What the ledger says must be.
+/// What the history says must be.
 #[derive(Default)]
 struct Expected {
     sha256: String,
@@ -108,21 +108,21 @@ struct Expected {
 }
 
 impl Expected {
-    fn read(told: &[Told]) -> Self {
+    fn read(told: &[Observation]) -> Self {
         let mut expected = Self::default();
         for told in told {
             match told {
-                Told::Created { sha256, .. } => expected.sha256 = sha256.clone(),
-                Told::Stored => expected.stored = true,
-                Told::Settled { status, sha256 } => {
+                Observation::Created { sha256, .. } => expected.sha256 = sha256.clone(),
+                Observation::Stored => expected.stored = true,
+                Observation::Settled { status, sha256 } => {
                     expected.shown.push((status.clone(), sha256.clone()));
                 }
-                Told::Downloaded { sha256 } => {
+                Observation::Downloaded { sha256 } => {
                     let shown = ("available".to_owned(), Some(sha256.clone()));
                     expected.shown.push(shown);
                 }
-                Told::DeleteSent => expected.delete_sent = true,
-                Told::Deleted => expected.deleted = true,
+                Observation::DeleteSent => expected.delete_sent = true,
+                Observation::Deleted => expected.deleted = true,
             }
         }
         expected
@@ -134,7 +134,7 @@ pub async fn check(client: &Client, inside: Inside<'_>) -> Findings {
     // An answer of 503 says nothing of what is there, so it is asked for again, for long.
     client.be_patient(PATIENCE);
     let mut findings = Findings::default();
-    let told = client.ledger.read();
+    let told = client.history.read();
     let mut visible = BTreeMap::new();
     let mut checked = futures_util::stream::iter(&told)
         .map(async |(id, told)| {
@@ -165,7 +165,7 @@ pub async fn check(client: &Client, inside: Inside<'_>) -> Findings {
         findings.note("not listed", id);
     }
     let strangers = listed.iter().filter(|id| !told.contains_key(*id)).count();
-    findings.unknown += strangers.saturating_sub(client.tally.untold.get());
+    findings.unknown += strangers.saturating_sub(client.stats.untold.get());
     match inside {
         Inside::Aws(aws) => look_into_aws(aws, &mut findings).await,
         Inside::Local(dir) => look_into_data_dir(dir, &visible, &mut findings),

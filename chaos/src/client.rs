@@ -1,7 +1,7 @@
 //! A client as the contract wants it: it repeats what got no answer or a 5xx, and writes down what
 //! it was told.
 //!
-//! Invariant: the ledger gets what an answer said and nothing that was only hoped for.
+//! Invariant: the history gets what an answer said and nothing that was only hoped for.
 //!
 //! Absent on purpose: connection pools that hide kills. A broken connection is a call without an
 //! answer, which is what a client sees, and is counted.
@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
-use crate::ledger::{Ledger, Told};
-use crate::tally::{Tally, count};
+use crate::client_stats::{ClientStats, count};
+use crate::history::{History, Observation};
 
 /// The longest that one call may take, downloads and long polls included.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
@@ -67,8 +67,8 @@ impl Shown {
 pub struct Client {
     http: reqwest::Client,
     base: String,
-    pub ledger: Ledger,
-    pub tally: Tally,
+    pub history: History,
+    pub stats: ClientStats,
     /// How long an operation is repeated before the client gives up.
     patience: Cell<Duration>,
 }
@@ -85,7 +85,7 @@ pub fn hex_sha256(bytes: &[u8]) -> String {
 }
 
 impl Client {
-    pub fn new(base: &str, ledger: Ledger, patience: Duration) -> Self {
+    pub fn new(base: &str, history: History, patience: Duration) -> Self {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -95,8 +95,8 @@ impl Client {
         Self {
             http,
             base: base.to_owned(),
-            ledger,
-            tally: Tally::default(),
+            history,
+            stats: ClientStats::default(),
             patience: Cell::new(patience),
         }
     }
@@ -107,21 +107,21 @@ impl Client {
 
     /// One call of the API. `None` if it broke off.
     pub async fn call(&self, request: RequestBuilder) -> Option<Response> {
-        count(&self.tally.calls);
+        count(&self.stats.calls);
         let began = Instant::now();
         match request.send().await {
             Ok(answer) => {
-                self.tally.latencies.borrow_mut().push(began.elapsed());
+                self.stats.latencies.borrow_mut().push(began.elapsed());
                 if answer.status().is_server_error() {
-                    count(&self.tally.server_errors);
+                    count(&self.stats.server_errors);
                     if !answer.headers().contains_key(RETRY_AFTER) {
-                        count(&self.tally.without_advice);
+                        count(&self.stats.without_advice);
                     }
                 }
                 Some(answer)
             }
             Err(_) => {
-                count(&self.tally.broken);
+                count(&self.stats.broken);
                 None
             }
         }
@@ -145,7 +145,7 @@ impl Client {
             }
             sleep(PAUSE).await;
         }
-        let mut gave_up = self.tally.gave_up.borrow_mut();
+        let mut gave_up = self.stats.gave_up.borrow_mut();
         eprintln!("  a client gave up: {what}: {seen}");
         gave_up.push(format!("{what}: {seen}"));
         None
@@ -191,11 +191,12 @@ impl Client {
             record.and_then(|it| Some((it["id"].as_str()?.to_owned(), it)))
         else {
             // A record may have been made all the same.
-            count(&self.tally.untold);
+            count(&self.stats.untold);
             return (status, None);
         };
         let size = content.len();
-        self.ledger.append(&id, Told::Created { size, sha256 });
+        self.history
+            .append(&id, Observation::Created { size, sha256 });
         let upload = record["upload"].take();
         let created = Created {
             id,
@@ -231,7 +232,7 @@ impl Client {
                 match self.put_once(&upload).await {
                     // Nobody else has this key: what is there already came from here.
                     Some(StatusCode::OK | StatusCode::PRECONDITION_FAILED) => {
-                        self.ledger.append(&created.id, Told::Stored);
+                        self.history.append(&created.id, Observation::Stored);
                         Some(true)
                     }
                     Some(StatusCode::FORBIDDEN) => match self.renew(&created.id).await? {
@@ -288,9 +289,9 @@ impl Client {
             if shown.is_pending() {
                 return None;
             }
-            self.ledger.append(
+            self.history.append(
                 id,
-                Told::Settled {
+                Observation::Settled {
                     status: shown.text("status").to_owned(),
                     sha256: shown.0["sha256"].as_str().map(str::to_owned),
                 },
@@ -331,23 +332,23 @@ impl Client {
             return None;
         }
         let sha256 = hex_sha256(&answer.bytes().await.ok()?);
-        let told = Told::Downloaded {
+        let told = Observation::Downloaded {
             sha256: sha256.clone(),
         };
-        self.ledger.append(id, told);
+        self.history.append(id, told);
         Some(sha256)
     }
 
     /// Deletes the file. A 404 says that an earlier attempt, of whomever, was carried out.
     pub async fn delete(&self, id: &str) -> Option<()> {
-        self.ledger.append(id, Told::DeleteSent);
+        self.history.append(id, Observation::DeleteSent);
         self.until("delete", async |seen| {
             let path = format!("/v1/files/{id}");
             let answer = self.call(self.request(Method::DELETE, &path)).await?;
             *seen = answer.status().to_string();
             match answer.status() {
                 StatusCode::NO_CONTENT | StatusCode::NOT_FOUND => {
-                    self.ledger.append(id, Told::Deleted);
+                    self.history.append(id, Observation::Deleted);
                     Some(())
                 }
                 _ => None,

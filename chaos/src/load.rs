@@ -56,7 +56,7 @@ pub async fn await_none_pending(client: &Client, limit: Duration) -> (Duration, 
     loop {
         let pending = client.list(Some("pending")).await.len();
         // Creations whose answer was lost made records that nobody sends bytes for.
-        let left = pending.saturating_sub(client.tally.untold.get());
+        let left = pending.saturating_sub(client.stats.untold.get());
         if left == 0 || began.elapsed() > limit {
             return (began.elapsed(), left);
         }

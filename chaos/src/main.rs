@@ -1,13 +1,13 @@
 //! Campaigns: the real programs under kills, faults and load, and a check of what is left.
 //!
-//! One row is one property with one thing that is done against it. A row starts its own programs,
+//! One scenario is one property with one thing that is done against it. A scenario starts its own programs,
 //! drives clients that write down what they were told, does its worst, and counts what isn't as it
-//! must be. `make chaos` runs all rows in full, `make chaos ROWS="worker-killed poison"` some of
+//! must be. `make chaos` runs all scenarios in full, `make chaos SCENARIOS="worker-killed poison"` some of
 //! them; `make test` runs all of them in short.
 //!
 //! Invariant: what is tested is what is shipped: the programs as processes of their own, on the
 //! stand-in that enforces signatures and policies, or on a real disk. A broken bound makes the run
-//! fail, and so does a row that can't be carried out.
+//! fail, and so does a scenario that can't be carried out.
 //!
 //! Absent on purpose: code of the server. A campaign knows the programs by their contract, their
 //! logs and their stores.
@@ -15,16 +15,16 @@
 mod aws;
 mod checker;
 mod client;
+mod client_stats;
+mod fake_clock;
 mod fault_proxy;
-mod figure;
-mod ledger;
+mod history;
 mod load;
-mod odd_clock;
+mod measurement;
 mod power_cut;
 mod process;
 mod relay;
-mod rows;
-mod tally;
+mod scenarios;
 
 #[allow(
     dead_code,
@@ -44,22 +44,22 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use figure::Outcome;
-use rows::{Row, Scale};
+use measurement::Outcome;
+use scenarios::{Scale, Scenario};
 
 /// Runs campaigns against the real programs and checks what is left of them.
 #[derive(Parser)]
 #[command(name = "chaos")]
 struct Cli {
-    /// The rows to run; all of them if none is named
-    rows: Vec<String>,
-    /// In full: the numbers that the rows are meant to have, one row after the other
+    /// The scenarios to run; all of them if none is named
+    scenarios: Vec<String>,
+    /// In full: the numbers that the scenarios are meant to have, one scenario after the other
     #[arg(long)]
     full: bool,
     /// What random choices begin with. A failure prints the one that it had
     #[arg(long, env = "CHAOS_SEED")]
     seed: Option<u64>,
-    /// List the rows
+    /// List the scenarios
     #[arg(long)]
     list: bool,
 }
@@ -67,22 +67,22 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.list {
-        for row in rows::ALL {
-            println!("{:<22} {}", row.name, row.what);
+        for scenario in scenarios::ALL {
+            println!("{:<22} {}", scenario.name, scenario.what);
         }
         return ExitCode::SUCCESS;
     }
-    for name in &cli.rows {
-        if rows::ALL.iter().all(|row| row.name != name) {
-            eprintln!("there is no row {name}; --list shows those that there are");
+    for name in &cli.scenarios {
+        if scenarios::ALL.iter().all(|scenario| scenario.name != name) {
+            eprintln!("there is no scenario {name}; --list shows those that there are");
             return ExitCode::from(2);
         }
     }
-    let chosen: Vec<&Row> = rows::ALL
+    let chosen: Vec<&Scenario> = scenarios::ALL
         .iter()
-        .filter(|row| match cli.rows.is_empty() {
-            true => cli.full || row.is_short,
-            false => cli.rows.iter().any(|name| name == row.name),
+        .filter(|scenario| match cli.scenarios.is_empty() {
+            true => cli.full || scenario.is_short,
+            false => cli.scenarios.iter().any(|name| name == scenario.name),
         })
         .collect();
     // The campaigns open thousands of connections.
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     eprintln!("seed {}", scale.seed);
     let began = Instant::now();
     let outcomes = run_all(&chosen, scale);
-    figure::print(&outcomes, began.elapsed());
+    measurement::print(&outcomes, began.elapsed());
     if outcomes.iter().all(Outcome::passed) {
         ExitCode::SUCCESS
     } else {
@@ -105,58 +105,65 @@ fn main() -> ExitCode {
 /// Rows that run at the same time. Each has an emulator of its own, which takes a processor if it can.
 const AT_A_TIME: usize = 3;
 
-/// In short, the rows that mostly wait run at the same time; those that measure run alone, after
+/// In short, the scenarios that mostly wait run at the same time; those that measure run alone, after
 /// them.
-fn run_all(chosen: &[&'static Row], scale: Scale) -> Vec<Outcome> {
-    let (together, alone): (Vec<&Row>, Vec<&Row>) =
-        chosen.iter().partition(|row| !scale.full && !row.alone);
+fn run_all(chosen: &[&'static Scenario], scale: Scale) -> Vec<Outcome> {
+    let (together, alone): (Vec<&Scenario>, Vec<&Scenario>) = chosen
+        .iter()
+        .partition(|scenario| !scale.full && !scenario.alone);
     let left = Mutex::new(together.into_iter());
-    let next = || left.lock().ok().and_then(|mut rows| rows.next());
+    let next = || left.lock().ok().and_then(|mut scenarios| scenarios.next());
     let done = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
-                while let Some(row) = next() {
-                    let outcome = run_row(row, scale);
-                    done.lock().expect("rows break off elsewhere").push(outcome);
+                while let Some(scenario) = next() {
+                    let outcome = run_scenario(scenario, scale);
+                    done.lock()
+                        .expect("scenarios break off elsewhere")
+                        .push(outcome);
                 }
             });
         }
     });
-    let mut outcomes = done.into_inner().expect("rows break off elsewhere");
-    outcomes.extend(alone.into_iter().map(|row| run_row(row, scale)));
+    let mut outcomes = done.into_inner().expect("scenarios break off elsewhere");
+    outcomes.extend(
+        alone
+            .into_iter()
+            .map(|scenario| run_scenario(scenario, scale)),
+    );
     outcomes
 }
 
-/// On a runtime of its own, so that a row that breaks off takes nobody with it.
-fn run_row(row: &'static Row, scale: Scale) -> Outcome {
-    eprintln!("{} …", row.name);
+/// On a runtime of its own, so that a scenario that breaks off takes nobody with it.
+fn run_scenario(scenario: &'static Scenario, scale: Scale) -> Outcome {
+    eprintln!("{} …", scenario.name);
     let began = Instant::now();
     let running = thread::Builder::new()
-        .name(row.name.to_owned())
+        .name(scenario.name.to_owned())
         .spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
                 .build()
                 .expect("a runtime needs nothing that could fail here");
-            runtime.block_on((row.run)(scale))
+            runtime.block_on((scenario.run)(scale))
         });
     let joined = running.expect("a thread can be started").join();
-    let figures = joined.map_err(|panicked| {
+    let measurements = joined.map_err(|panicked| {
         let text = panicked.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panicked.downcast_ref::<&str>().map(|it| (*it).to_owned()));
         text.unwrap_or_else(|| "it panicked".to_owned())
     });
     let outcome = Outcome {
-        row: row.name,
+        scenario: scenario.name,
         took: began.elapsed(),
-        figures,
+        measurements,
     };
     let verdict = if outcome.passed() { "passed" } else { "FAILED" };
     eprintln!(
         "{} {verdict} after {:.0} s",
-        row.name,
+        scenario.name,
         outcome.took.as_secs_f64()
     );
     outcome

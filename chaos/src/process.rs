@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A program in one place, for which another one steps in when it is killed.
-pub struct Place {
+pub struct Supervised {
     start: Arc<dyn Fn() -> Program + Send + Sync>,
     program: Option<Program>,
     /// The IDs that the killed ones logged as finalized.
@@ -27,7 +27,7 @@ pub struct Place {
     pub slowest_start: Duration,
 }
 
-impl Place {
+impl Supervised {
     pub fn new(start: impl Fn() -> Program + Send + Sync + 'static) -> Self {
         Self {
             program: Some(block_in_place(&start)),
@@ -135,7 +135,7 @@ pub async fn await_healthy(base: &str) {
 }
 
 /// An address that a program can come back to. Somebody else may take the port in between, which
-/// stops the row with the program's own message.
+/// stops the scenario with the program's own message.
 pub fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = listener.local_addr().expect("it has an address");

@@ -15,7 +15,7 @@ use crate::aws::Aws;
 
 /// What becomes of notifications on the way.
 #[derive(Debug, Clone, Copy)]
-pub struct Habits {
+pub struct RelayOptions {
     /// The share that is lost.
     pub dropped: f64,
     /// How often each of the others is sent.
@@ -36,7 +36,7 @@ pub struct Relay {
 
 impl Relay {
     /// Steps between the bucket and the queue.
-    pub async fn start(aws: &Arc<Aws>, habits: Habits, seed: u64) -> Self {
+    pub async fn start(aws: &Arc<Aws>, options: RelayOptions, seed: u64) -> Self {
         let queue_url = before_the_queue(aws).await;
         let counts = Arc::new(Counts::default());
         let task = tokio::spawn({
@@ -44,7 +44,7 @@ impl Relay {
             async move {
                 let mut random = fastrand::Rng::with_seed(seed);
                 loop {
-                    pass_on(&aws, &queue_url, habits, &mut random, &counts).await;
+                    pass_on(&aws, &queue_url, options, &mut random, &counts).await;
                 }
             }
         });
@@ -61,19 +61,19 @@ impl Drop for Relay {
 async fn pass_on(
     aws: &Aws,
     from: &str,
-    habits: Habits,
+    options: RelayOptions,
     random: &mut fastrand::Rng,
     counts: &Counts,
 ) {
     let mut bodies = Vec::new();
     for message in aws.take(from).await {
         counts.taken.fetch_add(1, Ordering::Relaxed);
-        if random.f64() < habits.dropped {
+        if random.f64() < options.dropped {
             counts.dropped.fetch_add(1, Ordering::Relaxed);
             continue;
         }
         let body = message.body.unwrap_or_default();
-        bodies.extend(std::iter::repeat_n(body, habits.copies));
+        bodies.extend(std::iter::repeat_n(body, options.copies));
     }
     random.shuffle(&mut bodies);
     counts.sent.fetch_add(bodies.len(), Ordering::Relaxed);

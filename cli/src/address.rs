@@ -3,13 +3,13 @@
 use http::Uri;
 use uuid::Uuid;
 
-use crate::failure::Failure;
-use crate::service::Service;
+use crate::api_client::ApiClient;
+use crate::error::CliError;
 
 /// `http://host:port/prefix`, without a slash at the end.
-pub fn base_of(server: &str) -> Result<String, Failure> {
+pub fn base_of(server: &str) -> Result<String, CliError> {
     let wrong = |why: &str| {
-        Failure::Usage(format!(
+        CliError::Usage(format!(
             "the server's address must look like http://127.0.0.1:8000 ({why})"
         ))
     };
@@ -44,8 +44,8 @@ pub fn origin_of(uri: &Uri) -> Option<String> {
 ///
 /// # Errors
 /// It isn't. `what` says whose address it is; the address itself may be a credential and isn't shown.
-pub fn check_store_address(address: &str, base: &str, what: &str) -> Result<Uri, Failure> {
-    let refused = |why: String| Err(Failure::Unusable(format!("{what} {why}")));
+pub fn check_store_address(address: &str, base: &str, what: &str) -> Result<Uri, CliError> {
+    let refused = |why: String| Err(CliError::Unusable(format!("{what} {why}")));
     let Ok(uri) = address.parse::<Uri>() else {
         return refused("can't be read".to_owned());
     };
@@ -78,7 +78,7 @@ fn bare(text: &str) -> &str {
 ///
 /// # Errors
 /// It is one, of something that is no server.
-pub fn parse_share(text: &str) -> Result<Option<String>, Failure> {
+pub fn parse_share(text: &str) -> Result<Option<String>, CliError> {
     let share = bare(text).rsplit_once("/s/");
     let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match share {
@@ -93,20 +93,20 @@ pub fn parse_share(text: &str) -> Result<Option<String>, Failure> {
 ///
 /// # Errors
 /// It is neither.
-pub fn parse_file(text: &str, service: &Service) -> Result<(Service, Uuid), Failure> {
+pub fn parse_file(text: &str, service: &ApiClient) -> Result<(ApiClient, Uuid), CliError> {
     let link = bare(text);
     if let Ok(id) = link.parse::<Uuid>() {
         return Ok((service.clone(), id));
     }
     if parse_share(text)?.is_some() {
-        return Err(Failure::Usage(
+        return Err(CliError::Usage(
             "this is the link of a share, which isn't known here by its files: fshare open shows it \
              in the browser"
                 .to_owned(),
         ));
     }
     let wrong = || {
-        Failure::Usage("a file is named by its ID or its link (…/f/ID, …/v1/files/ID)".to_owned())
+        CliError::Usage("a file is named by its ID or its link (…/f/ID, …/v1/files/ID)".to_owned())
     };
     let link = link.strip_suffix("/metadata").unwrap_or(link);
     let (files, id) = link.rsplit_once('/').ok_or_else(wrong)?;
@@ -127,7 +127,7 @@ mod tests {
     const ID: &str = "019c134c-66db-7f4d-9a7e-0d8a4c1b2e3f";
 
     fn parse(text: &str) -> Result<(String, String), String> {
-        let service = Service::at("http://here:1/").unwrap();
+        let service = ApiClient::at("http://here:1/").unwrap();
         let (service, id) = parse_file(text, &service).map_err(|failure| failure.to_string())?;
         Ok((service.base().to_owned(), id.to_string()))
     }

@@ -16,14 +16,14 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::address::parse_file;
+use crate::api_client::{AGENT, ApiClient, may_pass};
 use crate::arguments;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::http::{Sent, empty, next_piece};
 use crate::output::Output;
 use crate::platform::{descriptor, new_file};
 use crate::put::StoreAnswer;
 use crate::retry::{Deadline, Retry, retry_after};
-use crate::service::{AGENT, Service, may_pass};
 use crate::wire::Record;
 
 /// The longest name that common file systems take.
@@ -44,11 +44,11 @@ enum Target {
 }
 
 pub async fn run(
-    service: &Service,
+    service: &ApiClient,
     arguments: &arguments::Download,
     until: Deadline,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let (service, id) = parse_file(&arguments.file, service)?;
     let mut record = service.describe(id, until).await?;
     if !record.is_final() {
@@ -56,7 +56,7 @@ pub async fn run(
         record = service.settled(id, until).await?;
     }
     if !record.is_available() {
-        return Err(Failure::Settled(record.obstacle()));
+        return Err(CliError::Settled(record.why_unavailable()));
     }
     match target_of(arguments, &record)? {
         Target::StandardOutput => {
@@ -93,11 +93,11 @@ pub async fn run(
     }
 }
 
-fn here(error: io::Error) -> Failure {
-    Failure::Here(error.to_string())
+fn here(error: io::Error) -> CliError {
+    CliError::Here(error.to_string())
 }
 
-fn say_where(path: &Path, record: &Record, output: &Output) -> Result<(), Failure> {
+fn say_where(path: &Path, record: &Record, output: &Output) -> Result<(), CliError> {
     if output.json {
         return output.json_line(&json!({ "path": path, "record": record }));
     }
@@ -107,11 +107,11 @@ fn say_where(path: &Path, record: &Record, output: &Output) -> Result<(), Failur
 
 /// Checked before a byte of it is passed on: what reads it can't take it back.
 async fn fetch_hidden(
-    service: &Service,
+    service: &ApiClient,
     record: &Record,
     until: Deadline,
     output: &Output,
-) -> Result<File, Failure> {
+) -> Result<File, CliError> {
     let mut kept = tempfile::tempfile().map_err(here)?;
     fetch(service, record, &mut kept, until, output).await?;
     kept.rewind().map_err(here)?;
@@ -122,18 +122,18 @@ async fn fetch_hidden(
 async fn pass_on<W: Write>(
     mut kept: File,
     open: impl FnOnce() -> io::Result<W> + Send + 'static,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let copied = tokio::task::spawn_blocking(move || {
         let mut out = open()?;
         io::copy(&mut kept, &mut out).and_then(|_| out.flush())
     });
     let copied = copied
         .await
-        .map_err(|error| Failure::Here(error.to_string()))?;
+        .map_err(|error| CliError::Here(error.to_string()))?;
     copied.map_err(here)
 }
 
-fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> {
+fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), CliError> {
     let kept = if force {
         hidden.persist(path)
     } else {
@@ -142,7 +142,7 @@ fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> 
     match kept {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(occupied(path)),
-        Err(error) => Err(Failure::Here(format!(
+        Err(error) => Err(CliError::Here(format!(
             "{}: {}",
             path.display(),
             error.error
@@ -150,14 +150,14 @@ fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), Failure> 
     }
 }
 
-fn occupied(path: &Path) -> Failure {
-    Failure::Here(format!(
+fn occupied(path: &Path) -> CliError {
+    CliError::Here(format!(
         "{} is there already: --force replaces it, -o FILE takes another name",
         path.display()
     ))
 }
 
-fn target_of(arguments: &arguments::Download, record: &Record) -> Result<Target, Failure> {
+fn target_of(arguments: &arguments::Download, record: &Record) -> Result<Target, CliError> {
     let name = || safe_name(&record.filename, &record.id.to_string());
     match &arguments.output {
         Some(path) if path.as_os_str() == "-" => Ok(Target::StandardOutput),
@@ -172,7 +172,7 @@ fn target_of(arguments: &arguments::Download, record: &Record) -> Result<Target,
 }
 
 /// Links are followed.
-fn named_by_person(path: &Path, force: bool) -> Result<Target, Failure> {
+fn named_by_person(path: &Path, force: bool) -> Result<Target, CliError> {
     let shown = path.display();
     match path.metadata() {
         Ok(there) if !there.is_file() => Ok(Target::Stream(path.to_owned())),
@@ -181,7 +181,7 @@ fn named_by_person(path: &Path, force: bool) -> Result<Target, Failure> {
             path: path.canonicalize().map_err(here)?,
             permissions: Some(there.permissions()),
         }),
-        Err(_) if path.is_symlink() && force => Err(Failure::Here(format!(
+        Err(_) if path.is_symlink() && force => Err(CliError::Here(format!(
             "{shown} is a link to nothing: remove it first"
         ))),
         Err(_) if path.is_symlink() => Err(occupied(path)),
@@ -193,13 +193,13 @@ fn named_by_person(path: &Path, force: bool) -> Result<Target, Failure> {
 }
 
 /// Nothing is followed, and nothing written to, that happens to have the name which a server chose.
-fn named_by_server(path: PathBuf, force: bool) -> Result<Target, Failure> {
+fn named_by_server(path: PathBuf, force: bool) -> Result<Target, CliError> {
     let permissions = match path.symlink_metadata() {
         Err(_) => None,
         Ok(there) if there.is_symlink() && force => None,
         Ok(there) if there.is_file() && force => Some(there.permissions()),
         Ok(_) if force => {
-            return Err(Failure::Here(format!(
+            return Err(CliError::Here(format!(
                 "{} isn't a regular file: -o FILE takes another name",
                 path.display()
             )));
@@ -236,12 +236,12 @@ fn safe_name(name: &str, otherwise: &str) -> String {
 /// # Errors
 /// They can't be had, or they aren't those of the record.
 pub async fn fetch(
-    service: &Service,
+    service: &ApiClient,
     record: &Record,
     into: &mut File,
     until: Deadline,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let bar = output.bar(&record.filename, record.size);
     let mut retry = Retry::until(until);
     let result = loop {
@@ -249,9 +249,10 @@ pub async fn fetch(
         bar.set_position(0);
         let attempt = attempt(service, record, into, until, &bar);
         let attempt = tokio::time::timeout(until.left(), attempt).await;
-        match attempt.unwrap_or_else(|_| Err((Failure::TooSlow("time is over".to_owned()), None))) {
+        match attempt.unwrap_or_else(|_| Err((CliError::TooSlow("time is over".to_owned()), None)))
+        {
             Ok(()) => break Ok(()),
-            Err((failure @ Failure::NoAnswer(_), pause)) => {
+            Err((failure @ CliError::NoAnswer(_), pause)) => {
                 if !retry.again(pause).await {
                     break Err(failure);
                 }
@@ -266,17 +267,17 @@ pub async fn fetch(
 type Pause = Option<std::time::Duration>;
 
 async fn attempt(
-    service: &Service,
+    service: &ApiClient,
     record: &Record,
     into: &mut File,
     until: Deadline,
     bar: &ProgressBar,
-) -> Result<(), (Failure, Pause)> {
+) -> Result<(), (CliError, Pause)> {
     let plain = |failure| (failure, None);
     let url = service.locate(record.id, until).await.map_err(plain)?;
     let store = url.authority().map(ToString::to_string).unwrap_or_default();
     let lost = |cause: &dyn std::fmt::Display| {
-        plain(Failure::NoAnswer(format!(
+        plain(CliError::NoAnswer(format!(
             "the store at {store} doesn't answer: {cause}"
         )))
     };
@@ -291,11 +292,11 @@ async fn attempt(
         let answer = StoreAnswer::read(&service.http, answer).await;
         if may_pass(answer.status) {
             let pause = retry_after(&answer.headers);
-            let why = answer.into_failure("the download", 0);
-            let failure = Failure::NoAnswer(format!("the store at {store} is busy: {why}"));
+            let why = answer.into_error("the download", 0);
+            let failure = CliError::NoAnswer(format!("the store at {store} is busy: {why}"));
             return Err((failure, pause));
         }
-        return Err(plain(answer.into_failure("the download", 0)));
+        return Err(plain(answer.into_error("the download", 0)));
     }
     let mut body = answer.into_body();
     let mut hasher = Sha256::new();
@@ -311,7 +312,7 @@ async fn attempt(
     }
     let digest = hex::encode(hasher.finalize());
     if size != record.size || record.sha256.as_deref() != Some(&digest) {
-        return Err(plain(Failure::Damaged(
+        return Err(plain(CliError::Damaged(
             "the bytes that came aren't those that were uploaded (length or SHA-256 differs); nothing \
              was kept. Tell the operator: `file-share scrub` finds what is damaged"
                 .to_owned(),

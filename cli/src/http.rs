@@ -24,7 +24,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::{sleep, timeout};
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::proxies::{Dial, Proxies};
 
 /// How long a connection may take.
@@ -34,15 +34,15 @@ pub const SILENCE: Duration = Duration::from_secs(45);
 
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Why there is no answer that can be used.
+/// NoAnswerReason there is no answer that can be used.
 #[derive(Debug)]
 pub struct NoAnswer {
-    pub why: Why,
+    pub why: NoAnswerReason,
     pub cause: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum NoAnswerReason {
     /// Nobody took the connection, so nothing was done.
     NeverConnected,
     /// It broke off, or was silent for too long: whether something was done isn't known.
@@ -80,7 +80,7 @@ pub struct Http {
 impl Http {
     /// # Errors
     /// The system's certificates can't be read, or the environment names something that is no proxy.
-    pub fn new() -> Result<Self, Failure> {
+    pub fn new() -> Result<Self, CliError> {
         let proxies = Proxies::of_environment()?;
         let mut direct = HttpConnector::new();
         direct.set_connect_timeout(Some(CONNECT));
@@ -118,7 +118,7 @@ impl Http {
         loop {
             tokio::select! {
                 answer = &mut answer => return answer.map_err(|error| NoAnswer {
-                    why: if error.is_connect() { Why::NeverConnected } else { Why::Broken },
+                    why: if error.is_connect() { NoAnswerReason::NeverConnected } else { NoAnswerReason::Broken },
                     cause: innermost(&error),
                 }),
                 () = sleep(SILENCE) => {
@@ -141,7 +141,7 @@ impl Http {
         while let Some(piece) = next_piece(&mut body).await? {
             if whole.len() + piece.len() > limit {
                 return Err(NoAnswer {
-                    why: Why::TooLong,
+                    why: NoAnswerReason::TooLong,
                     cause: format!("the answer is longer than {limit} bytes"),
                 });
             }
@@ -151,10 +151,10 @@ impl Http {
     }
 }
 
-fn with_tls<C>(connector: C) -> Result<HttpsConnector<C>, Failure> {
+fn with_tls<C>(connector: C) -> Result<HttpsConnector<C>, CliError> {
     let builder = hyper_rustls::HttpsConnectorBuilder::new()
         .with_native_roots()
-        .map_err(|error| Failure::Here(format!("the system's certificates: {error}")))?;
+        .map_err(|error| CliError::Here(format!("the system's certificates: {error}")))?;
     Ok(builder
         .https_or_http()
         .enable_http1()
@@ -172,7 +172,7 @@ pub async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, NoAnswer> 
             Ok(None) => return Ok(None),
             Ok(Some(Err(error))) => {
                 return Err(NoAnswer {
-                    why: Why::Broken,
+                    why: NoAnswerReason::Broken,
                     cause: innermost(&error),
                 });
             }
@@ -198,7 +198,7 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
 
 fn silent() -> NoAnswer {
     NoAnswer {
-        why: Why::Broken,
+        why: NoAnswerReason::Broken,
         cause: format!("nothing came for {} s", SILENCE.as_secs()),
     }
 }

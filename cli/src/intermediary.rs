@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, LOCATION, SERVER};
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::address::origin_of;
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// How much of a program's name is shown.
 const MAX_NAME_CHARS: usize = 40;
@@ -22,18 +22,18 @@ pub const PASS_BODY: &str =
     "in nginx `proxy_request_buffering off;`, in Caddy no `request_buffers`";
 
 /// `asked` says what for, such as `a call`; `bytes` is how many the request had.
-pub fn answered(asked: &str, bytes: u64, status: StatusCode, headers: &HeaderMap) -> Failure {
+pub fn answered(asked: &str, bytes: u64, status: StatusCode, headers: &HeaderMap) -> CliError {
     let name = headers.get(SERVER).and_then(|name| name.to_str().ok());
     let name = name.map(|name| name.chars().take(MAX_NAME_CHARS).collect::<String>());
     let name = name.map(|name| format!(" (it calls itself {name})"));
-    Failure::Intermediary {
+    CliError::Intermediary {
         said: format!(
             "{asked} was answered with {} by neither the service nor its store, most likely by a proxy \
              before them{}",
             status.as_u16(),
             name.unwrap_or_default(),
         ),
-        mend: mend(bytes, status, headers),
+        remedy: remedy(bytes, status, headers),
     }
 }
 
@@ -49,7 +49,7 @@ pub fn is_page(headers: &HeaderMap) -> bool {
     })
 }
 
-fn mend(bytes: u64, status: StatusCode, headers: &HeaderMap) -> String {
+fn remedy(bytes: u64, status: StatusCode, headers: &HeaderMap) -> String {
     let text = match status.as_u16() {
         200..=299 if is_page(headers) => {
             "it sends a page, perhaps its sign-in: let this program past it, or say the service's own \

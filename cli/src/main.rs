@@ -9,21 +9,21 @@
 //! programs alike.
 
 mod address;
+mod api_client;
 mod arguments;
-mod browser;
+mod commands;
 mod doctor;
 mod download;
-mod failure;
+mod error;
 mod http;
+mod inputs;
 mod intermediary;
+mod open_browser;
 mod output;
 mod platform;
 mod proxies;
 mod put;
-mod records;
 mod retry;
-mod service;
-mod sources;
 mod upload;
 mod wire;
 
@@ -32,14 +32,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::api_client::ApiClient;
 use crate::arguments::{Arguments, Command};
 use crate::doctor::TestFile;
-use crate::failure::{Failure, common_exit_code};
+use crate::error::{CliError, common_exit_code};
 use crate::output::Output;
 use crate::platform::asked_to_end;
 use crate::retry::Deadline;
-use crate::service::Service;
-use crate::upload::{Fate, Ledger};
+use crate::upload::{UploadProgress, UploadState};
 
 fn main() -> ExitCode {
     // Refuses what is wrong with exit code 2.
@@ -56,13 +56,13 @@ fn main() -> ExitCode {
         }
     };
     let output = Output::new(arguments.common.json);
-    let ledger = Ledger::new();
+    let progress = UploadProgress::new();
     let test_file = TestFile::default();
     let code = runtime.block_on(async {
         tokio::select! {
-            code = run(&arguments, &output, &ledger, &test_file) => code,
+            code = run(&arguments, &output, &progress, &test_file) => code,
             code = asked_to_end() => {
-                say_where_it_stands(&output, &ledger);
+                say_where_it_stands(&output, &progress);
                 // Asked a second time, it ends at once.
                 tokio::select! {
                     () = test_file.clean_up(&output) => {}
@@ -80,13 +80,13 @@ fn main() -> ExitCode {
 async fn run(
     arguments: &Arguments,
     output: &Output,
-    ledger: &Ledger,
+    progress: &UploadProgress,
     test_file: &TestFile,
 ) -> ExitCode {
-    match dispatch(arguments, output, ledger, test_file).await {
+    match dispatch(arguments, output, progress, test_file).await {
         Ok(codes) => common_exit_code(codes),
         Err(failure) => {
-            if matches!(failure, Failure::NotRead) {
+            if matches!(failure, CliError::NotRead) {
                 // Nobody asked to hear more.
             } else if output.json {
                 let _ = output.json_line(&serde_json::json!({ "error": failure.as_json() }));
@@ -101,9 +101,9 @@ async fn run(
 async fn dispatch(
     arguments: &Arguments,
     output: &Output,
-    ledger: &Ledger,
+    progress: &UploadProgress,
     test_file: &TestFile,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, CliError> {
     let patience = arguments.common.patience();
     match &arguments.command {
         Command::Completions { shell } => {
@@ -114,40 +114,42 @@ async fn dispatch(
         Command::Man => return print(&man_page()?),
         _ => {}
     }
-    let service = Service::at(&arguments.common.server)?;
+    let service = ApiClient::at(&arguments.common.server)?;
     let until = Deadline::after(patience);
     match &arguments.command {
-        Command::Upload(upload) => upload::run(&service, upload, patience, output, ledger).await,
-        Command::List(list) => records::list(&service, list, patience, output)
+        Command::Upload(upload) => upload::run(&service, upload, patience, output, progress).await,
+        Command::List(list) => commands::list(&service, list, patience, output)
             .await
             .map(one),
-        Command::Info { file } => records::info(&service, file, until, output).await.map(one),
-        Command::Open { file } => browser::open(&service, file, until, output).await.map(one),
+        Command::Info { file } => commands::info(&service, file, until, output).await.map(one),
+        Command::Open { file } => open_browser::open(&service, file, until, output)
+            .await
+            .map(one),
         Command::Download(download) => download::run(&service, download, until, output)
             .await
             .map(one),
         Command::Doctor(doctor) => doctor::run(&service, doctor, output, test_file)
             .await
             .map(|code| vec![code]),
-        Command::Delete(delete) => records::delete(&service, delete, patience, output).await,
+        Command::Delete(delete) => commands::delete(&service, delete, patience, output).await,
         Command::Completions { .. } | Command::Man => Ok(Vec::new()),
     }
 }
 
 fn one(_: ()) -> Vec<u8> {
-    vec![failure::DONE]
+    vec![error::DONE]
 }
 
-fn print(text: &[u8]) -> Result<Vec<u8>, Failure> {
+fn print(text: &[u8]) -> Result<Vec<u8>, CliError> {
     let mut output = std::io::stdout().lock();
     let written = output.write_all(text).and_then(|()| output.flush());
-    written.map_err(|error| Failure::of_standard_output(&error))?;
+    written.map_err(|error| CliError::of_standard_output(&error))?;
     Ok(one(()))
 }
 
 /// One page for all commands: the program's own, then what each of them takes.
-fn man_page() -> Result<Vec<u8>, Failure> {
-    let here = |error: std::io::Error| Failure::Here(error.to_string());
+fn man_page() -> Result<Vec<u8>, CliError> {
+    let here = |error: std::io::Error| CliError::Here(error.to_string());
     let mut command = Arguments::command();
     command.build();
     let mut page = Vec::new();
@@ -171,19 +173,19 @@ fn man_page() -> Result<Vec<u8>, Failure> {
 }
 
 /// What was done and what wasn't. Links of what was go where links go.
-fn say_where_it_stands(output: &Output, ledger: &Ledger) {
-    let all = ledger.all();
+fn say_where_it_stands(output: &Output, progress: &UploadProgress) {
+    let all = progress.all();
     output.note("fshare: interrupted");
-    for (shown, fate) in all {
-        match fate {
-            Fate::Done(link) if !output.json => {
+    for (shown, state) in all {
+        match state {
+            UploadState::Done(link) if !output.json => {
                 let _ = upload::say_link(output, &link, &shown);
             }
-            Fate::Waiting => output.note(&format!("✗ {shown}: not uploaded")),
-            Fate::Sent(link) => output.note(&format!(
+            UploadState::Waiting => output.note(&format!("✗ {shown}: not uploaded")),
+            UploadState::Sent(link) => output.note(&format!(
                 "✗ {shown}: sent, but its end isn't known yet; ask with: fshare info {link}"
             )),
-            Fate::Done(_) | Fate::Failed(_) => {}
+            UploadState::Done(_) | UploadState::Failed(_) => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Local};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// How much of a name a progress bar has room for.
 const NAME_CHARS: usize = 32;
@@ -46,7 +46,7 @@ impl Output {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn result(&self, line: &str) -> Result<(), Failure> {
+    pub fn result(&self, line: &str) -> Result<(), CliError> {
         self.write(&printable(line))
     }
 
@@ -54,18 +54,18 @@ impl Output {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn json_line(&self, value: &Value) -> Result<(), Failure> {
+    pub fn json_line(&self, value: &Value) -> Result<(), CliError> {
         self.write(&as_json_text(value))
     }
 
     /// One line. Bars are out of the way meanwhile.
-    fn write(&self, line: &str) -> Result<(), Failure> {
+    fn write(&self, line: &str) -> Result<(), CliError> {
         self.bars
             .suspend(|| {
                 let mut output = io::stdout().lock();
                 writeln!(output, "{line}").and_then(|()| output.flush())
             })
-            .map_err(|error| Failure::of_standard_output(&error))
+            .map_err(|error| CliError::of_standard_output(&error))
     }
 
     /// Something that a person should know, on standard error.

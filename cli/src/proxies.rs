@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use tower_service::Service;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::http::innermost;
 
 const VARIABLES: [&str; 6] = [
@@ -37,7 +37,7 @@ pub struct Proxies {
 impl Proxies {
     /// # Errors
     /// A variable names something that is no proxy.
-    pub fn of_environment() -> Result<Self, Failure> {
+    pub fn of_environment() -> Result<Self, CliError> {
         let mut are_there = false;
         for name in VARIABLES {
             let value = std::env::var(name).unwrap_or_default();
@@ -68,11 +68,11 @@ impl Proxies {
     }
 }
 
-fn check(name: &str, value: &str) -> Result<(), Failure> {
+fn check(name: &str, value: &str) -> Result<(), CliError> {
     let anywhere = Uri::from_static("https://anywhere.example");
     let proxy = Matcher::builder().all(value.to_owned()).build();
     let wrong = |why: &str| {
-        Failure::Usage(format!(
+        CliError::Usage(format!(
             "{name} isn't the address of a proxy, such as http://proxy.example:3128: {why}"
         ))
     };

@@ -18,14 +18,14 @@ use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::failure::Failure;
+use crate::api_client::{AGENT, ApiClient, may_pass};
+use crate::error::CliError;
 use crate::http::{Body, Http, Sent, empty};
+use crate::inputs::{self, Measured};
 use crate::intermediary::{answered, is_page};
 use crate::output::printable;
 use crate::platform::read_exact_at;
 use crate::retry::{Deadline, Retry, retry_after};
-use crate::service::{AGENT, Service, may_pass};
-use crate::sources::{self, Measured};
 use crate::wire::Upload;
 
 /// How much of a file is read at a time, and how many such pieces wait for the connection.
@@ -35,51 +35,51 @@ const PIECES_AHEAD: usize = 4;
 const MAX_STORE_ERROR_BYTES: usize = 64 * 1024;
 
 /// What the store said, by what to do next.
-enum Said {
+enum PutOutcome {
     Taken,
     /// The URL is over, or will be before it can be used.
     Expired,
-    Later(Option<Duration>, Failure),
-    No(Failure),
+    Later(Option<Duration>, CliError),
+    No(CliError),
 }
 
 /// Until the store has the bytes, or says that it won't take them.
 pub async fn send(
-    service: &Service,
+    service: &ApiClient,
     id: Uuid,
     mut upload: Upload,
     measured: &Measured,
     until: Deadline,
     bar: &ProgressBar,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let mut retry = Retry::until(until);
     loop {
         if measured.has_changed() {
-            return Err(sources::changed());
+            return Err(inputs::changed());
         }
         let (again, why) = match attempt(service, &upload, measured, until, bar).await {
-            Ok(Said::Taken) => return Ok(()),
-            Ok(Said::No(failure)) => {
+            Ok(PutOutcome::Taken) => return Ok(()),
+            Ok(PutOutcome::No(failure)) => {
                 return Err(if measured.has_changed() {
-                    sources::changed()
+                    inputs::changed()
                 } else {
                     failure
                 });
             }
-            Ok(Said::Expired) => {
+            Ok(PutOutcome::Expired) => {
                 // Settled meanwhile: nothing more to send.
                 let Some(fresh) = service.renew(id, until).await? else {
                     return Ok(());
                 };
                 upload = fresh;
-                let why = Failure::NoAnswer("its URLs are over at once".to_owned());
+                let why = CliError::NoAnswer("its URLs are over at once".to_owned());
                 (retry.again(None).await, why)
             }
-            Ok(Said::Later(retry_after, why)) => (retry.again(retry_after).await, why),
-            Err(failure @ Failure::Unusable(_)) => return Err(failure),
+            Ok(PutOutcome::Later(retry_after, why)) => (retry.again(retry_after).await, why),
+            Err(failure @ CliError::Unusable(_)) => return Err(failure),
             Err(failure) => {
                 if measured.has_changed() {
-                    return Err(sources::changed());
+                    return Err(inputs::changed());
                 }
                 // Its answer may be all that was lost.
                 let record = service.describe(id, until).await?;
@@ -93,7 +93,7 @@ pub async fn send(
             }
         };
         if !again {
-            return Err(Failure::TooSlow(format!(
+            return Err(CliError::TooSlow(format!(
                 "the store didn't take it, however often it was tried; the last time: {why}"
             )));
         }
@@ -101,12 +101,12 @@ pub async fn send(
 }
 
 async fn attempt(
-    service: &Service,
+    service: &ApiClient,
     upload: &Upload,
     measured: &Measured,
     until: Deadline,
     bar: &ProgressBar,
-) -> Result<Said, Failure> {
+) -> Result<PutOutcome, CliError> {
     bar.set_position(0);
     let sent = Sent::default();
     let body = body_of(measured, &sent, bar);
@@ -114,18 +114,18 @@ async fn attempt(
     // Write-once: most likely an attempt before this one got through, and its answer didn't. Whose bytes
     // they are the record tells once it is available.
     if answer.is_taken() || answer.status == StatusCode::PRECONDITION_FAILED {
-        return Ok(Said::Taken);
+        return Ok(PutOutcome::Taken);
     }
     let is_expired = answer.is_expired();
     let may_pass = may_pass(answer.status)
         || answer.status == StatusCode::CONFLICT
         || (answer.status.is_server_error() && answer.code() != "InsufficientStorage");
     let pause = retry_after(&answer.headers);
-    let failure = answer.into_failure("the upload", measured.size);
+    let failure = answer.into_error("the upload", measured.size);
     Ok(match (is_expired, may_pass) {
-        (true, _) => Said::Expired,
-        (_, true) => Said::Later(pause, failure),
-        _ => Said::No(failure),
+        (true, _) => PutOutcome::Expired,
+        (_, true) => PutOutcome::Later(pause, failure),
+        _ => PutOutcome::No(failure),
     })
 }
 
@@ -176,9 +176,9 @@ impl StoreAnswer {
     }
 
     /// `asked` says what for, and `size` how many bytes were sent.
-    pub fn into_failure(self, asked: &str, size: u64) -> Failure {
+    pub fn into_error(self, asked: &str, size: u64) -> CliError {
         match self.error {
-            Some((code, message)) => Failure::Refused {
+            Some((code, message)) => CliError::Refused {
                 status: self.status.as_u16(),
                 detail: format!("the store refused: {message}"),
                 code,
@@ -199,7 +199,7 @@ pub async fn put(
     body: Body,
     sent: &Sent,
     until: Deadline,
-) -> Result<StoreAnswer, Failure> {
+) -> Result<StoreAnswer, CliError> {
     let mut request = Request::builder()
         .method(Method::PUT)
         .uri(&upload.url)
@@ -210,9 +210,9 @@ pub async fn put(
     }
     let request = request
         .body(body)
-        .map_err(|_| Failure::Unusable("what the server says to send can't be sent".to_owned()))?;
+        .map_err(|_| CliError::Unusable("what the server says to send can't be sent".to_owned()))?;
     let lost = |cause: &dyn std::fmt::Display| {
-        Failure::NoAnswer(format!(
+        CliError::NoAnswer(format!(
             "the store at {} doesn't answer: {cause}",
             host(&upload.url)
         ))

@@ -12,110 +12,109 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::api_client::{ApiClient, declaration};
 use crate::arguments;
-use crate::failure::{DONE, Failure};
+use crate::commands::as_json;
+use crate::error::{CliError, DONE};
+use crate::inputs::{self, Input};
 use crate::output::Output;
 use crate::put::send;
-use crate::records::as_json;
 use crate::retry::Deadline;
-use crate::service::{Service, declaration};
-use crate::sources::{self, Source};
 use crate::wire::Record;
 
 /// What became of one file so far.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub enum UploadState {
     /// Nothing of it is there.
     Waiting,
     /// The store has its bytes, but it isn't certain yet that they are right.
     Sent(String),
     /// It is available under this link.
     Done(String),
-    Failed(Failure),
+    Failed(CliError),
 }
 
 /// What became of all of them, for whoever asks while it goes on.
 #[derive(Debug, Clone)]
-pub struct Ledger(Arc<Mutex<Vec<(String, Fate)>>>);
+pub struct UploadProgress(Arc<Mutex<Vec<(String, UploadState)>>>);
 
-impl Ledger {
+impl UploadProgress {
     pub fn new() -> Self {
         Self(Arc::default())
     }
 
-    fn begin(&self, sources: &[Source]) {
-        let waiting = sources.iter().map(|s| (s.shown.clone(), Fate::Waiting));
+    fn begin(&self, inputs: &[Input]) {
+        let waiting = inputs
+            .iter()
+            .map(|s| (s.shown.clone(), UploadState::Waiting));
         *self.lock() = waiting.collect();
     }
 
-    fn set(&self, index: usize, fate: Fate) {
+    fn set(&self, index: usize, state: UploadState) {
         if let Some(entry) = self.lock().get_mut(index) {
-            entry.1 = fate;
+            entry.1 = state;
         }
     }
 
-    pub fn all(&self) -> Vec<(String, Fate)> {
+    pub fn all(&self) -> Vec<(String, UploadState)> {
         self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(String, Fate)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(String, UploadState)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The exit codes of all files, in the order of the command line.
 pub async fn run(
-    service: &Service,
+    service: &ApiClient,
     arguments: &arguments::Upload,
     patience: Duration,
     output: &Output,
-    ledger: &Ledger,
-) -> Result<Vec<u8>, Failure> {
+    progress: &UploadProgress,
+) -> Result<Vec<u8>, CliError> {
     let size = arguments.size;
-    let found = sources::find(&arguments.files, arguments.name.as_deref(), size)?;
+    let found = inputs::find(&arguments.files, arguments.name.as_deref(), size)?;
     for path in &found.links {
         say_skipped(output, path)?;
     }
-    let sources = found.sources;
-    ledger.begin(&sources);
-    let uploads = sources
-        .iter()
-        .enumerate()
-        .map(|(index, source)| async move {
-            let until = Deadline::after(patience);
-            let outcome = upload_one(service, source, until, output, ledger, index).await;
-            report(service, source, outcome, output, ledger, index)
-        });
+    let inputs = found.inputs;
+    progress.begin(&inputs);
+    let uploads = inputs.iter().enumerate().map(|(index, input)| async move {
+        let until = Deadline::after(patience);
+        let outcome = upload_one(service, input, until, output, progress, index).await;
+        report(service, input, outcome, output, progress, index)
+    });
     let mut finished = stream::iter(uploads).buffer_unordered(arguments.jobs.into());
     while let Some(reported) = finished.next().await {
         reported?;
     }
     // Links last, in the order in which the files were named.
     let mut codes = Vec::new();
-    for (shown, fate) in ledger.all() {
-        codes.push(match &fate {
-            Fate::Done(link) => {
+    for (shown, state) in progress.all() {
+        codes.push(match &state {
+            UploadState::Done(link) => {
                 if !output.json {
                     say_link(output, link, &shown)?;
                 }
                 DONE
             }
-            Fate::Failed(failure) => failure.exit_code(),
-            Fate::Waiting | Fate::Sent(_) => 1,
+            UploadState::Failed(failure) => failure.exit_code(),
+            UploadState::Waiting | UploadState::Sent(_) => 1,
         });
     }
     Ok(codes)
 }
 
 /// A link alone, as programs want it; for a person what it leads to stands beside it.
-pub fn say_link(output: &Output, link: &str, shown: &str) -> Result<(), Failure> {
+pub fn say_link(output: &Output, link: &str, shown: &str) -> Result<(), CliError> {
     if output.is_read_by_a_person() {
         return output.result(&format!("{link}  {shown}"));
     }
     output.result(link)
 }
 
-fn say_skipped(output: &Output, path: &Path) -> Result<(), Failure> {
+fn say_skipped(output: &Output, path: &Path) -> Result<(), CliError> {
     let why = "it is a link; name it on the command line to upload what it leads to";
     if output.json {
         return output.json_line(&json!({ "path": path.display().to_string(), "skipped": why }));
@@ -125,35 +124,35 @@ fn say_skipped(output: &Output, path: &Path) -> Result<(), Failure> {
 }
 
 fn report(
-    service: &Service,
-    source: &Source,
-    outcome: Result<Record, Failure>,
+    service: &ApiClient,
+    input: &Input,
+    outcome: Result<Record, CliError>,
     output: &Output,
-    ledger: &Ledger,
+    progress: &UploadProgress,
     index: usize,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     match outcome {
         Ok(record) => {
             let link = service.link(record.id);
-            ledger.set(index, Fate::Done(link.clone()));
+            progress.set(index, UploadState::Done(link.clone()));
             if output.json {
-                return output.json_line(&done(service, &source.shown, &record));
+                return output.json_line(&done(service, &input.shown, &record));
             }
-            output.note_to_watcher(&format!("✓ {}", source.shown));
+            output.note_to_watcher(&format!("✓ {}", input.shown));
         }
         Err(failure) => {
             if output.json {
-                output.json_line(&json!({ "path": source.shown, "error": failure.as_json() }))?;
+                output.json_line(&json!({ "path": input.shown, "error": failure.as_json() }))?;
             } else {
-                output.note(&format!("✗ {}: {failure}", source.shown));
+                output.note(&format!("✗ {}: {failure}", input.shown));
             }
-            ledger.set(index, Fate::Failed(failure));
+            progress.set(index, UploadState::Failed(failure));
         }
     }
     Ok(())
 }
 
-fn done(service: &Service, path: &str, record: &Record) -> Value {
+fn done(service: &ApiClient, path: &str, record: &Record) -> Value {
     let mut line = json!({ "path": path, "link": service.link(record.id) });
     if let (Some(line), Value::Object(record)) = (line.as_object_mut(), as_json(service, record)) {
         line.extend(record);
@@ -162,47 +161,47 @@ fn done(service: &Service, path: &str, record: &Record) -> Value {
 }
 
 async fn upload_one(
-    service: &Service,
-    source: &Source,
+    service: &ApiClient,
+    input: &Input,
     until: Deadline,
     output: &Output,
-    ledger: &Ledger,
+    progress: &UploadProgress,
     index: usize,
-) -> Result<Record, Failure> {
-    let reading = source.clone();
+) -> Result<Record, CliError> {
+    let reading = input.clone();
     let measured = tokio::task::spawn_blocking(move || reading.measure())
         .await
-        .map_err(|_| Failure::Here("it can't be read".to_owned()))??;
-    let bar = output.bar(&source.name, measured.size);
-    let declared = declaration(&source.name, measured.size, &measured.sha256);
+        .map_err(|_| CliError::Here("it can't be read".to_owned()))??;
+    let bar = output.bar(&input.name, measured.size);
+    let declared = declaration(&input.name, measured.size, &measured.sha256);
     let created = service.create(&declared, Uuid::now_v7(), until).await?;
     let record = created.record;
     if let Some(upload) = created.upload {
         send(service, record.id, upload, &measured, until, &bar).await?;
     }
     let link = service.link(record.id);
-    ledger.set(index, Fate::Sent(link.clone()));
+    progress.set(index, UploadState::Sent(link.clone()));
     bar.set_message("checking");
     let record = settle(service, record.id, until).await;
     bar.finish_and_clear();
     let record = record.map_err(|failure| match failure {
-        failure @ Failure::Refused { .. } => failure,
-        other => Failure::TooSlow(format!(
+        failure @ CliError::Refused { .. } => failure,
+        other => CliError::TooSlow(format!(
             "it was sent, but its end isn't known yet ({other}); ask with: fshare info {link}"
         )),
     })?;
     if !record.is_final() {
-        return Err(Failure::TooSlow(format!(
+        return Err(CliError::TooSlow(format!(
             "it was sent, but isn't available yet: it is {}; ask with: fshare info {link}",
             record.state()
         )));
     }
     if !record.is_available() {
-        return Err(Failure::Settled(record.obstacle()));
+        return Err(CliError::Settled(record.why_unavailable()));
     }
     // Whoever reaches the service can renew a pending file and fill it before its owner does.
     if record.sha256.as_deref() != Some(&measured.sha256) {
-        return Err(Failure::OtherBytes(format!(
+        return Err(CliError::OtherBytes(format!(
             "other bytes than yours are in this file, from somebody else: don't pass its link on. See              it with: fshare info {link}; delete it, and upload yours again"
         )));
     }
@@ -210,7 +209,7 @@ async fn upload_one(
 }
 
 /// The hint that the bytes are there; where that doesn't settle it, waiting.
-pub async fn settle(service: &Service, id: Uuid, until: Deadline) -> Result<Record, Failure> {
+pub async fn settle(service: &ApiClient, id: Uuid, until: Deadline) -> Result<Record, CliError> {
     match service.complete(id, until).await {
         Ok(record) if record.is_final() => Ok(record),
         _ => service.settled(id, until).await,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::address::check_store_address;
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// What is known of a file. Fields that this program doesn't know are shown to programs as they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,8 +48,8 @@ impl Record {
         }
     }
 
-    /// Why it isn't available, for a person.
-    pub fn obstacle(&self) -> String {
+    /// NoAnswerReason it isn't available, for a person.
+    pub fn why_unavailable(&self) -> String {
         match (self.status.as_str(), &self.reason) {
             ("rejected", Some(reason)) => format!("it was rejected: {reason}"),
             ("expired", _) => "its bytes never came, and its time is over".to_owned(),
@@ -87,7 +87,7 @@ impl Upload {
     ///
     /// # Errors
     /// It does.
-    pub fn checked(self, base: &str) -> Result<Self, Failure> {
+    pub fn checked(self, base: &str) -> Result<Self, CliError> {
         check_store_address(&self.url, base, "the URL to send the bytes to")?;
         let is_needed = |name: &String| {
             let name = name.to_ascii_lowercase();
@@ -95,7 +95,7 @@ impl Upload {
         };
         match self.headers.keys().find(|name| !is_needed(name)) {
             None => Ok(self),
-            Some(name) => Err(Failure::Unusable(format!(
+            Some(name) => Err(CliError::Unusable(format!(
                 "the server asks for the header {name}, which no upload needs; nothing was sent"
             ))),
         }

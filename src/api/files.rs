@@ -11,12 +11,12 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
 use super::create_file_body::CreateFileBody;
-use super::failed::{self, Failed};
 use super::idempotency_key::idempotency_key;
 use super::json::Json;
-use super::links::BucketAddress;
 use super::middleware::RequestId;
+use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
+use super::public_urls::BucketAddress;
 use super::wire::{
     WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUploadMethod,
     read_cursor, write_cursor,
@@ -151,7 +151,7 @@ impl FilesApi {
         #[oai(name = "Idempotency-Key")]
         _idempotency_key: Header<Option<String>>,
         body: CreateFileBody,
-    ) -> Result<Created, Failed<failed::CreateFile>> {
+    ) -> Result<Created, ApiError<operation_errors::CreateFile>> {
         let key = idempotency_key(request.headers())?;
         let new = body.judge(self.max_upload_bytes)?;
         let context = self.context(request);
@@ -187,7 +187,7 @@ impl FilesApi {
         /// `POST` gives a form; the default is `PUT`.
         #[oai(name = "uploadMethod")]
         upload_method: Query<Option<WireUploadMethod>>,
-    ) -> Result<Renewed, Failed<failed::RenewUpload>> {
+    ) -> Result<Renewed, ApiError<operation_errors::RenewUpload>> {
         let id = file_id(&id)?;
         let method = upload_method.0.map(Into::into).unwrap_or_default();
         let context = self.context(request);
@@ -214,7 +214,7 @@ impl FilesApi {
         request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
-    ) -> Result<Completed, Failed<failed::CompleteUpload>> {
+    ) -> Result<Completed, ApiError<operation_errors::CompleteUpload>> {
         let id = file_id(&id)?;
         let record = self
             .service
@@ -236,7 +236,7 @@ impl FilesApi {
         request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
-    ) -> Result<Redirect, Failed<failed::DownloadFile>> {
+    ) -> Result<Redirect, ApiError<operation_errors::DownloadFile>> {
         self.redirect(request, &id, DownloadMethod::Get).await
     }
 
@@ -250,7 +250,7 @@ impl FilesApi {
         request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
-    ) -> Result<Redirect, Failed<failed::DownloadFile>> {
+    ) -> Result<Redirect, ApiError<operation_errors::DownloadFile>> {
         self.redirect(request, &id, DownloadMethod::Head).await
     }
 
@@ -274,7 +274,7 @@ impl FilesApi {
         /// How long to wait for the end of `pending`, in seconds.
         #[oai(validator(minimum(value = "0"), maximum(value = "20")))]
         wait: Query<Option<u32>>,
-    ) -> Result<Described, Failed<failed::DescribeFile>> {
+    ) -> Result<Described, ApiError<operation_errors::DescribeFile>> {
         let id = file_id(&id)?;
         let context = self.context(request);
         let record = match wait.0 {
@@ -303,7 +303,7 @@ impl FilesApi {
         cursor: Query<Option<String>>,
         /// Only files with this status.
         status: Query<Option<WireStatus>>,
-    ) -> Result<Listed, Failed<failed::ListFiles>> {
+    ) -> Result<Listed, ApiError<operation_errors::ListFiles>> {
         let status: Option<Status> = status.0.map(Into::into);
         let before = match cursor.0.as_deref() {
             None | Some("") => None,
@@ -346,7 +346,7 @@ impl FilesApi {
         request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
-    ) -> Result<Deleted, Failed<failed::DeleteFile>> {
+    ) -> Result<Deleted, ApiError<operation_errors::DeleteFile>> {
         let id = file_id(&id)?;
         self.service.delete_file(&self.context(request), id).await?;
         Ok(Deleted::Gone)
@@ -371,12 +371,12 @@ impl FilesApi {
         request: &Request,
         id: &str,
         method: DownloadMethod,
-    ) -> Result<Redirect, Failed<failed::DownloadFile>> {
+    ) -> Result<Redirect, ApiError<operation_errors::DownloadFile>> {
         let id = file_id(id)?;
         let context = self.context(request);
         let url = self.service.download_file(&context, id, method).await?;
         Ok(Redirect::Temporary(
-            url.reveal().to_owned(),
+            url.expose().to_owned(),
             "private, no-store".into(),
         ))
     }

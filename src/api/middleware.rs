@@ -206,8 +206,8 @@ impl<E> ApiConventions<E> {
     /// good.
     fn refuses(&self, request: &Request) -> bool {
         let path = request.uri().path();
-        let has_no_room = request.extensions().get::<Overloaded>().is_some();
-        has_no_room && !matches!(path, "/healthz" | "/readyz")
+        let is_overloaded = request.extensions().get::<Overloaded>().is_some();
+        is_overloaded && !matches!(path, "/healthz" | "/readyz")
             || self.permits.are_taken() && path.starts_with("/v1/")
     }
 }

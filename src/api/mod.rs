@@ -5,24 +5,24 @@
 //!
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
-mod beside;
 mod browser_guard;
 mod create_file_body;
+mod docs_pages;
 mod document;
 mod examples;
-mod failed;
 mod files;
 mod header_timer;
 mod health;
 mod idempotency_key;
 mod json;
 mod json_text;
-mod links;
 mod middleware;
-mod pages;
-mod patient_stream;
+mod operation_errors;
+mod prefix_route;
 mod problem;
+mod public_urls;
 pub mod server;
+mod slow_client_timeout;
 mod wire;
 
 use std::sync::Arc;
@@ -30,11 +30,11 @@ use std::sync::Arc;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
-pub use beside::Beside;
 pub use browser_guard::OwnHosts;
 use files::FilesApi;
-pub use links::{BucketAddress, own_prefix, path_prefix};
 pub use middleware::RequestId;
+pub use prefix_route::PrefixRoute;
+pub use public_urls::{BucketAddress, own_prefix, path_prefix};
 #[cfg(feature = "fuzzing")]
 pub(crate) use wire::{read_cursor, write_cursor};
 
@@ -66,12 +66,12 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
     });
-    let (pages, routes) = pages::pages(&service, web_page.store_origin.as_deref());
+    let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let pages = web_page
         .mount(pages)
         .at("/healthz", poem::get(health::healthz))
         .at("/readyz", poem::get(health::readyz).data(stores));
-    let routed = Beside {
+    let routed = PrefixRoute {
         path: "/v1".into(),
         below: service.into_endpoint(),
         elsewhere: pages.map_to_response(),

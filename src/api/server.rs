@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::header_timer::{IDLE_TIMEOUT, header_timer};
-use super::patient_stream::PatientStream;
+use super::slow_client_timeout::SlowClientTimeout;
 use crate::capacity::{Overloaded, raise_descriptor_limit};
 
 /// Connections at a time, where the system's limit on open files allows it.
@@ -96,11 +96,11 @@ pub async fn serve_within(
 ) {
     let endpoint = Arc::new(endpoint);
     let local = LocalAddr(listener.local_addr().map(Into::into).unwrap_or_default());
-    let doors = Doors::new(limits);
+    let permits = ConnectionPermits::new(limits);
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = async {
-            doors.one_is_open().await;
+            permits.one_is_free().await;
             listener.accept().await
         };
         let accepted = tokio::select! {
@@ -109,21 +109,22 @@ pub async fn serve_within(
         };
         match accepted {
             Ok((stream, remote)) => {
-                let Some((room, place)) = doors.enter() else {
+                let Some((admission, permit)) = permits.take() else {
                     continue;
                 };
                 let endpoint = Arc::clone(&endpoint);
-                let crowded = doors.crowded();
-                let connection = connection(stream, remote, local.clone(), endpoint, room, crowded);
+                let crowded = permits.crowded();
+                let connection =
+                    connection(stream, remote, local.clone(), endpoint, admission, crowded);
                 let watched = graceful.watcher();
                 tokio::spawn(async move {
                     let watched = watched.watch(connection);
                     // A connection that breaks is the client's affair; its requests were logged.
-                    match room {
-                        Room::Yes => drop(watched.await),
-                        Room::No => drop(timeout(REFUSAL_TIMEOUT, watched).await),
+                    match admission {
+                        Admission::Serve => drop(watched.await),
+                        Admission::Refuse => drop(timeout(REFUSAL_TIMEOUT, watched).await),
                     }
-                    drop(place);
+                    drop(permit);
                 });
             }
             Err(error) => {
@@ -143,19 +144,19 @@ pub async fn serve_within(
 
 /// Whether a connection is served or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    Yes,
-    No,
+enum Admission {
+    Serve,
+    Refuse,
 }
 
-/// The places for connections. Only the loop takes any, so one that was seen is there.
-struct Doors {
+/// The permits for connections. Only the loop takes any, so one that was seen is there.
+struct ConnectionPermits {
     limits: Limits,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
 }
 
-impl Doors {
+impl ConnectionPermits {
     fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -164,8 +165,8 @@ impl Doors {
         }
     }
 
-    /// Until there is a place of either kind.
-    async fn one_is_open(&self) {
+    /// Until there is a permit of either kind.
+    async fn one_is_free(&self) {
         tokio::select! {
             biased;
             _ = self.connections.acquire() => {}
@@ -173,17 +174,17 @@ impl Doors {
         }
     }
 
-    /// Tells, whenever it is asked, whether more than half of the places for connections are taken.
+    /// Tells, whenever it is asked, whether more than half of the permits for connections are taken.
     fn crowded(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let (connections, half) = (Arc::clone(&self.connections), self.limits.connections / 2);
         move || connections.available_permits() < half
     }
 
-    fn enter(&self) -> Option<(Room, OwnedSemaphorePermit)> {
-        let take = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+    fn take(&self) -> Option<(Admission, OwnedSemaphorePermit)> {
+        let take = |permits: &Arc<Semaphore>| Arc::clone(permits).try_acquire_owned().ok();
         match take(&self.connections) {
-            Some(place) => Some((Room::Yes, place)),
-            None => take(&self.refusals).map(|place| (Room::No, place)),
+            Some(permit) => Some((Admission::Serve, permit)),
+            None => take(&self.refusals).map(|permit| (Admission::Refuse, permit)),
         }
     }
 }
@@ -193,7 +194,7 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
     remote: SocketAddr,
     local: LocalAddr,
     endpoint: Arc<E>,
-    room: Room,
+    admission: Admission,
     is_crowded: impl Fn() -> bool + Send + Sync + 'static,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send {
     // Without this, an answer in two parts waits for the client's delayed acknowledgement.
@@ -201,7 +202,7 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
     let remote = RemoteAddr(remote.into());
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
-        if room == Room::No {
+        if admission == Admission::Refuse {
             request.extensions_mut().insert(Overloaded);
         }
         let endpoint = Arc::clone(&endpoint);
@@ -210,12 +211,12 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
             Ok::<_, std::convert::Infallible>(hyper::Response::from(response))
         }
     });
-    let (stream, timer) = header_timer(PatientStream::new(stream), is_crowded);
+    let (stream, timer) = header_timer(SlowClientTimeout::new(stream), is_crowded);
     hyper::server::conn::http1::Builder::new()
         .timer(timer)
         .header_read_timeout(IDLE_TIMEOUT)
         .max_buf_size(MAX_BUFFER_BYTES)
-        .keep_alive(room == Room::Yes)
+        .keep_alive(admission == Admission::Serve)
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service)
 }

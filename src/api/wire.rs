@@ -135,7 +135,7 @@ impl From<PresignedUpload> for WireUpload {
     fn from(upload: PresignedUpload) -> Self {
         Self {
             method: upload.method.as_str().into(),
-            url: upload.url.reveal().to_owned(),
+            url: upload.url.expose().to_owned(),
             headers: upload
                 .headers
                 .into_iter()

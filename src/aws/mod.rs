@@ -17,4 +17,4 @@ pub use clients::{
     sqs_client,
 };
 pub use failure::{Failure, unavailable};
-pub use start_check::{Asked, ClockOff, Obstacle, findings};
+pub use start_check::{Asked, ClockOff, StartupProblem, findings};

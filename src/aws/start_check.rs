@@ -1,9 +1,9 @@
 //! What a failed call to AWS says about a start.
 //!
 //! Invariant: the one place that tells what can't work from what merely doesn't answer now.
-//! [`Obstacle::Wrong`] is for what stays so until somebody changes a setting, a permission or the
-//! stack. [`Obstacle::NotNow`] is for everything else: a store on its way up, a
-//! network that is away, throttling. [`Obstacle::ClockOff`] doesn't end a start either, since a clock is put
+//! [`StartupProblem::Wrong`] is for what stays so until somebody changes a setting, a permission or the
+//! stack. [`StartupProblem::NotNow`] is for everything else: a store on its way up, a
+//! network that is away, throttling. [`StartupProblem::ClockOff`] doesn't end a start either, since a clock is put
 //! right beneath a program that runs. The first sentence of each says what is wrong.
 //!
 //! Absent on purpose: what to ask. Each store knows that of itself.
@@ -24,7 +24,7 @@ use crate::start_check::{Finding, Flaw};
 
 /// What stands in the way of a start, or may do so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum StartupProblem {
     /// It can't work: what is wrong, and how to mend it.
     Wrong(String),
     /// Nobody can say right now.
@@ -102,7 +102,7 @@ const ELSEWHERE: [&str; 3] = [
     "IllegalLocationConstraintException",
 ];
 
-impl Obstacle {
+impl StartupProblem {
     /// What a service's time, and this machine's when the answer came, say about the start.
     pub fn of_clocks(there: Timestamp, here: Timestamp) -> Option<Self> {
         let difference = (here - there).abs().to_std().unwrap_or(Duration::MAX);
@@ -191,12 +191,12 @@ fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-impl From<Obstacle> for Finding {
-    fn from(obstacle: Obstacle) -> Self {
-        match obstacle {
-            Obstacle::Wrong(what) => Self::Wrong(Flaw::of_sentences(&what)),
-            Obstacle::NotNow(failure) => Self::Away(failure.to_string()),
-            Obstacle::ClockOff(clocks) => {
+impl From<StartupProblem> for Finding {
+    fn from(problem: StartupProblem) -> Self {
+        match problem {
+            StartupProblem::Wrong(what) => Self::Wrong(Flaw::of_sentences(&what)),
+            StartupProblem::NotNow(failure) => Self::Away(failure.to_string()),
+            StartupProblem::ClockOff(clocks) => {
                 Self::WrongForNow(Flaw::of_sentences(&clocks.to_string()))
             }
         }
@@ -204,10 +204,10 @@ impl From<Obstacle> for Finding {
 }
 
 /// What a check of a store comes to: what stands in the way, or else that all is well.
-pub fn findings(obstacles: Vec<Obstacle>, fine: impl FnOnce() -> String) -> Vec<Finding> {
-    match obstacles.is_empty() {
+pub fn findings(problems: Vec<StartupProblem>, fine: impl FnOnce() -> String) -> Vec<Finding> {
+    match problems.is_empty() {
         true => vec![Finding::Fine(fine())],
-        false => obstacles.into_iter().map(Finding::from).collect(),
+        false => problems.into_iter().map(Finding::from).collect(),
     }
 }
 
@@ -228,19 +228,19 @@ mod tests {
         policy: "ApiPolicy",
     };
 
-    fn refused(status: u16, code: &str) -> Obstacle {
+    fn refused(status: u16, code: &str) -> StartupProblem {
         let error = GetObjectError::generic(ErrorMetadata::builder().code(code).build());
         let status = StatusCode::try_from(status).unwrap();
         let mut answer = HttpResponse::new(status, SdkBody::empty());
         answer
             .headers_mut()
             .insert("x-amz-bucket-region", "us-west-2");
-        Obstacle::of(ASKED, "GetObject", &SdkError::service_error(error, answer))
+        StartupProblem::of(ASKED, "GetObject", &SdkError::service_error(error, answer))
     }
 
-    fn unanswered(error: ConnectorError) -> Obstacle {
+    fn unanswered(error: ConnectorError) -> StartupProblem {
         let error = SdkError::<GetObjectError, HttpResponse>::dispatch_failure(error);
-        Obstacle::of(ASKED, "GetObject", &error)
+        StartupProblem::of(ASKED, "GetObject", &error)
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
             (403, "InvalidAccessKeyId", "AWS credentials"),
             (400, "ExpiredTokenException", "Renew"),
         ] {
-            let Obstacle::Wrong(what) = refused(status, code) else {
+            let StartupProblem::Wrong(what) = refused(status, code) else {
                 panic!("{code} may pass by itself");
             };
             assert!(what.contains(advice), "{code}: {what}");
@@ -275,8 +275,8 @@ mod tests {
             (403, "RequestTimeTooSkewed"),
             (502, ""),
         ] {
-            let obstacle = refused(status, code);
-            assert!(matches!(obstacle, Obstacle::NotNow(_)), "{code}");
+            let problem = refused(status, code);
+            assert!(matches!(problem, StartupProblem::NotNow(_)), "{code}");
         }
         for error in [
             ConnectorError::timeout("slow".into()),
@@ -287,10 +287,10 @@ mod tests {
                 None,
             ),
         ] {
-            assert!(matches!(unanswered(error), Obstacle::NotNow(_)));
+            assert!(matches!(unanswered(error), StartupProblem::NotNow(_)));
         }
         let error = ConnectorError::other(CredentialsError::not_loaded("none").into(), None);
-        assert!(matches!(unanswered(error), Obstacle::Wrong(what) if what.contains("none")));
+        assert!(matches!(unanswered(error), StartupProblem::Wrong(what) if what.contains("none")));
     }
 
     #[test]
@@ -298,8 +298,8 @@ mod tests {
         let there = crate::domain::from_millis(1_767_607_200_000).unwrap();
         let told = |seconds: i64| {
             let here = there + chrono::TimeDelta::seconds(seconds);
-            Obstacle::of_clocks(there, here).map(|obstacle| match obstacle {
-                Obstacle::ClockOff(clocks) => clocks.to_string(),
+            StartupProblem::of_clocks(there, here).map(|problem| match problem {
+                StartupProblem::ClockOff(clocks) => clocks.to_string(),
                 other => panic!("{other:?}"),
             })
         };

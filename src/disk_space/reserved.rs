@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{DiskSpace, Room, is_full};
-use crate::private_files::{make_private, open_or_create};
+use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// The name of the file in the data directory.
 const NAME: &str = "reserved-space";
@@ -43,7 +43,7 @@ impl ReservedSpace {
         let length = LENGTH.min(Room::of(directory)?.total / PART);
         let path = directory.join(NAME);
         // Closed to others as everything is; what is no file of ours counts as not there.
-        let held = make_private(&path).is_ok()
+        let held = make_owner_only(&path).is_ok()
             && fs::symlink_metadata(&path).is_ok_and(|file| {
                 file.len() == length && file.blocks().saturating_mul(512) >= length
             });

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Invariant: a record leaves `pending` once, by one conditional write, and what it says of its
-//! bytes never changes afterwards. Whatever still needs attention has a `review_at`, so that a crash
+//! bytes never changes afterwards. Whatever still needs attention has a `reconcile_at`, so that a crash
 //! between any two steps leaves work that the reconciler finds.
 
 use super::{Declaration, FileId, FileState, Lifecycle, ObjectKey, Status, Timestamp};
@@ -23,7 +23,7 @@ pub struct FileRecord {
     pub upload_expires_at: Timestamp,
     pub state: FileState,
     /// When the reconciler has to look at the record; `None` once nothing is left to do.
-    pub review_at: Option<Timestamp>,
+    pub reconcile_at: Option<Timestamp>,
 }
 
 impl FileRecord {
@@ -39,8 +39,8 @@ impl FileRecord {
             declared,
             upload_expires_at,
             state: FileState::Pending,
-            review_at: Some(
-                (id.created_at() + lifecycle.review_after)
+            reconcile_at: Some(
+                (id.created_at() + lifecycle.reconcile_after)
                     .min(upload_expires_at + lifecycle.upload_grace),
             ),
         }
@@ -58,25 +58,25 @@ impl FileRecord {
         self.state.status()
     }
 
-    /// A `review_at` that makes the record due at once, also by a clock that is behind the one that
+    /// A `reconcile_at` that makes the record due at once, also by a clock that is behind the one that
     /// says `now`: nothing happens to a file before it was created.
     pub fn due_at_once(&self, now: Timestamp) -> Timestamp {
         now.min(self.created_at())
     }
 
     /// When the record may vanish; `None` for one that stays.
-    pub fn expires_at(&self) -> Option<Timestamp> {
+    pub fn purge_at(&self) -> Option<Timestamp> {
         match self.state {
             FileState::Pending | FileState::Available(_) => None,
-            FileState::Rejected { expires_at, .. }
-            | FileState::Expired { expires_at }
-            | FileState::Deleted { expires_at } => Some(expires_at),
+            FileState::Rejected { purge_at, .. }
+            | FileState::Expired { purge_at }
+            | FileState::Deleted { purge_at } => Some(purge_at),
         }
     }
 
     /// Whether clients may see the record: neither deleted nor past its time. Stores remove
     /// expired items late (DynamoDB's TTL by days), so every reader asks.
     pub fn is_visible(&self, now: Timestamp) -> bool {
-        self.status().is_listed() && self.expires_at().is_none_or(|at| now < at)
+        self.status().is_listed() && self.purge_at().is_none_or(|at| now < at)
     }
 }

@@ -12,13 +12,13 @@ pub enum FileState {
     Available(StoredObject),
     Rejected {
         reason: RejectionReason,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
     },
     Expired {
-        expires_at: Timestamp,
+        purge_at: Timestamp,
     },
     Deleted {
-        expires_at: Timestamp,
+        purge_at: Timestamp,
     },
 }
 
@@ -37,9 +37,9 @@ impl FileState {
     pub fn keep_until(&mut self, until: Timestamp) {
         match self {
             Self::Pending | Self::Available(_) => {}
-            Self::Rejected { expires_at, .. }
-            | Self::Expired { expires_at }
-            | Self::Deleted { expires_at } => *expires_at = until,
+            Self::Rejected { purge_at, .. }
+            | Self::Expired { purge_at }
+            | Self::Deleted { purge_at } => *purge_at = until,
         }
     }
 }
@@ -52,7 +52,7 @@ pub struct StateFields<'a> {
     pub version_id: Option<&'a str>,
     pub uploaded_at: Option<Timestamp>,
     pub reason: Option<&'a str>,
-    pub expires_at: Option<Timestamp>,
+    pub purge_at: Option<Timestamp>,
 }
 
 impl<'a> From<&'a FileState> for StateFields<'a> {
@@ -63,7 +63,7 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
             version_id: None,
             uploaded_at: None,
             reason: None,
-            expires_at: None,
+            purge_at: None,
         };
         match state {
             FileState::Pending => none,
@@ -73,13 +73,13 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
                 uploaded_at: Some(object.uploaded_at),
                 ..none
             },
-            FileState::Rejected { reason, expires_at } => Self {
+            FileState::Rejected { reason, purge_at } => Self {
                 reason: Some(&reason.0),
-                expires_at: Some(*expires_at),
+                purge_at: Some(*purge_at),
                 ..none
             },
-            FileState::Expired { expires_at } | FileState::Deleted { expires_at } => Self {
-                expires_at: Some(*expires_at),
+            FileState::Expired { purge_at } | FileState::Deleted { purge_at } => Self {
+                purge_at: Some(*purge_at),
                 ..none
             },
         }
@@ -96,7 +96,7 @@ impl StateFields<'_> {
     /// # Errors
     /// The name of a field that its status needs and that isn't there.
     pub fn to_state(self) -> Result<FileState, MissingField> {
-        let expires_at = self.expires_at.ok_or(MissingField("expires_at"));
+        let purge_at = self.purge_at.ok_or(MissingField("purge_at"));
         Ok(match self.status {
             Status::Pending => FileState::Pending,
             Status::Available => FileState::Available(StoredObject {
@@ -106,13 +106,13 @@ impl StateFields<'_> {
             }),
             Status::Rejected => FileState::Rejected {
                 reason: RejectionReason(self.reason.ok_or(MissingField("reason"))?.to_owned()),
-                expires_at: expires_at?,
+                purge_at: purge_at?,
             },
             Status::Expired => FileState::Expired {
-                expires_at: expires_at?,
+                purge_at: purge_at?,
             },
             Status::Deleted => FileState::Deleted {
-                expires_at: expires_at?,
+                purge_at: purge_at?,
             },
         })
     }
@@ -226,10 +226,10 @@ mod tests {
             FileState::Available(object(Some("v"))),
             FileState::Rejected {
                 reason: RejectionReason("no".into()),
-                expires_at: at,
+                purge_at: at,
             },
-            FileState::Expired { expires_at: at },
-            FileState::Deleted { expires_at: at },
+            FileState::Expired { purge_at: at },
+            FileState::Deleted { purge_at: at },
         ]
     }
 
@@ -252,7 +252,7 @@ mod tests {
                     ..fields
                 },
                 StateFields {
-                    expires_at: None,
+                    purge_at: None,
                     ..fields
                 },
             ];

@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::{FileRecord, FileState, StoreTime, Timestamp};
 
 /// How many times as long as before a pending record is left alone after each look that found nothing.
-const REVIEW_BACK_OFF: u32 = 5;
+const RECONCILE_BACK_OFF: u32 = 5;
 /// The longest that a pending record is left alone, unless its uploads end before.
-pub const LONGEST_REVIEW_GAP: Duration = Duration::from_secs(60 * 60);
+pub const LONGEST_RECONCILE_GAP: Duration = Duration::from_secs(60 * 60);
 /// So that the gaps grow, whatever is set.
-const SHORTEST_REVIEW_GAP: Duration = Duration::from_millis(1);
+const SHORTEST_RECONCILE_GAP: Duration = Duration::from_millis(1);
 
 /// How long the steps of a file's life may take.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub struct Lifecycle {
     /// the expiry when a request begins, not when it ends.
     pub upload_grace: Duration,
     /// How long a notification may take before the reconciler looks for itself.
-    pub review_after: Duration,
+    pub reconcile_after: Duration,
     /// How long rejected files stay visible, and expired ones whose bytes came too late.
     pub retention: Duration,
     /// How long expired files stay visible for which nothing ever came.
@@ -32,7 +32,7 @@ impl Default for Lifecycle {
     fn default() -> Self {
         Self {
             upload_grace: Duration::from_secs(15 * 60),
-            review_after: Duration::from_secs(60),
+            reconcile_after: Duration::from_secs(60),
             retention: Duration::from_secs(30 * 24 * 60 * 60),
             empty_retention: Duration::from_secs(24 * 60 * 60),
         }
@@ -41,12 +41,12 @@ impl Default for Lifecycle {
 
 /// What follows once the bytes of a file that isn't to have any are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NextReview {
+pub enum NextReconcile {
     /// Look again then: a URL may still bring bytes until that moment, or the record has to go.
     At {
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         /// Until when the record is kept.
-        expires_at: Timestamp,
+        purge_at: Timestamp,
     },
     /// Nothing can come any more and nobody needs the record: remove it.
     Remove,
@@ -65,67 +65,63 @@ impl Lifecycle {
 
     /// When a rejected or expired record, or a tombstone, may vanish. `now` may be off: it only makes
     /// the record stay for a longer or shorter while, never shorter than a URL works.
-    pub fn expires_at(&self, record: &FileRecord, now: Timestamp) -> Timestamp {
+    pub fn purge_at(&self, record: &FileRecord, now: Timestamp) -> Timestamp {
         now.max(self.uploads_end_at(record)) + self.retention
     }
 
     /// When to look again at a record whose bytes have just been deleted.
-    pub fn after_clean_up(&self, record: &FileRecord, now: StoreTime) -> NextReview {
+    pub fn after_clean_up(&self, record: &FileRecord, now: StoreTime) -> NextReconcile {
         let uploads_end_at = self.uploads_end_at(record);
-        let expires_at = match record.state {
-            FileState::Rejected { expires_at, .. } => expires_at,
+        let purge_at = match record.state {
+            FileState::Rejected { purge_at, .. } => purge_at,
             // Bytes came too late: whoever sent them may ask what became of them.
-            FileState::Expired { expires_at } => {
-                expires_at.max(self.expires_at(record, now.timestamp()))
-            }
+            FileState::Expired { purge_at } => purge_at.max(self.purge_at(record, now.timestamp())),
             // Nobody sees it; it only outlives the URLs.
             FileState::Pending | FileState::Available(_) | FileState::Deleted { .. } => {
                 uploads_end_at
             }
         };
-        let review_at = match now.has_reached(uploads_end_at) {
-            true => expires_at,
+        let reconcile_at = match now.has_reached(uploads_end_at) {
+            true => purge_at,
             false => uploads_end_at,
         };
-        if now.has_reached(review_at) {
-            return NextReview::Remove;
+        if now.has_reached(reconcile_at) {
+            return NextReconcile::Remove;
         }
-        NextReview::At {
-            review_at,
-            expires_at: record
-                .expires_at()
-                .map_or(expires_at, |at| at.max(expires_at)),
+        NextReconcile::At {
+            reconcile_at,
+            purge_at: record.purge_at().map_or(purge_at, |at| at.max(purge_at)),
         }
     }
 
     /// When a record may vanish that expired at `now` and never had bytes.
-    pub fn empty_expires_at(&self, record: &FileRecord, now: StoreTime) -> Timestamp {
+    pub fn empty_purge_at(&self, record: &FileRecord, now: StoreTime) -> Timestamp {
         now.timestamp().max(self.uploads_end_at(record)) + self.empty_retention
     }
 
     /// When to look again at a pending record that had no bytes at `now`: the gaps grow fivefold from
-    /// `review_after` to [`LONGEST_REVIEW_GAP`]. That follows from its age alone, so whoever comes by
+    /// `reconcile_after` to [`LONGEST_RECONCILE_GAP`]. That follows from its age alone, so whoever comes by
     /// finds the same.
-    pub fn next_review(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
-        let mut gap = self.review_after.max(SHORTEST_REVIEW_GAP);
+    pub fn next_reconcile_at(&self, created_at: Timestamp, now: Timestamp) -> Timestamp {
+        let mut gap = self.reconcile_after.max(SHORTEST_RECONCILE_GAP);
         let mut at = created_at + gap;
-        while at <= now && gap < LONGEST_REVIEW_GAP {
-            gap = (gap * REVIEW_BACK_OFF).min(LONGEST_REVIEW_GAP);
+        while at <= now && gap < LONGEST_RECONCILE_GAP {
+            gap = (gap * RECONCILE_BACK_OFF).min(LONGEST_RECONCILE_GAP);
             at += gap;
         }
         if at <= now {
-            let longest = chrono::TimeDelta::seconds(LONGEST_REVIEW_GAP.as_secs() as i64);
+            let longest = chrono::TimeDelta::seconds(LONGEST_RECONCILE_GAP.as_secs() as i64);
             let missed = (now - at).num_seconds() / longest.num_seconds() + 1;
             at += longest * i32::try_from(missed).unwrap_or(i32::MAX);
         }
         at
     }
 
-    /// Whether `review_at` is one of the moments of [`Self::next_review`]: then the record was pending
+    /// Whether `reconcile_at` is one of the moments of [`Self::next_reconcile_at`]: then the record was pending
     /// when that was set, with more time to come.
-    pub fn is_early_review(&self, created_at: Timestamp, review_at: Timestamp) -> bool {
-        let just_before = review_at - Duration::from_millis(1);
-        self.next_review(created_at, just_before) == review_at
+    pub fn is_early_reconcile(&self, created_at: Timestamp, reconcile_at: Timestamp) -> bool {
+        let just_before = reconcile_at - Duration::from_millis(1);
+        self.next_reconcile_at(created_at, just_before) == reconcile_at
     }
 }
 
@@ -143,7 +139,7 @@ mod tests {
 
     const LIFECYCLE: Lifecycle = Lifecycle {
         upload_grace: Duration::from_secs(100),
-        review_after: Duration::from_secs(60),
+        reconcile_after: Duration::from_secs(60),
         retention: Duration::from_secs(1000),
         empty_retention: Duration::from_secs(50),
     };
@@ -165,19 +161,17 @@ mod tests {
     #[test]
     fn a_tombstone_stays_until_no_url_can_bring_bytes() {
         let mut deleted = record();
-        deleted.state = FileState::Deleted {
-            expires_at: at(9000),
-        };
+        deleted.state = FileState::Deleted { purge_at: at(9000) };
         assert_eq!(
             LIFECYCLE.after_clean_up(&deleted, agreed(20)),
-            NextReview::At {
-                review_at: at(1000),
-                expires_at: at(9000)
+            NextReconcile::At {
+                reconcile_at: at(1000),
+                purge_at: at(9000)
             }
         );
         assert_eq!(
             LIFECYCLE.after_clean_up(&deleted, agreed(1000)),
-            NextReview::Remove
+            NextReconcile::Remove
         );
     }
 
@@ -186,41 +180,41 @@ mod tests {
         let mut rejected = record();
         rejected.state = FileState::Rejected {
             reason: RejectionReason("x".into()),
-            expires_at: LIFECYCLE.expires_at(&rejected, at(20)),
+            purge_at: LIFECYCLE.purge_at(&rejected, at(20)),
         };
         assert_eq!(
             LIFECYCLE.after_clean_up(&rejected, agreed(20)),
-            NextReview::At {
-                review_at: at(1000),
-                expires_at: at(2000)
+            NextReconcile::At {
+                reconcile_at: at(1000),
+                purge_at: at(2000)
             }
         );
         assert_eq!(
             LIFECYCLE.after_clean_up(&rejected, agreed(1000)),
-            NextReview::At {
-                review_at: at(2000),
-                expires_at: at(2000)
+            NextReconcile::At {
+                reconcile_at: at(2000),
+                purge_at: at(2000)
             }
         );
         assert!(rejected.is_visible(at(1999)));
         assert!(!rejected.is_visible(at(2000)));
         assert_eq!(
             LIFECYCLE.after_clean_up(&rejected, agreed(2000)),
-            NextReview::Remove
+            NextReconcile::Remove
         );
     }
 
     #[test]
     fn an_expired_file_whose_bytes_came_too_late_stays_as_long_as_a_rejected_one() {
         let mut expired = record();
-        let expires_at = LIFECYCLE.empty_expires_at(&expired, agreed(1000));
-        assert_eq!(expires_at, at(1050));
-        expired.state = FileState::Expired { expires_at };
+        let purge_at = LIFECYCLE.empty_purge_at(&expired, agreed(1000));
+        assert_eq!(purge_at, at(1050));
+        expired.state = FileState::Expired { purge_at };
         assert_eq!(
             LIFECYCLE.after_clean_up(&expired, agreed(1040)),
-            NextReview::At {
-                review_at: at(2040),
-                expires_at: at(2040)
+            NextReconcile::At {
+                reconcile_at: at(2040),
+                purge_at: at(2040)
             }
         );
     }
@@ -241,17 +235,21 @@ mod tests {
             (1859 + 9 * gap, 5),
         ] {
             let next = at(moments[next]);
-            assert_eq!(LIFECYCLE.next_review(created_at, at(seen)), next, "{seen}");
+            assert_eq!(
+                LIFECYCLE.next_reconcile_at(created_at, at(seen)),
+                next,
+                "{seen}"
+            );
         }
         for moment in moments {
-            assert!(LIFECYCLE.is_early_review(created_at, at(moment)));
-            assert!(!LIFECYCLE.is_early_review(created_at, at(moment + 1)));
+            assert!(LIFECYCLE.is_early_reconcile(created_at, at(moment)));
+            assert!(!LIFECYCLE.is_early_reconcile(created_at, at(moment + 1)));
         }
         // Nothing takes long, whatever the clock or the setting is.
         let hasty = Lifecycle {
-            review_after: Duration::ZERO,
+            reconcile_after: Duration::ZERO,
             ..LIFECYCLE
         };
-        assert!(hasty.next_review(at(-1_790_000_000), at(5)) > at(5));
+        assert!(hasty.next_reconcile_at(at(-1_790_000_000), at(5)) > at(5));
     }
 }

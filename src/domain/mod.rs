@@ -32,7 +32,7 @@ pub use file_state::{
     FileState, MissingField, RejectionReason, StateFields, Status, StoredObject, VersionId,
 };
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
-pub use lifecycle::{LONGEST_REVIEW_GAP, Lifecycle, NextReview};
+pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use sha256_digest::Sha256Digest;
 pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};

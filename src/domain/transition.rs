@@ -1,7 +1,7 @@
 //! The steps of a file's life.
 //!
 //! Invariant: a transition is one conditional write of the metadata store: if the record still has the
-//! status `from` and the condition holds, it has the state `to` and the review `review_at` afterwards, and
+//! status `from` and the condition holds, it has the state `to` and the reconciliation `reconcile_at` afterwards, and
 //! otherwise nothing changed. What must not be repeated is a condition, and never a look beforehand.
 //!
 //! Absent on purpose: deletion, which may come from any state and depends on what is under the key
@@ -16,7 +16,7 @@ pub struct Transition {
     pub to: FileState,
     pub condition: TransitionCondition,
     /// When the reconciler has to look at the record afterwards; `None` once nothing is left to do.
-    pub review_at: Option<Timestamp>,
+    pub reconcile_at: Option<Timestamp>,
 }
 
 /// What must hold for a transition, besides the status that it begins at.
@@ -35,27 +35,27 @@ impl Transition {
             from: Status::Pending,
             to: FileState::Available(object),
             condition: TransitionCondition::Always,
-            review_at: None,
+            reconcile_at: None,
         }
     }
 
-    /// Other bytes came than were declared. They have to go: the record is due at `review_at`.
-    pub fn rejected(reason: RejectionReason, expires_at: Timestamp, review_at: Timestamp) -> Self {
+    /// Other bytes came than were declared. They have to go: the record is due at `reconcile_at`.
+    pub fn rejected(reason: RejectionReason, purge_at: Timestamp, reconcile_at: Timestamp) -> Self {
         Self {
             from: Status::Pending,
-            to: FileState::Rejected { reason, expires_at },
+            to: FileState::Rejected { reason, purge_at },
             condition: TransitionCondition::Always,
-            review_at: Some(review_at),
+            reconcile_at: Some(reconcile_at),
         }
     }
 
     /// No bytes came as long as a URL worked that `record` knows of.
-    pub fn expired(record: &FileRecord, expires_at: Timestamp, review_at: Timestamp) -> Self {
+    pub fn expired(record: &FileRecord, purge_at: Timestamp, reconcile_at: Timestamp) -> Self {
         Self {
             from: Status::Pending,
-            to: FileState::Expired { expires_at },
+            to: FileState::Expired { purge_at },
             condition: TransitionCondition::UploadExpiresAt(record.upload_expires_at),
-            review_at: Some(review_at),
+            reconcile_at: Some(reconcile_at),
         }
     }
 
@@ -72,7 +72,7 @@ impl Transition {
     pub fn apply_to(&self, record: FileRecord) -> FileRecord {
         FileRecord {
             state: self.to.clone(),
-            review_at: self.review_at,
+            reconcile_at: self.reconcile_at,
             ..record
         }
     }

@@ -26,12 +26,12 @@ pub(super) fn mutated(data: &[u8]) {
     let (original, signed) = ORIGINAL.with(Clone::clone);
     let mut body = original.clone();
     while !input.0.is_empty() {
-        let place = usize::from(u16::from_le_bytes(input.array())) % (body.len() + 1);
+        let position = usize::from(u16::from_le_bytes(input.array())) % (body.len() + 1);
         let (removed, added) = (usize::from(input.byte()), usize::from(input.byte()));
         let (added, rest) = input.0.split_at(added.min(input.0.len()));
         input = Input(rest);
-        let end = body.len().min(place + removed);
-        body.splice(place..end, added.iter().copied());
+        let end = body.len().min(position + removed);
+        body.splice(position..end, added.iter().copied());
     }
     let whole = read([body.as_slice()]);
     assert_eq!(read(body.chunks(chunk_length)), whole);

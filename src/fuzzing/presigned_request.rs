@@ -124,8 +124,8 @@ pub(super) fn mutated(data: &[u8]) {
     let which = usize::from(input.byte()) % KINDS;
     let original = ORIGINALS.with(|originals| originals[which].clone());
     let change = input.byte();
-    let place = usize::from(u16::from_le_bytes(input.array()));
-    let Some(request) = bend(original.clone(), change, place, input.rest()) else {
+    let position = usize::from(u16::from_le_bytes(input.array()));
+    let Some(request) = mutate(original.clone(), change, position, input.rest()) else {
         return;
     };
     let let_through = request.verdict(&credentials()) == Some(Ok(()));
@@ -140,16 +140,16 @@ pub(super) fn mutated(data: &[u8]) {
     }
 }
 
-fn bend(mut request: Request, change: u8, place: usize, into: &[u8]) -> Option<Request> {
+fn mutate(mut request: Request, change: u8, position: usize, into: &[u8]) -> Option<Request> {
     let names: Vec<HeaderName> = request.headers.keys().cloned().collect();
-    let name = names[place % names.len()].clone();
+    let name = names[position % names.len()].clone();
     match change % 9 {
         0 => {}
         1 => request.method = Method::from_bytes(into).ok()?,
         // Some of the target, one byte more than the length of what takes its place at the most.
         2 => {
             let mut target = request.target.as_str().as_bytes().to_vec();
-            let at = place % (target.len() + 1);
+            let at = position % (target.len() + 1);
             let (removed, added) = into.split_first()?;
             let end = target.len().min(at + usize::from(*removed) % 8);
             target.splice(at..end, added.iter().copied());
@@ -178,7 +178,7 @@ fn bend(mut request: Request, change: u8, place: usize, into: &[u8]) -> Option<R
         _ => {
             let (path, query) = request.target.as_str().split_once('?')?;
             let mut params: Vec<&str> = query.split('&').collect();
-            let (a, b) = (place % params.len(), into.len() % params.len());
+            let (a, b) = (position % params.len(), into.len() % params.len());
             params.swap(a, b);
             let target = format!("{path}?{}", params.join("&"));
             request.target = PathAndQuery::try_from(target).ok()?;
@@ -247,7 +247,7 @@ fn query(target: &PathAndQuery) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     params
 }
 
-/// How many kinds of request there are to bend.
+/// How many kinds of request there are to mutate.
 const KINDS: usize = 4;
 
 thread_local! {
@@ -295,7 +295,7 @@ fn signed(which: usize) -> Request {
         let url = presigner.download(&bucket, method, &terms, signed_at());
         (name, now(url).expect("signed"))
     };
-    let uri: Uri = url.reveal().parse().expect("a URL of ours");
+    let uri: Uri = url.expose().parse().expect("a URL of ours");
     Request {
         method,
         target: uri.into_parts().path_and_query.expect("a path"),

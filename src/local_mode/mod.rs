@@ -9,21 +9,21 @@
 //! Absent on purpose: every part of S3's API that no URL of ours is good for. Listing, copying,
 //! multipart uploads, tags, ACLs and deletes can't be reached.
 
+mod budgeted_stream;
 mod content_md5;
 mod endpoint;
+mod finalize_queue;
 mod get_object;
-mod hand_off;
-mod paced;
 mod post_object;
 mod put_object;
 mod range;
-mod receive;
 mod s3_error;
 mod signing_secret;
+mod upload_body;
 mod upload_gate;
 
 pub use endpoint::{LocalEndpoint, LocalStoreParts};
-pub use hand_off::{HAND_OFF_CAPACITY, finalize_uploads};
+pub use finalize_queue::{FINALIZE_QUEUE_CAPACITY, finalize_uploads};
 #[cfg(feature = "fuzzing")]
 pub(crate) use post_object::read_form;
 #[cfg(feature = "fuzzing")]

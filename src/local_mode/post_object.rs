@@ -18,11 +18,11 @@ use poem::http::{HeaderMap, StatusCode, header};
 use poem::{Body, Request, Response};
 use tokio::time::timeout;
 
+use super::budgeted_stream::{Budget, BudgetError, BudgetedStream};
 use super::endpoint::LocalStoreParts;
-use super::paced::{Budget, Paced, Trouble};
-use super::put_object::{CHECKSUM, hand_off, in_a_task, log_refused};
-use super::receive::UploadBody;
+use super::put_object::{CHECKSUM, enqueue_finalize, in_a_task, log_refused};
 use super::s3_error::S3Error;
+use super::upload_body::UploadBody;
 use super::upload_gate::if_wanted;
 use super::{etag, header_value, insert_version};
 use crate::capacity::Permits;
@@ -111,8 +111,8 @@ async fn receive(
     upload: &mut UploadBody,
 ) -> Result<Stored, S3Error> {
     let budget = Budget::new(MAX_FIELDS_BYTES);
-    let paced = Paced::new(upload.chunks(), budget.clone());
-    let mut form = Multipart::new(paced, boundary);
+    let budgeted = BudgetedStream::new(upload.chunks(), budget.clone());
+    let mut form = Multipart::new(budgeted, boundary);
     let (fields, file) = timeout(FIELDS_LIMIT, fields(&mut form))
         .await
         .map_err(|_| S3Error::from_create(&CreateError::TooSlow))??;
@@ -153,7 +153,7 @@ async fn receive(
         .create_once(key, terms.length, sha256, file)
         .await;
     if created.is_ok() {
-        hand_off(&parts.uploaded, key);
+        enqueue_finalize(&parts.uploaded, key);
     }
     drop((permit, receiving));
     let head = created.map_err(|error| {
@@ -233,8 +233,8 @@ pub(crate) async fn read_form(
     boundary: &str,
 ) -> Result<(ReceivedForm, Vec<u8>), &'static str> {
     let budget = Budget::new(MAX_FIELDS_BYTES);
-    let paced = Paced::new(body.map(Ok), budget.clone());
-    let mut form = Multipart::new(paced, boundary);
+    let budgeted = BudgetedStream::new(body.map(Ok), budget.clone());
+    let mut form = Multipart::new(budgeted, boundary);
     let (fields, file) = fields(&mut form).await.map_err(|error| error.code)?;
     budget.set(usize::MAX);
     let (mut why_not, mut bytes) = (None, Vec::new());
@@ -291,9 +291,9 @@ fn unreadable(error: multer::Error) -> S3Error {
     let multer::Error::StreamReadFailed(cause) = error else {
         return malformed();
     };
-    match cause.downcast_ref::<Trouble>() {
-        Some(Trouble::TooMuch) => too_much_before(),
-        Some(Trouble::Body(BodyError::TooSlow)) => S3Error::from_create(&CreateError::TooSlow),
+    match cause.downcast_ref::<BudgetError>() {
+        Some(BudgetError::TooMuch) => too_much_before(),
+        Some(BudgetError::Body(BodyError::TooSlow)) => S3Error::from_create(&CreateError::TooSlow),
         _ => S3Error::from_create(&CreateError::TooShort { received: 0 }),
     }
 }
@@ -376,8 +376,8 @@ mod tests {
     #[tokio::test]
     async fn a_form_without_a_boundary_is_not_collected_for_ever() {
         let garbage = stream::repeat_with(|| Ok(Bytes::from(vec![b'-'; 1024])));
-        let paced = Paced::new(garbage, Budget::new(MAX_FIELDS_BYTES));
-        let mut form = Multipart::new(paced, "boundary");
+        let budgeted = BudgetedStream::new(garbage, Budget::new(MAX_FIELDS_BYTES));
+        let mut form = Multipart::new(budgeted, "boundary");
         let error = fields(&mut form).await.map(drop).unwrap_err();
         assert_eq!(error.code, "MaxPostPreDataLengthExceededError");
     }

@@ -12,8 +12,8 @@ use tracing::Instrument;
 
 use super::content_md5::{ContentMd5, checked};
 use super::endpoint::LocalStoreParts;
-use super::receive::UploadBody;
 use super::s3_error::S3Error;
+use super::upload_body::UploadBody;
 use super::upload_gate::if_wanted;
 use super::{etag, header_value, insert_version};
 use crate::capacity::Permit;
@@ -92,7 +92,7 @@ pub(super) async fn put_object(
         let bytes = if_wanted(&*parts.gate, key, bytes);
         let created = parts.objects.create_once(key, length, sha256, bytes).await;
         if created.is_ok() {
-            hand_off(&parts.uploaded, key);
+            enqueue_finalize(&parts.uploaded, key);
         }
         drop(while_receiving);
         (created, upload)
@@ -138,7 +138,7 @@ pub(super) fn log_refused(error: &CreateError, key: ObjectKey) {
 }
 
 /// Never waits: the client's answer doesn't depend on how busy the finalizer is.
-pub(super) fn hand_off(uploaded: &mpsc::Sender<ObjectKey>, key: ObjectKey) {
+pub(super) fn enqueue_finalize(uploaded: &mpsc::Sender<ObjectKey>, key: ObjectKey) {
     if let Err(error) = uploaded.try_send(key) {
         request_log::FAILED.log(|| {
             tracing::warn!(%error, %key, "an upload was not handed to the finalizer; the reconciler will find it");

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::owner_only_files::{UntrustedPath, open_secret};
 use crate::presigned_url::SigningCredentials;
-use crate::private_files::{Distrusted, open_secret};
 
 /// Stands in every URL; the secret behind it never does.
 pub const ACCESS_KEY_ID: &str = "local";
@@ -90,7 +90,7 @@ impl SigningSecret {
             }
             Err(cause) => Err(
                 match cause.get_ref().and_then(|cause| cause.downcast_ref()) {
-                    Some(&Distrusted::Exposed(mode)) => SecretError::Exposed { path, mode },
+                    Some(&UntrustedPath::Exposed(mode)) => SecretError::Exposed { path, mode },
                     _ => SecretError::Io { path, cause },
                 },
             ),

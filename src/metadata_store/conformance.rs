@@ -18,11 +18,11 @@
     reason = "a suite is a test: it fails where it unwraps"
 )]
 
+mod due;
 mod keyed;
 mod life;
 mod pages;
 mod races;
-mod reviews;
 
 use std::any::Any;
 use std::future::Future;
@@ -37,11 +37,11 @@ use crate::domain::{
     VersionId,
 };
 
+pub use due::*;
 pub use keyed::*;
 pub use life::*;
 pub use pages::*;
 pub use races::*;
-pub use reviews::*;
 
 /// How long after its deadline an upload may still arrive.
 const GRACE: Duration = Duration::from_secs(900);
@@ -90,8 +90,8 @@ macro_rules! metadata_store_conformance {
             a_pending_record_is_postponed_until_its_uploads_end_at_the_latest
             only_a_pending_record_is_postponed
             what_is_absent_is_not_deleted
-            a_review_is_scheduled_while_the_status_is_the_one_seen
-            a_review_is_not_scheduled_for_another_status
+            a_reconcile_is_scheduled_while_the_status_is_the_one_seen
+            a_reconcile_is_not_scheduled_for_another_status
             a_record_is_removed_while_its_status_is_the_one_seen
             a_record_is_not_removed_with_another_status
             pending_and_available_records_are_neither_scheduled_nor_removed
@@ -117,10 +117,10 @@ macro_rules! metadata_store_conformance {
             a_page_follows_a_record_from_status_to_status
             no_page_shows_a_tombstone
             each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
-            reviews_come_earliest_first_until_the_moment_itself
+            due_records_come_earliest_first_until_the_moment_itself
             an_available_record_is_never_due
-            reviews_go_on_behind_the_cursor_even_at_one_moment
-            a_review_moves_with_every_write_that_sets_it
+            due_records_go_on_behind_the_cursor_even_at_one_moment
+            reconcile_at_moves_with_every_write_that_sets_it
             what_was_removed_is_on_no_page_and_never_due
         }
     };
@@ -167,9 +167,9 @@ pub fn pending(seconds: i64) -> FileRecord {
     )
 }
 
-/// The record as it is in `state`, with a review due at `moment(5)` unless it is available.
+/// The record as it is in `state`, with a reconciliation due at `moment(5)` unless it is available.
 pub fn in_state(mut record: FileRecord, state: FileState) -> FileRecord {
-    record.review_at = (!matches!(state, FileState::Available(_))).then(|| moment(5));
+    record.reconcile_at = (!matches!(state, FileState::Available(_))).then(|| moment(5));
     record.state = state;
     record
 }
@@ -188,34 +188,34 @@ pub fn reason() -> RejectionReason {
 
 /// One state for each status.
 pub fn every_state() -> [FileState; 5] {
-    let expires_at = far_expiry();
+    let purge_at = far_expiry();
     [
         FileState::Pending,
         FileState::Available(object()),
         FileState::Rejected {
             reason: reason(),
-            expires_at,
+            purge_at,
         },
-        FileState::Expired { expires_at },
-        FileState::Deleted { expires_at },
+        FileState::Expired { purge_at },
+        FileState::Deleted { purge_at },
     ]
 }
 
 /// The three ways in which a pending record ends, with the deadline that `record` has now and, if
-/// anything is left to do, a review at `moment(5)`.
+/// anything is left to do, a reconciliation at `moment(5)`.
 pub fn every_settlement(record: &FileRecord) -> [Transition; 3] {
-    let expires_at = far_expiry();
+    let purge_at = far_expiry();
     [
         Transition::available(object()),
-        Transition::rejected(reason(), expires_at, moment(5)),
-        Transition::expired(record, expires_at, moment(5)),
+        Transition::rejected(reason(), purge_at, moment(5)),
+        Transition::expired(record, purge_at, moment(5)),
     ]
 }
 
-/// The same transition with its review, if it has one, at another moment.
+/// The same transition with its reconciliation, if it has one, at another moment.
 pub fn reviewed_at(transition: &Transition, at: Timestamp) -> Transition {
     Transition {
-        review_at: transition.review_at.map(|_| at),
+        reconcile_at: transition.reconcile_at.map(|_| at),
         ..transition.clone()
     }
 }
@@ -240,10 +240,10 @@ async fn settle(
     store: &Arc<dyn MetadataStore>,
     id: FileId,
     settlement: &Transition,
-    review_at: Timestamp,
+    reconcile_at: Timestamp,
 ) -> TransitionOutcome {
     store
-        .transition(id, &reviewed_at(settlement, review_at))
+        .transition(id, &reviewed_at(settlement, reconcile_at))
         .await
         .expect("a transition is answered")
 }
@@ -287,7 +287,7 @@ mod tests {
             include_str!("conformance/life.rs"),
             include_str!("conformance/pages.rs"),
             include_str!("conformance/races.rs"),
-            include_str!("conformance/reviews.rs"),
+            include_str!("conformance/due.rs"),
         ]
         .into_iter()
         .flat_map(|file| file.split("\npub async fn ").skip(1))

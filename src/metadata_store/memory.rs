@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError,
+    DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
 use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition};
@@ -179,7 +179,7 @@ impl MetadataStore for MemoryMetadataStore {
         &self,
         id: FileId,
         now: Timestamp,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let mut records = self.records()?;
@@ -191,8 +191,8 @@ impl MetadataStore for MemoryMetadataStore {
                 let is_unversioned = matches!(
                     &record.state, FileState::Available(object) if object.version_id.is_none()
                 );
-                record.state = FileState::Deleted { expires_at };
-                record.review_at = Some(match is_unversioned {
+                record.state = FileState::Deleted { purge_at };
+                record.reconcile_at = Some(match is_unversioned {
                     true => record.upload_expires_at + upload_grace,
                     false => now,
                 });
@@ -200,32 +200,34 @@ impl MetadataStore for MemoryMetadataStore {
             .is_some())
     }
 
-    async fn due_for_review(
+    async fn due_records(
         &self,
         until: Timestamp,
-        after: Option<Review>,
+        after: Option<DueRecord>,
         limit: usize,
-    ) -> Result<Vec<Review>, StoreError> {
+    ) -> Result<Vec<DueRecord>, StoreError> {
         let records = self.records()?;
-        let mut due: Vec<Review> = records
+        let mut due: Vec<DueRecord> = records
             .values()
             .filter_map(|r| {
-                r.review_at.map(|review_at| Review {
-                    review_at,
+                r.reconcile_at.map(|reconcile_at| DueRecord {
+                    reconcile_at,
                     id: r.id,
                 })
             })
-            .filter(|review| review.review_at <= until && after.is_none_or(|a| *review > a))
+            .filter(|due_record| {
+                due_record.reconcile_at <= until && after.is_none_or(|a| *due_record > a)
+            })
             .collect();
         due.sort();
         due.truncate(limit);
         Ok(due)
     }
 
-    async fn postpone_review(
+    async fn postpone_reconcile(
         &self,
         id: FileId,
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let mut records = self.records()?;
@@ -235,22 +237,22 @@ impl MetadataStore for MemoryMetadataStore {
         Ok(pending
             .map(|record| {
                 let end = record.upload_expires_at + upload_grace;
-                record.review_at = Some(review_at.min(end));
+                record.reconcile_at = Some(reconcile_at.min(end));
             })
             .is_some())
     }
 
-    async fn schedule_review(
+    async fn schedule_reconcile(
         &self,
         id: FileId,
         status: Status,
-        review_at: Timestamp,
-        expires_at: Timestamp,
+        reconcile_at: Timestamp,
+        purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut records = self.records()?;
         if let Some(record) = records.get_mut(&id).filter(|r| is_over(r, status)) {
-            record.review_at = Some(review_at);
-            record.state.keep_until(expires_at);
+            record.reconcile_at = Some(reconcile_at);
+            record.state.keep_until(purge_at);
         }
         Ok(())
     }
@@ -270,7 +272,7 @@ impl MetadataStore for MemoryMetadataStore {
 
 /// Whether the record has this status, and it is one that isn't to have bytes.
 fn is_over(record: &FileRecord, status: Status) -> bool {
-    record.status() == status && record.expires_at().is_some()
+    record.status() == status && record.purge_at().is_some()
 }
 
 #[cfg(test)]

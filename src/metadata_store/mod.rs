@@ -23,7 +23,7 @@ use crate::domain::{
 };
 pub use crate::store_error::StoreError;
 
-/// The most records that one page or one batch of reviews holds.
+/// The most records that one page or one batch of due records holds.
 pub const MAX_PAGE: usize = 100;
 
 /// Which records a page holds: the newest that come before `before`.
@@ -47,8 +47,8 @@ pub struct Page {
 
 /// A record that has something left to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Review {
-    pub review_at: Timestamp,
+pub struct DueRecord {
+    pub reconcile_at: Timestamp,
     pub id: FileId,
 }
 
@@ -118,7 +118,7 @@ pub trait MetadataStore: Send + Sync {
         upload_expires_at: Timestamp,
     ) -> Result<Option<FileRecord>, StoreError>;
 
-    /// Gives the record the state and the review of `transition`, if it still has the status that this
+    /// Gives the record the state and the reconciliation of `transition`, if it still has the status that this
     /// begins at and its condition holds; otherwise nothing changes.
     async fn transition(
         &self,
@@ -126,44 +126,44 @@ pub trait MetadataStore: Send + Sync {
         transition: &Transition,
     ) -> Result<TransitionOutcome, StoreError>;
 
-    /// Turns the record into a tombstone that is due for review at `now` and may vanish at
-    /// `expires_at`. One that was available without a version ID is due only when no upload can put
+    /// Turns the record into a tombstone that is due at `now` and may vanish at
+    /// `purge_at`. One that was available without a version ID is due only when no upload can put
     /// other bytes under its key any more, `upload_grace` after its deadline: until then download URLs
     /// are under way that don't say which bytes. `false` if there is none, or it is a tombstone already.
     async fn delete(
         &self,
         id: FileId,
         now: Timestamp,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError>;
 
-    /// Records whose `review_at` isn't after `until`, earliest first, beginning behind `after`;
+    /// Records whose `reconcile_at` isn't after `until`, earliest first, beginning behind `after`;
     /// at most `limit` (1 to [`MAX_PAGE`]) of them. They may have changed since: read before acting.
-    async fn due_for_review(
+    async fn due_records(
         &self,
         until: Timestamp,
-        after: Option<Review>,
+        after: Option<DueRecord>,
         limit: usize,
-    ) -> Result<Vec<Review>, StoreError>;
+    ) -> Result<Vec<DueRecord>, StoreError>;
 
-    /// Sets when to look at a pending record again: at `review_at`, or `upload_grace` after its deadline
+    /// Sets when to look at a pending record again: at `reconcile_at`, or `upload_grace` after its deadline
     /// if that is earlier. `false` if it isn't pending (any more), or there is none.
-    async fn postpone_review(
+    async fn postpone_reconcile(
         &self,
         id: FileId,
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError>;
 
     /// Sets when to look at a rejected, expired or deleted record again, and until when it is kept, if its
     /// status is still `status`; otherwise nothing happens.
-    async fn schedule_review(
+    async fn schedule_reconcile(
         &self,
         id: FileId,
         status: Status,
-        review_at: Timestamp,
-        expires_at: Timestamp,
+        reconcile_at: Timestamp,
+        purge_at: Timestamp,
     ) -> Result<(), StoreError>;
 
     /// Removes a record for good, if its status is still `status` (rejected, expired or deleted);

@@ -11,10 +11,10 @@
 //! who knows whether it is worth waiting.
 
 mod error;
-mod keys;
+mod idempotency;
 mod marker;
-mod onlooker;
 mod pending_count;
+mod read_only;
 mod readers;
 mod row;
 mod schema;
@@ -34,7 +34,9 @@ use self::error::store_error;
 use self::pending_count::PendingCount;
 use self::readers::Readers;
 use self::writer::{Disk, Kind, Writer};
-use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError, TransitionOutcome};
+use super::{
+    DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
+};
 use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::domain::{FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition};
 
@@ -120,14 +122,14 @@ impl SqliteMetadataStore {
     }
 
     /// Opens the file at `path` for reading only, while another process may be using it. Leaves no
-    /// trace beside it (see [`onlooker`]); every write is refused.
+    /// trace beside it (see [`read_only`]); every write is refused.
     ///
     /// # Errors
     /// As [`Self::open`], and [`StoreError::Unavailable`] if there is no such file.
-    pub fn look_at(path: &Path) -> Result<Self, StoreError> {
-        onlooker::check(path)?;
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        read_only::check(path)?;
         Ok(Self {
-            readers: Arc::new(Readers::look_at(path)),
+            readers: Arc::new(Readers::open_read_only(path)),
             writer: Writer::absent(),
             space: DiskSpace::default(),
             pending: Arc::default(),
@@ -189,10 +191,12 @@ impl MetadataStore for SqliteMetadataStore {
         let pending = Arc::clone(&self.pending);
         self.writer
             .write(Kind::Adds, move |connection| {
-                if !pending.takes(&record) && keys::earlier(connection, &request, now)?.is_none() {
+                if !pending.takes(&record)
+                    && idempotency::earlier(connection, &request, now)?.is_none()
+                {
                     return Ok(Err(TooManyPending));
                 }
-                let inserted = keys::insert_keyed(connection, &record, &request, now)?;
+                let inserted = idempotency::insert_keyed(connection, &record, &request, now)?;
                 if inserted == Some(KeyedInsert::Inserted) {
                     pending.added(&record);
                 }
@@ -261,7 +265,7 @@ impl MetadataStore for SqliteMetadataStore {
         &self,
         id: FileId,
         now: Timestamp,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let pending = Arc::clone(&self.pending);
@@ -269,7 +273,7 @@ impl MetadataStore for SqliteMetadataStore {
             .writer
             .write(Kind::Essential, move |connection| {
                 let was_pending = statements::is_pending(connection, id)?;
-                let deleted = statements::delete(connection, id, now, expires_at, upload_grace)?;
+                let deleted = statements::delete(connection, id, now, purge_at, upload_grace)?;
                 if was_pending && deleted {
                     pending.one_less();
                 }
@@ -282,41 +286,41 @@ impl MetadataStore for SqliteMetadataStore {
         Ok(deleted)
     }
 
-    async fn due_for_review(
+    async fn due_records(
         &self,
         until: Timestamp,
-        after: Option<Review>,
+        after: Option<DueRecord>,
         limit: usize,
-    ) -> Result<Vec<Review>, StoreError> {
+    ) -> Result<Vec<DueRecord>, StoreError> {
         Readers::range(&self.readers, move |connection| {
-            statements::due_for_review(connection, until, after, limit)
+            statements::due_records(connection, until, after, limit)
         })
         .await
     }
 
-    async fn postpone_review(
+    async fn postpone_reconcile(
         &self,
         id: FileId,
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         self.writer
             .write(Kind::Essential, move |connection| {
-                statements::postpone_review(connection, id, review_at, upload_grace)
+                statements::postpone_reconcile(connection, id, reconcile_at, upload_grace)
             })
             .await
     }
 
-    async fn schedule_review(
+    async fn schedule_reconcile(
         &self,
         id: FileId,
         status: Status,
-        review_at: Timestamp,
-        expires_at: Timestamp,
+        reconcile_at: Timestamp,
+        purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.writer
             .write(Kind::Essential, move |connection| {
-                statements::schedule_review(connection, id, status, review_at, expires_at)
+                statements::schedule_reconcile(connection, id, status, reconcile_at, purge_at)
             })
             .await
     }

@@ -1,10 +1,10 @@
 //! Deletes the bytes of a file that isn't to have any.
 //!
-//! Invariant: safe to repeat, and a review stays scheduled until no URL can bring bytes any more, by the
+//! Invariant: safe to repeat, and a reconciliation stays scheduled until no URL can bring bytes any more, by the
 //! store's time.
 
 use super::Stores;
-use crate::domain::{FileId, FileRecord, NextReview, Status};
+use crate::domain::{FileId, FileRecord, NextReconcile, Status};
 use crate::store_error::StoreError;
 
 /// Deletes every version of the object of a rejected, expired or deleted file, and schedules the
@@ -24,16 +24,17 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
         return Ok(());
     };
     match stores.lifecycle.after_clean_up(record, now) {
-        NextReview::At {
-            review_at,
-            expires_at,
+        NextReconcile::At {
+            reconcile_at,
+            purge_at,
         } => {
-            let schedule = stores
-                .metadata
-                .schedule_review(record.id, status, review_at, expires_at);
+            let schedule =
+                stores
+                    .metadata
+                    .schedule_reconcile(record.id, status, reconcile_at, purge_at);
             schedule.await
         }
-        NextReview::Remove => stores.metadata.remove(record.id, status).await,
+        NextReconcile::Remove => stores.metadata.remove(record.id, status).await,
     }
 }
 
@@ -45,7 +46,7 @@ async fn is_left_for_download_urls(
     record: &FileRecord,
 ) -> Result<bool, StoreError> {
     let uploads_end_at = stores.lifecycle.uploads_end_at(record);
-    if record.status() != Status::Deleted || record.review_at != Some(uploads_end_at) {
+    if record.status() != Status::Deleted || record.reconcile_at != Some(uploads_end_at) {
         return Ok(false);
     }
     let head = stores.objects.head(record.key()).await?.found();

@@ -14,10 +14,10 @@ use crate::domain::FileId;
 pub async fn delete_file(stores: &Stores, id: FileId) -> Result<(), OperationError> {
     let record = stores.visible_record(id).await?;
     let now = stores.clock.now();
-    let expires_at = stores.lifecycle.expires_at(&record, now);
-    let review_at = record.due_at_once(now);
+    let purge_at = stores.lifecycle.purge_at(&record, now);
+    let reconcile_at = record.due_at_once(now);
     let grace = stores.lifecycle.upload_grace;
-    let deleting = stores.metadata.delete(id, review_at, expires_at, grace);
+    let deleting = stores.metadata.delete(id, reconcile_at, purge_at, grace);
     if !deleting.await? {
         return Err(OperationError::FileNotFound);
     }

@@ -120,7 +120,7 @@ pub(super) async fn settle_arrived(
     let Some(verdict) = measure(stores, &record, arrived).await? else {
         return Ok(Finalized::with(FinalizeOutcome::NotArrived, record));
     };
-    let review_at = record.due_at_once(stores.clock.now());
+    let reconcile_at = record.due_at_once(stores.clock.now());
     let transition = match verdict {
         Ok(object) => {
             // What is called available has to be there after a power cut.
@@ -129,8 +129,8 @@ pub(super) async fn settle_arrived(
         }
         Err(reason) => {
             // By the store's clock, not by this process's.
-            let expires_at = stores.lifecycle.expires_at(&record, arrived_at);
-            Transition::rejected(reason, expires_at, review_at)
+            let purge_at = stores.lifecycle.purge_at(&record, arrived_at);
+            Transition::rejected(reason, purge_at, reconcile_at)
         }
     };
     let outcome = stores.metadata.transition(record.id, &transition);

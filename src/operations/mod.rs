@@ -2,7 +2,7 @@
 //!
 //! Each operation takes domain values and store ports, and the call's [`Context`] where it needs that, and
 //! says what became of it. The API, the
-//! local hand-off and the worker all come through here, so a file's life is the same in both modes.
+//! local finalize queue and the worker all come through here, so a file's life is the same in both modes.
 //!
 //! Invariant: every change is one conditional write of the metadata store; what follows it (deleting
 //! bytes) is found again by the reconciler if the process dies in between.

@@ -1,18 +1,18 @@
 //! Looks after what notifications and crashes left behind.
 //!
-//! Every record with something left to do has a `review_at`. A round goes through those that are
+//! Every record with something left to do has a `reconcile_at`. A round goes through those that are
 //! due: finalizes what did arrive, expires what did not, and deletes bytes that aren't to be there.
 //!
 //! Most of what is due was created and never sent. Such a record costs one look into the object store
-//! and one write a review, and the reviews become rarer ([`Lifecycle::next_review`]); a review whose moment
-//! says that the record was pending doesn't read it ([`Lifecycle::is_early_review`]).
+//! and one write a reconciliation, and the reconciliations become rarer ([`Lifecycle::next_reconcile_at`]); a reconciliation whose moment
+//! says that the record was pending doesn't read it ([`Lifecycle::is_early_reconcile`]).
 //!
 //! Invariant: a round does a bounded amount of work and continues where the last one stopped; any
 //! number of reconcilers may run at a time, since every step is one conditional write. Nothing expires
 //! by this process's own clock. However much is due, it takes a small share of a processor.
 //!
-//! [`Lifecycle::next_review`]: crate::domain::Lifecycle::next_review
-//! [`Lifecycle::is_early_review`]: crate::domain::Lifecycle::is_early_review
+//! [`Lifecycle::next_reconcile_at`]: crate::domain::Lifecycle::next_reconcile_at
+//! [`Lifecycle::is_early_reconcile`]: crate::domain::Lifecycle::is_early_reconcile
 
 use std::time::Duration;
 
@@ -25,23 +25,23 @@ use super::finalize_upload::settle_arrived;
 use super::store_time::TimedCall;
 use super::{FinalizeOutcome, OperationError, Stores};
 use crate::domain::{
-    FileId, FileRecord, FileState, LONGEST_REVIEW_GAP, ObjectKey, Status, StoreTime, Timestamp,
+    FileId, FileRecord, FileState, LONGEST_RECONCILE_GAP, ObjectKey, Status, StoreTime, Timestamp,
     Transition,
 };
-use crate::metadata_store::{MAX_PAGE, Review, TransitionOutcome};
+use crate::metadata_store::{DueRecord, MAX_PAGE, TransitionOutcome};
 use crate::object_store::{Lookup, ObjectReader};
 use crate::store_error::StoreError;
 
 /// The most records that one round looks at.
-const MAX_REVIEWS_PER_ROUND: usize = 10 * MAX_PAGE;
-/// Reviews at a time. Each may hash one object.
-const CONCURRENT_REVIEWS: usize = 4;
-/// Failed reviews after which a round is broken off: the stores are in trouble.
+const MAX_RECONCILES_PER_ROUND: usize = 10 * MAX_PAGE;
+/// Reconciliations at a time. Each may hash one object.
+const CONCURRENT_RECONCILES: usize = 4;
+/// Failed reconciliations after which a round is broken off: the stores are in trouble.
 const MAX_FAILURES_PER_ROUND: usize = 20;
 
 /// The first sweep after a start also takes pending records that become due within this time: all of
 /// them but those whose uploads end later.
-const START_LOOKAHEAD: Duration = LONGEST_REVIEW_GAP;
+const START_LOOKAHEAD: Duration = LONGEST_RECONCILE_GAP;
 
 /// Of the time between two batches that found little to do, this share goes by at rest: so the
 /// reconciler takes at most a twentieth of a processor.
@@ -56,13 +56,13 @@ pub struct ReconcileReport {
     /// Files whose notification was lost or is late.
     pub finalized: usize,
     pub expired: usize,
-    /// Reviews that failed; they stay due.
+    /// Reconciliations that failed; they stay due.
     pub failed: usize,
     /// Whether more is due than fitted into the round.
     pub more: bool,
 }
 
-enum Reviewed {
+enum Reconciled {
     Finalized,
     Expired,
     NothingNew,
@@ -71,7 +71,7 @@ enum Reviewed {
 /// One reconciler, with the place where its last round stopped.
 pub struct Reconciler {
     stores: Stores,
-    resume_after: Option<Review>,
+    resume_after: Option<DueRecord>,
 }
 
 impl Reconciler {
@@ -117,7 +117,7 @@ impl Reconciler {
         match self.stores.compare_clocks().await {
             Ok(Ok(now)) => now.timestamp(),
             Ok(Err(differ)) => own.min(differ.store),
-            // The reviews will say it.
+            // The reconciliations will say it.
             Err(_) => own,
         }
     }
@@ -128,16 +128,16 @@ impl Reconciler {
     /// If the list of what is due can't be read.
     pub async fn run_once(&mut self, until: Timestamp) -> Result<ReconcileReport, StoreError> {
         let mut report = ReconcileReport::default();
-        while report.reviewed < MAX_REVIEWS_PER_ROUND {
+        while report.reviewed < MAX_RECONCILES_PER_ROUND {
             let due = self
                 .stores
                 .metadata
-                .due_for_review(until, self.resume_after, MAX_PAGE)
+                .due_records(until, self.resume_after, MAX_PAGE)
                 .await?;
             let full = due.len() == MAX_PAGE;
             self.resume_after = due.last().copied().filter(|_| full);
             let (began, before) = (Instant::now(), report);
-            self.review_all(due, &mut report).await;
+            self.reconcile_all(due, &mut report).await;
             if full {
                 sleep(rest_after(began.elapsed(), &before, &report)).await;
             }
@@ -152,16 +152,16 @@ impl Reconciler {
         Ok(report)
     }
 
-    async fn review_all(&self, due: Vec<Review>, report: &mut ReconcileReport) {
-        let mut reviews = futures_util::stream::iter(due)
-            .map(|review| async move { (review.id, self.review(review).await) })
-            .buffer_unordered(CONCURRENT_REVIEWS);
-        while let Some((id, outcome)) = reviews.next().await {
+    async fn reconcile_all(&self, due: Vec<DueRecord>, report: &mut ReconcileReport) {
+        let mut due_records = futures_util::stream::iter(due)
+            .map(|due_record| async move { (due_record.id, self.reconcile(due_record).await) })
+            .buffer_unordered(CONCURRENT_RECONCILES);
+        while let Some((id, outcome)) = due_records.next().await {
             report.reviewed += 1;
             match outcome {
-                Ok(Reviewed::Finalized) => report.finalized += 1,
-                Ok(Reviewed::Expired) => report.expired += 1,
-                Ok(Reviewed::NothingNew) => {}
+                Ok(Reconciled::Finalized) => report.finalized += 1,
+                Ok(Reconciled::Expired) => report.expired += 1,
+                Ok(Reconciled::NothingNew) => {}
                 Err(error) => {
                     report.failed += 1;
                     tracing::warn!(file_id = %id, error = %error.chain(), "a review failed and stays due");
@@ -170,51 +170,57 @@ impl Reconciler {
         }
     }
 
-    async fn review(&self, review: Review) -> Result<Reviewed, OperationError> {
+    async fn reconcile(&self, due_record: DueRecord) -> Result<Reconciled, OperationError> {
         let lifecycle = &self.stores.lifecycle;
-        if lifecycle.is_early_review(review.id.created_at(), review.review_at) {
-            return self.look_before_reading(review).await;
+        if lifecycle.is_early_reconcile(due_record.id.created_at(), due_record.reconcile_at) {
+            return self.look_before_reading(due_record).await;
         }
-        self.read_before_looking(review.id).await
+        self.read_before_looking(due_record.id).await
     }
 
     /// For a record that was pending, with more time to come: it is read only if there is something new.
-    async fn look_before_reading(&self, review: Review) -> Result<Reviewed, OperationError> {
+    async fn look_before_reading(
+        &self,
+        due_record: DueRecord,
+    ) -> Result<Reconciled, OperationError> {
         let stores = &self.stores;
-        let (id, created_at) = (review.id, review.id.created_at());
+        let (id, created_at) = (due_record.id, due_record.id.created_at());
         let call = stores.timed_call();
         let look = stores.objects.read(ObjectKey::new(id), None).await?;
         if let Lookup::Absent { as_of } = look {
-            if as_of < review.review_at {
+            if as_of < due_record.reconcile_at {
                 // Looked at early, at a start.
-                return Ok(Reviewed::NothingNew);
+                return Ok(Reconciled::NothingNew);
             }
-            let next = stores.lifecycle.next_review(created_at, as_of);
-            let is_late = as_of >= stores.lifecycle.next_review(created_at, review.review_at);
+            let next = stores.lifecycle.next_reconcile_at(created_at, as_of);
+            let is_late = as_of
+                >= stores
+                    .lifecycle
+                    .next_reconcile_at(created_at, due_record.reconcile_at);
             if !is_late && self.postpone(id, next).await? {
-                return Ok(Reviewed::NothingNew);
+                return Ok(Reconciled::NothingNew);
             }
         }
         match stores.metadata.get(id).await? {
-            None => Ok(Reviewed::NothingNew),
+            None => Ok(Reconciled::NothingNew),
             Some(record) => self.conclude(record, &call, look).await,
         }
     }
 
-    async fn read_before_looking(&self, id: FileId) -> Result<Reviewed, OperationError> {
+    async fn read_before_looking(&self, id: FileId) -> Result<Reconciled, OperationError> {
         let stores = &self.stores;
         let Some(record) = stores.metadata.get(id).await? else {
-            return Ok(Reviewed::NothingNew);
+            return Ok(Reconciled::NothingNew);
         };
         match record.status() {
-            Status::Available => Ok(Reviewed::NothingNew),
+            Status::Available => Ok(Reconciled::NothingNew),
             Status::Rejected | Status::Deleted => {
                 // At a start some are looked at early.
                 let own_now = stores.clock.now();
-                if record.review_at.is_none_or(|at| at <= own_now) {
+                if record.reconcile_at.is_none_or(|at| at <= own_now) {
                     clean_up(stores, &record).await?;
                 }
-                Ok(Reviewed::NothingNew)
+                Ok(Reconciled::NothingNew)
             }
             Status::Pending | Status::Expired => {
                 let call = stores.timed_call();
@@ -230,7 +236,7 @@ impl Reconciler {
         record: FileRecord,
         call: &TimedCall<'_>,
         look: Lookup<ObjectReader>,
-    ) -> Result<Reviewed, OperationError> {
+    ) -> Result<Reconciled, OperationError> {
         let stores = &self.stores;
         match (&record.state, look) {
             (FileState::Available(_), _) => {}
@@ -240,7 +246,7 @@ impl Reconciler {
                 let finalized = settle_arrived(stores, record, reader.into()).await?;
                 match finalized.outcome {
                     FinalizeOutcome::Available | FinalizeOutcome::Rejected => {
-                        return Ok(Reviewed::Finalized);
+                        return Ok(Reconciled::Finalized);
                     }
                     FinalizeOutcome::NotYet => {
                         self.postpone(id, uploads_end_at).await?;
@@ -251,14 +257,17 @@ impl Reconciler {
             (FileState::Pending, Lookup::Absent { as_of }) => {
                 return self.nothing_came(record, call, as_of).await;
             }
-            (FileState::Expired { expires_at }, Lookup::Absent { as_of }) => {
-                let (id, at) = (record.id, *expires_at);
+            (FileState::Expired { purge_at }, Lookup::Absent { as_of }) => {
+                let (id, at) = (record.id, *purge_at);
                 match call.agree(as_of) {
                     Ok(now) if now.has_reached(at) => {
                         stores.metadata.remove(id, Status::Expired).await?;
                     }
-                    Ok(_) if record.review_at != Some(at) => {
-                        let schedule = stores.metadata.schedule_review(id, Status::Expired, at, at);
+                    Ok(_) if record.reconcile_at != Some(at) => {
+                        let schedule =
+                            stores
+                                .metadata
+                                .schedule_reconcile(id, Status::Expired, at, at);
                         schedule.await?;
                     }
                     _ => {}
@@ -269,7 +278,7 @@ impl Reconciler {
                 _,
             ) => clean_up(stores, &record).await?,
         }
-        Ok(Reviewed::NothingNew)
+        Ok(Reconciled::NothingNew)
     }
 
     /// A pending record had no bytes as of `as_of`.
@@ -278,7 +287,7 @@ impl Reconciler {
         record: FileRecord,
         call: &TimedCall<'_>,
         as_of: Timestamp,
-    ) -> Result<Reviewed, OperationError> {
+    ) -> Result<Reconciled, OperationError> {
         let lifecycle = &self.stores.lifecycle;
         if let Ok(now) = call.agree(as_of)
             && lifecycle.uploads_are_over(&record, now)
@@ -286,33 +295,37 @@ impl Reconciler {
             return self.expire(record, now).await;
         }
         // At its end it waits for somebody whose clock is right, or for an upload under way.
-        let is_due = record.review_at.is_some_and(|at| at <= as_of);
+        let is_due = record.reconcile_at.is_some_and(|at| at <= as_of);
         if is_due && as_of < lifecycle.uploads_end_at(&record) {
-            let next = lifecycle.next_review(record.created_at(), as_of);
+            let next = lifecycle.next_reconcile_at(record.created_at(), as_of);
             self.postpone(record.id, next).await?;
         }
-        Ok(Reviewed::NothingNew)
+        Ok(Reconciled::NothingNew)
     }
 
     async fn postpone(&self, id: FileId, at: Timestamp) -> Result<bool, StoreError> {
         let grace = self.stores.lifecycle.upload_grace;
-        self.stores.metadata.postpone_review(id, at, grace).await
+        self.stores.metadata.postpone_reconcile(id, at, grace).await
     }
 
     /// One write: no bytes can have come since `now`, and the record is looked at again at its end.
-    async fn expire(&self, record: FileRecord, now: StoreTime) -> Result<Reviewed, OperationError> {
-        let expires_at = self.stores.lifecycle.empty_expires_at(&record, now);
+    async fn expire(
+        &self,
+        record: FileRecord,
+        now: StoreTime,
+    ) -> Result<Reconciled, OperationError> {
+        let purge_at = self.stores.lifecycle.empty_purge_at(&record, now);
         // No bytes are there that would have to go: it is looked at again when its time is over.
-        let transition = Transition::expired(&record, expires_at, expires_at);
+        let transition = Transition::expired(&record, purge_at, purge_at);
         let expiring = self.stores.metadata.transition(record.id, &transition);
         Ok(match expiring.await? {
-            TransitionOutcome::Applied => Reviewed::Expired,
-            TransitionOutcome::Unchanged => Reviewed::NothingNew,
+            TransitionOutcome::Applied => Reconciled::Expired,
+            TransitionOutcome::Unchanged => Reconciled::NothingNew,
         })
     }
 }
 
-/// How long to rest after a batch: by the share of its reviews that found nothing to do.
+/// How long to rest after a batch: by the share of its reconciliations that found nothing to do.
 fn rest_after(took: Duration, before: &ReconcileReport, after: &ReconcileReport) -> Duration {
     let reviewed = after.reviewed - before.reviewed;
     let useful = after.finalized - before.finalized;

@@ -109,7 +109,7 @@ pub struct ScrubReport {
     pub position: Option<FileId>,
 }
 
-enum Seen {
+enum Inspection {
     Sound(u64),
     Damaged(Damage),
     Gone,
@@ -158,20 +158,20 @@ async fn go_through(
             .buffer_unordered(CONCURRENT_READS);
         while let Some((id, seen)) = looks.next().await {
             unseen_in_a_row = match seen {
-                Seen::Unseen(_) => unseen_in_a_row + 1,
+                Inspection::Unseen(_) => unseen_in_a_row + 1,
                 _ => 0,
             };
             match seen {
-                Seen::Sound(bytes) => {
+                Inspection::Sound(bytes) => {
                     report.sound += 1;
                     report.sound_bytes += bytes;
                 }
-                Seen::Damaged(damage) => {
+                Inspection::Damaged(damage) => {
                     report.damaged += 1;
                     tell(Finding::Damaged(id, damage));
                 }
-                Seen::Gone => report.gone += 1,
-                Seen::Unseen(error) => {
+                Inspection::Gone => report.gone += 1,
+                Inspection::Unseen(error) => {
                     report.unseen += 1;
                     if unseen_in_a_row >= MAX_UNSEEN_IN_A_ROW {
                         return Err(error);
@@ -199,16 +199,16 @@ async fn page_before(stores: &Stores, before: Option<FileId>) -> Result<Page, St
     patiently(|| stores.metadata.page(request)).await
 }
 
-async fn look_at(stores: &Stores, pace: &Pace, record: FileRecord) -> (FileId, Seen) {
+async fn look_at(stores: &Stores, pace: &Pace, record: FileRecord) -> (FileId, Inspection) {
     let id = record.id;
     let FileState::Available(object) = &record.state else {
-        return (id, Seen::Gone);
+        return (id, Inspection::Gone);
     };
     pace.wait_for(record.declared.length.bytes()).await;
     let seen = match find_damage(stores, &record, object).await {
-        Ok(None) => Seen::Sound(record.declared.length.bytes()),
+        Ok(None) => Inspection::Sound(record.declared.length.bytes()),
         Ok(Some(damage)) => confirm(stores, &record, damage).await,
-        Err(error) => Seen::Unseen(error),
+        Err(error) => Inspection::Unseen(error),
     };
     (id, seen)
 }
@@ -246,11 +246,11 @@ async fn find_damage(
 
 /// A file that was deleted since its record was listed is no damage: its tombstone was there before
 /// its bytes went, so a consistent read after the look tells the two apart.
-async fn confirm(stores: &Stores, record: &FileRecord, damage: Damage) -> Seen {
+async fn confirm(stores: &Stores, record: &FileRecord, damage: Damage) -> Inspection {
     match patiently(|| stores.metadata.get(record.id)).await {
-        Ok(Some(now)) if now.state == record.state => Seen::Damaged(damage),
-        Ok(_) => Seen::Gone,
-        Err(error) => Seen::Unseen(error),
+        Ok(Some(now)) if now.state == record.state => Inspection::Damaged(damage),
+        Ok(_) => Inspection::Gone,
+        Err(error) => Inspection::Unseen(error),
     }
 }
 

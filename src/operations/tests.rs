@@ -24,8 +24,8 @@ mod disturbed;
 mod durability;
 mod forms;
 mod idempotency;
+mod reconcile_schedule;
 mod renewals;
-mod reviews;
 mod rounds;
 mod scrub;
 mod sweep_orphans;
@@ -39,7 +39,7 @@ const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 const HELLO: &str = "hello";
 const HELLO_SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
-struct House {
+struct OperationsFixture {
     stores: Stores,
     presigner: Presigner,
     context: Context,
@@ -49,7 +49,7 @@ struct House {
     reconciler: Reconciler,
 }
 
-impl House {
+impl OperationsFixture {
     fn new() -> Self {
         Self::with_versions(true)
     }
@@ -64,7 +64,7 @@ impl House {
             clock: Arc::new(clock.clone()),
             lifecycle: Lifecycle {
                 upload_grace: GRACE,
-                review_after: Duration::from_secs(60),
+                reconcile_after: Duration::from_secs(60),
                 retention: RETENTION,
                 empty_retention: Duration::from_secs(86_400),
             },
@@ -135,7 +135,7 @@ impl House {
             DownloadMethod::Get,
         )
         .await
-        .map(|url| url.reveal().to_owned())
+        .map(|url| url.expose().to_owned())
     }
 
     fn reconciler_of(&self, stores: &Stores) -> Reconciler {
@@ -150,15 +150,15 @@ impl House {
 
 #[tokio::test]
 async fn a_file_becomes_available_with_the_length_and_digest_of_its_bytes() {
-    let house = House::new();
-    let id = house.create().await;
-    assert_eq!(house.status(id).await, Some(Status::Pending));
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::NotArrived);
-    house.clock.advance(Duration::from_secs(7));
-    house.put(id, HELLO);
-    house.clock.advance(Duration::from_secs(60));
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
-    let record = describe_file(&house.stores, id).await.unwrap();
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    assert_eq!(fixture.status(id).await, Some(Status::Pending));
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::NotArrived);
+    fixture.clock.advance(Duration::from_secs(7));
+    fixture.put(id, HELLO);
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
+    let record = describe_file(&fixture.stores, id).await.unwrap();
     let FileState::Available(object) = &record.state else {
         panic!("not available: {record:?}");
     };
@@ -168,42 +168,42 @@ async fn a_file_becomes_available_with_the_length_and_digest_of_its_bytes() {
         record.created_at() + Duration::from_secs(7)
     );
     assert!(object.version_id.is_some());
-    assert!(house.download(id).await.unwrap().contains("versionId="));
+    assert!(fixture.download(id).await.unwrap().contains("versionId="));
 }
 
 #[tokio::test]
 async fn without_versions_a_download_names_none() {
-    let house = House::with_versions(false);
-    let id = house.create().await;
-    house.put(id, HELLO);
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
-    assert!(!house.download(id).await.unwrap().contains("versionId="));
+    let fixture = OperationsFixture::with_versions(false);
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
+    assert!(!fixture.download(id).await.unwrap().contains("versionId="));
 }
 
 #[tokio::test]
 async fn a_second_notification_and_a_second_version_change_nothing() {
-    let house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
-    house.finalize(id).await;
-    let before = describe_file(&house.stores, id).await.unwrap();
-    house.put(id, "HELLO");
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::AlreadySettled);
-    assert_eq!(describe_file(&house.stores, id).await.unwrap(), before);
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    let before = describe_file(&fixture.stores, id).await.unwrap();
+    fixture.put(id, "HELLO");
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AlreadySettled);
+    assert_eq!(describe_file(&fixture.stores, id).await.unwrap(), before);
 }
 
 #[tokio::test]
 async fn other_bytes_than_declared_are_rejected_and_deleted() {
     let wrong = "0000000000000000000000000000000000000000000000000000000000000000";
     for (size, sha256, bytes) in [(4, None, HELLO), (5, Some(wrong), HELLO), (0, None, HELLO)] {
-        let house = House::new();
-        let id = house.create_declaring(size, sha256).await;
-        house.put(id, bytes);
-        assert_eq!(house.finalize(id).await, FinalizeOutcome::Rejected);
-        assert_eq!(house.status(id).await, Some(Status::Rejected));
-        assert_eq!(house.objects.count(), 0);
+        let fixture = OperationsFixture::new();
+        let id = fixture.create_declaring(size, sha256).await;
+        fixture.put(id, bytes);
+        assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Rejected);
+        assert_eq!(fixture.status(id).await, Some(Status::Rejected));
+        assert_eq!(fixture.objects.count(), 0);
         assert!(matches!(
-            house.download(id).await,
+            fixture.download(id).await,
             Err(OperationError::FileRejected(_))
         ));
     }
@@ -211,42 +211,44 @@ async fn other_bytes_than_declared_are_rejected_and_deleted() {
 
 #[tokio::test]
 async fn a_digest_that_the_store_verified_is_taken_instead_of_reading() {
-    let house = House::new();
-    let id = house.create().await;
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
     // A digest that the bytes don't have: only one who didn't read them believes it.
     let told = Sha256Digest::from_bytes([7; 32]);
-    house.objects.put(ObjectKey::new(id), HELLO, Some(told));
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
-    let record = describe_file(&house.stores, id).await.unwrap();
+    fixture.objects.put(ObjectKey::new(id), HELLO, Some(told));
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
+    let record = describe_file(&fixture.stores, id).await.unwrap();
     assert!(matches!(record.state, FileState::Available(object) if object.sha256 == told));
 }
 
 #[tokio::test]
 async fn a_digest_of_the_store_s_does_not_make_another_length_right() {
-    let house = House::new();
-    let id = house.create_declaring(4, None).await;
+    let fixture = OperationsFixture::new();
+    let id = fixture.create_declaring(4, None).await;
     let verified = Sha256Digest::parse_hex(HELLO_SHA256).unwrap();
-    house.objects.put(ObjectKey::new(id), HELLO, Some(verified));
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::Rejected);
-    assert_eq!(house.objects.count(), 0);
+    fixture
+        .objects
+        .put(ObjectKey::new(id), HELLO, Some(verified));
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Rejected);
+    assert_eq!(fixture.objects.count(), 0);
 }
 
 #[tokio::test]
 async fn a_lost_notification_is_made_good_by_the_reconciler() {
-    let mut house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
-    house.clock.advance(Duration::from_secs(59));
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    fixture.clock.advance(Duration::from_secs(59));
     assert_eq!(
-        house.reconcile().await.reviewed,
+        fixture.reconcile().await.reviewed,
         0,
         "the notification still has time"
     );
-    house.clock.advance(Duration::from_secs(1));
-    assert_eq!(house.reconcile().await.finalized, 1);
-    assert_eq!(house.status(id).await, Some(Status::Available));
+    fixture.clock.advance(Duration::from_secs(1));
+    assert_eq!(fixture.reconcile().await.finalized, 1);
+    assert_eq!(fixture.status(id).await, Some(Status::Available));
     assert_eq!(
-        house.reconcile().await.reviewed,
+        fixture.reconcile().await.reviewed,
         0,
         "an available file needs no more attention"
     );
@@ -254,79 +256,79 @@ async fn a_lost_notification_is_made_good_by_the_reconciler() {
 
 #[tokio::test]
 async fn a_file_whose_bytes_never_come_expires_when_no_upload_can_be_under_way() {
-    let mut house = House::new();
-    let id = house.create().await;
-    house
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture
         .clock
         .advance(UPLOAD_TTL + GRACE - Duration::from_secs(1));
-    house.reconcile().await;
-    assert_eq!(house.status(id).await, Some(Status::Pending));
-    house.clock.advance(Duration::from_secs(1));
-    assert_eq!(house.reconcile().await.expired, 1);
-    assert_eq!(house.status(id).await, Some(Status::Expired));
+    fixture.reconcile().await;
+    assert_eq!(fixture.status(id).await, Some(Status::Pending));
+    fixture.clock.advance(Duration::from_secs(1));
+    assert_eq!(fixture.reconcile().await.expired, 1);
+    assert_eq!(fixture.status(id).await, Some(Status::Expired));
     assert!(matches!(
-        house.download(id).await,
+        fixture.download(id).await,
         Err(OperationError::UploadExpired)
     ));
 }
 
 #[tokio::test]
 async fn what_arrives_after_the_expiry_is_deleted() {
-    let mut house = House::new();
-    let id = house.create().await;
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    house.put(id, HELLO);
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    fixture.reconcile().await;
+    fixture.put(id, HELLO);
     assert_eq!(
-        house.finalize(id).await,
+        fixture.finalize(id).await,
         FinalizeOutcome::LateArrivalDeleted
     );
-    assert_eq!(house.objects.count(), 0);
-    assert_eq!(house.status(id).await, Some(Status::Expired));
+    assert_eq!(fixture.objects.count(), 0);
+    assert_eq!(fixture.status(id).await, Some(Status::Expired));
 }
 
 #[tokio::test]
 async fn an_expired_record_is_removed_when_its_time_is_over() {
-    let mut house = House::new();
-    let id = house.create().await;
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    house.clock.advance(RETENTION);
-    assert_eq!(house.status(id).await, None);
-    house.reconcile().await;
-    assert_eq!(house.metadata.count(), 0);
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    fixture.reconcile().await;
+    fixture.clock.advance(RETENTION);
+    assert_eq!(fixture.status(id).await, None);
+    fixture.reconcile().await;
+    assert_eq!(fixture.metadata.count(), 0);
 }
 
 #[tokio::test]
 async fn a_renewed_url_puts_the_expiry_off() {
-    let mut house = House::new();
-    let id = house.create().await;
-    house.clock.advance(UPLOAD_TTL);
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.clock.advance(UPLOAD_TTL);
     let upload = renew_upload(
-        &house.stores,
-        &house.presigner,
-        &house.context,
+        &fixture.stores,
+        &fixture.presigner,
+        &fixture.context,
         id,
         UploadMethod::Put,
     )
     .await
     .unwrap();
-    assert_eq!(upload.expires_at, house.clock.now() + UPLOAD_TTL);
-    house.clock.advance(GRACE);
-    house.reconcile().await;
-    assert_eq!(house.status(id).await, Some(Status::Pending));
+    assert_eq!(upload.expires_at, fixture.clock.now() + UPLOAD_TTL);
+    fixture.clock.advance(GRACE);
+    fixture.reconcile().await;
+    assert_eq!(fixture.status(id).await, Some(Status::Pending));
 }
 
 #[tokio::test]
 async fn only_a_pending_file_gets_a_fresh_url() {
-    let house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
-    house.finalize(id).await;
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
     let renewed = renew_upload(
-        &house.stores,
-        &house.presigner,
-        &house.context,
+        &fixture.stores,
+        &fixture.presigner,
+        &fixture.context,
         id,
         UploadMethod::Put,
     )
@@ -336,20 +338,20 @@ async fn only_a_pending_file_gets_a_fresh_url() {
 
 #[tokio::test]
 async fn a_deleted_file_is_gone_and_so_are_its_bytes_in_all_versions() {
-    let house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
-    house.finalize(id).await;
-    house.put(id, "other");
-    delete_file(&house.stores, id).await.unwrap();
-    assert_eq!(house.status(id).await, None);
-    assert_eq!(house.objects.count(), 0);
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    fixture.put(id, "other");
+    delete_file(&fixture.stores, id).await.unwrap();
+    assert_eq!(fixture.status(id).await, None);
+    assert_eq!(fixture.objects.count(), 0);
     assert!(matches!(
-        delete_file(&house.stores, id).await,
+        delete_file(&fixture.stores, id).await,
         Err(OperationError::FileNotFound)
     ));
     assert!(matches!(
-        house.download(id).await,
+        fixture.download(id).await,
         Err(OperationError::FileNotFound)
     ));
     let page = PageRequest {
@@ -358,7 +360,7 @@ async fn a_deleted_file_is_gone_and_so_are_its_bytes_in_all_versions() {
         limit: 10,
     };
     assert!(
-        list_files(&house.stores, page)
+        list_files(&fixture.stores, page)
             .await
             .unwrap()
             .records
@@ -368,85 +370,97 @@ async fn a_deleted_file_is_gone_and_so_are_its_bytes_in_all_versions() {
 
 #[tokio::test]
 async fn a_url_that_outlives_its_file_brings_nothing_back() {
-    let mut house = House::new();
-    let id = house.create().await;
-    delete_file(&house.stores, id).await.unwrap();
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    delete_file(&fixture.stores, id).await.unwrap();
     // The notification of a late PUT arrives.
-    house.put(id, HELLO);
+    fixture.put(id, HELLO);
     assert_eq!(
-        house.finalize(id).await,
+        fixture.finalize(id).await,
         FinalizeOutcome::LateArrivalDeleted
     );
-    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
-    // The notification of another one is lost.
-    house.put(id, HELLO);
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
     assert_eq!(
-        house.metadata.count(),
+        (fixture.objects.count(), fixture.status(id).await),
+        (0, None)
+    );
+    // The notification of another one is lost.
+    fixture.put(id, HELLO);
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    fixture.reconcile().await;
+    assert_eq!(
+        (fixture.objects.count(), fixture.status(id).await),
+        (0, None)
+    );
+    assert_eq!(
+        fixture.metadata.count(),
         0,
         "the tombstone goes when no URL works any more"
     );
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::UnknownFile);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::UnknownFile);
 }
 
 #[tokio::test]
 async fn a_delete_that_dies_half_way_is_finished_by_the_reconciler() {
-    let mut house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
-    house.finalize(id).await;
-    house.objects.set_fault(Some("a test's fault"));
-    delete_file(&house.stores, id).await.unwrap();
-    house.objects.set_fault(None);
-    assert_eq!((house.objects.count(), house.status(id).await), (1, None));
-    house.reconcile().await;
-    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    fixture.objects.set_fault(Some("a test's fault"));
+    delete_file(&fixture.stores, id).await.unwrap();
+    fixture.objects.set_fault(None);
+    assert_eq!(
+        (fixture.objects.count(), fixture.status(id).await),
+        (1, None)
+    );
+    fixture.reconcile().await;
+    assert_eq!(
+        (fixture.objects.count(), fixture.status(id).await),
+        (0, None)
+    );
 }
 
 #[tokio::test]
 async fn a_rejection_that_dies_before_the_bytes_go_is_finished_by_the_reconciler() {
-    let mut house = House::new();
-    let id = house.create_declaring(4, None).await;
-    house.put(id, HELLO);
-    let record = describe_file(&house.stores, id).await.unwrap();
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create_declaring(4, None).await;
+    fixture.put(id, HELLO);
+    let record = describe_file(&fixture.stores, id).await.unwrap();
     // The process dies between the settlement and the deletion.
-    let now = house.clock.now();
+    let now = fixture.clock.now();
     let reason = record.declared.judge_length(5).unwrap_err();
     let rejection = crate::domain::Transition::rejected(reason, now + RETENTION, now);
-    let rejecting = house.stores.metadata.transition(id, &rejection);
+    let rejecting = fixture.stores.metadata.transition(id, &rejection);
     rejecting.await.unwrap();
-    assert_eq!(house.objects.count(), 1);
-    house.reconcile().await;
-    assert_eq!(house.objects.count(), 0);
-    assert_eq!(house.status(id).await, Some(Status::Rejected));
+    assert_eq!(fixture.objects.count(), 1);
+    fixture.reconcile().await;
+    assert_eq!(fixture.objects.count(), 0);
+    assert_eq!(fixture.status(id).await, Some(Status::Rejected));
 }
 
 #[tokio::test]
 async fn a_fault_in_a_store_changes_nothing_and_passes() {
-    let mut house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
-    house.objects.set_fault(Some("a test's fault"));
-    let failed = finalize_upload(&house.stores, ObjectKey::new(id)).await;
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    fixture.objects.set_fault(Some("a test's fault"));
+    let failed = finalize_upload(&fixture.stores, ObjectKey::new(id)).await;
     assert!(matches!(failed, Err(OperationError::Store(_))));
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    assert_eq!(house.reconcile().await.failed, 1);
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    assert_eq!(fixture.reconcile().await.failed, 1);
     assert_eq!(
-        house.status(id).await,
+        fixture.status(id).await,
         Some(Status::Pending),
         "not expired: nobody could look"
     );
-    house.objects.set_fault(None);
-    assert_eq!(house.reconcile().await.finalized, 1);
+    fixture.objects.set_fault(None);
+    assert_eq!(fixture.reconcile().await.finalized, 1);
 }
 
 #[tokio::test]
 async fn a_key_that_no_record_names_is_left_alone() {
-    let house = House::new();
-    let id = FileId::new(house.clock.now());
-    house.put(id, HELLO);
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::UnknownFile);
-    assert_eq!(house.objects.count(), 1);
+    let fixture = OperationsFixture::new();
+    let id = FileId::new(fixture.clock.now());
+    fixture.put(id, HELLO);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::UnknownFile);
+    assert_eq!(fixture.objects.count(), 1);
 }

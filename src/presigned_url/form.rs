@@ -21,7 +21,7 @@ use subtle::ConstantTimeEq;
 
 use super::sign::{ALGORITHM, SignedPolicy, Signer};
 use super::sigv4::SERVICE;
-use super::verify::{CLOCK_SKEW, moment};
+use super::verify::{CLOCK_SKEW, parse_amz_date};
 use super::{CHECKSUM_HEADER, SigningCredentials, UploadTerms};
 use crate::domain::{Timestamp, format_timestamp};
 
@@ -206,7 +206,7 @@ async fn verify_signature(
             "x-amz-algorithm must be AWS4-HMAC-SHA256",
         ));
     }
-    let signed_at = moment(form.get("x-amz-date")?).ok_or(FormRefusal::Malformed(
+    let signed_at = parse_amz_date(form.get("x-amz-date")?).ok_or(FormRefusal::Malformed(
         "x-amz-date must be like 20260131T090500Z",
     ))?;
     let (access_key_id, scope) =

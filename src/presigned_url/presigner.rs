@@ -35,7 +35,7 @@ pub struct PresignedUrl(String);
 
 impl PresignedUrl {
     /// The URL itself, for the client that asked for it and nobody else.
-    pub fn reveal(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

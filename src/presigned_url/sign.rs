@@ -31,11 +31,11 @@ const PARAMETERS_LENGTH: usize = 512;
 /// Signs for one region, with whatever credentials it is given.
 pub(super) struct Signer {
     region: String,
-    newest_stamp: RwLock<Option<Arc<Stamp>>>,
+    newest_scope: RwLock<Option<Arc<SigningScope>>>,
 }
 
 /// What all URLs have in common that are signed in the same second with the same credentials.
-struct Stamp {
+struct SigningScope {
     credentials: Credentials,
     signed_at: Timestamp,
     /// "20260131"
@@ -62,7 +62,7 @@ pub(super) struct SignedPolicy {
     pub signature: String,
 }
 
-impl Stamp {
+impl SigningScope {
     fn fits(&self, credentials: &Credentials, signed_at: Timestamp) -> bool {
         self.signed_at == signed_at && self.credentials == *credentials
     }
@@ -72,7 +72,7 @@ impl Signer {
     pub(super) fn new(region: String) -> Self {
         Self {
             region,
-            newest_stamp: RwLock::new(None),
+            newest_scope: RwLock::new(None),
         }
     }
 
@@ -90,7 +90,7 @@ impl Signer {
     ) -> Result<String, Invalid> {
         let (base, own_query) = subject.uri.split_once('?').unwrap_or((subject.uri, ""));
         let (host, path) = host_and_path(base)?;
-        let stamp = self.stamp(credentials, signed_at);
+        let signing_scope = self.signing_scope(credentials, signed_at);
         let mut headers: Vec<(&str, Cow<'_, str>)> = subject
             .headers
             .iter()
@@ -105,8 +105,8 @@ impl Signer {
         url.push_str(base);
         let query_start = url.len() + 1;
         url.extend(["?X-Amz-Algorithm=", ALGORITHM]);
-        url.extend(["&X-Amz-Credential=", &stamp.credential]);
-        url.extend(["&X-Amz-Date=", &stamp.time]);
+        url.extend(["&X-Amz-Credential=", &signing_scope.credential]);
+        url.extend(["&X-Amz-Date=", &signing_scope.time]);
         url.extend(["&X-Amz-Expires=", &lifetime.as_secs().to_string()]);
         if let Some(token) = credentials.session_token() {
             url.push_str("&X-Amz-Security-Token=");
@@ -128,15 +128,18 @@ impl Signer {
         let to_sign = [
             ALGORITHM,
             "\n",
-            &stamp.time,
+            &signing_scope.time,
             "\n",
-            &stamp.scope,
+            &signing_scope.scope,
             "\n",
             &hash.to_hex(),
         ]
         .concat();
         url.push_str("&X-Amz-Signature=");
-        url.push_str(&calculate_signature(&*stamp.key, to_sign.as_bytes()));
+        url.push_str(&calculate_signature(
+            &*signing_scope.key,
+            to_sign.as_bytes(),
+        ));
         Ok(url)
     }
 
@@ -150,42 +153,43 @@ impl Signer {
         signed_at: Timestamp,
         write: impl FnOnce(&str, &str) -> String,
     ) -> SignedPolicy {
-        let stamp = self.stamp(credentials, signed_at);
-        let credential = format!("{}/{}", credentials.access_key_id(), stamp.scope);
-        let policy = write(&credential, &stamp.time);
+        let signing_scope = self.signing_scope(credentials, signed_at);
+        let credential = format!("{}/{}", credentials.access_key_id(), signing_scope.scope);
+        let policy = write(&credential, &signing_scope.time);
         SignedPolicy {
-            signature: calculate_signature(&*stamp.key, policy.as_bytes()),
-            time: stamp.time.clone(),
+            signature: calculate_signature(&*signing_scope.key, policy.as_bytes()),
+            time: signing_scope.time.clone(),
             credential,
             policy,
         }
     }
 
-    fn stamp(&self, credentials: &Credentials, signed_at: Timestamp) -> Arc<Stamp> {
+    fn signing_scope(&self, credentials: &Credentials, signed_at: Timestamp) -> Arc<SigningScope> {
         let newest = self
-            .newest_stamp
+            .newest_scope
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let Some(stamp) = newest.as_ref()
-            && stamp.fits(credentials, signed_at)
+        if let Some(signing_scope) = newest.as_ref()
+            && signing_scope.fits(credentials, signed_at)
         {
-            return Arc::clone(stamp);
+            return Arc::clone(signing_scope);
         }
-        let stamp = Arc::new(self.new_stamp(credentials, signed_at, newest.as_deref()));
+        let signing_scope =
+            Arc::new(self.new_signing_scope(credentials, signed_at, newest.as_deref()));
         *self
-            .newest_stamp
+            .newest_scope
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&stamp));
-        stamp
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&signing_scope));
+        signing_scope
     }
 
-    fn new_stamp(
+    fn new_signing_scope(
         &self,
         credentials: &Credentials,
         signed_at: Timestamp,
-        last: Option<&Stamp>,
-    ) -> Stamp {
+        last: Option<&SigningScope>,
+    ) -> SigningScope {
         let day = format!(
             "{:04}{:02}{:02}",
             signed_at.year(),
@@ -201,8 +205,9 @@ impl Signer {
         let scope = format!("{day}/{}/{SERVICE}/aws4_request", self.region);
         let credential = format!("{}/{scope}", credentials.access_key_id());
         let secret = credentials.secret_access_key();
-        let same_key =
-            |last: &&Stamp| last.day == day && last.credentials.secret_access_key() == secret;
+        let same_key = |last: &&SigningScope| {
+            last.day == day && last.credentials.secret_access_key() == secret
+        };
         let key = last.filter(same_key).map_or_else(
             || {
                 let at = SystemTime::from(signed_at);
@@ -212,7 +217,7 @@ impl Signer {
             },
             |last| Arc::clone(&last.key),
         );
-        Stamp {
+        SigningScope {
             credentials: credentials.clone(),
             signed_at,
             credential: utf8_percent_encode(&credential, QUERY).to_string(),

@@ -37,7 +37,7 @@ fn key() -> ObjectKey {
     ObjectKey::new(FileId::parse("0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f").unwrap())
 }
 
-/// A request that a client makes with one of our URLs, and that a test can bend.
+/// A request that a client makes with one of our URLs, and that a test can mutate.
 #[derive(Clone)]
 struct Request {
     method: &'static str,
@@ -57,7 +57,7 @@ impl Request {
         let upload = presigner().upload(&bucket(), &terms, now()).await.unwrap();
         let mut request = Self {
             method: "PUT",
-            url: upload.url.reveal().to_owned(),
+            url: upload.url.expose().to_owned(),
             headers: HeaderMap::new(),
         };
         request.set("content-length", "5");
@@ -80,7 +80,7 @@ impl Request {
             .unwrap();
         Self {
             method: "GET",
-            url: url.reveal().to_owned(),
+            url: url.expose().to_owned(),
             headers: HeaderMap::new(),
         }
     }

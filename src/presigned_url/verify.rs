@@ -208,7 +208,7 @@ impl Claim {
             ));
         }
         // A moment, a number and a list have one spelling each here, so that a request has one too.
-        let signed_at = moment(&date).ok_or(Refusal::Malformed(
+        let signed_at = parse_amz_date(&date).ok_or(Refusal::Malformed(
             "X-Amz-Date must be like 20260131T090500Z",
         ))?;
         let lifetime = expires
@@ -238,7 +238,7 @@ impl Claim {
 }
 
 /// The moment that a signature names, in its one spelling.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn parse_amz_date(text: &str) -> Option<Timestamp> {
     NaiveDateTime::parse_from_str(text, DATE_FORMAT)
         .ok()
         .filter(|parsed| parsed.format(DATE_FORMAT).to_string() == text)

@@ -30,39 +30,48 @@ fn a_marker_as_text_has_one_length_and_reads_back() {
 
 #[test]
 fn what_has_one_marker_or_two_different_ones_does_not_belong_together() {
-    assert_eq!(judge(None, None), Ok(Pairing::Unmarked));
-    assert_eq!(judge(marker(1, 3), None), Err(Mismatch::OnlyRecords));
-    assert_eq!(judge(None, marker(1, 3)), Err(Mismatch::OnlyObjects));
-    assert_eq!(judge(marker(1, 3), marker(2, 3)), Err(Mismatch::Different));
+    assert_eq!(compare(None, None), Ok(MarkerState::Unmarked));
+    assert_eq!(compare(marker(1, 3), None), Err(Mismatch::OnlyRecords));
+    assert_eq!(compare(None, marker(1, 3)), Err(Mismatch::OnlyObjects));
+    assert_eq!(
+        compare(marker(1, 3), marker(2, 3)),
+        Err(Mismatch::Different)
+    );
     assert!(matches!(
-        judge(marker(1, 3), marker(1, 3)),
-        Ok(Pairing::Matching(_))
+        compare(marker(1, 3), marker(1, 3)),
+        Ok(MarkerState::Matching(_))
     ));
 }
 
 #[test]
 fn a_start_that_was_cut_off_is_gone_on_with() {
-    assert!(matches!(judge(marker(1, 0), None), Ok(Pairing::Begun(_))));
-    assert_eq!(judge(marker(1, 0), marker(2, 7)), Err(Mismatch::Different));
     assert!(matches!(
-        judge(marker(1, 0), marker(1, 0)),
-        Ok(Pairing::Matching(_))
+        compare(marker(1, 0), None),
+        Ok(MarkerState::Begun(_))
+    ));
+    assert_eq!(
+        compare(marker(1, 0), marker(2, 7)),
+        Err(Mismatch::Different)
+    );
+    assert!(matches!(
+        compare(marker(1, 0), marker(1, 0)),
+        Ok(MarkerState::Matching(_))
     ));
     // Counted by the records and not yet by the objects.
     assert!(matches!(
-        judge(marker(1, 4), marker(1, 3)),
-        Ok(Pairing::Matching(_))
+        compare(marker(1, 4), marker(1, 3)),
+        Ok(MarkerState::Matching(_))
     ));
 }
 
 #[test]
 fn records_that_know_of_fewer_starts_than_the_objects_are_from_before() {
     assert_eq!(
-        judge(marker(1, 3), marker(1, 4)),
-        Ok(Pairing::RecordsFromBefore)
+        compare(marker(1, 3), marker(1, 4)),
+        Ok(MarkerState::RecordsFromBefore)
     );
     assert_eq!(
-        judge(marker(1, 0), marker(1, 9)),
-        Ok(Pairing::RecordsFromBefore)
+        compare(marker(1, 0), marker(1, 9)),
+        Ok(MarkerState::RecordsFromBefore)
     );
 }

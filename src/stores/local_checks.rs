@@ -22,10 +22,10 @@ use crate::local_mode::SigningSecret;
 use crate::metadata_store::sqlite::SqliteMetadataStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
-use crate::private_files::Distrusted;
+use crate::owner_only_files::UntrustedPath;
 use crate::start_check::{Finding, Flaw, StartCheck};
 use crate::store_error::StoreError;
-use crate::store_marker::{MarkedStore, judge};
+use crate::store_marker::{MarkedStore, compare};
 
 const PERMISSION: &str = "run it as the user that the service runs as";
 const LOOK_AND_MEND: &str =
@@ -140,7 +140,7 @@ impl DataDirCheck {
             Err(error) => return problem(&path.display().to_string(), &error),
             Ok(_) => {}
         }
-        match SqliteMetadataStore::look_at(&path) {
+        match SqliteMetadataStore::open_read_only(&path) {
             Ok(_) => Finding::Fine(format!("{} can be read", path.display())),
             Err(error @ StoreError::Unavailable { .. }) => Finding::Away(error.chain()),
             Err(error) => Finding::Wrong(Flaw::new(error.chain(), LOOK_AND_MEND)),
@@ -149,7 +149,7 @@ impl DataDirCheck {
 
     async fn markers(&self) -> Vec<Finding> {
         let path = self.data_dir.join(LOCAL_METADATA_FILE);
-        let objects = DiskObjectStore::look_at(&self.data_dir);
+        let objects = DiskObjectStore::open_read_only(&self.data_dir);
         let has_records = match path.try_exists() {
             Ok(has_records) => has_records,
             Err(error) => return vec![problem("the records", &error)],
@@ -168,7 +168,7 @@ impl DataDirCheck {
                 ))];
             }
         };
-        let records = SqliteMetadataStore::look_at(&path);
+        let records = SqliteMetadataStore::open_read_only(&path);
         let records = match records {
             Ok(records) => Arc::new(records),
             Err(error) => return vec![Finding::Away(error.chain())],
@@ -206,7 +206,7 @@ impl DataDirCheck {
 /// A start would make a database that nothing marks.
 async fn without_records(objects: &DiskObjectStore) -> Finding {
     match objects.marker().await {
-        Ok(marker) => match judge(None, marker) {
+        Ok(marker) => match compare(None, marker) {
             Ok(_) => Finding::Fine("nothing is marked yet: the next start does it".into()),
             Err(mismatch) => Finding::Wrong(Flaw::of_sentences(&mismatch.to_string())),
         },
@@ -239,7 +239,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a io::
 fn is_distrusted(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| {
         let cause = error.get_ref();
-        cause.is_some_and(|cause| cause.is::<Distrusted>())
+        cause.is_some_and(|cause| cause.is::<UntrustedPath>())
     })
 }
 

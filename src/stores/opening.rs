@@ -69,7 +69,7 @@ pub(super) fn disk(
 ) -> Result<(Opened<dyn ObjectStore>, UrlSource), StartError> {
     let failed = failed(data_dir);
     let objects = match access {
-        Access::Read => DiskObjectStore::look_at(data_dir),
+        Access::Read => DiskObjectStore::open_read_only(data_dir),
         _ => DiskObjectStore::open(data_dir),
     };
     let objects = objects.map_err(|error| failed(error.to_string()))?;
@@ -105,7 +105,7 @@ pub(super) fn sqlite(
     };
     let path = data_dir.join(LOCAL_METADATA_FILE);
     let store = match access {
-        Access::Read => SqliteMetadataStore::look_at(&path),
+        Access::Read => SqliteMetadataStore::open_read_only(&path),
         Access::Write | Access::Work => SqliteMetadataStore::open(&path),
         Access::Serve(options) => {
             let reserved = ReservedSpace::in_directory(data_dir, space.clone());

@@ -19,8 +19,8 @@ macro_rules! embedded {
 }
 
 pub(super) const ASSETS: &[Asset] = &[
-    embedded!("admission.js"),
-    embedded!("announcer.js"),
+    embedded!("validation.js"),
+    embedded!("live_region.js"),
     embedded!("api.js"),
     embedded!("app.js"),
     embedded!("batch.js"),
@@ -37,10 +37,10 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("file_page.js"),
     embedded!("files_view.js"),
     embedded!("format.js"),
-    embedded!("gather.js"),
+    embedded!("collect_files.js"),
     embedded!("intermediary.js"),
     embedded!("language.js"),
-    embedded!("list_keeper.js"),
+    embedded!("list_sync.js"),
     embedded!("mark.svg"),
     embedded!("meter.js"),
     embedded!("page.css"),
@@ -54,7 +54,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("upload_machine.js"),
     embedded!("uploads.js"),
     embedded!("uploads_view.js"),
-    embedded!("watcher.js"),
+    embedded!("pending_poller.js"),
 ];
 
 const PAGES: &[Asset] = &[embedded!("file.html"), embedded!("index.html")];

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::FileId;
 use assets::Asset;
 
-/// The paths of this room, as an OpenAPI document would write them.
+/// The paths of this module, as an OpenAPI document would write them.
 pub const PATHS: [&str; 3] = ["/", "/f/{id}", "/web/{version}/{name}"];
 
 /// For what never changes: a changed asset has another address.

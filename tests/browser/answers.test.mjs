@@ -12,7 +12,7 @@ import {
   api,
   arrives,
   browser,
-  bytesWay,
+  bytesProxy,
   choose,
   create,
   digest,
@@ -25,10 +25,10 @@ import {
   sending,
   setup,
   share,
-  way,
+  faultProxy,
 } from './fixture.mjs';
 import { SignIn } from './sign_in.mjs';
-import { Way } from './way.mjs';
+import { FaultProxy } from './fault_proxy.mjs';
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 
@@ -44,47 +44,47 @@ for (const unknown of UNKNOWN) {
   const what = unknown.stage ?? unknown.status;
   page(`a file that is ${what} is waited for, and neither deleted nor sent again`, async (open) => {
     const name = `${what}.txt`;
-    const tab = await open(way.base);
+    const tab = await open(faultProxy.base);
     const records = { path: /^\/v1\/files\/[^/]+\/(metadata|complete)|^\/v1\/files\?/ };
-    const settle = way.always(records, { rewrite: asUnknown(unknown) });
+    const settle = faultProxy.always(records, { rewrite: asUnknown(unknown) });
     // One upload hears of it in the answer to its hint, the other by looking after a lost answer.
     // The browser itself sends a request again whose connection breaks; then that answer is lost too.
-    bytesWay().next({ method: 'PUT' }, { loseAnswer: true });
-    bytesWay().next({ method: 'PUT' }, { loseAnswer: true });
+    bytesProxy().next({ method: 'PUT' }, { loseAnswer: true });
+    bytesProxy().next({ method: 'PUT' }, { loseAnswer: true });
     await choose(tab, [await file(name, 'x'), await file(`also-${name}`, 'y')]);
     for (const one of [name, `also-${name}`]) {
       await sending(tab, one).getByText('Being processed').first().waitFor();
     }
-    const puts = bytesWay().count({ method: 'PUT' });
-    const elsewhere = await open(way.base);
+    const puts = bytesProxy().count({ method: 'PUT' });
+    const elsewhere = await open(faultProxy.base);
     await listed(elsewhere, `also-${name}`).getByText('Being processed').waitFor();
     const { id } = await recordOf(name);
-    const shared = await open(`${way.base}f/${id}`);
+    const shared = await open(`${faultProxy.base}f/${id}`);
     await shared.locator('#card').getByText('Being processed').first().waitFor();
     await isAccessible(shared, 'a file that is being processed');
     await browser.picture(shared, `14-${what}`);
-    await until('it was asked about some more', () => way.count({ path: new RegExp(`${id}/metadata`) }) >= 5);
+    await until('it was asked about some more', () => faultProxy.count({ path: new RegExp(`${id}/metadata`) }) >= 5);
     const downloading = shared.waitForEvent('download');
     settle();
     await arrives(tab, `also-${name}`);
     await listed(elsewhere, `also-${name}`).and(elsewhere.locator('[data-status="available"]')).waitFor();
     assert.equal(await readFile(await (await downloading).path(), 'utf8'), 'x');
     await until('both are there', async () => (await listed(tab, name).count()) === 2);
-    assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 2, 'two creations');
-    assert.equal(way.count({ method: 'DELETE' }), 0);
-    assert.equal(bytesWay().count({ method: 'PUT' }), puts);
+    assert.equal(faultProxy.count({ method: 'POST', path: /^\/v1\/files$/ }), 2, 'two creations');
+    assert.equal(faultProxy.count({ method: 'DELETE' }), 0);
+    assert.equal(bytesProxy().count({ method: 'PUT' }), puts);
   });
 }
 
 page('bytes that somebody else sent first are not passed on as one’s own', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   // As where the page has no Web Crypto, and so declares no digest.
   const name = 'filled-by-others.txt';
   let release;
-  bytesWay().next({ method: 'PUT' }, { hold: new Promise((resolve) => (release = resolve)) });
+  bytesProxy().next({ method: 'PUT' }, { hold: new Promise((resolve) => (release = resolve)) });
   await tab.evaluate(() => Object.defineProperty(crypto, 'subtle', { value: undefined }));
   await choose(tab, [await file(name, 'mine')]);
-  await until('the PUT is on its way', () => bytesWay().count({ method: 'PUT' }) === 1);
+  await until('the PUT is on its way', () => bytesProxy().count({ method: 'PUT' }) === 1);
   const { id } = await recordOf(name);
   await send((await api('POST', `/v1/files/${id}/upload`)).body, 'evil');
   release();
@@ -106,17 +106,17 @@ page('bytes that somebody else sent first are not passed on as one’s own', asy
 page('a list that comes in pages without files is shown all the same', async (open) => {
   await share('behind-an-empty-page.txt');
   const empty = (cursor) => ({ status: 200, headers: JSON_TYPE, body: JSON.stringify({ files: [], nextCursor: cursor }) });
-  way.next({ path: /^\/v1\/files\?/ }, { answer: empty('one') });
-  way.next({ path: /cursor=one/ }, { rewrite: (json) => json, path: (at) => at.replace(/&cursor=one/, '') });
-  const tab = await open(way.base);
+  faultProxy.next({ path: /^\/v1\/files\?/ }, { answer: empty('one') });
+  faultProxy.next({ path: /cursor=one/ }, { rewrite: (json) => json, path: (at) => at.replace(/&cursor=one/, '') });
+  const tab = await open(faultProxy.base);
   await arrives(tab, 'behind-an-empty-page.txt');
 });
 
 page('a server whose list never ends is asked a bounded number of times', async (open) => {
   let n = 0;
   const endless = () => ({ files: [], nextCursor: String((n += 1)) });
-  way.always({ path: /^\/v1\/files\?/ }, { rewrite: endless, path: () => '/v1/files?limit=1' });
-  const tab = await open(way.base);
+  faultProxy.always({ path: /^\/v1\/files\?/ }, { rewrite: endless, path: () => '/v1/files?limit=1' });
+  const tab = await open(faultProxy.base);
   await tab.getByRole('button', { name: 'Show older files' }).waitFor();
   const once = await until('it comes to rest', async () => {
     const before = n;
@@ -134,8 +134,8 @@ const nginx = (status, words) => ({
 });
 
 page('what a proxy answers is named, with what its operator has to change', async (open) => {
-  const tab = await open(way.base);
-  bytesWay().next({ method: 'PUT' }, { answer: crossOrigin(nginx(413, 'Request Entity Too Large')) });
+  const tab = await open(faultProxy.base);
+  bytesProxy().next({ method: 'PUT' }, { answer: crossOrigin(nginx(413, 'Request Entity Too Large')) });
   await choose(tab, [await file('proxied.txt', 'x')]);
   const row = sending(tab, 'proxied.txt');
   await row.getByText('Something between you and the service takes no files of this size').waitFor();
@@ -145,13 +145,13 @@ page('what a proxy answers is named, with what its operator has to change', asyn
   await folded.waitFor();
   await isAccessible(tab, 'a proxy’s refusal');
   await browser.picture(tab, '15-proxy');
-  const away = way.always({ path: /^\/v1\/files/ }, { answer: nginx(502, 'Bad Gateway') });
+  const away = faultProxy.always({ path: /^\/v1\/files/ }, { answer: nginx(502, 'Bad Gateway') });
   await row.getByRole('button', { name: 'Try again: proxied.txt' }).click();
   await row.getByText('No answer from the service').waitFor();
   await row.getByText('The service isn’t there, only what stands before it (502).').waitFor();
-  const other = await open(way.base);
+  const other = await open(faultProxy.base);
   await other.locator('#list-notice').getByText('only what stands before it (502)').waitFor();
-  const shared = await open(`${way.base}f/01a20c20-0000-7000-8000-000000000000`);
+  const shared = await open(`${faultProxy.base}f/01a20c20-0000-7000-8000-000000000000`);
   await shared.locator('#card').getByText('only what stands before it (502)').waitFor();
   await shared.locator('#card').getByText('For whoever runs the service').click();
   await shared.locator('#card').getByText('proxy_pass').waitFor();
@@ -159,18 +159,18 @@ page('what a proxy answers is named, with what its operator has to change', asyn
   await arrives(tab, 'proxied.txt');
   await shared.locator('#card').getByText('There is no such file').waitFor();
   await other.locator('#list-notice').waitFor({ state: 'hidden' });
-  assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 1, 'with the same record');
+  assert.equal(faultProxy.count({ method: 'POST', path: /^\/v1\/files$/ }), 1, 'with the same record');
 });
 
 page('a page of a proxy’s own is no answer of the service', async (open) => {
   const { id } = await share('kept.txt');
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await arrives(tab, 'kept.txt');
-  const moved = way.always({ path: /^\/v1\/files/ }, { answer: nginx(404, 'Not Found') });
+  const moved = faultProxy.always({ path: /^\/v1\/files/ }, { answer: nginx(404, 'Not Found') });
   await listed(tab, 'kept.txt').getByRole('button', { name: 'Delete kept.txt' }).click();
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await tab.locator('.toast', { hasText: 'couldn’t be deleted' }).waitFor();
-  const shared = await open(`${way.base}f/${id}`);
+  const shared = await open(`${faultProxy.base}f/${id}`);
   await shared.locator('#card').getByText('Something else than the service answered (404)').waitFor();
   moved();
   await shared.getByRole('heading', { name: 'kept.txt' }).waitFor();
@@ -179,13 +179,13 @@ page('a page of a proxy’s own is no answer of the service', async (open) => {
 
 page('what a proxy answers is not saved as the file', async (open) => {
   const { id } = await share('genuine.txt', 'genuine');
-  const tab = await open(way.base);
-  const shared = await open(`${way.base}f/${id}`);
+  const tab = await open(faultProxy.base);
+  const shared = await open(`${faultProxy.base}f/${id}`);
   await arrives(tab, 'genuine.txt');
   await shared.getByRole('heading', { name: 'genuine.txt' }).waitFor();
   const saved = [];
   [tab, shared].forEach((one) => one.on('download', (download) => saved.push(download)));
-  const portal = way.always({ path: /^\/v1\/files\/[^?]*$/ }, { answer: nginx(200, 'Sign in') });
+  const portal = faultProxy.always({ path: /^\/v1\/files\/[^?]*$/ }, { answer: nginx(200, 'Sign in') });
   for (const one of [listed(tab, 'genuine.txt'), shared]) {
     await one.getByRole('link', { name: /^Download/ }).click();
   }
@@ -206,7 +206,7 @@ page('what a proxy answers is not saved as the file', async (open) => {
 if (setup.mode === 'local') {
   test('behind a proxy that hides the host it is said what the proxy has to pass on', { timeout: 3 * LIMIT_MS }, async () => {
     const { host } = new URL(setup.plain);
-    const hiding = await Way.open(setup.plain, { host });
+    const hiding = await FaultProxy.open(setup.plain, { host });
     try {
       await browser.visit({ origins: [`http://127.0.0.1:${hiding.port}`] }, async (open) => {
         const tab = await open(hiding.base);
@@ -224,7 +224,7 @@ if (setup.mode === 'local') {
 for (const how of [302, 401, 403]) {
   test(`whoever a proxy signs out with ${how} is told so, signs in elsewhere, and goes on`, { timeout: 3 * LIMIT_MS }, async () => {
     const signIn = await SignIn.open(how);
-    const guarded = await Way.open(setup.plain, { gate: (...one) => signIn.gate(...one) });
+    const guarded = await FaultProxy.open(setup.plain, { intercept: (...one) => signIn.intercept(...one) });
     const here = [guarded.base, signIn.base].map((base) => new URL(base).origin);
     try {
       await browser.visit({ origins: [...origins, ...here] }, async (open) => {
@@ -236,9 +236,9 @@ for (const how of [302, 401, 403]) {
         await shared.locator('#card').getByText('On its way').waitFor();
         // One is under way when the session ends, and one begins after that.
         let release;
-        bytesWay(guarded).next({ method: 'PUT' }, { hold: new Promise((resolve) => (release = resolve)) });
+        bytesProxy(guarded).next({ method: 'PUT' }, { hold: new Promise((resolve) => (release = resolve)) });
         await choose(tab, [await file(`under-way-${how}.txt`, 'x')]);
-        await until('the bytes are on their way', () => bytesWay(guarded).count({ method: 'PUT' }) === 1);
+        await until('the bytes are on their way', () => bytesProxy(guarded).count({ method: 'PUT' }) === 1);
         signIn.expire();
         release();
         await choose(tab, [await file(`begun-${how}.txt`, 'y')]);
@@ -260,7 +260,7 @@ for (const how of [302, 401, 403]) {
         }
         await tab.locator('#session').waitFor({ state: 'hidden' });
         await shared.locator('#session').waitFor({ state: 'hidden' });
-        assert.equal(bytesWay(guarded).count({ method: 'PUT' }), 2, 'nothing is sent twice');
+        assert.equal(bytesProxy(guarded).count({ method: 'PUT' }), 2, 'nothing is sent twice');
       });
     } finally {
       guarded.close();

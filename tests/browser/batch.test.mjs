@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { isAccessible, until } from './browser.mjs';
-import { MIB, arrives, browser, bytesWay, choose, digest, file, page, recordOf, sending, share, way } from './fixture.mjs';
+import { MIB, arrives, browser, bytesProxy, choose, digest, file, page, recordOf, sending, share, faultProxy } from './fixture.mjs';
 
 // Keeps all that the page shows as a figure, and all that it says, from now on.
 function recordFigures(tab) {
@@ -27,14 +27,14 @@ function recordFigures(tab) {
 }
 
 page('a batch has one figure that only grows, and an end that stays', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await recordFigures(tab);
   const content = randomBytes(3 * MIB);
   const names = Array.from({ length: 6 }, (_, at) => `of-a-batch-${at}.bin`);
-  bytesWay().always({ method: 'PUT' }, { bytesPerSecond: 12 * MIB });
+  bytesProxy().always({ method: 'PUT' }, { bytesPerSecond: 12 * MIB });
   // One has to be sent twice, which takes back what it had sent.
-  bytesWay().next({ method: 'PUT' }, { cutAfter: 2 * MIB });
-  bytesWay().next({ method: 'PUT' }, { cutAfter: 2 * MIB });
+  bytesProxy().next({ method: 'PUT' }, { cutAfter: 2 * MIB });
+  bytesProxy().next({ method: 'PUT' }, { cutAfter: 2 * MIB });
   await choose(tab, await Promise.all(names.map((name) => file(name, content))));
   await until('time left', async () => /\d+ % · \d+ (s|min) left$/.test(await tab.locator('#uploads-summary').textContent()));
   await isAccessible(tab, 'a batch');
@@ -57,7 +57,7 @@ page('a batch has one figure that only grows, and an end that stays', async (ope
   await tab.getByRole('button', { name: 'Copy links' }).click();
   const links = (await tab.evaluate(() => navigator.clipboard.readText())).split('\n');
   assert.equal(links.length, 6);
-  assert.equal(links[0], `${way.base}f/${(await recordOf(names[0])).id}`);
+  assert.equal(links[0], `${faultProxy.base}f/${(await recordOf(names[0])).id}`);
   await tab.getByRole('button', { name: 'Copy receipt' }).click();
   const receipt = await until('the receipt', async () => {
     const text = await tab.evaluate(() => navigator.clipboard.readText());
@@ -70,8 +70,8 @@ page('a batch has one figure that only grows, and an end that stays', async (ope
 });
 
 page('the end of a batch names what was not sent, and why', async (open) => {
-  const tab = await open(way.base);
-  bytesWay().next({ method: 'PUT' }, { answer: { status: 507, headers: { 'Access-Control-Allow-Origin': '*' }, body: FULL } });
+  const tab = await open(faultProxy.base);
+  bytesProxy().next({ method: 'PUT' }, { answer: { status: 507, headers: { 'Access-Control-Allow-Origin': '*' }, body: FULL } });
   await choose(tab, [await file('no-room.txt', 'x')]);
   await sending(tab, 'no-room.txt').getByText('The service has no room left').waitFor();
   await tab.locator('#uploads-summary', { hasText: '1 wasn’t sent' }).waitFor();
@@ -84,10 +84,10 @@ page('the end of a batch names what was not sent, and why', async (open) => {
 const FULL = '<?xml version="1.0"?><Error><Code>InsufficientStorage</Code></Error>';
 
 page('of 620 files at once none is dropped', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   let release;
   const hold = new Promise((resolve) => (release = resolve));
-  way.always({ method: 'POST', path: /^\/v1\/files$/ }, { hold });
+  faultProxy.always({ method: 'POST', path: /^\/v1\/files$/ }, { hold });
   await tab.evaluate(() => {
     const clipboard = new DataTransfer();
     for (let at = 0; at < 620; at += 1) {
@@ -110,7 +110,7 @@ page('of 620 files at once none is dropped', async (open) => {
     /^(\d+) files arrived · (\d+) cancelled/.exec(await tab.locator('#uploads-summary').textContent()),
   );
   assert.equal(Number(counts[1]) + Number(counts[2]), 620);
-  const created = way.count({ method: 'POST', path: /^\/v1\/files$/ });
+  const created = faultProxy.count({ method: 'POST', path: /^\/v1\/files$/ });
   assert.ok(created <= Number(counts[1]) + 6, `cancelling sends nothing: ${created} creations, ${counts[0]}`);
 });
 
@@ -118,7 +118,7 @@ page('names keep their own direction and their ending, whatever stands around th
   const name = 'محاضرة-١.pdf';
   const { id } = await share(name);
   const long = await share(`${'lecture-notes-'.repeat(12)}chapter-7.pdf`);
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   const style = (link) =>
     link.evaluate((element) => {
       const { direction, unicodeBidi } = getComputedStyle(element);

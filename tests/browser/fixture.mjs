@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { Browser, LIMIT_MS, until } from './browser.mjs';
-import { Way } from './way.mjs';
+import { FaultProxy } from './fault_proxy.mjs';
 
 // {mode, plain, hurried, strict, strictData?, prefixed?: {target, port, prefix},
 // store?: {target, port, bucket, aws}}: services on the same stores in aws mode, on their own in local
@@ -25,7 +25,7 @@ process.stdin.unref?.();
 
 export let browser;
 export let folder;
-export let way;
+export let faultProxy;
 export let hurried;
 export let strict;
 export let store;
@@ -34,20 +34,20 @@ export let origins;
 before(async () => {
   browser = await Browser.start(setup.mode);
   folder = await mkdtemp(path.join(tmpdir(), 'file-share-page-'));
-  way = await Way.open(setup.plain);
-  hurried = await Way.open(setup.hurried);
-  strict = await Way.open(setup.strict);
-  store = setup.store ? await Way.open(setup.store.target, { port: setup.store.port, overrides: true }) : null;
-  origins = [way, hurried, strict, store].filter(Boolean).map(({ port }) => `http://127.0.0.1:${port}`);
+  faultProxy = await FaultProxy.open(setup.plain);
+  hurried = await FaultProxy.open(setup.hurried);
+  strict = await FaultProxy.open(setup.strict);
+  store = setup.store ? await FaultProxy.open(setup.store.target, { port: setup.store.port, overrides: true }) : null;
+  origins = [faultProxy, hurried, strict, store].filter(Boolean).map(({ port }) => `http://127.0.0.1:${port}`);
 });
 
 after(async () => {
   await browser?.stop();
-  [way, hurried, strict, store].forEach((one) => one?.close());
+  [faultProxy, hurried, strict, store].forEach((one) => one?.close());
   await rm(folder, { recursive: true, force: true });
 });
 
-beforeEach(() => [way, hurried, strict, store].forEach((one) => one?.clear()));
+beforeEach(() => [faultProxy, hurried, strict, store].forEach((one) => one?.clear()));
 
 // A test of one page at a time; `options` are the browser's.
 export function page(name, use, options = {}) {
@@ -57,7 +57,7 @@ export function page(name, use, options = {}) {
 }
 
 // Where the bytes go: to the store, or in local mode to the service itself.
-export const bytesWay = (of = way) => store ?? of;
+export const bytesProxy = (of = faultProxy) => store ?? of;
 
 export async function file(name, content) {
   const place = path.join(folder, name);

@@ -16,7 +16,7 @@ import {
   api,
   arrives,
   browser,
-  bytesWay,
+  bytesProxy,
   choose,
   create,
   digest,
@@ -32,9 +32,9 @@ import {
   setup,
   share,
   strict,
-  way,
+  faultProxy,
 } from './fixture.mjs';
-import { Way } from './way.mjs';
+import { FaultProxy } from './fault_proxy.mjs';
 
 const BUSY = {
   status: 503,
@@ -44,7 +44,7 @@ const BUSY = {
 
 
 page('an empty service says what to do', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await tab.getByText('Nothing here yet').waitFor();
   await isAccessible(tab, 'the empty page');
   await browser.picture(tab, '1-empty');
@@ -58,7 +58,7 @@ page('files and a folder are dropped, and become files with links', async (open)
     await file('week 1/more/deep.csv', 'b,c'),
     await file('week 1/.DS_Store', 'nobody’s'),
   ];
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await drop(tab, [paths[0], path.join(folder, 'week 1')]);
   for (const name of ['Notes_on_graphs.pdf', 'week_1_intro.txt', 'week_1_more_deep.csv']) {
     await arrives(tab, name);
@@ -66,13 +66,13 @@ page('files and a folder are dropped, and become files with links', async (open)
   assert.equal(await tab.locator('#files-list .row').count(), 3);
   assert.equal((await recordOf('Notes_on_graphs.pdf')).sha256, digest(notes));
   // The browser hashed it, so the store checked the bytes.
-  const put = bytesWay().requests.find(({ method }) => method === 'PUT');
+  const put = bytesProxy().requests.find(({ method }) => method === 'PUT');
   assert.ok(put.headers['x-amz-checksum-sha256']);
   await tab.locator('#said', { hasText: '3 files arrived' }).waitFor();
 });
 
 page('files are chosen, empty and large ones too', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await choose(tab, [await file('empty.txt', ''), await file('largest.bin', Buffer.alloc(20 * MIB, 7))]);
   await arrives(tab, 'empty.txt');
   await arrives(tab, 'largest.bin');
@@ -81,7 +81,7 @@ page('files are chosen, empty and large ones too', async (open) => {
 });
 
 page('a picture is pasted, and gets a name of its own', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await tab.evaluate(() => {
     const clipboard = new DataTransfer();
     clipboard.items.add(new File(['png'], 'image.png', { type: 'image/png' }));
@@ -91,8 +91,8 @@ page('a picture is pasted, and gets a name of its own', async (open) => {
 });
 
 page('progress shows bytes, speed and time left; leaving asks first; cancelling leaves nothing', async (open) => {
-  const tab = await open(way.base);
-  bytesWay().next({ method: 'PUT' }, { bytesPerSecond: 2 * MIB });
+  const tab = await open(faultProxy.base);
+  bytesProxy().next({ method: 'PUT' }, { bytesPerSecond: 2 * MIB });
   await choose(tab, [await file('slow.bin', Buffer.alloc(19 * MIB))]);
   const row = sending(tab, 'slow.bin');
   const detail = row.locator('.meta');
@@ -122,49 +122,49 @@ page('progress shows bytes, speed and time left; leaving asks first; cancelling 
 });
 
 page('at most three files are in flight', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   const names = Array.from({ length: 8 }, (_, at) => `one-of-eight-${at}.txt`);
   let release;
   const hold = new Promise((resolve) => (release = resolve));
-  names.forEach(() => bytesWay().next({ method: 'PUT' }, { hold }));
+  names.forEach(() => bytesProxy().next({ method: 'PUT' }, { hold }));
   await choose(tab, await Promise.all(names.map((name) => file(name, name))));
-  await until('three are being sent', () => bytesWay().count({ method: 'PUT' }) >= 3);
+  await until('three are being sent', () => bytesProxy().count({ method: 'PUT' }) >= 3);
   assert.equal(await tab.locator('#uploads-list .row[data-phase="queued"]').count(), 5);
   release();
   for (const name of names) {
     await arrives(tab, name);
   }
-  const most = bytesWay().mostAtOnce('PUT');
+  const most = bytesProxy().mostAtOnce('PUT');
   assert.ok(most >= 1 && most <= 3, `${most} at a time`);
 });
 
 page('a lost answer ends with one file, though the second try hears 412', async (open) => {
-  const tab = await open(way.base);
-  bytesWay().next({ method: 'PUT' }, { loseAnswer: true });
+  const tab = await open(faultProxy.base);
+  bytesProxy().next({ method: 'PUT' }, { loseAnswer: true });
   // As where the store's notification is late.
-  way.next({ method: 'GET', path: /metadata/ }, { rewrite: (record) => ({ ...record, status: 'pending' }) });
+  faultProxy.next({ method: 'GET', path: /metadata/ }, { rewrite: (record) => ({ ...record, status: 'pending' }) });
   await choose(tab, [await file('lost-answer.txt', 'x')]);
   await arrives(tab, 'lost-answer.txt');
   assert.equal(await listed(tab, 'lost-answer.txt').count(), 1);
-  assert.equal(bytesWay().count({ method: 'PUT' }), 2);
-  assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 1);
+  assert.equal(bytesProxy().count({ method: 'PUT' }), 2);
+  assert.equal(faultProxy.count({ method: 'POST', path: /^\/v1\/files$/ }), 1);
 });
 
 page('a creation whose answer was lost makes one file', async (open) => {
-  const tab = await open(way.base);
-  way.next({ method: 'POST', path: /^\/v1\/files$/ }, { loseAnswer: true });
+  const tab = await open(faultProxy.base);
+  faultProxy.next({ method: 'POST', path: /^\/v1\/files$/ }, { loseAnswer: true });
   await choose(tab, [await file('created-once.txt', 'x')]);
   await arrives(tab, 'created-once.txt');
-  assert.equal(way.count({ method: 'POST', path: /^\/v1\/files$/ }), 2);
+  assert.equal(faultProxy.count({ method: 'POST', path: /^\/v1\/files$/ }), 2);
   const { body } = await api('GET', '/v1/files?limit=100');
   assert.equal(body.files.filter(({ filename }) => filename === 'created-once.txt').length, 1);
 });
 
 page('broken connections and a busy service are tried again by themselves', async (open) => {
-  const tab = await open(way.base);
-  way.next({ method: 'POST', path: /^\/v1\/files$/ }, { drop: true });
-  way.next({ method: 'POST', path: /^\/v1\/files$/ }, { answer: BUSY });
-  bytesWay().next({ method: 'PUT' }, { cutAfter: 100_000 });
+  const tab = await open(faultProxy.base);
+  faultProxy.next({ method: 'POST', path: /^\/v1\/files$/ }, { drop: true });
+  faultProxy.next({ method: 'POST', path: /^\/v1\/files$/ }, { answer: BUSY });
+  bytesProxy().next({ method: 'PUT' }, { cutAfter: 100_000 });
   const content = randomBytes(3 * MIB);
   await choose(tab, [await file('broken.bin', content)]);
   await sending(tab, 'broken.bin').getByText('No connection').waitFor();
@@ -173,7 +173,7 @@ page('broken connections and a busy service are tried again by themselves', asyn
 });
 
 page('what was offline goes on when the network is back', async (open, context) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await context.setOffline(true);
   await choose(tab, [await file('offline.txt', 'x')]);
   await sending(tab, 'offline.txt').getByText('You are offline').waitFor();
@@ -185,17 +185,17 @@ page('what was offline goes on when the network is back', async (open, context) 
 page('an upload whose URL ran out gets a fresh one', async (open) => {
   const tab = await open(hurried.base);
   const later = new Promise((resolve) => setTimeout(resolve, 3500));
-  bytesWay(hurried).next({ method: 'PUT' }, { hold: later });
+  bytesProxy(hurried).next({ method: 'PUT' }, { hold: later });
   await choose(tab, [await file('late.txt', 'x')]);
   await arrives(tab, 'late.txt');
   assert.ok(hurried.count({ method: 'POST', path: /\/upload$/ }) >= 1, 'a fresh URL was asked for');
-  assert.ok(bytesWay(hurried).count({ method: 'PUT' }) >= 2);
+  assert.ok(bytesProxy(hurried).count({ method: 'PUT' }) >= 2);
 });
 
 page('a rejected file says why, here and in the list', async (open) => {
   const tab = await open(strict.base);
   let release;
-  bytesWay(strict).next({ method: 'PUT' }, { hold: new Promise((resolve) => (release = resolve)) });
+  bytesProxy(strict).next({ method: 'PUT' }, { hold: new Promise((resolve) => (release = resolve)) });
   const created = tab.waitForResponse((response) => response.status() === 201);
   await choose(tab, [await file('tampered.txt', 'as declared')]);
   const { id } = await (await created).json();
@@ -238,20 +238,20 @@ page('what is too large or not allowed is said before anything is sent', async (
 });
 
 page('a name that is too long is said too', async (open) => {
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await tab.evaluate(() => {
     const clipboard = new DataTransfer();
     clipboard.items.add(new File(['x'], `${'n'.repeat(300)}.txt`));
     document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: clipboard, bubbles: true }));
   });
   await sending(tab, 'nnn').getByText('Its name is too long').waitFor();
-  assert.equal(way.count({ method: 'POST' }), 0);
+  assert.equal(faultProxy.count({ method: 'POST' }), 0);
 });
 
 page('a file is deleted after a question, and stays if the answer is no', async (open) => {
   const kept = await share('neighbour.txt');
   const { id } = await share('unwanted.txt');
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   const button = listed(tab, 'unwanted.txt').getByRole('button', { name: 'Delete unwanted.txt' });
   await button.click();
   await tab.getByRole('dialog').waitFor();
@@ -273,9 +273,9 @@ page('two tabs see what the other does, and so does another person', async (open
     const { setTimeout } = globalThis;
     globalThis.setTimeout = (run, ms) => (ms === 10_000 ? 0 : setTimeout(run, ms));
   });
-  const [one, other] = [await open(way.base), await open(way.base)];
+  const [one, other] = [await open(faultProxy.base), await open(faultProxy.base)];
   await browser.visit({ origins }, async (openElsewhere) => {
-    const elsewhere = await openElsewhere(way.base);
+    const elsewhere = await openElsewhere(faultProxy.base);
     await choose(one, [await file('from-one-tab.txt', 'x')]);
     await arrives(other, 'from-one-tab.txt');
     await arrives(elsewhere, 'from-one-tab.txt');
@@ -287,7 +287,7 @@ page('two tabs see what the other does, and so does another person', async (open
 
 page('a file of somebody else goes from pending to available while one looks', async (open) => {
   const created = await create('live.txt', 5);
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await listed(tab, 'live.txt').getByText('On its way').waitFor();
   await send(created, 'hello');
   await arrives(tab, 'live.txt');
@@ -296,11 +296,11 @@ page('a file of somebody else goes from pending to available while one looks', a
 page('a link that is copied leads to a page from which the file is fetched', async (open) => {
   const content = randomBytes(2000).toString('hex');
   const { id } = await share('passed on.txt', content);
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await listed(tab, 'passed_on.txt').getByRole('button', { name: 'Copy link of passed_on.txt' }).click();
   await tab.locator('.toast', { hasText: 'Link copied' }).waitFor();
   const link = await tab.evaluate(() => navigator.clipboard.readText());
-  assert.equal(link, `${way.base}f/${id}`);
+  assert.equal(link, `${faultProxy.base}f/${id}`);
 
   const shared = await open(link);
   await shared.getByRole('heading', { name: 'passed_on.txt' }).waitFor();
@@ -317,7 +317,7 @@ page('a link that is copied leads to a page from which the file is fetched', asy
 
 page('a file that was fetched is compared without a terminal', async (open) => {
   const { id } = await share('compared.txt', 'all of it');
-  const tab = await open(`${way.base}f/${id}`);
+  const tab = await open(`${faultProxy.base}f/${id}`);
   await tab.getByText('Is it complete?').click();
   const choosing = tab.waitForEvent('filechooser');
   await tab.getByRole('button', { name: 'Check a file' }).click();
@@ -332,7 +332,7 @@ page('a file that was fetched is compared without a terminal', async (open) => {
 
 page('a link that is opened early waits, and then downloads', async (open) => {
   const created = await create('early.txt', 5);
-  const tab = await open(`${way.base}f/${created.id}`);
+  const tab = await open(`${faultProxy.base}f/${created.id}`);
   await tab.locator('#card').getByText('The download starts by itself').waitFor();
   await isAccessible(tab, 'a file on its way');
   await browser.picture(tab, '8-waiting');
@@ -344,14 +344,14 @@ page('a link that is opened early waits, and then downloads', async (open) => {
 
 page('a link to nothing says so', async (open) => {
   for (const id of ['01a20c20-0000-7000-8000-000000000000', 'nonsense']) {
-    const tab = await open(`${way.base}f/${id}`);
+    const tab = await open(`${faultProxy.base}f/${id}`);
     await tab.locator('#card').getByText('There is no such file').waitFor();
   }
 });
 
 page('a keyboard alone is enough, and one sees where it is', async (open) => {
   await share('by-keyboard.txt');
-  const tab = await open(way.base);
+  const tab = await open(faultProxy.base);
   await listed(tab, 'by-keyboard.txt').waitFor();
   // Early: the driver takes its time until it would notice.
   const choosing = tab.waitForEvent('filechooser');
@@ -397,8 +397,8 @@ page(
   async (open) => {
     const { id } = await share(`${'a-very-long-name-without-end-'.repeat(5)}.pdf`);
     for (const [url, name] of [
-      [way.base, '9-phone'],
-      [`${way.base}f/${id}`, '10-phone-file'],
+      [faultProxy.base, '9-phone'],
+      [`${faultProxy.base}f/${id}`, '10-phone-file'],
     ]) {
       const tab = await open(url);
       await tab.getByText('a-very-long-name').first().waitFor();
@@ -426,7 +426,7 @@ page(
   'it is dark for whoever wants it dark, and still',
   async (open) => {
     const { id } = await share('in the dark.pdf');
-    const tab = await open(way.base);
+    const tab = await open(faultProxy.base);
     await listed(tab, 'in_the_dark.pdf').waitFor();
     const [red, green, blue] = await tab.evaluate(() =>
       getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number),
@@ -434,7 +434,7 @@ page(
     assert.ok(red + green + blue < 120, 'the background is dark');
     await isAccessible(tab, 'dark');
     await browser.picture(tab, '11-dark');
-    const shared = await open(`${way.base}f/${id}`);
+    const shared = await open(`${faultProxy.base}f/${id}`);
     await shared.getByRole('heading', { name: 'in_the_dark.pdf' }).waitFor();
     await isAccessible(shared, 'dark, a file');
     await browser.picture(shared, '12-dark-file');
@@ -452,7 +452,7 @@ page(
 page(
   'it fills a projector',
   async (open) => {
-    const tab = await open(way.base);
+    const tab = await open(faultProxy.base);
     await tab.locator('#files-list .row').first().waitFor();
     const size = await tab.evaluate(() => parseFloat(getComputedStyle(document.body).fontSize));
     assert.ok(size >= 19, `the text is ${size} px high`);
@@ -462,14 +462,14 @@ page(
 );
 
 test('under any host name, without a secure context, it goes without SHA-256', { timeout: 3 * LIMIT_MS }, async () => {
-  const host = `http://classroom:${way.port}`;
+  const host = `http://classroom:${faultProxy.port}`;
   await browser.visit({ origins: [host, ...origins] }, async (open) => {
     const tab = await open(host);
     assert.equal(await tab.evaluate(() => globalThis.isSecureContext), false);
     const content = randomBytes(1000);
     await choose(tab, [await file('plain-http.bin', content)]);
     const row = await arrives(tab, 'plain-http.bin');
-    const put = bytesWay().requests.find(({ method }) => method === 'PUT');
+    const put = bytesProxy().requests.find(({ method }) => method === 'PUT');
     assert.equal(put.headers['x-amz-checksum-sha256'], undefined);
     const record = await recordOf('plain-http.bin');
     assert.equal(record.sha256, digest(content));
@@ -486,7 +486,7 @@ test('under any host name, without a secure context, it goes without SHA-256', {
 if (setup.prefixed) {
   const { target, port, prefix } = setup.prefixed;
   test('behind a path prefix it is the same', { timeout: 3 * LIMIT_MS }, async () => {
-    const proxy = await Way.open(target, { port, prefix });
+    const proxy = await FaultProxy.open(target, { port, prefix });
     try {
       await browser.visit({ origins: [`http://127.0.0.1:${port}`] }, async (open) => {
         const tab = await open(proxy.base);
@@ -517,8 +517,8 @@ page('hundreds of files come as one scrolls, newest first, each once', async (op
   }
   const { body } = await api('GET', '/v1/files?limit=100');
   // A page that doesn't come the first time comes the next time.
-  way.next({ method: 'GET', path: /cursor=/ }, { answer: { status: 503 } });
-  const tab = await open(way.base);
+  faultProxy.next({ method: 'GET', path: /cursor=/ }, { answer: { status: 503 } });
+  const tab = await open(faultProxy.base);
   const rows = tab.locator('#files-list .row');
   await until('a part of the list', async () => (await rows.count()) >= 50);
   assert.ok((await rows.count()) < 220, 'not everything at once');
@@ -531,5 +531,5 @@ page('hundreds of files come as one scrolls, newest first, each once', async (op
   assert.equal(new Set(links).size, links.length, 'each once');
   assert.equal(links[0], body.files[0].id);
   // All those pending files are followed with two requests at a time.
-  assert.ok(way.mostAtOnce('wait') <= 2, `${way.mostAtOnce('wait')} at a time`);
+  assert.ok(faultProxy.mostAtOnce('wait') <= 2, `${faultProxy.mostAtOnce('wait')} at a time`);
 });

@@ -39,8 +39,8 @@ export class SignIn {
     this.#session += 1;
   }
 
-  // For a Way: whether it answered itself.
-  gate(request, response) {
+  // For a FaultProxy: whether it answered itself.
+  intercept(request, response) {
     if (request.url === ENTRANCE) {
       const cookie = `session=${this.#session}; Path=/; HttpOnly; SameSite=Lax`;
       response.writeHead(302, { 'Set-Cookie': cookie, Location: '/' }).end();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use imports::imports;
 
-/// Every room, and the rooms that it may import from. A room that isn't here fails the test.
+/// Every module, and the modules that it may import from. A module that isn't here fails the test.
 const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("domain", &[]),
     ("clock", &["domain"]),
@@ -15,10 +15,10 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("store_marker", &["store_error"]),
     ("start_check", &[]),
     ("cors", &[]),
-    ("private_files", &[]),
+    ("owner_only_files", &[]),
     ("capacity", &[]),
     ("create_limits", &["domain"]),
-    ("disk_space", &["private_files", "store_error"]),
+    ("disk_space", &["owner_only_files", "store_error"]),
     ("shutdown", &[]),
     ("request_log", &[]),
     ("config", &["domain"]),
@@ -34,7 +34,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "store_marker",
             "start_check",
             "aws",
-            "private_files",
+            "owner_only_files",
             "disk_space",
         ],
     ),
@@ -47,7 +47,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "store_marker",
             "start_check",
             "aws",
-            "private_files",
+            "owner_only_files",
             "disk_space",
         ],
     ),
@@ -100,7 +100,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "operations",
             "object_store",
             "presigned_url",
-            "private_files",
+            "owner_only_files",
             "request_log",
             "store_error",
         ],
@@ -129,7 +129,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "metadata_store",
             "object_store",
             "operations",
-            "private_files",
+            "owner_only_files",
             "start_check",
             "store_error",
             "store_marker",
@@ -200,12 +200,12 @@ fn sources() -> Vec<(String, String)> {
 }
 
 /// The first segment below src/, without its ending.
-fn room(file: &str) -> &str {
+fn top_module(file: &str) -> &str {
     let inside = file.strip_prefix("src/").unwrap();
     inside.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// The rooms of the worker, and what each may import: rooms of its own, and of the library.
+/// The modules of the worker, and what each may import: modules of its own, and of the library.
 const WORKER_MAY_IMPORT: [(&str, &[&str], &[&str]); 8] = [
     ("notification", &[], &["domain"]),
     (
@@ -262,11 +262,11 @@ fn code<'a>(file: &str, text: &'a str) -> Option<&'a str> {
 }
 
 #[test]
-fn every_room_imports_only_what_lies_before_it() {
+fn every_module_imports_only_what_lies_before_it() {
     let mut seen = 0;
     for (file, text) in sources() {
-        let room = room(&file);
-        if matches!(room, "lib" | "main") {
+        let module_name = top_module(&file);
+        if matches!(module_name, "lib" | "main") {
             continue;
         }
         let Some(code) = code(&file, &text) else {
@@ -274,54 +274,54 @@ fn every_room_imports_only_what_lies_before_it() {
         };
         let (_, allowed) = MAY_IMPORT
             .iter()
-            .find(|(name, _)| *name == room)
-            .unwrap_or_else(|| panic!("{room} has no place in the direction yet"));
+            .find(|(name, _)| *name == module_name)
+            .unwrap_or_else(|| panic!("{module_name} has no place in the direction yet"));
         for imported in imports(code, &module(&file), "crate") {
-            let is_room = MAY_IMPORT.iter().any(|(name, _)| *name == imported);
-            let is_allowed = imported == room || allowed.contains(&imported.as_str());
-            assert!(imported != "*", "{file} imports all rooms at once");
+            let is_module = MAY_IMPORT.iter().any(|(name, _)| *name == imported);
+            let is_allowed = imported == module_name || allowed.contains(&imported.as_str());
+            assert!(imported != "*", "{file} imports all modules at once");
             assert!(
-                !is_room || is_allowed,
-                "{file} imports {imported}, which {room} may not"
+                !is_module || is_allowed,
+                "{file} imports {imported}, which {module_name} may not"
             );
-            seen += usize::from(is_room && imported != room);
+            seen += usize::from(is_module && imported != module_name);
         }
     }
     assert!(seen > 100, "only {seen} imports were seen");
 }
 
 #[test]
-fn every_room_of_the_worker_imports_only_what_lies_before_it() {
+fn every_module_of_the_worker_imports_only_what_lies_before_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seen = 0;
     for path in rust_files(&root.join("worker/src")) {
         let file = path.strip_prefix(root).unwrap().to_str().unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        let room = module(file)[0];
+        let module_name = module(file)[0];
         let Some(code) = code(file, &text) else {
             continue;
         };
-        if room == "lib" {
+        if module_name == "lib" {
             continue;
         }
         let (_, own, of_library) = WORKER_MAY_IMPORT
             .iter()
-            .find(|(name, ..)| *name == room)
-            .unwrap_or_else(|| panic!("{room} has no place in the direction yet"));
+            .find(|(name, ..)| *name == module_name)
+            .unwrap_or_else(|| panic!("{module_name} has no place in the direction yet"));
         for (root, allowed) in [("crate", own), ("file_share", of_library)] {
             for imported in imports(code, &module(file), root) {
-                let is_room = match root {
+                let is_module = match root {
                     "crate" => WORKER_MAY_IMPORT.iter().any(|(name, ..)| *name == imported),
                     _ => MAY_IMPORT.iter().any(|(name, _)| *name == imported),
                 };
-                let is_own = root == "crate" && imported == room;
+                let is_own = root == "crate" && imported == module_name;
                 let is_allowed = is_own || allowed.contains(&imported.as_str());
                 assert!(imported != "*", "{file} imports everything");
                 assert!(
-                    !is_room || is_allowed,
-                    "{file} imports {imported}, which {room} may not"
+                    !is_module || is_allowed,
+                    "{file} imports {imported}, which {module_name} may not"
                 );
-                seen += usize::from(is_room);
+                seen += usize::from(is_module);
             }
         }
     }
@@ -329,7 +329,7 @@ fn every_room_of_the_worker_imports_only_what_lies_before_it() {
 }
 
 #[test]
-fn the_campaigns_and_the_command_line_know_no_room_of_the_service() {
+fn the_campaigns_and_the_command_line_know_no_module_of_the_service() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (sources, allowed) in [("chaos/src", &["aws"][..]), ("cli/src", &[])] {
         for path in rust_files(&root.join(sources)) {
@@ -410,10 +410,10 @@ fn the_command_line_is_built_without_the_sdk_of_aws() {
 fn stores_are_opened_in_one_place() {
     let opened = [
         "SqliteMetadataStore::open",
-        "SqliteMetadataStore::look_at",
+        "SqliteMetadataStore::open_read_only",
         "DynamoDbMetadataStore::new",
         "DiskObjectStore::open",
-        "DiskObjectStore::look_at",
+        "DiskObjectStore::open_read_only",
         "S3ObjectStore::new",
     ];
     let mut seen = std::collections::BTreeSet::new();

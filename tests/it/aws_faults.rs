@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::aws_clients::sdk_config;
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
-use crate::support::gate::{Gate, Passage};
+use crate::support::fault_proxy::{ProxyMode, TcpFaultProxy};
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
 
@@ -265,9 +265,9 @@ async fn deleted_for_good(aws: &Aws, base: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_stores_are_away_calls_are_503_and_go_on_later_without_a_restart() {
     let aws = Aws::deploy("outage").await;
-    let everything = Gate::to(&aws.deployment.endpoint, Passage::Open).await;
+    let everything = TcpFaultProxy::to(&aws.deployment.endpoint, ProxyMode::Open).await;
     let (inside, outside) = (everything.url(), aws.deployment.endpoint.clone());
-    let s3 = Gate::to(&aws.deployment.endpoint, Passage::Open).await;
+    let s3 = TcpFaultProxy::to(&aws.deployment.endpoint, ProxyMode::Open).await;
     let api = Program::aws_api(
         &aws.deployment,
         &[
@@ -293,12 +293,12 @@ async fn while_the_stores_are_away_calls_are_503_and_go_on_later_without_a_resta
     assert_eq!(settled(base, &shared)["status"], "available");
     assert_eq!(curl_status(&[&format!("{base}/readyz")]), "200");
 
-    everything.set(Passage::Closed);
-    s3.set(Passage::Closed);
+    everything.set(ProxyMode::Closed);
+    s3.set(ProxyMode::Closed);
     every_call_is_503(base, id(&shared));
     assert_eq!(curl_status(&[&format!("{base}/healthz")]), "200");
     // S3 alone away is no reason to keep a file: its bytes follow.
-    everything.set(Passage::Open);
+    everything.set(ProxyMode::Open);
     assert_eq!(
         curl_status(&[&format!("{base}/readyz")]),
         "503",
@@ -309,7 +309,7 @@ async fn while_the_stores_are_away_calls_are_503_and_go_on_later_without_a_resta
     assert_eq!(curl_status(&[&url]), "404");
     aws.wait_until_no_version_is_left(&shared).await;
 
-    s3.set(Passage::Open);
+    s3.set(ProxyMode::Open);
     assert_eq!(curl_status(&[&format!("{base}/readyz")]), "200");
     let later = five_bytes(base);
     assert_eq!(upload(&later, &hello), "200");
@@ -355,8 +355,8 @@ fn every_call_is_503(base: &str, id: &str) {
 }
 
 /// A bucket that takes requests and never answers: a worker that asks it is in the middle for long.
-async fn silent_bucket(aws: &Aws) -> Gate {
-    Gate::to(&aws.deployment.endpoint, Passage::Silent).await
+async fn silent_bucket(aws: &Aws) -> TcpFaultProxy {
+    TcpFaultProxy::to(&aws.deployment.endpoint, ProxyMode::Silent).await
 }
 
 // Two tests with a queue each: the emulator goes on with the long poll of a worker that is gone, and

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::aws_clients::sdk_config;
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
-use crate::support::gate::{Gate, Passage};
+use crate::support::fault_proxy::{ProxyMode, TcpFaultProxy};
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::{Program, data_dir};
 
@@ -80,7 +80,7 @@ fn a_completion_settles_what_arrived_and_nothing_else(base: &str) {
 }
 
 #[test]
-fn a_completion_in_local_mode_races_with_the_hand_off_and_agrees_with_it() {
+fn a_completion_in_local_mode_races_with_the_finalize_queue_and_agrees_with_it() {
     let dir = data_dir();
     let program = Program::local(dir.path(), &[]);
     a_completion_settles_what_arrived_and_nothing_else(&program.base);
@@ -146,11 +146,11 @@ async fn completions_that_race_with_each_other_and_the_notification_settle_a_fil
     assert!(worker.terminate().success());
 }
 
-/// A completion whose store doesn't answer keeps its place.
+/// A completion whose store doesn't answer keeps its permit.
 #[tokio::test(flavor = "multi_thread")]
-async fn more_completions_than_there_are_places_are_told_to_come_back_at_once() {
+async fn more_completions_than_there_are_permits_are_told_to_come_back_at_once() {
     let deployment = Deployment::shared().await;
-    let s3 = Gate::to(&deployment.endpoint, Passage::Open).await;
+    let s3 = TcpFaultProxy::to(&deployment.endpoint, ProxyMode::Open).await;
     let settings = [("AWS_ENDPOINT_URL_S3", s3.url())];
     let settings = settings.each_ref().map(|(name, url)| (*name, url.as_str()));
     let api = Program::aws_api(deployment, &settings);
@@ -159,7 +159,7 @@ async fn more_completions_than_there_are_places_are_told_to_come_back_at_once() 
     let created = five_bytes(&api.base);
     assert_eq!(upload(&created, &hello), "200");
 
-    s3.set(Passage::Silent);
+    s3.set(ProxyMode::Silent);
     let client = reqwest::Client::new();
     let url = complete_url(&api.base, &created);
     let mut held = tokio::task::JoinSet::new();
@@ -189,7 +189,7 @@ async fn more_completions_than_there_are_places_are_told_to_come_back_at_once() 
     // Others go on.
     assert_eq!(described(&api.base, &created)["status"], "pending");
 
-    s3.set(Passage::Open);
+    s3.set(ProxyMode::Open);
     while let Some(status) = held.join_next().await {
         assert!([200, 503].contains(&status.unwrap()));
     }

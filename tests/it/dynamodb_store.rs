@@ -19,7 +19,7 @@ use file_share::{
         Transition, TransitionCondition, from_millis,
     },
     metadata_store::{
-        KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, Review, StoreError,
+        DueRecord, KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, StoreError,
         TransitionOutcome,
         conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
         dynamodb::DynamoDbMetadataStore,
@@ -108,41 +108,41 @@ impl MetadataStore for AsDeployed {
         &self,
         id: FileId,
         now: Timestamp,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        self.api.delete(id, now, expires_at, upload_grace).await
+        self.api.delete(id, now, purge_at, upload_grace).await
     }
 
-    async fn due_for_review(
+    async fn due_records(
         &self,
         until: Timestamp,
-        after: Option<Review>,
+        after: Option<DueRecord>,
         limit: usize,
-    ) -> Result<Vec<Review>, StoreError> {
-        self.worker.due_for_review(until, after, limit).await
+    ) -> Result<Vec<DueRecord>, StoreError> {
+        self.worker.due_records(until, after, limit).await
     }
 
-    async fn postpone_review(
+    async fn postpone_reconcile(
         &self,
         id: FileId,
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let postponed = &self.worker;
-        let postponed = postponed.postpone_review(id, review_at, upload_grace);
+        let postponed = postponed.postpone_reconcile(id, reconcile_at, upload_grace);
         postponed.await
     }
 
-    async fn schedule_review(
+    async fn schedule_reconcile(
         &self,
         id: FileId,
         status: Status,
-        review_at: Timestamp,
-        expires_at: Timestamp,
+        reconcile_at: Timestamp,
+        purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         self.worker
-            .schedule_review(id, status, review_at, expires_at)
+            .schedule_reconcile(id, status, reconcile_at, purge_at)
             .await
     }
 
@@ -286,7 +286,7 @@ async fn records_too_large_for_one_answer_of_an_index_are_all_on_a_page() {
             let mut record = with_last_byte(pending(-i), 3);
             record.state = FileState::Rejected {
                 reason: RejectionReason("x".repeat(100_000)),
-                expires_at: far_expiry(),
+                purge_at: far_expiry(),
             };
             record
         })
@@ -296,23 +296,23 @@ async fn records_too_large_for_one_answer_of_an_index_are_all_on_a_page() {
 }
 
 #[tokio::test]
-async fn a_thousand_reviews_of_one_millisecond_come_in_order_and_once() {
+async fn a_thousand_due_records_of_one_millisecond_come_in_order_and_once() {
     let store = AsDeployed::of(&own_deployment().await).await;
     let moment = from_millis(1_790_000_000_123).unwrap();
     let mut records: Vec<_> = (0..1_300)
         .map(|i| with_last_byte(pending(i), if i % 13 == 0 { 8 } else { 9 }))
         .collect();
     for record in &mut records {
-        record.review_at = Some(moment);
+        record.reconcile_at = Some(moment);
     }
-    // An order of insertion that isn't the order of reviews.
+    // An order of insertion that isn't the order of reconciliations.
     fastrand::Rng::with_seed(1).shuffle(&mut records);
     insert_all(&store, &records).await;
 
-    let mut seen: Vec<Review> = Vec::new();
+    let mut seen: Vec<DueRecord> = Vec::new();
     loop {
         let after = seen.last().copied();
-        let due = store.due_for_review(moment, after, MAX_PAGE).await.unwrap();
+        let due = store.due_records(moment, after, MAX_PAGE).await.unwrap();
         if due.is_empty() {
             break;
         }
@@ -320,8 +320,8 @@ async fn a_thousand_reviews_of_one_millisecond_come_in_order_and_once() {
     }
     let mut expected: Vec<_> = records
         .iter()
-        .map(|record| Review {
-            review_at: moment,
+        .map(|record| DueRecord {
+            reconcile_at: moment,
             id: record.id,
         })
         .collect();
@@ -478,7 +478,7 @@ async fn a_table_that_is_throttled_is_unavailable_after_a_few_attempts() {
 /// DynamoDB promises no order among entries of an index with the same sort key, and the emulator
 /// sorts them.
 #[tokio::test]
-async fn reviews_of_one_moment_are_put_in_order_though_the_index_has_none() {
+async fn due_records_of_one_moment_are_put_in_order_though_the_index_has_none() {
     let moment = from_millis(1_790_000_000_123).unwrap();
     let ids: Vec<FileId> = (0..3).map(|i| with_last_byte(pending(i), 0).id).collect();
     let later = with_last_byte(pending(3), 0).id;
@@ -506,13 +506,13 @@ async fn reviews_of_one_moment_are_put_in_order_though_the_index_has_none() {
     })
     .await;
 
-    let mut seen: Vec<Review> = Vec::new();
+    let mut seen: Vec<DueRecord> = Vec::new();
     for _ in 0..4 {
         let until = moment + Duration::from_secs(1);
-        let due = store.due_for_review(until, seen.last().copied(), 1).await;
+        let due = store.due_records(until, seen.last().copied(), 1).await;
         seen.extend(due.unwrap());
     }
-    let seen: Vec<FileId> = seen.iter().map(|review| review.id).collect();
+    let seen: Vec<FileId> = seen.iter().map(|due_record| due_record.id).collect();
     assert_eq!(seen, [ids[0], ids[1], ids[2], later]);
 }
 

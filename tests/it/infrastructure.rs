@@ -320,7 +320,7 @@ async fn the_operator_may_look_at_how_bucket_and_table_are_set_up_and_not_change
 async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
     const BY_TIME: (&str, &str, &str) = ("byTime", "timeShard", "permissions");
     const BY_STATUS: (&str, &str, &str) = ("byStatus", "statusShard", "permissions");
-    const BY_REVIEW: (&str, &str, &str) = ("byReview", "reviewShard", "permissions");
+    const BY_DUE: (&str, &str, &str) = ("byReview", "reviewShard", "permissions");
 
     let deployment = Deployment::shared().await;
     let table = &deployment.table;
@@ -342,9 +342,9 @@ async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
         assert_eq!(query(&api, table, index).send().await.unwrap().count(), 1);
         assert_forbidden!(query(&worker, table, index));
     }
-    let due = query(&worker, table, BY_REVIEW);
+    let due = query(&worker, table, BY_DUE);
     assert_eq!(due.clone().send().await.unwrap().count(), 1);
-    assert_forbidden!(query(&api, table, BY_REVIEW));
+    assert_forbidden!(query(&api, table, BY_DUE));
     assert_forbidden!(api.scan().table_name(table));
     assert_forbidden!(worker.scan().table_name(table));
     assert_forbidden!(

@@ -51,7 +51,7 @@ mod web_page;
 mod support {
     pub mod aws_clients;
     pub mod curl;
-    pub mod gate;
+    pub mod fault_proxy;
     pub mod local_store;
     pub mod ministack;
     pub mod node_tests;

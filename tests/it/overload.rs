@@ -1,7 +1,7 @@
 //! More than the program can carry: the rest is told at once to come back, and afterwards all is as
 //! before.
 //!
-//! Places are filled by what doesn't end by itself: stores that don't answer, waits, connections that
+//! Permits are filled by what doesn't end by itself: stores that don't answer, waits, connections that
 //! say nothing. So nothing here depends on how fast the machine is.
 
 use std::io::{Read, Write};
@@ -61,8 +61,8 @@ async fn answered(request: reqwest::RequestBuilder) -> (Answer, Duration) {
 
 type Answer = Option<(u16, Option<String>)>;
 
-/// Sends [`TOO_MANY`] more calls than there are places, each on a connection of its own, and gives
-/// what they come back with, when all that have no place were told to come back.
+/// Sends [`TOO_MANY`] more calls than there are permits, each on a connection of its own, and gives
+/// what they come back with, when all that have no permit were told to come back.
 async fn fill(calls: Vec<reqwest::RequestBuilder>) -> JoinSet<(usize, Answer)> {
     let (told, mut telling) = tokio::sync::mpsc::unbounded_channel();
     let mut answers = JoinSet::new();
@@ -216,7 +216,7 @@ async fn while_a_store_hangs_the_rest_gets_503_at_once_and_then_all_is_as_before
     }
 
     let mut deletions = fill(urls.iter().map(|url| client.delete(url)).collect()).await;
-    // Nobody gets in while all places are taken, whatever is asked, unless it is whether it lives.
+    // Nobody gets in while all permits are taken, whatever is asked, unless it is whether it lives.
     for (path, expected) in [
         ("/v1/files", 503),
         ("/files/none/metadata?wait=20", 503),
@@ -248,7 +248,7 @@ async fn while_a_store_hangs_the_rest_gets_503_at_once_and_then_all_is_as_before
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn waits_take_no_place_from_other_calls_and_are_bounded_themselves() {
+async fn waits_take_no_permit_from_other_calls_and_are_bounded_themselves() {
     raise_descriptor_limit();
     let dir = data_dir();
     let program = Program::local(dir.path(), &[]);
@@ -256,7 +256,7 @@ async fn waits_take_no_place_from_other_calls_and_are_bounded_themselves() {
     let created = create(base, &json!({"filename": "a.txt", "size": 5}));
     let url = format!("{base}/v1/files/{}", created["id"].as_str().unwrap());
     let wait = format!("{url}/metadata?wait=20");
-    // From four addresses, each of which may have a quarter of the places.
+    // From four addresses, each of which may have a quarter of the permits.
     let clients: Vec<_> = (2..6).map(|last| client_at([127, 0, 0, last])).collect();
     let from = clients.iter().cycle().take(WAITS + TOO_MANY);
     let mut waits = fill(from.map(|client| client.get(&wait)).collect()).await;
@@ -271,7 +271,7 @@ async fn waits_take_no_place_from_other_calls_and_are_bounded_themselves() {
     assert_eq!(other["status"], "pending", "{other}");
     assert_eq!(curl_status(&["--request", "DELETE", &url]), "204");
 
-    // The deletion ends the waits, and their places are free again.
+    // The deletion ends the waits, and their permits are free again.
     let mut ended = 0;
     while let Some(answer) = waits.join_next().await {
         // On a busy machine the first may have waited to their own end by then.
@@ -362,7 +362,7 @@ fn a_connection_beyond_the_limit_is_told_so_at_once_and_not_kept_waiting() {
     }
     assert!(ask(address, "/healthz").starts_with("http/1.1 200"));
     assert!(ask(address, "/readyz").starts_with("http/1.1 200"));
-    // A place that is given back is there for the next one.
+    // A permit that is given back is there for the next one.
     drop(silent.pop());
     let served = || ask(address, "/v1/files").starts_with("http/1.1 200");
     while !served() {
@@ -406,7 +406,7 @@ async fn a_connection_that_is_refused_does_not_stay() {
     let server = tokio::spawn(serve_within(limits, listener, endpoint, stop.clone()));
     let asked = tokio::task::spawn_blocking(move || {
         let _served = silent(address);
-        // It takes the only place for those that are refused, and says nothing.
+        // It takes the only permit for those that are refused, and says nothing.
         let mut refused = silent(address);
         let started = Instant::now();
         assert_eq!(refused.read(&mut [0; 1]).unwrap(), 0, "it is closed");

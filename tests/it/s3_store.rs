@@ -18,7 +18,7 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use file_share::{
-    aws::{Obstacle, s3_client},
+    aws::{StartupProblem, s3_client},
     domain::{FileId, ObjectKey, Sha256Digest, VersionId},
     object_store::{
         ListPosition, ListedObject, Lookup, ObjectStore, Quarantined, StoreError,

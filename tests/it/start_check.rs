@@ -12,7 +12,7 @@ use file_share::aws::{AwsSettings, dynamodb_client, load_sdk_config, s3_client};
 
 use crate::support::aws_clients::sdk_config;
 use crate::support::curl::curl_status;
-use crate::support::gate::{Gate, Passage};
+use crate::support::fault_proxy::{ProxyMode, TcpFaultProxy};
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
 
@@ -284,9 +284,9 @@ async fn a_table_with_another_key_or_without_its_indexes_is_named_with_what_is_m
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_that_are_away_are_no_reason_not_to_start() {
     let deployment = Deployment::shared().await;
-    for passage in [Passage::Closed, Passage::Silent] {
-        let gate = Gate::to(&deployment.endpoint, passage).await;
-        let url = gate.url();
+    for mode in [ProxyMode::Closed, ProxyMode::Silent] {
+        let proxy = TcpFaultProxy::to(&deployment.endpoint, mode).await;
+        let url = proxy.url();
         let settings = [("AWS_ENDPOINT_URL", url.as_str())];
         let (api, worker) = tokio::task::block_in_place(|| {
             (
@@ -301,7 +301,7 @@ async fn stores_that_are_away_are_no_reason_not_to_start() {
             assert!(Instant::now() < deadline, "{}", worker.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        gate.set(Passage::Open);
+        proxy.set(ProxyMode::Open);
         while curl_status(&[&format!("{}/readyz", api.base)]) != "200" {
             assert!(
                 Instant::now() < deadline,

@@ -9,10 +9,10 @@ pub enum Flaw {
     ExpireInSpiteOfRenewal,
     /// The expiry goes by the time after the look into the store, not before.
     ExpireByTimeAfterTheLook,
-    /// Reviews of pending records were forgotten: notifications are relied on.
-    PendingIsNeverReviewed,
+    /// Reconciliations of pending records were forgotten: notifications are relied on.
+    PendingIsNeverReconciled,
     /// A settlement doesn't mark that bytes are left to delete.
-    NoReviewAfterSettlement,
+    NoReconcileAfterSettlement,
     /// The bytes go first, and then the tombstone is written.
     DeleteBytesBeforeTombstone,
     /// Deleting removes the record instead of leaving a tombstone.
@@ -58,8 +58,8 @@ impl Flaw {
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
-        Self::PendingIsNeverReviewed,
-        Self::NoReviewAfterSettlement,
+        Self::PendingIsNeverReconciled,
+        Self::NoReconcileAfterSettlement,
         Self::DeleteBytesBeforeTombstone,
         Self::DeleteWithoutTombstone,
         Self::RemoveTombstoneBeforeGraceIsOver,

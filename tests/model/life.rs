@@ -58,7 +58,7 @@ pub enum Action {
     },
     /// The process dies. A message that it had in hand comes again.
     Crash(Task),
-    /// Everything dies at a time, in local mode the hand-off too, and what isn't durable is gone.
+    /// Everything dies at a time, in local mode the finalize queue too, and what isn't durable is gone.
     PowerCut,
     /// Somebody restores records from before the file was created.
     Restore,
@@ -72,7 +72,7 @@ impl Life {
     fn start(&self, with_record: bool, with_url: bool, signer_ahead: i8) -> State {
         let url_expires = URL_LIFE.saturating_add_signed(signer_ahead);
         let record = Record {
-            review_at: (!self.has(Flaw::PendingIsNeverReviewed)).then_some(0),
+            reconcile_at: (!self.has(Flaw::PendingIsNeverReconciled)).then_some(0),
             ..Record::pending(url_expires)
         };
         State {

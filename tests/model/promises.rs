@@ -1,7 +1,7 @@
 //! What must hold in every state, and what must hold once everything has come to rest.
 //!
 //! At rest means: nobody is in the middle of anything, no message is in the queue, no URL works any
-//! more, and another review would change nothing, nor would another daily sweep. Such a state can be reached from every other one,
+//! more, and another reconciliation would change nothing, nor would another daily sweep. Such a state can be reached from every other one,
 //! because steps and time always go on. So what holds in all of them holds in the end, whatever has
 //! happened before.
 
@@ -11,8 +11,8 @@ use super::life::Life;
 use super::state::{END, State, Status, uploads_end_at};
 use super::tasks::{Actor, Step};
 
-/// More reviews than a file ever needs at one moment.
-const MAX_REVIEWS: usize = 4;
+/// More reconciliations than a file ever needs at one moment.
+const MAX_RECONCILES: usize = 4;
 
 pub fn all() -> Vec<Property<Life>> {
     vec![
@@ -43,9 +43,10 @@ pub fn all() -> Vec<Property<Life>> {
         Property::always("nothing is settled twice", |_: &Life, state: &State| {
             state.seen.settlements <= 1
         }),
-        Property::always("reviews come to an end", |life: &Life, state: &State| {
-            !could_rest(state) || at_rest(life, state).is_some()
-        }),
+        Property::always(
+            "reconciliations come to an end",
+            |life: &Life, state: &State| !could_rest(state) || at_rest(life, state).is_some(),
+        ),
         Property::always("nothing stays pending", |life: &Life, state: &State| {
             in_the_end(life, state, |end| end.status() != Some(Status::Pending))
         }),
@@ -83,7 +84,7 @@ pub fn all() -> Vec<Property<Life>> {
             |life: &Life, state: &State| {
                 in_the_end(life, state, |end| match &end.record {
                     Some(record) if record.status == Status::Deleted => false,
-                    Some(record) if record.is_over() => end.time < record.expires_at,
+                    Some(record) if record.is_over() => end.time < record.purge_at,
                     _ => true,
                 })
             },
@@ -180,10 +181,10 @@ fn could_rest(state: &State) -> bool {
     state.tasks.is_empty() && !state.notified && uploads_over
 }
 
-/// The state when the reviews that are due have been made; `None` if they never end.
+/// The state when the reconciliations that are due have been made; `None` if they never end.
 fn at_rest(life: &Life, state: &State) -> Option<State> {
     let mut state = state.clone();
-    for _ in 0..MAX_REVIEWS {
+    for _ in 0..MAX_RECONCILES {
         let before = state.clone();
         if state.is_due() {
             life.run_alone(&mut state, Actor::Reconciler);

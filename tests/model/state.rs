@@ -70,8 +70,8 @@ pub struct Record {
     /// `upload_expires_at`.
     pub deadline: Tick,
     /// Until when a rejected, expired or deleted record is kept.
-    pub expires_at: Tick,
-    pub review_at: Option<Tick>,
+    pub purge_at: Tick,
+    pub reconcile_at: Option<Tick>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,8 +108,8 @@ impl Record {
         Self {
             status: Status::Pending,
             deadline,
-            expires_at: 0,
-            review_at: Some(0),
+            purge_at: 0,
+            reconcile_at: Some(0),
         }
     }
 
@@ -117,7 +117,7 @@ impl Record {
     pub fn is_visible(&self, now: Tick) -> bool {
         match self.status {
             Status::Pending | Status::Available(_) => true,
-            Status::Rejected | Status::Expired => now < self.expires_at,
+            Status::Rejected | Status::Expired => now < self.purge_at,
             Status::Deleted => false,
         }
     }
@@ -133,8 +133,8 @@ pub fn uploads_end_at(deadline: Tick) -> Tick {
     deadline + GRACE
 }
 
-/// `Lifecycle::expires_at`.
-pub fn expires_at(deadline: Tick, now: Tick) -> Tick {
+/// `Lifecycle::purge_at`.
+pub fn purge_at(deadline: Tick, now: Tick) -> Tick {
     now.max(uploads_end_at(deadline)) + RETENTION
 }
 
@@ -146,17 +146,17 @@ impl State {
             .filter(|record| record.status == Status::Pending)
     }
 
-    /// The record if its status is still `status`: the condition of `schedule_review` and `remove`.
+    /// The record if its status is still `status`: the condition of `schedule_reconcile` and `remove`.
     pub fn still(&mut self, status: Status) -> Option<&mut Record> {
         self.record
             .as_mut()
             .filter(|record| record.status == status && record.is_over())
     }
 
-    /// `MetadataStore::due_for_review` for the only file there is.
+    /// `MetadataStore::due_records` for the only file there is.
     pub fn is_due(&self) -> bool {
-        let review_at = self.record.as_ref().and_then(|record| record.review_at);
-        review_at.is_some_and(|at| at <= self.time)
+        let reconcile_at = self.record.as_ref().and_then(|record| record.reconcile_at);
+        reconcile_at.is_some_and(|at| at <= self.time)
     }
 
     /// Whether a listing shows the sweep more than one version.

@@ -10,8 +10,8 @@
 use super::flaw::Flaw;
 use super::life::Life;
 use super::state::{
-    EMPTY_RETENTION, MIN_AGE, Object, QUARANTINE, Record, State, Status, Tick, URL_LIFE,
-    expires_at, uploads_end_at,
+    EMPTY_RETENTION, MIN_AGE, Object, QUARANTINE, Record, State, Status, Tick, URL_LIFE, purge_at,
+    uploads_end_at,
 };
 
 /// An operation under way.
@@ -25,7 +25,7 @@ pub struct Task {
 pub enum Actor {
     /// `finalize_upload` for a notification.
     Worker,
-    /// `Reconciler::review`.
+    /// `Reconciler::reconcile`.
     Reconciler,
     /// `delete_file`.
     Deleter,
@@ -39,8 +39,8 @@ pub enum Actor {
 /// What an operation does next, and what it knows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// `finalize_upload` and `reconcile::review`: a pending record was read; `ObjectStore::head`, or `read`
-    /// up to its head. To a review an absence comes with the store's time.
+    /// `finalize_upload` and `Reconciler::reconcile`: a pending record was read; `ObjectStore::head`, or `read`
+    /// up to its head. To a reconciliation an absence comes with the store's time.
     Head(Finalizing),
     /// `finalize_upload`: `ObjectStore::read` of the version that the head named.
     Read(Finalizing, Option<u8>),
@@ -52,11 +52,11 @@ pub enum Step {
     LookWhoWas(Finalizing),
     /// [`Flaw::ExpireByTimeAfterTheLook`].
     LookAtClock { deadline: Tick },
-    /// `reconcile::look_before_reading` and `nothing_came`: `MetadataStore::postpone_review`.
+    /// `reconcile::look_before_reading` and `nothing_came`: `MetadataStore::postpone_reconcile`.
     Postpone { as_of: Tick },
     /// `reconcile::conclude` for an expired record: `ObjectStore::read`.
     LookForLateBytes(Over),
-    /// The same, where there were none: `MetadataStore::schedule_review` or `MetadataStore::remove`.
+    /// The same, where there were none: `MetadataStore::schedule_reconcile` or `MetadataStore::remove`.
     EndOfExpired(Over, Tick),
     /// `reconcile::expire`: `MetadataStore::transition`.
     Expire { deadline: Tick, now: Tick },
@@ -74,7 +74,7 @@ pub enum Step {
     CleanUp(Over),
     /// `clean_up`: the bytes go. Without a time the clocks don't agree.
     DeleteBytes(Over, Option<Tick>),
-    /// `clean_up`: `MetadataStore::schedule_review` or `MetadataStore::remove`.
+    /// `clean_up`: `MetadataStore::schedule_reconcile` or `MetadataStore::remove`.
     AfterCleanUp(Over, Tick),
     /// `sweep_orphans`: an orphan was found by a listing with the store's time; `ObjectStore::quarantine`.
     Quarantine,
@@ -90,7 +90,7 @@ impl Step {
     /// Whether the process compares its own clock with the store's time here.
     pub fn looks_at_clock(&self) -> bool {
         match self {
-            Self::Head(finalizing) => finalizing.is_review,
+            Self::Head(finalizing) => finalizing.is_reconcile,
             Self::CleanUp(_)
             | Self::LookForLateBytes(_)
             | Self::Quarantine
@@ -104,7 +104,7 @@ impl Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finalizing {
     pub deadline: Tick,
-    pub is_review: bool,
+    pub is_reconcile: bool,
 }
 
 /// `StoreTime::agreed`: the store's time, unless the clocks differ; with the flaw, the process's own.
@@ -126,7 +126,7 @@ pub enum Verdict {
 pub struct Over {
     pub status: Status,
     pub deadline: Tick,
-    pub expires_at: Tick,
+    pub purge_at: Tick,
     /// A tombstone whose bytes nothing tells from others that come under the same key
     /// (`clean_up::is_left_for_download_urls`).
     pub is_left: bool,
@@ -137,9 +137,9 @@ impl From<&Record> for Over {
         Self {
             status: record.status,
             deadline: record.deadline,
-            expires_at: record.expires_at,
+            purge_at: record.purge_at,
             is_left: record.status == Status::Deleted
-                && record.review_at == Some(uploads_end_at(record.deadline)),
+                && record.reconcile_at == Some(uploads_end_at(record.deadline)),
         }
     }
 }
@@ -156,9 +156,9 @@ pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
     let deadline = record.deadline;
     // The API's own clock: it says when something was asked for.
     let now = state.time.saturating_add_signed(state.signer_ahead);
-    let finalizing = |is_review| Finalizing {
+    let finalizing = |is_reconcile| Finalizing {
         deadline,
-        is_review,
+        is_reconcile,
     };
     match actor {
         Actor::Worker => look(record, finalizing(false)),
@@ -280,7 +280,7 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
         Step::ReadAgain => clean_up(state.record.as_ref()?),
         Step::Postpone { as_of } => {
             let record = state.pending()?;
-            record.review_at = Some((as_of + 1).min(uploads_end_at(record.deadline)));
+            record.reconcile_at = Some((as_of + 1).min(uploads_end_at(record.deadline)));
             None
         }
         Step::LookForLateBytes(over) => {
@@ -292,8 +292,8 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
         }
         Step::EndOfExpired(over, as_of) => {
             let record = state.still(Status::Expired)?;
-            record.review_at = Some(over.expires_at);
-            if as_of >= over.expires_at {
+            record.reconcile_at = Some(over.purge_at);
+            if as_of >= over.purge_at {
                 state.record = None;
             }
             None
@@ -343,11 +343,11 @@ fn once_nothing_replaces_it(life: &Life, finalizing: Finalizing, now: Tick) -> O
     (is_final || life.has(Flaw::SettleReplaceable)).then_some(Step::Read(finalizing, None))
 }
 
-/// What a review makes of an absence as of `as_of`, where the clocks agree; a notification makes nothing
+/// What a reconciliation makes of an absence as of `as_of`, where the clocks agree; a notification makes nothing
 /// of it.
 fn not_arrived(life: &Life, finalizing: Finalizing, as_of: Option<Tick>) -> Option<Step> {
     let deadline = finalizing.deadline;
-    if !finalizing.is_review {
+    if !finalizing.is_reconcile {
         return None;
     }
     if life.has(Flaw::ExpireByTimeAfterTheLook) {
@@ -379,15 +379,15 @@ fn settle(
     let next = match verdict {
         Verdict::Available(object) => {
             record.status = Status::Available(object);
-            record.review_at = None;
+            record.reconcile_at = None;
             state.seen.available.get_or_insert(object);
             None
         }
         Verdict::Rejected => {
             record.status = Status::Rejected;
-            record.expires_at = expires_at(finalizing.deadline, now);
+            record.purge_at = purge_at(finalizing.deadline, now);
             // `FileRecord::due_at_once`.
-            record.review_at = review_of_settled(life, 0);
+            record.reconcile_at = reconcile_at_of_settled(life, 0);
             if life.has(Flaw::RejectByRecordSeenBefore) {
                 Some(Step::CleanUp(Over {
                     deadline: finalizing.deadline,
@@ -402,8 +402,8 @@ fn settle(
     next
 }
 
-fn review_of_settled(life: &Life, now: Tick) -> Option<Tick> {
-    (!life.has(Flaw::NoReviewAfterSettlement)).then_some(now)
+fn reconcile_at_of_settled(life: &Life, now: Tick) -> Option<Tick> {
+    (!life.has(Flaw::NoReconcileAfterSettlement)).then_some(now)
 }
 
 fn expire(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<Step> {
@@ -412,8 +412,8 @@ fn expire(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<S
         return None;
     }
     record.status = Status::Expired;
-    record.expires_at = now.max(uploads_end_at(deadline)) + EMPTY_RETENTION;
-    record.review_at = review_of_settled(life, record.expires_at);
+    record.purge_at = now.max(uploads_end_at(deadline)) + EMPTY_RETENTION;
+    record.reconcile_at = reconcile_at_of_settled(life, record.purge_at);
     state.seen.settlements += 1;
     None
 }
@@ -426,14 +426,14 @@ fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) ->
     state.seen.deleted = true;
     let waits = matches!(record.status, Status::Available(object) if object.version.is_none())
         && !life.has(Flaw::DeleteBytesOfUnversionedAtOnce);
-    let review_at = if waits {
+    let reconcile_at = if waits {
         uploads_end_at(record.deadline)
     } else {
         0
     };
     record.status = Status::Deleted;
-    record.expires_at = expires_at(deadline, now);
-    record.review_at = review_of_settled(life, review_at);
+    record.purge_at = purge_at(deadline, now);
+    record.reconcile_at = reconcile_at_of_settled(life, reconcile_at);
     let over = Over {
         deadline,
         ..Over::from(&*record)
@@ -455,11 +455,11 @@ fn after_clean_up(life: &Life, state: &mut State, over: Over, now: Tick) {
     let uploads_end_at = uploads_end_at(over.deadline);
     let kept_until = match over.status {
         // Its bytes came too late.
-        Status::Expired => over.expires_at.max(expires_at(over.deadline, now)),
-        _ => over.expires_at,
+        Status::Expired => over.purge_at.max(purge_at(over.deadline, now)),
+        _ => over.purge_at,
     };
     let in_a_hurry = is_tombstone && life.has(Flaw::RemoveTombstoneBeforeGraceIsOver);
-    let review_at = if now < uploads_end_at && !in_a_hurry {
+    let reconcile_at = if now < uploads_end_at && !in_a_hurry {
         Some(uploads_end_at)
     } else if !is_tombstone && now < kept_until {
         Some(kept_until)
@@ -467,10 +467,10 @@ fn after_clean_up(life: &Life, state: &mut State, over: Over, now: Tick) {
         None
     };
     if let Some(record) = state.still(over.status) {
-        match review_at {
+        match reconcile_at {
             Some(_) => {
-                record.review_at = review_at;
-                record.expires_at = kept_until;
+                record.reconcile_at = reconcile_at;
+                record.purge_at = kept_until;
             }
             None => state.record = None,
         }

@@ -163,7 +163,7 @@ impl LocalStore {
             sha256,
         };
         let upload = presigner.upload(&self.bucket, &terms, now).await.unwrap();
-        let mut request = self.request("PUT", upload.url.reveal());
+        let mut request = self.request("PUT", upload.url.expose());
         for (name, value) in upload.headers {
             request = request.with(name, &value);
         }
@@ -195,7 +195,7 @@ impl LocalStore {
         let upload = upload.unwrap();
         let fields = upload.fields.into_iter();
         Form {
-            request: self.request("POST", upload.url.reveal()),
+            request: self.request("POST", upload.url.expose()),
             fields: fields
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
@@ -256,7 +256,7 @@ impl LocalStore {
             DownloadMethod::Get => "GET",
             DownloadMethod::Head => "HEAD",
         };
-        self.request(name, url.reveal())
+        self.request(name, url.expose())
     }
 
     /// A request for a URL of ours, with nothing but `Host`.

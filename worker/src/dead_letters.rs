@@ -83,14 +83,14 @@ impl fmt::Display for Reading {
 
 /// A message in the dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     pub message_id: String,
     pub sent_at: Option<Timestamp>,
     pub receive_count: u32,
     pub reading: Reading,
 }
 
-impl Letter {
+impl DeadLetter {
     fn of(delivery: &Delivery, bucket: &str) -> Self {
         Self {
             message_id: delivery.message_id.clone(),
@@ -101,7 +101,7 @@ impl Letter {
     }
 }
 
-impl fmt::Display for Letter {
+impl fmt::Display for DeadLetter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sent_at = self
             .sent_at
@@ -133,7 +133,7 @@ pub async fn inspect(
     bucket: &str,
     limit: usize,
     stop: &CancellationToken,
-    mut tell: impl FnMut(&Letter, &str),
+    mut tell: impl FnMut(&DeadLetter, &str),
 ) -> Result<InspectReport, QueueError> {
     let mut report = InspectReport::default();
     let mut seen = HashSet::new();
@@ -149,13 +149,13 @@ pub async fn inspect(
         };
         let before = report.seen;
         for delivery in deliveries {
-            let letter = Letter::of(&delivery, bucket);
+            let dead_letter = DeadLetter::of(&delivery, bucket);
             held.push(delivery.receipt_handle);
             // A queue may deliver a message twice.
             if seen.insert(delivery.message_id) {
                 report.seen += 1;
-                report.understood += usize::from(letter.reading.not_understood.is_none());
-                tell(&letter, &delivery.body);
+                report.understood += usize::from(dead_letter.reading.not_understood.is_none());
+                tell(&dead_letter, &delivery.body);
             }
         }
         if report.seen == before {
@@ -313,7 +313,7 @@ async fn give_back(queue: &Arc<dyn EventQueue>, receipts: Vec<ReceiptHandle>) {
         let mut giving = JoinSet::new();
         for receipt in batch {
             let (queue, receipt) = (Arc::clone(queue), receipt.clone());
-            giving.spawn(async move { queue.defer(&receipt, Duration::ZERO).await });
+            giving.spawn(async move { queue.change_visibility(&receipt, Duration::ZERO).await });
         }
         while let Some(joined) = giving.join_next().await {
             if let Ok(Err(error)) = joined {

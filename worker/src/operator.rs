@@ -53,8 +53,8 @@ pub async fn run_inspect(args: &InspectArgs, settings: &DeadLetterSettings) -> E
         bucket,
         settings.limit,
         &stop,
-        |letter, body| {
-            let mut lines = format!("{letter}\n");
+        |dead_letter, body| {
+            let mut lines = format!("{dead_letter}\n");
             if args.body {
                 lines += &format!("  {}\n", body.escape_debug());
             }

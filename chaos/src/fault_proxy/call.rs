@@ -6,7 +6,7 @@ use hyper::{Method, Uri};
 use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Service {
+pub enum AwsService {
     S3,
     DynamoDb,
     Sqs,
@@ -16,7 +16,7 @@ pub enum Service {
 
 #[derive(Debug, Clone)]
 pub struct Call {
-    pub service: Service,
+    pub service: AwsService,
     /// The operation's name; for S3 the method.
     pub operation: String,
     /// The ID of the file that it is about, if it names one.
@@ -36,13 +36,13 @@ impl Call {
         let scope = header("authorization").unwrap_or(query);
         let target = header("x-amz-target").unwrap_or_default();
         let service = if target.starts_with("DynamoDB") {
-            Service::DynamoDb
+            AwsService::DynamoDb
         } else if target.starts_with("AmazonSQS") {
-            Service::Sqs
+            AwsService::Sqs
         } else if scope.contains("/s3/") || scope.contains("%2Fs3%2F") {
-            Service::S3
+            AwsService::S3
         } else {
-            Service::Other
+            AwsService::Other
         };
         let operation = match target.rsplit_once('.') {
             Some((_, operation)) => operation.to_owned(),
@@ -50,16 +50,18 @@ impl Call {
         };
         let body_text = std::str::from_utf8(body).unwrap_or_default();
         let body = match service {
-            Service::DynamoDb | Service::Sqs => serde_json::from_slice(body).unwrap_or_default(),
-            Service::S3 | Service::Other => Value::Null,
+            AwsService::DynamoDb | AwsService::Sqs => {
+                serde_json::from_slice(body).unwrap_or_default()
+            }
+            AwsService::S3 | AwsService::Other => Value::Null,
         };
         let file_id = match service {
-            Service::S3 => id_in(&head.uri).or_else(|| id_named_by(query, body_text)),
-            Service::DynamoDb => body["Key"]["fileId"]["S"]
+            AwsService::S3 => id_in(&head.uri).or_else(|| id_named_by(query, body_text)),
+            AwsService::DynamoDb => body["Key"]["fileId"]["S"]
                 .as_str()
                 .or_else(|| body["Item"]["fileId"]["S"].as_str())
                 .map(str::to_owned),
-            Service::Sqs | Service::Other => None,
+            AwsService::Sqs | AwsService::Other => None,
         };
         Self {
             service,
@@ -71,7 +73,7 @@ impl Call {
         }
     }
 
-    pub fn is(&self, service: Service, operation: &str) -> bool {
+    pub fn is(&self, service: AwsService, operation: &str) -> bool {
         self.service == service && self.operation == operation
     }
 }

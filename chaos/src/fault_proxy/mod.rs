@@ -1,4 +1,4 @@
-//! A proxy between programs and the AWS stand-in that makes calls fail, and a witness of those that
+//! A proxy between programs and the AWS stand-in that makes calls fail, and a recorder of those that
 //! don't.
 //!
 //! It knows the service and the operation of every call, and a plan says what happens to it: let
@@ -6,11 +6,11 @@
 //! lost or changed, slow, or held until somebody lets go.
 //!
 //! Invariant: a call that passes arrives as it was sent, the Host header included, which signatures
-//! cover. The witness counts what the table has committed, not what somebody says it has.
+//! cover. The recorder counts what the table has committed, not what somebody says it has.
 
 mod call;
+mod call_recorder;
 mod refusal;
-mod witness;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -27,16 +27,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use call::{Call, Service};
+pub use call::{AwsService, Call};
+pub use call_recorder::CallRecorder;
 pub use refusal::Refusal;
-pub use witness::Witness;
 
 /// How long a call that hangs is kept. Longer than any time-out of the programs.
 const HANG: Duration = Duration::from_secs(60);
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum FaultAction {
     Pass,
     Refuse(Refusal),
     /// Neither carried out nor answered.
@@ -52,12 +52,12 @@ pub enum Fate {
     Slow(Duration),
 }
 
-type Plan = Arc<dyn Fn(&Call) -> Fate + Send + Sync>;
+type Plan = Arc<dyn Fn(&Call) -> FaultAction + Send + Sync>;
 
 struct Shared {
     target: SocketAddr,
     plan: Mutex<Plan>,
-    witness: Witness,
+    recorder: CallRecorder,
     /// Counts up whenever held calls are let go.
     released: watch::Sender<u64>,
 }
@@ -81,8 +81,8 @@ impl FaultProxy {
         let address = listener.local_addr().expect("it has an address");
         let shared = Arc::new(Shared {
             target,
-            plan: Mutex::new(Arc::new(|_: &Call| Fate::Pass)),
-            witness: Witness::default(),
+            plan: Mutex::new(Arc::new(|_: &Call| FaultAction::Pass)),
+            recorder: CallRecorder::default(),
             released: watch::channel(0).0,
         });
         let server = tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -98,12 +98,12 @@ impl FaultProxy {
     }
 
     /// Changes what becomes of calls from now on.
-    pub fn set_plan(&self, plan: impl Fn(&Call) -> Fate + Send + Sync + 'static) {
+    pub fn set_plan(&self, plan: impl Fn(&Call) -> FaultAction + Send + Sync + 'static) {
         *self.shared.plan.lock().expect("plans don't panic") = Arc::new(plan);
     }
 
     pub fn let_all_pass(&self) {
-        self.set_plan(|_| Fate::Pass);
+        self.set_plan(|_| FaultAction::Pass);
     }
 
     /// Lets go of the calls that are held now.
@@ -111,8 +111,8 @@ impl FaultProxy {
         self.shared.released.send_modify(|count| *count += 1);
     }
 
-    pub fn witness(&self) -> &Witness {
-        &self.shared.witness
+    pub fn recorder(&self) -> &CallRecorder {
+        &self.shared.recorder
     }
 }
 
@@ -169,36 +169,36 @@ async fn serve(
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     let call = Call::read(&head, &body);
     let plan = Arc::clone(&shared.plan.lock().expect("plans don't panic"));
-    let fate = plan(&call);
-    shared.witness.saw(&call, fate);
-    match fate {
-        Fate::Refuse(refusal) => return Ok(refusal.answer(&call)),
-        Fate::Hang => {
+    let action = plan(&call);
+    shared.recorder.saw(&call, action);
+    match action {
+        FaultAction::Refuse(refusal) => return Ok(refusal.answer(&call)),
+        FaultAction::Hang => {
             tokio::time::sleep(HANG).await;
             return Err(NoAnswer);
         }
-        Fate::Slow(time) => {
+        FaultAction::Slow(time) => {
             tokio::time::sleep(time).await;
             let answer = Response::builder().header("content-type", "application/x-amz-json-1.0");
             return Ok(answer.body(Full::new("{}".into())).expect("it is plain"));
         }
-        Fate::Hold => {
-            let _held = shared.witness.holding(&call);
+        FaultAction::Hold => {
+            let _held = shared.recorder.holding(&call);
             released(&shared).await;
         }
-        Fate::FlipByte | Fate::Pass | Fate::LoseAnswer => {}
+        FaultAction::FlipByte | FaultAction::Pass | FaultAction::LoseAnswer => {}
     }
-    let is_record = call.service == Service::DynamoDb;
+    let is_record = call.service == AwsService::DynamoDb;
     let carrying_out = carry_out(Arc::clone(&shared), upstream, call, head, body);
-    // Of records the witness has to hear the answer also where nobody waits for it any more. A long
+    // Of records the recorder has to hear the answer also where nobody waits for it any more. A long
     // poll, on the other hand, has to end with the one who polls.
     let answer = match is_record {
         true => tokio::spawn(carrying_out).await.map_err(|_| NoAnswer)??,
         false => carrying_out.await?,
     };
-    match fate {
-        Fate::LoseAnswer => Err(NoAnswer),
-        Fate::FlipByte => Ok(answer.map(|body| {
+    match action {
+        FaultAction::LoseAnswer => Err(NoAnswer),
+        FaultAction::FlipByte => Ok(answer.map(|body| {
             let mut bytes = body.to_vec();
             if let Some(first) = bytes.first_mut() {
                 *first ^= 1;
@@ -218,7 +218,7 @@ async fn carry_out(
 ) -> Result<Response<Bytes>, NoAnswer> {
     let answer = forward(&shared, &upstream, head, body).await?;
     shared
-        .witness
+        .recorder
         .answered(&call, answer.status(), answer.body());
     Ok(answer)
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Method, Response};
 
-use super::{Call, Service};
+use super::{AwsService, Call};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -22,8 +22,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    fn words(self, service: Service) -> (u16, &'static str) {
-        use Service::{DynamoDb, Other, S3, Sqs};
+    fn words(self, service: AwsService) -> (u16, &'static str) {
+        use AwsService::{DynamoDb, Other, S3, Sqs};
         match (self, service) {
             (Self::Internal, S3) => (500, "InternalError"),
             (Self::Internal, DynamoDb) => (500, "InternalServerError"),
@@ -44,21 +44,21 @@ impl Refusal {
     pub fn answer(self, call: &Call) -> Response<Full<Bytes>> {
         let (status, code) = self.words(call.service);
         let (content_type, namespace) = match call.service {
-            Service::S3 | Service::Other => ("application/xml", ""),
-            Service::DynamoDb => (
+            AwsService::S3 | AwsService::Other => ("application/xml", ""),
+            AwsService::DynamoDb => (
                 "application/x-amz-json-1.0",
                 "com.amazonaws.dynamodb.v20120810#",
             ),
-            Service::Sqs => ("application/x-amz-json-1.0", "com.amazonaws.sqs#"),
+            AwsService::Sqs => ("application/x-amz-json-1.0", "com.amazonaws.sqs#"),
         };
         let body = match call.service {
             // An answer to HEAD has no body.
-            Service::S3 if call.method == Method::HEAD => String::new(),
-            Service::S3 | Service::Other => format!(
+            AwsService::S3 if call.method == Method::HEAD => String::new(),
+            AwsService::S3 | AwsService::Other => format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
                  <Message>A campaign wants it so.</Message><RequestId>0</RequestId></Error>"
             ),
-            Service::DynamoDb | Service::Sqs => {
+            AwsService::DynamoDb | AwsService::Sqs => {
                 format!(r#"{{"__type":"{namespace}{code}","message":"A campaign wants it so."}}"#)
             }
         };

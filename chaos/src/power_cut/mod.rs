@@ -8,7 +8,7 @@
 //! a file that was synced after they were written, names of a directory that was synced after they were
 //! made. A rename is one change, in both directories.
 //!
-//! Absent on purpose: kernels' habits, such as syncing a new file's name along with it; and SQLite's
+//! Absent on purpose: kernels' options, such as syncing a new file's name along with it; and SQLite's
 //! `-shm`, which is memory.
 
 pub mod disk;

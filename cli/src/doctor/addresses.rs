@@ -2,16 +2,16 @@
 
 use http::{Method, StatusCode, Uri};
 
-use super::greeting::is_ours;
-use super::report::{Flaw, Seen};
+use super::report::{CheckFailure, Passed};
+use super::server_check::is_ours;
 use crate::address::origin_of;
+use crate::api_client::{ApiClient, expect};
 use crate::intermediary::PASS_HOST;
-use crate::service::{Service, expect};
 use crate::wire::Upload;
 
 /// In local mode they must, since the service is its own store. What tells local mode is that the service
 /// answers at the other address too.
-pub async fn addresses(service: &Service, upload: &Upload) -> Result<Seen<()>, Flaw> {
+pub async fn addresses(service: &ApiClient, upload: &Upload) -> Result<Passed<()>, CheckFailure> {
     let uri: Uri = upload.url.parse().unwrap_or_default();
     let store = origin_of(&uri).unwrap_or_default();
     let (own, base) = (service.origin(), service.base());
@@ -19,12 +19,12 @@ pub async fn addresses(service: &Service, upload: &Upload) -> Result<Seen<()>, F
         let prefix: Uri = base.parse().unwrap_or_default();
         let prefix = prefix.path().trim_end_matches('/');
         if !uri.path().starts_with(&format!("{prefix}/")) {
-            return Err(Flaw::wrong(
+            return Err(CheckFailure::wrong(
                 format!("the URLs for bytes lack the path {prefix}"),
                 format!("set PUBLIC_URL of the service to {base}"),
             ));
         }
-        return Ok(Seen::that(format!(
+        return Ok(Passed::that(format!(
             "the URLs for bytes name {own}, as this program does"
         )));
     }
@@ -34,7 +34,7 @@ pub async fn addresses(service: &Service, upload: &Upload) -> Result<Seen<()>, F
         .await
         .and_then(|answer| expect(answer, StatusCode::OK));
     if answer.is_ok_and(|answer| is_ours(&answer)) {
-        return Err(Flaw::wrong(
+        return Err(CheckFailure::wrong(
             format!("the URLs for bytes name {store}, and this program came by {own}"),
             format!(
                 "have the proxy before the service pass on the host that it is asked for: {PASS_HOST}; or \
@@ -43,7 +43,7 @@ pub async fn addresses(service: &Service, upload: &Upload) -> Result<Seen<()>, F
             ),
         ));
     }
-    Ok(Seen::that(format!(
+    Ok(Passed::that(format!(
         "the bytes go to {store}, apart from the service"
     )))
 }

@@ -21,12 +21,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::report::{Flaw, Seen};
+use super::report::{CheckFailure, Passed};
 use crate::address::origin_of;
+use crate::api_client::{AGENT, ApiClient};
 use crate::http::{Body, Http, Sent};
 use crate::intermediary::PASS_BODY;
 use crate::retry::Deadline;
-use crate::service::{AGENT, Service};
 use crate::wire::Upload;
 
 /// In how many pieces an upload is begun that is to be refused, with a pause before each. Some proxies hand
@@ -47,7 +47,7 @@ const SIGNATURE: &str = "X-Amz-Signature=";
 pub struct Waiting(JoinSet<()>);
 
 impl Waiting {
-    pub fn begin(service: &Service, id: Uuid, until: Deadline) -> Self {
+    pub fn begin(service: &ApiClient, id: Uuid, until: Deadline) -> Self {
         let service = service.clone();
         let mut waiting = JoinSet::new();
         waiting.spawn(async move {
@@ -64,15 +64,15 @@ impl Waiting {
 
 /// `waiting` is of a file whose end was just seen, if it was.
 pub async fn buffering(
-    service: &Service,
+    service: &ApiClient,
     upload: &Upload,
     size: u64,
     waiting: Option<Waiting>,
-) -> Result<Seen<()>, Flaw> {
+) -> Result<Passed<()>, CheckFailure> {
     let mut seen = Vec::new();
     if let Some(waiting) = waiting {
         if !waiting.heard_in_time().await {
-            return Err(Flaw::wrong(
+            return Err(CheckFailure::wrong(
                 format!(
                     "a call that waits for the file had heard nothing {} s after its end could be seen",
                     LATE.as_secs()
@@ -86,7 +86,7 @@ pub async fn buffering(
     let uri: Uri = upload.url.parse().unwrap_or_default();
     if origin_of(&uri) == Some(service.origin()) && size > 1 {
         if !is_refused_early(&service.http, upload, size).await {
-            return Err(Flaw::wrong(
+            return Err(CheckFailure::wrong(
                 "an upload reaches the service only when all of it was sent",
                 format!(
                     "something on the way keeps uploads back until they are whole, so that slow ones \
@@ -96,7 +96,7 @@ pub async fn buffering(
         }
         seen.push("an upload is judged before its bytes are sent");
     }
-    Ok(Seen::that(if seen.is_empty() {
+    Ok(Passed::that(if seen.is_empty() {
         "the store is apart from the service, and nothing was waited for".to_owned()
     } else {
         seen.join(", ")

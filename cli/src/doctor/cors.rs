@@ -11,17 +11,17 @@ use http::header::{
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 
 use crate::address::origin_of;
-use crate::failure::Failure;
+use crate::api_client::AGENT;
+use crate::error::CliError;
 use crate::http::{Http, Sent, empty};
-use crate::service::AGENT;
 
 /// # Errors
 /// It isn't an origin.
-pub fn parse_origin(text: &str) -> Result<String, Failure> {
+pub fn parse_origin(text: &str) -> Result<String, CliError> {
     let uri: Option<Uri> = text.parse().ok();
     let origin = uri.filter(|uri| matches!(uri.path(), "" | "/") && uri.query().is_none());
     origin.as_ref().and_then(origin_of).ok_or_else(|| {
-        Failure::Usage("--origin must look like https://page.example (no path)".to_owned())
+        CliError::Usage("--origin must look like https://page.example (no path)".to_owned())
     })
 }
 

@@ -2,27 +2,27 @@
 //! on it, and how to mend it.
 //!
 //! **Invariant:** every check is one line and has a limit on its time; the test file is deleted again
-//! however the walk ends; nobody else's file is touched.
+//! however the checks end; nobody else's file is touched.
 //!
 //! **Absent on purpose:** mending. What is wrong is said to whoever may change it.
 
 mod addresses;
 mod buffering;
+mod checks;
 mod cors;
-mod greeting;
-mod mend;
+mod remedies;
 mod report;
+mod server_check;
 mod setup_check;
 mod store;
 mod test_file;
-mod way;
 
 use std::time::Duration;
 
+use crate::api_client::ApiClient;
 use crate::arguments;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::output::Output;
-use crate::service::Service;
 
 use report::Report;
 pub use test_file::TestFile;
@@ -30,17 +30,17 @@ pub use test_file::TestFile;
 /// # Errors
 /// The command line is wrong, or nobody reads what is said any more.
 pub async fn run(
-    service: &Service,
+    service: &ApiClient,
     arguments: &arguments::Doctor,
     output: &Output,
     test_file: &TestFile,
-) -> Result<u8, Failure> {
+) -> Result<u8, CliError> {
     let origin = match &arguments.origin {
         Some(origin) => cors::parse_origin(origin)?,
         None => service.origin(),
     };
     let limit = Duration::from_secs(arguments.check_limit);
-    let way = way::Way {
+    let checks = checks::Checks {
         service,
         origin,
         limit,
@@ -48,9 +48,9 @@ pub async fn run(
         test_file,
     };
     let mut report = Report::new(output);
-    let walked = way.walk(&mut report).await;
+    let ran = checks.run(&mut report).await;
     test_file.clean_up(output).await;
-    walked?;
+    ran?;
     if arguments.aws.aws {
         setup_check::look(&arguments.aws, limit, &mut report).await?;
     }

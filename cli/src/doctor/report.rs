@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::failure::{DONE, Failure, SOME_FAILED};
+use crate::error::{CliError, DONE, SOME_FAILED};
 use crate::output::Output;
 
 /// The longest name of a check.
 const NAME_CHARS: usize = 13;
 
 /// All is well here; what was seen, and what later checks need of it.
-pub struct Seen<T> {
+pub struct Passed<T> {
     pub said: String,
     pub value: T,
 }
 
-impl Seen<()> {
+impl Passed<()> {
     pub fn that(said: impl Into<String>) -> Self {
         Self {
             said: said.into(),
@@ -27,31 +27,33 @@ impl Seen<()> {
     }
 }
 
-/// Why a check isn't ✓.
-pub enum Flaw {
+/// NoAnswerReason a check isn't ✓.
+pub enum CheckFailure {
     Wrong {
         said: String,
-        mend: String,
+        remedy: String,
         exit_code: u8,
     },
     /// It couldn't be looked at, and what would change that.
-    Hidden { because: String, mend: String },
+    Hidden { because: String, remedy: String },
 }
 
-impl Flaw {
-    pub fn wrong(said: impl Into<String>, mend: impl Into<String>) -> Self {
+impl CheckFailure {
+    pub fn wrong(said: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Wrong {
             said: said.into(),
-            mend: mend.into(),
+            remedy: remedy.into(),
             exit_code: SOME_FAILED,
         }
     }
 
     /// What failed, and how to mend it; where a proxy answered, how to mend that.
-    pub fn of(failure: &Failure, what: &str, mend: &str) -> Self {
+    pub fn of(failure: &CliError, what: &str, remedy: &str) -> Self {
         match failure {
-            Failure::Intermediary { said, mend } => Self::wrong(format!("{what}: {said}"), mend),
-            other => Self::wrong(format!("{what}: {other}"), mend),
+            CliError::Intermediary { said, remedy } => {
+                Self::wrong(format!("{what}: {said}"), remedy)
+            }
+            other => Self::wrong(format!("{what}: {other}"), remedy),
         }
     }
 }
@@ -82,43 +84,48 @@ impl<'a> Report<'a> {
         &mut self,
         name: &'static str,
         limit: Duration,
-        check: impl Future<Output = Result<Seen<T>, Flaw>>,
-    ) -> Result<Option<T>, Failure> {
+        check: impl Future<Output = Result<Passed<T>, CheckFailure>>,
+    ) -> Result<Option<T>, CliError> {
         let began = Instant::now();
         let found = tokio::time::timeout(limit, check).await;
         let took = began.elapsed();
         let found = found.unwrap_or_else(|_| {
-            Err(Flaw::wrong(
+            Err(CheckFailure::wrong(
                 format!("it took longer than {} s", limit.as_secs()),
                 "see what is slow on the way: the network, a proxy, or the service (its log)",
             ))
         });
         match found {
-            Ok(Seen { said, value }) => {
+            Ok(Passed { said, value }) => {
                 self.say('✓', "ok", name, &said, None, Some(took))?;
                 Ok(Some(value))
             }
-            Err(flaw) => {
-                self.say_flaw(name, flaw, Some(took))?;
+            Err(failure_of) => {
+                self.say_flaw(name, failure_of, Some(took))?;
                 Ok(None)
             }
         }
     }
 
-    fn say_flaw(&mut self, name: &str, flaw: Flaw, took: Option<Duration>) -> Result<(), Failure> {
-        match flaw {
-            Flaw::Wrong {
+    fn say_flaw(
+        &mut self,
+        name: &str,
+        failure_of: CheckFailure,
+        took: Option<Duration>,
+    ) -> Result<(), CliError> {
+        match failure_of {
+            CheckFailure::Wrong {
                 said,
-                mend,
+                remedy,
                 exit_code,
             } => {
                 self.exit_code = self.exit_code.max(exit_code);
-                self.say('✗', "wrong", name, &said, Some(&mend), took)
+                self.say('✗', "wrong", name, &said, Some(&remedy), took)
             }
-            Flaw::Hidden { because, mend } => {
+            CheckFailure::Hidden { because, remedy } => {
                 self.exit_code = self.exit_code.max(SOME_FAILED);
                 let said = not_looked_at(&because);
-                self.say('–', "not_looked_at", name, &said, Some(&mend), took)
+                self.say('–', "not_looked_at", name, &said, Some(&remedy), took)
             }
         }
     }
@@ -127,15 +134,15 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn finding(&mut self, name: &str, flaw: Flaw) -> Result<(), Failure> {
-        self.say_flaw(name, flaw, None)
+    pub fn finding(&mut self, name: &str, failure_of: CheckFailure) -> Result<(), CliError> {
+        self.say_flaw(name, failure_of, None)
     }
 
     /// Says what another program found, if that is a line of a check. Says nothing else, and whether it was.
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn relay(&mut self, line: &Value) -> Result<bool, Failure> {
+    pub fn relay(&mut self, line: &Value) -> Result<bool, CliError> {
         let text = |name: &str| line[name].as_str();
         let (Some(name), Some(verdict), Some(said)) =
             (text("check"), text("verdict"), text("said"))
@@ -160,7 +167,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn skip(&mut self, names: &[&'static str], because: &str) -> Result<(), Failure> {
+    pub fn skip(&mut self, names: &[&'static str], because: &str) -> Result<(), CliError> {
         self.exit_code = self.exit_code.max(SOME_FAILED);
         let said = not_looked_at(because);
         names
@@ -174,23 +181,23 @@ impl<'a> Report<'a> {
         verdict: &str,
         name: &str,
         said: &str,
-        mend: Option<&str>,
+        remedy: Option<&str>,
         took: Option<Duration>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         if self.output.json {
             let milliseconds = took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
             return self.output.json_line(&json!({
                 "check": name,
                 "verdict": verdict,
                 "said": said,
-                "mend": mend,
+                "mend": remedy,
                 "milliseconds": milliseconds,
             }));
         }
         self.output
             .result(&format!("{mark} {name:NAME_CHARS$}  {said}"))?;
-        match mend {
-            Some(mend) => self.output.result(&format!("    → {mend}")),
+        match remedy {
+            Some(remedy) => self.output.result(&format!("    → {remedy}")),
             None => Ok(()),
         }
     }

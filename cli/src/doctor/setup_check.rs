@@ -14,9 +14,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::report::{Flaw, Report};
+use super::report::{CheckFailure, Report};
 use crate::arguments;
-use crate::failure::Failure;
+use crate::error::CliError;
 
 /// The most that is read of the program's output.
 const MAX_OUTPUT: u64 = 1024 * 1024;
@@ -40,18 +40,18 @@ pub async fn look(
     arguments: &arguments::Aws,
     limit: Duration,
     report: &mut Report<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let program = &arguments.file_share;
     let mut child = match start(arguments) {
         Ok(child) => Running(child),
         Err(error) => {
-            let flaw = Flaw::Hidden {
+            let failure_of = CheckFailure::Hidden {
                 because: format!("{} can't be started: {error}", program.display()),
-                mend: "install the service's program `file-share` here, or name it with --file-share or \
+                remedy: "install the service's program `file-share` here, or name it with --file-share or \
                        FILE_SHARE_PROGRAM"
                     .to_owned(),
             };
-            return report.finding(NAME, flaw);
+            return report.finding(NAME, failure_of);
         }
     };
     let mut lines = lines_of(&mut child.0);
@@ -64,14 +64,14 @@ pub async fn look(
                 program.display(),
                 limit.as_secs()
             );
-            let mend = "see the network from here to AWS, or allow more with --check-limit";
-            return report.finding(NAME, Flaw::wrong(said, mend));
+            let remedy = "see the network from here to AWS, or allow more with --check-limit";
+            return report.finding(NAME, CheckFailure::wrong(said, remedy));
         };
         let Some(line) = line else { break };
         let value = serde_json::from_str(&line).unwrap_or(Value::Null);
         if !report.relay(&value)? {
             let said = format!("{} says something else than checks", program.display());
-            return report.finding(NAME, Flaw::wrong(said, SAME_VERSION));
+            return report.finding(NAME, CheckFailure::wrong(said, SAME_VERSION));
         }
         seen += 1;
     }
@@ -84,7 +84,7 @@ pub async fn look(
         code => {
             let code = code.map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
             let said = format!("{} ended with {code}: {complaint}", program.display());
-            report.finding(NAME, Flaw::wrong(said, SAME_VERSION))
+            report.finding(NAME, CheckFailure::wrong(said, SAME_VERSION))
         }
     }
 }

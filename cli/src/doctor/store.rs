@@ -6,46 +6,46 @@ use http::header::USER_AGENT;
 use http::{Method, Request};
 
 use super::cors::preflight;
-use super::greeting::{Clock, clock};
-use super::mend::{MEND_CLOCKS, PUBLIC_ENDPOINT};
-use super::report::{Flaw, Seen};
+use super::remedies::{PUBLIC_ENDPOINT, SET_CLOCKS};
+use super::report::{CheckFailure, Passed};
+use super::server_check::{ClockCheck, clock};
+use crate::api_client::{AGENT, ApiClient};
 use crate::http::{Sent, empty};
-use crate::service::{AGENT, Service};
 use crate::wire::Upload;
 
 /// Whether the store is there, and by which clock.
-pub async fn reachable(service: &Service, origin: &str) -> Result<Seen<()>, Flaw> {
+pub async fn reachable(service: &ApiClient, origin: &str) -> Result<Passed<()>, CheckFailure> {
     let request = Request::builder()
         .method(Method::HEAD)
         .uri(format!("{origin}/"))
         .header(USER_AGENT, AGENT)
         .body(empty());
-    let request =
-        request.map_err(|_| Flaw::wrong("the URL for the bytes can't be read", PUBLIC_ENDPOINT))?;
+    let request = request
+        .map_err(|_| CheckFailure::wrong("the URL for the bytes can't be read", PUBLIC_ENDPOINT))?;
     // Whatever it answers: without a signature it is right to refuse.
     let sent = service.http.send(request, &Sent::default()).await;
     let answer = sent.map_err(|cause| {
-        Flaw::wrong(
+        CheckFailure::wrong(
             format!("{origin} can't be reached from here: {cause}"),
             PUBLIC_ENDPOINT,
         )
     })?;
-    if let Clock::Off(how) = clock(answer.headers(), SystemTime::now()) {
-        return Err(Flaw::wrong(
+    if let ClockCheck::Off(how) = clock(answer.headers(), SystemTime::now()) {
+        return Err(CheckFailure::wrong(
             format!("the clock of the store at {origin} is {how} this machine's"),
-            MEND_CLOCKS,
+            SET_CLOCKS,
         ));
     }
-    Ok(Seen::that(format!("{origin} is reachable from here")))
+    Ok(Passed::that(format!("{origin} is reachable from here")))
 }
 
 /// Whether a page of `origin` may ask the service and send to the store.
 pub async fn cors(
-    service: &Service,
+    service: &ApiClient,
     origin: &str,
     upload: &Upload,
     store: &str,
-) -> Result<Seen<()>, Flaw> {
+) -> Result<Passed<()>, CheckFailure> {
     let http = &service.http;
     let mut asked = Vec::new();
     if service.origin() != origin {
@@ -53,7 +53,7 @@ pub async fn cors(
         let headers = ["content-type".to_owned()];
         let allowed = preflight(http, &url, origin, &Method::POST, &headers).await;
         allowed.map_err(|why| {
-            Flaw::wrong(
+            CheckFailure::wrong(
                 format!("the service refuses pages of {origin}: {why}"),
                 format!("add {origin} to ALLOWED_ORIGINS of the service"),
             )
@@ -65,7 +65,7 @@ pub async fn cors(
         headers.sort();
         let allowed = preflight(http, &upload.url, origin, &Method::PUT, &headers).await;
         allowed.map_err(|why| {
-            Flaw::wrong(
+            CheckFailure::wrong(
                 format!("the store refuses pages of {origin}: {why}"),
                 "the bucket's CORS rules must allow the origin, GET, HEAD and PUT, and the \
                  headers content-type, if-none-match, range and x-amz-checksum-sha256 \
@@ -74,7 +74,7 @@ pub async fn cors(
         })?;
         asked.push("the store");
     }
-    Ok(Seen::that(if asked.is_empty() {
+    Ok(Passed::that(if asked.is_empty() {
         format!("none is needed: service and store are at the page's own origin, {origin}")
     } else {
         format!("{} let pages of {origin} in", asked.join(" and "))

@@ -12,10 +12,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::failure::Failure;
+use crate::api_client::{ApiClient, declaration};
+use crate::error::CliError;
 use crate::output::Output;
 use crate::retry::Deadline;
-use crate::service::{Service, declaration};
 use crate::wire::Created;
 
 /// What it is called, for whoever finds it in a list.
@@ -28,7 +28,7 @@ pub struct TestFile(Arc<Mutex<Option<Trace>>>);
 
 #[derive(Debug, Clone)]
 struct Trace {
-    service: Service,
+    service: ApiClient,
     declared: Value,
     key: Uuid,
     id: Option<Uuid>,
@@ -67,10 +67,10 @@ impl TestFile {
     /// As [`Service::create`].
     pub async fn create(
         &self,
-        service: &Service,
+        service: &ApiClient,
         content: &Content,
         until: Deadline,
-    ) -> Result<Created, Failure> {
+    ) -> Result<Created, CliError> {
         let declared = declaration(NAME, content.size(), &content.sha256);
         self.remember(Some(Trace {
             service: service.clone(),
@@ -86,7 +86,7 @@ impl TestFile {
                 }
             }
             // Refused: there is none.
-            Err(Failure::Refused { status, .. }) if *status < 500 => self.remember(None),
+            Err(CliError::Refused { status, .. }) if *status < 500 => self.remember(None),
             Err(_) => {}
         }
         created
@@ -96,7 +96,7 @@ impl TestFile {
     ///
     /// # Errors
     /// It may still be there.
-    pub async fn delete(&self, until: Deadline) -> Result<(), Failure> {
+    pub async fn delete(&self, until: Deadline) -> Result<(), CliError> {
         let Some(trace) = self.lock().clone() else {
             return Ok(());
         };
@@ -122,7 +122,7 @@ impl TestFile {
         match deleted {
             Ok(Ok(())) => output.note("fshare: the test file is deleted again"),
             // A create that nobody answered, of a server that isn't there.
-            Ok(Err(Failure::Unreachable { .. })) if trace.id.is_none() => {}
+            Ok(Err(CliError::Unreachable { .. })) if trace.id.is_none() => {}
             _ => output.note(&match trace.id {
                 Some(id) => format!(
                     "fshare: the test file couldn't be deleted; try: fshare delete {}",

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::stub::{Stub, Trick};
+use crate::stub::{Stub, StubFault};
 use crate::support::{Ran, Service, damage, random};
 
 /// What is in a folder, hidden files included.
@@ -99,7 +99,10 @@ fn ctrl_c_leaves_no_part_of_a_file() {
     });
     let id = link.rsplit('/').next().unwrap();
     let line: &'static str = format!("GET /v1/files/{id} ").leak();
-    let stub = Stub::before(&service.base, vec![(line, Trick::Answer(redirect.leak()))]);
+    let stub = Stub::before(
+        &service.base,
+        vec![(line, StubFault::Answer(redirect.leak()))],
+    );
     let into = service.folder.path().join("into");
     std::fs::create_dir(&into).unwrap();
     let child = service

@@ -66,7 +66,7 @@ fn a_file_of_a_folder_that_is_swapped_for_a_link_does_not_go_out() {
         &service.base,
         vec![(
             "POST /v1/files ",
-            crate::stub::Trick::Before(Box::new(swap)),
+            crate::stub::StubFault::Before(Box::new(swap)),
         )],
     );
     let ran = service.run_through(&stub, &["upload", "course", "--jobs", "1"]);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::stub::{Stub, Trick, with_body};
+use crate::stub::{Stub, StubFault, with_body};
 use crate::support::Service;
 
 /// The answer with a status that no version of this program knows.
@@ -22,9 +22,9 @@ fn an_upload_waits_on_while_the_status_is_one_that_it_does_not_know() {
     let stub = Stub::before(
         &service.base,
         vec![
-            ("POST /v1/files/", Trick::Change(scanned)),
-            ("GET /v1/files/", Trick::Change(scanned)),
-            ("GET /v1/files/", Trick::Change(scanned)),
+            ("POST /v1/files/", StubFault::Change(scanned)),
+            ("GET /v1/files/", StubFault::Change(scanned)),
+            ("GET /v1/files/", StubFault::Change(scanned)),
         ],
     );
     let ran = service.run_through(&stub, &["upload", "slides"]);
@@ -61,8 +61,8 @@ fn bytes_are_sent_again_while_the_status_is_one_that_it_does_not_know() {
     let stub = Stub::before(
         &service.base,
         vec![
-            ("PUT ", Trick::Answer("")),
-            ("GET /v1/files/", Trick::Change(scanned)),
+            ("PUT ", StubFault::Answer("")),
+            ("GET /v1/files/", StubFault::Change(scanned)),
         ],
     );
     let ran = service.run_through(&stub, &["upload", "slides"]);
@@ -78,8 +78,8 @@ fn a_download_waits_while_the_status_is_one_that_it_does_not_know() {
     let stub = Stub::before(
         &service.base,
         vec![
-            ("GET /v1/files/", Trick::Change(scanned)),
-            ("GET /v1/files/", Trick::Change(scanned)),
+            ("GET /v1/files/", StubFault::Change(scanned)),
+            ("GET /v1/files/", StubFault::Change(scanned)),
         ],
     );
     let ran = service.run_through(&stub, &["download", id, "-o", "back"]);
@@ -105,13 +105,13 @@ fn words_that_it_does_not_know_are_shown_as_they_came() {
     for arguments in [&["list"][..], &["info", id]] {
         let stub = Stub::before(
             &service.base,
-            vec![("GET /v1/files", Trick::Change(scanned))],
+            vec![("GET /v1/files", StubFault::Change(scanned))],
         );
         let ran = service.run_through(&stub, arguments);
         assert!(ran.code == 0 && ran.out.contains("quarantined"), "{ran:?}");
         let stub = Stub::before(
             &service.base,
-            vec![("GET /v1/files", Trick::Change(staged))],
+            vec![("GET /v1/files", StubFault::Change(staged))],
         );
         let ran = service.run_through(&stub, arguments);
         let shown = "pending (scan\u{fffd}[2Jning)";
@@ -119,7 +119,7 @@ fn words_that_it_does_not_know_are_shown_as_they_came() {
     }
     let stub = Stub::before(
         &service.base,
-        vec![("GET /v1/files", Trick::Change(staged))],
+        vec![("GET /v1/files", StubFault::Change(staged))],
     );
     let ran = service.run_through(&stub, &["list", "--json"]);
     let line = &ran.json()[0];

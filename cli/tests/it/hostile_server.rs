@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
-use crate::stub::{Stub, Trick, with_body};
+use crate::stub::{Stub, StubFault, with_body};
 use crate::support::{Ran, Service};
 
 /// What must not reach a terminal as it is: C0, DEL, C1, marks that turn the direction, other line ends.
@@ -32,7 +32,7 @@ fn answer(status: &str, body: &str) -> &'static str {
 
 /// What one request that begins like `start` is answered with, where `fshare` runs with `arguments`.
 fn answered(service: &Service, start: &'static str, text: &'static str, arguments: &[&str]) -> Ran {
-    let stub = Stub::before(&service.base, vec![(start, Trick::Answer(text))]);
+    let stub = Stub::before(&service.base, vec![(start, StubFault::Answer(text))]);
     service.run_through(&stub, arguments)
 }
 
@@ -54,8 +54,8 @@ fn other_bytes_under_the_own_link_are_said_and_the_link_is_not_passed_on() {
     let stub = Stub::before(
         &service.base,
         vec![
-            ("PUT ", Trick::Change(failed)),
-            ("POST /v1/files/", Trick::Change(others)),
+            ("PUT ", StubFault::Change(failed)),
+            ("POST /v1/files/", StubFault::Change(others)),
         ],
     );
     let ran = service.run_through(&stub, &["upload", "mine"]);
@@ -66,7 +66,7 @@ fn other_bytes_under_the_own_link_are_said_and_the_link_is_not_passed_on() {
     // Also for programs.
     let stub = Stub::before(
         &service.base,
-        vec![("POST /v1/files/", Trick::Change(others))],
+        vec![("POST /v1/files/", StubFault::Change(others))],
     );
     let ran = service.run_through(&stub, &["upload", "mine", "--json"]);
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -180,7 +180,7 @@ fn a_list_ends_although_the_server_always_names_a_next_page() {
                 });
                 let cursor = format!("turn {}", index % 3);
                 let body = json!({ "files": [record], "nextCursor": cursor }).to_string();
-                ("GET ", Trick::Answer(answer("200 OK", &body)))
+                ("GET ", StubFault::Answer(answer("200 OK", &body)))
             })
             .collect(),
     );
@@ -195,8 +195,8 @@ fn a_list_ends_although_the_server_always_names_a_next_page() {
     let stub = Stub::before(
         &service.base,
         vec![
-            ("GET ", Trick::Answer(page)),
-            ("GET ", Trick::Answer(answer("200 OK", &last))),
+            ("GET ", StubFault::Answer(page)),
+            ("GET ", StubFault::Answer(answer("200 OK", &last))),
         ],
     );
     let ran = service.run_through(&stub, &["list"]);
@@ -225,8 +225,8 @@ fn more_records_than_were_asked_for_are_not_shown() {
 fn an_answer_that_is_too_long_is_not_asked_for_again() {
     let service = Service::start(&[]);
     let long = answer("200 OK", &" ".repeat(1024 * 1024 + 1));
-    let tricks = (0..10).map(|_| ("GET ", Trick::Answer(long)));
-    let stub = Stub::before(&service.base, tricks.collect());
+    let faults = (0..10).map(|_| ("GET ", StubFault::Answer(long)));
+    let stub = Stub::before(&service.base, faults.collect());
     let ran = service.run_through(&stub, &["list"]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.err.contains("longer than"), "{ran:?}");
@@ -247,7 +247,10 @@ fn a_redirect_that_leads_nowhere_is_not_followed_again_and_again() {
         let redirect = format!(
             "HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
         );
-        let stub = Stub::before(&service.base, vec![(line, Trick::Answer(redirect.leak()))]);
+        let stub = Stub::before(
+            &service.base,
+            vec![(line, StubFault::Answer(redirect.leak()))],
+        );
         let ran = service.run_through(&stub, &["download", id, "-o", "back"]);
         assert_eq!(ran.code, 1, "{location}: {ran:?}");
         assert!(ran.err.contains("redirect"), "{location}: {ran:?}");
@@ -283,7 +286,7 @@ fn only_headers_that_an_upload_needs_are_sent_as_the_server_names_them() {
         let created = answer("201 Created", &created.to_string());
         let stub = Stub::before(
             &service.base,
-            vec![("POST /v1/files ", Trick::Answer(created))],
+            vec![("POST /v1/files ", StubFault::Answer(created))],
         );
         let ran = service.run_through(&stub, &["upload", "f", "--timeout", "5"]);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
@@ -304,7 +307,7 @@ fn bytes_go_to_no_address_with_a_user_in_it() {
     service.file("f", b"f");
     let stub = Stub::before(
         &service.base,
-        vec![("POST /v1/files ", Trick::Change(with_user))],
+        vec![("POST /v1/files ", StubFault::Change(with_user))],
     );
     let ran = service.run_through(&stub, &["upload", "f"]);
     assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");

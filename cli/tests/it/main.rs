@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-mod doctoring;
-mod doctoring_aws;
+mod doctor;
+mod doctor_aws;
 mod doctoring_setup;
 mod download_targets;
 mod downloads;

@@ -1,4 +1,4 @@
-//! A way to the service that misbehaves as it is told, one request after another.
+//! A proxy to the service that misbehaves as it is told, one request after another.
 //!
 //! Invariant: what isn't told otherwise is passed on unchanged, so signatures hold. Each connection
 //! carries one request.
@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// What to do with the next request whose first line begins so.
-pub enum Trick {
+pub enum StubFault {
     /// Answer with this instead of passing it on.
     Answer(&'static str),
     /// Pass it on, and lose the answer.
@@ -20,7 +20,7 @@ pub enum Trick {
     Change(fn(String) -> String),
 }
 
-type Tricks = Arc<Mutex<VecDeque<(&'static str, Trick)>>>;
+type StubFaults = Arc<Mutex<VecDeque<(&'static str, StubFault)>>>;
 
 pub struct Stub {
     pub base: String,
@@ -29,17 +29,17 @@ pub struct Stub {
 }
 
 impl Stub {
-    pub fn before(target: &str, tricks: Vec<(&'static str, Trick)>) -> Self {
+    pub fn before(target: &str, faults: Vec<(&'static str, StubFault)>) -> Self {
         let target = target.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let tricks: Tricks = Arc::new(Mutex::new(tricks.into()));
+        let faults: StubFaults = Arc::new(Mutex::new(faults.into()));
         let noted = seen.clone();
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (target, tricks, noted) = (target.clone(), tricks.clone(), noted.clone());
-                std::thread::spawn(move || serve(client.unwrap(), &target, &tricks, &noted));
+                let (target, faults, noted) = (target.clone(), faults.clone(), noted.clone());
+                std::thread::spawn(move || serve(client.unwrap(), &target, &faults, &noted));
             }
         });
         Self { base, seen }
@@ -48,8 +48,8 @@ impl Stub {
     /// The same trick on every request that begins so.
     pub fn always(target: &str, start: &'static str, change: fn(String) -> String) -> Self {
         const MORE_THAN_ANY_TEST_SENDS: usize = 2000;
-        let tricks = (0..MORE_THAN_ANY_TEST_SENDS).map(|_| (start, Trick::Change(change)));
-        Self::before(target, tricks.collect())
+        let faults = (0..MORE_THAN_ANY_TEST_SENDS).map(|_| (start, StubFault::Change(change)));
+        Self::before(target, faults.collect())
     }
 
     pub fn count(&self, start: &str) -> usize {
@@ -76,7 +76,7 @@ pub fn with_body(answer: &str, change: impl FnOnce(&str) -> String) -> String {
 fn serve(
     mut client: TcpStream,
     target: &str,
-    tricks: &Tricks,
+    faults: &StubFaults,
     seen: &Mutex<Vec<String>>,
 ) -> Option<()> {
     let (head, begun, left) = read_head(&mut client)?;
@@ -84,25 +84,25 @@ fn serve(
     seen.lock()
         .unwrap()
         .push(line.split('?').next()?.to_owned());
-    let trick = {
-        let mut tricks = tricks.lock().unwrap();
-        let mine = tricks
+    let fault = {
+        let mut faults = faults.lock().unwrap();
+        let mine = faults
             .front()
             .is_some_and(|(start, _)| line.starts_with(start));
-        mine.then(|| tricks.pop_front().unwrap().1)
+        mine.then(|| faults.pop_front().unwrap().1)
     };
-    let lose = matches!(trick, Some(Trick::LoseAnswer));
+    let lose = matches!(fault, Some(StubFault::LoseAnswer));
     let mut change = None;
-    match trick {
-        Some(Trick::Answer(answer)) => {
+    match fault {
+        Some(StubFault::Answer(answer)) => {
             io::copy(&mut (&client).take(left), &mut io::sink()).ok()?;
             client.write_all(answer.as_bytes()).ok()?;
             client.shutdown(Shutdown::Both).ok()?;
             return Some(());
         }
-        Some(Trick::Before(action)) => action(),
-        Some(Trick::Change(how)) => change = Some(how),
-        Some(Trick::LoseAnswer) | None => {}
+        Some(StubFault::Before(action)) => action(),
+        Some(StubFault::Change(how)) => change = Some(how),
+        Some(StubFault::LoseAnswer) | None => {}
     }
     let mut server = TcpStream::connect(target).ok()?;
     // One request a connection, so that its answer ends where the connection does.

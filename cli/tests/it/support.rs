@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stub::{Stub, Trick};
+use crate::stub::{Stub, StubFault};
 
 /// The service in local mode, and a folder for a test's files.
 pub struct Service {
@@ -248,12 +248,12 @@ pub fn signalled(
         let _ = stopped.recv();
     };
     let (last, before) = requests.split_last().unwrap();
-    let mut tricks: Vec<_> = before
+    let mut faults: Vec<_> = before
         .iter()
-        .map(|start| (*start, Trick::Before(Box::new(|| {}))))
+        .map(|start| (*start, StubFault::Before(Box::new(|| {}))))
         .collect();
-    tricks.push((*last, Trick::Before(Box::new(hold))));
-    let stub = Stub::before(&service.base, tricks);
+    faults.push((*last, StubFault::Before(Box::new(hold))));
+    let stub = Stub::before(&service.base, faults);
     let child = service
         .command(arguments)
         .args(["--server", &stub.base])

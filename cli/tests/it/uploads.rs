@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::stub::{Stub, Trick};
+use crate::stub::{Stub, StubFault};
 use crate::support::{Ran, Service, fshare, in_terminal, random, signalled};
 
 const BUSY: &str =
@@ -134,7 +134,10 @@ fn standard_input_goes_if_its_length_is_the_declared_one() {
 #[test]
 fn a_lost_answer_to_the_create_makes_no_second_file() {
     let service = Service::start(&[]);
-    let stub = Stub::before(&service.base, vec![("POST /v1/files ", Trick::LoseAnswer)]);
+    let stub = Stub::before(
+        &service.base,
+        vec![("POST /v1/files ", StubFault::LoseAnswer)],
+    );
     service.file("once", b"once");
     let ran = Ran::of(
         service
@@ -150,7 +153,7 @@ fn a_lost_answer_to_the_create_makes_no_second_file() {
 #[test]
 fn a_lost_answer_to_the_bytes_ends_with_the_file() {
     let service = Service::start(&[]);
-    let stub = Stub::before(&service.base, vec![("PUT ", Trick::LoseAnswer)]);
+    let stub = Stub::before(&service.base, vec![("PUT ", StubFault::LoseAnswer)]);
     service.file("once", &random(100_000));
     let ran = Ran::of(
         service
@@ -176,8 +179,8 @@ fn a_second_try_that_finds_the_bytes_there_already_ends_right() {
     let stub = Stub::before(
         &service.base,
         vec![
-            ("PUT ", Trick::Change(lie)),
-            ("PUT ", Trick::Change(seen_412)),
+            ("PUT ", StubFault::Change(lie)),
+            ("PUT ", StubFault::Change(seen_412)),
         ],
     );
     let content = random(100_000);
@@ -211,9 +214,9 @@ fn a_file_that_is_still_pending_when_time_is_over_is_said_with_its_link() {
     let service = Service::start(&[]);
     service.file("slow", b"slow");
     let change: fn(String) -> String = |answer| pending(&answer);
-    let mut tricks = vec![("POST /v1/files/", Trick::Change(change))];
-    tricks.extend((0..200).map(|_| ("GET /v1/files/", Trick::Change(change))));
-    let stub = Stub::before(&service.base, tricks);
+    let mut faults = vec![("POST /v1/files/", StubFault::Change(change))];
+    faults.extend((0..200).map(|_| ("GET /v1/files/", StubFault::Change(change))));
+    let stub = Stub::before(&service.base, faults);
     let started = std::time::Instant::now();
     let ran = Ran::of(
         service
@@ -243,8 +246,8 @@ fn a_busy_server_and_a_busy_store_are_asked_again_when_they_say() {
     let stub = Stub::before(
         &service.base,
         vec![
-            ("POST /v1/files ", Trick::Answer(BUSY)),
-            ("PUT ", Trick::Answer(BUSY)),
+            ("POST /v1/files ", StubFault::Answer(BUSY)),
+            ("PUT ", StubFault::Answer(BUSY)),
         ],
     );
     service.file("patient", b"patient");
@@ -268,7 +271,7 @@ fn an_expired_url_is_replaced_by_a_fresh_one() {
     const EXPIRED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 82\r\n\r\n\
         <Error><Code>AccessDenied</Code><Message>Request has expired.</Message>   </Error>";
     let service = Service::start(&[]);
-    let stub = Stub::before(&service.base, vec![("PUT ", Trick::Answer(EXPIRED))]);
+    let stub = Stub::before(&service.base, vec![("PUT ", StubFault::Answer(EXPIRED))]);
     service.file("late", b"late");
     let ran = Ran::of(
         service
@@ -293,7 +296,7 @@ fn a_file_that_changes_after_it_was_measured_is_noticed() {
     let change = move || std::fs::write(path, b"the other draft").unwrap();
     let stub = Stub::before(
         &service.base,
-        vec![("POST /v1/files ", Trick::Before(Box::new(change)))],
+        vec![("POST /v1/files ", StubFault::Before(Box::new(change)))],
     );
     let ran = Ran::of(
         service

@@ -34,7 +34,7 @@ pub async fn a_record_reads_back_as_it_was_inserted_whatever_its_state(store: &S
     }
     states.push(FileState::Rejected {
         reason: RejectionReason("“\n\0'; DROP TABLE files; --”".into()),
-        expires_at: far_expiry(),
+        purge_at: far_expiry(),
     });
 
     for (i, state) in states.into_iter().enumerate() {
@@ -153,7 +153,7 @@ pub async fn each_settlement_ends_pending_and_sets_what_follows(store: &Store) {
         );
         let settled = FileRecord {
             state: settlement.to.clone(),
-            review_at: settlement.review_at.map(|_| now),
+            reconcile_at: settlement.reconcile_at.map(|_| now),
             ..record.clone()
         };
         assert_eq!(stored(store, record.id).await, settled);
@@ -259,25 +259,22 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
         let mut record = in_state(pending(0), state);
         record.declared.sha256 = Some(Sha256Digest::from_bytes([7; 32]));
         let record = insert(store, record).await;
-        let (now, expires_at) = (moment(77), far_expiry() + Duration::from_millis(1));
+        let (now, purge_at) = (moment(77), far_expiry() + Duration::from_millis(1));
         assert_eq!(
-            store
-                .delete(record.id, now, expires_at, GRACE)
-                .await
-                .unwrap(),
+            store.delete(record.id, now, purge_at, GRACE).await.unwrap(),
             !was_deleted
         );
         let mut tombstone = record;
         if !was_deleted {
-            tombstone.state = FileState::Deleted { expires_at };
-            tombstone.review_at = Some(now);
+            tombstone.state = FileState::Deleted { purge_at };
+            tombstone.reconcile_at = Some(now);
         }
         assert_eq!(stored(store, tombstone.id).await, tombstone);
 
         let again = store.delete(
             tombstone.id,
             moment(99),
-            expires_at + Duration::from_secs(9),
+            purge_at + Duration::from_secs(9),
             GRACE,
         );
         assert!(!again.await.unwrap());
@@ -295,9 +292,9 @@ pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &S
         assert!(deleted.await.unwrap());
         let mut tombstone = record;
         tombstone.state = FileState::Deleted {
-            expires_at: far_expiry(),
+            purge_at: far_expiry(),
         };
-        tombstone.review_at = Some(match waits {
+        tombstone.reconcile_at = Some(match waits {
             true => tombstone.upload_expires_at + GRACE,
             false => moment(77),
         });
@@ -321,8 +318,13 @@ pub async fn a_pending_record_is_postponed_until_its_uploads_end_at_the_latest(s
         let just_before = end - Duration::from_millis(1);
         let long_after = end + Duration::from_secs(7200);
         for at in [moment(60), just_before, end, long_after, moment(61)] {
-            assert!(store.postpone_review(record.id, at, GRACE).await.unwrap());
-            record.review_at = Some(at.min(end));
+            assert!(
+                store
+                    .postpone_reconcile(record.id, at, GRACE)
+                    .await
+                    .unwrap()
+            );
+            record.reconcile_at = Some(at.min(end));
             assert_eq!(stored(store, record.id).await, record);
         }
     }
@@ -332,13 +334,18 @@ pub async fn only_a_pending_record_is_postponed(store: &Store) {
     for state in every_state().into_iter().skip(1) {
         let record = insert(store, in_state(pending(0), state)).await;
         for at in [moment(60), far_expiry()] {
-            assert!(!store.postpone_review(record.id, at, GRACE).await.unwrap());
+            assert!(
+                !store
+                    .postpone_reconcile(record.id, at, GRACE)
+                    .await
+                    .unwrap()
+            );
             assert_eq!(stored(store, record.id).await, record);
         }
     }
     let absent = FileId::new(moment(0));
     for at in [moment(60), far_expiry()] {
-        assert!(!store.postpone_review(absent, at, GRACE).await.unwrap());
+        assert!(!store.postpone_reconcile(absent, at, GRACE).await.unwrap());
     }
     assert_eq!(store.get(absent).await.unwrap(), None);
 }
@@ -354,28 +361,28 @@ pub async fn what_is_absent_is_not_deleted(store: &Store) {
     assert_eq!(store.get(absent).await.unwrap(), None);
 }
 
-pub async fn a_review_is_scheduled_while_the_status_is_the_one_seen(store: &Store) {
+pub async fn a_reconcile_is_scheduled_while_the_status_is_the_one_seen(store: &Store) {
     for state in every_state().into_iter().skip(2) {
         let mut record = insert(store, in_state(pending(0), state)).await;
         for at in [moment(500), moment(400), moment(400)] {
             let kept_until = far_expiry() + (at - moment(0));
             store
-                .schedule_review(record.id, record.status(), at, kept_until)
+                .schedule_reconcile(record.id, record.status(), at, kept_until)
                 .await
                 .unwrap();
-            record.review_at = Some(at);
+            record.reconcile_at = Some(at);
             record.state.keep_until(kept_until);
             assert_eq!(stored(store, record.id).await, record);
         }
     }
 }
 
-pub async fn a_review_is_not_scheduled_for_another_status(store: &Store) {
+pub async fn a_reconcile_is_not_scheduled_for_another_status(store: &Store) {
     for state in every_state() {
         let record = insert(store, in_state(pending(0), state)).await;
         for seen in REMOVABLE.into_iter().filter(|s| *s != record.status()) {
             store
-                .schedule_review(record.id, seen, moment(500), far_expiry())
+                .schedule_reconcile(record.id, seen, moment(500), far_expiry())
                 .await
                 .unwrap();
             assert_eq!(stored(store, record.id).await, record);
@@ -409,7 +416,7 @@ pub async fn pending_and_available_records_are_neither_scheduled_nor_removed(sto
         let record = insert(store, in_state(pending(0), state)).await;
         let status = record.status();
         store
-            .schedule_review(record.id, status, moment(500), far_expiry())
+            .schedule_reconcile(record.id, status, moment(500), far_expiry())
             .await
             .unwrap();
         store.remove(record.id, status).await.unwrap();
@@ -438,7 +445,7 @@ pub async fn a_removed_id_can_be_written_to_by_nothing_but_an_insert(store: &Sto
         .unwrap();
     for status in REMOVABLE {
         store
-            .schedule_review(record.id, status, moment(3), far_expiry())
+            .schedule_reconcile(record.id, status, moment(3), far_expiry())
             .await
             .unwrap();
     }

@@ -75,7 +75,7 @@ pub async fn of_many_settlements_exactly_one_succeeds(store: &Store) {
     let (settlement, now) = &winners[0];
     let settled = stored(store, record.id).await;
     assert_eq!(settled.state, settlement.to);
-    assert_eq!(settled.review_at, settlement.review_at.map(|_| *now));
+    assert_eq!(settled.reconcile_at, settlement.reconcile_at.map(|_| *now));
 }
 
 pub async fn of_many_deletions_exactly_one_succeeds_and_no_settlement_outlives_it(store: &Store) {

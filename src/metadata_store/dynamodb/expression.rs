@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{
-    FILE_ID, REVIEW_AT, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WRITE_TOKEN, millis, string,
+    FILE_ID, RECONCILE_AT, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WRITE_TOKEN, millis, string,
 };
 use crate::domain::{Status, Timestamp};
 
@@ -127,7 +127,7 @@ impl Condition {
     }
 }
 
-/// `SET` for what has a value, `REMOVE` for what must not be there. With `uploads_end` the next review is
+/// `SET` for what has a value, `REMOVE` for what must not be there. With `uploads_end` the next reconciliation is
 /// so long after the upload deadline that the item has.
 pub(super) fn update_expression(
     set: Vec<(&'static str, AttributeValue)>,
@@ -144,13 +144,13 @@ pub(super) fn update_expression(
         })
         .collect();
     if let Some(grace) = uploads_end {
-        let (review_at, deadline) = (
-            placeholders.name(REVIEW_AT),
+        let (reconcile_at, deadline) = (
+            placeholders.name(RECONCILE_AT),
             placeholders.name(UPLOAD_EXPIRES_AT),
         );
         let grace = AttributeValue::N(grace.as_millis().to_string());
         let grace = placeholders.value("uploadGrace", grace);
-        assignments.push(format!("{review_at} = {deadline} + {grace}"));
+        assignments.push(format!("{reconcile_at} = {deadline} + {grace}"));
     }
     let mut expression = format!("SET {}", assignments.join(", "));
     if !remove.is_empty() {

@@ -52,8 +52,10 @@ pub(super) const EXPIRES_AT_MILLIS: &str = "expiresAtMillis";
 pub(super) const WRITE_TOKEN: &str = "writeToken";
 pub(super) const TIME_SHARD: &str = "timeShard";
 pub(super) const STATUS_SHARD: &str = "statusShard";
-pub(super) const REVIEW_SHARD: &str = "reviewShard";
-pub(super) const REVIEW_AT: &str = "reviewAt";
+// `reconcile_at` and `purge_at` keep the names that tables have had since before they were called so: the
+// indexes, the TTL and every item know them, and no code can rename them likewise.
+pub(super) const RECONCILE_SHARD: &str = "reviewShard";
+pub(super) const RECONCILE_AT: &str = "reviewAt";
 
 pub(super) const STATE_ATTRIBUTES: [&str; 11] = [
     STATUS,
@@ -65,8 +67,8 @@ pub(super) const STATE_ATTRIBUTES: [&str; 11] = [
     EXPIRES_AT_MILLIS,
     TIME_SHARD,
     STATUS_SHARD,
-    REVIEW_SHARD,
-    REVIEW_AT,
+    RECONCILE_SHARD,
+    RECONCILE_AT,
 ];
 
 /// All that a record says, in the table's terms.
@@ -83,7 +85,11 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
     if let Some(sha256) = record.declared.sha256 {
         item.insert(DECLARED_SHA256, string(sha256));
     }
-    item.extend(state_attributes(record.id, &record.state, record.review_at));
+    item.extend(state_attributes(
+        record.id,
+        &record.state,
+        record.reconcile_at,
+    ));
     item.into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
@@ -94,7 +100,7 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
 pub(super) fn state_attributes(
     id: FileId,
     state: &FileState,
-    review_at: Option<Timestamp>,
+    reconcile_at: Option<Timestamp>,
 ) -> Vec<(&'static str, AttributeValue)> {
     let fields = StateFields::from(state);
     let shard = shard_of(id);
@@ -117,20 +123,23 @@ pub(super) fn state_attributes(
             .into_iter()
             .filter_map(|(name, text)| Some((name, text?))),
     );
-    attributes.extend(fields.expires_at.into_iter().flat_map(expiry));
-    if let Some(at) = review_at {
-        attributes.extend(review_attributes(id, at));
+    attributes.extend(fields.purge_at.into_iter().flat_map(expiry));
+    if let Some(at) = reconcile_at {
+        attributes.extend(reconcile_attributes(id, at));
     }
     attributes
 }
 
-/// What puts an item into the index of reviews.
-pub(super) fn review_attributes(id: FileId, at: Timestamp) -> [(&'static str, AttributeValue); 2] {
-    [review_shard(id), (REVIEW_AT, millis(at))]
+/// What puts an item into the index of due records.
+pub(super) fn reconcile_attributes(
+    id: FileId,
+    at: Timestamp,
+) -> [(&'static str, AttributeValue); 2] {
+    [reconcile_shard(id), (RECONCILE_AT, millis(at))]
 }
 
-pub(super) fn review_shard(id: FileId) -> (&'static str, AttributeValue) {
-    (REVIEW_SHARD, string(shard_of(id)))
+pub(super) fn reconcile_shard(id: FileId) -> (&'static str, AttributeValue) {
+    (RECONCILE_SHARD, string(shard_of(id)))
 }
 
 pub(super) fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {
@@ -157,7 +166,7 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
         },
         upload_expires_at: attributes.millis(UPLOAD_EXPIRES_AT)?,
         state: attributes.state()?,
-        review_at: attributes.optional(REVIEW_AT, Attributes::millis)?,
+        reconcile_at: attributes.optional(RECONCILE_AT, Attributes::millis)?,
     })
 }
 
@@ -247,7 +256,7 @@ impl<'a> Attributes<'a> {
                 Ok(parsed.map_err(|_| unreadable(name))?.to_utc())
             })?,
             reason: self.optional(REASON, Self::text)?,
-            expires_at: self.optional(EXPIRES_AT_MILLIS, Self::millis)?,
+            purge_at: self.optional(EXPIRES_AT_MILLIS, Self::millis)?,
         };
         fields
             .to_state()
@@ -291,16 +300,16 @@ mod tests {
             },
         );
         let rejected =
-            (".{0,60}", timestamp()).prop_map(|(reason, expires_at)| FileState::Rejected {
+            (".{0,60}", timestamp()).prop_map(|(reason, purge_at)| FileState::Rejected {
                 reason: RejectionReason(reason),
-                expires_at,
+                purge_at,
             });
         prop_oneof![
             Just(FileState::Pending),
             available,
             rejected,
-            timestamp().prop_map(|expires_at| FileState::Expired { expires_at }),
-            timestamp().prop_map(|expires_at| FileState::Deleted { expires_at }),
+            timestamp().prop_map(|purge_at| FileState::Expired { purge_at }),
+            timestamp().prop_map(|purge_at| FileState::Deleted { purge_at }),
         ]
     }
 
@@ -313,7 +322,7 @@ mod tests {
             declared_sha256 in option::of(digest()),
             upload_expires_at in timestamp(),
             state in state(),
-            review_at in option::of(timestamp()),
+            reconcile_at in option::of(timestamp()),
         ) -> Option<FileRecord> {
             Some(FileRecord {
                 id: FileId::new(created_at),
@@ -325,7 +334,7 @@ mod tests {
                 },
                 upload_expires_at,
                 state,
-                review_at,
+                reconcile_at,
             })
         }
     }
@@ -347,7 +356,7 @@ mod tests {
             },
             upload_expires_at: at,
             state: FileState::Pending,
-            review_at: Some(at),
+            reconcile_at: Some(at),
         };
         let object = StoredObject {
             sha256: Sha256Digest::from_bytes([2; 32]),
@@ -360,10 +369,10 @@ mod tests {
             FileState::Available(object),
             FileState::Rejected {
                 reason,
-                expires_at: at,
+                purge_at: at,
             },
-            FileState::Expired { expires_at: at },
-            FileState::Deleted { expires_at: at },
+            FileState::Expired { purge_at: at },
+            FileState::Deleted { purge_at: at },
         ]
         .map(|state| FileRecord {
             state,
@@ -380,7 +389,7 @@ mod tests {
 
         #[test]
         fn an_item_has_no_state_attribute_that_a_change_of_state_would_leave(record in any_record()) {
-            for (name, _) in state_attributes(record.id, &record.state, record.review_at) {
+            for (name, _) in state_attributes(record.id, &record.state, record.reconcile_at) {
                 prop_assert!(STATE_ATTRIBUTES.contains(&name), "{}", name);
             }
         }
@@ -389,8 +398,8 @@ mod tests {
         fn no_item_expires_before_its_record(record in any_record()) {
             let item = to_item(&record);
             let seconds = Attributes(&item).optional(EXPIRES_AT, Attributes::number).unwrap();
-            prop_assert_eq!(seconds.is_some(), record.expires_at().is_some());
-            if let (Some(seconds), Some(at)) = (seconds, record.expires_at()) {
+            prop_assert_eq!(seconds.is_some(), record.purge_at().is_some());
+            if let (Some(seconds), Some(at)) = (seconds, record.purge_at()) {
                 prop_assert!(seconds * 1000 >= at.timestamp_millis());
                 prop_assert!((seconds - 1) * 1000 < at.timestamp_millis());
             }
@@ -408,12 +417,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_a_review_is_not_in_the_index_of_reviews() {
+    fn a_record_without_reconcile_at_is_not_in_the_index_of_due_records() {
         for mut record in one_of_each() {
-            record.review_at = None;
+            record.reconcile_at = None;
             let item = to_item(&record);
-            assert!(!item.contains_key(REVIEW_SHARD));
-            assert!(!item.contains_key(REVIEW_AT));
+            assert!(!item.contains_key(RECONCILE_SHARD));
+            assert!(!item.contains_key(RECONCILE_AT));
         }
     }
 
@@ -430,7 +439,7 @@ mod tests {
             CREATED_AT,
             TIME_SHARD,
             STATUS_SHARD,
-            REVIEW_SHARD,
+            RECONCILE_SHARD,
             EXPIRES_AT,
         ];
         let any_text = [FILENAME, VERSION_ID, REASON];
@@ -469,13 +478,13 @@ mod tests {
 
     #[test]
     fn an_attribute_that_is_missing_is_named() {
-        let optional = [DECLARED_SHA256, VERSION_ID, REVIEW_AT];
+        let optional = [DECLARED_SHA256, VERSION_ID, RECONCILE_AT];
         let not_read = [
             S3_KEY,
             CREATED_AT,
             TIME_SHARD,
             STATUS_SHARD,
-            REVIEW_SHARD,
+            RECONCILE_SHARD,
             EXPIRES_AT,
         ];
         for record in one_of_each() {

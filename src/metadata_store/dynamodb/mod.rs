@@ -9,12 +9,12 @@
 //!
 //! Absent on purpose: scans, transactions over several records, and a clock.
 
+mod due;
 mod expression;
+mod idempotency;
 mod item;
-mod keys;
 mod marker;
 mod pages;
-mod reviews;
 mod start_check;
 
 use std::time::Duration;
@@ -30,11 +30,13 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use self::{
     expression::{Condition, Placeholders, WriteToken, update_expression},
     item::{
-        FILE_ID, Item, REVIEW_AT, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, expiry, from_item,
-        millis, review_attributes, review_shard, state_attributes, string, to_item,
+        FILE_ID, Item, RECONCILE_AT, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, expiry, from_item,
+        millis, reconcile_attributes, reconcile_shard, state_attributes, string, to_item,
     },
 };
-use super::{KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError, TransitionOutcome};
+use super::{
+    DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
+};
 use crate::{
     aws::unavailable,
     domain::{
@@ -124,24 +126,24 @@ impl DynamoDbMetadataStore {
         &self,
         id: FileId,
         state: &FileState,
-        review: ReviewMoment,
+        next: ReconcileAt,
         condition: Condition,
     ) -> Result<bool, StoreError> {
         let token = WriteToken::new();
-        let (review_at, uploads_end) = match review {
-            ReviewMoment::Never => (None, None),
-            ReviewMoment::At(at) => (Some(at), None),
-            ReviewMoment::UploadsEnd(grace) => (None, Some(grace)),
+        let (reconcile_at, uploads_end) = match next {
+            ReconcileAt::Never => (None, None),
+            ReconcileAt::At(at) => (Some(at), None),
+            ReconcileAt::UploadsEnd(grace) => (None, Some(grace)),
         };
-        let mut set = state_attributes(id, state, review_at);
+        let mut set = state_attributes(id, state, reconcile_at);
         set.push(token.attribute());
         if uploads_end.is_some() {
-            set.push(review_shard(id));
+            set.push(reconcile_shard(id));
         }
         let remove: Vec<_> = STATE_ATTRIBUTES
             .into_iter()
             .filter(|name| set.iter().all(|(kept, _)| kept != name))
-            .filter(|name| *name != REVIEW_AT || uploads_end.is_none())
+            .filter(|name| *name != RECONCILE_AT || uploads_end.is_none())
             .collect();
         let mut placeholders = Placeholders::default();
         let update = update_expression(set, uploads_end, &remove, &mut placeholders);
@@ -154,16 +156,16 @@ impl DynamoDbMetadataStore {
     }
 
     /// Sets only when a pending record is looked at. `false` if the condition didn't hold.
-    async fn set_review(
+    async fn set_reconcile_at(
         &self,
         id: FileId,
-        review: ReviewMoment,
+        next: ReconcileAt,
         condition: Condition,
     ) -> Result<bool, StoreError> {
-        let (set, uploads_end) = match review {
-            ReviewMoment::At(at) => (review_attributes(id, at).into(), None),
-            ReviewMoment::UploadsEnd(grace) => (vec![review_shard(id)], Some(grace)),
-            ReviewMoment::Never => return Ok(false),
+        let (set, uploads_end) = match next {
+            ReconcileAt::At(at) => (reconcile_attributes(id, at).into(), None),
+            ReconcileAt::UploadsEnd(grace) => (vec![reconcile_shard(id)], Some(grace)),
+            ReconcileAt::Never => return Ok(false),
         };
         let mut placeholders = Placeholders::default();
         let update = update_expression(set, uploads_end, &[], &mut placeholders);
@@ -177,7 +179,7 @@ impl DynamoDbMetadataStore {
 
 /// When a record is looked at next.
 #[derive(Debug, Clone, Copy)]
-enum ReviewMoment {
+enum ReconcileAt {
     Never,
     At(Timestamp),
     /// So long after the upload deadline that the item has.
@@ -263,12 +265,12 @@ impl MetadataStore for DynamoDbMetadataStore {
             TransitionCondition::Always => Condition::StatusIs(from),
             TransitionCondition::UploadExpiresAt(seen) => Condition::StatusAndDeadline(from, seen),
         };
-        let review = match transition.review_at {
-            Some(at) => ReviewMoment::At(at),
-            None => ReviewMoment::Never,
+        let next = match transition.reconcile_at {
+            Some(at) => ReconcileAt::At(at),
+            None => ReconcileAt::Never,
         };
         let changed = self
-            .change_state(id, &transition.to, review, condition)
+            .change_state(id, &transition.to, next, condition)
             .await?;
         Ok(if changed {
             TransitionOutcome::Applied
@@ -281,11 +283,11 @@ impl MetadataStore for DynamoDbMetadataStore {
         &self,
         id: FileId,
         now: Timestamp,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let tombstone = FileState::Deleted { expires_at };
-        let at_once = ReviewMoment::At(now);
+        let tombstone = FileState::Deleted { purge_at };
+        let at_once = ReconcileAt::At(now);
         let condition = Condition::LivingAndNotUnversioned;
         if self
             .change_state(id, &tombstone, at_once, condition)
@@ -293,61 +295,61 @@ impl MetadataStore for DynamoDbMetadataStore {
         {
             return Ok(true);
         }
-        let at_the_end = ReviewMoment::UploadsEnd(upload_grace);
+        let at_the_end = ReconcileAt::UploadsEnd(upload_grace);
         let condition = Condition::AvailableUnversioned;
         self.change_state(id, &tombstone, at_the_end, condition)
             .await
     }
 
-    async fn due_for_review(
+    async fn due_records(
         &self,
         until: Timestamp,
-        after: Option<Review>,
+        after: Option<DueRecord>,
         limit: usize,
-    ) -> Result<Vec<Review>, StoreError> {
+    ) -> Result<Vec<DueRecord>, StoreError> {
         self.read_due(until, after, limit).await
     }
 
-    async fn postpone_review(
+    async fn postpone_reconcile(
         &self,
         id: FileId,
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let earlier = review_at - upload_grace;
+        let earlier = reconcile_at - upload_grace;
         let mut ways = [
             (
-                ReviewMoment::At(review_at),
+                ReconcileAt::At(reconcile_at),
                 Condition::PendingUntilNotBefore(earlier),
             ),
             (
-                ReviewMoment::UploadsEnd(upload_grace),
+                ReconcileAt::UploadsEnd(upload_grace),
                 Condition::PendingUntilBefore(earlier),
             ),
         ];
-        if review_at >= id.created_at() + LIKELY_LIFE {
+        if reconcile_at >= id.created_at() + LIKELY_LIFE {
             ways.reverse();
         }
-        for (review, condition) in ways {
-            if self.set_review(id, review, condition).await? {
+        for (next, condition) in ways {
+            if self.set_reconcile_at(id, next, condition).await? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    async fn schedule_review(
+    async fn schedule_reconcile(
         &self,
         id: FileId,
         status: Status,
-        review_at: Timestamp,
-        expires_at: Timestamp,
+        reconcile_at: Timestamp,
+        purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         if status.may_have_bytes() {
             return Ok(());
         }
-        let mut set: Vec<_> = review_attributes(id, review_at).into();
-        set.extend(expiry(expires_at));
+        let mut set: Vec<_> = reconcile_attributes(id, reconcile_at).into();
+        set.extend(expiry(purge_at));
         self.update(id, set, &[], Condition::StatusIs(status), None)
             .await
             .map(drop)

@@ -19,13 +19,13 @@ use futures_util::future::join_all;
 
 use super::{
     DynamoDbMetadataStore, NIL_ID,
+    due::BY_DUE,
     expression::Placeholders,
     is_condition_failed,
-    item::{FILE_ID, REVIEW_AT, REVIEW_SHARD, STATUS_SHARD, TIME_SHARD, string},
+    item::{FILE_ID, RECONCILE_AT, RECONCILE_SHARD, STATUS_SHARD, TIME_SHARD, string},
     pages::{BY_STATUS, BY_TIME},
-    reviews::BY_REVIEW,
 };
-use crate::aws::{Asked, Obstacle, findings};
+use crate::aws::{Asked, StartupProblem, findings};
 use crate::start_check::{Finding, StartCheck};
 
 /// What a program does with the table, as far as the programs differ.
@@ -45,7 +45,7 @@ impl TableUse {
     };
     pub const WORKER: Self = Self {
         inserts: false,
-        indexes: &[BY_REVIEW],
+        indexes: &[BY_DUE],
         policy: "WorkerPolicy",
     };
 }
@@ -54,14 +54,19 @@ impl TableUse {
 const INDEXES: [(&str, &str, &str, ScalarAttributeType); 3] = [
     (BY_TIME, TIME_SHARD, FILE_ID, ScalarAttributeType::S),
     (BY_STATUS, STATUS_SHARD, FILE_ID, ScalarAttributeType::S),
-    (BY_REVIEW, REVIEW_SHARD, REVIEW_AT, ScalarAttributeType::N),
+    (
+        BY_DUE,
+        RECONCILE_SHARD,
+        RECONCILE_AT,
+        ScalarAttributeType::N,
+    ),
 ];
 
 const UPDATE_STACK: &str = "Update the stack from deploy/stack.yaml.";
 
 impl DynamoDbMetadataStore {
     /// Everything that stands in the way of using the table so.
-    pub async fn check_start(&self, used: TableUse, region: &str) -> Vec<Obstacle> {
+    pub async fn check_start(&self, used: TableUse, region: &str) -> Vec<StartupProblem> {
         let resource = format!("table {}", self.table);
         let check = Check {
             store: self,
@@ -69,21 +74,21 @@ impl DynamoDbMetadataStore {
             region,
             policy: used.policy,
         };
-        let mut obstacles = match check.describe().await {
+        let mut problems = match check.describe().await {
             Ok(description) => check.schema(&description),
             // Who may not describe the table may still lack other things: all of it is worth saying.
             // Where the table isn't there, they all say the same, which is said once.
-            Err(obstacle) => {
-                let mut obstacles = vec![obstacle];
-                obstacles.extend(check.permissions(used).await);
-                return obstacles;
+            Err(problem) => {
+                let mut problems = vec![problem];
+                problems.extend(check.permissions(used).await);
+                return problems;
             }
         };
         // What isn't our table isn't ours to use either.
-        if obstacles.is_empty() {
-            obstacles = check.permissions(used).await;
+        if problems.is_empty() {
+            problems = check.permissions(used).await;
         }
-        obstacles
+        problems
     }
 }
 
@@ -105,8 +110,8 @@ impl StartCheck for TableCheck {
     }
 
     async fn look(&self) -> Vec<Finding> {
-        let obstacles = self.store.check_start(self.used, &self.region).await;
-        findings(obstacles, || {
+        let problems = self.store.check_start(self.used, &self.region).await;
+        findings(problems, || {
             format!(
                 "table {} has its key and its indexes, and these credentials may use it",
                 self.store.table
@@ -123,12 +128,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn obstacle<E>(
+    fn problem<E>(
         &self,
         action: &str,
         operation: &'static str,
         error: &SdkError<E, HttpResponse>,
-    ) -> Obstacle
+    ) -> StartupProblem
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -139,37 +144,37 @@ impl Check<'_> {
             region: self.region,
             policy: self.policy,
         };
-        Obstacle::of(asked, operation, error)
+        StartupProblem::of(asked, operation, error)
     }
 
-    async fn describe(&self) -> Result<TableDescription, Obstacle> {
+    async fn describe(&self) -> Result<TableDescription, StartupProblem> {
         let request = self.store.client.describe_table();
         let answer = request.table_name(&self.store.table).send().await;
         let output = answer
-            .map_err(|error| self.obstacle("dynamodb:DescribeTable", "DescribeTable", &error))?;
+            .map_err(|error| self.problem("dynamodb:DescribeTable", "DescribeTable", &error))?;
         output.table.ok_or_else(|| {
-            Obstacle::Wrong(format!(
+            StartupProblem::Wrong(format!(
                 "{}: it was described without saying anything",
                 self.resource
             ))
         })
     }
 
-    fn schema(&self, table: &TableDescription) -> Vec<Obstacle> {
+    fn schema(&self, table: &TableDescription) -> Vec<StartupProblem> {
         let types = table.attribute_definitions();
         if !is_key(
             table.key_schema(),
             types,
             &[(FILE_ID, ScalarAttributeType::S)],
         ) {
-            return vec![Obstacle::Wrong(format!(
+            return vec![StartupProblem::Wrong(format!(
                 "{}: its key isn't {FILE_ID} (a string) alone, so it isn't this service's table. Correct \
                  TABLE_NAME, or deploy deploy/stack.yaml under another name.",
                 self.resource
             ))];
         }
-        let wrong = |what: String| Some(Obstacle::Wrong(what));
-        let obstacles = INDEXES.into_iter().filter_map(|(name, hash, range, range_type)| {
+        let wrong = |what: String| Some(StartupProblem::Wrong(what));
+        let problems = INDEXES.into_iter().filter_map(|(name, hash, range, range_type)| {
             let resource = self.resource;
             let indexes = table.global_secondary_indexes();
             let Some(index) = indexes.iter().find(|it| it.index_name() == Some(name)) else {
@@ -183,7 +188,7 @@ impl Check<'_> {
             }
             let projects_all = index.projection().and_then(|it| it.projection_type())
                 == Some(&ProjectionType::All);
-            if name != BY_REVIEW && !projects_all {
+            if name != BY_DUE && !projects_all {
                 return wrong(format!(
                     "{resource}: the index {name} doesn't hold whole items. {UPDATE_STACK}"
                 ));
@@ -193,10 +198,10 @@ impl Check<'_> {
             }
             None
         });
-        obstacles.collect()
+        problems.collect()
     }
 
-    async fn permissions(&self, used: TableUse) -> Vec<Obstacle> {
+    async fn permissions(&self, used: TableUse) -> Vec<StartupProblem> {
         let queries = join_all(used.indexes.iter().map(|index| self.may_query(index)));
         let insert = async {
             match used.inserts {
@@ -215,14 +220,14 @@ impl Check<'_> {
         all.flatten().collect()
     }
 
-    async fn may_read(&self) -> Option<Obstacle> {
+    async fn may_read(&self) -> Option<StartupProblem> {
         let get = self.store.client.get_item().table_name(&self.store.table);
         let answer = get.key(FILE_ID, string(NIL_ID)).send().await;
         let error = answer.err()?;
-        Some(self.obstacle("dynamodb:GetItem", "GetItem", &error))
+        Some(self.problem("dynamodb:GetItem", "GetItem", &error))
     }
 
-    async fn may_insert(&self) -> Option<Obstacle> {
+    async fn may_insert(&self) -> Option<StartupProblem> {
         let (condition, placeholders) = never();
         let put = self.store.client.put_item().table_name(&self.store.table);
         let answer = put
@@ -232,10 +237,10 @@ impl Check<'_> {
             .send()
             .await;
         let error = answer.err().filter(|error| !is_condition_failed(error))?;
-        Some(self.obstacle("dynamodb:PutItem", "PutItem", &error))
+        Some(self.problem("dynamodb:PutItem", "PutItem", &error))
     }
 
-    async fn may_update(&self) -> Option<Obstacle> {
+    async fn may_update(&self) -> Option<StartupProblem> {
         let (condition, placeholders) = never();
         let update = self
             .store
@@ -249,10 +254,10 @@ impl Check<'_> {
             .send()
             .await;
         let error = answer.err().filter(|error| !is_condition_failed(error))?;
-        Some(self.obstacle("dynamodb:UpdateItem", "UpdateItem", &error))
+        Some(self.problem("dynamodb:UpdateItem", "UpdateItem", &error))
     }
 
-    async fn may_delete(&self) -> Option<Obstacle> {
+    async fn may_delete(&self) -> Option<StartupProblem> {
         let (condition, placeholders) = never();
         let delete = self
             .store
@@ -266,10 +271,10 @@ impl Check<'_> {
             .send()
             .await;
         let error = answer.err().filter(|error| !is_condition_failed(error))?;
-        Some(self.obstacle("dynamodb:DeleteItem", "DeleteItem", &error))
+        Some(self.problem("dynamodb:DeleteItem", "DeleteItem", &error))
     }
 
-    async fn may_query(&self, index: &'static str) -> Option<Obstacle> {
+    async fn may_query(&self, index: &'static str) -> Option<StartupProblem> {
         let (_, shard, _, _) = INDEXES.into_iter().find(|(name, ..)| *name == index)?;
         let query = self.store.client.query().table_name(&self.store.table);
         let answer = query
@@ -281,7 +286,7 @@ impl Check<'_> {
             .send()
             .await;
         let error = answer.err()?;
-        Some(self.obstacle(&format!("dynamodb:Query on index/{index}"), "Query", &error))
+        Some(self.problem(&format!("dynamodb:Query on index/{index}"), "Query", &error))
     }
 }
 

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::store_error;
-use super::{STORE, onlooker, schema};
+use super::{STORE, read_only, schema};
 use crate::metadata_store::StoreError;
 
 /// Connections for point reads are as many as the runtime has threads by default, within this.
@@ -29,7 +29,7 @@ pub(super) struct Readers {
     /// Those that nobody is using. Whoever holds a permit finds one.
     ranges: Mutex<Vec<Connection>>,
     range_permits: Arc<Semaphore>,
-    /// The file of another process, which every read opens anew (see [`onlooker`]); the connections
+    /// The file of another process, which every read opens anew (see [`read_only`]); the connections
     /// above are not there then.
     looked_at: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ impl Readers {
     }
 
     /// For a file that another process may be using.
-    pub(super) fn look_at(path: &Path) -> Self {
+    pub(super) fn open_read_only(path: &Path) -> Self {
         Self {
             points: Vec::new(),
             turn: AtomicUsize::new(0),
@@ -67,7 +67,7 @@ impl Readers {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         if let Some(path) = &self.looked_at {
-            return onlooker::read(path, read);
+            return read_only::read(path, read);
         }
         let count = self.points.len().max(1);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % count;
@@ -105,7 +105,7 @@ impl Readers {
         let task = tokio::task::spawn_blocking(move || match &borrowed.connection {
             Some(connection) => read(connection).map_err(store_error),
             None if let Some(path) = &borrowed.readers.looked_at => {
-                onlooker::read(path, read).map_err(store_error)
+                read_only::read(path, read).map_err(store_error)
             }
             None => Err(StoreError::unavailable(STORE, "no connection is left")),
         });

@@ -13,6 +13,8 @@ use crate::domain::{
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
 /// because `concat!` takes no constants.
+///
+/// Files keep the first names of two columns: a record's `purge_at` is `expires_at`, and `reconcile_at` the last.
 macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
@@ -32,8 +34,8 @@ const SHA256: usize = 7;
 const VERSION_ID: usize = 8;
 const UPLOADED_AT: usize = 9;
 const REASON: usize = 10;
-const EXPIRES_AT: usize = 11;
-const REVIEW_AT: usize = 12;
+const PURGE_AT: usize = 11;
+const RECONCILE_AT: usize = 12;
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     Ok(FileRecord {
@@ -46,7 +48,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         },
         upload_expires_at: required(row, UPLOAD_EXPIRES_AT, moment)?,
         state: state(row)?,
-        review_at: moment(row, REVIEW_AT)?,
+        reconcile_at: moment(row, RECONCILE_AT)?,
     })
 }
 
@@ -57,7 +59,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {
         version_id: text(row, VERSION_ID)?,
         uploaded_at: moment(row, UPLOADED_AT)?,
         reason: text(row, REASON)?,
-        expires_at: moment(row, EXPIRES_AT)?,
+        purge_at: moment(row, PURGE_AT)?,
     };
     fields
         .to_state()

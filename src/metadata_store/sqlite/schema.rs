@@ -17,7 +17,7 @@ use super::row::columns;
 use super::{STORE, vacuum};
 use crate::disk_space::DiskSpace;
 use crate::metadata_store::StoreError;
-use crate::private_files::{make_private, open_or_create};
+use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
 pub(super) const SCHEMA_VERSION: i64 = 4;
@@ -194,7 +194,7 @@ fn create_file(path: &Path) -> std::io::Result<()> {
         let mut companion = path.as_os_str().to_owned();
         companion.push(suffix);
         let companion = Path::new(&companion);
-        make_private(companion).map_err(|error| named(companion, error))?;
+        make_owner_only(companion).map_err(|error| named(companion, error))?;
     }
     file.sync_all()?;
     // The name is durable only when the directory is.

@@ -13,7 +13,7 @@ use crate::domain::{
     FileId, FileRecord, Sha256Digest, StateFields, Status, Timestamp, Transition,
     TransitionCondition,
 };
-use crate::metadata_store::{MAX_PAGE, Page, PageRequest, Review};
+use crate::metadata_store::{DueRecord, MAX_PAGE, Page, PageRequest};
 
 pub(super) const GET: &str = concat!("SELECT ", columns!(), " FROM files WHERE id = :id");
 
@@ -31,7 +31,7 @@ pub(super) const PAGE_BY_STATUS: &str = concat!(
       WHERE status = :status AND id < :before ORDER BY id DESC LIMIT :limit"
 );
 
-pub(super) const DUE_FOR_REVIEW: &str = "SELECT review_at, id FROM files INDEXED BY files_by_review
+pub(super) const DUE_RECORDS: &str = "SELECT review_at, id FROM files INDEXED BY files_by_review
       WHERE review_at <= :until AND (review_at, id) > (:after_at, :after_id)
       ORDER BY review_at, id LIMIT :limit";
 
@@ -64,11 +64,11 @@ pub(super) const DELETE: &str =
              THEN upload_expires_at + :upload_grace ELSE :now END
       WHERE id = :id AND status <> 'deleted'";
 
-const POSTPONE_REVIEW: &str = "UPDATE files
+const POSTPONE_RECONCILE: &str = "UPDATE files
       SET review_at = min(:review_at, upload_expires_at + :upload_grace)
       WHERE id = :id AND status = 'pending'";
 
-const SCHEDULE_REVIEW: &str = "UPDATE files SET review_at = :review_at, expires_at = :expires_at
+const SCHEDULE_RECONCILE: &str = "UPDATE files SET review_at = :review_at, expires_at = :expires_at
       WHERE id = :id AND status = :status AND status IN ('rejected', 'expired', 'deleted')";
 
 const REMOVE: &str = "DELETE FROM files
@@ -93,8 +93,8 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         state.version_id,
         state.uploaded_at.map(|at| at.timestamp_millis()),
         state.reason,
-        state.expires_at.map(|at| at.timestamp_millis()),
-        record.review_at.map(|at| at.timestamp_millis()),
+        state.purge_at.map(|at| at.timestamp_millis()),
+        record.reconcile_at.map(|at| at.timestamp_millis()),
     ])?;
     Ok(inserted == 1)
 }
@@ -163,18 +163,21 @@ pub(super) fn page(connection: &Connection, request: PageRequest) -> rusqlite::R
     })
 }
 
-pub(super) fn due_for_review(
+pub(super) fn due_records(
     connection: &Connection,
     until: Timestamp,
-    after: Option<Review>,
+    after: Option<DueRecord>,
     limit: usize,
-) -> rusqlite::Result<Vec<Review>> {
+) -> rusqlite::Result<Vec<DueRecord>> {
     let (after_at, after_id) = match &after {
-        Some(review) => (review.review_at.timestamp_millis(), *review.id.as_bytes()),
+        Some(due_record) => (
+            due_record.reconcile_at.timestamp_millis(),
+            *due_record.id.as_bytes(),
+        ),
         None => (i64::MIN, BELOW_ALL_IDS),
     };
     connection
-        .prepare_cached(DUE_FOR_REVIEW)?
+        .prepare_cached(DUE_RECORDS)?
         .query_map(
             named_params! {
                 ":until": until.timestamp_millis(),
@@ -183,8 +186,8 @@ pub(super) fn due_for_review(
                 ":limit": limit.clamp(1, MAX_PAGE) as i64,
             },
             |row| {
-                Ok(Review {
-                    review_at: row::moment_at(row, 0)?,
+                Ok(DueRecord {
+                    reconcile_at: row::moment_at(row, 0)?,
                     id: row::id(row, 1)?,
                 })
             },
@@ -232,8 +235,8 @@ pub(super) fn transition(
             ":version_id": to.version_id,
             ":uploaded_at": to.uploaded_at.map(|at| at.timestamp_millis()),
             ":reason": to.reason,
-            ":expires_at": to.expires_at.map(|at| at.timestamp_millis()),
-            ":review_at": transition.review_at.map(|at| at.timestamp_millis()),
+            ":expires_at": to.purge_at.map(|at| at.timestamp_millis()),
+            ":review_at": transition.reconcile_at.map(|at| at.timestamp_millis()),
             ":deadline_seen": deadline_seen,
         })?;
     Ok(changed == 1)
@@ -250,30 +253,30 @@ pub(super) fn delete(
     connection: &Connection,
     id: FileId,
     now: Timestamp,
-    expires_at: Timestamp,
+    purge_at: Timestamp,
     upload_grace: Duration,
 ) -> rusqlite::Result<bool> {
     let deleted = connection.prepare_cached(DELETE)?.execute(named_params! {
         ":upload_grace": millis(upload_grace),
         ":id": id.as_bytes(),
         ":now": now.timestamp_millis(),
-        ":expires_at": expires_at.timestamp_millis(),
+        ":expires_at": purge_at.timestamp_millis(),
     })?;
     Ok(deleted == 1)
 }
 
 /// Whether it is pending.
-pub(super) fn postpone_review(
+pub(super) fn postpone_reconcile(
     connection: &Connection,
     id: FileId,
-    review_at: Timestamp,
+    reconcile_at: Timestamp,
     upload_grace: Duration,
 ) -> rusqlite::Result<bool> {
     let postponed = connection
-        .prepare_cached(POSTPONE_REVIEW)?
+        .prepare_cached(POSTPONE_RECONCILE)?
         .execute(named_params! {
             ":id": id.as_bytes(),
-            ":review_at": review_at.timestamp_millis(),
+            ":review_at": reconcile_at.timestamp_millis(),
             ":upload_grace": millis(upload_grace),
         })?;
     Ok(postponed == 1)
@@ -283,20 +286,20 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-pub(super) fn schedule_review(
+pub(super) fn schedule_reconcile(
     connection: &Connection,
     id: FileId,
     status: Status,
-    review_at: Timestamp,
-    expires_at: Timestamp,
+    reconcile_at: Timestamp,
+    purge_at: Timestamp,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached(SCHEDULE_REVIEW)?
+        .prepare_cached(SCHEDULE_RECONCILE)?
         .execute(named_params! {
             ":id": id.as_bytes(),
             ":status": status.as_str(),
-            ":review_at": review_at.timestamp_millis(),
-            ":expires_at": expires_at.timestamp_millis(),
+            ":review_at": reconcile_at.timestamp_millis(),
+            ":expires_at": purge_at.timestamp_millis(),
         })?;
     Ok(())
 }

@@ -64,12 +64,12 @@ fn any_state() -> impl Strategy<Value = FileState> {
                     uploaded_at,
                 }
             )),
-        (any::<String>(), any_moment()).prop_map(|(reason, expires_at)| FileState::Rejected {
+        (any::<String>(), any_moment()).prop_map(|(reason, purge_at)| FileState::Rejected {
             reason: RejectionReason(reason),
-            expires_at,
+            purge_at,
         }),
-        any_moment().prop_map(|expires_at| FileState::Expired { expires_at }),
-        any_moment().prop_map(|expires_at| FileState::Deleted { expires_at }),
+        any_moment().prop_map(|purge_at| FileState::Expired { purge_at }),
+        any_moment().prop_map(|purge_at| FileState::Deleted { purge_at }),
     ]
 }
 
@@ -82,7 +82,7 @@ prop_compose! {
         declared_sha256 in proptest::option::of(any_digest()),
         upload_expires_at in any_moment(),
         state in any_state(),
-        review_at in proptest::option::of(any_moment()),
+        reconcile_at in proptest::option::of(any_moment()),
     ) -> Option<FileRecord> {
         Some(FileRecord {
             id: FileId::new(from_millis(millis)?),
@@ -94,7 +94,7 @@ prop_compose! {
             },
             upload_expires_at,
             state,
-            review_at,
+            reconcile_at,
         })
     }
 }

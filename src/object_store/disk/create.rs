@@ -27,7 +27,7 @@ use super::write_buffer::{WRITE_AFTER, WriteBuffer};
 use super::{DiskObjectStore, NAME, ObjectHead, blocking, from_io};
 use crate::domain::{ObjectKey, Sha256Digest, VersionId};
 use crate::object_store::ObjectStore;
-use crate::private_files::{DIR_MODE, FILE_MODE};
+use crate::owner_only_files::{DIR_MODE, FILE_MODE};
 use crate::store_error::StoreError;
 
 /// Why no more of a body comes, though it isn't at its end.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::versions::{content, is_foreign, open, open_at};
 use crate::domain::ObjectKey;
-use crate::private_files::{open_or_create, private_dir, private_root};
+use crate::owner_only_files::{open_or_create, owner_only_dir, owner_only_root};
 
 /// Held while a process uses the directory; it also tells ours from others.
 pub(super) const LOCK: &str = "lock";
@@ -58,12 +58,13 @@ impl DataDir {
                 cause,
             }
         };
-        let make = |path: &Path| private_dir(path).map_err(failed("use the directory", path));
+        let make = |path: &Path| owner_only_dir(path).map_err(failed("use the directory", path));
         let sync = |path: &Path| sync_dir(path).map_err(failed("sync the directory", path));
 
         let made = missing_above(data_dir);
         // From here on by a path without links, which nobody can turn elsewhere.
-        let root = private_root(data_dir, LOCK).map_err(failed("use the directory", data_dir))?;
+        let root =
+            owner_only_root(data_dir, LOCK).map_err(failed("use the directory", data_dir))?;
         let data_dir = root.as_path();
         let locks = lock(data_dir)?;
         let incoming = data_dir.join("incoming");
@@ -102,7 +103,7 @@ impl DataDir {
     }
 
     /// For reading only, while another process may be using it: makes and removes nothing.
-    pub(super) fn look_at(data_dir: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open_read_only(data_dir: &Path) -> Result<Self, OpenError> {
         let this = Self {
             root: data_dir.to_owned(),
             incoming: data_dir.join("incoming"),

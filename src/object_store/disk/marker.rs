@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::data_dir::DataDir;
 use super::{DiskObjectStore, NAME, StoreError, blocking, from_io};
-use crate::private_files::open_or_create;
+use crate::owner_only_files::open_or_create;
 use crate::store_marker::{MARKER_LENGTH, MarkedStore, Marker};
 
 /// Below the directory of the objects; no shard's name.

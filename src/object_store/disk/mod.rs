@@ -48,7 +48,7 @@ use super::{
 };
 use crate::disk_space::DiskSpace;
 use crate::domain::{ObjectKey, Timestamp, VersionId};
-use crate::private_files::check_root;
+use crate::owner_only_files::check_root;
 use data_dir::DataDir;
 use receiving::Uploads;
 use synced::Synced;
@@ -131,8 +131,8 @@ impl DiskObjectStore {
     ///
     /// # Errors
     /// [`OpenError::Io`] if there are no objects below it.
-    pub fn look_at(data_dir: &std::path::Path) -> Result<Self, OpenError> {
-        Ok(Self::of(DataDir::look_at(data_dir)?))
+    pub fn open_read_only(data_dir: &std::path::Path) -> Result<Self, OpenError> {
+        Ok(Self::of(DataDir::open_read_only(data_dir)?))
     }
 
     /// Opens a version of an object for reading any part of it; `None` if it isn't there.

@@ -372,14 +372,14 @@ async fn a_store_that_only_looks_reads_beside_its_owner_and_writes_nothing() {
     let (there, new) = (key(), key());
     fixture.put(there, Bytes::from_static(b"kept"), None).await;
     fs::write(fixture.data_dir.path().join("incoming/half"), b"ha").unwrap();
-    let onlooker = DiskObjectStore::look_at(fixture.data_dir.path()).unwrap();
+    let onlooker = DiskObjectStore::open_read_only(fixture.data_dir.path()).unwrap();
     assert_eq!(content(&onlooker, there).await, b"kept");
     assert!(onlooker.delete_all_versions(there).await.is_err());
     let body = whole(Bytes::from_static(b"x"));
     assert!(onlooker.create_once(new, 1, None, body).await.is_err());
     assert_eq!(fixture.files(), 2);
     let nowhere = fixture.data_dir.path().join("nowhere");
-    assert!(DiskObjectStore::look_at(&nowhere).is_err());
+    assert!(DiskObjectStore::open_read_only(&nowhere).is_err());
     assert!(!nowhere.exists());
 }
 

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{CHECKED_KEY, S3ObjectStore, has_no_such_call, is_missing};
-use crate::aws::{AnswerDate, Asked, Failure, Obstacle, findings};
+use crate::aws::{AnswerDate, Asked, Failure, StartupProblem, findings};
 use crate::clock::{Clock, SystemClock};
 use crate::start_check::{Finding, StartCheck};
 
@@ -35,8 +35,8 @@ impl StartCheck for BucketCheck {
     }
 
     async fn look(&self) -> Vec<Finding> {
-        let obstacles = self.store.check_start(&self.region, self.policy).await;
-        findings(obstacles, || {
+        let problems = self.store.check_start(&self.region, self.policy).await;
+        findings(problems, || {
             format!(
                 "bucket {} is there, these credentials may use it, and its clock is this machine's",
                 self.store.bucket
@@ -47,7 +47,7 @@ impl StartCheck for BucketCheck {
 
 impl S3ObjectStore {
     /// Everything that stands in the way. `policy` is the stack's output that allows it.
-    pub async fn check_start(&self, region: &str, policy: &str) -> Vec<Obstacle> {
+    pub async fn check_start(&self, region: &str, policy: &str) -> Vec<StartupProblem> {
         // Also a refusal has a date.
         let answered = AnswerDate::default();
         let (read, list, versioning) = tokio::join!(
@@ -56,12 +56,17 @@ impl S3ObjectStore {
             self.may_ask_for_versioning(region, policy),
         );
         let there = answered.get().ok();
-        let clock = there.and_then(|there| Obstacle::of_clocks(there, SystemClock.now()));
+        let clock = there.and_then(|there| StartupProblem::of_clocks(there, SystemClock.now()));
         let found = [read, list, versioning, clock];
         found.into_iter().flatten().collect()
     }
 
-    async fn may_read(&self, region: &str, policy: &str, answered: AnswerDate) -> Option<Obstacle> {
+    async fn may_read(
+        &self,
+        region: &str,
+        policy: &str,
+        answered: AnswerDate,
+    ) -> Option<StartupProblem> {
         let get = self.client.get_object().bucket(&self.bucket);
         let get = get.key(CHECKED_KEY).customize().interceptor(answered);
         let error = get.send().await.err()?;
@@ -69,10 +74,10 @@ impl S3ObjectStore {
             return None;
         }
         let action = "s3:GetObject on uploads/*, or s3:ListBucket on the bucket";
-        Some(self.obstacle(action, region, policy, "GetObject", &error))
+        Some(self.problem(action, region, policy, "GetObject", &error))
     }
 
-    async fn may_list_versions(&self, region: &str, policy: &str) -> Option<Obstacle> {
+    async fn may_list_versions(&self, region: &str, policy: &str) -> Option<StartupProblem> {
         let list = self.client.list_object_versions().bucket(&self.bucket);
         let error = list.prefix(CHECKED_KEY).max_keys(1).send().await.err()?;
         // Stores without versions have no such call.
@@ -81,10 +86,10 @@ impl S3ObjectStore {
             return None;
         }
         let action = "s3:ListBucketVersions for uploads/*";
-        Some(self.obstacle(action, region, policy, "ListObjectVersions", &error))
+        Some(self.problem(action, region, policy, "ListObjectVersions", &error))
     }
 
-    async fn may_ask_for_versioning(&self, region: &str, policy: &str) -> Option<Obstacle> {
+    async fn may_ask_for_versioning(&self, region: &str, policy: &str) -> Option<StartupProblem> {
         let ask = self.client.get_bucket_versioning().bucket(&self.bucket);
         let error = ask.send().await.err()?;
         let failure = Failure::new("GetBucketVersioning", &error);
@@ -92,17 +97,17 @@ impl S3ObjectStore {
             return None;
         }
         let action = "s3:GetBucketVersioning on the bucket";
-        Some(self.obstacle(action, region, policy, "GetBucketVersioning", &error))
+        Some(self.problem(action, region, policy, "GetBucketVersioning", &error))
     }
 
-    fn obstacle<E>(
+    fn problem<E>(
         &self,
         action: &str,
         region: &str,
         policy: &str,
         operation: &'static str,
         error: &SdkError<E, HttpResponse>,
-    ) -> Obstacle
+    ) -> StartupProblem
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -114,6 +119,6 @@ impl S3ObjectStore {
             region,
             policy,
         };
-        Obstacle::of(asked, operation, error)
+        StartupProblem::of(asked, operation, error)
     }
 }

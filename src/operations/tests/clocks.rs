@@ -16,7 +16,7 @@ const WRONG: [i64; 6] = [
     -3 * DAY,
 ];
 
-impl House {
+impl OperationsFixture {
     /// The stores as a process sees them whose clock is ahead of the store's.
     fn stores_ahead_by(&self, millis: i64) -> Stores {
         Stores {
@@ -25,7 +25,7 @@ impl House {
         }
     }
 
-    /// Reviews whatever there is, as a process does whose clock is ahead.
+    /// Reconciliations whatever there is, as a process does whose clock is ahead.
     async fn reconcile_ahead_by(&self, millis: i64) -> ReconcileReport {
         let until = self.clock.now() + Duration::from_secs(400 * 86_400);
         let mut reconciler = self.reconciler_of(&self.stores_ahead_by(millis));
@@ -36,85 +36,89 @@ impl House {
 #[tokio::test]
 async fn nothing_expires_while_the_store_would_still_take_its_bytes() {
     for wrong in WRONG {
-        let house = House::new();
-        let id = house.create().await;
+        let fixture = OperationsFixture::new();
+        let id = fixture.create().await;
         let ends = UPLOAD_TTL + GRACE - Duration::from_millis(1);
         for _ in 0..2 {
-            let report = house.reconcile_ahead_by(wrong).await;
+            let report = fixture.reconcile_ahead_by(wrong).await;
             assert_eq!((report.expired, report.failed), (0, 0), "{wrong} ms");
-            assert_eq!(house.status(id).await, Some(Status::Pending), "{wrong} ms");
-            if house.clock.now() == id.created_at() {
-                house.clock.advance(ends);
+            assert_eq!(
+                fixture.status(id).await,
+                Some(Status::Pending),
+                "{wrong} ms"
+            );
+            if fixture.clock.now() == id.created_at() {
+                fixture.clock.advance(ends);
             }
         }
         // A slow PUT that began in time.
-        house.put(id, HELLO);
-        assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
+        fixture.put(id, HELLO);
+        assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
     }
 }
 
 #[tokio::test]
 async fn a_clock_that_is_off_by_less_than_a_minute_never_makes_anything_expire_early() {
     for off in [-59_000, -1_000, 1_000, 59_000] {
-        let house = House::new();
-        let id = house.create().await;
-        house
+        let fixture = OperationsFixture::new();
+        let id = fixture.create().await;
+        fixture
             .clock
             .advance(UPLOAD_TTL + GRACE - Duration::from_millis(1));
-        house.reconcile_ahead_by(off).await;
-        assert_eq!(house.status(id).await, Some(Status::Pending), "{off} ms");
-        house.clock.advance(Duration::from_secs(60));
-        house.reconcile_ahead_by(off).await;
-        assert_eq!(house.status(id).await, Some(Status::Expired), "{off} ms");
+        fixture.reconcile_ahead_by(off).await;
+        assert_eq!(fixture.status(id).await, Some(Status::Pending), "{off} ms");
+        fixture.clock.advance(Duration::from_secs(60));
+        fixture.reconcile_ahead_by(off).await;
+        assert_eq!(fixture.status(id).await, Some(Status::Expired), "{off} ms");
     }
 }
 
 #[tokio::test]
 async fn whoever_has_a_wrong_clock_finalizes_what_arrived_and_expires_and_removes_nothing() {
     for wrong in WRONG {
-        let mut house = House::new();
+        let mut fixture = OperationsFixture::new();
         let (arrived, other, never) = (
-            house.create().await,
-            house.create_declaring(4, None).await,
-            house.create().await,
+            fixture.create().await,
+            fixture.create_declaring(4, None).await,
+            fixture.create().await,
         );
-        let deleted = house.create().await;
-        delete_file(&house.stores_ahead_by(wrong), deleted)
+        let deleted = fixture.create().await;
+        delete_file(&fixture.stores_ahead_by(wrong), deleted)
             .await
             .unwrap();
-        house.put(arrived, HELLO);
-        house.put(other, HELLO);
-        house.clock.advance(UPLOAD_TTL + GRACE);
-        let report = house.reconcile_ahead_by(wrong).await;
+        fixture.put(arrived, HELLO);
+        fixture.put(other, HELLO);
+        fixture.clock.advance(UPLOAD_TTL + GRACE);
+        let report = fixture.reconcile_ahead_by(wrong).await;
         assert_eq!((report.finalized, report.expired), (2, 0), "{wrong} ms");
-        assert_eq!(house.objects.count(), 1, "the wrong bytes are gone");
-        assert_eq!(house.metadata.count(), 4, "no record is gone");
-        assert_eq!(house.status(never).await, Some(Status::Pending));
+        assert_eq!(fixture.objects.count(), 1, "the wrong bytes are gone");
+        assert_eq!(fixture.metadata.count(), 4, "no record is gone");
+        assert_eq!(fixture.status(never).await, Some(Status::Pending));
         // One whose clock is right does the rest.
-        house.reconcile().await;
-        assert_eq!(house.status(never).await, Some(Status::Expired));
-        assert_eq!(house.metadata.count(), 3, "the tombstone is gone");
+        fixture.reconcile().await;
+        assert_eq!(fixture.status(never).await, Some(Status::Expired));
+        assert_eq!(fixture.metadata.count(), 3, "the tombstone is gone");
     }
 }
 
 #[tokio::test]
 async fn a_tombstone_outlives_every_url_whatever_clock_the_process_has_that_deletes() {
     for wrong in WRONG {
-        let mut house = House::new();
-        let id = house.create().await;
-        house.clock.advance(UPLOAD_TTL);
-        let stores = house.stores_ahead_by(wrong);
+        let mut fixture = OperationsFixture::new();
+        let id = fixture.create().await;
+        fixture.clock.advance(UPLOAD_TTL);
+        let stores = fixture.stores_ahead_by(wrong);
         delete_file(&stores, id).await.unwrap();
-        // The notification of a slow PUT, and then a review.
-        house.put(id, HELLO);
+        // The notification of a slow PUT, and then a reconciliation.
+        fixture.put(id, HELLO);
         let finalized = finalize_upload(&stores, ObjectKey::new(id)).await;
         assert_eq!(finalized.unwrap(), FinalizeOutcome::LateArrivalDeleted);
-        house.reconcile_ahead_by(wrong).await;
-        assert_eq!(house.metadata.count(), 1, "{wrong} ms");
-        house.put(id, HELLO);
-        house.clock.advance(GRACE);
-        house.reconcile().await;
-        let left = (house.objects.count(), house.metadata.count());
+        fixture.reconcile_ahead_by(wrong).await;
+        assert_eq!(fixture.metadata.count(), 1, "{wrong} ms");
+        fixture.put(id, HELLO);
+        fixture.clock.advance(GRACE);
+        fixture.reconcile().await;
+        let left = (fixture.objects.count(), fixture.metadata.count());
         assert_eq!(left, (0, 0), "{wrong} ms");
     }
 }
@@ -122,44 +126,44 @@ async fn a_tombstone_outlives_every_url_whatever_clock_the_process_has_that_dele
 #[tokio::test]
 async fn a_sweeper_with_a_wrong_clock_touches_nothing_and_says_why() {
     for wrong in WRONG {
-        let house = House::new();
+        let fixture = OperationsFixture::new();
         for _ in 0..20 {
-            let id = house.create().await;
-            house.put(id, HELLO);
-            house.finalize(id).await;
+            let id = fixture.create().await;
+            fixture.put(id, HELLO);
+            fixture.finalize(id).await;
         }
-        house.put(FileId::new(house.clock.now()), HELLO);
-        house.clock.advance(2 * MIN_AGE);
-        let mut sweeper = OrphanSweeper::new(house.stores_ahead_by(wrong), 100);
+        fixture.put(FileId::new(fixture.clock.now()), HELLO);
+        fixture.clock.advance(2 * MIN_AGE);
+        let mut sweeper = OrphanSweeper::new(fixture.stores_ahead_by(wrong), 100);
         let SweepStep::Done(report) = sweeper.run_once().await.unwrap() else {
             panic!("it goes on");
         };
         assert_eq!(report.suspicion, Some(Suspicion::ClocksDiffer));
-        assert_eq!(house.objects.count(), 21);
+        assert_eq!(fixture.objects.count(), 21);
     }
 }
 
 #[tokio::test]
 async fn an_object_is_young_by_the_stores_clock() {
     // The sweeper's clock is ahead by less than what it would say.
-    let house = House::new();
-    let known = house.create().await;
-    house.put(known, HELLO);
-    house.finalize(known).await;
-    house.put(FileId::new(house.clock.now()), HELLO);
-    house.clock.advance(MIN_AGE - Duration::from_secs(30));
-    let mut sweeper = OrphanSweeper::new(house.stores_ahead_by(MINUTE - 1), 100);
+    let fixture = OperationsFixture::new();
+    let known = fixture.create().await;
+    fixture.put(known, HELLO);
+    fixture.finalize(known).await;
+    fixture.put(FileId::new(fixture.clock.now()), HELLO);
+    fixture.clock.advance(MIN_AGE - Duration::from_secs(30));
+    let mut sweeper = OrphanSweeper::new(fixture.stores_ahead_by(MINUTE - 1), 100);
     let report = super::sweep_orphans::sweep(&mut sweeper).await;
     assert_eq!((report.young, report.orphans), (2, 0));
 }
 
 #[tokio::test]
 async fn the_difference_of_the_clocks_can_be_asked_for() {
-    let house = House::new();
-    let right = house.stores.compare_clocks().await.unwrap();
-    assert_eq!(right.unwrap().timestamp(), house.clock.now());
-    let ahead = house.stores_ahead_by(31 * MINUTE);
+    let fixture = OperationsFixture::new();
+    let right = fixture.stores.compare_clocks().await.unwrap();
+    assert_eq!(right.unwrap().timestamp(), fixture.clock.now());
+    let ahead = fixture.stores_ahead_by(31 * MINUTE);
     let differ = ahead.compare_clocks().await.unwrap().unwrap_err();
-    assert_eq!(differ.store, house.clock.now());
+    assert_eq!(differ.store, fixture.clock.now());
     assert_eq!((differ.own - differ.store).num_minutes(), 31);
 }

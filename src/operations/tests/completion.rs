@@ -13,10 +13,10 @@ fn never() -> CancellationToken {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_ends_at_once_when_the_program_stops() {
-    let house = House::new();
-    let id = house.create().await;
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
     let stop = CancellationToken::new();
-    let waiting = await_settled(&house.stores, id, Duration::from_secs(20), &stop);
+    let waiting = await_settled(&fixture.stores, id, Duration::from_secs(20), &stop);
     let stopping = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         stop.cancel();
@@ -29,17 +29,17 @@ async fn waiting_ends_at_once_when_the_program_stops() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_goes_on_when_a_look_fails_on_the_way() {
-    let house = House::new();
-    let id = house.create().await;
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
     let never = never();
-    let waiting = await_settled(&house.stores, id, Duration::from_secs(20), &never);
+    let waiting = await_settled(&fixture.stores, id, Duration::from_secs(20), &never);
     let failing = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        house.metadata.set_fault(Some("away for two seconds"));
+        fixture.metadata.set_fault(Some("away for two seconds"));
         tokio::time::sleep(Duration::from_secs(2)).await;
-        house.metadata.set_fault(None);
-        house.put(id, HELLO);
-        house.finalize(id).await
+        fixture.metadata.set_fault(None);
+        fixture.put(id, HELLO);
+        fixture.finalize(id).await
     };
     let (record, _) = tokio::join!(waiting, failing);
     assert_eq!(record.unwrap().status(), Status::Available);
@@ -47,43 +47,43 @@ async fn waiting_goes_on_when_a_look_fails_on_the_way() {
 
 #[tokio::test]
 async fn a_completion_measures_what_arrived_and_can_be_repeated() {
-    let house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
-    let record = complete_upload(&house.stores, id).await.unwrap();
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
+    let record = complete_upload(&fixture.stores, id).await.unwrap();
     assert_eq!(record.status(), Status::Available);
-    assert_eq!(complete_upload(&house.stores, id).await.unwrap(), record);
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::AlreadySettled);
+    assert_eq!(complete_upload(&fixture.stores, id).await.unwrap(), record);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AlreadySettled);
 }
 
 #[tokio::test]
 async fn a_completion_without_bytes_changes_nothing() {
-    let house = House::new();
-    let id = house.create().await;
-    let before = describe_file(&house.stores, id).await.unwrap();
-    assert_eq!(complete_upload(&house.stores, id).await.unwrap(), before);
-    assert_eq!(describe_file(&house.stores, id).await.unwrap(), before);
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    let before = describe_file(&fixture.stores, id).await.unwrap();
+    assert_eq!(complete_upload(&fixture.stores, id).await.unwrap(), before);
+    assert_eq!(describe_file(&fixture.stores, id).await.unwrap(), before);
 }
 
 #[tokio::test]
 async fn a_completion_of_other_bytes_rejects_the_file() {
-    let house = House::new();
-    let id = house.create_declaring(4, None).await;
-    house.put(id, HELLO);
-    let record = complete_upload(&house.stores, id).await.unwrap();
+    let fixture = OperationsFixture::new();
+    let id = fixture.create_declaring(4, None).await;
+    fixture.put(id, HELLO);
+    let record = complete_upload(&fixture.stores, id).await.unwrap();
     assert_eq!(record.status(), Status::Rejected);
-    assert_eq!(house.objects.count(), 0);
+    assert_eq!(fixture.objects.count(), 0);
 }
 
 #[tokio::test]
 async fn a_completion_of_what_is_gone_finds_no_file() {
-    let house = House::new();
-    let id = house.create().await;
-    delete_file(&house.stores, id).await.unwrap();
-    house.put(id, HELLO);
-    let unknown = FileId::new(house.clock.now());
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    delete_file(&fixture.stores, id).await.unwrap();
+    fixture.put(id, HELLO);
+    let unknown = FileId::new(fixture.clock.now());
     for id in [id, unknown] {
-        let completed = complete_upload(&house.stores, id).await;
+        let completed = complete_upload(&fixture.stores, id).await;
         assert!(matches!(completed, Err(OperationError::FileNotFound)));
     }
 }
@@ -148,37 +148,37 @@ impl crate::object_store::ObjectStore for SilentObjects {
 
 #[tokio::test(start_paused = true)]
 async fn a_completion_that_takes_too_long_answers_with_the_pending_record() {
-    let house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
     let stores = Stores {
         objects: Arc::new(SilentObjects),
-        ..house.stores.clone()
+        ..fixture.stores.clone()
     };
     let started = tokio::time::Instant::now();
     let record = complete_upload(&stores, id).await.unwrap();
     assert_eq!(record.status(), Status::Pending);
     assert_eq!(started.elapsed(), COMPLETION_LIMIT);
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiting_ends_with_the_settlement_or_with_the_time() {
-    let house = House::new();
-    let id = house.create().await;
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
     let started = tokio::time::Instant::now();
-    let record = await_settled(&house.stores, id, Duration::from_secs(3), &never())
+    let record = await_settled(&fixture.stores, id, Duration::from_secs(3), &never())
         .await
         .unwrap();
     assert_eq!(record.status(), Status::Pending);
     assert_eq!(started.elapsed().as_secs(), 3);
 
-    house.put(id, HELLO);
+    fixture.put(id, HELLO);
     let never = never();
-    let waiting = await_settled(&house.stores, id, Duration::from_secs(60), &never);
+    let waiting = await_settled(&fixture.stores, id, Duration::from_secs(60), &never);
     let settling = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        house.finalize(id).await
+        fixture.finalize(id).await
     };
     let started = tokio::time::Instant::now();
     let (record, _) = tokio::join!(waiting, settling);
@@ -188,14 +188,14 @@ async fn waiting_ends_with_the_settlement_or_with_the_time() {
 
 #[tokio::test]
 async fn a_completion_says_that_a_store_failed_and_can_be_repeated() {
-    let house = House::new();
-    let id = house.create().await;
-    house.put(id, HELLO);
+    let fixture = OperationsFixture::new();
+    let id = fixture.create().await;
+    fixture.put(id, HELLO);
     // The bytes can't be read and the record can: that it is pending would be no answer.
-    house.objects.set_fault(Some("a test's fault"));
-    let failed = complete_upload(&house.stores, id).await;
+    fixture.objects.set_fault(Some("a test's fault"));
+    let failed = complete_upload(&fixture.stores, id).await;
     assert!(matches!(failed, Err(OperationError::Store(_))));
-    house.objects.set_fault(None);
-    let record = complete_upload(&house.stores, id).await.unwrap();
+    fixture.objects.set_fault(None);
+    let record = complete_upload(&fixture.stores, id).await.unwrap();
     assert_eq!(record.status(), Status::Available);
 }

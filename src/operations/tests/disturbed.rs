@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::domain::KeyedRequest;
 use crate::domain::{Timestamp, Transition, VersionId};
-use crate::metadata_store::{KeyedInsert, Page, Review, TransitionOutcome};
+use crate::metadata_store::{DueRecord, KeyedInsert, Page, TransitionOutcome};
 use crate::object_store::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
 };
@@ -57,23 +57,23 @@ impl Disturbance {
     }
 }
 
-/// The house's stores, disturbed.
-pub fn disturbed(house: &House, breaks_off: Option<(usize, Done)>) -> Stores {
-    with(house, breaks_off, Duration::ZERO).0
+/// The fixture's stores, disturbed.
+pub fn disturbed(fixture: &OperationsFixture, breaks_off: Option<(usize, Done)>) -> Stores {
+    with(fixture, breaks_off, Duration::ZERO).0
 }
 
-/// The house's stores, with a count of the calls.
-pub fn counted(house: &House) -> (Stores, Arc<Disturbance>) {
-    with(house, None, Duration::ZERO)
+/// The fixture's stores, with a count of the calls.
+pub fn counted(fixture: &OperationsFixture) -> (Stores, Arc<Disturbance>) {
+    with(fixture, None, Duration::ZERO)
 }
 
-/// The house's stores, where each call takes as long.
-pub fn slow(house: &House, takes: Duration) -> Stores {
-    with(house, None, takes).0
+/// The fixture's stores, where each call takes as long.
+pub fn slow(fixture: &OperationsFixture, takes: Duration) -> Stores {
+    with(fixture, None, takes).0
 }
 
 fn with(
-    house: &House,
+    fixture: &OperationsFixture,
     breaks_off: Option<(usize, Done)>,
     takes: Duration,
 ) -> (Stores, Arc<Disturbance>) {
@@ -84,9 +84,9 @@ fn with(
         breaks_off,
     });
     let stores = Stores {
-        metadata: Arc::new(Disturbed(house.metadata.clone(), disturbance.clone())),
-        objects: Arc::new(Disturbed(house.objects.clone(), disturbance.clone())),
-        ..house.stores.clone()
+        metadata: Arc::new(Disturbed(fixture.metadata.clone(), disturbance.clone())),
+        objects: Arc::new(Disturbed(fixture.objects.clone(), disturbance.clone())),
+        ..fixture.stores.clone()
     };
     (stores, disturbance)
 }
@@ -139,40 +139,42 @@ impl MetadataStore for Disturbed<MemoryMetadataStore> {
         &self,
         id: FileId,
         now: Timestamp,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         self.1
-            .around(self.0.delete(id, now, expires_at, upload_grace))
+            .around(self.0.delete(id, now, purge_at, upload_grace))
             .await
     }
-    async fn due_for_review(
+    async fn due_records(
         &self,
         until: Timestamp,
-        after: Option<Review>,
+        after: Option<DueRecord>,
         limit: usize,
-    ) -> Result<Vec<Review>, StoreError> {
+    ) -> Result<Vec<DueRecord>, StoreError> {
         self.1.lists.fetch_add(1, SeqCst);
-        let due = self.0.due_for_review(until, after, limit);
+        let due = self.0.due_records(until, after, limit);
         self.1.around(due).await
     }
-    async fn postpone_review(
+    async fn postpone_reconcile(
         &self,
         id: FileId,
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let postponing = self.0.postpone_review(id, review_at, upload_grace);
+        let postponing = self.0.postpone_reconcile(id, reconcile_at, upload_grace);
         self.1.around(postponing).await
     }
-    async fn schedule_review(
+    async fn schedule_reconcile(
         &self,
         id: FileId,
         status: Status,
-        review_at: Timestamp,
-        expires_at: Timestamp,
+        reconcile_at: Timestamp,
+        purge_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let scheduling = self.0.schedule_review(id, status, review_at, expires_at);
+        let scheduling = self
+            .0
+            .schedule_reconcile(id, status, reconcile_at, purge_at);
         self.1.around(scheduling).await
     }
     async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {

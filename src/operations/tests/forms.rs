@@ -5,7 +5,7 @@ use crate::domain::StoredObject;
 use crate::object_store::ObjectStore;
 
 async fn create_for_a_form(
-    house: &House,
+    fixture: &OperationsFixture,
     key: Option<&str>,
 ) -> Result<CreatedFile, OperationError> {
     let new = NewFile {
@@ -17,13 +17,13 @@ async fn create_for_a_form(
         },
         upload_method: UploadMethod::Post,
     };
-    let (stores, presigner, context) = (&house.stores, &house.presigner, &house.context);
+    let (stores, presigner, context) = (&fixture.stores, &fixture.presigner, &fixture.context);
     let key = key.map(|key| crate::domain::IdempotencyKey::parse(key).unwrap());
     create_file(stores, presigner, context, new, key).await
 }
 
-async fn available_version(house: &House, id: FileId) -> StoredObject {
-    let record = describe_file(&house.stores, id).await.unwrap();
+async fn available_version(fixture: &OperationsFixture, id: FileId) -> StoredObject {
+    let record = describe_file(&fixture.stores, id).await.unwrap();
     match record.state {
         FileState::Available(object) => object,
         other => panic!("{other:?}"),
@@ -32,37 +32,37 @@ async fn available_version(house: &House, id: FileId) -> StoredObject {
 
 #[tokio::test]
 async fn a_form_is_refused_where_it_could_overwrite_and_nothing_is_written() {
-    let house = House::with_versions(false);
+    let fixture = OperationsFixture::with_versions(false);
     for key in [None, Some("k")] {
-        let refused = create_for_a_form(&house, key).await;
+        let refused = create_for_a_form(&fixture, key).await;
         assert!(matches!(refused, Err(OperationError::FormNotSafe)));
     }
-    assert_eq!(house.metadata.count(), 0);
-    let id = house.create().await;
-    let (presigner, context) = (&house.presigner, &house.context);
-    let refused = renew_upload(&house.stores, presigner, context, id, UploadMethod::Post).await;
+    assert_eq!(fixture.metadata.count(), 0);
+    let id = fixture.create().await;
+    let (presigner, context) = (&fixture.presigner, &fixture.context);
+    let refused = renew_upload(&fixture.stores, presigner, context, id, UploadMethod::Post).await;
     assert!(matches!(refused, Err(OperationError::FormNotSafe)));
-    let put = renew_upload(&house.stores, presigner, context, id, UploadMethod::Put).await;
+    let put = renew_upload(&fixture.stores, presigner, context, id, UploadMethod::Put).await;
     assert_eq!(put.unwrap().method, UploadMethod::Put);
 }
 
 #[tokio::test]
 async fn a_store_that_does_not_say_whether_it_keeps_versions_gets_no_form() {
-    let house = House::new();
-    house.objects.set_fault(Some("away"));
-    let refused = create_for_a_form(&house, None).await;
+    let fixture = OperationsFixture::new();
+    fixture.objects.set_fault(Some("away"));
+    let refused = create_for_a_form(&fixture, None).await;
     assert!(matches!(refused, Err(OperationError::Store(_))));
-    assert_eq!(house.metadata.count(), 0);
+    assert_eq!(fixture.metadata.count(), 0);
 }
 
 #[tokio::test]
 async fn a_key_gives_the_same_kind_of_upload_again_and_not_another() {
-    let house = House::new();
-    let first = create_for_a_form(&house, Some("k")).await.unwrap();
-    let again = create_for_a_form(&house, Some("k")).await.unwrap();
+    let fixture = OperationsFixture::new();
+    let first = create_for_a_form(&fixture, Some("k")).await.unwrap();
+    let again = create_for_a_form(&fixture, Some("k")).await.unwrap();
     assert_eq!(again.record.id, first.record.id);
     assert_eq!(again.upload.unwrap().method, UploadMethod::Post);
-    let refused = house.create_once("hello.txt", "k").await;
+    let refused = fixture.create_once("hello.txt", "k").await;
     assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
     // Keys that came before there was this field stand for the same requests as ever.
     let new = NewFile {
@@ -83,19 +83,19 @@ const FINGERPRINT_WITHOUT_THE_FIELD: &str =
 
 #[tokio::test]
 async fn a_form_that_is_sent_again_after_the_file_is_settled_changes_nothing_and_leaves_nothing() {
-    let house = House::new();
-    let id = create_for_a_form(&house, None).await.unwrap().record.id;
-    house.put(id, HELLO);
-    house.finalize(id).await;
-    let before = available_version(&house, id).await;
+    let fixture = OperationsFixture::new();
+    let id = create_for_a_form(&fixture, None).await.unwrap().record.id;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    let before = available_version(&fixture, id).await;
     // Bytes that pass for the declared ones: no digest came with the file.
-    house.put(id, "HELLO");
-    house.put(id, "hallo");
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::AlreadySettled);
-    assert_eq!(available_version(&house, id).await, before);
-    assert_eq!(house.objects.count(), 1);
+    fixture.put(id, "HELLO");
+    fixture.put(id, "hallo");
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AlreadySettled);
+    assert_eq!(available_version(&fixture, id).await, before);
+    assert_eq!(fixture.objects.count(), 1);
     // The version that the record names is the current one again, so no lifecycle rule takes it away.
-    let head = house
+    let head = fixture
         .objects
         .head(ObjectKey::new(id))
         .await
@@ -106,30 +106,30 @@ async fn a_form_that_is_sent_again_after_the_file_is_settled_changes_nothing_and
 
 #[tokio::test]
 async fn of_forms_that_come_before_the_file_is_settled_the_last_counts_and_the_others_go() {
-    let mut house = House::new();
-    let id = create_for_a_form(&house, None).await.unwrap().record.id;
-    house.put(id, "HELLO");
-    house.put(id, HELLO);
-    assert_eq!(house.finalize(id).await, FinalizeOutcome::Available);
-    let settled = available_version(&house, id).await;
+    let mut fixture = OperationsFixture::new();
+    let id = create_for_a_form(&fixture, None).await.unwrap().record.id;
+    fixture.put(id, "HELLO");
+    fixture.put(id, HELLO);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
+    let settled = available_version(&fixture, id).await;
     assert_eq!(settled.sha256.to_hex(), HELLO_SHA256);
-    house.reconcile().await;
-    sweep_a_day_later(&house).await;
-    assert_eq!(house.objects.count(), 1);
-    assert_eq!(available_version(&house, id).await, settled);
+    fixture.reconcile().await;
+    sweep_a_day_later(&fixture).await;
+    assert_eq!(fixture.objects.count(), 1);
+    assert_eq!(available_version(&fixture, id).await, settled);
 }
 
 #[tokio::test]
 async fn what_a_form_brings_late_and_without_a_notification_goes_with_the_daily_sweep() {
-    let house = House::new();
-    let id = create_for_a_form(&house, None).await.unwrap().record.id;
-    house.put(id, HELLO);
-    house.finalize(id).await;
-    let settled = available_version(&house, id).await;
-    house.put(id, "HELLO");
-    sweep_a_day_later(&house).await;
-    assert_eq!(house.objects.count(), 1);
-    let head = house
+    let fixture = OperationsFixture::new();
+    let id = create_for_a_form(&fixture, None).await.unwrap().record.id;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    let settled = available_version(&fixture, id).await;
+    fixture.put(id, "HELLO");
+    sweep_a_day_later(&fixture).await;
+    assert_eq!(fixture.objects.count(), 1);
+    let head = fixture
         .objects
         .head(ObjectKey::new(id))
         .await
@@ -138,8 +138,8 @@ async fn what_a_form_brings_late_and_without_a_notification_goes_with_the_daily_
     assert_eq!(head.unwrap().version_id, settled.version_id);
 }
 
-async fn sweep_a_day_later(house: &House) {
-    house.clock.advance(MIN_AGE);
-    let mut sweeper = OrphanSweeper::new(house.stores.clone(), 100);
+async fn sweep_a_day_later(fixture: &OperationsFixture) {
+    fixture.clock.advance(MIN_AGE);
+    let mut sweeper = OrphanSweeper::new(fixture.stores.clone(), 100);
     while sweeper.run_once().await.unwrap() == SweepStep::More {}
 }

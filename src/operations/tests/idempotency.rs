@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl House {
+impl OperationsFixture {
     pub(super) async fn create_once(
         &self,
         filename: &str,
@@ -25,27 +25,27 @@ impl House {
 
 #[tokio::test]
 async fn a_key_that_comes_again_gives_the_same_file_and_a_fresh_url() {
-    let house = House::new();
-    let first = house.create_once("a.txt", "k").await.unwrap();
-    house.clock.advance(Duration::from_secs(600));
-    let second = house.create_once("a.txt", "k").await.unwrap();
+    let fixture = OperationsFixture::new();
+    let first = fixture.create_once("a.txt", "k").await.unwrap();
+    fixture.clock.advance(Duration::from_secs(600));
+    let second = fixture.create_once("a.txt", "k").await.unwrap();
     assert_eq!(second.record.id, first.record.id);
-    assert_eq!(house.metadata.count(), 1);
-    let expires_at = house.clock.now() + UPLOAD_TTL;
+    assert_eq!(fixture.metadata.count(), 1);
+    let expires_at = fixture.clock.now() + UPLOAD_TTL;
     assert_eq!(second.upload.unwrap().expires_at, expires_at);
     // The record covers the URL, as it does every one that was handed out.
     assert_eq!(second.record.upload_expires_at, expires_at);
-    let other = house.create_once("a.txt", "another").await.unwrap();
+    let other = fixture.create_once("a.txt", "another").await.unwrap();
     assert_ne!(other.record.id, first.record.id);
 }
 
 #[tokio::test]
 async fn a_key_that_comes_with_another_request_is_refused() {
-    let house = House::new();
-    house.create_once("a.txt", "k").await.unwrap();
-    let refused = house.create_once("b.txt", "k").await;
+    let fixture = OperationsFixture::new();
+    fixture.create_once("a.txt", "k").await.unwrap();
+    let refused = fixture.create_once("b.txt", "k").await;
     assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
-    assert_eq!(house.metadata.count(), 1);
+    assert_eq!(fixture.metadata.count(), 1);
 }
 
 #[test]
@@ -76,18 +76,18 @@ fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
 
 #[tokio::test]
 async fn a_key_whose_file_is_settled_gives_the_record_and_nothing_to_upload() {
-    let mut house = House::new();
-    let available = house.create_once("a.txt", "available").await.unwrap();
-    house.put(available.record.id, HELLO);
-    house.finalize(available.record.id).await;
-    let expired = house.create_once("a.txt", "expired").await.unwrap();
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
+    let mut fixture = OperationsFixture::new();
+    let available = fixture.create_once("a.txt", "available").await.unwrap();
+    fixture.put(available.record.id, HELLO);
+    fixture.finalize(available.record.id).await;
+    let expired = fixture.create_once("a.txt", "expired").await.unwrap();
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    fixture.reconcile().await;
     for (key, id, status) in [
         ("available", available.record.id, Status::Available),
         ("expired", expired.record.id, Status::Expired),
     ] {
-        let again = house.create_once("a.txt", key).await.unwrap();
+        let again = fixture.create_once("a.txt", key).await.unwrap();
         assert_eq!((again.record.id, again.record.status()), (id, status));
         assert!(again.upload.is_none());
     }
@@ -95,24 +95,26 @@ async fn a_key_whose_file_is_settled_gives_the_record_and_nothing_to_upload() {
 
 #[tokio::test]
 async fn a_key_whose_file_was_deleted_brings_nothing_back() {
-    let mut house = House::new();
-    let created = house.create_once("a.txt", "k").await.unwrap();
-    delete_file(&house.stores, created.record.id).await.unwrap();
+    let mut fixture = OperationsFixture::new();
+    let created = fixture.create_once("a.txt", "k").await.unwrap();
+    delete_file(&fixture.stores, created.record.id)
+        .await
+        .unwrap();
     for _ in 0..2 {
-        let again = house.create_once("a.txt", "k").await;
+        let again = fixture.create_once("a.txt", "k").await;
         assert!(matches!(again, Err(OperationError::FileOfKeyDeleted)));
         // Not even when the tombstone is gone.
-        house.clock.advance(UPLOAD_TTL + GRACE);
-        house.reconcile().await;
+        fixture.clock.advance(UPLOAD_TTL + GRACE);
+        fixture.reconcile().await;
     }
-    assert_eq!(house.metadata.count(), 0);
+    assert_eq!(fixture.metadata.count(), 0);
 }
 
 #[tokio::test]
 async fn a_key_is_free_after_a_day() {
-    let house = House::new();
-    let first = house.create_once("a.txt", "k").await.unwrap();
-    house.clock.advance(IDEMPOTENCY_KEY_LIFETIME);
-    let second = house.create_once("b.txt", "k").await.unwrap();
+    let fixture = OperationsFixture::new();
+    let first = fixture.create_once("a.txt", "k").await.unwrap();
+    fixture.clock.advance(IDEMPOTENCY_KEY_LIFETIME);
+    let second = fixture.create_once("b.txt", "k").await.unwrap();
     assert_ne!(second.record.id, first.record.id);
 }

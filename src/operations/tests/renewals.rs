@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl House {
+impl OperationsFixture {
     /// Stores at whose every look at the clock somebody renews the upload URL.
     fn stores_with_renewals(&self, id: FileId) -> Stores {
         Stores {
@@ -35,38 +35,41 @@ impl Clock for RenewingClock {
 
 #[tokio::test]
 async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
-    let mut house = House::new();
-    let id = house.create().await;
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create().await;
     // The first URL is dead and the reconciler hasn't come by yet.
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    delete_file(&house.stores_with_renewals(id), id)
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    delete_file(&fixture.stores_with_renewals(id), id)
         .await
         .unwrap();
-    house.put(id, HELLO);
+    fixture.put(id, HELLO);
     assert_eq!(
-        house.finalize(id).await,
+        fixture.finalize(id).await,
         FinalizeOutcome::LateArrivalDeleted
     );
-    assert_eq!((house.objects.count(), house.status(id).await), (0, None));
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    assert_eq!(house.metadata.count(), 0);
+    assert_eq!(
+        (fixture.objects.count(), fixture.status(id).await),
+        (0, None)
+    );
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    fixture.reconcile().await;
+    assert_eq!(fixture.metadata.count(), 0);
 }
 
 #[tokio::test]
 async fn a_url_renewed_while_wrong_bytes_are_measured_leaves_none_behind() {
-    let mut house = House::new();
-    let id = house.create_declaring(4, None).await;
-    house.put(id, HELLO);
+    let mut fixture = OperationsFixture::new();
+    let id = fixture.create_declaring(4, None).await;
+    fixture.put(id, HELLO);
     // The first URL is dead, and the notification comes now.
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    let stores = house.stores_with_renewals(id);
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    let stores = fixture.stores_with_renewals(id);
     let outcome = finalize_upload(&stores, ObjectKey::new(id)).await.unwrap();
     assert_eq!(outcome, FinalizeOutcome::Rejected);
     // The fresh URL brings more, and that notification is lost.
-    house.put(id, HELLO);
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    house.reconcile().await;
-    assert_eq!(house.objects.count(), 0);
-    assert_eq!(house.status(id).await, Some(Status::Rejected));
+    fixture.put(id, HELLO);
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    fixture.reconcile().await;
+    assert_eq!(fixture.objects.count(), 0);
+    assert_eq!(fixture.status(id).await, Some(Status::Rejected));
 }

@@ -7,28 +7,28 @@ use super::*;
 type Ends = &'static [Option<Status>];
 
 /// One file for everything that a reconciler has to do, and what it has to come to.
-async fn left_behind(house: &House) -> Vec<(FileId, Ends)> {
+async fn left_behind(fixture: &OperationsFixture) -> Vec<(FileId, Ends)> {
     // Broken off between the tombstone and the bytes.
-    let deleted = house.create().await;
-    house.put(deleted, HELLO);
-    house.objects.set_fault(Some("a test's fault"));
-    delete_file(&house.stores, deleted).await.unwrap();
-    house.objects.set_fault(None);
-    let late = house.create().await;
-    house.clock.advance(UPLOAD_TTL + GRACE);
-    let mut settled = house.reconciler_of(&house.stores);
-    settled.run_once(house.clock.now()).await.unwrap();
-    assert_eq!(house.status(late).await, Some(Status::Expired));
-    house.put(late, HELLO);
+    let deleted = fixture.create().await;
+    fixture.put(deleted, HELLO);
+    fixture.objects.set_fault(Some("a test's fault"));
+    delete_file(&fixture.stores, deleted).await.unwrap();
+    fixture.objects.set_fault(None);
+    let late = fixture.create().await;
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    let mut settled = fixture.reconciler_of(&fixture.stores);
+    settled.run_once(fixture.clock.now()).await.unwrap();
+    assert_eq!(fixture.status(late).await, Some(Status::Expired));
+    fixture.put(late, HELLO);
     let (arrived, wrong, never) = (
-        house.create().await,
-        house.create_declaring(4, None).await,
-        house.create().await,
+        fixture.create().await,
+        fixture.create_declaring(4, None).await,
+        fixture.create().await,
     );
-    house.put(arrived, HELLO);
-    house.put(wrong, HELLO);
+    fixture.put(arrived, HELLO);
+    fixture.put(wrong, HELLO);
     // For all of them something is due: for the expired one, its end.
-    house.clock.advance(RETENTION);
+    fixture.clock.advance(RETENTION);
     vec![
         (deleted, &[None]),
         // Whoever finds the bytes deletes them and keeps the record; whoever comes later finds none.
@@ -39,12 +39,16 @@ async fn left_behind(house: &House) -> Vec<(FileId, Ends)> {
     ]
 }
 
-async fn assert_came_to(house: &House, expected: &[(FileId, Ends)], when: &str) {
+async fn assert_came_to(fixture: &OperationsFixture, expected: &[(FileId, Ends)], when: &str) {
     for (n, (id, ends)) in expected.iter().enumerate() {
-        let status = house.status(*id).await;
+        let status = fixture.status(*id).await;
         assert!(ends.contains(&status), "file {n} is {status:?}, {when}");
     }
-    assert_eq!(house.objects.count(), 1, "only one file has bytes, {when}");
+    assert_eq!(
+        fixture.objects.count(),
+        1,
+        "only one file has bytes, {when}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,20 +57,20 @@ async fn a_round_that_was_broken_off_at_any_step_is_made_good_by_the_next_one() 
     for done in [Done::Before, Done::After] {
         for at in 0.. {
             assert!(at < 200, "a round of a few files doesn't end");
-            let house = House::new();
-            let expected = left_behind(&house).await;
-            let now = house.clock.now();
-            let mut dying = house.reconciler_of(&disturbed(&house, Some((at, done))));
+            let fixture = OperationsFixture::new();
+            let expected = left_behind(&fixture).await;
+            let now = fixture.clock.now();
+            let mut dying = fixture.reconciler_of(&disturbed(&fixture, Some((at, done))));
             if goes_to_its_end(dying.run_once(now)).await {
                 break;
             }
             drop(dying);
             broken_off += 1;
-            let mut next = house.reconciler_of(&house.stores);
+            let mut next = fixture.reconciler_of(&fixture.stores);
             let report = next.run_once(now).await.unwrap();
             assert_eq!(report.failed, 0);
             let when = format!("broken off at call {at} ({done:?})");
-            assert_came_to(&house, &expected, &when).await;
+            assert_came_to(&fixture, &expected, &when).await;
         }
     }
     assert!(broken_off > 30, "only {broken_off} steps");
@@ -76,11 +80,11 @@ async fn a_round_that_was_broken_off_at_any_step_is_made_good_by_the_next_one() 
 async fn several_reconcilers_at_a_time_come_to_the_same_as_one() {
     for seed in 0..100 {
         fastrand::seed(seed);
-        let house = House::new();
-        let expected = left_behind(&house).await;
-        let now = house.clock.now();
+        let fixture = OperationsFixture::new();
+        let expected = left_behind(&fixture).await;
+        let now = fixture.clock.now();
         let mut all: Vec<_> = (0..3)
-            .map(|_| house.reconciler_of(&disturbed(&house, None)))
+            .map(|_| fixture.reconciler_of(&disturbed(&fixture, None)))
             .collect();
         let rounds = all.iter_mut().map(|one| one.run_once(now));
         let reports = futures_util::future::join_all(rounds).await;
@@ -93,7 +97,7 @@ async fn several_reconcilers_at_a_time_come_to_the_same_as_one() {
         let finalized: usize = reports.iter().map(|report| report.finalized).sum();
         let expired: usize = reports.iter().map(|report| report.expired).sum();
         assert_eq!((finalized, expired), (2, 1), "seed {seed}: {reports:?}");
-        assert_came_to(&house, &expected, &format!("seed {seed}")).await;
+        assert_came_to(&fixture, &expected, &format!("seed {seed}")).await;
     }
 }
 
@@ -103,21 +107,21 @@ async fn rounds_of_many_reconcilers_spread_out() {
     const INTERVAL: Duration = Duration::from_secs(100);
     let mut moments = Vec::new();
     for _ in 0..20 {
-        let house = House::new();
+        let fixture = OperationsFixture::new();
         let began = tokio::time::Instant::now();
         let stop = tokio_util::sync::CancellationToken::new();
         let running = tokio::spawn(
-            house
-                .reconciler_of(&house.stores)
+            fixture
+                .reconciler_of(&fixture.stores)
                 .run(INTERVAL, stop.clone()),
         );
         tokio::task::yield_now().await;
         // Becomes due after the first sweep, so that the second one takes it.
-        house.clock.advance(Duration::from_secs(3600));
-        let id = house.create().await;
-        house.put(id, HELLO);
-        house.clock.advance(Duration::from_secs(3600));
-        while house.status(id).await == Some(Status::Pending) {
+        fixture.clock.advance(Duration::from_secs(3600));
+        let id = fixture.create().await;
+        fixture.put(id, HELLO);
+        fixture.clock.advance(Duration::from_secs(3600));
+        while fixture.status(id).await == Some(Status::Pending) {
             assert!(
                 began.elapsed() < 2 * INTERVAL,
                 "the second sweep doesn't come"
@@ -136,18 +140,18 @@ async fn rounds_of_many_reconcilers_spread_out() {
 
 #[tokio::test]
 async fn rounds_go_through_everything_that_is_due_a_bounded_part_at_a_time() {
-    let mut house = House::new();
+    let mut fixture = OperationsFixture::new();
     let mut ids = Vec::new();
     for _ in 0..2_300 {
-        ids.push(house.create().await);
+        ids.push(fixture.create().await);
     }
-    house.clock.advance(Duration::from_secs(61));
+    fixture.clock.advance(Duration::from_secs(61));
     // Only the newest arrived: those before it must not keep the reconciler from getting there.
     let newest = *ids.iter().max().unwrap();
-    house.put(newest, HELLO);
+    fixture.put(newest, HELLO);
     let mut rounds = 0;
     loop {
-        let report = house.reconcile().await;
+        let report = fixture.reconcile().await;
         assert!(report.reviewed <= 1_000);
         rounds += 1;
         assert!(rounds < 10, "the reconciler doesn't get to the end");
@@ -156,21 +160,21 @@ async fn rounds_go_through_everything_that_is_due_a_bounded_part_at_a_time() {
         }
     }
     assert_eq!(rounds, 3);
-    assert_eq!(house.status(newest).await, Some(Status::Available));
+    assert_eq!(fixture.status(newest).await, Some(Status::Available));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
     const LEFT_BEHIND: usize = 1_200;
-    let house = House::new();
+    let fixture = OperationsFixture::new();
     for _ in 0..LEFT_BEHIND {
-        let id = house.create().await;
-        house.put(id, HELLO);
+        let id = fixture.create().await;
+        fixture.put(id, HELLO);
     }
     // Nothing is due yet, and the next sweep is an hour away.
     let stop = tokio_util::sync::CancellationToken::new();
     let running = tokio::spawn(
-        house
+        fixture
             .reconciler
             .run(Duration::from_secs(3600), stop.clone()),
     );
@@ -183,7 +187,7 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
         limit: 1,
     };
     assert!(
-        house
+        fixture
             .metadata
             .page(pending)
             .await
@@ -191,5 +195,5 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
             .records
             .is_empty()
     );
-    assert_eq!(house.objects.count(), LEFT_BEHIND);
+    assert_eq!(fixture.objects.count(), LEFT_BEHIND);
 }

@@ -40,7 +40,7 @@ async fn form() -> Fields {
     let digest = Some(Sha256Digest::from_bytes([7; 32]));
     let upload = upload_by(credentials(), digest).await;
     assert_eq!(upload.method, UploadMethod::Post);
-    assert_eq!(upload.url.reveal(), "http://files.example.org/a-bucket/");
+    assert_eq!(upload.url.expose(), "http://files.example.org/a-bucket/");
     assert!(upload.headers.is_empty());
     let fields = upload.fields.into_iter();
     fields

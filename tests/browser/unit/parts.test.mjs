@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { cleanName, mediaType, nameFor, refusal } from '../../../web/admission.js';
+import { cleanName, mediaType, nameFor, refusal } from '../../../web/validation.js';
 import { FileList } from '../../../web/file_list.js';
 import { Format } from '../../../web/format.js';
 import { chooseLanguage } from '../../../web/language.js';

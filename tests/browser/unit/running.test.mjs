@@ -1,10 +1,10 @@
-// Uploads, the watcher and the list's keeper with a service that the test plays.
+// Uploads, the poller and the list's sync with a service that the test plays.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ListKeeper } from '../../../web/list_keeper.js';
+import { ListSync } from '../../../web/list_sync.js';
 import { MAX_IN_FLIGHT, MAX_QUEUED, Uploads } from '../../../web/uploads.js';
-import { Watcher } from '../../../web/watcher.js';
+import { PendingPoller } from '../../../web/pending_poller.js';
 
 // Lets everything that can go on go on.
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -186,7 +186,7 @@ test('a creation whose answer was lost is the same request again, and another re
   assert.equal(new Set(keys).size, 3);
 });
 
-test('a hint that is not taken leaves the file to the watcher', async () => {
+test('a hint that is not taken leaves the file to the poller', async () => {
   const at = page();
   at.service.complete = async () => ({ type: 'refused', problem: {} });
   at.uploads.add(at.files(1));
@@ -224,7 +224,7 @@ function watching({ answer, isPaused = () => false }) {
   const waiting = [];
   let now = 0;
   let most = 0;
-  const watcher = new Watcher({
+  const poller = new PendingPoller({
     look: async (id, wait) => {
       asked.push([id, wait]);
       now += 1;
@@ -240,18 +240,18 @@ function watching({ answer, isPaused = () => false }) {
     after: (ms, run) => time.after(ms, run),
     isPaused,
   });
-  return { watcher, time, asked, seen, gone, waiting, most: () => most };
+  return { poller, time, asked, seen, gone, waiting, most: () => most };
 }
 
 test('pending files of others are asked about one at a time, with a long wait if it is the only one', async () => {
   const at = watching({ answer: async (id) => ({ type: 'seen', record: { id, status: 'available' } }) });
   for (let n = 0; n < 20; n += 1) {
-    at.watcher.watch(`f${n}`);
+    at.poller.watch(`f${n}`);
   }
   await at.time.advance(1);
   assert.equal(at.seen.length, 20);
   assert.equal(at.most(), 1);
-  at.watcher.watch('alone');
+  at.poller.watch('alone');
   assert.deepEqual(at.asked.at(-1), ['alone', 20]);
 });
 
@@ -265,9 +265,9 @@ test('the page’s own uploads don’t wait for those of others', async () => {
     },
   });
   for (let n = 0; n < 50; n += 1) {
-    at.watcher.watch(`f${n}`);
+    at.poller.watch(`f${n}`);
   }
-  at.watcher.watch('own', true);
+  at.poller.watch('own', true);
   await at.time.advance(1);
   assert.deepEqual(at.seen, ['own']);
   answerOthers();
@@ -278,11 +278,11 @@ test('the page’s own uploads don’t wait for those of others', async () => {
 
 test('a service that does not wait is asked once a second, and one that is away ever less often', async () => {
   const pending = watching({ answer: async (id) => ({ type: 'seen', record: { id, status: 'pending' } }) });
-  pending.watcher.watch('a');
+  pending.poller.watch('a');
   await pending.time.advance(10_500);
   assert.ok(pending.asked.length >= 10 && pending.asked.length <= 12, String(pending.asked.length));
   const away = watching({ answer: async () => ({ type: 'lost' }) });
-  away.watcher.watch('a');
+  away.poller.watch('a');
   await away.time.advance(120_000);
   assert.ok(away.asked.length >= 5 && away.asked.length <= 9, String(away.asked.length));
 });
@@ -291,7 +291,7 @@ test('what is in a state that is not known is followed ever less often, until it
   for (const unknown of [{ status: 'quarantined' }, { status: 'pending', stage: 'scanning' }]) {
     let record = unknown;
     const at = watching({ answer: async (id) => ({ type: 'seen', record: { id, ...record } }) });
-    at.watcher.watch('a', true);
+    at.poller.watch('a', true);
     await at.time.advance(120_000);
     assert.deepEqual([at.seen, at.gone], [[], []]);
     assert.equal(at.waiting[0], unknown.status);
@@ -305,7 +305,7 @@ test('what is in a state that is not known is followed ever less often, until it
 test('a file is gone only if the service says so, and not if asking about it is refused', async () => {
   let answer = { type: 'refused', problem: { code: 'intermediary', status: 413 } };
   const at = watching({ answer: async () => answer });
-  at.watcher.watch('a');
+  at.poller.watch('a');
   await at.time.advance(60_000);
   assert.deepEqual([at.seen, at.gone], [[], []]);
   answer = { type: 'seen', record: { id: 'a', status: 'available' } };
@@ -319,19 +319,19 @@ test('a tab that nobody looks at follows its own uploads only', async () => {
     answer: async (id) => ({ type: 'seen', record: { id, status: 'available' } }),
     isPaused: () => hidden,
   });
-  at.watcher.watch('theirs');
-  at.watcher.watch('mine', true);
+  at.poller.watch('theirs');
+  at.poller.watch('mine', true);
   await at.time.advance(5000);
   assert.deepEqual(at.seen, ['mine']);
   hidden = false;
-  at.watcher.wake();
+  at.poller.wake();
   await at.time.advance(1);
   assert.deepEqual(at.seen, ['mine', 'theirs']);
 });
 
 test('a file that is gone is not asked about again', async () => {
   const at = watching({ answer: async () => ({ type: 'gone' }) });
-  at.watcher.watch('a');
+  at.poller.watch('a');
   await at.time.advance(10_000);
   assert.deepEqual([at.asked.length, at.gone], [1, ['a']]);
 });
@@ -348,16 +348,16 @@ function keeping(list) {
     },
     remove: async () => ({ type: 'deleted' }),
   };
-  const keeper = new ListKeeper(
+  const listSync = new ListSync(
     { api, channel, after: (ms, run) => time.after(ms, run), isHidden: () => false },
     () => {},
   );
-  return { keeper, time, posted, channel, calls: () => calls };
+  return { listSync, time, posted, channel, calls: () => calls };
 }
 
 test('the list is read anew now and then, and at once when another tab says so', async () => {
   const at = keeping(async () => ({ type: 'page', files: [], nextCursor: null }));
-  await at.keeper.refresh();
+  await at.listSync.refresh();
   await at.time.advance(30_000);
   assert.equal(at.calls(), 4);
   at.channel.onmessage({ data: { changed: 'x' } });
@@ -367,32 +367,32 @@ test('the list is read anew now and then, and at once when another tab says so',
 
 test('requests for the list that come together become two at the most', async () => {
   const at = keeping(async () => ({ type: 'page', files: [], nextCursor: null }));
-  await Promise.all(Array.from({ length: 20 }, () => at.keeper.refresh()));
+  await Promise.all(Array.from({ length: 20 }, () => at.listSync.refresh()));
   assert.equal(at.calls(), 2);
 });
 
 test('one answer that is missing worries nobody, two do, and the next one helps', async () => {
   let away = false;
   const at = keeping(async () => (away ? { type: 'lost' } : { type: 'page', files: [], nextCursor: null }));
-  await at.keeper.refresh();
+  await at.listSync.refresh();
   away = true;
-  await at.keeper.refresh();
-  assert.ok(!at.keeper.isFailing);
-  await at.keeper.refresh();
-  assert.ok(at.keeper.isFailing);
+  await at.listSync.refresh();
+  assert.ok(!at.listSync.isFailing);
+  await at.listSync.refresh();
+  assert.ok(at.listSync.isFailing);
   away = false;
   await at.time.advance(30_000);
-  assert.ok(!at.keeper.isFailing);
+  assert.ok(!at.listSync.isFailing);
 });
 
 test('what is deleted here is gone in the other tabs', async () => {
   const at = keeping(async () => ({ type: 'page', files: [{ id: '1', status: 'available' }], nextCursor: null }));
-  await at.keeper.refresh();
-  assert.ok(await at.keeper.remove('1'));
+  await at.listSync.refresh();
+  assert.ok(await at.listSync.remove('1'));
   assert.deepEqual(at.posted, [{ removed: '1' }]);
-  assert.ok(at.keeper.list.isEmpty);
-  await at.keeper.refresh();
-  assert.ok(at.keeper.list.isEmpty, 'an answer from before brings nothing back');
+  assert.ok(at.listSync.list.isEmpty);
+  await at.listSync.refresh();
+  assert.ok(at.listSync.list.isEmpty, 'an answer from before brings nothing back');
 });
 
 const listedFile = (n) => ({ id: String(n).padStart(8, '0'), status: 'available' });
@@ -406,13 +406,13 @@ test('a page without files leads on to the next one, and takes nothing off the l
     d: { files: [listedFile(0)], nextCursor: null },
   };
   const at = keeping(async ({ cursor }) => ({ type: 'page', ...pages[cursor] }));
-  await at.keeper.refresh();
-  assert.deepEqual(at.keeper.list.records.map(({ id }) => Number(id)), [2, 1]);
-  assert.ok(await at.keeper.older());
-  assert.ok(at.keeper.list.isComplete);
-  await at.keeper.refresh();
-  assert.deepEqual(at.keeper.list.records.map(({ id }) => Number(id)), [2, 1, 0]);
-  assert.ok(!at.keeper.isFailing);
+  await at.listSync.refresh();
+  assert.deepEqual(at.listSync.list.records.map(({ id }) => Number(id)), [2, 1]);
+  assert.ok(await at.listSync.older());
+  assert.ok(at.listSync.list.isComplete);
+  await at.listSync.refresh();
+  assert.deepEqual(at.listSync.list.records.map(({ id }) => Number(id)), [2, 1, 0]);
+  assert.ok(!at.listSync.isFailing);
 });
 
 test('a server whose pages never end, or whose cursors repeat, is not asked for ever', async () => {
@@ -428,16 +428,16 @@ test('a server whose pages never end, or whose cursors repeat, is not asked for 
   };
   for (const [what, answer] of Object.entries(servers)) {
     const at = keeping(async (request) => ({ type: 'page', ...answer(request) }));
-    await at.keeper.refresh();
+    await at.listSync.refresh();
     let scrolls = 0;
-    while (await at.keeper.older()) {
+    while (await at.listSync.older()) {
       scrolls += 1;
       assert.ok(scrolls <= 20_000, `${what}: it goes on and on`);
     }
-    assert.ok(at.keeper.list.records.length <= 10_000, what);
+    assert.ok(at.listSync.list.records.length <= 10_000, what);
     // Older ones can be asked for by hand, which is one step at a time.
     const before = at.calls();
-    await at.keeper.older();
+    await at.listSync.older();
     assert.ok(at.calls() - before <= 20, `${what}: ${at.calls() - before} requests`);
   }
 });

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::aws_clients::sdk_config;
 use crate::support::curl::{create, curl_json, upload};
-use crate::support::gate::{Gate, Passage};
+use crate::support::fault_proxy::{ProxyMode, TcpFaultProxy};
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::{Program, check_aws, check_local, data_dir};
 use crate::support::small_disk::SmallDisk;
@@ -387,8 +387,8 @@ async fn in_aws_mode_each_thing_that_ends_a_start_is_named_with_what_mends_it() 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_aws_mode_stores_that_are_away_are_not_called_well() {
     let deployment = Deployment::shared().await;
-    let gate = Gate::to(&deployment.endpoint, Passage::Closed).await;
-    let url = gate.url();
+    let proxy = TcpFaultProxy::to(&deployment.endpoint, ProxyMode::Closed).await;
+    let url = proxy.url();
     let away = tokio::task::block_in_place(|| {
         checked_aws(deployment, &[("AWS_ENDPOINT_URL", url.as_str())])
     });

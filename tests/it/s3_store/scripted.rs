@@ -128,9 +128,9 @@ async fn a_start_says_that_this_machine_s_clock_is_off_and_does_not_end_for_it()
     let refused =
         format!("HTTP/1.1 404 Not Found\r\n{THERE}\r\nconnection: close\r\n\r\n{NO_SUCH_KEY}");
     let scripted = Scripted::new(&[refused.leak()]).await;
-    let obstacles = scripted.store.check_start("us-east-1", "ApiPolicy").await;
-    let clocks = obstacles.iter().find_map(|it| match it {
-        Obstacle::ClockOff(clocks) => Some(clocks.to_string()),
+    let problems = scripted.store.check_start("us-east-1", "ApiPolicy").await;
+    let clocks = problems.iter().find_map(|it| match it {
+        StartupProblem::ClockOff(clocks) => Some(clocks.to_string()),
         _ => None,
     });
     let told = clocks.expect("a clock that is off");

@@ -9,7 +9,7 @@ use file_share::domain::{FileId, FileRecord, Status, Timestamp, Transition};
 use file_share::metadata_store::conformance::{
     every_settlement, every_state, moment, pending, reviewed_at,
 };
-use file_share::metadata_store::{PageRequest, Review};
+use file_share::metadata_store::{DueRecord, PageRequest};
 use proptest::prelude::*;
 
 /// How long after its deadline an upload may still arrive.
@@ -25,14 +25,14 @@ pub enum Call {
     Page(PageRequest),
     RenewUpload(FileId, Timestamp),
     Transition(FileId, Transition),
-    /// With `now` and `expires_at`.
+    /// With `now` and `purge_at`.
     Delete(FileId, Timestamp, Timestamp),
     /// With `until`, `after` and `limit`.
-    DueForReview(Timestamp, Option<Review>, usize),
-    /// With `review_at`.
-    PostponeReview(FileId, Timestamp),
-    /// With `review_at` and `expires_at`.
-    ScheduleReview(FileId, Status, Timestamp, Timestamp),
+    DueRecords(Timestamp, Option<DueRecord>, usize),
+    /// With `reconcile_at`.
+    PostponeReconcile(FileId, Timestamp),
+    /// With `reconcile_at` and `purge_at`.
+    ScheduleReconcile(FileId, Status, Timestamp, Timestamp),
     Remove(FileId, Status),
     /// The store is closed and opened again, where that means anything.
     Reopen,
@@ -47,10 +47,10 @@ impl Call {
             | Self::RenewUpload(id, _)
             | Self::Transition(id, _)
             | Self::Delete(id, _, _)
-            | Self::PostponeReview(id, _)
-            | Self::ScheduleReview(id, _, _, _)
+            | Self::PostponeReconcile(id, _)
+            | Self::ScheduleReconcile(id, _, _, _)
             | Self::Remove(id, _) => Some(*id),
-            Self::Page(_) | Self::DueForReview(..) | Self::Reopen => None,
+            Self::Page(_) | Self::DueRecords(..) | Self::Reopen => None,
         }
     }
 }
@@ -71,7 +71,7 @@ fn any_file() -> impl Strategy<Value = FileId> {
     (0..FILES).prop_map(file)
 }
 
-/// For reviews.
+/// For reconciliations.
 fn any_moment() -> impl Strategy<Value = Timestamp> {
     (0..6_i64).prop_map(moment)
 }
@@ -82,7 +82,7 @@ fn any_deadline() -> impl Strategy<Value = Timestamp> {
 }
 
 /// Before and after the end of uploads.
-fn any_review() -> impl Strategy<Value = Timestamp> {
+fn any_reconcile_at() -> impl Strategy<Value = Timestamp> {
     prop_oneof![any_moment(), any_deadline().prop_map(|at| at + GRACE)]
 }
 
@@ -101,7 +101,7 @@ fn any_record() -> impl Strategy<Value = FileRecord> {
         FileRecord {
             id,
             upload_expires_at: deadline,
-            review_at: (state.status() != Status::Available).then_some(due),
+            reconcile_at: (state.status() != Status::Available).then_some(due),
             state,
             ..pending(0)
         }
@@ -109,18 +109,21 @@ fn any_record() -> impl Strategy<Value = FileRecord> {
 }
 
 fn any_settlement() -> impl Strategy<Value = Transition> {
-    (0..3_usize, any_deadline(), any_moment()).prop_map(|(kind, upload_expires_at, review_at)| {
-        let seen = FileRecord {
-            upload_expires_at,
-            ..pending(0)
-        };
-        reviewed_at(&every_settlement(&seen)[kind], review_at)
-    })
+    (0..3_usize, any_deadline(), any_moment()).prop_map(
+        |(kind, upload_expires_at, reconcile_at)| {
+            let seen = FileRecord {
+                upload_expires_at,
+                ..pending(0)
+            };
+            reviewed_at(&every_settlement(&seen)[kind], reconcile_at)
+        },
+    )
 }
 
-/// Where a batch of reviews may begin: mostly behind one that there is.
-fn any_cursor(known: Vec<Review>) -> BoxedStrategy<Option<Review>> {
-    let any = (any_moment(), any_file()).prop_map(|(review_at, id)| Some(Review { review_at, id }));
+/// Where a batch of due records may begin: mostly behind one that there is.
+fn any_cursor(known: Vec<DueRecord>) -> BoxedStrategy<Option<DueRecord>> {
+    let any = (any_moment(), any_file())
+        .prop_map(|(reconcile_at, id)| Some(DueRecord { reconcile_at, id }));
     if known.is_empty() {
         return prop_oneof![Just(None), any].boxed();
     }
@@ -128,8 +131,8 @@ fn any_cursor(known: Vec<Review>) -> BoxedStrategy<Option<Review>> {
     prop_oneof![1 => Just(None), 1 => any, 3 => one_of_them].boxed()
 }
 
-/// A call to a store that holds these reviews.
-pub fn any_call(known: Vec<Review>) -> BoxedStrategy<Call> {
+/// A call to a store that holds these reconciliations.
+pub fn any_call(known: Vec<DueRecord>) -> BoxedStrategy<Call> {
     let page = (
         prop::option::of(any_status()),
         prop::option::of(any_file()),
@@ -143,7 +146,7 @@ pub fn any_call(known: Vec<Review>) -> BoxedStrategy<Call> {
             })
         });
     let due = (any_moment(), any_cursor(known), 1..5_usize)
-        .prop_map(|(until, after, limit)| Call::DueForReview(until, after, limit));
+        .prop_map(|(until, after, limit)| Call::DueRecords(until, after, limit));
     prop_oneof![
         6 => any_record().prop_map(|record| Call::Insert(Box::new(record))),
         1 => any_file().prop_map(Call::Get),
@@ -152,12 +155,12 @@ pub fn any_call(known: Vec<Review>) -> BoxedStrategy<Call> {
         4 => (any_file(), any_settlement())
             .prop_map(|(id, settlement)| Call::Transition(id, settlement)),
         2 => (any_file(), any_moment(), any_deadline())
-            .prop_map(|(id, now, expires_at)| Call::Delete(id, now, expires_at)),
+            .prop_map(|(id, now, purge_at)| Call::Delete(id, now, purge_at)),
         3 => due,
-        2 => (any_file(), any_review())
-            .prop_map(|(id, at)| Call::PostponeReview(id, at)),
+        2 => (any_file(), any_reconcile_at())
+            .prop_map(|(id, at)| Call::PostponeReconcile(id, at)),
         2 => (any_file(), any_status(), any_moment(), any_deadline())
-            .prop_map(|(id, status, at, until)| Call::ScheduleReview(id, status, at, until)),
+            .prop_map(|(id, status, at, until)| Call::ScheduleReconcile(id, status, at, until)),
         2 => (any_file(), any_status()).prop_map(|(id, status)| Call::Remove(id, status)),
         1 => Just(Call::Reopen),
     ]

@@ -165,17 +165,17 @@ async fn ask(store: &dyn MetadataStore, call: &Call) -> Result<Answer, StoreErro
         Call::Transition(id, transition) => {
             Answer::Transition(store.transition(*id, transition).await?)
         }
-        Call::Delete(id, now, expires_at) => {
-            Answer::Deleted(store.delete(*id, *now, *expires_at, GRACE).await?)
+        Call::Delete(id, now, purge_at) => {
+            Answer::Deleted(store.delete(*id, *now, *purge_at, GRACE).await?)
         }
-        Call::DueForReview(until, after, limit) => {
-            Answer::Due(store.due_for_review(*until, *after, *limit).await?)
+        Call::DueRecords(until, after, limit) => {
+            Answer::Due(store.due_records(*until, *after, *limit).await?)
         }
-        Call::PostponeReview(id, at) => {
-            Answer::Deleted(store.postpone_review(*id, *at, GRACE).await?)
+        Call::PostponeReconcile(id, at) => {
+            Answer::Deleted(store.postpone_reconcile(*id, *at, GRACE).await?)
         }
-        Call::ScheduleReview(id, status, at, expires_at) => {
-            let scheduled = store.schedule_review(*id, *status, *at, *expires_at);
+        Call::ScheduleReconcile(id, status, at, purge_at) => {
+            let scheduled = store.schedule_reconcile(*id, *status, *at, *purge_at);
             scheduled.await?;
             Answer::Nothing
         }
@@ -202,7 +202,7 @@ impl<S: Subject> StateMachineTest for Sequence<S> {
             subject = subject.reopen();
         }
         let store = subject.store();
-        let read_from_index = matches!(call, Call::Page(_) | Call::DueForReview(..));
+        let read_from_index = matches!(call, Call::Page(_) | Call::DueRecords(..));
         runtime().block_on(async {
             let patience = if read_from_index {
                 S::INDEX_DELAY

@@ -8,7 +8,7 @@
 use file_share::domain::{
     FileId, FileRecord, FileState, Status, Timestamp, Transition, TransitionCondition,
 };
-use file_share::metadata_store::{Page, PageRequest, Review, TransitionOutcome};
+use file_share::metadata_store::{DueRecord, Page, PageRequest, TransitionOutcome};
 use proptest::strategy::{BoxedStrategy, Just, Strategy};
 use proptest_state_machine::ReferenceStateMachine;
 
@@ -23,7 +23,7 @@ pub enum Answer {
     Page(Page),
     Transition(TransitionOutcome),
     Deleted(bool),
-    Due(Vec<Review>),
+    Due(Vec<DueRecord>),
 }
 
 #[derive(Debug, Clone)]
@@ -62,13 +62,13 @@ impl Reference {
             Call::Transition(id, transition) => {
                 Answer::Transition(self.transition(*id, transition))
             }
-            Call::Delete(id, now, expires_at) => {
+            Call::Delete(id, now, purge_at) => {
                 let tombstone = FileState::Deleted {
-                    expires_at: *expires_at,
+                    purge_at: *purge_at,
                 };
                 let living = self.find(*id, |it| it.status() != Status::Deleted);
                 Answer::Deleted(living.is_some_and(|record| {
-                    record.review_at = match &record.state {
+                    record.reconcile_at = match &record.state {
                         FileState::Available(object) if object.version_id.is_none() => {
                             Some(record.upload_expires_at + GRACE)
                         }
@@ -78,24 +78,22 @@ impl Reference {
                     true
                 }))
             }
-            Call::DueForReview(until, after, limit) => {
-                Answer::Due(self.due(*until, *after, *limit))
-            }
-            Call::PostponeReview(id, at) => {
+            Call::DueRecords(until, after, limit) => Answer::Due(self.due(*until, *after, *limit)),
+            Call::PostponeReconcile(id, at) => {
                 let pending = self.find(*id, |it| it.status() == Status::Pending);
                 Answer::Deleted(pending.is_some_and(|record| {
                     let end = record.upload_expires_at + GRACE;
-                    record.review_at = Some(if end < *at { end } else { *at });
+                    record.reconcile_at = Some(if end < *at { end } else { *at });
                     true
                 }))
             }
-            Call::ScheduleReview(id, status, at, until) => {
+            Call::ScheduleReconcile(id, status, at, until) => {
                 if let Some(record) = self.find(*id, |it| is_over(it, *status)) {
-                    record.review_at = Some(*at);
+                    record.reconcile_at = Some(*at);
                     match &mut record.state {
-                        FileState::Rejected { expires_at, .. }
-                        | FileState::Expired { expires_at }
-                        | FileState::Deleted { expires_at } => *expires_at = *until,
+                        FileState::Rejected { purge_at, .. }
+                        | FileState::Expired { purge_at }
+                        | FileState::Deleted { purge_at } => *purge_at = *until,
                         FileState::Pending | FileState::Available(_) => {}
                     }
                 }
@@ -147,23 +145,23 @@ impl Reference {
         let Some(record) = found else {
             return TransitionOutcome::Unchanged;
         };
-        (record.state, record.review_at) = (transition.to.clone(), transition.review_at);
+        (record.state, record.reconcile_at) = (transition.to.clone(), transition.reconcile_at);
         TransitionOutcome::Applied
     }
 
-    fn due(&self, until: Timestamp, after: Option<Review>, limit: usize) -> Vec<Review> {
-        let mut due: Vec<Review> = Vec::new();
+    fn due(&self, until: Timestamp, after: Option<DueRecord>, limit: usize) -> Vec<DueRecord> {
+        let mut due: Vec<DueRecord> = Vec::new();
         for record in &self.records {
-            if let Some(review_at) = record.review_at
-                && review_at <= until
+            if let Some(reconcile_at) = record.reconcile_at
+                && reconcile_at <= until
             {
                 let id = record.id;
-                due.push(Review { review_at, id });
+                due.push(DueRecord { reconcile_at, id });
             }
         }
-        due.sort_by_key(|it| (it.review_at, it.id));
+        due.sort_by_key(|it| (it.reconcile_at, it.id));
         due.retain(|it| {
-            after.is_none_or(|after| (it.review_at, it.id) > (after.review_at, after.id))
+            after.is_none_or(|after| (it.reconcile_at, it.id) > (after.reconcile_at, after.id))
         });
         due.truncate(limit);
         due
@@ -189,8 +187,8 @@ impl ReferenceStateMachine for Reference {
     }
 
     fn transitions(state: &Self) -> BoxedStrategy<Call> {
-        let every_review = state.due(Timestamp::MAX_UTC, None, usize::MAX);
-        any_call(every_review)
+        let every_due_record = state.due(Timestamp::MAX_UTC, None, usize::MAX);
+        any_call(every_due_record)
     }
 
     fn apply(mut state: Self, call: &Call) -> Self {

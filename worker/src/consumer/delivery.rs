@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::acknowledger::Acknowledger;
 use super::{Finalize, Shutdown, backoff};
-use crate::event_queue::{DeferOutcome, Delivery, EventQueue};
+use crate::event_queue::{ChangeVisibilityOutcome, Delivery, EventQueue};
 use crate::notification::{self, Event, IgnoredReason};
 
 /// The longest that the events of one message are worked on. A file of 20 MiB takes about a second;
@@ -33,19 +33,19 @@ pub enum Ending {
     /// A store was unavailable: it comes again after a while.
     Deferred,
     /// Not understood: it comes again until the queue makes it a dead letter.
-    Left,
+    LeftForDeadLetter,
     /// The consumer stops: it is visible again at once.
     GivenBack,
 }
 
-enum Verdict {
+enum Disposition {
     Acknowledge,
     Defer,
     Leave,
     GiveBack,
 }
 
-pub(super) struct Worker {
+pub(super) struct DeliveryHandler {
     pub(super) queue: Arc<dyn EventQueue>,
     pub(super) acknowledger: Acknowledger,
     pub(super) finalizer: Arc<dyn Finalize>,
@@ -53,64 +53,64 @@ pub(super) struct Worker {
     pub(super) in_flight: Semaphore,
 }
 
-impl Worker {
+impl DeliveryHandler {
     pub(super) async fn handle(&self, delivery: Delivery, shutdown: &Shutdown) -> Ending {
-        let verdict = tokio::select! {
+        let disposition = tokio::select! {
             biased;
-            () = shutdown.abandon.cancelled() => Verdict::GiveBack,
-            verdict = self.work(&delivery, shutdown) => verdict,
+            () = shutdown.abandon.cancelled() => Disposition::GiveBack,
+            disposition = self.work(&delivery, shutdown) => disposition,
             never = self.keep_hidden(&delivery) => match never {},
         };
-        match verdict {
-            Verdict::Acknowledge => {
+        match disposition {
+            Disposition::Acknowledge => {
                 if self.acknowledger.acknowledge(delivery.receipt_handle).await {
                     Ending::Acknowledged
                 } else {
                     Ending::Unacknowledged
                 }
             }
-            Verdict::Defer => {
+            Disposition::Defer => {
                 let delay = backoff(FIRST_DEFERRAL, LAST_DEFERRAL, delivery.receive_count);
-                self.defer(&delivery, delay).await;
+                self.change_visibility(&delivery, delay).await;
                 Ending::Deferred
             }
-            Verdict::Leave => Ending::Left,
-            Verdict::GiveBack => {
-                self.defer(&delivery, Duration::ZERO).await;
+            Disposition::Leave => Ending::LeftForDeadLetter,
+            Disposition::GiveBack => {
+                self.change_visibility(&delivery, Duration::ZERO).await;
                 Ending::GivenBack
             }
         }
     }
 
-    async fn work(&self, delivery: &Delivery, shutdown: &Shutdown) -> Verdict {
+    async fn work(&self, delivery: &Delivery, shutdown: &Shutdown) -> Disposition {
         let _turn = tokio::select! {
             biased;
-            () = shutdown.stop.cancelled() => return Verdict::GiveBack,
+            () = shutdown.stop.cancelled() => return Disposition::GiveBack,
             turn = self.in_flight.acquire() => turn,
         };
         let notification = match notification::parse(&delivery.body, &self.bucket) {
             Ok(notification) => notification,
             Err(reason) => {
                 log_not_understood(delivery, reason);
-                return Verdict::Leave;
+                return Disposition::Leave;
             }
         };
         let settle = self.settle(delivery, &notification.events);
         match timeout(WORK_LIMIT, settle).await {
-            Ok(verdict) => verdict,
+            Ok(disposition) => disposition,
             Err(_) => {
                 tracing::warn!(
                     message_id = delivery.message_id,
                     "finalizing took too long and is tried again"
                 );
-                Verdict::Defer
+                Disposition::Defer
             }
         }
     }
 
     /// Goes through all events, also behind one that failed: what can be settled now is.
-    async fn settle(&self, delivery: &Delivery, events: &[Event]) -> Verdict {
-        let mut verdict = Verdict::Acknowledge;
+    async fn settle(&self, delivery: &Delivery, events: &[Event]) -> Disposition {
+        let mut disposition = Disposition::Acknowledge;
         for event in events {
             match event {
                 Event::Arrived(key) => match self.finalizer.finalize(*key).await {
@@ -124,7 +124,7 @@ impl Worker {
                             receive_count = delivery.receive_count, error = %error.chain(),
                             "finalizing failed and is tried again"
                         );
-                        verdict = Verdict::Defer;
+                        disposition = Disposition::Defer;
                     }
                 },
                 Event::Ignored(IgnoredReason::TestEvent) => tracing::info!(
@@ -136,13 +136,13 @@ impl Worker {
                 ),
                 Event::NotUnderstood(reason) => {
                     log_not_understood(delivery, *reason);
-                    if !matches!(verdict, Verdict::Defer) {
-                        verdict = Verdict::Leave;
+                    if !matches!(disposition, Disposition::Defer) {
+                        disposition = Disposition::Leave;
                     }
                 }
             }
         }
-        verdict
+        disposition
     }
 
     /// Renews the visibility timeout whenever half of it is over, for as long as it is awaited.
@@ -153,12 +153,12 @@ impl Worker {
             sleep(pause).await;
             let renewed = self
                 .queue
-                .defer(&delivery.receipt_handle, visibility_timeout);
+                .change_visibility(&delivery.receipt_handle, visibility_timeout);
             // An answer that doesn't come must not use up the time for another attempt.
             pause = match timeout(visibility_timeout / 16, renewed).await {
-                Ok(Ok(DeferOutcome::Deferred)) => visibility_timeout / 2,
+                Ok(Ok(ChangeVisibilityOutcome::Changed)) => visibility_timeout / 2,
                 // Somebody else may have it by now, which is harmless. Nothing is left to renew.
-                Ok(Ok(DeferOutcome::Stale)) => {
+                Ok(Ok(ChangeVisibilityOutcome::Stale)) => {
                     tracing::warn!(
                         message_id = delivery.message_id,
                         "the message came back while it was worked on; whoever has it finds the work done"
@@ -172,8 +172,12 @@ impl Worker {
         }
     }
 
-    async fn defer(&self, delivery: &Delivery, delay: Duration) {
-        if let Err(error) = self.queue.defer(&delivery.receipt_handle, delay).await {
+    async fn change_visibility(&self, delivery: &Delivery, delay: Duration) {
+        if let Err(error) = self
+            .queue
+            .change_visibility(&delivery.receipt_handle, delay)
+            .await
+        {
             tracing::warn!(
                 message_id = delivery.message_id, error = %error.chain(),
                 "deferring failed; the message comes again after its visibility timeout"

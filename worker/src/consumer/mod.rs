@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event_queue::{Delivery, EventQueue, MAX_BATCH, MAX_RECEIVE_WAIT, QueueError};
 use acknowledger::Acknowledger;
+use delivery::DeliveryHandler;
 pub use delivery::Ending;
-use delivery::Worker;
 
 /// Messages that are worked on at a time. Each may hash one object, in memory that doesn't grow
 /// with the object.
@@ -95,7 +95,7 @@ pub struct BatchReport {
     pub unacknowledged: usize,
     pub deferred: usize,
     /// Not understood.
-    pub left: usize,
+    pub left_for_dead_letter: usize,
     pub given_back: usize,
 }
 
@@ -105,7 +105,7 @@ impl BatchReport {
             Ending::Acknowledged => &mut self.acknowledged,
             Ending::Unacknowledged => &mut self.unacknowledged,
             Ending::Deferred => &mut self.deferred,
-            Ending::Left => &mut self.left,
+            Ending::LeftForDeadLetter => &mut self.left_for_dead_letter,
             Ending::GivenBack => &mut self.given_back,
         };
         *counter += 1;
@@ -124,7 +124,7 @@ struct Shutdown {
 /// One consumer of one queue.
 pub struct Consumer {
     queue: Arc<dyn EventQueue>,
-    worker: Arc<Worker>,
+    handler: Arc<DeliveryHandler>,
     in_hand: Arc<Semaphore>,
 }
 
@@ -136,7 +136,7 @@ impl Consumer {
         bucket: impl Into<String>,
     ) -> Self {
         Self {
-            worker: Arc::new(Worker {
+            handler: Arc::new(DeliveryHandler {
                 acknowledger: Acknowledger::start(queue.clone(), MAX_IN_HAND),
                 queue: queue.clone(),
                 finalizer,
@@ -250,10 +250,10 @@ impl Consumer {
         for delivery in deliveries {
             // A queue that hands out more than it was asked for gets the rest back by itself.
             let Some(place) = room.split(1) else { break };
-            let worker = self.worker.clone();
+            let handler = self.handler.clone();
             let shutdown = shutdown.clone();
             tasks.spawn(async move {
-                let ending = worker.handle(delivery, &shutdown).await;
+                let ending = handler.handle(delivery, &shutdown).await;
                 drop(place);
                 ending
             });

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 
 use super::*;
-use crate::event_queue::DeferOutcome;
+use crate::event_queue::ChangeVisibilityOutcome;
 use crate::event_queue::in_memory::{Attributes, InMemoryQueue};
 
 const BUCKET: &str = "file-share-bucket";
@@ -48,12 +48,12 @@ impl EventQueue for Faulty {
         }
         self.inner.acknowledge(receipts).await
     }
-    async fn defer(
+    async fn change_visibility(
         &self,
         receipt: &ReceiptHandle,
         delay: Duration,
-    ) -> Result<DeferOutcome, QueueError> {
-        self.inner.defer(receipt, delay).await
+    ) -> Result<ChangeVisibilityOutcome, QueueError> {
+        self.inner.change_visibility(receipt, delay).await
     }
 }
 
@@ -118,8 +118,8 @@ async fn every_message_is_named_with_its_reason_and_is_visible_again_afterwards(
         BUCKET,
         100,
         &CancellationToken::new(),
-        |letter, body| {
-            told.push((letter.to_string(), body.to_owned()));
+        |dead_letter, body| {
+            told.push((dead_letter.to_string(), body.to_owned()));
         },
     )
     .await

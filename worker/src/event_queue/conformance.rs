@@ -13,7 +13,8 @@ use file_share::clock::{Clock, SystemClock};
 use tokio::time::Instant;
 
 use super::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, MessageSender, ReceiptHandle,
+    AcknowledgeOutcome, ChangeVisibilityOutcome, Delivery, EventQueue, MAX_BATCH, MessageSender,
+    ReceiptHandle,
 };
 
 /// An empty queue with both ends, and what the ports leave out on purpose.
@@ -139,8 +140,10 @@ async fn deferring_by_zero_gives_a_message_back_at_once(fixture: &dyn Fixture) {
     send(fixture, "back").await;
     let first = receive_one(&*queue).await;
     let began = Instant::now();
-    let outcome = queue.defer(&first.receipt_handle, Duration::ZERO).await;
-    assert_eq!(outcome.unwrap(), DeferOutcome::Deferred);
+    let outcome = queue
+        .change_visibility(&first.receipt_handle, Duration::ZERO)
+        .await;
+    assert_eq!(outcome.unwrap(), ChangeVisibilityOutcome::Changed);
     let second = receive_one(&*queue).await;
     assert_eq!(second.receive_count, 2);
     assert!(began.elapsed() < queue.visibility_timeout());
@@ -152,8 +155,8 @@ async fn deferring_keeps_a_message_beyond_its_visibility_timeout(fixture: &dyn F
     send(fixture, "later").await;
     let first = receive_one(&*queue).await;
     let began = Instant::now();
-    let outcome = queue.defer(&first.receipt_handle, delay).await;
-    assert_eq!(outcome.unwrap(), DeferOutcome::Deferred);
+    let outcome = queue.change_visibility(&first.receipt_handle, delay).await;
+    assert_eq!(outcome.unwrap(), ChangeVisibilityOutcome::Changed);
     let second = receive_within(&*queue, 1, delay + patience(&*queue)).await;
     assert_eq!(second.len(), 1, "the message didn't come back");
     assert!(began.elapsed() + Duration::from_secs(1) >= delay);
@@ -166,7 +169,7 @@ async fn what_is_received_too_often_becomes_a_dead_letter(fixture: &dyn Fixture)
         let delivery = receive_one(&*queue).await;
         assert_eq!(delivery.receive_count, count);
         queue
-            .defer(&delivery.receipt_handle, Duration::ZERO)
+            .change_visibility(&delivery.receipt_handle, Duration::ZERO)
             .await
             .unwrap();
     }
@@ -183,7 +186,10 @@ async fn a_stale_receipt_is_no_error(fixture: &dyn Fixture) {
     let again = queue.acknowledge(&receipts).await.unwrap();
     assert!(!matches!(again[..], [AcknowledgeOutcome::Failed { .. }]));
     // Servers differ in whether they notice; none may make an error of it.
-    queue.defer(&receipts[0], Duration::ZERO).await.unwrap();
+    queue
+        .change_visibility(&receipts[0], Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(receive_within(&*queue, 1, patience(&*queue)).await, []);
 }
 

@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_BATCH, MAX_DELAY, MAX_RECEIVE_WAIT,
-    MessageSender, QueueError, ReceiptHandle,
+    AcknowledgeOutcome, ChangeVisibilityOutcome, Delivery, EventQueue, MAX_BATCH, MAX_DELAY,
+    MAX_RECEIVE_WAIT, MessageSender, QueueError, ReceiptHandle,
 };
 
 /// How the queue behaves; the attributes of an SQS queue.
@@ -235,11 +235,11 @@ impl EventQueue for InMemoryQueue {
             .collect())
     }
 
-    async fn defer(
+    async fn change_visibility(
         &self,
         handle: &ReceiptHandle,
         delay: Duration,
-    ) -> Result<DeferOutcome, QueueError> {
+    ) -> Result<ChangeVisibilityOutcome, QueueError> {
         let now = Instant::now();
         let delay = Duration::from_secs(super::whole_seconds(delay.min(MAX_DELAY)));
         let mut inner = self.lock();
@@ -248,12 +248,12 @@ impl EventQueue for InMemoryQueue {
             .iter_mut()
             .find(|message| receipt(message) == *handle && message.visible_at > now);
         let Some(message) = held else {
-            return Ok(DeferOutcome::Stale);
+            return Ok(ChangeVisibilityOutcome::Stale);
         };
         message.visible_at = now + delay;
         drop(inner);
         self.changed.notify_one();
-        Ok(DeferOutcome::Deferred)
+        Ok(ChangeVisibilityOutcome::Changed)
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! Absent on purpose: anything that deletes a message unseen, and sending by the consumer: that is a
 //! port of its own, [`MessageSender`], for the person who moves messages back. To give a message back
-//! and to keep it hidden for longer are both [`EventQueue::defer`].
+//! and to keep it hidden for longer are both [`EventQueue::change_visibility`].
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -94,8 +94,8 @@ pub enum AcknowledgeOutcome {
 
 /// What became of a deferral.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeferOutcome {
-    Deferred,
+pub enum ChangeVisibilityOutcome {
+    Changed,
     /// The receipt is no longer valid: the message is visible again, or gone. Nothing to do.
     Stale,
 }
@@ -148,11 +148,11 @@ pub trait EventQueue: Send + Sync {
     /// Hides the message for `delay` from now (at most [`MAX_DELAY`], in whole seconds, rounded
     /// up), whatever was left of its time: zero gives it back at once, more than that puts the next
     /// attempt off, or keeps the message while the work goes on. The receive count stays.
-    async fn defer(
+    async fn change_visibility(
         &self,
         receipt: &ReceiptHandle,
         delay: Duration,
-    ) -> Result<DeferOutcome, QueueError>;
+    ) -> Result<ChangeVisibilityOutcome, QueueError>;
 }
 
 /// The other end of a queue.

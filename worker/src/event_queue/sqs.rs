@@ -21,7 +21,7 @@ use file_share::domain::from_millis;
 pub use start_check::QueueCheck;
 
 use super::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, MAX_DELAY, MAX_RECEIVE_WAIT,
+    AcknowledgeOutcome, ChangeVisibilityOutcome, Delivery, EventQueue, MAX_DELAY, MAX_RECEIVE_WAIT,
     MessageSender, QueueError, ReceiptHandle, whole_seconds,
 };
 
@@ -144,11 +144,11 @@ impl EventQueue for SqsQueue {
             .collect())
     }
 
-    async fn defer(
+    async fn change_visibility(
         &self,
         receipt: &ReceiptHandle,
         delay: Duration,
-    ) -> Result<DeferOutcome, QueueError> {
+    ) -> Result<ChangeVisibilityOutcome, QueueError> {
         let answer = self
             .client
             .change_message_visibility()
@@ -158,9 +158,9 @@ impl EventQueue for SqsQueue {
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(DeferOutcome::Deferred),
+            Ok(_) => Ok(ChangeVisibilityOutcome::Changed),
             Err(error) => match error.as_service_error().and_then(|e| e.code()) {
-                Some(code) if STALE_CODES.contains(&code) => Ok(DeferOutcome::Stale),
+                Some(code) if STALE_CODES.contains(&code) => Ok(ChangeVisibilityOutcome::Stale),
                 _ => Err(QueueError::new(error)),
             },
         }

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use super::sqs::SqsQueue;
 use super::{
-    AcknowledgeOutcome, DeferOutcome, EventQueue, MAX_BATCH, MAX_RECEIVE_WAIT, ReceiptHandle,
+    AcknowledgeOutcome, ChangeVisibilityOutcome, EventQueue, MAX_BATCH, MAX_RECEIVE_WAIT,
+    ReceiptHandle,
 };
 
 /// Answers one request with `status` and `body`, and gives back what the request's body was.
@@ -133,9 +134,9 @@ async fn deferring_what_is_visible_again_is_no_error() {
             Box::leak(format!(r#"{{"__type": "{code}", "message": "not available"}}"#).into());
         let (queue, request) = stub(400, body).await;
         let outcome = queue
-            .defer(&ReceiptHandle::new("r"), Duration::from_millis(1_200))
+            .change_visibility(&ReceiptHandle::new("r"), Duration::from_millis(1_200))
             .await;
-        assert_eq!(outcome.unwrap(), DeferOutcome::Stale, "{code}");
+        assert_eq!(outcome.unwrap(), ChangeVisibilityOutcome::Stale, "{code}");
         assert_eq!(request.await.unwrap()["VisibilityTimeout"], 2);
     }
 }
@@ -148,7 +149,7 @@ async fn a_queue_that_does_not_exist_is_an_error_that_says_so_and_shows_no_recei
     )
     .await;
     let error = queue
-        .defer(&ReceiptHandle::new("secret-receipt"), Duration::ZERO)
+        .change_visibility(&ReceiptHandle::new("secret-receipt"), Duration::ZERO)
         .await
         .unwrap_err();
     assert!(error.chain().contains("no such queue"), "{}", error.chain());

@@ -2,7 +2,7 @@
 //! in another order, or not at all.
 //!
 //! Invariant: bytes are accepted only if the request began before its URL ran out, and within the
-//! grace after that; what is accepted is in the ledger before the client can hear of it.
+//! grace after that; what is accepted is in the histories before the client can hear of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
+use super::simulation::{BUCKET, UPLOAD_GRACE, UPLOAD_LIFETIME};
 use super::stores::Shared;
-use super::world::{BUCKET, UPLOAD_GRACE, UPLOAD_LIFETIME};
 
 /// How far in the future a URL may have been signed, as S3 has it.
 const SIGNED_AHEAD: Duration = Duration::from_secs(15 * 60);
@@ -58,11 +58,11 @@ impl Bucket {
     pub async fn put(&self, upload: &Upload, bytes: Bytes) -> PutAnswer {
         let Shared {
             chaos,
-            ledger,
+            histories,
             objects,
             ..
         } = &self.shared;
-        let name = ledger.name(upload.id);
+        let name = histories.name(upload.id);
         let sha256 = digest(&bytes);
         sleep(chaos.millis(0..500)).await;
         let now = self.clock.now();
@@ -99,14 +99,14 @@ impl Bucket {
             // Unless somebody made it durable meanwhile, it is gone.
             let head = objects.head(key).await;
             if head.is_ok_and(|head| head.found().is_some()) {
-                ledger.update(upload.id, |story| story.accepted.push(sha256));
+                histories.update(upload.id, |history| history.accepted.push(sha256));
             }
             return PutAnswer::AnswerLost;
         }
         objects.put(key, bytes, verified);
-        ledger.update(upload.id, |story| story.accepted.push(sha256));
-        if ledger.story(upload.id).was_available && !self.has_versions {
-            ledger.breaks(upload.id, "an old download URL brings other bytes");
+        histories.update(upload.id, |history| history.accepted.push(sha256));
+        if histories.history(upload.id).was_available && !self.has_versions {
+            histories.breaks(upload.id, "an old download URL brings other bytes");
         }
         chaos.note(format_args!("PUT {name}: accepted"));
         self.notify(key);
@@ -119,7 +119,7 @@ impl Bucket {
 
     fn notify(&self, key: ObjectKey) {
         let chaos = &self.shared.chaos;
-        let name = self.shared.ledger.name(key.file_id());
+        let name = self.shared.histories.name(key.file_id());
         let copies = match chaos.pick(0..100) {
             0..10 => 0,
             10..25 => 2,

@@ -19,8 +19,8 @@ use file_share::presigned_url::{DownloadMethod, PresignedUpload, Presigner, Uplo
 use tokio::time::{sleep, timeout};
 
 use super::bucket::{Bucket, Upload, digest};
+use super::simulation::{CHAOS, UPLOAD_LIFETIME};
 use super::stores::Shared;
-use super::world::{CHAOS, UPLOAD_LIFETIME};
 
 /// The longest pause between two calls of one client, in milliseconds.
 const LONGEST_PAUSE: u64 = 15_000;
@@ -74,8 +74,11 @@ impl Client {
 
     /// A file that some client was told of.
     fn some_file(&self) -> Option<FileId> {
-        let files: Vec<_> = self.shared.ledger.all();
-        let known: Vec<_> = files.iter().filter(|(_, story)| story.created).collect();
+        let files: Vec<_> = self.shared.histories.all();
+        let known: Vec<_> = files
+            .iter()
+            .filter(|(_, history)| history.created)
+            .collect();
         let newest = known.len().saturating_sub(20);
         let at = newest..known.len();
         (!at.is_empty()).then(|| {
@@ -93,7 +96,7 @@ impl Client {
     /// IDs of different milliseconds sort alike in every run, whatever is random in them.
     async fn wait_for_a_millisecond_of_our_own(&self) {
         let is_taken = |at| {
-            let files = self.shared.ledger.all();
+            let files = self.shared.histories.all();
             files.iter().any(|(id, _)| id.created_at() == at)
         };
         while is_taken(self.stores.clock.now()) {
@@ -142,8 +145,10 @@ impl Client {
         };
         let upload = upload.expect("a file that was just created is pending");
         let id = record.id;
-        self.shared.ledger.update(id, |story| story.created = true);
-        let name = self.shared.ledger.name(id);
+        self.shared
+            .histories
+            .update(id, |history| history.created = true);
+        let name = self.shared.histories.name(id);
         self.shared.chaos.note(format_args!("{name}: created"));
         let upload = Upload {
             id,
@@ -180,7 +185,7 @@ impl Client {
         let (presigner, context) = (&self.presigner, &self.context);
         let renew = renew_upload(&self.stores, presigner, context, id, UploadMethod::Put);
         if let Some(Ok(PresignedUpload { expires_at, .. })) = self.api(renew).await {
-            let name = self.shared.ledger.name(id);
+            let name = self.shared.histories.name(id);
             self.shared.chaos.note(format_args!("{name}: renewed"));
             let renewed = Upload {
                 expires_at,
@@ -196,16 +201,16 @@ impl Client {
 
     async fn describe(&self) {
         let Some(id) = self.some_file() else { return };
-        let before = self.shared.ledger.story(id);
+        let before = self.shared.histories.history(id);
         match self.api(describe_file(&self.stores, id)).await {
-            Some(Ok(record)) => self.shared.ledger.told(id, &before, &record.state),
-            Some(Err(OperationError::FileNotFound)) => self.shared.ledger.told_absent(id),
+            Some(Ok(record)) => self.shared.histories.told(id, &before, &record.state),
+            Some(Err(OperationError::FileNotFound)) => self.shared.histories.told_absent(id),
             _ => {}
         }
     }
 
     async fn list(&self) {
-        let before: Vec<_> = self.shared.ledger.all();
+        let before: Vec<_> = self.shared.histories.all();
         let newest = PageRequest {
             status: None,
             before: None,
@@ -213,8 +218,10 @@ impl Client {
         };
         if let Some(Ok(page)) = self.api(list_files(&self.stores, newest)).await {
             for record in page.records {
-                if let Some((_, story)) = before.iter().find(|(id, _)| *id == record.id) {
-                    self.shared.ledger.told(record.id, story, &record.state);
+                if let Some((_, history)) = before.iter().find(|(id, _)| *id == record.id) {
+                    self.shared
+                        .histories
+                        .told(record.id, history, &record.state);
                 }
             }
         }
@@ -222,7 +229,7 @@ impl Client {
 
     async fn download(&self) {
         let Some(id) = self.some_file() else { return };
-        let before = self.shared.ledger.story(id);
+        let before = self.shared.histories.history(id);
         let (stores, presigner) = (&self.stores, &self.presigner);
         let get = DownloadMethod::Get;
         let download = download_file(stores, presigner, &self.context, id, get);
@@ -230,24 +237,24 @@ impl Client {
             Some(Ok(url)) => {
                 if before.deleted {
                     self.shared
-                        .ledger
+                        .histories
                         .breaks(id, "a deleted file is handed out");
                 }
                 if let Some(object) = &before.told
                     && let Some(version) = &object.version_id
-                    && !url.reveal().contains(&version.0)
+                    && !url.expose().contains(&version.0)
                 {
                     self.shared
-                        .ledger
+                        .histories
                         .breaks(id, "another version is handed out");
                 }
             }
-            Some(Err(OperationError::FileNotFound)) => self.shared.ledger.told_absent(id),
+            Some(Err(OperationError::FileNotFound)) => self.shared.histories.told_absent(id),
             Some(Err(OperationError::UploadExpired | OperationError::FileRejected(_)))
                 if before.owed().is_some() =>
             {
                 self.shared
-                    .ledger
+                    .histories
                     .breaks(id, "an accepted upload was dropped");
             }
             _ => {}
@@ -257,8 +264,8 @@ impl Client {
     async fn delete(&self) {
         let Some(id) = self.some_file() else { return };
         self.shared
-            .ledger
-            .update(id, |story| story.delete_tried = true);
+            .histories
+            .update(id, |history| history.delete_tried = true);
         let deleted = self.api(delete_file(&self.stores, id)).await;
         // An API whose clock is ahead hides what is over earlier than others do.
         let is_gone = match deleted {
@@ -267,8 +274,10 @@ impl Client {
             _ => false,
         };
         if is_gone {
-            self.shared.ledger.update(id, |story| story.deleted = true);
-            let name = self.shared.ledger.name(id);
+            self.shared
+                .histories
+                .update(id, |history| history.deleted = true);
+            let name = self.shared.histories.name(id);
             self.shared.chaos.note(format_args!("{name}: deleted"));
         }
     }

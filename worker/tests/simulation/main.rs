@@ -13,15 +13,15 @@
 mod bucket;
 mod chaos;
 mod client;
-mod ledger;
+mod file_histories;
 mod process;
 mod queue;
+mod simulation;
 mod stores;
-mod world;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 
-use world::{Outcome, simulate};
+use simulation::{Outcome, simulate};
 
 /// Seeds of a usual test run.
 const SEEDS: u64 = 1_000;

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::FaultyQueue;
+use super::simulation::{BUCKET, RECONCILE_INTERVAL, lifecycle};
 use super::stores::{Alive, FaultyStores, Shared};
-use super::world::{BUCKET, RECONCILE_INTERVAL, lifecycle};
 
 /// How long a process lives, and how long nobody starts the next one, in milliseconds.
 const LIFE: std::ops::Range<u64> = 500..120_000;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use file_share_worker::event_queue::in_memory::InMemoryQueue;
 use file_share_worker::event_queue::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, QueueError, ReceiptHandle,
+    AcknowledgeOutcome, ChangeVisibilityOutcome, Delivery, EventQueue, QueueError, ReceiptHandle,
 };
 
 use super::chaos::Chaos;
@@ -70,11 +70,15 @@ impl EventQueue for FaultyQueue {
         self.call("acknowledge", call).await
     }
 
-    async fn defer(
+    async fn change_visibility(
         &self,
         receipt: &ReceiptHandle,
         delay: Duration,
-    ) -> Result<DeferOutcome, QueueError> {
-        self.call("defer", self.inner.defer(receipt, delay)).await
+    ) -> Result<ChangeVisibilityOutcome, QueueError> {
+        self.call(
+            "change visibility",
+            self.inner.change_visibility(receipt, delay),
+        )
+        .await
     }
 }

@@ -16,7 +16,7 @@ use file_share::domain::{
 };
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::metadata_store::{
-    KeyedInsert, MetadataStore, Page, PageRequest, Review, StoreError, TransitionOutcome,
+    DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
 };
 use file_share::object_store::memory::MemoryObjectStore;
 use file_share::object_store::{
@@ -26,13 +26,13 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
 use super::chaos::Chaos;
-use super::ledger::Ledger;
+use super::file_histories::FileHistories;
 
 /// What all processes share.
 #[derive(Clone)]
 pub struct Shared {
     pub chaos: Arc<Chaos>,
-    pub ledger: Arc<Ledger>,
+    pub histories: Arc<FileHistories>,
     pub metadata: Arc<MemoryMetadataStore>,
     pub objects: Arc<MemoryObjectStore>,
     pub power: Power,
@@ -106,7 +106,7 @@ impl FaultyStores {
         id: FileId,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let what = format!("{what} {}", self.shared.ledger.name(id));
+        let what = format!("{what} {}", self.shared.histories.name(id));
         self.call(what, "the metadata store", call).await
     }
 
@@ -134,8 +134,8 @@ impl FaultyStores {
 impl MetadataStore for FaultyStores {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
         let id = record.id;
-        self.shared.ledger.update(id, |story| {
-            story.declared_sha256 = record.declared.sha256;
+        self.shared.histories.update(id, |history| {
+            history.declared_sha256 = record.declared.sha256;
         });
         let insert = self.shared.metadata.insert(record);
         self.metadata("insert", id, insert).await
@@ -148,8 +148,8 @@ impl MetadataStore for FaultyStores {
         now: Timestamp,
     ) -> Result<KeyedInsert, StoreError> {
         let id = record.id;
-        self.shared.ledger.update(id, |story| {
-            story.declared_sha256 = record.declared.sha256;
+        self.shared.histories.update(id, |history| {
+            history.declared_sha256 = record.declared.sha256;
         });
         let insert = self.shared.metadata.insert_keyed(record, request, now);
         self.metadata("insert with a key", id, insert).await
@@ -182,7 +182,7 @@ impl MetadataStore for FaultyStores {
         let applying = async {
             let outcome = self.shared.metadata.transition(id, transition).await?;
             if outcome == TransitionOutcome::Applied {
-                self.shared.ledger.witness_settlement(id, transition);
+                self.shared.histories.record_settlement(id, transition);
             }
             Ok(outcome)
         };
@@ -193,48 +193,45 @@ impl MetadataStore for FaultyStores {
         &self,
         id: FileId,
         now: Timestamp,
-        expires_at: Timestamp,
+        purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let delete = self
-            .shared
-            .metadata
-            .delete(id, now, expires_at, upload_grace);
+        let delete = self.shared.metadata.delete(id, now, purge_at, upload_grace);
         self.metadata("delete", id, delete).await
     }
 
-    async fn due_for_review(
+    async fn due_records(
         &self,
         until: Timestamp,
-        after: Option<Review>,
+        after: Option<DueRecord>,
         limit: usize,
-    ) -> Result<Vec<Review>, StoreError> {
-        let due = self.shared.metadata.due_for_review(until, after, limit);
+    ) -> Result<Vec<DueRecord>, StoreError> {
+        let due = self.shared.metadata.due_records(until, after, limit);
         self.call("due".into(), "the metadata store", due).await
     }
 
-    async fn postpone_review(
+    async fn postpone_reconcile(
         &self,
         id: FileId,
-        review_at: Timestamp,
+        reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let postpone = &self.shared.metadata;
-        let postpone = postpone.postpone_review(id, review_at, upload_grace);
+        let postpone = postpone.postpone_reconcile(id, reconcile_at, upload_grace);
         self.metadata("postpone", id, postpone).await
     }
 
-    async fn schedule_review(
+    async fn schedule_reconcile(
         &self,
         id: FileId,
         status: Status,
-        review_at: Timestamp,
-        expires_at: Timestamp,
+        reconcile_at: Timestamp,
+        purge_at: Timestamp,
     ) -> Result<(), StoreError> {
         let schedule = self
             .shared
             .metadata
-            .schedule_review(id, status, review_at, expires_at);
+            .schedule_reconcile(id, status, reconcile_at, purge_at);
         self.metadata("schedule", id, schedule).await
     }
 
@@ -253,7 +250,7 @@ const OBJECTS: &str = "the object store";
 #[async_trait]
 impl ObjectStore for FaultyStores {
     async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
-        let what = format!("head {}", self.shared.ledger.name(key.file_id()));
+        let what = format!("head {}", self.shared.histories.name(key.file_id()));
         self.call(what, OBJECTS, self.shared.objects.head(key))
             .await
     }
@@ -263,7 +260,7 @@ impl ObjectStore for FaultyStores {
         key: ObjectKey,
         version_id: Option<&VersionId>,
     ) -> Result<Lookup<ObjectReader>, StoreError> {
-        let what = format!("read {}", self.shared.ledger.name(key.file_id()));
+        let what = format!("read {}", self.shared.histories.name(key.file_id()));
         let read = self.shared.objects.read(key, version_id);
         let reader = self.call(what, OBJECTS, read).await?;
         let breaks_off = !self.shared.chaos.is_healed() && self.shared.chaos.chance(3);
@@ -283,20 +280,20 @@ impl ObjectStore for FaultyStores {
         key: ObjectKey,
         version_id: &VersionId,
     ) -> Result<(), StoreError> {
-        let name = self.shared.ledger.name(key.file_id());
+        let name = self.shared.histories.name(key.file_id());
         let what = format!("delete other versions of {name}");
         let delete = self.shared.objects.delete_other_versions(key, version_id);
         self.call(what, OBJECTS, delete).await
     }
 
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
-        let what = format!("make durable {}", self.shared.ledger.name(key.file_id()));
+        let what = format!("make durable {}", self.shared.histories.name(key.file_id()));
         self.call(what, OBJECTS, self.shared.objects.make_durable(key))
             .await
     }
 
     async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
-        let what = format!("quarantine {}", self.shared.ledger.name(key.file_id()));
+        let what = format!("quarantine {}", self.shared.histories.name(key.file_id()));
         self.call(what, OBJECTS, self.shared.objects.quarantine(key))
             .await
     }
@@ -308,12 +305,12 @@ impl ObjectStore for FaultyStores {
 
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         let id = key.file_id();
-        let what = format!("delete bytes of {}", self.shared.ledger.name(id));
+        let what = format!("delete bytes of {}", self.shared.histories.name(id));
         let delete = async {
             let state = self.state(id).await;
             self.shared
-                .ledger
-                .witness_deletion_of_bytes(id, state.as_ref());
+                .histories
+                .record_deletion_of_bytes(id, state.as_ref());
             self.shared.objects.delete_all_versions(key).await
         };
         self.call(what, OBJECTS, delete).await

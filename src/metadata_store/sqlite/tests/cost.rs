@@ -1,4 +1,4 @@
-//! What reads and writes cost: a page or a batch of reviews is as dear among a hundred thousand records as
+//! What reads and writes cost: a page or a batch of due records is as dear among a hundred thousand records as
 //! among few. Counted in steps of SQLite's virtual machine, which no busy machine can falsify.
 
 use std::collections::HashSet;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, StatementStatus, ToSql};
 
 use super::super::statements::{
-    self, ABOVE_ALL_IDS, DELETE, DUE_FOR_REVIEW, GET, INSERT, PAGE_BY_STATUS, PAGE_OF_VISIBLE,
+    self, ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, INSERT, PAGE_BY_STATUS, PAGE_OF_VISIBLE,
     TRANSITION,
 };
 use super::*;
@@ -19,8 +19,8 @@ const MANY: i64 = 100_000;
 /// Every fifth is a tombstone, every fifth available, and so on; created a second apart.
 fn nth(n: i64) -> FileRecord {
     let mut record = in_state(pending(-n), every_state()[n.rem_euclid(5) as usize].clone());
-    if record.review_at.is_some() {
-        record.review_at = Some(moment(-n));
+    if record.reconcile_at.is_some() {
+        record.reconcile_at = Some(moment(-n));
     }
     record
 }
@@ -74,7 +74,7 @@ fn steps_of_each(connection: &Connection, n: i64) -> Vec<(&'static str, i32)> {
     [
         ("visible", PAGE_OF_VISIBLE, visible),
         ("by status", PAGE_BY_STATUS, by_status),
-        ("due", DUE_FOR_REVIEW, due),
+        ("due", DUE_RECORDS, due),
     ]
     .into_iter()
     .map(|(name, sql, params)| {
@@ -100,7 +100,7 @@ async fn no_question_scans_or_sorts() {
             "SEARCH files USING INDEX files_by_status (status=? AND id<?)",
         ),
         (
-            DUE_FOR_REVIEW,
+            DUE_RECORDS,
             "SEARCH files USING COVERING INDEX files_by_review ((review_at,id)>(?,?) AND review_at<?)",
         ),
     ] {

@@ -403,24 +403,24 @@ async fn a_damaged_row_is_an_error_by_itself_and_does_not_hide_the_others() {
 }
 
 #[tokio::test]
-async fn an_onlooker_reads_with_and_without_the_owner_and_writes_nothing() {
+async fn a_read_only_store_reads_with_and_without_the_owner_and_writes_nothing() {
     let (directory, store) = new_store();
     let records = fill(&store).await;
-    let onlooker = SqliteMetadataStore::look_at(&file_in(&directory)).unwrap();
-    assert_holds(&onlooker, &records).await;
+    let read_only = SqliteMetadataStore::open_read_only(&file_in(&directory)).unwrap();
+    assert_holds(&read_only, &records).await;
     // What comes later is seen as well.
     let later = pending(1);
     store.insert(&later).await.unwrap();
-    assert_holds(&onlooker, std::slice::from_ref(&later)).await;
-    onlooker.insert(&pending(2)).await.unwrap_err();
+    assert_holds(&read_only, std::slice::from_ref(&later)).await;
+    read_only.insert(&pending(2)).await.unwrap_err();
     drop(store);
-    assert_holds(&onlooker, &records).await;
+    assert_holds(&read_only, &records).await;
     let page = PageRequest {
         status: Some(Status::Available),
         before: None,
         limit: 10,
     };
-    assert!(!onlooker.page(page).await.unwrap().records.is_empty());
+    assert!(!read_only.page(page).await.unwrap().records.is_empty());
     let left: Vec<_> = std::fs::read_dir(directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -437,19 +437,19 @@ async fn an_onlooker_reads_with_and_without_the_owner_and_writes_nothing() {
         )
         .await
         .unwrap();
-    let now = onlooker.get(later.id).await.unwrap().unwrap();
+    let now = read_only.get(later.id).await.unwrap().unwrap();
     assert_eq!(now.status(), Status::Deleted);
 }
 
 #[test]
-fn an_onlooker_makes_no_file_and_refuses_what_opening_refuses() {
+fn a_read_only_store_makes_no_file_and_refuses_what_opening_refuses() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(SqliteMetadataStore::look_at(&file_in(&directory)).is_err());
+    assert!(SqliteMetadataStore::open_read_only(&file_in(&directory)).is_err());
     assert!(!file_in(&directory).exists());
     raw(&directory)
         .execute_batch("CREATE TABLE notes (text TEXT)")
         .unwrap();
-    let refused = SqliteMetadataStore::look_at(&file_in(&directory));
+    let refused = SqliteMetadataStore::open_read_only(&file_in(&directory));
     assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
 }
 
@@ -457,7 +457,7 @@ fn an_onlooker_makes_no_file_and_refuses_what_opening_refuses() {
 fn what_was_read_while_another_process_began_to_write_does_not_count() {
     let (directory, store) = new_store();
     drop(store);
-    let read = onlooker::read(&file_in(&directory), |_| {
+    let read = read_only::read(&file_in(&directory), |_| {
         // Kept open beyond the read.
         Ok(SqliteMetadataStore::open(&file_in(&directory)).unwrap())
     });

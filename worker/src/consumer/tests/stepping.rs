@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 use super::super::delivery::{FIRST_DEFERRAL, LAST_DEFERRAL, WORK_LIMIT};
 use super::super::{BatchReport, backoff};
-use super::support::{Bench, Call, arrivals, event, eventually, key, step_until};
+use super::support::{Call, Harness, arrivals, event, eventually, key, step_until};
 use crate::event_queue::EventQueue;
 use crate::event_queue::in_memory::Attributes;
 
 #[tokio::test(start_paused = true)]
 async fn of_ten_messages_of_which_three_fail_exactly_seven_are_acknowledged() {
-    let bench = Bench::new();
-    bench.send_arrivals(10);
+    let harness = Harness::new();
+    harness.send_arrivals(10);
     for n in [2, 5, 9] {
-        bench.script.next(key(n), [Call::Fails]);
+        harness.script.next(key(n), [Call::Fails]);
     }
-    let consumer = bench.consumer();
+    let consumer = harness.consumer();
     let began = Instant::now();
     let report = consumer.run_once().await.unwrap();
     assert_eq!(
@@ -32,36 +32,36 @@ async fn of_ten_messages_of_which_three_fail_exactly_seven_are_acknowledged() {
             ..BatchReport::default()
         }
     );
-    assert_eq!(bench.queue.inner.len(), 3);
-    assert_eq!(bench.queue.inner.visible(), 0);
+    assert_eq!(harness.queue.inner.len(), 3);
+    assert_eq!(harness.queue.inner.visible(), 0);
 
     // The three come back, later than at once, and are done then.
-    let report = step_until(&consumer, || bench.queue.inner.is_empty()).await;
+    let report = step_until(&consumer, || harness.queue.inner.is_empty()).await;
     assert_eq!((report.received, report.acknowledged), (3, 3));
     assert!(began.elapsed() >= FIRST_DEFERRAL / 2);
-    assert_eq!(bench.script.begun(), 13);
-    assert!(bench.queue.inner.dead_letters().is_empty());
+    assert_eq!(harness.script.begun(), 13);
+    assert!(harness.queue.inner.dead_letters().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_keeps_failing_is_put_off_longer_each_time_and_ends_as_a_dead_letter() {
-    let bench = Bench::with(
+    let harness = Harness::with(
         Attributes {
             max_receive_count: 8,
             ..Attributes::default()
         },
         Duration::ZERO,
     );
-    bench.send_arrivals(1);
-    bench.script.next(key(0), [Call::Fails; 8]);
-    let consumer = bench.consumer();
+    harness.send_arrivals(1);
+    harness.script.next(key(0), [Call::Fails; 8]);
+    let consumer = harness.consumer();
     let began = Instant::now();
-    step_until(&consumer, || bench.script.begun() == 8).await;
+    step_until(&consumer, || harness.script.begun() == 8).await;
     // Ten minutes of outage are survived.
     assert!(began.elapsed() >= Duration::from_secs(600));
-    assert!(bench.queue.inner.dead_letters().is_empty());
-    step_until(&consumer, || !bench.queue.inner.dead_letters().is_empty()).await;
-    assert_eq!(bench.script.begun(), 8);
+    assert!(harness.queue.inner.dead_letters().is_empty());
+    step_until(&consumer, || !harness.queue.inner.dead_letters().is_empty()).await;
+    assert_eq!(harness.script.begun(), 8);
 }
 
 #[test]
@@ -82,48 +82,51 @@ fn back_off_doubles_up_to_its_cap_and_scatters() {
 
 #[tokio::test(start_paused = true)]
 async fn poison_stays_until_it_is_a_dead_letter_and_is_never_deleted() {
-    let bench = Bench::new();
-    bench.queue.inner.send("no notification");
-    bench.send_arrivals(1);
-    let consumer = bench.consumer();
-    let report = step_until(&consumer, || !bench.queue.inner.dead_letters().is_empty()).await;
-    assert_eq!(report.left, 5, "the queue's max receive count");
-    assert_eq!(bench.queue.inner.dead_letters(), ["no notification"]);
-    assert_eq!(*bench.queue.batches.lock().unwrap(), [1]);
+    let harness = Harness::new();
+    harness.queue.inner.send("no notification");
+    harness.send_arrivals(1);
+    let consumer = harness.consumer();
+    let report = step_until(&consumer, || !harness.queue.inner.dead_letters().is_empty()).await;
+    assert_eq!(
+        report.left_for_dead_letter, 5,
+        "the queue's max receive count"
+    );
+    assert_eq!(harness.queue.inner.dead_letters(), ["no notification"]);
+    assert_eq!(*harness.queue.batches.lock().unwrap(), [1]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_with_two_records_is_acknowledged_when_both_are_settled() {
-    let bench = Bench::new();
-    bench.queue.inner.send(arrivals(&[key(0), key(1)]));
-    bench.script.next(key(0), [Call::Fails]);
-    let consumer = bench.consumer();
+    let harness = Harness::new();
+    harness.queue.inner.send(arrivals(&[key(0), key(1)]));
+    harness.script.next(key(0), [Call::Fails]);
+    let consumer = harness.consumer();
     let report = consumer.run_once().await.unwrap();
     assert_eq!((report.acknowledged, report.deferred), (0, 1));
-    assert_eq!(bench.queue.inner.len(), 1);
+    assert_eq!(harness.queue.inner.len(), 1);
     // The second didn't have to wait for the first.
-    assert_eq!(*bench.script.finished.lock().unwrap(), [key(1)]);
+    assert_eq!(*harness.script.finished.lock().unwrap(), [key(1)]);
 
-    let report = step_until(&consumer, || bench.queue.inner.is_empty()).await;
+    let report = step_until(&consumer, || harness.queue.inner.is_empty()).await;
     assert_eq!(report.acknowledged, 1);
-    assert!(bench.script.finished.lock().unwrap().contains(&key(0)));
+    assert!(harness.script.finished.lock().unwrap().contains(&key(0)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_strange_record_keeps_its_message_and_the_others_of_it_are_settled() {
-    let bench = Bench::new();
+    let harness = Harness::new();
     let mut body: serde_json::Value = serde_json::from_str(&arrivals(&[key(0), key(1)])).unwrap();
     body["Records"][0]["eventVersion"] = "3.0".into();
-    bench.queue.inner.send(body.to_string());
-    let report = bench.consumer().run_once().await.unwrap();
-    assert_eq!((report.left, report.acknowledged), (1, 0));
-    assert_eq!(*bench.script.finished.lock().unwrap(), [key(1)]);
-    assert_eq!(bench.queue.inner.len(), 1);
+    harness.queue.inner.send(body.to_string());
+    let report = harness.consumer().run_once().await.unwrap();
+    assert_eq!((report.left_for_dead_letter, report.acknowledged), (1, 0));
+    assert_eq!(*harness.script.finished.lock().unwrap(), [key(1)]);
+    assert_eq!(harness.queue.inner.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_asks_for_nothing_is_acknowledged_and_touches_nothing() {
-    let bench = Bench::new();
+    let harness = Harness::new();
     for body in [
         r#"{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "file-share-bucket"}"#,
         &event("ObjectRemoved:Delete", &key(0).to_string()),
@@ -132,22 +135,22 @@ async fn what_asks_for_nothing_is_acknowledged_and_touches_nothing() {
         &arrivals(&[key(0)]).replace("file-share-bucket", "another-bucket"),
         r#"{"Records": []}"#,
     ] {
-        bench.queue.inner.send(body);
+        harness.queue.inner.send(body);
     }
-    let report = bench.consumer().run_once().await.unwrap();
+    let report = harness.consumer().run_once().await.unwrap();
     assert_eq!((report.received, report.acknowledged), (6, 6));
-    assert_eq!(bench.script.begun(), 0);
+    assert_eq!(harness.script.begun(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_doubled_message_is_finalized_twice_and_both_are_acknowledged() {
-    let bench = Bench::new();
-    bench.queue.inner.send(arrivals(&[key(0)]));
-    bench.queue.inner.send(arrivals(&[key(0)]));
-    let report = bench.consumer().run_once().await.unwrap();
+    let harness = Harness::new();
+    harness.queue.inner.send(arrivals(&[key(0)]));
+    harness.queue.inner.send(arrivals(&[key(0)]));
+    let report = harness.consumer().run_once().await.unwrap();
     assert_eq!(report.acknowledged, 2);
-    assert_eq!(bench.script.finished(), 2);
-    assert!(bench.queue.inner.is_empty());
+    assert_eq!(harness.script.finished(), 2);
+    assert!(harness.queue.inner.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,22 +159,22 @@ async fn work_that_outlasts_the_visibility_timeout_is_not_delivered_again() {
         visibility_timeout: Duration::from_secs(10),
         ..Attributes::default()
     };
-    let bench = Bench::with(attributes, Duration::ZERO);
-    bench.send_arrivals(1);
-    bench
+    let harness = Harness::with(attributes, Duration::ZERO);
+    harness.send_arrivals(1);
+    harness
         .script
         .next(key(0), [Call::Takes(Duration::from_secs(95))]);
-    let consumer = bench.consumer();
+    let consumer = harness.consumer();
     let working = tokio::spawn(async move { consumer.run_once().await.unwrap() });
-    let rival = bench.consumer();
-    eventually(Duration::from_secs(1), || bench.script.begun() == 1).await;
+    let rival = harness.consumer();
+    eventually(Duration::from_secs(1), || harness.script.begun() == 1).await;
     while !working.is_finished() {
         let report = rival.run_once().await.unwrap();
         assert_eq!(report.received, 0, "delivered again while it was worked on");
     }
     assert_eq!(working.await.unwrap().acknowledged, 1);
-    assert_eq!(bench.script.begun(), 1);
-    assert!(bench.queue.inner.is_empty());
+    assert_eq!(harness.script.begun(), 1);
+    assert!(harness.queue.inner.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,64 +183,64 @@ async fn a_renewal_that_fails_is_tried_again_before_it_is_too_late() {
         visibility_timeout: Duration::from_secs(16),
         ..Attributes::default()
     };
-    let bench = Bench::with(attributes, Duration::ZERO);
-    bench.send_arrivals(1);
-    bench.queue.failing_deferrals.store(3, SeqCst);
-    bench
+    let harness = Harness::with(attributes, Duration::ZERO);
+    harness.send_arrivals(1);
+    harness.queue.failing_deferrals.store(3, SeqCst);
+    harness
         .script
         .next(key(0), [Call::Takes(Duration::from_secs(25))]);
-    let consumer = bench.consumer();
+    let consumer = harness.consumer();
     let working = tokio::spawn(async move { consumer.run_once().await.unwrap() });
-    eventually(Duration::from_secs(1), || bench.script.begun() == 1).await;
+    eventually(Duration::from_secs(1), || harness.script.begun() == 1).await;
     while !working.is_finished() {
-        assert_eq!(bench.queue.inner.receive(10).await.unwrap(), []);
+        assert_eq!(harness.queue.inner.receive(10).await.unwrap(), []);
     }
-    assert_eq!(bench.queue.failing_deferrals.load(SeqCst), 0);
+    assert_eq!(harness.queue.failing_deferrals.load(SeqCst), 0);
     assert_eq!(working.await.unwrap().acknowledged, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn work_that_hangs_is_broken_off_and_put_off() {
-    let bench = Bench::new();
-    bench.send_arrivals(1);
-    bench.script.next(key(0), [Call::Hangs]);
+    let harness = Harness::new();
+    harness.send_arrivals(1);
+    harness.script.next(key(0), [Call::Hangs]);
     let began = Instant::now();
-    let report = bench.consumer().run_once().await.unwrap();
+    let report = harness.consumer().run_once().await.unwrap();
     assert_eq!(report.deferred, 1);
     assert_eq!(began.elapsed().as_secs(), WORK_LIMIT.as_secs());
-    assert_eq!(bench.queue.inner.len(), 1);
+    assert_eq!(harness.queue.inner.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn refused_entries_of_an_acknowledgement_come_again() {
-    let bench = Bench::new();
-    bench.send_arrivals(5);
-    bench.queue.refused_entries.store(2, SeqCst);
-    let consumer = bench.consumer();
+    let harness = Harness::new();
+    harness.send_arrivals(5);
+    harness.queue.refused_entries.store(2, SeqCst);
+    let consumer = harness.consumer();
     let report = consumer.run_once().await.unwrap();
     assert_eq!((report.acknowledged, report.unacknowledged), (3, 2));
-    assert_eq!(bench.queue.inner.len(), 2);
-    step_until(&consumer, || bench.queue.inner.is_empty()).await;
-    assert_eq!(bench.script.finished(), 7);
+    assert_eq!(harness.queue.inner.len(), 2);
+    step_until(&consumer, || harness.queue.inner.is_empty()).await;
+    assert_eq!(harness.script.finished(), 7);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_acknowledgement_that_fails_as_a_whole_loses_nothing() {
-    let bench = Bench::new();
-    bench.send_arrivals(4);
-    bench.queue.failing_acknowledgements.store(1, SeqCst);
-    let consumer = bench.consumer();
+    let harness = Harness::new();
+    harness.send_arrivals(4);
+    harness.queue.failing_acknowledgements.store(1, SeqCst);
+    let consumer = harness.consumer();
     assert_eq!(consumer.run_once().await.unwrap().unacknowledged, 4);
-    step_until(&consumer, || bench.queue.inner.is_empty()).await;
-    assert!(bench.queue.inner.dead_letters().is_empty());
+    step_until(&consumer, || harness.queue.inner.is_empty()).await;
+    assert!(harness.queue.inner.dead_letters().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_is_acknowledged_in_one_call() {
-    let bench = Bench::new();
-    bench.send_arrivals(10);
-    bench.consumer().run_once().await.unwrap();
-    assert_eq!(*bench.queue.batches.lock().unwrap(), [10]);
+    let harness = Harness::new();
+    harness.send_arrivals(10);
+    harness.consumer().run_once().await.unwrap();
+    assert_eq!(*harness.queue.batches.lock().unwrap(), [10]);
 }
 
 /// Keeps what is logged.
@@ -264,13 +267,13 @@ async fn poison_is_logged_once_with_its_id_and_without_its_content() {
         .with_writer(move || writer.clone())
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let bench = Bench::new();
-    bench
+    let harness = Harness::new();
+    harness
         .queue
         .inner
         .send("https://presigned?X-Amz-Signature=secret");
-    let consumer = bench.consumer();
-    step_until(&consumer, || !bench.queue.inner.dead_letters().is_empty()).await;
+    let consumer = harness.consumer();
+    step_until(&consumer, || !harness.queue.inner.dead_letters().is_empty()).await;
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert_eq!(log.matches("not understood").count(), 1, "{log}");
     assert!(log.contains("message-0"), "{log}");
@@ -283,19 +286,19 @@ async fn a_renewal_that_hangs_does_not_keep_the_next_one_from_coming_in_time() {
         visibility_timeout: Duration::from_secs(16),
         ..Attributes::default()
     };
-    let bench = Bench::with(attributes, Duration::ZERO);
-    bench.send_arrivals(1);
-    bench.queue.hanging_deferrals.store(3, SeqCst);
-    bench
+    let harness = Harness::with(attributes, Duration::ZERO);
+    harness.send_arrivals(1);
+    harness.queue.hanging_deferrals.store(3, SeqCst);
+    harness
         .script
         .next(key(0), [Call::Takes(Duration::from_secs(25))]);
-    let consumer = bench.consumer();
+    let consumer = harness.consumer();
     let working = tokio::spawn(async move { consumer.run_once().await.unwrap() });
-    eventually(Duration::from_secs(1), || bench.script.begun() == 1).await;
+    eventually(Duration::from_secs(1), || harness.script.begun() == 1).await;
     while !working.is_finished() {
-        assert_eq!(bench.queue.inner.receive(10).await.unwrap(), []);
+        assert_eq!(harness.queue.inner.receive(10).await.unwrap(), []);
     }
-    assert_eq!(bench.queue.hanging_deferrals.load(SeqCst), 0);
+    assert_eq!(harness.queue.hanging_deferrals.load(SeqCst), 0);
     assert_eq!(working.await.unwrap().acknowledged, 1);
 }
 
@@ -305,24 +308,28 @@ async fn renewal_ends_with_the_work() {
         visibility_timeout: Duration::from_secs(10),
         ..Attributes::default()
     };
-    let bench = Bench::with(attributes, Duration::ZERO);
-    bench.send_arrivals(2);
-    bench
+    let harness = Harness::with(attributes, Duration::ZERO);
+    harness.send_arrivals(2);
+    harness
         .script
         .next(key(0), [Call::Takes(Duration::from_secs(12))]);
-    bench.script.next(key(1), [Call::Fails]);
-    bench.queue.inner.send("no notification");
-    let report = bench.consumer().run_once().await.unwrap();
+    harness.script.next(key(1), [Call::Fails]);
+    harness.queue.inner.send("no notification");
+    let report = harness.consumer().run_once().await.unwrap();
     assert_eq!(
-        (report.acknowledged, report.deferred, report.left),
+        (
+            report.acknowledged,
+            report.deferred,
+            report.left_for_dead_letter
+        ),
         (1, 1, 1)
     );
     // Two renewals of the slow one, and the deferral of the one that failed.
-    assert_eq!(bench.queue.deferrals.load(SeqCst), 3);
+    assert_eq!(harness.queue.deferrals.load(SeqCst), 3);
     // What was left isn't held on to either: it comes back after its visibility timeout.
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(bench.queue.deferrals.load(SeqCst), 3);
-    assert_eq!(bench.queue.inner.visible(), 2);
+    assert_eq!(harness.queue.deferrals.load(SeqCst), 3);
+    assert_eq!(harness.queue.inner.visible(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,40 +338,40 @@ async fn a_lost_renewal_lets_another_worker_finish_and_harms_nobody() {
         visibility_timeout: Duration::from_secs(10),
         ..Attributes::default()
     };
-    let bench = Bench::with(attributes, Duration::ZERO);
-    bench.send_arrivals(1);
-    bench
+    let harness = Harness::with(attributes, Duration::ZERO);
+    harness.send_arrivals(1);
+    harness
         .script
         .next(key(0), [Call::Takes(Duration::from_secs(60))]);
-    let consumer = bench.consumer();
+    let consumer = harness.consumer();
     let working = tokio::spawn(async move { consumer.run_once().await.unwrap() });
-    eventually(Duration::from_secs(1), || bench.script.begun() == 1).await;
-    bench.queue.failing_deferrals.store(usize::MAX, SeqCst);
+    eventually(Duration::from_secs(1), || harness.script.begun() == 1).await;
+    harness.queue.failing_deferrals.store(usize::MAX, SeqCst);
     // The message comes back, and the second worker does the work.
-    let rival = bench.consumer();
-    let report = step_until(&rival, || bench.queue.inner.is_empty()).await;
+    let rival = harness.consumer();
+    let report = step_until(&rival, || harness.queue.inner.is_empty()).await;
     assert_eq!(report.acknowledged, 1);
     assert!(!working.is_finished());
-    bench.queue.failing_deferrals.store(0, SeqCst);
+    harness.queue.failing_deferrals.store(0, SeqCst);
     // The first one comes to its end as well, and finds it done. Its receipt is stale by then.
     let report = working.await.unwrap();
     assert_eq!(report.acknowledged, 1);
-    assert_eq!(bench.script.finished(), 2);
-    assert_eq!(bench.script.begun(), 2);
-    assert!(bench.queue.inner.is_empty());
-    assert!(bench.queue.inner.dead_letters().is_empty());
+    assert_eq!(harness.script.finished(), 2);
+    assert_eq!(harness.script.begun(), 2);
+    assert!(harness.queue.inner.is_empty());
+    assert!(harness.queue.inner.dead_letters().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_deferred_comes_back_after_the_back_off_and_not_after_the_visibility_timeout() {
-    let bench = Bench::new();
-    bench.send_arrivals(1);
-    bench.script.next(key(0), [Call::Fails; 3]);
-    let consumer = bench.consumer();
+    let harness = Harness::new();
+    harness.send_arrivals(1);
+    harness.script.next(key(0), [Call::Fails; 3]);
+    let consumer = harness.consumer();
     let mut before = Duration::ZERO;
     let began = Instant::now();
     for attempt in 1..=4 {
-        step_until(&consumer, || bench.script.begun() == attempt).await;
+        step_until(&consumer, || harness.script.begun() == attempt).await;
         let pause = began.elapsed() - before;
         before = began.elapsed();
         if attempt > 1 {
@@ -374,5 +381,5 @@ async fn what_is_deferred_comes_back_after_the_back_off_and_not_after_the_visibi
             assert!(pause <= full + slack, "{pause:?} before attempt {attempt}");
         }
     }
-    assert!(bench.queue.inner.is_empty());
+    assert!(harness.queue.inner.is_empty());
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::super::{BatchReport, Consumer, Finalize};
 use crate::event_queue::in_memory::{Attributes, InMemoryQueue};
 use crate::event_queue::{
-    AcknowledgeOutcome, DeferOutcome, Delivery, EventQueue, QueueError, ReceiptHandle,
+    AcknowledgeOutcome, ChangeVisibilityOutcome, Delivery, EventQueue, QueueError, ReceiptHandle,
 };
 
 pub const BUCKET: &str = "file-share-bucket";
@@ -190,11 +190,11 @@ impl EventQueue for FaultyQueue {
         Ok(outcomes)
     }
 
-    async fn defer(
+    async fn change_visibility(
         &self,
         receipt: &ReceiptHandle,
         delay: Duration,
-    ) -> Result<DeferOutcome, QueueError> {
+    ) -> Result<ChangeVisibilityOutcome, QueueError> {
         self.deferrals.fetch_add(1, SeqCst);
         if take_one(&self.hanging_deferrals) {
             std::future::pending::<()>().await;
@@ -202,17 +202,17 @@ impl EventQueue for FaultyQueue {
         if take_one(&self.failing_deferrals) {
             return Err(QueueError::new("scripted"));
         }
-        self.inner.defer(receipt, delay).await
+        self.inner.change_visibility(receipt, delay).await
     }
 }
 
 /// A queue, a script, and a consumer of the one that works by the other.
-pub struct Bench {
+pub struct Harness {
     pub queue: Arc<FaultyQueue>,
     pub script: Arc<Script>,
 }
 
-impl Bench {
+impl Harness {
     pub fn new() -> Self {
         Self::with(Attributes::default(), Duration::ZERO)
     }
@@ -262,7 +262,7 @@ pub async fn step_until(consumer: &Consumer, done: impl Fn() -> bool) -> BatchRe
         let report = consumer.run_once().await.unwrap();
         sum.received += report.received;
         sum.acknowledged += report.acknowledged;
-        sum.left += report.left;
+        sum.left_for_dead_letter += report.left_for_dead_letter;
     }
     panic!("a thousand steps weren't enough: {sum:?}");
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use file_share::aws::{Asked, Obstacle, findings};
+use file_share::aws::{Asked, StartupProblem, findings};
 use file_share::start_check::{Finding, StartCheck};
 
 use super::SqsQueue;
@@ -35,8 +35,8 @@ impl StartCheck for QueueCheck {
     }
 
     async fn look(&self) -> Vec<Finding> {
-        let obstacles = self.queue.check_start(&self.region).await;
-        findings(obstacles, || {
+        let problems = self.queue.check_start(&self.region).await;
+        findings(problems, || {
             format!(
                 "queue {} is there, and these credentials may use it",
                 self.queue.queue_url
@@ -47,7 +47,7 @@ impl StartCheck for QueueCheck {
 
 impl SqsQueue {
     /// Everything that stands in the way.
-    pub async fn check_start(&self, region: &str) -> Vec<Obstacle> {
+    pub async fn check_start(&self, region: &str) -> Vec<StartupProblem> {
         let client = &self.client;
         let attributes = client.get_queue_attributes().queue_url(&self.queue_url);
         let described = attributes
@@ -55,7 +55,7 @@ impl SqsQueue {
             .send()
             .await;
         if let Err(error) = described {
-            return vec![self.obstacle(
+            return vec![self.problem(
                 "sqs:GetQueueAttributes",
                 region,
                 "GetQueueAttributes",
@@ -71,25 +71,25 @@ impl SqsQueue {
         );
         let changed = changed.err().map(|error| {
             let (action, operation) = ("sqs:ChangeMessageVisibility", "ChangeMessageVisibility");
-            self.obstacle(action, region, operation, &error)
+            self.problem(action, region, operation, &error)
         });
         let deleted = deleted
             .err()
-            .map(|error| self.obstacle("sqs:DeleteMessage", region, "DeleteMessage", &error));
+            .map(|error| self.problem("sqs:DeleteMessage", region, "DeleteMessage", &error));
         // All else that may come back here is about the receipt.
         let forbidden = [changed, deleted].into_iter().flatten();
         forbidden
-            .filter(|obstacle| matches!(obstacle, Obstacle::Wrong(_)))
+            .filter(|problem| matches!(problem, StartupProblem::Wrong(_)))
             .collect()
     }
 
-    fn obstacle<E>(
+    fn problem<E>(
         &self,
         action: &str,
         region: &str,
         operation: &'static str,
         error: &SdkError<E, HttpResponse>,
-    ) -> Obstacle
+    ) -> StartupProblem
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -101,6 +101,6 @@ impl SqsQueue {
             region,
             policy: "WorkerPolicy",
         };
-        Obstacle::of(asked, operation, error)
+        StartupProblem::of(asked, operation, error)
     }
 }

@@ -1,0 +1,345 @@
+//! The contract of the File Share Service, as this program speaks it: calls, records, problems.
+//!
+//! **Invariant:** every call is safe to repeat (a create has a key of its own), so each is repeated
+//! until there is an answer, within the bounds of [`crate::retry`].
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::address::{base_of, check_store_address, origin_of};
+use crate::error::CliError;
+use crate::http::{Body, Http, NoAnswer, NoAnswerReason, Sent, empty, full};
+use crate::intermediary::{answered, is_page};
+use crate::retry::{Deadline, Retry, retry_after};
+use crate::wire::{Created, Page, Problem, Record, Renewed, Upload};
+
+/// The most that a file may have, by the contract; a server may take less, and says so.
+pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
+/// The longest that the service lets a call wait, in seconds.
+const MAX_WAIT: u64 = 20;
+/// How often it is asked at most that answers sooner than that.
+const EARLY_ANSWER: Duration = Duration::from_millis(500);
+/// The most records on a page, by the contract.
+pub const MAX_PAGE: usize = 100;
+/// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+pub const AGENT: &str = concat!("fshare/", env!("CARGO_PKG_VERSION"));
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// How long the body of the request was.
+    pub asked_bytes: u64,
+    /// An answer to the same request may have been lost before.
+    pub repeated: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    pub http: Http,
+    base: String,
+}
+
+impl ApiClient {
+    /// # Errors
+    /// The address isn't one of a server.
+    pub fn at(server: &str) -> Result<Self, CliError> {
+        Ok(Self {
+            http: Http::new()?,
+            base: base_of(server)?,
+        })
+    }
+
+    /// The same at another address.
+    pub fn elsewhere(&self, base: String) -> Self {
+        Self {
+            http: self.http.clone(),
+            base,
+        }
+    }
+
+    /// Without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Of the pages that the service serves, as a browser writes it.
+    pub fn origin(&self) -> String {
+        let uri: Option<Uri> = self.base.parse().ok();
+        uri.as_ref().and_then(origin_of).unwrap_or_default()
+    }
+
+    /// The address that is passed on to people: the page of a file, which tells, waits and downloads.
+    pub fn link(&self, id: Uuid) -> String {
+        format!("{}/f/{id}", self.base)
+    }
+
+    /// Where a program fetches the bytes: it redirects to them.
+    pub fn content_url(&self, id: Uuid) -> String {
+        format!("{}/v1/files/{id}", self.base)
+    }
+
+    /// `key` is the same for all attempts at one file, and for no other.
+    pub async fn create(
+        &self,
+        new: &Value,
+        key: Uuid,
+        until: Deadline,
+    ) -> Result<Created, CliError> {
+        let answer = self
+            .call(Method::POST, "/v1/files", Some(new), Some(key), until)
+            .await?;
+        let mut created: Created = parsed(&expect(answer, StatusCode::CREATED)?)?;
+        let upload = created.upload.take();
+        created.upload = upload
+            .map(|upload| upload.checked(&self.base))
+            .transpose()?;
+        Ok(created)
+    }
+
+    /// A fresh URL for a file whose bytes haven't come; `None` if there is nothing more to send.
+    pub async fn renew(&self, id: Uuid, until: Deadline) -> Result<Option<Upload>, CliError> {
+        let path = format!("/v1/files/{id}/upload");
+        let answer = self.call(Method::POST, &path, None, None, until).await?;
+        if answer.status == StatusCode::CONFLICT {
+            return Ok(None);
+        }
+        let renewed: Renewed = parsed(&expect(answer, StatusCode::OK)?)?;
+        renewed.upload.checked(&self.base).map(Some)
+    }
+
+    pub async fn complete(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
+        let path = format!("/v1/files/{id}/complete");
+        let answer = self.call(Method::POST, &path, None, None, until).await?;
+        parsed(&expect(answer, StatusCode::OK)?)
+    }
+
+    pub async fn describe(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
+        let path = format!("/v1/files/{id}/metadata");
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        parsed(&expect(answer, StatusCode::OK)?)
+    }
+
+    /// The record once it has come to an end, or as it is at the deadline.
+    pub async fn settled(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
+        loop {
+            let wait = until.left().as_secs().min(MAX_WAIT);
+            let asked = Instant::now();
+            let path = format!("/v1/files/{id}/metadata?wait={wait}");
+            let answer = self.call(Method::GET, &path, None, None, until).await?;
+            let record: Record = parsed(&expect(answer, StatusCode::OK)?)?;
+            if record.is_final() || until.left().as_secs() == 0 {
+                return Ok(record);
+            }
+            // A server that doesn't wait, because it is about to stop, isn't pressed.
+            let pause = EARLY_ANSWER
+                .saturating_sub(asked.elapsed())
+                .min(until.left());
+            sleep(pause).await;
+        }
+    }
+
+    pub async fn page(
+        &self,
+        limit: usize,
+        status: Option<&str>,
+        cursor: Option<&str>,
+        until: Deadline,
+    ) -> Result<Page, CliError> {
+        let mut path = format!("/v1/files?limit={limit}");
+        for (name, value) in [("status", status), ("cursor", cursor)] {
+            if let Some(value) = value {
+                let value = percent_encoding::utf8_percent_encode(
+                    value,
+                    percent_encoding::NON_ALPHANUMERIC,
+                );
+                path += &format!("&{name}={value}");
+            }
+        }
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        parsed(&expect(answer, StatusCode::OK)?)
+    }
+
+    /// A URL for the bytes that works for a few minutes.
+    pub async fn locate(&self, id: Uuid, until: Deadline) -> Result<Uri, CliError> {
+        let path = format!("/v1/files/{id}");
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        let answer = expect(answer, StatusCode::TEMPORARY_REDIRECT)?;
+        let location = answer.headers.get(LOCATION);
+        let location = location
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        check_store_address(location, &self.base, "the redirect to the bytes")
+    }
+
+    pub async fn delete(&self, id: Uuid, until: Deadline) -> Result<(), CliError> {
+        let path = format!("/v1/files/{id}");
+        let answer = self.call(Method::DELETE, &path, None, None, until).await?;
+        // The answer to the first attempt was lost, and it had been deleted.
+        if answer.repeated && answer.status == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        expect(answer, StatusCode::NO_CONTENT).map(|_| ())
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<Uuid>,
+        until: Deadline,
+    ) -> Result<Answer, CliError> {
+        let mut retry = Retry::until(until);
+        let mut repeated = false;
+        loop {
+            let once = self.call_once(method.clone(), path, body, key).await;
+            match once {
+                Ok(answer) if !may_pass(answer.status) => {
+                    return Ok(Answer { repeated, ..answer });
+                }
+                Ok(answer) => {
+                    // Of a gateway it isn't known what it had passed on.
+                    repeated = true;
+                    if !retry.again(retry_after(&answer.headers)).await {
+                        return Ok(answer);
+                    }
+                }
+                Err(failure @ CliError::Unreachable { .. }) => {
+                    if !retry.call_again().await {
+                        return Err(failure);
+                    }
+                }
+                Err(failure @ CliError::Unusable(_)) => return Err(failure),
+                Err(failure) => {
+                    repeated = true;
+                    if !retry.again(None).await {
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One attempt, whatever comes of it.
+    pub async fn call_once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        key: Option<Uuid>,
+    ) -> Result<Answer, CliError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(USER_AGENT, AGENT);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", format!("\"{key}\""));
+        }
+        let mut asked_bytes = 0;
+        let content: Body = match body {
+            Some(value) => {
+                request = request.header(CONTENT_TYPE, "application/json");
+                let text = value.to_string();
+                asked_bytes = text.len() as u64;
+                full(text)
+            }
+            None => empty(),
+        };
+        let request = request
+            .body(content)
+            .map_err(|error| CliError::Usage(format!("{}: {error}", self.base)))?;
+        let failed = |no_answer: NoAnswer| {
+            let base = &self.base;
+            match no_answer.why {
+                NoAnswerReason::NeverConnected => CliError::Unreachable {
+                    server: base.clone(),
+                    cause: no_answer.cause,
+                },
+                NoAnswerReason::Broken => {
+                    CliError::NoAnswer(format!("{base} doesn't answer: {no_answer}"))
+                }
+                NoAnswerReason::TooLong => {
+                    CliError::Unusable(format!("{base} can't be used: {no_answer}"))
+                }
+            }
+        };
+        let answer = self.http.send(request, &Sent::default()).await;
+        let (head, body) = answer.map_err(failed)?.into_parts();
+        let body = self
+            .http
+            .read(body, MAX_ANSWER_BYTES)
+            .await
+            .map_err(failed)?;
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+            asked_bytes,
+            repeated: false,
+        })
+    }
+}
+
+/// What a file is declared as.
+pub fn declaration(name: &str, size: u64, sha256: &str) -> Value {
+    json!({ "filename": name, "size": size, "sha256": sha256 })
+}
+
+/// Answers that say "later".
+pub fn may_pass(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+/// # Errors
+/// It is another one: the service's own refusal, or an answer of somebody else.
+pub fn expect(answer: Answer, status: StatusCode) -> Result<Answer, CliError> {
+    let is_page = status.is_success() && is_page(&answer.headers);
+    if answer.status == status && !is_page {
+        return Ok(answer);
+    }
+    let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if problem.code.is_empty() {
+        let bytes = answer.asked_bytes;
+        return Err(answered("the call", bytes, answer.status, &answer.headers));
+    }
+    let detail = if problem.detail.is_empty() {
+        problem.title
+    } else {
+        problem.detail
+    };
+    Err(CliError::Refused {
+        status: answer.status.as_u16(),
+        code: problem.code,
+        detail,
+    })
+}
+
+fn parsed<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, CliError> {
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        // Where, not what: an answer to a create holds a URL that is nobody's business.
+        let at = (error.line(), error.column());
+        CliError::Unusable(format!("the server's answer can't be read, at {at:?}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_the_one_of_the_contract() {
+        let contract: Value =
+            serde_json::from_str(include_str!("../../tests/openapi.json")).unwrap();
+        let size = &contract["components"]["schemas"]["NewFile"]["properties"]["size"];
+        assert_eq!(size["maximum"].as_f64(), Some(MAX_FILE_BYTES as f64));
+    }
+}

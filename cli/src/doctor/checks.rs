@@ -1,0 +1,402 @@
+//! The checks of a file's way, step by step: asked for, sent, noticed, fetched, deleted.
+//!
+//! **Invariant:** the notification is waited for without the hint that an upload of this program gives
+//! (`complete`), so what is seen is what a client sees that gives none. The test file is as large as the
+//! service takes any.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use http::header::USER_AGENT;
+use http::{Method, Request, StatusCode, Uri};
+use uuid::Uuid;
+
+use super::addresses::addresses;
+use super::buffering::{LIMIT as BUFFERING, Waiting, buffering};
+use super::remedies::{CUT_OFF, OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, remedy_for};
+use super::report::{CheckFailure, Passed, Report};
+use super::server_check::{clocks, server};
+use super::store::{cors, reachable};
+use super::test_file::{Content, TestFile};
+use crate::address::origin_of;
+use crate::api_client::{AGENT, ApiClient, MAX_FILE_BYTES, expect};
+use crate::error::CliError;
+use crate::http::{Sent, empty, full};
+use crate::put::{StoreAnswer, put};
+use crate::retry::Deadline;
+use crate::wire::{Created, Record, Upload};
+
+/// What a wait takes beyond its time, until its answer is here.
+const ANSWER_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a transfer may take at least: 20 MiB by a line of some 600 kbit/s.
+const TRANSFER: Duration = Duration::from_secs(300);
+/// How often it is asked whether the file has come to its end: soon at first, then less and less.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a body is sent that breaks the connection, before it is said that it does.
+const UPLOAD_ATTEMPTS: u32 = 3;
+
+const AFTER_SERVER: [&str; 11] = [
+    "stores",
+    "clocks",
+    "create",
+    "addresses",
+    "store",
+    "cors",
+    "upload",
+    "notification",
+    "buffering",
+    "download",
+    "delete",
+];
+/// From `addresses` on.
+const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(3).1;
+
+/// The test file, once the service knows of it.
+struct CreatedFile {
+    content: Content,
+    record: Record,
+    upload: Upload,
+}
+
+pub struct Checks<'a> {
+    pub service: &'a ApiClient,
+    /// Of the page that uploads.
+    pub origin: String,
+    pub limit: Duration,
+    pub notification_limit: Duration,
+    pub test_file: &'a TestFile,
+}
+
+impl Checks<'_> {
+    /// # Errors
+    /// Nobody reads what is said any more.
+    pub async fn run(&self, report: &mut Report<'_>) -> Result<(), CliError> {
+        let limit = self.limit;
+        let Some(server_answer) = report.check("server", limit, server(self.service)).await? else {
+            return report.skip(&AFTER_SERVER, "there is no service to ask");
+        };
+        report.check("stores", limit, self.stores()).await?;
+        let clocks = async { clocks(&server_answer, SystemTime::now()) };
+        report.check("clocks", limit, clocks).await?;
+        let Some(file) = report.check("create", limit, self.create()).await? else {
+            return report.skip(AFTER_CREATE, "no file could be created");
+        };
+        let addresses = addresses(self.service, &file.upload);
+        let named = report.check("addresses", limit, addresses).await?;
+        let until = Deadline::after(self.transfer_limit() + self.notification_limit);
+        let waiting = Waiting::begin(self.service, file.record.id, until);
+        if self.store_takes_it(report, &file, named.is_some()).await? {
+            self.fetch_it(report, &file, waiting).await?;
+        }
+        report
+            .check("delete", limit, self.delete(&file.record))
+            .await?;
+        Ok(())
+    }
+
+    /// From the store's address to its 200.
+    async fn store_takes_it(
+        &self,
+        report: &mut Report<'_>,
+        file: &CreatedFile,
+        is_named_right: bool,
+    ) -> Result<bool, CliError> {
+        let limit = self.limit;
+        let uri: Uri = file.upload.url.parse().unwrap_or_default();
+        let store = origin_of(&uri).unwrap_or_default();
+        if report
+            .check("store", limit, reachable(self.service, &store))
+            .await?
+            .is_none()
+        {
+            let after = ["cors", "upload", "notification", "buffering", "download"];
+            report.skip(&after, "the store can't be reached")?;
+            return Ok(false);
+        }
+        if is_named_right {
+            let cors = cors(self.service, &self.origin, &file.upload, &store);
+            report.check("cors", limit, cors).await?;
+        } else {
+            report.skip(&["cors"], "the URLs for bytes name another address")?;
+        }
+        let sent = report
+            .check("upload", self.transfer_limit(), self.upload(file))
+            .await?;
+        if sent.is_none() {
+            let after = ["notification", "buffering", "download"];
+            report.skip(&after, "the store doesn't have the bytes")?;
+        }
+        Ok(sent.is_some())
+    }
+
+    /// From the store's 200 to the same bytes here.
+    async fn fetch_it(
+        &self,
+        report: &mut Report<'_>,
+        file: &CreatedFile,
+        waiting: Waiting,
+    ) -> Result<(), CliError> {
+        let CreatedFile {
+            content,
+            record,
+            upload,
+        } = file;
+        let limit = self.notification_limit + ANSWER_MARGIN;
+        let settled = report
+            .check("notification", limit, self.notification(record))
+            .await?;
+        let waiting = settled.map(|()| waiting);
+        let buffering = buffering(self.service, upload, content.size(), waiting);
+        let limit = self.limit.max(BUFFERING);
+        report.check("buffering", limit, buffering).await?;
+        // Asked for directly, the service may have finalized it all the same.
+        if settled.is_none() && !self.is_available(record).await {
+            return report.skip(&["download"], "the file isn't available");
+        }
+        let download = self.download(content, record);
+        let limit = self.transfer_limit();
+        report.check("download", limit, download).await.map(|_| ())
+    }
+
+    fn transfer_limit(&self) -> Duration {
+        self.limit.max(TRANSFER)
+    }
+
+    fn until(&self) -> Deadline {
+        Deadline::after(self.limit)
+    }
+
+    async fn stores(&self) -> Result<Passed<()>, CheckFailure> {
+        let asked = self.service.call_once(Method::GET, "/readyz", None, None);
+        let answer = asked
+            .await
+            .and_then(|answer| expect(answer, StatusCode::OK));
+        answer.map_err(|failure| {
+            CheckFailure::of(
+                &failure,
+                "the service doesn't reach its stores",
+                "its log says which and why; see its network and credentials, BUCKET_NAME and \
+                 TABLE_NAME, or in local mode its data directory",
+            )
+        })?;
+        Ok(Passed::that("the service reaches its stores"))
+    }
+
+    /// As large as the service takes any, since proxies have limits of their own.
+    async fn create(&self) -> Result<Passed<CreatedFile>, CheckFailure> {
+        let mut content = Content::new(MAX_FILE_BYTES);
+        let mut created = self.create_once(&content).await;
+        if let Err(failure) = &created
+            && let Some(limit) = smaller_limit(failure)
+        {
+            content = Content::new(limit);
+            created = self.create_once(&content).await;
+        }
+        let created = created.map_err(|failure| {
+            let remedy = match failure {
+                // Such as URLs that lead from https to http.
+                CliError::Unusable(_) => {
+                    "set PUBLIC_URL of the service to the address that people use"
+                }
+                _ => SEE_LOG,
+            };
+            CheckFailure::of(&failure, "a file can't be created", remedy)
+        })?;
+        let Some(upload) = created.upload else {
+            return Err(CheckFailure::wrong(
+                "the answer has no URL to send the bytes to",
+                OTHER_SERVER,
+            ));
+        };
+        let record = created.record;
+        Ok(Passed {
+            said: format!(
+                "a test file of {} bytes is created: {}",
+                content.size(),
+                record.id
+            ),
+            value: CreatedFile {
+                content,
+                record,
+                upload,
+            },
+        })
+    }
+
+    async fn create_once(&self, content: &Content) -> Result<Created, CliError> {
+        self.test_file
+            .create(self.service, content, self.until())
+            .await
+    }
+
+    async fn upload(&self, file: &CreatedFile) -> Result<Passed<()>, CheckFailure> {
+        let began = Instant::now();
+        let size = file.content.size();
+        let until = Deadline::after(self.transfer_limit());
+        let mut attempts = 1;
+        let answer = loop {
+            match self.put_once(file, until).await {
+                // A proxy that refuses a body closes the connection while the body is still under way, and
+                // that can overtake its refusal, which says why: another attempt most likely hears it.
+                Err(CliError::NoAnswer(_)) if attempts < UPLOAD_ATTEMPTS => attempts += 1,
+                answer => break answer,
+            }
+        };
+        let answer = answer
+            .map_err(|failure| CheckFailure::of(&failure, "the bytes can't be sent", CUT_OFF))?;
+        // Write-once: an attempt whose answer was lost got through. The record tells whose bytes they are.
+        let got_through = attempts > 1 && answer.status == StatusCode::PRECONDITION_FAILED;
+        if !answer.is_taken() && !got_through {
+            let remedy = remedy_for(&answer);
+            let failure = answer.into_error("the upload", size);
+            return Err(CheckFailure::of(&failure, "the bytes aren't taken", remedy));
+        }
+        let took = began.elapsed().as_millis();
+        Ok(Passed::that(format!(
+            "{size} bytes with their SHA-256 were taken in {took} ms"
+        )))
+    }
+
+    async fn put_once(&self, file: &CreatedFile, until: Deadline) -> Result<StoreAnswer, CliError> {
+        let body = full(file.content.bytes.clone());
+        let (http, size) = (&self.service.http, file.content.size());
+        put(http, &file.upload, size, body, &Sent::default(), until).await
+    }
+
+    /// Asked again and again, so that the time is known without anything that keeps answers back.
+    async fn end_of(&self, id: Uuid) -> Result<Record, CliError> {
+        let until = Deadline::after(self.notification_limit);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let record = self.service.describe(id, until).await?;
+            if record.is_final() || until.left().is_zero() {
+                return Ok(record);
+            }
+            tokio::time::sleep(pause.min(until.left())).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn notification(&self, record: &Record) -> Result<Passed<()>, CheckFailure> {
+        let began = Instant::now();
+        let settled = self.end_of(record.id).await;
+        let took = began.elapsed();
+        let settled = settled.map_err(|failure| {
+            CheckFailure::of(&failure, "the file can't be asked about", SEE_LOG)
+        })?;
+        if settled.is_available() {
+            return Ok(Passed::that(format!(
+                "it arrived after {} ms",
+                took.as_millis()
+            )));
+        }
+        if !settled.is_final() {
+            let limit = self.notification_limit.as_secs();
+            let state = settled.state();
+            return Err(CheckFailure::wrong(
+                format!(
+                    "none arrived in {limit} s: the bytes are there, and the file is still {state}"
+                ),
+                "see that a file-share-worker runs with this bucket and queue, that the bucket \
+                 notifies the queue, and that the queue admits it (`fshare doctor --aws` looks); in \
+                 local mode, see the service's log. --notification-limit waits longer",
+            ));
+        }
+        Err(CheckFailure::wrong(
+            format!(
+                "the right bytes were sent, and {}",
+                settled.why_unavailable()
+            ),
+            "something on the way changes bytes or lengths: a proxy, or a store that doesn't keep \
+             what it was sent",
+        ))
+    }
+
+    async fn is_available(&self, record: &Record) -> bool {
+        let complete = self.service.complete(record.id, self.until());
+        let completed = tokio::time::timeout(self.limit, complete).await;
+        matches!(completed, Ok(Ok(record)) if record.is_available())
+    }
+
+    async fn download(
+        &self,
+        content: &Content,
+        record: &Record,
+    ) -> Result<Passed<()>, CheckFailure> {
+        let until = Deadline::after(self.transfer_limit());
+        let url = self.service.locate(record.id, until).await;
+        let url =
+            url.map_err(|failure| CheckFailure::of(&failure, "it can't be fetched", SEE_LOG))?;
+        let store = origin_of(&url).unwrap_or_default();
+        let request = Request::builder().uri(url).header(USER_AGENT, AGENT);
+        let request = request
+            .body(empty())
+            .map_err(|_| CheckFailure::wrong("the URL for the bytes can't be read", SEE_LOG))?;
+        let http = &self.service.http;
+        let answer = http.send(request, &Sent::default()).await;
+        let answer = answer.map_err(|cause| {
+            CheckFailure::wrong(format!("{store} doesn't answer: {cause}"), PUBLIC_ENDPOINT)
+        })?;
+        if !answer.status().is_success() {
+            let failure = StoreAnswer::read(http, answer).await;
+            let failure = failure.into_error("the download", 0);
+            return Err(CheckFailure::of(
+                &failure,
+                "the bytes can't be fetched",
+                SEE_LOG,
+            ));
+        }
+        let body = answer.into_body();
+        // One more than there should be is as wrong as any other.
+        let bytes = http.read(body, content.bytes.len()).await;
+        match bytes {
+            Ok(bytes) if bytes == content.bytes => {
+                Ok(Passed::that("the bytes are those that were sent"))
+            }
+            _ => Err(CheckFailure::wrong(
+                "the bytes that came aren't those that were sent",
+                "`file-share scrub` names every file whose bytes are wrong in the store; if it finds \
+                 none, something between here and the store changes answers",
+            )),
+        }
+    }
+
+    async fn delete(&self, record: &Record) -> Result<Passed<()>, CheckFailure> {
+        let deleted = self.test_file.delete(self.until()).await;
+        deleted.map_err(|failure| {
+            let link = self.service.link(record.id);
+            CheckFailure::of(
+                &failure,
+                "the test file can't be deleted",
+                &format!("the service's log says why; then: fshare delete {link}"),
+            )
+        })?;
+        match self.service.describe(record.id, self.until()).await {
+            Err(CliError::Refused { status: 404, .. }) => {
+                Ok(Passed::that("the test file is gone again"))
+            }
+            Ok(_) => Err(CheckFailure::wrong(
+                "it is still there after it was deleted",
+                SEE_LOG,
+            )),
+            Err(failure) => Err(CheckFailure::of(
+                &failure,
+                "it was deleted, and can't be asked about",
+                SEE_LOG,
+            )),
+        }
+    }
+}
+
+/// What the service takes, if it takes less than the contract has, in its own words: the limit is in the
+/// detail of its refusal.
+fn smaller_limit(failure: &CliError) -> Option<u64> {
+    let CliError::Refused { code, detail, .. } = failure else {
+        return None;
+    };
+    let numbers = detail.split(|c: char| !c.is_ascii_digit());
+    let smaller = numbers.filter_map(|number| number.parse().ok());
+    let limit = smaller.filter(|number| *number < MAX_FILE_BYTES).max();
+    limit.filter(|_| code == "content_too_large")
+}

@@ -1,0 +1,148 @@
+//! What clients were told, what the stores really did, and whether the two agree with the promises.
+//!
+//! Invariant: a broken promise is written down at the moment when it breaks, with the file's number
+//! in the trace, and the run goes on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use file_share::domain::{FileId, FileState, Sha256Digest, Status, StoredObject, Transition};
+
+use super::chaos::Chaos;
+
+/// All that is known about one file.
+#[derive(Default, Clone)]
+pub struct FileHistory {
+    pub number: usize,
+    pub declared_sha256: Option<Sha256Digest>,
+    /// Digests of what the store took, in order.
+    pub accepted: Vec<Sha256Digest>,
+    /// A client was told that the file exists.
+    pub created: bool,
+    /// A client was told that the file is gone for good.
+    pub deleted: bool,
+    /// Somebody tried to delete it, whatever the answer was.
+    pub delete_tried: bool,
+    /// What clients were told that the file is.
+    pub told: Option<StoredObject>,
+    /// How often the record left `pending`.
+    pub settlements: usize,
+    /// It was available once, so a download URL may be under way.
+    pub was_available: bool,
+}
+
+impl FileHistory {
+    /// The digest that the file has to have in the end: that of what the store accepted first, if it
+    /// is what was declared and nobody wanted the file gone.
+    pub fn owed(&self) -> Option<Sha256Digest> {
+        let first = *self.accepted.first()?;
+        let is_as_declared = self
+            .declared_sha256
+            .is_none_or(|declared| declared == first);
+        (is_as_declared && !self.delete_tried).then_some(first)
+    }
+}
+
+pub struct FileHistories {
+    chaos: Arc<Chaos>,
+    histories: Mutex<BTreeMap<FileId, FileHistory>>,
+    broken: Mutex<Vec<String>>,
+}
+
+impl FileHistories {
+    pub fn new(chaos: Arc<Chaos>) -> Self {
+        Self {
+            chaos,
+            histories: Mutex::default(),
+            broken: Mutex::default(),
+        }
+    }
+
+    fn histories(&self) -> MutexGuard<'_, BTreeMap<FileId, FileHistory>> {
+        self.histories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known, and gives it a place if nothing was.
+    pub fn update<T>(&self, id: FileId, change: impl FnOnce(&mut FileHistory) -> T) -> T {
+        let mut histories = self.histories();
+        let number = histories.len();
+        let history = histories.entry(id).or_insert_with(|| FileHistory {
+            number,
+            ..FileHistory::default()
+        });
+        change(history)
+    }
+
+    pub fn history(&self, id: FileId) -> FileHistory {
+        self.update(id, |history| history.clone())
+    }
+
+    /// The file's name in the trace.
+    pub fn name(&self, id: FileId) -> String {
+        format!("file {}", self.update(id, |history| history.number))
+    }
+
+    pub fn all(&self) -> Vec<(FileId, FileHistory)> {
+        let histories = self.histories();
+        histories.iter().map(|(id, it)| (*id, it.clone())).collect()
+    }
+
+    pub fn broken(&self) -> Vec<String> {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.clone()
+    }
+
+    pub fn breaks(&self, id: FileId, promise: &str) {
+        let line = format!("{}: BROKEN: {promise}", self.name(id));
+        self.chaos.note(&line);
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.push(line);
+    }
+
+    /// The record left `pending` in the store itself.
+    pub fn record_settlement(&self, id: FileId, settlement: &Transition) {
+        let settlements = self.update(id, |history| {
+            history.was_available |= settlement.to.status() == Status::Available;
+            history.settlements += 1;
+            history.settlements
+        });
+        if settlements > 1 {
+            self.breaks(id, "settled twice");
+        }
+    }
+
+    /// Bytes go. `state` is what the record says at that moment.
+    pub fn record_deletion_of_bytes(&self, id: FileId, state: Option<&FileState>) {
+        if let Some(FileState::Pending | FileState::Available(_)) = state {
+            self.breaks(id, "bytes are deleted that a living record names");
+        }
+    }
+
+    /// A client was told this, having asked when `before` was known.
+    pub fn told(&self, id: FileId, before: &FileHistory, state: &FileState) {
+        if before.deleted {
+            self.breaks(id, "a deleted file is shown");
+        }
+        match (state, &before.told) {
+            (FileState::Available(object), None) => {
+                self.update(id, |history| history.told = Some(object.clone()));
+            }
+            (FileState::Available(object), Some(told)) if object == told => {}
+            (_, None) => {}
+            (_, Some(_)) => self.breaks(id, "an available file became something else"),
+        }
+        if state.status() == Status::Deleted {
+            self.breaks(id, "a tombstone is shown");
+        }
+    }
+
+    /// A client was told that there is no such file.
+    pub fn told_absent(&self, id: FileId) {
+        let history = self.history(id);
+        if history.owed().is_some() {
+            self.breaks(id, "an accepted upload is not found");
+        }
+    }
+}
