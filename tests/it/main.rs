@@ -14,6 +14,7 @@ mod crash;
 mod create_limits;
 mod data_dir;
 mod dead_letters;
+mod documents;
 mod dynamodb_store;
 mod event_queue;
 mod explorer;
