@@ -119,7 +119,7 @@ pub struct Overloaded;
 #[cfg(unix)]
 const ENOUGH_DESCRIPTORS: u64 = 10_000;
 
-/// Lets this process open [`ENOUGH_DESCRIPTORS`], or as many as the system allows it, which is often far
+/// Lets this process open `ENOUGH_DESCRIPTORS` files, or as many as the system allows it, which is often far
 /// more than it begins with, and gives the limit that holds then; `None` where there is none.
 #[cfg(unix)]
 pub fn raise_descriptor_limit() -> Option<u64> {

@@ -2,9 +2,10 @@
 //!
 //! A disk fills up sooner or later, often with what somebody else writes. Whoever wants room again then
 //! deletes files, and each deletion is a write to the database. So room is handed out in three steps: what
-//! adds something (creates, uploads) is refused while less than [`DiskSpace::required`] is free; a file
-//! beside the database holds some room for what others leave nothing of ([`ReservedSpace`]); it is given
-//! up when a write that takes nothing away from anybody (a deletion, a settlement) finds the disk full.
+//! adds something (creates, uploads) is refused while less than `REQUIRED` bytes are free, or a part of a
+//! smaller disk (`REQUIRED_PART`); a file beside the database holds some room for what others leave nothing
+//! of ([`ReservedSpace`]); it is given up when a write that takes nothing away from anybody (a deletion, a
+//! settlement) finds the disk full.
 //!
 //! Invariant: nothing that adds is let in before the reserved space has been taken hold of again, so it
 //! serves those alone whom it was kept for.

@@ -4,7 +4,7 @@
 //! request ──▶ Context ──▶ FileService::run ──▶ limit ──▶ operation ──▶ stores
 //! ```
 //!
-//! Invariant: a call reaches an operation through [`FileService::run`] alone. Whatever holds for every
+//! Invariant: a call reaches an operation through `FileService::run` alone. Whatever holds for every
 //! call (who may, how many at a time, what is counted) stands there, and in no handler and no operation.
 //!
 //! Absent on purpose: HTTP, and what an operation does.

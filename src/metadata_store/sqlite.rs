@@ -122,7 +122,7 @@ impl SqliteMetadataStore {
     }
 
     /// Opens the file at `path` for reading only, while another process may be using it. Leaves no
-    /// trace beside it (see [`read_only`]); every write is refused.
+    /// trace beside it (see `read_only`); every write is refused.
     ///
     /// # Errors
     /// As [`Self::open`], and [`StoreError::Unavailable`] if there is no such file.
