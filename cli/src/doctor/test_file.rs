@@ -64,7 +64,7 @@ impl Content {
 
 impl TestFile {
     /// # Errors
-    /// As [`Service::create`].
+    /// As [`ApiClient::create`].
     pub async fn create(
         &self,
         service: &ApiClient,
