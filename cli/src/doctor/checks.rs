@@ -6,8 +6,12 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
+use futures_util::stream;
 use http::header::USER_AGENT;
 use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use uuid::Uuid;
 
 use super::addresses::addresses;
@@ -20,7 +24,7 @@ use super::test_file::{Content, TestFile};
 use crate::address::origin_of;
 use crate::api_client::{AGENT, ApiClient, MAX_FILE_BYTES, expect};
 use crate::error::CliError;
-use crate::http::{Sent, empty, full};
+use crate::http::{Body, Sent, empty, full};
 use crate::put::{StoreAnswer, put};
 use crate::retry::Deadline;
 use crate::wire::{Created, Record, Upload};
@@ -51,6 +55,23 @@ const AFTER_SERVER: [&str; 11] = [
 ];
 /// From `addresses` on.
 const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(3).1;
+
+/// How much goes out at a time where an answer may come in between, in bytes, and the pause before it.
+const SLOW_PIECE_BYTES: usize = 64 * 1024;
+const SLOW_PIECE_PAUSE: Duration = Duration::from_millis(10);
+
+/// A body that leaves time for an answer to come before its end.
+fn in_slow_pieces(bytes: Bytes) -> Body {
+    let pieces = stream::unfold(bytes, |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(SLOW_PIECE_PAUSE).await;
+        let piece = rest.split_to(SLOW_PIECE_BYTES.min(rest.len()));
+        Some((Ok(Frame::data(piece)), rest))
+    });
+    StreamBody::new(pieces).boxed_unsync()
+}
 
 /// The test file, once the service knows of it.
 struct CreatedFile {
@@ -236,9 +257,9 @@ impl Checks<'_> {
         let until = Deadline::after(self.transfer_limit());
         let mut attempts = 1;
         let answer = loop {
-            match self.put_once(file, until).await {
+            match self.put_once(file, attempts > 1, until).await {
                 // A proxy that refuses a body closes the connection while the body is still under way, and
-                // that can overtake its refusal, which says why: another attempt most likely hears it.
+                // that can overtake its refusal, which says why: a slower attempt hears it.
                 Err(CliError::NoAnswer(_)) if attempts < UPLOAD_ATTEMPTS => attempts += 1,
                 answer => break answer,
             }
@@ -258,8 +279,17 @@ impl Checks<'_> {
         )))
     }
 
-    async fn put_once(&self, file: &CreatedFile, until: Deadline) -> Result<StoreAnswer, CliError> {
-        let body = full(file.content.bytes.clone());
+    async fn put_once(
+        &self,
+        file: &CreatedFile,
+        slowly: bool,
+        until: Deadline,
+    ) -> Result<StoreAnswer, CliError> {
+        let bytes = file.content.bytes.clone();
+        let body = match slowly {
+            true => in_slow_pieces(bytes),
+            false => full(bytes),
+        };
         let (http, size) = (&self.service.http, file.content.size());
         put(http, &file.upload, size, body, &Sent::default(), until).await
     }
