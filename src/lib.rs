@@ -32,6 +32,7 @@ pub mod local_mode;
 pub mod metadata_store;
 pub mod object_store;
 pub mod operations;
+pub mod own_paths;
 #[cfg(feature = "server")]
 pub mod owner_only_files;
 pub mod presigned_url;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::document::{Routes, document};
 use super::problem::{Code, Problem};
+use crate::own_paths;
 
 /// An arrow into a tray, so that browsers don't ask for /favicon.ico.
 const ICON: &str = "data:image/svg+xml,\
@@ -76,10 +77,16 @@ pub fn docs_pages<T: OpenApi>(
         store_origin,
     );
     let route = Route::new()
-        .at("/openapi.json", fixed("application/json", text))
-        .at("/docs", swagger_ui)
-        .at("/explorer", explorer)
-        .at("/problems/:code", problem_page);
+        .at(
+            own_paths::OPENAPI,
+            poem::get(fixed("application/json", text)),
+        )
+        .at(own_paths::DOCS, poem::get(swagger_ui))
+        .at(own_paths::EXPLORER, poem::get(explorer))
+        .at(
+            own_paths::route(own_paths::PROBLEM),
+            poem::get(problem_page),
+        );
     (route, routes)
 }
 

@@ -15,7 +15,7 @@ use super::wire::CURSOR_PATTERN;
 use crate::domain::{
     CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_CHARS,
 };
-use crate::web_page;
+use crate::own_paths;
 
 const TITLE: &str = "File Share Service";
 /// Where a response has its problem, as a JSON pointer (RFC 6901).
@@ -64,8 +64,7 @@ impl Routes {
                 (path.split('/').map(str::to_owned).collect(), methods)
             })
             .collect();
-        let own = ["/healthz", "/readyz", "/openapi.json", "/docs", "/explorer"];
-        for path in own.into_iter().chain(web_page::PATHS) {
+        for path in own_paths::PAGES {
             routes.push((
                 path.split('/').map(str::to_owned).collect(),
                 vec![Method::GET],

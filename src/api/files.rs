@@ -24,6 +24,7 @@ use super::wire::{
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
 use crate::operations::{Caller, Context, CreatedFile};
+use crate::own_paths;
 use crate::presigned_url::DownloadMethod;
 use crate::service::FileService;
 
@@ -115,7 +116,7 @@ enum Deleted {
     Gone,
 }
 
-#[OpenApi(prefix_path = "/v1", tag = "Tag::Files")]
+#[OpenApi(prefix_path = own_paths::API, tag = "Tag::Files")]
 impl FilesApi {
     /// Create a file
     ///

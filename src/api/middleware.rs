@@ -17,6 +17,7 @@ use super::document::Routes;
 use super::problem::{Code, FieldError, Problem};
 use crate::capacity::Overloaded;
 use crate::cors::{CorsPolicy, CorsRules};
+use crate::own_paths;
 use crate::request_log::{self, cut};
 use crate::service::CallPermits;
 
@@ -207,8 +208,9 @@ impl<E> ApiConventions<E> {
     fn refuses(&self, request: &Request) -> bool {
         let path = request.uri().path();
         let is_overloaded = request.extensions().get::<Overloaded>().is_some();
-        is_overloaded && !matches!(path, "/healthz" | "/readyz")
-            || self.permits.are_taken() && path.starts_with("/v1/")
+        let asks_for_health = matches!(path, own_paths::HEALTHZ | own_paths::READYZ);
+        is_overloaded && !asks_for_health
+            || self.permits.are_taken() && is_below(path, own_paths::API)
     }
 }
 
@@ -228,14 +230,19 @@ fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// The versioned form of an unversioned path of ours.
 fn versioned(uri: &Uri) -> Option<Uri> {
     let text = uri.path_and_query()?.as_str();
-    let rest = text.strip_prefix("/files")?;
+    let rest = text.strip_prefix(own_paths::FILES)?;
     if !rest.is_empty() && !rest.starts_with(['/', '?']) {
         return None;
     }
-    format!("/v1{text}").parse().ok()
+    format!("{}{text}", own_paths::API).parse().ok()
 }
 
 /// An error that isn't one of ours: a parameter that the framework judged is named in our own words.

@@ -39,6 +39,7 @@ pub use public_urls::{BucketAddress, own_prefix, path_prefix};
 pub(crate) use wire::{read_cursor, write_cursor};
 
 use crate::cors::CorsPolicy;
+use crate::own_paths;
 use crate::service::FileService;
 use crate::web_page::WebPage;
 
@@ -69,10 +70,10 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let pages = web_page
         .mount(pages)
-        .at("/healthz", poem::get(health::healthz))
-        .at("/readyz", poem::get(health::readyz).data(stores));
+        .at(own_paths::HEALTHZ, poem::get(health::healthz))
+        .at(own_paths::READYZ, poem::get(health::readyz).data(stores));
     let routed = PrefixRoute {
-        path: "/v1".into(),
+        path: own_paths::API.into(),
         below: service.into_endpoint(),
         elsewhere: pages.map_to_response(),
     }

@@ -9,6 +9,7 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::operations::OperationError;
+use crate::own_paths;
 use crate::request_log;
 use crate::store_error::StoreError;
 
@@ -221,7 +222,7 @@ impl Code {
 
     /// Where a problem's `type` points.
     pub fn path(self) -> String {
-        format!("/problems/{}", self.as_str())
+        own_paths::PROBLEM.replace("{code}", self.as_str())
     }
 
     /// The problem in the words that fit every case of it.

@@ -10,6 +10,7 @@ use poem::http::header;
 
 use super::browser_guard::check_host_is_passed_on;
 use crate::domain::Invalid;
+use crate::own_paths;
 use crate::presigned_url::BucketUrl;
 
 /// How the bucket's public address is found.
@@ -57,26 +58,12 @@ pub fn path_prefix(public_url: Option<&Uri>) -> String {
     })
 }
 
-/// First segments of our own paths. A prefix that begins like one of them couldn't be told apart.
-const OWN_SEGMENTS: [&str; 10] = [
-    "v1",
-    "f",
-    "files",
-    "docs",
-    "explorer",
-    "healthz",
-    "readyz",
-    "problems",
-    "openapi.json",
-    "web",
-];
-
 /// The part of our paths that is taken off if it is there: the public URL's path, unless `bucket` or
-/// another path of our own begins in the same way.
+/// another path of our own begins in the same way: that couldn't be told apart.
 pub fn own_prefix(public_url: Option<&Uri>, bucket: &str) -> String {
     let prefix = path_prefix(public_url);
     let first = prefix.split('/').nth(1).unwrap_or_default();
-    match first == bucket || OWN_SEGMENTS.contains(&first) {
+    match first == bucket || own_paths::begins_one(first) {
         true => String::new(),
         false => prefix,
     }

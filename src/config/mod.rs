@@ -30,6 +30,7 @@ use values::{
 pub use values::{duration, url};
 
 use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
+use crate::own_paths;
 
 /// The longest life of a SigV4 URL that S3 accepts.
 const MAX_URL_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -39,17 +40,6 @@ const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const MAX_ORPHAN_LIMIT: usize = 100_000;
 /// Bounds of what may be waited for.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-/// First segments of our own paths, which a bucket in local mode would hide.
-const RESERVED_NAMES: [&str; 8] = [
-    "files",
-    "docs",
-    "explorer",
-    "healthz",
-    "readyz",
-    "problems",
-    "openapi.json",
-    "web",
-];
 
 /// What `--help` says behind the flags.
 pub const AFTER_HELP: &str = "\
@@ -350,7 +340,7 @@ impl ApiArgs {
         );
         let public_url = judge_url(problems, "PUBLIC_URL", self.public_url.as_deref());
         let is_local = problems.judge("MODE", &self.mode, is_local);
-        if is_local == Some(true) && RESERVED_NAMES.contains(&self.common.bucket_name.as_str()) {
+        if is_local == Some(true) && own_paths::begins_one(&self.common.bucket_name) {
             problems.missing(
                 "BUCKET_NAME",
                 "this name is a path of the service itself; choose another one",

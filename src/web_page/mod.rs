@@ -19,10 +19,8 @@ use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use sha2::{Digest, Sha256};
 
 use crate::domain::FileId;
+use crate::own_paths::{self, route};
 use assets::Asset;
-
-/// The paths of this module, as an OpenAPI document would write them.
-pub const PATHS: [&str; 3] = ["/", "/f/{id}", "/web/{version}/{name}"];
 
 /// For what never changes: a changed asset has another address.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -52,9 +50,12 @@ impl WebPage {
             policy: self.policy(),
         };
         routes
-            .at("/", poem::get(index.endpoint()))
-            .at("/f/:id", poem::get(file.endpoint()))
-            .at("/web/:version/:name", poem::get(asset_endpoint(version)))
+            .at(own_paths::INDEX, poem::get(index.endpoint()))
+            .at(route(own_paths::FILE_PAGE), poem::get(file.endpoint()))
+            .at(
+                route(own_paths::WEB_ASSET),
+                poem::get(asset_endpoint(version)),
+            )
     }
 
     /// A page with the addresses of its assets and the service's limit. `up` leads from the page to

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use imports::imports;
 
 /// Every module, and the modules that it may import from. A module that isn't here fails the test.
-const MAY_IMPORT: [(&str, &[&str]); 29] = [
+const MAY_IMPORT: [(&str, &[&str]); 30] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("store_error", &[]),
@@ -21,7 +21,8 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("disk_space", &["owner_only_files", "store_error"]),
     ("shutdown", &[]),
     ("request_log", &[]),
-    ("config", &["domain"]),
+    ("own_paths", &[]),
+    ("config", &["domain", "own_paths"]),
     ("telemetry", &["config"]),
     ("aws", &["domain", "start_check", "store_error"]),
     ("presigned_url", &["domain", "store_error"]),
@@ -74,7 +75,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "presigned_url",
         ],
     ),
-    ("web_page", &["domain"]),
+    ("web_page", &["domain", "own_paths"]),
     (
         "api",
         &[
@@ -83,6 +84,7 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "capacity",
             "operations",
             "metadata_store",
+            "own_paths",
             "presigned_url",
             "request_log",
             "service",
@@ -288,6 +290,23 @@ fn every_module_imports_only_what_lies_before_it() {
         }
     }
     assert!(seen > 100, "only {seen} imports were seen");
+}
+
+#[test]
+fn routes_are_mounted_by_their_names_in_the_list_of_own_paths() {
+    let mut seen = 0;
+    for (file, text) in sources() {
+        let Some(code) = code(&file, &text) else {
+            continue;
+        };
+        for mounted in code.split(".at(").skip(1) {
+            let argument = mounted.trim_start();
+            assert!(!argument.starts_with("\"/"), "{file} mounts {argument:.30}");
+            let path = argument.split(',').next().unwrap_or_default();
+            seen += usize::from(path.contains("own_paths::"));
+        }
+    }
+    assert!(seen >= 9, "only {seen} routes were seen");
 }
 
 #[test]

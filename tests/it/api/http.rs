@@ -1,5 +1,7 @@
 //! What holds for every path: methods, IDs of requests, problems, origins, hosts.
 
+use file_share::own_paths::PAGES;
+
 use super::*;
 
 #[tokio::test]
@@ -28,6 +30,36 @@ async fn a_path_that_is_none_is_404_and_a_wrong_method_is_405_with_allow() {
         methods.sort_unstable();
         assert_eq!(methods.join(", "), allowed, "{path}");
         problem(response, 405, "method_not_allowed").await;
+    }
+}
+
+#[tokio::test]
+async fn every_page_of_the_service_takes_get_and_head_alone_and_says_so() {
+    let service = Service::new();
+    let file = service.create("a.txt", 1).await;
+    let index = service.get("/").await.text().await.unwrap();
+    let (_, version) = index.split_once("web/").unwrap();
+    let (version, _) = version.split_once('/').unwrap();
+    for pattern in PAGES {
+        let path = pattern
+            .replace("{id}", id(&file))
+            .replace("{version}", version)
+            .replace("{name}", "app.js")
+            .replace("{code}", "overloaded");
+        assert!(!path.contains('{'), "{path}");
+        for method in [Method::GET, Method::HEAD] {
+            let response = service.request(method, &path).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+        }
+        let asked = service.request(Method::OPTIONS, &path).send().await;
+        let asked = asked.unwrap();
+        assert_eq!(asked.status(), StatusCode::NO_CONTENT, "{path}");
+        assert_eq!(header(&asked, "allow"), Some("GET"), "{path}");
+        for method in [Method::POST, Method::PUT, Method::DELETE] {
+            let response = service.request(method, &path).send().await.unwrap();
+            assert_eq!(header(&response, "allow"), Some("GET"), "{path}");
+            problem(response, 405, "method_not_allowed").await;
+        }
     }
 }
 

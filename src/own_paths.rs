@@ -1,0 +1,85 @@
+//! The paths that the service answers under itself, in one list.
+//!
+//! Invariant: whatever is mounted is here, so that a bucket's name or a public URL's path that would hide one
+//! is known as such, and a page answers GET alone and says so.
+//!
+//! Absent on purpose: the single calls below `API`. The contract names those, by the handlers.
+
+macro_rules! paths {
+    ($(#[$list_doc:meta])* $list:ident: $($(#[$doc:meta])* $name:ident = $path:literal;)+) => {
+        $($(#[$doc])* pub const $name: &str = $path;)+
+
+        $(#[$list_doc])*
+        pub const $list: [&str; [$($path),+].len()] = [$($name),+];
+    };
+}
+
+paths! {
+    /// What answers GET and isn't in the contract, as an OpenAPI document would write it.
+    PAGES:
+    /// The web page.
+    INDEX = "/";
+    /// The page of one file, which people share.
+    FILE_PAGE = "/f/{id}";
+    /// What the two consist of.
+    WEB_ASSET = "/web/{version}/{name}";
+    /// Whether the program is alive.
+    HEALTHZ = "/healthz";
+    /// Whether it can work.
+    READYZ = "/readyz";
+    /// The contract.
+    OPENAPI = "/openapi.json";
+    /// The contract, to be read and tried.
+    DOCS = "/docs";
+    /// The same as another page.
+    EXPLORER = "/explorer";
+    /// What a problem means, where its `type` points.
+    PROBLEM = "/problems/{code}";
+}
+
+paths! {
+    /// What the calls of the contract begin with.
+    CALLS:
+    /// The calls, by version.
+    API = "/v1";
+    /// The same calls without the version.
+    FILES = "/files";
+}
+
+/// A page's path as a route: with `:id` for `{id}`.
+pub fn route(page: &str) -> String {
+    page.replace('{', ":").replace('}', "")
+}
+
+/// Whether a path that begins with this segment may be one of ours.
+pub fn begins_one(segment: &str) -> bool {
+    !segment.is_empty()
+        && PAGES
+            .iter()
+            .chain(&CALLS)
+            .any(|path| path.split('/').nth(1) == Some(segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_ours_if_a_path_of_ours_begins_with_it() {
+        for own in [
+            "v1", "files", "f", "web", "healthz", "readyz", "docs", "explorer", "problems",
+        ] {
+            assert!(begins_one(own), "{own}");
+        }
+        assert!(begins_one("openapi.json"));
+        for other in ["", "v2", "file-share-bucket", "doc", "openapi", "{id}"] {
+            assert!(!begins_one(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_route_names_what_may_vary_as_the_framework_does() {
+        assert_eq!(route(WEB_ASSET), "/web/:version/:name");
+        assert_eq!(route(INDEX), "/");
+    }
+}
