@@ -10,6 +10,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::{Value, json};
 
 use super::examples;
+use super::operation_errors::{BEFORE_ANY_OPERATION, can_end_in};
 use super::problem::{Code, PROBLEM_JSON};
 use super::wire::CURSOR_PATTERN;
 use crate::domain::{
@@ -239,11 +240,11 @@ fn add_conventions(method: &str, operation: &mut Value) {
     let Some(responses) = operation["responses"].as_object_mut() else {
         return;
     };
-    let mut codes = vec![Code::MisdirectedRequest];
-    if !matches!(method, "get" | "head") {
-        codes.push(Code::OriginNotAllowed);
-    }
-    for code in codes {
+    let changes_nothing = matches!(method, "get" | "head");
+    for code in BEFORE_ANY_OPERATION {
+        if changes_nothing && code == Code::OriginNotAllowed {
+            continue;
+        }
         let problem = json!({"content": {
             PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}},
         }});
@@ -299,7 +300,7 @@ fn describe(operation: &mut Value) {
         };
         let codes: Vec<Code> = Code::ALL
             .into_iter()
-            .filter(|code| code.status().as_str() == status && applies(*code, &id))
+            .filter(|code| code.status().as_str() == status && can_end_in(&id, *code))
             .collect();
         content["examples"] = codes
             .iter()
@@ -346,17 +347,6 @@ fn capitalised(name: &str) -> String {
         })
         .collect();
     words.join("-")
-}
-
-/// Some codes share 404, 409, 410 and 422: which of them an operation can answer.
-fn applies(code: Code, operation_id: &str) -> bool {
-    match code {
-        Code::RouteNotFound => false,
-        Code::UploadSettled => operation_id == "renew_upload",
-        Code::IdempotencyKeyReused => operation_id == "create_file",
-        Code::UploadPending => matches!(operation_id, "download_file" | "head_file"),
-        _ => true,
-    }
 }
 
 /// Puts `more` into `value`, object by object; lists grow.

@@ -20,6 +20,7 @@ mod middleware;
 mod operation_errors;
 mod prefix_route;
 mod problem;
+mod problem_code;
 mod public_urls;
 pub mod server;
 mod slow_client_timeout;

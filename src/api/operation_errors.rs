@@ -25,6 +25,19 @@ const COMMON: [Code; 3] = [
     Code::Overloaded,
 ];
 
+/// What any request can be answered before its operation is asked; the second only if it would change
+/// something.
+pub const BEFORE_ANY_OPERATION: [Code; 2] = [Code::MisdirectedRequest, Code::OriginNotAllowed];
+
+/// Whether the contract's operation with this ID can be answered with `code`.
+pub fn can_end_in(operation_id: &str, code: Code) -> bool {
+    COMMON.contains(&code)
+        || BEFORE_ANY_OPERATION.contains(&code)
+        || OPERATIONS
+            .iter()
+            .any(|(ids, codes)| ids.contains(&operation_id) && codes.contains(&code))
+}
+
 /// A problem out of the set `C`.
 pub struct ApiError<C>(Problem, PhantomData<C>);
 
@@ -79,27 +92,67 @@ impl<C: Codes> ApiResponse for ApiError<C> {
     }
 }
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident: $($code:ident),+;)+) => {
+macro_rules! operations {
+    ($($name:ident = $($id:literal)|+: $($code:ident),+;)+) => {
         $(
-            $(#[$doc])*
             pub struct $name;
             impl Codes for $name {
                 const CODES: &'static [Code] = &[$(Code::$code),+];
             }
         )+
+
+        /// The codes by the IDs that the contract's operations have.
+        const OPERATIONS: [(&[&str], &[Code]); [$(stringify!($name)),+].len()] =
+            [$((&[$($id),+], $name::CODES)),+];
     };
 }
 
-codes! {
-    CreateFile: InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
+operations! {
+    CreateFile = "create_file": InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
         IdempotencyKeyReused, FormUploadUnavailable, InsufficientStorage,
         TooManyPending, TooManyCreates;
-    CompleteUpload: FileNotFound;
-    RenewUpload: FileNotFound, UploadSettled, InvalidRequest, FormUploadUnavailable,
-        InsufficientStorage;
-    DownloadFile: FileNotFound, UploadPending, FileRejected, UploadExpired, InvalidRequest;
-    DescribeFile: FileNotFound, InvalidRequest;
-    ListFiles: InvalidRequest;
-    DeleteFile: FileNotFound, InsufficientStorage;
+    CompleteUpload = "complete_upload": FileNotFound;
+    RenewUpload = "renew_upload": FileNotFound, UploadSettled, InvalidRequest,
+        FormUploadUnavailable, InsufficientStorage;
+    DownloadFile = "download_file" | "head_file": FileNotFound, UploadPending, FileRejected,
+        UploadExpired, InvalidRequest;
+    DescribeFile = "describe_file": FileNotFound, InvalidRequest;
+    ListFiles = "list_files": InvalidRequest;
+    DeleteFile = "delete_file": FileNotFound, InsufficientStorage;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn each_operation_of_the_contract_has_its_codes_here_and_nothing_else_has() {
+        let contract = include_str!("../../tests/openapi.json");
+        let contract: Value = serde_json::from_str(contract).unwrap();
+        let operations = contract["paths"].as_object().unwrap().values();
+        let in_contract: BTreeSet<&str> = operations
+            .flat_map(|methods| methods.as_object().unwrap().values())
+            .map(|operation| operation["operationId"].as_str().unwrap())
+            .collect();
+        let here: Vec<&str> = OPERATIONS
+            .iter()
+            .flat_map(|(ids, _)| ids.iter().copied())
+            .collect();
+        assert_eq!(here.len(), in_contract.len());
+        assert_eq!(BTreeSet::from_iter(here), in_contract);
+    }
+
+    #[test]
+    fn an_operation_ends_in_its_own_codes_and_in_those_of_all() {
+        assert!(can_end_in("create_file", Code::TooManyPending));
+        assert!(!can_end_in("delete_file", Code::TooManyPending));
+        assert!(!can_end_in("create_file", Code::UploadPending));
+        assert!(can_end_in("head_file", Code::UploadPending));
+        assert!(can_end_in("list_files", Code::Overloaded));
+        assert!(!can_end_in("list_files", Code::RouteNotFound));
+    }
 }

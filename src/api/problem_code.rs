@@ -1,0 +1,244 @@
+//! The table of problems: each code with its status, its words, and when the request may be repeated.
+//!
+//! Invariant: a code is one entry here. The variants of `Code`, the contract, the pages below `/problems/` and
+//! the answers follow from it; which operation ends in which code says `operation_errors`. A code that was
+//! once published keeps its name and its meaning, since clients decide by them.
+//!
+//! Absent on purpose: how an error of the inside becomes one of these. That is in `problem`.
+
+use poem::http::StatusCode;
+
+use crate::own_paths;
+
+/// What is known of a code, whatever the request.
+struct CodeInfo {
+    /// As it stands in answers and in the address of its page.
+    name: &'static str,
+    status: StatusCode,
+    /// After how many seconds the same request may succeed; `None` if repeating it alone doesn't help.
+    retry_after_seconds: Option<u32>,
+    title: &'static str,
+    /// What to do about it, for the page that a problem's `type` leads to.
+    advice: &'static str,
+    /// The words that fit every case of it, if there are some; else the title.
+    detail: Option<&'static str>,
+}
+
+macro_rules! codes {
+    ($($code:ident = $name:literal { $($field:ident: $value:expr,)+ })+) => {
+        /// What went wrong, by a name that doesn't change. Clients decide by it, not by the text.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($code,)+
+        }
+
+        impl Code {
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$code),+];
+
+            fn info(self) -> &'static CodeInfo {
+                match self {
+                    $(Self::$code => {
+                        static INFO: CodeInfo = CodeInfo { name: $name, $($field: $value,)+ };
+                        &INFO
+                    })+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest = "invalid_request" {
+        status: StatusCode::BAD_REQUEST,
+        retry_after_seconds: None,
+        title: "The request isn't right",
+        advice: "Correct what `detail` and `errors` name, and send the request again.",
+        detail: None,
+    }
+    RouteNotFound = "route_not_found" {
+        status: StatusCode::NOT_FOUND,
+        retry_after_seconds: None,
+        title: "There is nothing at this path",
+        advice: "Look the path up in /docs.",
+        detail: Some("see /docs for the paths that there are"),
+    }
+    FileNotFound = "file_not_found" {
+        status: StatusCode::NOT_FOUND,
+        retry_after_seconds: None,
+        title: "There is no such file",
+        advice: "The ID is wrong, or the file was deleted, or it was rejected or expired long ago.",
+        detail: Some("no file has this ID"),
+    }
+    MethodNotAllowed = "method_not_allowed" {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        retry_after_seconds: None,
+        title: "This path doesn't take that method",
+        advice: "Use one of the methods in the `Allow` header.",
+        detail: Some("the Allow header has the methods that this path takes"),
+    }
+    OriginNotAllowed = "origin_not_allowed" {
+        status: StatusCode::FORBIDDEN,
+        retry_after_seconds: None,
+        title: "Pages of that origin may change nothing here",
+        advice: "The request came from a page of another origin. If that page may use this service, the \
+            operator has to name its origin in ALLOWED_ORIGINS. If it is the service's own page, a \
+            proxy hides the host that it was asked for: in nginx `proxy_set_header Host $http_host;` \
+            passes it on, and PUBLIC_URL says it once and for all.",
+        detail: Some("ALLOWED_ORIGINS doesn't name the origin of the page"),
+    }
+    MisdirectedRequest = "misdirected_request" {
+        status: StatusCode::MISDIRECTED_REQUEST,
+        retry_after_seconds: None,
+        title: "The service doesn't answer to that host name",
+        advice: "Use the service's IP address or `localhost`. For another name the operator has to add it \
+            to ALLOWED_HOSTS or set PUBLIC_URL: else any name on the internet could be made to mean \
+            this machine.",
+        detail: Some("the Host header has a name that isn't this machine's, nor in ALLOWED_HOSTS or PUBLIC_URL"),
+    }
+    UploadPending = "upload_pending" {
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: Some(1),
+        title: "The upload isn't finished",
+        advice: "Send the bytes if you haven't. If you have, ask again after `Retry-After` seconds, or let \
+            `GET /v1/files/{id}/metadata?wait=20` tell you when the file is settled.",
+        detail: Some("the bytes haven't been seen yet"),
+    }
+    UploadSettled = "upload_settled" {
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "There is nothing more to upload",
+        advice: "The bytes of this file have been judged, or its time is over: see its `status`. For other \
+            bytes create another file.",
+        detail: Some("this file is no longer pending"),
+    }
+    FileRejected = "file_rejected" {
+        status: StatusCode::GONE,
+        retry_after_seconds: None,
+        title: "The upload was rejected",
+        advice: "The bytes that arrived weren't the ones that were declared; `detail` says how they differ. \
+            Create another file and send it again.",
+        detail: None,
+    }
+    UploadExpired = "upload_expired" {
+        status: StatusCode::GONE,
+        retry_after_seconds: None,
+        title: "The upload URL ran out before anything arrived",
+        advice: "Create another file and send the bytes before `expiresAt`.",
+        detail: Some("no bytes came in time"),
+    }
+    ContentTooLarge = "content_too_large" {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        retry_after_seconds: None,
+        title: "Too many bytes",
+        advice: "Send less: the limit is in `detail`.",
+        detail: None,
+    }
+    UnsupportedMediaType = "unsupported_media_type" {
+        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        retry_after_seconds: None,
+        title: "The body must be JSON",
+        advice: "Send JSON, with the header `Content-Type: application/json`.",
+        detail: Some("send JSON, with the header Content-Type: application/json"),
+    }
+    IdempotencyKeyReused = "idempotency_key_reused" {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retry_after_seconds: None,
+        title: "The idempotency key belongs to another request",
+        advice: "Use a fresh key, such as a UUID, for each file; repeat a key only with the request that it \
+            came with first.",
+        detail: Some("another name, size, type, digest or upload method came with this key within the last day"),
+    }
+    FormUploadUnavailable = "form_upload_unavailable" {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        retry_after_seconds: None,
+        title: "The store can't take forms safely",
+        advice: "Leave `uploadMethod` out and send the bytes by PUT. For forms the operator has to turn the \
+            bucket's versioning on: without it, a form that is sent again would overwrite the file.",
+        detail: Some("the bucket keeps no versions, so a form could overwrite the file: leave uploadMethod out \
+            and send the bytes by PUT"),
+    }
+    InternalError = "internal_error" {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        retry_after_seconds: None,
+        title: "Something went wrong here",
+        advice: "Tell the operator the `requestId`; the log has the cause under it.",
+        detail: Some("the log says more under this request's ID"),
+    }
+    StoreUnavailable = "store_unavailable" {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retry_after_seconds: Some(2),
+        title: "The store can't be reached",
+        advice: "Send the same request again after `Retry-After` seconds. Nothing was lost.",
+        detail: Some("please send the same request again"),
+    }
+    Overloaded = "overloaded" {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retry_after_seconds: Some(1),
+        title: "Too much at a time",
+        advice: "Send the same request again after `Retry-After` seconds, and let each further pause be \
+            longer. Nothing was done.",
+        detail: Some("the service has as much in hand as it can carry"),
+    }
+    InsufficientStorage = "insufficient_storage" {
+        status: StatusCode::INSUFFICIENT_STORAGE,
+        retry_after_seconds: None,
+        title: "The disk is full",
+        advice: "The operator has to make room; nothing that was stored is affected.",
+        detail: Some("no room is left for more files"),
+    }
+    TooManyPending = "too_many_pending" {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retry_after_seconds: Some(30),
+        title: "Too many files wait for their bytes",
+        advice: "Send the same request again after `Retry-After` seconds: places come back as uploads end \
+            or run out. The operator can raise MAX_PENDING_FILES.",
+        detail: Some("as many files wait for their bytes as may at a time"),
+    }
+    TooManyCreates = "too_many_creates" {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retry_after_seconds: Some(30),
+        title: "Your address has created too many files",
+        advice: "Send the bytes of the files that you created, or delete those; or send the same request \
+            again after `Retry-After` seconds. Behind a proxy all clients have one address: then the \
+            operator has to raise MAX_PENDING_PER_ADDRESS or MAX_CREATES_PER_ADDRESS, or turn it off.",
+        detail: Some("this address has as many files on their way as one address may have, or created as many in \
+            the last minute"),
+    }
+}
+
+impl Code {
+    pub fn as_str(self) -> &'static str {
+        self.info().name
+    }
+
+    pub fn status(self) -> StatusCode {
+        self.info().status
+    }
+
+    pub fn title(self) -> &'static str {
+        self.info().title
+    }
+
+    /// What to do about it, for the page that a problem's `type` leads to.
+    pub fn advice(self) -> &'static str {
+        self.info().advice
+    }
+
+    /// The words that fit every case of it.
+    pub fn detail(self) -> &'static str {
+        self.info().detail.unwrap_or(self.info().title)
+    }
+
+    /// After how many seconds the same request may succeed.
+    pub fn retry_after(self) -> Option<u32> {
+        self.info().retry_after_seconds
+    }
+
+    /// Where a problem's `type` points.
+    pub fn path(self) -> String {
+        own_paths::PROBLEM.replace("{code}", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests;
