@@ -100,30 +100,26 @@ impl StartCheck for Known {
 /// Everything that is wrong, in one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanNotWork {
-    /// Where it is wrong, such as `in AWS`.
-    place: &'static str,
     wrong: Vec<String>,
 }
 
 impl fmt::Display for CanNotWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, wrong } = self;
-        write!(f, "it can't work with what it was pointed at {place}")?;
-        wrong.iter().try_for_each(|wrong| write!(f, "\n  {wrong}"))
+        f.write_str("it can't work with what it was pointed at in AWS")?;
+        self.wrong
+            .iter()
+            .try_for_each(|wrong| write!(f, "\n  {wrong}"))
     }
 }
 
 impl std::error::Error for CanNotWork {}
 
 /// Makes all checks at once, waits for at most [`START_CHECK_LIMIT`], and says in the log what doesn't
-/// answer. `place` is where they look, such as `in AWS`.
+/// answer. Only what is in AWS is looked at by a start: what is on this machine was opened before.
 ///
 /// # Errors
 /// Everything that is [`Finding::Wrong`], each once.
-pub async fn judge_start(
-    checks: &[Box<dyn StartCheck>],
-    place: &'static str,
-) -> Result<(), CanNotWork> {
+pub async fn judge_start(checks: &[Box<dyn StartCheck>]) -> Result<(), CanNotWork> {
     let looks = join_all(checks.iter().map(|check| check.look()));
     let Ok(findings) = tokio::time::timeout(START_CHECK_LIMIT, looks).await else {
         tracing::warn!(
@@ -149,7 +145,7 @@ pub async fn judge_start(
     if wrong.is_empty() {
         Ok(())
     } else {
-        Err(CanNotWork { place, wrong })
+        Err(CanNotWork { wrong })
     }
 }
 
@@ -195,7 +191,7 @@ mod tests {
             wrong("b"),
             wrong("a. Mend it."),
         ];
-        let message = judge_start(&checks, "in AWS").await.unwrap_err();
+        let message = judge_start(&checks).await.unwrap_err();
         let message = message.to_string();
         assert!(message.ends_with("in AWS\n  a. Mend it.\n  b"), "{message}");
         let flaw = || Flaw::new("a", "b");
@@ -205,7 +201,7 @@ mod tests {
             Finding::WrongForNow(flaw()),
             Finding::Hidden(flaw()),
         ] {
-            assert_eq!(judge_start(&[known(passes)], "here").await, Ok(()));
+            assert_eq!(judge_start(&[known(passes)]).await, Ok(()));
         }
     }
 
@@ -213,7 +209,7 @@ mod tests {
     async fn a_start_does_not_wait_for_ever() {
         let started = tokio::time::Instant::now();
         let checks: [Box<dyn StartCheck>; 1] = [Box::new(Stuck)];
-        assert_eq!(judge_start(&checks, "in AWS").await, Ok(()));
+        assert_eq!(judge_start(&checks).await, Ok(()));
         assert_eq!(started.elapsed(), START_CHECK_LIMIT);
     }
 }

@@ -195,7 +195,7 @@ pub async fn open(
     let mut checks: Vec<Box<dyn StartCheck>> = Vec::new();
     let (objects, urls) = match &choices.objects {
         #[cfg(feature = "server")]
-        Objects::Disk { data_dir } => opening::disk(data_dir, common, &access, &mut checks)?,
+        Objects::Disk { data_dir } => opening::disk(data_dir, &access)?,
         Objects::S3 => opening::s3(needed(sdk.as_ref())?, common, &access, &mut checks),
     };
     let records = match &choices.records {
@@ -295,10 +295,7 @@ impl OpenStores {
     }
 
     async fn judge(&self) -> Result<(), StartError> {
-        let judged = match &self.sdk {
-            Some(_) => judge_start(&self.checks, "in AWS").await,
-            None => judge_start(&self.checks, "on this machine").await,
-        };
+        let judged = judge_start(&self.checks).await;
         judged.map_err(|error| StartError(error.to_string()))
     }
 

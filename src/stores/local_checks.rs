@@ -31,30 +31,22 @@ const PERMISSION: &str = "run it as the user that the service runs as";
 const LOOK_AND_MEND: &str =
     "look what it is, mend it or restore it from a backup, and start the service again";
 
-/// The checks of local mode, in the order in which a start would meet what they look at.
+/// The checks of local mode, in the order in which a start meets what they look at. A start itself makes none of
+/// them: it opens all of it, and ends where that fails.
 pub fn local_checks(data_dir: &Path, common: &CommonSettings) -> Vec<Box<dyn StartCheck>> {
-    let mut checks = checks_of_a_start(data_dir, common);
-    checks.push(part(Part::Markers, data_dir, common));
-    checks.push(part(Part::Space, data_dir, common));
-    checks
-}
-
-/// Those of a start. It sees to the markers itself, and a full disk is no reason not to start.
-pub(super) fn checks_of_a_start(
-    data_dir: &Path,
-    common: &CommonSettings,
-) -> Vec<Box<dyn StartCheck>> {
-    let parts = [Part::Directory, Part::Secret, Part::Records];
-    let checks = parts.into_iter();
-    checks.map(|it| part(it, data_dir, common)).collect()
-}
-
-fn part(part: Part, data_dir: &Path, common: &CommonSettings) -> Box<dyn StartCheck> {
-    Box::new(DataDirCheck {
+    let parts = [
+        Part::Directory,
+        Part::Secret,
+        Part::Records,
+        Part::Markers,
+        Part::Space,
+    ];
+    let check = |part| DataDirCheck {
         data_dir: data_dir.to_owned(),
         part,
         lifecycle: common.lifecycle,
-    })
+    };
+    parts.map(|part| Box::new(check(part)) as _).into()
 }
 
 #[derive(Clone, Copy)]
@@ -221,7 +213,7 @@ fn problem(what: &str, error: &(dyn Error + 'static)) -> Finding {
     }
     let text = error.to_string();
     match text.rsplit_once(": ") {
-        Some((said, remedy)) if is_distrusted(error) => {
+        Some((said, remedy)) if is_untrusted(error) => {
             Finding::Wrong(Flaw::new(format!("{what}: {said}"), remedy))
         }
         _ => Finding::Wrong(Flaw::new(format!("{what}: {text}"), LOOK_AND_MEND)),
@@ -236,7 +228,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a io::
     all.filter_map(|error| error.downcast_ref())
 }
 
-fn is_distrusted(error: &(dyn Error + 'static)) -> bool {
+fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| {
         let cause = error.get_ref();
         cause.is_some_and(|cause| cause.is::<UntrustedPath>())

@@ -46,19 +46,9 @@ pub(super) async fn refuse_mismatch(
     pair: StorePair<'_>,
     stores: &Stores,
 ) -> Result<(), StartError> {
-    let judged = async {
-        let (records, objects) = pair.look().await?;
-        Ok(match compare(records, objects) {
-            Err(mismatch) => Some(mismatch),
-            Ok(MarkerState::Unmarked) if has_files_without_objects(stores).await? => {
-                Some(Mismatch::NoObjects)
-            }
-            Ok(_) => None,
-        })
-    };
-    match judged.await {
-        Ok(None) => Ok(()),
-        Ok(Some(mismatch)) => Err(StartError(mismatch.to_string())),
+    match look(pair, stores).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(mismatch)) => Err(StartError(mismatch.to_string())),
         Err(error) => could_not_be_seen(&error),
     }
 }

@@ -8,8 +8,6 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 
-#[cfg(feature = "server")]
-use super::local_checks::checks_of_a_start;
 use super::{Access, UrlSource, region_of};
 #[cfg(feature = "server")]
 use super::{LOCAL_METADATA_FILE, StartError};
@@ -63,9 +61,7 @@ fn failed(data_dir: &Path) -> impl Fn(String) -> StartError {
 #[cfg(feature = "server")]
 pub(super) fn disk(
     data_dir: &Path,
-    common: &CommonSettings,
     access: &Access,
-    checks: &mut Vec<Box<dyn StartCheck>>,
 ) -> Result<(Opened<dyn ObjectStore>, UrlSource), StartError> {
     let failed = failed(data_dir);
     let objects = match access {
@@ -81,7 +77,6 @@ pub(super) fn disk(
             let objects = objects.with_uploads_lasting(options.longest_upload);
             let secret = SigningSecret::load_or_create(objects.data_dir());
             let secret = secret.map_err(|error| failed(error.to_string()))?;
-            checks.extend(checks_of_a_start(objects.data_dir(), common));
             (objects, Some(secret))
         }
         _ => (objects, None),
