@@ -24,7 +24,7 @@ use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
-use crate::service::{CallPermits, FileService};
+use crate::service::{CallPermits, FileService, ServiceParts};
 pub use crate::stores::StartError;
 use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
 
@@ -155,14 +155,14 @@ impl App {
             BucketAddress::Fixed,
         );
         let stop = CancellationToken::new();
-        let service = FileService {
+        let service = FileService::new(ServiceParts {
             stores: stores.clone(),
             presigner: presigner(settings, secret.credentials(), LOCAL_REGION)
                 .naming_every_version(),
             create_limit,
             permits: CallPermits::new(settings.public_url.is_some()),
             stop: stop.clone(),
-        };
+        });
         let public_url = settings.public_url.as_ref();
         let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
         let parts = api_parts(settings, service, address, cors, hosts);
@@ -214,14 +214,14 @@ impl App {
             )
         })?;
         let stop = CancellationToken::new();
-        let service = FileService {
+        let service = FileService::new(ServiceParts {
             stores: stores.clone(),
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
             create_limit,
             // Clients come through a load balancer, and all have its address.
             permits: CallPermits::new(true),
             stop: stop.clone(),
-        };
+        });
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let address = BucketAddress::Fixed(bucket_url);
         let parts = api_parts(settings, service, address, cors, OwnHosts::Any);
@@ -336,7 +336,7 @@ fn api_parts(
     hosts: OwnHosts,
 ) -> ApiParts {
     ApiParts {
-        service,
+        service: Arc::new(service),
         bucket,
         path_prefix: api::path_prefix(settings.public_url.as_ref()),
         max_upload_bytes: settings.max_upload_bytes,

@@ -24,15 +24,38 @@ use crate::operations::{self, Action, Context, CreatedFile, NewFile, OperationEr
 use crate::presigned_url::{
     DownloadMethod, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
 };
+use crate::store_error::StoreError;
 
-/// The operations, with what they work on.
-pub struct FileService {
+/// What the service works with.
+pub struct ServiceParts {
     pub stores: Stores,
     pub presigner: Presigner,
     pub create_limit: CreateLimit,
     pub permits: CallPermits,
     /// Cancelled when the program stops: whoever waits for something is answered then.
     pub stop: CancellationToken,
+}
+
+/// The operations. What they work with can't be reached but through them.
+pub struct FileService(ServiceParts);
+
+impl FileService {
+    pub fn new(parts: ServiceParts) -> Self {
+        Self(parts)
+    }
+
+    /// The permits that calls take, for whoever refuses before a request is read.
+    pub fn permits(&self) -> &CallPermits {
+        &self.0.permits
+    }
+
+    /// Whether both stores answer the calls that the operations need.
+    ///
+    /// # Errors
+    /// That of the first store that doesn't.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.0.stores.check().await
+    }
 }
 
 /// Each fails as the operation of its name does, and with [`OperationError::Overloaded`].
@@ -44,7 +67,7 @@ impl FileService {
         action: Action,
         operation: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
-        let _permit = self.permits.take(action, context.caller)?;
+        let _permit = self.0.permits.take(action, context.caller)?;
         let outcome = operation.await;
         if let Err(error) = &outcome {
             tracing::debug!(
@@ -64,12 +87,12 @@ impl FileService {
         new: NewFile,
         key: Option<IdempotencyKey>,
     ) -> Result<CreatedFile, OperationError> {
-        let (stores, presigner) = (&self.stores, &self.presigner);
+        let (stores, presigner) = (&self.0.stores, &self.0.presigner);
         let creating = async {
-            // First: it refuses more cheaply than the limit does.
+            // Before the limit: a create that no URL can be signed for takes nothing from it.
             context.bucket()?;
             let now = stores.clock.now();
-            let admitted = self.create_limit.admit(context.caller.address, now);
+            let admitted = self.0.create_limit.admit(context.caller.address, now);
             let admitted = admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?;
             let created = operations::create_file(stores, presigner, context, new, key).await?;
             if created.upload.is_some() {
@@ -87,7 +110,7 @@ impl FileService {
         id: FileId,
         method: UploadMethod,
     ) -> Result<PresignedUpload, OperationError> {
-        let (stores, presigner) = (&self.stores, &self.presigner);
+        let (stores, presigner) = (&self.0.stores, &self.0.presigner);
         let renewing = operations::renew_upload(stores, presigner, context, id, method);
         self.run(context, Action::RenewUpload, renewing).await
     }
@@ -97,7 +120,7 @@ impl FileService {
         context: &Context,
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
-        let completing = operations::complete_upload(&self.stores, id);
+        let completing = operations::complete_upload(&self.0.stores, id);
         self.run(context, Action::CompleteUpload, completing).await
     }
 
@@ -107,7 +130,7 @@ impl FileService {
         id: FileId,
         method: DownloadMethod,
     ) -> Result<PresignedUrl, OperationError> {
-        let (stores, presigner) = (&self.stores, &self.presigner);
+        let (stores, presigner) = (&self.0.stores, &self.0.presigner);
         let signing = operations::download_file(stores, presigner, context, id, method);
         self.run(context, Action::DownloadFile, signing).await
     }
@@ -117,7 +140,7 @@ impl FileService {
         context: &Context,
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
-        let describing = operations::describe_file(&self.stores, id);
+        let describing = operations::describe_file(&self.0.stores, id);
         self.run(context, Action::DescribeFile, describing).await
     }
 
@@ -128,7 +151,7 @@ impl FileService {
         id: FileId,
         wait: Duration,
     ) -> Result<FileRecord, OperationError> {
-        let waiting = operations::await_settled(&self.stores, id, wait, &self.stop);
+        let waiting = operations::await_settled(&self.0.stores, id, wait, &self.0.stop);
         self.run(context, Action::AwaitFile, waiting).await
     }
 
@@ -137,12 +160,12 @@ impl FileService {
         context: &Context,
         request: PageRequest,
     ) -> Result<Page, OperationError> {
-        let listing = operations::list_files(&self.stores, request);
+        let listing = operations::list_files(&self.0.stores, request);
         self.run(context, Action::ListFiles, listing).await
     }
 
     pub async fn delete_file(&self, context: &Context, id: FileId) -> Result<(), OperationError> {
-        let deleting = operations::delete_file(&self.stores, id);
+        let deleting = operations::delete_file(&self.0.stores, id);
         self.run(context, Action::DeleteFile, deleting).await
     }
 }

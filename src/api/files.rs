@@ -4,6 +4,7 @@
 //! turns its outcome into a response. Nothing is decided here.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use poem::Request;
@@ -32,7 +33,7 @@ use crate::service::FileService;
 const DEFAULT_LIMIT: usize = 50;
 
 pub struct FilesApi {
-    pub service: FileService,
+    pub service: Arc<FileService>,
     pub bucket: BucketAddress,
     /// What a proxy puts before our paths, without a slash at its end.
     pub path_prefix: String,

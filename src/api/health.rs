@@ -1,13 +1,14 @@
 //! Whether the program is alive, and whether it can do its work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use poem::{IntoResponse, Response, handler, web::Data};
 use serde_json::json;
 
 use super::problem::Code;
-use crate::operations::Stores;
 use crate::request_log::FAILED;
+use crate::service::FileService;
 
 /// The longest that a readiness check may take; whoever asks has a time-out of its own.
 const READY_TIMEOUT: Duration = Duration::from_secs(4);
@@ -20,8 +21,8 @@ pub fn healthz() -> Response {
 
 /// Answers 200 if both stores answer the calls that requests need, else 503.
 #[handler]
-pub async fn readyz(stores: Data<&Stores>) -> Response {
-    match tokio::time::timeout(READY_TIMEOUT, stores.check()).await {
+pub async fn readyz(service: Data<&Arc<FileService>>) -> Response {
+    match tokio::time::timeout(READY_TIMEOUT, service.check()).await {
         Ok(Ok(())) => poem::web::Json(json!({"status": "ready"})).into_response(),
         Ok(Err(error)) => {
             FAILED.log(|| tracing::warn!(error = %error.chain(), "not ready"));

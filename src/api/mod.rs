@@ -46,7 +46,7 @@ use crate::web_page::WebPage;
 
 /// What the API needs to answer.
 pub struct ApiParts {
-    pub service: FileService,
+    pub service: Arc<FileService>,
     pub bucket: BucketAddress,
     pub path_prefix: String,
     pub max_upload_bytes: u64,
@@ -56,7 +56,8 @@ pub struct ApiParts {
 
 /// All calls of the contract.
 pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
-    let (stores, permits) = (parts.service.stores.clone(), parts.service.permits.clone());
+    let permits = parts.service.permits().clone();
+    let readiness = Arc::clone(&parts.service);
     let web_page = WebPage {
         store_origin: parts.bucket.fixed_origin(),
         max_upload_bytes: parts.max_upload_bytes,
@@ -72,7 +73,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let pages = web_page
         .mount(pages)
         .at(own_paths::HEALTHZ, poem::get(health::healthz))
-        .at(own_paths::READYZ, poem::get(health::readyz).data(stores));
+        .at(own_paths::READYZ, poem::get(health::readyz).data(readiness));
     let routed = PrefixRoute {
         path: own_paths::API.into(),
         below: service.into_endpoint(),

@@ -73,6 +73,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "metadata_store",
             "operations",
             "presigned_url",
+            "store_error",
         ],
     ),
     ("web_page", &["domain", "own_paths"]),

@@ -24,7 +24,7 @@ use file_share::object_store::{
 };
 use file_share::operations::Stores;
 use file_share::presigned_url::{Presigner, SigningCredentials};
-use file_share::service::{CallPermits, FileService};
+use file_share::service::{CallPermits, FileService, ServiceParts};
 use poem::{Endpoint, Response, endpoint};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -168,7 +168,7 @@ fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
     let credentials = SigningCredentials::fixed("a", "secret");
     let lifetime = Duration::from_secs(900);
     let endpoint = api::endpoint(ApiParts {
-        service: FileService {
+        service: Arc::new(FileService::new(ServiceParts {
             stores: Stores {
                 metadata: Arc::new(MemoryMetadataStore::default()),
                 objects: Arc::new(objects),
@@ -179,7 +179,7 @@ fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
             create_limit: CreateLimit::Off,
             permits: CallPermits::new(false),
             stop: CancellationToken::new(),
-        },
+        })),
         bucket: BucketAddress::RequestHost {
             bucket: "a-bucket".into(),
         },
