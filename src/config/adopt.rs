@@ -4,24 +4,15 @@
 
 use clap::Args;
 
-use super::{CommonArgs, CommonSettings, Mode, Problems, directory, is_local};
+use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems};
 
 #[derive(Debug, Clone, Args)]
 pub struct AdoptArgs {
     /// Do it. Left out, the command only says what it would do
     #[arg(long)]
     pub yes: bool,
-    /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
-    #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
-    pub mode: String,
-    /// Where local mode keeps files and records
-    #[arg(
-        long,
-        env = "DATA_DIR",
-        default_value = "data",
-        value_name = "DIRECTORY"
-    )]
-    pub data_dir: String,
+    #[command(flatten)]
+    pub mode: ModeArgs,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -37,23 +28,14 @@ impl AdoptArgs {
     /// # Errors
     /// Everything that isn't right, at once.
     pub fn judge(&self) -> Result<AdoptSettings, Problems> {
-        let mut problems = Problems::default();
-        let common = self.common.judge(&mut problems);
-        let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
-        let is_local = problems.judge("MODE", &self.mode, is_local);
-        let (Some(common), Some(data_dir), Some(is_local)) = (common, data_dir, is_local) else {
-            return Err(problems);
-        };
-        let mode = match is_local {
-            true => Mode::Local { data_dir },
-            false => Mode::Aws {
-                s3_public_endpoint_url: None,
-            },
-        };
-        Ok(AdoptSettings {
-            yes: self.yes,
-            mode,
-            common,
+        Problems::collected(|problems| {
+            let common = self.common.judge(problems);
+            let mode = self.mode.judge(problems);
+            Some(AdoptSettings {
+                yes: self.yes,
+                mode: mode?,
+                common: common?,
+            })
         })
     }
 }

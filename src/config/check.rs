@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use super::{CommonArgs, CommonSettings, Mode, Problems, directory, is_local, url};
+use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, url};
 
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
@@ -18,17 +18,8 @@ pub struct CheckArgs {
     /// The URL of the SQS queue that the bucket's notifications come through, for --setup
     #[arg(long, env = "QUEUE_URL", value_name = "URL")]
     pub queue_url: Option<String>,
-    /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
-    #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
-    pub mode: String,
-    /// Where local mode keeps files and records
-    #[arg(
-        long,
-        env = "DATA_DIR",
-        default_value = "data",
-        value_name = "DIRECTORY"
-    )]
-    pub data_dir: String,
+    #[command(flatten)]
+    pub mode: ModeArgs,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -46,16 +37,13 @@ impl CheckArgs {
     /// # Errors
     /// Everything that isn't right, at once.
     pub fn judge(&self) -> Result<CheckSettings, Problems> {
-        let mut problems = Problems::default();
-        let settings = self.judge_all(&mut problems);
-        settings.filter(|_| problems.is_empty()).ok_or(problems)
+        Problems::collected(|problems| self.judge_all(problems))
     }
 
     fn judge_all(&self, problems: &mut Problems) -> Option<CheckSettings> {
         let common = self.common.judge(problems);
-        let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
-        let is_local = problems.judge("MODE", &self.mode, is_local);
-        if self.setup && is_local == Some(true) {
+        let mode = self.mode.judge(problems);
+        if self.setup && matches!(mode, Some(Mode::Local { .. })) {
             problems.missing("--setup", "is about aws mode; set MODE=aws");
         }
         let setup = match (self.setup, self.queue_url.as_deref().map(str::trim)) {
@@ -68,19 +56,10 @@ impl CheckArgs {
                 .judge("QUEUE_URL", text, url)
                 .map(|_| Some(text.to_owned())),
         };
-        let mode = if is_local? {
-            Mode::Local {
-                data_dir: data_dir?,
-            }
-        } else {
-            Mode::Aws {
-                s3_public_endpoint_url: None,
-            }
-        };
         Some(CheckSettings {
             json: self.json,
             setup: setup?,
-            mode,
+            mode: mode?,
             common: common?,
         })
     }

@@ -7,12 +7,12 @@ mod adopt;
 mod check;
 mod environment;
 mod limits;
+mod mode;
 mod scrub;
 mod values;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -22,6 +22,8 @@ pub use adopt::{AdoptArgs, AdoptSettings};
 pub use check::{CheckArgs, CheckSettings};
 pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
+pub use mode::{Mode, ModeArgs};
+use mode::{directory, is_local};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
@@ -44,7 +46,8 @@ const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// What `--help` says behind the flags.
 pub const AFTER_HELP: &str = "\
 The standard AWS variables keep their meaning, among them AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL.
-Times have units: 500ms, 30s, 15m, 12h, 7d. So may sizes: 5MB, 512KiB, 10MiB.
+Times have units: 500ms, 30s, 15m, 12h, 7d; without one they are seconds. So may sizes: 5MB, 512KiB, 10MiB,
+and without one they are bytes.
 A variable that is empty counts as one that isn't set.";
 
 /// What both programs need.
@@ -212,13 +215,6 @@ pub struct CommonSettings {
     pub log_format: LogFormat,
 }
 
-/// Where bytes and records are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
-    Local { data_dir: PathBuf },
-    Aws { s3_public_endpoint_url: Option<Uri> },
-}
-
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
     pub mode: Mode,
@@ -250,6 +246,16 @@ impl Problems {
         parse(text.trim())
             .map_err(|why| self.0.push(format!("{name}: {why} (it is {text:?})")))
             .ok()
+    }
+
+    /// What `judge` makes of the settings, or everything that isn't right, at once.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn collected<T>(judge: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, Self> {
+        let mut problems = Self::default();
+        let settings = judge(&mut problems);
+        settings.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
     /// Remembers a setting that is missing.
@@ -325,9 +331,7 @@ impl ApiArgs {
     /// # Errors
     /// Everything that isn't right, at once.
     pub fn judge(&self) -> Result<ApiSettings, Problems> {
-        let mut problems = Problems::default();
-        let settings = self.judge_all(&mut problems);
-        settings.filter(|_| problems.is_empty()).ok_or(problems)
+        Problems::collected(|problems| self.judge_all(problems))
     }
 
     fn judge_all(&self, problems: &mut Problems) -> Option<ApiSettings> {
@@ -380,21 +384,6 @@ impl ApiArgs {
     }
 }
 
-fn is_local(text: &str) -> Result<bool, String> {
-    match text {
-        "local" => Ok(true),
-        "aws" => Ok(false),
-        _ => Err("must be local or aws".into()),
-    }
-}
-
-fn directory(text: &str) -> Result<PathBuf, String> {
-    match text {
-        "" => Err("must name a directory".into()),
-        text => Ok(PathBuf::from(text)),
-    }
-}
-
 /// A URL that may be left out. The outer `None` says that it isn't right.
 fn judge_url(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<Option<Uri>> {
     match text.filter(|text| !text.trim().is_empty()) {
@@ -404,110 +393,4 @@ fn judge_url(problems: &mut Problems, name: &str, text: Option<&str>) -> Option<
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: ApiArgs,
-    }
-
-    fn judge(flags: &[&str]) -> Result<ApiSettings, Problems> {
-        Cli::parse_from(std::iter::once(&"file-share").chain(flags))
-            .args
-            .judge()
-    }
-
-    #[test]
-    fn without_any_setting_the_service_is_local_and_on_this_machine_only() {
-        let settings = judge(&[]).unwrap();
-        assert_eq!(
-            settings.mode,
-            Mode::Local {
-                data_dir: "data".into()
-            }
-        );
-        assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
-        assert_eq!(settings.max_upload_bytes, 20_971_520);
-        assert_eq!(settings.upload_url_ttl, Duration::from_secs(900));
-        assert_eq!(settings.download_url_ttl, Duration::from_secs(300));
-        assert!(settings.allowed_origins.is_empty());
-        let day = Duration::from_secs(86_400);
-        assert_eq!(settings.common.orphan_sweep_interval, Some(day));
-        assert_eq!(settings.common.orphan_limit, 100);
-        let off = judge(&["--orphan-sweep-interval=off"]).unwrap();
-        assert_eq!(off.common.orphan_sweep_interval, None);
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_named_at_once() {
-        let message = judge(&[
-            "--mode=cloud",
-            "--listen=8000",
-            "--public-url=files.example.org",
-            "--max-upload-bytes=20971521",
-            "--upload-url-ttl=8d",
-            "--download-url-ttl=soon",
-            "--allowed-origins=https://a.example/path",
-            "--allowed-hosts=*",
-            "--bucket-name=My_Bucket",
-            "--table-name=t",
-            "--log-format=xml",
-            "--rust-log=file_share=loud",
-            "--reconcile-interval=0s",
-            "--orphan-sweep-interval=never",
-            "--orphan-limit=-1",
-            "--upload-grace=-1s",
-        ])
-        .unwrap_err()
-        .to_string();
-        for name in [
-            "MODE",
-            "LISTEN",
-            "PUBLIC_URL",
-            "MAX_UPLOAD_BYTES",
-            "UPLOAD_URL_TTL",
-            "DOWNLOAD_URL_TTL",
-            "ALLOWED_ORIGINS",
-            "ALLOWED_HOSTS",
-            "BUCKET_NAME",
-            "TABLE_NAME",
-            "LOG_FORMAT",
-            "RUST_LOG",
-            "RECONCILE_INTERVAL",
-            "ORPHAN_SWEEP_INTERVAL",
-            "ORPHAN_LIMIT",
-            "UPLOAD_GRACE",
-        ] {
-            assert!(
-                message.contains(&format!("  {name}:")),
-                "{name} isn't named in:\n{message}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_local_bucket_can_not_hide_a_path_of_the_service() {
-        assert!(judge(&["--bucket-name=docs"]).is_err());
-        assert!(judge(&["--bucket-name=web"]).is_err());
-        assert!(judge(&["--bucket-name=docs", "--mode=aws"]).is_ok());
-    }
-
-    #[test]
-    fn origins_are_exact_or_a_star_alone() {
-        let origins =
-            |text: &str| judge(&[&format!("--allowed-origins={text}")]).map(|s| s.allowed_origins);
-        assert_eq!(
-            origins("https://a.example, http://localhost:3000")
-                .unwrap()
-                .len(),
-            2
-        );
-        assert_eq!(origins("*").unwrap(), ["*"]);
-        assert!(origins("*,https://a.example").is_err());
-        assert!(origins("a.example").is_err());
-    }
-}
+mod tests;

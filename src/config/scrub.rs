@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 
 use clap::Args;
 
-use super::{CommonArgs, CommonSettings, Mode, Problems, bytes, directory, is_local};
+use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, bytes};
 use crate::domain::FileId;
 
 #[derive(Debug, Clone, Args)]
@@ -18,17 +18,8 @@ pub struct ScrubArgs {
     /// left out
     #[arg(long, value_name = "SIZE")]
     pub max_bytes_per_second: Option<String>,
-    /// Where bytes and records are kept: local (this machine) or aws (S3 and DynamoDB)
-    #[arg(long, env = "MODE", default_value = "local", value_name = "local|aws")]
-    pub mode: String,
-    /// Where local mode keeps files and records
-    #[arg(
-        long,
-        env = "DATA_DIR",
-        default_value = "data",
-        value_name = "DIRECTORY"
-    )]
-    pub data_dir: String,
+    #[command(flatten)]
+    pub mode: ModeArgs,
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -45,15 +36,12 @@ impl ScrubArgs {
     /// # Errors
     /// Everything that isn't right, at once.
     pub fn judge(&self) -> Result<ScrubSettings, Problems> {
-        let mut problems = Problems::default();
-        let settings = self.judge_all(&mut problems);
-        settings.filter(|_| problems.is_empty()).ok_or(problems)
+        Problems::collected(|problems| self.judge_all(problems))
     }
 
     fn judge_all(&self, problems: &mut Problems) -> Option<ScrubSettings> {
         let common = self.common.judge(problems);
-        let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
-        let is_local = problems.judge("MODE", &self.mode, is_local);
+        let mode = self.mode.judge(problems);
         let after = match &self.after {
             None => Some(None),
             Some(text) => problems
@@ -71,19 +59,10 @@ impl ScrubArgs {
                 })
                 .map(Some),
         };
-        let mode = if is_local? {
-            Mode::Local {
-                data_dir: data_dir?,
-            }
-        } else {
-            Mode::Aws {
-                s3_public_endpoint_url: None,
-            }
-        };
         Some(ScrubSettings {
             after: after?,
             max_bytes_per_second: rate?,
-            mode,
+            mode: mode?,
             common: common?,
         })
     }

@@ -30,9 +30,28 @@ pub fn duration(text: &str, shortest: Duration, longest: Duration) -> Result<Dur
         .map(Duration::from_millis)
         .ok_or("must be a time such as 30s, 15m or 12h")?;
     if duration < shortest || duration > longest {
-        return Err(format!("must lie between {shortest:?} and {longest:?}"));
+        let [shortest, longest] = [shortest, longest].map(in_units);
+        return Err(format!("must lie between {shortest} and {longest}"));
     }
     Ok(duration)
+}
+
+/// As it would be written in a setting: in the largest unit that it is whole in.
+fn in_units(duration: Duration) -> String {
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+        (1, "ms"),
+    ];
+    let millis = duration.as_millis();
+    let whole = |unit: u128| millis > 0 && millis.is_multiple_of(unit);
+    let found = units.into_iter().find(|(unit, _)| whole(*unit));
+    found.map_or_else(
+        || "0s".into(),
+        |(unit, name)| format!("{}{name}", millis / unit),
+    )
 }
 
 /// A number of bytes, or one with a unit: `5MB` and `500kB` are thousands, `10MiB` and `512KiB` are 1,024s.
@@ -263,6 +282,11 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+        let said = |shortest, longest| duration("1ms", shortest, longest).unwrap_err();
+        let (half, week) = (Duration::from_millis(500), Duration::from_secs(604_800));
+        assert_eq!(said(half, week), "must lie between 500ms and 7d");
+        let (minute, hours) = (Duration::from_secs(60), Duration::from_secs(43_200));
+        assert_eq!(said(minute, hours), "must lie between 1m and 12h");
     }
 
     #[test]

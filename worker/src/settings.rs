@@ -101,9 +101,7 @@ impl RedriveArgs {
 
 impl DeadLetterArgs {
     fn judge(&self, limit: &str, most: usize) -> Result<DeadLetterSettings, Problems> {
-        let mut problems = Problems::default();
-        let settings = self.judge_all(limit, most, &mut problems);
-        settings.filter(|_| problems.is_empty()).ok_or(problems)
+        Problems::collected(|problems| self.judge_all(limit, most, problems))
     }
 
     fn judge_all(
@@ -137,9 +135,7 @@ impl WorkerArgs {
     /// # Errors
     /// Everything that is wrong or missing, at once.
     pub fn judge(&self) -> Result<WorkerSettings, Problems> {
-        let mut problems = Problems::default();
-        let settings = self.judge_all(&mut problems);
-        settings.filter(|_| problems.is_empty()).ok_or(problems)
+        Problems::collected(|problems| self.judge_all(problems))
     }
 
     fn judge_all(&self, problems: &mut Problems) -> Option<WorkerSettings> {

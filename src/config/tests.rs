@@ -1,0 +1,107 @@
+//! Which settings a program starts with, and what it says of others.
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: ApiArgs,
+}
+
+fn judge(flags: &[&str]) -> Result<ApiSettings, Problems> {
+    Cli::parse_from(std::iter::once(&"file-share").chain(flags))
+        .args
+        .judge()
+}
+
+#[test]
+fn without_any_setting_the_service_is_local_and_on_this_machine_only() {
+    let settings = judge(&[]).unwrap();
+    assert_eq!(
+        settings.mode,
+        Mode::Local {
+            data_dir: "data".into()
+        }
+    );
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+    assert_eq!(settings.max_upload_bytes, 20_971_520);
+    assert_eq!(settings.upload_url_ttl, Duration::from_secs(900));
+    assert_eq!(settings.download_url_ttl, Duration::from_secs(300));
+    assert!(settings.allowed_origins.is_empty());
+    let day = Duration::from_secs(86_400);
+    assert_eq!(settings.common.orphan_sweep_interval, Some(day));
+    assert_eq!(settings.common.orphan_limit, 100);
+    let off = judge(&["--orphan-sweep-interval=off"]).unwrap();
+    assert_eq!(off.common.orphan_sweep_interval, None);
+}
+
+#[test]
+fn everything_that_is_wrong_is_named_at_once() {
+    let message = judge(&[
+        "--mode=cloud",
+        "--listen=8000",
+        "--public-url=files.example.org",
+        "--max-upload-bytes=20971521",
+        "--upload-url-ttl=8d",
+        "--download-url-ttl=soon",
+        "--allowed-origins=https://a.example/path",
+        "--allowed-hosts=*",
+        "--bucket-name=My_Bucket",
+        "--table-name=t",
+        "--log-format=xml",
+        "--rust-log=file_share=loud",
+        "--reconcile-interval=0s",
+        "--orphan-sweep-interval=never",
+        "--orphan-limit=-1",
+        "--upload-grace=-1s",
+    ])
+    .unwrap_err()
+    .to_string();
+    for name in [
+        "MODE",
+        "LISTEN",
+        "PUBLIC_URL",
+        "MAX_UPLOAD_BYTES",
+        "UPLOAD_URL_TTL",
+        "DOWNLOAD_URL_TTL",
+        "ALLOWED_ORIGINS",
+        "ALLOWED_HOSTS",
+        "BUCKET_NAME",
+        "TABLE_NAME",
+        "LOG_FORMAT",
+        "RUST_LOG",
+        "RECONCILE_INTERVAL",
+        "ORPHAN_SWEEP_INTERVAL",
+        "ORPHAN_LIMIT",
+        "UPLOAD_GRACE",
+    ] {
+        assert!(
+            message.contains(&format!("  {name}:")),
+            "{name} isn't named in:\n{message}"
+        );
+    }
+}
+
+#[test]
+fn a_local_bucket_can_not_hide_a_path_of_the_service() {
+    assert!(judge(&["--bucket-name=docs"]).is_err());
+    assert!(judge(&["--bucket-name=web"]).is_err());
+    assert!(judge(&["--bucket-name=docs", "--mode=aws"]).is_ok());
+}
+
+#[test]
+fn origins_are_exact_or_a_star_alone() {
+    let origins =
+        |text: &str| judge(&[&format!("--allowed-origins={text}")]).map(|s| s.allowed_origins);
+    assert_eq!(
+        origins("https://a.example, http://localhost:3000")
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(origins("*").unwrap(), ["*"]);
+    assert!(origins("*,https://a.example").is_err());
+    assert!(origins("a.example").is_err());
+}
