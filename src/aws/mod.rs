@@ -8,8 +8,9 @@
 mod answer_date;
 mod clients;
 mod failure;
+mod refusal;
 pub mod setup_checks;
-mod start_check;
+mod startup_problem;
 
 pub use answer_date::{AnswerDate, NoDate, refused_at};
 pub use clients::{
@@ -17,4 +18,5 @@ pub use clients::{
     sqs_client,
 };
 pub use failure::{Failure, unavailable};
-pub use start_check::{Asked, ClockOff, StartupProblem, findings};
+pub use refusal::Refusal;
+pub use startup_problem::{Asked, ClockOff, StartupProblem, findings};

@@ -6,7 +6,7 @@ use aws_sdk_s3::types::{
     BucketVersioningStatus, FilterRuleName, PublicAccessBlockConfiguration, QueueConfiguration,
 };
 
-use super::refusal::Asked;
+use super::failed_call::Asked;
 use super::{Seen, wrong};
 use crate::start_check::{Finding, Flaw};
 

@@ -7,9 +7,9 @@
 //! needs, however it was deployed.
 
 mod bucket;
+mod failed_call;
 mod queue;
 mod queue_policy;
-mod refusal;
 mod table;
 
 use std::sync::Arc;

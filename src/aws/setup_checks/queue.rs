@@ -4,8 +4,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
+use super::failed_call::Asked;
 use super::queue_policy::{Event, refusal};
-use super::refusal::Asked;
 use super::{Seen, wrong};
 
 /// With one delivery alone, whatever goes wrong once is a dead letter.

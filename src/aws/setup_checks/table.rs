@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{
     IndexStatus, KeySchemaElement, KeyType, TableDescription, TableStatus, TimeToLiveStatus,
 };
 
-use super::refusal::Asked;
+use super::failed_call::Asked;
 use super::{Seen, wrong};
 
 const KEY: &str = "fileId";

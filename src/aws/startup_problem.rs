@@ -18,7 +18,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use chrono::SecondsFormat;
 
-use super::Failure;
+use super::{Failure, Refusal};
 use crate::domain::{MAX_CLOCK_DIFFERENCE, Timestamp};
 use crate::start_check::{Finding, Flaw};
 
@@ -76,32 +76,6 @@ pub struct Asked<'a> {
     pub policy: &'a str,
 }
 
-/// Credentials that AWS doesn't accept, by the names that its services have for it.
-const BAD_CREDENTIALS: [&str; 8] = [
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "InvalidAccessKeyId",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidToken",
-];
-const FORBIDDEN: [&str; 3] = ["AccessDenied", "AccessDeniedException", "AccessDeniedFault"];
-const MISSING: [&str; 5] = [
-    "ResourceNotFoundException",
-    "NoSuchBucket",
-    "QueueDoesNotExist",
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "NotFound",
-];
-/// A bucket answers so where it is in another region than the one that the request was signed for.
-const ELSEWHERE: [&str; 3] = [
-    "PermanentRedirect",
-    "AuthorizationHeaderMalformed",
-    "IllegalLocationConstraintException",
-];
-
 impl StartupProblem {
     /// What a service's time, and this machine's when the answer came, say about the start.
     pub fn of_clocks(there: Timestamp, here: Timestamp) -> Option<Self> {
@@ -126,12 +100,6 @@ impl StartupProblem {
             );
         }
         let failure = Failure::new(operation, error);
-        let is = |codes: &[&str]| {
-            failure
-                .code
-                .as_deref()
-                .is_some_and(|code| codes.contains(&code))
-        };
         let Asked {
             resource,
             action,
@@ -139,38 +107,38 @@ impl StartupProblem {
             region,
             policy,
         } = asked;
-        if is(&BAD_CREDENTIALS) {
-            let code = failure.code.as_deref().unwrap_or_default();
-            return Self::Wrong(format!(
-                "AWS credentials: AWS doesn't accept them ({code}). Renew them, and see that the secret \
-                 belongs to the key."
-            ));
-        }
-        if is(&FORBIDDEN) {
-            return Self::Wrong(format!(
+        let Some(refusal) = Refusal::of(failure.code.as_deref()) else {
+            return Self::NotNow(failure);
+        };
+        Self::Wrong(match refusal {
+            Refusal::BadCredentials => {
+                let code = failure.code.as_deref().unwrap_or_default();
+                format!(
+                    "AWS credentials: AWS doesn't accept them ({code}). Renew them, and see that the \
+                     secret belongs to the key."
+                )
+            }
+            Refusal::Forbidden => format!(
                 "{resource}: these credentials lack {action}. Attach the stack's {policy} to what the \
                  program runs as, and see that {setting} names the stack's own."
-            ));
-        }
-        if is(&MISSING) {
-            return Self::Wrong(format!(
+            ),
+            Refusal::Missing => format!(
                 "{resource}: there is none in {region}. Deploy deploy/stack.yaml there, or correct \
                  {setting} or AWS_REGION."
-            ));
-        }
-        if is(&ELSEWHERE) {
-            let header = |answer: &HttpResponse| {
-                let value = answer.headers().get("x-amz-bucket-region");
-                value.map(str::to_owned)
-            };
-            let elsewhere = error.raw_response().and_then(header);
-            let elsewhere = elsewhere.as_deref().unwrap_or("another region");
-            return Self::Wrong(format!(
-                "{resource}: it is in {elsewhere}, not in {region}. Set AWS_REGION to the bucket's, or \
-                 {setting} to a bucket of {region}."
-            ));
-        }
-        Self::NotNow(failure)
+            ),
+            Refusal::Elsewhere => {
+                let header = |answer: &HttpResponse| {
+                    let value = answer.headers().get("x-amz-bucket-region");
+                    value.map(str::to_owned)
+                };
+                let elsewhere = error.raw_response().and_then(header);
+                let elsewhere = elsewhere.as_deref().unwrap_or("another region");
+                format!(
+                    "{resource}: it is in {elsewhere}, not in {region}. Set AWS_REGION to the bucket's, \
+                     or {setting} to a bucket of {region}."
+                )
+            }
+        })
     }
 }
 
