@@ -11,10 +11,11 @@ use crate::stores::{self, Access, OpenStores, StartError, StoreChoices};
 
 /// What `file-share adopt --help` says behind the flags.
 pub const AFTER_HELP: &str = "\
-Stop the service first, in aws mode all of its programs. In aws mode the stack's operator policy is enough.
+Stop the service first, in aws mode all of its programs. In aws mode it needs what the API may do (the
+stack's ApiPolicy).
 
 Exit codes:
-  0  done
+  0  done, or there is nothing to adopt
   1  not done: a store doesn't answer, or --yes is missing
   2  the settings aren't right";
 
@@ -40,22 +41,33 @@ pub async fn run(settings: &AdoptSettings) -> ExitCode {
     }
 }
 
-/// Whether it was done.
+/// Whether nothing is left to do.
 async fn adopt(pair: StorePair<'_>, yes: bool) -> Result<bool, StoreError> {
     let (records, objects) = pair.look().await?;
     println!("records: {}", told(records.as_ref()));
     println!("objects: {}", told(objects.as_ref()));
-    match compare(records, objects) {
-        Ok(MarkerState::Matching(_)) => {
-            println!("They belong together: there is nothing to adopt.")
-        }
+    let nothing_to_adopt = match compare(records, objects) {
+        Ok(MarkerState::Matching(_)) => Some("They belong together: there is nothing to adopt."),
         Ok(MarkerState::Unmarked | MarkerState::Begun(_)) => {
-            println!("They aren't marked yet: the next start does that by itself.");
+            Some("They aren't marked yet: the next start does that by itself.")
         }
-        Ok(MarkerState::RecordsFromBefore) => println!(
-            "The records are an older copy. Objects that were uploaded since then have no record."
-        ),
-        Err(mismatch) => println!("{mismatch}."),
+        Ok(MarkerState::RecordsFromBefore) => {
+            println!(
+                "The records are an older copy. Objects that were uploaded since then have no record."
+            );
+            None
+        }
+        Err(mismatch) => {
+            println!("{mismatch}.");
+            None
+        }
+    };
+    if let Some(said) = nothing_to_adopt {
+        println!("{said}");
+        // Whoever knows better may still give both a fresh marker.
+        if !yes {
+            return Ok(true);
+        }
     }
     println!(
         "Adopting gives both a fresh marker: from then on these records and these objects count as belonging \

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::aws_clients::sdk_config;
 use crate::support::curl::{create, curl, curl_json, upload};
 use crate::support::ministack::MiniStack;
-use crate::support::program::{Program, data_dir};
+use crate::support::program::{Program, adopt_aws, data_dir};
 
 fn stored_file(base: &str, dir: &Path) -> Value {
     let source = dir.join("source");
@@ -121,8 +121,22 @@ fn adopting_says_what_it_does_and_does_it_only_if_it_is_meant() {
     assert!(done.status.success(), "{done:?}");
     let program = Program::local(&data, &[]);
     assert_eq!(content(&program.base, &file), b"hello");
-    // Not while the service runs.
-    assert_eq!(adopt(&data, &["--yes"]).status.code(), Some(1));
+    // Not while the service runs; afterwards there is nothing left to do.
+    let refused = adopt(&data, &["--yes"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        message.ends_with("/data: it is in use by another process: stop that first\n"),
+        "{message}"
+    );
+    assert!(program.terminate().success());
+    let nothing = adopt(&data, &[]);
+    assert!(nothing.status.success(), "{nothing:?}");
+    assert!(
+        String::from_utf8(nothing.stdout)
+            .unwrap()
+            .ends_with("there is nothing to adopt.\n")
+    );
 }
 
 #[test]
@@ -213,4 +227,21 @@ async fn in_aws_mode_another_bucket_or_table_ends_the_start_of_both_programs() {
             "{message}"
         );
     }
+
+    // It is said what would be done, and done only if it is meant.
+    let said = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
+    let asked = adopt_aws(&deployment, &[]);
+    assert_eq!(asked.status.code(), Some(1), "{asked:?}");
+    assert!(said(&asked).contains("records: not marked"), "{asked:?}");
+    assert_eq!(refusals().len(), 2);
+    let done = adopt_aws(&deployment, &["--yes"]);
+    assert!(done.status.success(), "{done:?}");
+    let programs = (
+        Program::aws_api(&deployment, &[]),
+        Program::worker(&deployment, &[]),
+    );
+    let nothing = adopt_aws(&deployment, &[]);
+    assert!(nothing.status.success(), "{nothing:?}");
+    assert!(said(&nothing).contains("nothing to adopt"), "{nothing:?}");
+    drop(programs);
 }

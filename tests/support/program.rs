@@ -394,6 +394,15 @@ pub fn check_aws(
     to_its_end(command.arg("check").args(arguments))
 }
 
+/// `file-share adopt` in aws mode, with the permissions that the stack gives the API.
+#[allow(dead_code, reason = "the benchmarks share this module")]
+pub fn adopt_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("MODE", "aws");
+    set_aws(&mut command, deployment, &deployment.api);
+    to_its_end(command.arg("adopt").args(arguments))
+}
+
 /// A command of the worker about the dead-letter queue, with the permissions that the stack gives
 /// the operator.
 #[allow(dead_code, reason = "the benchmarks share this module")]

@@ -15,11 +15,11 @@ use crate::owner_only_files::{open_or_create, owner_only_dir, owner_only_root};
 pub(super) const LOCK: &str = "lock";
 const QUARANTINE: &str = "quarantine";
 
-/// Why a data directory can't be used. For the operator who starts the program: it shows the path.
+/// Why a data directory can't be used, for the operator who starts the program.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the data directory {} is in use by another process", .0.display())]
-    InUse(PathBuf),
+    #[error("it is in use by another process: stop that first")]
+    InUse,
     #[error("can't {action} {}: {cause}", path.display())]
     Io {
         action: &'static str,
@@ -226,7 +226,7 @@ fn lock(data_dir: &Path) -> Result<Locks, OpenError> {
         path: path.clone(),
         cause,
     };
-    let in_use = || OpenError::InUse(data_dir.to_owned());
+    let in_use = || OpenError::InUse;
     let file = open_or_create(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
