@@ -64,7 +64,7 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// NoAnswerReason a result couldn't be written.
+    /// Why a result couldn't be written.
     pub fn of_standard_output(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::NotRead,

@@ -34,7 +34,7 @@ pub const SILENCE: Duration = Duration::from_secs(45);
 
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// NoAnswerReason there is no answer that can be used.
+/// Why there is no answer that can be used.
 #[derive(Debug)]
 pub struct NoAnswer {
     pub why: NoAnswerReason,

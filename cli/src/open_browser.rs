@@ -35,7 +35,7 @@ pub async fn open(
         return show(&share, json!({ "page": share }), "the share", output).await;
     }
     let (service, id) = parse_file(file, service)?;
-    // PutOutcome here, where the person looks, and not on a page of the browser.
+    // Said here, where the person looks, and not on a page of the browser.
     let record = service.describe(id, until).await?;
     let page = service.link(id);
     let line = json!({ "id": id.to_string(), "page": page });

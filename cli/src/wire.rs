@@ -48,7 +48,7 @@ impl Record {
         }
     }
 
-    /// NoAnswerReason it isn't available, for a person.
+    /// Why it isn't available, for a person.
     pub fn why_unavailable(&self) -> String {
         match (self.status.as_str(), &self.reason) {
             ("rejected", Some(reason)) => format!("it was rejected: {reason}"),

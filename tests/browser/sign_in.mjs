@@ -39,7 +39,7 @@ export class SignIn {
     this.#session += 1;
   }
 
-  // For a FaultProxy: whether it answered itself.
+  // For a fault proxy: whether it answered itself.
   intercept(request, response) {
     if (request.url === ENTRANCE) {
       const cookie = `session=${this.#session}; Path=/; HttpOnly; SameSite=Lax`;

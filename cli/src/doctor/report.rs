@@ -27,7 +27,7 @@ impl Passed<()> {
     }
 }
 
-/// NoAnswerReason a check isn't ✓.
+/// Why a check isn't ✓.
 pub enum CheckFailure {
     Wrong {
         said: String,
