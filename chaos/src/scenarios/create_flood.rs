@@ -34,7 +34,9 @@ const FACTOR: f64 = 2.0;
 const FLOOR: Duration = Duration::from_millis(250);
 /// Of a processor, while the flood's files wait.
 const IDLE: f64 = 0.05;
-const LOOK: Duration = Duration::from_secs(5);
+/// In full for half a minute: the first reviews of so many files fall due within a few seconds, and the next
+/// ones a minute later.
+const LOOK: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 /// How long until what the flood took is given back, once its files are over.
 const GIVEN_BACK: Duration = Duration::from_secs(60);
 
@@ -59,8 +61,9 @@ pub async fn run(scale: Scale) -> Vec<Measurement> {
     let largest = bytes_below(dir.path());
 
     let before = processor_time(&api);
-    sleep(LOOK).await;
-    let idle = (processor_time(&api) - before) / LOOK.as_secs_f64();
+    let look = scale.of(LOOK[0], LOOK[1]);
+    sleep(look).await;
+    let idle = (processor_time(&api) - before) / look.as_secs_f64();
     let given_back = give_back(dir.path(), api, start).await;
     let bound = share * BYTES_A_RECORD + BYTES_BESIDES;
     let slower =
