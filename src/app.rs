@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, BucketAddress, OwnHosts, PrefixRoute};
+use crate::api::{self, ApiParts, OwnHosts, PrefixRoute};
 use crate::aws::s3_endpoint_url;
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
@@ -23,7 +23,7 @@ use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
-use crate::presigned_url::{BucketUrl, Presigner, SigningCredentials};
+use crate::presigned_url::{BucketAddress, BucketUrl, Presigner, SigningCredentials};
 use crate::service::{CallPermits, FileService, ServiceParts};
 pub use crate::stores::StartError;
 use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
@@ -126,12 +126,13 @@ impl App {
         counted: Counted,
     ) -> Result<Self, StartError> {
         let bucket = settings.common.bucket_name.clone();
-        let public_bucket = match &settings.public_url {
-            Some(url) => Some(
-                BucketUrl::path_style(&url.to_string(), &bucket)
-                    .map_err(|e| StartError::new("PUBLIC_URL", e))?,
-            ),
-            None => None,
+        let address = match &settings.public_url {
+            Some(url) => BucketUrl::path_style(&url.to_string(), &bucket)
+                .map(BucketAddress::Fixed)
+                .map_err(|e| StartError::new("PUBLIC_URL", e))?,
+            None => BucketAddress::RequestHost {
+                bucket: bucket.clone(),
+            },
         };
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
@@ -140,7 +141,7 @@ impl App {
             credentials: secret.credentials(),
             region: LOCAL_REGION.into(),
             bucket_name: bucket.clone(),
-            public_bucket: public_bucket.clone(),
+            bucket: address.clone(),
             upload_lifetime: settings.upload_url_ttl,
             download_lifetime: settings.download_url_ttl,
             cors: cors.clone(),
@@ -148,12 +149,6 @@ impl App {
             gate: Arc::new(stores.clone()),
             uploaded,
         });
-        let address = public_bucket.map_or_else(
-            || BucketAddress::RequestHost {
-                bucket: bucket.clone(),
-            },
-            BucketAddress::Fixed,
-        );
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),

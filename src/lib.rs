@@ -37,6 +37,8 @@ pub mod own_paths;
 pub mod owner_only_files;
 pub mod presigned_url;
 #[cfg(feature = "server")]
+pub mod request_host;
+#[cfg(feature = "server")]
 pub mod request_log;
 #[cfg(feature = "server")]
 pub mod scrub;

@@ -17,7 +17,7 @@ use super::json::Json;
 use super::middleware::RequestId;
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
-use super::public_urls::BucketAddress;
+use super::public_urls::bucket_for;
 use super::wire::{
     WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUploadMethod,
     read_cursor, write_cursor,
@@ -26,7 +26,7 @@ use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
 use crate::operations::{Caller, Context, CreatedFile};
 use crate::own_paths;
-use crate::presigned_url::DownloadMethod;
+use crate::presigned_url::{BucketAddress, DownloadMethod};
 use crate::service::FileService;
 
 /// A page holds this many files if the client doesn't say.
@@ -365,7 +365,7 @@ impl FilesApi {
         };
         let request_id = request.extensions().get::<RequestId>();
         let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
-        Context::new(caller, self.bucket.for_request(request), request_id)
+        Context::new(caller, bucket_for(&self.bucket, request), request_id)
     }
 
     async fn redirect(

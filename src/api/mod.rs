@@ -35,12 +35,13 @@ pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use middleware::RequestId;
 pub use prefix_route::PrefixRoute;
-pub use public_urls::{BucketAddress, own_prefix, path_prefix};
+pub use public_urls::{own_prefix, path_prefix};
 #[cfg(feature = "fuzzing")]
 pub(crate) use wire::{read_cursor, write_cursor};
 
 use crate::cors::CorsPolicy;
 use crate::own_paths;
+use crate::presigned_url::BucketAddress;
 use crate::service::FileService;
 use crate::web_page::WebPage;
 

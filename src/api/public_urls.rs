@@ -1,54 +1,27 @@
 //! Which addresses a client is told: where it reaches the bucket, and where this API.
 //!
-//! Invariant: a URL is signed for the host that the *client* will use. In local mode that is the
-//! host which the request came to, unless the operator set a public URL; in aws mode it is the
-//! store's public endpoint.
+//! Invariant: nobody is handed a URL for a host of which their browser says that it isn't the one that was
+//! asked for.
 
 use http::Uri;
 use poem::Request;
-use poem::http::header;
 
-use super::browser_guard::check_host_is_passed_on;
+use super::browser_guard::{check_host_is_passed_on, host_of};
 use crate::domain::Invalid;
 use crate::own_paths;
-use crate::presigned_url::BucketUrl;
+use crate::presigned_url::{BucketAddress, BucketUrl};
 
-/// How the bucket's public address is found.
-#[derive(Debug, Clone)]
-pub enum BucketAddress {
-    /// Always the same.
-    Fixed(BucketUrl),
-    /// This bucket, on the host that the request came to.
-    RequestHost { bucket: String },
-}
-
-impl BucketAddress {
-    /// The bucket's origin, where it doesn't depend on the request.
-    pub fn fixed_origin(&self) -> Option<String> {
-        match self {
-            Self::Fixed(url) => Some(url.origin()),
-            Self::RequestHost { .. } => None,
-        }
+/// Where the client that sent this request reaches the bucket.
+///
+/// # Errors
+/// If that depends on the request's `Host`, and it is no host, or not the one that the browser asked for.
+pub fn bucket_for(address: &BucketAddress, request: &Request) -> Result<BucketUrl, Invalid> {
+    if let BucketAddress::Fixed(url) = address {
+        return Ok(url.clone());
     }
-
-    /// # Errors
-    /// If the request's `Host` is no host, or not the one that the browser asked for.
-    pub fn for_request(&self, request: &Request) -> Result<BucketUrl, Invalid> {
-        match self {
-            Self::Fixed(url) => Ok(url.clone()),
-            Self::RequestHost { bucket } => {
-                check_host_is_passed_on(request)?;
-                let host = request
-                    .headers()
-                    .get(header::HOST)
-                    .and_then(|value| value.to_str().ok())
-                    .or_else(|| request.original_uri().authority().map(|a| a.as_str()))
-                    .ok_or_else(|| Invalid::new("the request has no Host header"))?;
-                BucketUrl::on_host(host, bucket)
-                    .map_err(|_| Invalid::new("the Host header is no host"))
-            }
-        }
-    }
+    let host = host_of(request).map_err(|error| Invalid(error.to_string()))?;
+    check_host_is_passed_on(request.headers(), host.as_ref())?;
+    address.on(host.as_ref())
 }
 
 /// The path under which a proxy shows this API, taken from the public URL; empty without one.

@@ -133,20 +133,16 @@ pub struct WireUpload {
 
 impl From<PresignedUpload> for WireUpload {
     fn from(upload: PresignedUpload) -> Self {
+        let by_name = |pairs: &[(&str, String)]| {
+            let pairs = pairs.iter();
+            let pairs = pairs.map(|(name, value)| ((*name).to_owned(), value.clone()));
+            pairs.collect()
+        };
         Self {
-            method: upload.method.as_str().into(),
+            method: upload.kind.method().as_str().to_owned(),
             url: upload.url.expose().to_owned(),
-            headers: upload
-                .headers
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
-            fields: (upload.method == UploadMethod::Post).then(|| {
-                let fields = upload.fields.into_iter();
-                fields
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .collect()
-            }),
+            headers: by_name(upload.kind.headers()),
+            fields: upload.kind.fields().map(by_name),
             expires_at: format_timestamp(upload.expires_at),
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::local_mode::read_form;
 use crate::presigned_url::{
-    BucketUrl, FormTerms, Presigner, ReceivedForm, UploadTerms, verify_form,
+    BucketUrl, Presigner, ReceivedForm, UploadTerms, VerifiedForm, verify_form,
 };
 
 const BOUNDARY: &str = "b";
@@ -35,7 +35,7 @@ pub(super) fn mutated(data: &[u8]) {
     }
     let whole = read([body.as_slice()]);
     assert_eq!(read(body.chunks(chunk_length)), whole);
-    let verdict = whole.and_then(|(form, file)| Ok((verdict(&form)?, file)));
+    let verdict = whole.and_then(|(form, file)| Ok((Terms::of(&verdict(&form)?), file)));
     if body == original {
         assert_eq!(verdict, Ok((signed, FILE.to_vec())));
     } else if let Ok((terms, _)) = verdict {
@@ -50,7 +50,25 @@ fn read<'a>(
     now(read_form(stream::iter(chunks), BOUNDARY))
 }
 
-fn verdict(form: &ReceivedForm) -> Result<FormTerms, &'static str> {
+/// What a form was signed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Terms {
+    key: ObjectKey,
+    length: ContentLength,
+    sha256: Option<Sha256Digest>,
+}
+
+impl Terms {
+    fn of(form: &VerifiedForm) -> Self {
+        Self {
+            key: form.key(),
+            length: form.length(),
+            sha256: form.sha256(),
+        }
+    }
+}
+
+fn verdict(form: &ReceivedForm) -> Result<VerifiedForm, &'static str> {
     let credentials = credentials();
     let verified = verify_form(form, BUCKET, &credentials, REGION, LIFETIME, signed_at());
     now(verified).map_err(|_| "refused")
@@ -58,10 +76,10 @@ fn verdict(form: &ReceivedForm) -> Result<FormTerms, &'static str> {
 
 thread_local! {
     /// Signed once, since that takes longer than all the rest.
-    static ORIGINAL: (Vec<u8>, FormTerms) = original();
+    static ORIGINAL: (Vec<u8>, Terms) = original();
 }
 
-fn original() -> (Vec<u8>, FormTerms) {
+fn original() -> (Vec<u8>, Terms) {
     let presigner = Presigner::new(credentials(), REGION.into(), LIFETIME, LIFETIME);
     let bucket = BucketUrl::on_host(HOST, BUCKET).expect("a bucket");
     let id = FileId::parse("0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f").expect("an ID");
@@ -79,15 +97,15 @@ fn original() -> (Vec<u8>, FormTerms) {
         let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n");
         body.extend([head.as_bytes(), content, b"\r\n"].concat());
     };
-    for (name, value) in &upload.fields {
+    for (name, value) in upload.kind.fields().unwrap_or_default() {
         part(&format!("name=\"{name}\""), value.as_bytes());
     }
     part("name=\"file\"; filename=\"a.txt\"", FILE);
     body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
-    let signed = FormTerms {
-        key: terms.key.to_string(),
-        length,
-        sha256: Some(sha256.to_base64()),
+    let signed = Terms {
+        key: terms.key,
+        length: terms.length,
+        sha256: terms.sha256,
     };
     (body, signed)
 }

@@ -60,7 +60,7 @@ impl Request {
             LIFETIME,
             self.at,
         );
-        Some(now(verdict))
+        Some(now(verdict).map(drop))
     }
 
     /// Method, target, then headers, a line each; `None` if HTTP has no such request.
@@ -275,7 +275,7 @@ fn signed(which: usize) -> Request {
         let upload = presigner.upload(&bucket, &terms, signed_at());
         let upload = now(upload).expect("signed");
         headers.insert("content-length", HeaderValue::from_static("5"));
-        for (name, value) in &upload.headers {
+        for (name, value) in upload.kind.headers() {
             let value = HeaderValue::from_str(value).expect("a header of ours");
             headers.insert(HeaderName::from_static(name), value);
         }

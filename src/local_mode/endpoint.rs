@@ -21,9 +21,12 @@ use super::upload_gate::UploadGate;
 use crate::capacity::{Overloaded, Permits};
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
-use crate::domain::{ObjectKey, Timestamp};
+use crate::domain::ObjectKey;
 use crate::object_store::disk::DiskObjectStore;
-use crate::presigned_url::{BucketUrl, ReceivedRequest, Refusal, SigningCredentials, verify};
+use crate::presigned_url::{
+    BucketAddress, BucketUrl, ReceivedRequest, Refusal, SigningCredentials, VerifiedRequest, verify,
+};
+use crate::request_host::{HostError, request_host};
 use crate::request_log::{self, cut};
 
 const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -51,9 +54,8 @@ pub struct LocalStoreParts {
     pub region: String,
     /// The first segment of every path.
     pub bucket_name: String,
-    /// The address that URLs are signed for, where an operator set one; else the host of the
-    /// request.
-    pub public_bucket: Option<BucketUrl>,
+    /// The address that URLs are signed for.
+    pub bucket: BucketAddress,
     /// The longest that a URL may live: for PUT and forms, and for GET and HEAD.
     pub upload_lifetime: Duration,
     pub download_lifetime: Duration,
@@ -64,6 +66,13 @@ pub struct LocalStoreParts {
     /// Takes the keys of what was stored, for the finalizer. A key that finds no room is left to
     /// the reconciler.
     pub uploaded: mpsc::Sender<ObjectKey>,
+}
+
+impl LocalStoreParts {
+    /// Whether an operator set an address for clients, which is then a proxy's.
+    fn is_behind_a_proxy(&self) -> bool {
+        matches!(self.bucket, BucketAddress::Fixed(_))
+    }
 }
 
 /// Meant for `/{bucket_name}` and everything below it.
@@ -104,18 +113,29 @@ impl LocalEndpoint {
         let receiving = key
             .filter(|_| request.method() == Method::PUT)
             .map(|key| parts.objects.receiving(key));
-        let judged_at = self.verify(request, object_path).await?;
+        let verified = self.verify(request, object_path).await?;
         if request.extensions().get::<Overloaded>().is_some() {
             return Err(S3Error::slow_down());
         }
         let permit = self.transfers.take().ok_or_else(S3Error::slow_down)?;
         let key = key.ok_or_else(S3Error::no_such_key)?;
         if let Some(receiving) = receiving {
-            receiving.judged_at(judged_at);
-            return put_object(parts, request.headers(), key, body, (permit, receiving)).await;
+            receiving.judged_at(verified.judged_at());
+            let while_receiving = (permit, receiving);
+            return put_object(
+                parts,
+                &verified,
+                request.headers(),
+                key,
+                body,
+                while_receiving,
+            )
+            .await;
         }
         match *request.method() {
-            Method::GET | Method::HEAD => get_object(&parts.objects, request, key, permit).await,
+            Method::GET | Method::HEAD => {
+                get_object(&parts.objects, &verified, request, key, permit).await
+            }
             _ => Err(S3Error::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "MethodNotAllowed",
@@ -142,8 +162,11 @@ impl LocalEndpoint {
             })
     }
 
-    /// The moment by which the URL was judged.
-    async fn verify(&self, request: &Request, object_path: &str) -> Result<Timestamp, S3Error> {
+    async fn verify(
+        &self,
+        request: &Request,
+        object_path: &str,
+    ) -> Result<VerifiedRequest, S3Error> {
         let parts = &self.parts;
         let uri = request.uri();
         let headers = request.headers();
@@ -175,10 +198,10 @@ impl LocalEndpoint {
             && (!headers.contains_key(header::CONTENT_LENGTH)
                 || headers.contains_key(header::TRANSFER_ENCODING));
         match verdict {
-            Ok(()) | Err(Refusal::SignatureMismatch) if has_no_length => {
+            Ok(_) | Err(Refusal::SignatureMismatch) if has_no_length => {
                 Err(S3Error::missing_content_length())
             }
-            Ok(()) => Ok(now),
+            Ok(verified) => Ok(verified),
             Err(refusal) => Err(S3Error::from_refusal(refusal, now)),
         }
     }
@@ -192,7 +215,7 @@ impl LocalEndpoint {
             .is_some_and(|q| q.contains("X-Amz-Signature="));
         let is_for_the_proxy = |value: &HeaderValue| {
             let scheme = value.as_bytes().get(..6).unwrap_or_default();
-            self.parts.public_bucket.is_some() && scheme.eq_ignore_ascii_case(b"basic ")
+            self.parts.is_behind_a_proxy() && scheme.eq_ignore_ascii_case(b"basic ")
         };
         let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
         match is_presigned && !sent.all(is_for_the_proxy) {
@@ -201,24 +224,19 @@ impl LocalEndpoint {
         }
     }
 
+    /// The bucket as the request's URL was signed for, if it was signed here.
     fn signed_bucket(&self, request: &Request) -> Result<BucketUrl, S3Error> {
-        if let Some(bucket) = &self.parts.public_bucket {
-            return Ok(bucket.clone());
-        }
-        request
-            .headers()
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .or_else(|| request.uri().authority().map(|host| host.as_str()))
-            // The scheme isn't part of what is signed.
-            .and_then(|host| BucketUrl::on_host(host, &self.parts.bucket_name).ok())
-            .ok_or_else(|| {
-                S3Error::new(
-                    StatusCode::BAD_REQUEST,
-                    "InvalidRequest",
-                    "The Host header is missing or is no host",
-                )
-            })
+        let target = request.original_uri();
+        let host = match request_host(request.headers(), target, request.version()) {
+            // Nobody knows which one was meant, and only one is signed.
+            Err(HostError::Several) => {
+                let now = self.parts.clock.now();
+                return Err(S3Error::from_refusal(Refusal::SignatureMismatch, now));
+            }
+            // What a proxy makes of it plays no part where an operator set the address.
+            one_or_none => one_or_none.ok().flatten(),
+        };
+        self.parts.bucket.on(host.as_ref()).map_err(|_| no_host())
     }
 
     fn preflight(&self, request: &Request) -> Result<Response, S3Error> {
@@ -235,6 +253,14 @@ impl LocalEndpoint {
         response.headers_mut().extend(headers);
         Ok(response)
     }
+}
+
+fn no_host() -> S3Error {
+    S3Error::new(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequest",
+        "The Host header is missing, is no host, or is another than the request's target names",
+    )
 }
 
 impl Endpoint for LocalEndpoint {

@@ -7,7 +7,6 @@ use futures_util::TryStreamExt;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::web::headers::{HeaderMapExt, LastModified};
 use poem::{Body, Request, Response};
-use serde::Deserialize;
 
 use super::range::{Condition, Part, Validators};
 use super::s3_error::S3Error;
@@ -15,7 +14,7 @@ use super::{etag, header_value, insert_version};
 use crate::capacity::Permit;
 use crate::domain::{ObjectKey, VersionId};
 use crate::object_store::disk::{DiskObjectStore, OpenObject, Wanted};
-use crate::presigned_url::NULL_VERSION;
+use crate::presigned_url::{NULL_VERSION, VerifiedRequest};
 use crate::request_log;
 
 /// What S3 answers with where nothing else is known.
@@ -24,32 +23,19 @@ const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
 const CACHE_CONTROL: &str = "private, no-store";
 const CONTENT_SECURITY_POLICY: &str = "sandbox; default-src 'none'";
 
-/// The signed query, as far as it says what to answer.
-#[derive(Deserialize)]
-struct Query {
-    #[serde(rename = "response-content-type")]
-    content_type: Option<String>,
-    #[serde(rename = "response-content-disposition")]
-    content_disposition: Option<String>,
-    #[serde(rename = "versionId")]
-    version_id: Option<String>,
-}
-
 /// Keeps `permit` until the body has been taken.
 pub(super) async fn get_object(
     objects: &DiskObjectStore,
+    verified: &VerifiedRequest,
     request: &Request,
     key: ObjectKey,
     permit: Permit,
 ) -> Result<Response, S3Error> {
-    let wanted: Query = request
-        .params()
-        .map_err(|_| invalid_argument("The query can't be read"))?;
-    let version = match wanted.version_id {
+    let version = match verified.param("versionId") {
         None => Wanted::Current,
         // What S3 calls the version of an object from before there were versions.
-        Some(version) if version == NULL_VERSION => Wanted::Unversioned,
-        Some(version) => Wanted::Version(VersionId(version)),
+        Some(NULL_VERSION) => Wanted::Unversioned,
+        Some(version) => Wanted::Version(VersionId(version.to_owned())),
     };
     let missing = match version {
         Wanted::Current => S3Error::no_such_key(),
@@ -73,12 +59,10 @@ pub(super) async fn get_object(
         Condition::Holds => {
             let mut response = content(&object, key, &validators, request, permit)?;
             let headers = response.headers_mut();
-            let content_type = wanted
-                .content_type
-                .as_deref()
-                .unwrap_or(DEFAULT_CONTENT_TYPE);
+            let content_type = verified.param("response-content-type");
+            let content_type = content_type.unwrap_or(DEFAULT_CONTENT_TYPE);
             headers.insert(header::CONTENT_TYPE, from_query(content_type)?);
-            if let Some(disposition) = &wanted.content_disposition {
+            if let Some(disposition) = verified.param("response-content-disposition") {
                 headers.insert(header::CONTENT_DISPOSITION, from_query(disposition)?);
             }
             response

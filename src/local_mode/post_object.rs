@@ -26,7 +26,7 @@ use super::upload_body::UploadBody;
 use super::upload_gate::if_wanted;
 use super::{etag, header_value, insert_version};
 use crate::capacity::Permits;
-use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
+use crate::domain::{ObjectKey, Sha256Digest};
 use crate::object_store::ObjectHead;
 use crate::object_store::disk::{BodyError, CreateError};
 use crate::presigned_url::{BucketUrl, ReceivedForm, verify_form};
@@ -117,10 +117,10 @@ async fn receive(
         .await
         .map_err(|_| S3Error::from_create(&CreateError::TooSlow))??;
     // Before the clock is read: whoever finds no object from now on knows that one may come.
-    let key = fields.key().and_then(|key| ObjectKey::parse(key).ok());
+    let key = fields.unverified_key();
     let receiving = key.map(|key| parts.objects.receiving(key));
     let now = parts.clock.now();
-    let terms = verify_form(
+    let signed = verify_form(
         &fields,
         &parts.bucket_name,
         &parts.credentials,
@@ -131,27 +131,16 @@ async fn receive(
     .await
     .map_err(|refusal| S3Error::from_form_refusal(refusal, now))?;
     let permit = transfers.take().ok_or_else(S3Error::slow_down)?;
-    let key = ObjectKey::parse(&terms.key).map_err(|_| S3Error::no_such_key())?;
+    let (key, sha256, length) = (signed.key(), signed.sha256(), signed.length().bytes());
     if let Some(receiving) = &receiving {
-        receiving.judged_at(now);
-    }
-    let sha256 = terms
-        .sha256
-        .map(|text| Sha256Digest::parse_base64(&text))
-        .transpose()
-        .map_err(|_| S3Error::invalid_checksum())?;
-    if terms.length > MAX_CONTENT_LENGTH {
-        return Err(too_large(MAX_CONTENT_LENGTH));
+        receiving.judged_at(signed.judged_at());
     }
     // How many there are is counted where they are stored.
     budget.set(usize::MAX);
     let mut why_not = None;
     let file = file_bytes(form, file, budget, &mut why_not);
     let file = if_wanted(&*parts.gate, key, file);
-    let created = parts
-        .objects
-        .create_once(key, terms.length, sha256, file)
-        .await;
+    let created = parts.objects.create_once(key, length, sha256, file).await;
     if created.is_ok() {
         enqueue_finalize(&parts.uploaded, key);
     }
@@ -160,8 +149,8 @@ async fn receive(
         log_refused(&error, key);
         match (&error, why_not) {
             (CreateError::TooShort { .. }, Some(unreadable)) => unreadable,
-            (CreateError::TooShort { received }, None) => too_small(*received, terms.length),
-            (CreateError::TooLong, _) => too_large(terms.length),
+            (CreateError::TooShort { received }, None) => too_small(*received, length),
+            (CreateError::TooLong, _) => S3Error::form_too_large(length),
             _ => S3Error::from_create(&error),
         }
     })?;
@@ -321,14 +310,6 @@ fn too_small(received: u64, length: u64) -> S3Error {
     .detail("MinSizeAllowed", length.to_string())
 }
 
-fn too_large(length: u64) -> S3Error {
-    S3Error::bad_request(
-        "EntityTooLarge",
-        "Your proposed upload exceeds the maximum allowed size",
-    )
-    .detail("MaxSizeAllowed", length.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -336,6 +317,7 @@ mod tests {
     use crate::cors::CorsPolicy;
     use crate::local_mode::SigningSecret;
     use crate::object_store::disk::DiskObjectStore;
+    use crate::presigned_url::BucketAddress;
 
     #[tokio::test(start_paused = true)]
     async fn a_form_whose_fields_come_slowly_is_not_waited_for_and_holds_no_permit() {
@@ -348,7 +330,9 @@ mod tests {
             credentials: secret.credentials(),
             region: "local".into(),
             bucket_name: "a-bucket".into(),
-            public_bucket: None,
+            bucket: BucketAddress::RequestHost {
+                bucket: "a-bucket".into(),
+            },
             upload_lifetime: lifetime,
             download_lifetime: lifetime,
             cors: CorsPolicy::default(),

@@ -19,12 +19,12 @@ use super::{etag, header_value, insert_version};
 use crate::capacity::Permit;
 use crate::domain::{MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest};
 use crate::object_store::disk::{CreateError, Receiving};
-use crate::presigned_url::CHECKSUM_HEADER;
+use crate::presigned_url::{CHECKSUM_HEADER, VerifiedRequest};
 use crate::request_log;
 
 pub(super) const CHECKSUM: HeaderName = HeaderName::from_static(CHECKSUM_HEADER);
 
-/// What the signed headers say of the bytes to come.
+/// What the headers say of the bytes to come.
 #[derive(Clone, Copy)]
 struct Declared {
     length: u64,
@@ -33,9 +33,10 @@ struct Declared {
 }
 
 impl Declared {
-    fn read(headers: &HeaderMap) -> Result<Self, S3Error> {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or(""));
-        let length: u64 = text(header::CONTENT_LENGTH)
+    /// All of it is signed, but for the MD5, which finds accidents alone.
+    fn read(request: &VerifiedRequest, headers: &HeaderMap) -> Result<Self, S3Error> {
+        let length: u64 = request
+            .header(header::CONTENT_LENGTH.as_str())
             .and_then(|length| length.parse().ok())
             .ok_or_else(S3Error::missing_content_length)?;
         if length > MAX_CONTENT_LENGTH {
@@ -47,14 +48,15 @@ impl Declared {
             .detail("ProposedSize", length.to_string())
             .detail("MaxSizeAllowed", MAX_CONTENT_LENGTH.to_string()));
         }
-        if text(header::IF_NONE_MATCH) != Some("*") {
+        if request.header(header::IF_NONE_MATCH.as_str()) != Some("*") {
             return Err(S3Error::new(
                 StatusCode::NOT_IMPLEMENTED,
                 "NotImplemented",
                 "If-None-Match must be * in a PUT",
             ));
         }
-        let sha256 = text(CHECKSUM)
+        let sha256 = request
+            .header(CHECKSUM_HEADER)
             .map(Sha256Digest::parse_base64)
             .transpose()
             .map_err(|_| S3Error::invalid_checksum())?;
@@ -70,12 +72,13 @@ impl Declared {
 /// Keeps `while_receiving` until the bytes are there. Takes `body` and puts it back with what was left unread.
 pub(super) async fn put_object(
     parts: &Arc<LocalStoreParts>,
+    request: &VerifiedRequest,
     headers: &HeaderMap,
     key: ObjectKey,
     body: &mut Option<UploadBody>,
     while_receiving: (Permit, Receiving),
 ) -> Result<Response, S3Error> {
-    let declared = Declared::read(headers)?;
+    let declared = Declared::read(request, headers)?;
     let Some(mut upload) = body.take() else {
         return Err(S3Error::from_create(&CreateError::TooShort { received: 0 }));
     };

@@ -208,8 +208,19 @@ impl S3Error {
                 "Extra input fields: {}",
                 names.join(", ")
             )),
+            FormRefusal::UnknownKey => Self::no_such_key(),
+            FormRefusal::InvalidChecksum => Self::invalid_checksum(),
+            FormRefusal::TooLong(too_long) => Self::form_too_large(too_long.limit),
             FormRefusal::NoCredentials => unavailable(),
         }
+    }
+
+    pub(super) fn form_too_large(limit: u64) -> Self {
+        Self::bad_request(
+            "EntityTooLarge",
+            "Your proposed upload exceeds the maximum allowed size",
+        )
+        .detail("MaxSizeAllowed", limit.to_string())
     }
 
     pub(super) fn missing_field(field: &'static str) -> Self {

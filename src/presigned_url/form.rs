@@ -19,11 +19,15 @@ use chrono::DateTime;
 use serde_json::{Map, Value, json};
 use subtle::ConstantTimeEq;
 
+use super::presigner::Pairs;
 use super::sign::{ALGORITHM, SignedPolicy, Signer};
 use super::sigv4::SERVICE;
 use super::verify::{CLOCK_SKEW, parse_amz_date};
 use super::{CHECKSUM_HEADER, SigningCredentials, UploadTerms};
-use crate::domain::{Timestamp, format_timestamp};
+use crate::domain::{
+    ContentLength, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest, Timestamp, TooLong,
+    format_timestamp,
+};
 
 /// What S3 is to answer. Its own default, 204, leaves a browser on the page as if nothing had happened.
 const SUCCESS_STATUS: &str = "201";
@@ -41,7 +45,7 @@ pub(super) fn fields(
     terms: &UploadTerms<'_>,
     signed_at: Timestamp,
     expires_at: Timestamp,
-) -> Vec<(&'static str, String)> {
+) -> Pairs {
     let mut fields = vec![
         ("key", terms.key.to_string()),
         ("Content-Type", terms.content_type.as_str().to_owned()),
@@ -105,9 +109,9 @@ impl ReceivedForm {
         self.0.insert(name, value).is_none()
     }
 
-    /// Unverified.
-    pub fn key(&self) -> Option<&str> {
-        self.0.get("key").map(String::as_str)
+    /// The key that the form names, unverified.
+    pub fn unverified_key(&self) -> Option<ObjectKey> {
+        ObjectKey::parse(self.0.get("key")?).ok()
     }
 
     fn get(&self, name: &'static str) -> Result<&str, FormRefusal> {
@@ -116,14 +120,36 @@ impl ReceivedForm {
     }
 }
 
-/// What a form was signed for.
+/// What is certain of a form that was signed here: what it may upload. There is no other way to one than
+/// [`verify_form`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormTerms {
-    pub key: String,
-    /// In bytes.
-    pub length: u64,
-    /// In base64, not yet looked at.
-    pub sha256: Option<String>,
+pub struct VerifiedForm {
+    judged_at: Timestamp,
+    key: ObjectKey,
+    length: ContentLength,
+    sha256: Option<Sha256Digest>,
+}
+
+impl VerifiedForm {
+    /// The time by which the form was still good.
+    pub fn judged_at(&self) -> Timestamp {
+        self.judged_at
+    }
+
+    /// Where its bytes go.
+    pub fn key(&self) -> ObjectKey {
+        self.key
+    }
+
+    /// How many bytes its file has.
+    pub fn length(&self) -> ContentLength {
+        self.length
+    }
+
+    /// The digest that its file has, if one was declared.
+    pub fn sha256(&self) -> Option<Sha256Digest> {
+        self.sha256
+    }
 }
 
 /// Why a form is refused. S3 has a code for each.
@@ -150,6 +176,12 @@ pub enum FormRefusal {
     ConditionFailed(String),
     #[error("the policy has no condition for these fields: {}", .0.join(", "))]
     ExtraFields(Vec<String>),
+    #[error("the form is signed for a key that no file has")]
+    UnknownKey,
+    #[error("the form is signed for a digest that is no SHA-256")]
+    InvalidChecksum,
+    #[error("{0}")]
+    TooLong(#[from] TooLong),
     #[error("the signing credentials can't be read")]
     NoCredentials,
 }
@@ -166,7 +198,7 @@ pub async fn verify_form(
     region: &str,
     longest_lifetime: Duration,
     now: Timestamp,
-) -> Result<FormTerms, FormRefusal> {
+) -> Result<VerifiedForm, FormRefusal> {
     if !form.0.contains_key("policy") && !form.0.contains_key("x-amz-signature") {
         return Err(FormRefusal::NotSigned);
     }
@@ -185,10 +217,15 @@ pub async fn verify_form(
         return Err(FormRefusal::Expired(policy.expires_at));
     }
     policy.hold(form, bucket)?;
-    Ok(FormTerms {
-        key: form.get("key")?.to_owned(),
-        length: policy.length,
-        sha256: form.0.get(CHECKSUM_HEADER).cloned(),
+    let sha256 = form.0.get(CHECKSUM_HEADER);
+    Ok(VerifiedForm {
+        judged_at: now,
+        key: ObjectKey::parse(form.get("key")?).map_err(|_| FormRefusal::UnknownKey)?,
+        length: ContentLength::new(policy.length, MAX_CONTENT_LENGTH)?,
+        sha256: sha256
+            .map(|text| Sha256Digest::parse_base64(text))
+            .transpose()
+            .map_err(|_| FormRefusal::InvalidChecksum)?,
     })
 }
 

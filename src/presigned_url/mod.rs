@@ -11,6 +11,7 @@
 //! Absent on purpose: presigning through the S3 client, which costs ten times as much for the same
 //! URL (a test compares the two), and any URL that is good for more than one method and one key.
 
+mod bucket_address;
 mod bucket_url;
 mod content_disposition;
 mod credentials;
@@ -23,15 +24,16 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use bucket_address::BucketAddress;
 pub use bucket_url::BucketUrl;
 pub use content_disposition::{attachment, saved_as};
 pub use credentials::SigningCredentials;
-pub use form::{FormRefusal, FormTerms, ReceivedForm, verify_form};
+pub use form::{FormRefusal, ReceivedForm, VerifiedForm, verify_form};
 pub use presigner::{
-    DownloadMethod, DownloadTerms, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
+    DownloadMethod, DownloadTerms, PresignedUpload, PresignedUrl, Presigner, Upload, UploadMethod,
     UploadTerms,
 };
-pub use verify::{ReceivedRequest, Refusal, verify};
+pub use verify::{ReceivedRequest, Refusal, VerifiedRequest, verify};
 
 /// The headers that every presigned PUT signs, besides `host` and the digest if there is one.
 /// A signed `content-length` is what holds the cap, `if-none-match: *` what makes the key

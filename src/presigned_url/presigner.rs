@@ -95,17 +95,56 @@ impl UploadMethod {
     }
 }
 
+/// Names and values that a client has to send exactly as they are.
+pub type Pairs = Vec<(&'static str, String)>;
+
+/// What has to be sent to an upload's URL.
+#[derive(Clone)]
+pub enum Upload {
+    /// The bytes alone.
+    Put {
+        /// The headers that the client must send besides those that every HTTP client sets by itself
+        /// (`host`, `content-length`).
+        headers: Pairs,
+    },
+    /// A form with the bytes in it.
+    Form {
+        /// The fields that it must have, all of them before the file. They are as good as the URL of a PUT.
+        fields: Pairs,
+    },
+}
+
+impl Upload {
+    /// The method of the request.
+    pub fn method(&self) -> UploadMethod {
+        match self {
+            Self::Put { .. } => UploadMethod::Put,
+            Self::Form { .. } => UploadMethod::Post,
+        }
+    }
+
+    /// The headers to send along; none with a form.
+    pub fn headers(&self) -> &[(&'static str, String)] {
+        match self {
+            Self::Put { headers } => headers,
+            Self::Form { .. } => &[],
+        }
+    }
+
+    /// The fields of a form; `None` if it is none.
+    pub fn fields(&self) -> Option<&[(&'static str, String)]> {
+        match self {
+            Self::Put { .. } => None,
+            Self::Form { fields } => Some(fields),
+        }
+    }
+}
+
 /// A presigned PUT or a signed form, and what has to be sent with it.
 #[derive(Clone)]
 pub struct PresignedUpload {
-    pub method: UploadMethod,
     pub url: PresignedUrl,
-    /// The headers that the client must send besides those that every HTTP client sets by itself
-    /// (`host`, `content-length`).
-    pub headers: Vec<(&'static str, String)>,
-    /// The fields that a form must have, all of them before the file; none in a PUT. They are as good
-    /// as the URL of a PUT.
-    pub fields: Vec<(&'static str, String)>,
+    pub kind: Upload,
     pub expires_at: Timestamp,
 }
 
@@ -113,7 +152,7 @@ pub struct PresignedUpload {
 impl fmt::Debug for PresignedUpload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PresignedUpload")
-            .field("method", &self.method)
+            .field("method", &self.kind.method())
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
@@ -207,10 +246,8 @@ impl Presigner {
         };
         let (url, expires_at) = self.presign(&subject, now, self.upload_lifetime).await?;
         Ok(PresignedUpload {
-            method: UploadMethod::Put,
             url,
-            headers,
-            fields: Vec::new(),
+            kind: Upload::Put { headers },
             expires_at,
         })
     }
@@ -231,18 +268,17 @@ impl Presigner {
         let signed_at = now.trunc_subsecs(0);
         let expires_at = signed_at + Duration::from_secs(lifetime.as_secs());
         let credentials = credentials_of(&identity)?;
+        let fields = form::fields(
+            &self.signer,
+            credentials,
+            bucket.name(),
+            terms,
+            signed_at,
+            expires_at,
+        );
         Ok(PresignedUpload {
-            method: UploadMethod::Post,
             url: PresignedUrl(bucket.form()),
-            headers: Vec::new(),
-            fields: form::fields(
-                &self.signer,
-                credentials,
-                bucket.name(),
-                terms,
-                signed_at,
-                expires_at,
-            ),
+            kind: Upload::Form { fields },
             expires_at,
         })
     }

@@ -61,7 +61,7 @@ impl Request {
             headers: HeaderMap::new(),
         };
         request.set("content-length", "5");
-        for (name, value) in &upload.headers {
+        for (name, value) in upload.kind.headers() {
             request.set(name, value);
         }
         request
@@ -140,6 +140,7 @@ impl Request {
             at,
         )
         .await
+        .map(drop)
     }
 }
 

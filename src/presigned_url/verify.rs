@@ -1,4 +1,4 @@
-//! Whether a received request is one that a URL of ours allows.
+//! Whether a received request is one that a URL of ours allows, and what it says then.
 //!
 //! The request is signed again with the secret, and the two signatures are compared in constant
 //! time. So everything that the signature covers (method, path, query, the signed headers) is right
@@ -34,6 +34,39 @@ pub struct ReceivedRequest<'a> {
     pub headers: &'a HeaderMap,
 }
 
+/// What is certain of a request that a URL of ours allows: all of it is covered by the signature. There is
+/// no other way to one than [`verify`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedRequest {
+    judged_at: Timestamp,
+    headers: Vec<(String, String)>,
+    params: Params,
+}
+
+impl VerifiedRequest {
+    /// The time by which the URL was still good.
+    pub fn judged_at(&self) -> Timestamp {
+        self.judged_at
+    }
+
+    /// A signed header, but for `host`; `None` if it wasn't signed, whether it was sent or not.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        value_of(&self.headers, name)
+    }
+
+    /// A parameter of the query, decoded; the signature's own are none of them.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        value_of(&self.params, name)
+    }
+}
+
+type Params = Vec<(String, String)>;
+
+fn value_of<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let (_, value) = pairs.iter().find(|(own, _)| own == name)?;
+    Some(value)
+}
+
 /// Why a request is refused. S3 has a code for each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -65,8 +98,8 @@ struct Claim {
     signature: String,
     access_key_id: String,
     scope: String,
-    /// The rest of the query, encoded anew in the order in which it came.
-    other_params: String,
+    /// The rest of the query, decoded, in the order in which it came.
+    other_params: Params,
 }
 
 /// Checks a request that came for an object below `bucket`.
@@ -87,7 +120,7 @@ pub async fn verify(
     region: &str,
     longest_lifetime: Duration,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<VerifiedRequest, Refusal> {
     let query = request
         .path_and_query
         .split_once('?')
@@ -105,16 +138,16 @@ pub async fn verify(
         .identity(now, Duration::ZERO)
         .await
         .map_err(|_| Refusal::NoCredentials)?;
-    let uri = format!("{bucket}{object_path}?{}", claim.other_params);
+    let uri = format!("{bucket}{object_path}?{}", encoded(&claim.other_params));
     let headers = signed_values(request.headers, &claim.signed_headers)?;
-    let headers: Vec<(&str, &str)> = headers
+    let signed: Vec<(&str, &str)> = headers
         .iter()
-        .map(|(name, value)| (*name, value.as_str()))
+        .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     let subject = Subject {
         method: request.method,
         uri: uri.trim_end_matches('?'),
-        headers: &headers,
+        headers: &signed,
     };
     let expected = sigv4::presign(&subject, &identity, region, claim.signed_at, claim.lifetime)
         .map_err(|_| Refusal::SignatureMismatch)?;
@@ -153,7 +186,11 @@ pub async fn verify(
     if now >= expires_at {
         return Err(Refusal::Expired(expires_at));
     }
-    Ok(())
+    Ok(VerifiedRequest {
+        judged_at: now,
+        headers,
+        params: claim.other_params,
+    })
 }
 
 impl Claim {
@@ -167,7 +204,7 @@ impl Claim {
             "X-Amz-SignedHeaders",
             "X-Amz-Signature",
         ];
-        let mut other_params = String::new();
+        let mut other_params = Params::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
@@ -178,12 +215,7 @@ impl Claim {
                     ));
                 }
             } else {
-                if !other_params.is_empty() {
-                    other_params.push('&');
-                }
-                other_params.extend(utf8_percent_encode(&name, QUERY));
-                other_params.push('=');
-                other_params.extend(utf8_percent_encode(&value, QUERY));
+                other_params.push((name, value));
             }
         }
         if own.iter().all(Option::is_none) {
@@ -265,6 +297,20 @@ fn decode(text: &str) -> Result<String, Refusal> {
         .map_err(|_| Refusal::Malformed("the query isn't UTF-8"))
 }
 
+/// Parameters as SigV4 encodes them.
+fn encoded(params: &Params) -> String {
+    let mut query = String::new();
+    for (name, value) in params {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.extend(utf8_percent_encode(name, QUERY));
+        query.push('=');
+        query.extend(utf8_percent_encode(value, QUERY));
+    }
+    query
+}
+
 /// The headers that would have to be signed and aren't.
 fn unsigned_headers(request: &ReceivedRequest<'_>, signed: &[String]) -> Vec<String> {
     let required = std::iter::once("host").chain(
@@ -284,10 +330,7 @@ fn unsigned_headers(request: &ReceivedRequest<'_>, signed: &[String]) -> Vec<Str
 }
 
 /// The values of the signed headers, but for `host`, which the signer takes from the URI.
-fn signed_values<'a>(
-    headers: &HeaderMap,
-    signed: &'a [String],
-) -> Result<Vec<(&'a str, String)>, Refusal> {
+fn signed_values(headers: &HeaderMap, signed: &[String]) -> Result<Vec<(String, String)>, Refusal> {
     let mut values = Vec::with_capacity(signed.len());
     for name in signed.iter().filter(|name| *name != "host") {
         let mut sent = headers.get_all(name).iter().peekable();
@@ -297,7 +340,7 @@ fn signed_values<'a>(
         }
         for value in sent {
             let value = value.to_str().map_err(|_| Refusal::SignatureMismatch)?;
-            values.push((name.as_str(), value.to_owned()));
+            values.push((name.clone(), value.to_owned()));
         }
     }
     Ok(values)

@@ -334,9 +334,9 @@ async fn botocore_signs_the_same_form() {
     };
     let bucket = BucketUrl::virtual_hosted("a.bucket", region).unwrap();
     let form = presigner.upload_form(&bucket, &terms, now).await.unwrap();
-    let fields = form.fields.into_iter();
+    let fields = form.kind.fields().unwrap().iter();
     let ours: Value = fields
-        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())))
         .collect::<serde_json::Map<_, _>>()
         .into();
     let theirs = signed_by_botocore(&ours, [id, secret, region]);

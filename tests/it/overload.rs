@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use file_share::api::server::{Limits, serve, serve_within};
-use file_share::api::{self, ApiParts, BucketAddress, OwnHosts, observed};
+use file_share::api::{self, ApiParts, OwnHosts, observed};
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
@@ -23,7 +23,7 @@ use file_share::object_store::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
 };
 use file_share::operations::Stores;
-use file_share::presigned_url::{Presigner, SigningCredentials};
+use file_share::presigned_url::{BucketAddress, Presigner, SigningCredentials};
 use file_share::service::{CallPermits, FileService, ServiceParts};
 use poem::{Endpoint, Response, endpoint};
 use serde_json::{Value, json};

@@ -22,7 +22,8 @@ use file_share::domain::{
 use file_share::local_mode::{EveryUpload, LocalEndpoint, LocalStoreParts, SigningSecret};
 use file_share::object_store::disk::DiskObjectStore;
 use file_share::presigned_url::{
-    BucketUrl, DownloadMethod, DownloadTerms, Presigner, SigningCredentials, UploadTerms,
+    BucketAddress, BucketUrl, DownloadMethod, DownloadTerms, Presigner, SigningCredentials,
+    UploadTerms,
 };
 use poem::Route;
 use sha2::{Digest, Sha256};
@@ -96,7 +97,12 @@ impl LocalStore {
             credentials: secret.credentials(),
             region: REGION.into(),
             bucket_name: BUCKET.into(),
-            public_bucket: public_bucket.clone(),
+            bucket: match &public_bucket {
+                Some(url) => BucketAddress::Fixed(url.clone()),
+                None => BucketAddress::RequestHost {
+                    bucket: BUCKET.into(),
+                },
+            },
             upload_lifetime: UPLOAD_LIFETIME,
             download_lifetime: DOWNLOAD_LIFETIME,
             cors: CorsPolicy::new(origins.iter().map(|&origin| origin.to_owned()).collect()),
@@ -164,8 +170,8 @@ impl LocalStore {
         };
         let upload = presigner.upload(&self.bucket, &terms, now).await.unwrap();
         let mut request = self.request("PUT", upload.url.expose());
-        for (name, value) in upload.headers {
-            request = request.with(name, &value);
+        for (name, value) in upload.kind.headers() {
+            request = request.with(name, value);
         }
         request
             .with("content-length", &body.len().to_string())
@@ -193,11 +199,11 @@ impl LocalStore {
         let now = self.clock.now();
         let upload = presigner.upload_form(&self.bucket, &terms, now).await;
         let upload = upload.unwrap();
-        let fields = upload.fields.into_iter();
+        let fields = upload.kind.fields().unwrap().iter();
         Form {
             request: self.request("POST", upload.url.expose()),
             fields: fields
-                .map(|(name, value)| (name.to_owned(), value))
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
                 .collect(),
             file: body.into(),
         }

@@ -43,7 +43,7 @@ async fn a_form_is_refused_where_it_could_overwrite_and_nothing_is_written() {
     let refused = renew_upload(&fixture.stores, presigner, context, id, UploadMethod::Post).await;
     assert!(matches!(refused, Err(OperationError::FormNotSafe)));
     let put = renew_upload(&fixture.stores, presigner, context, id, UploadMethod::Put).await;
-    assert_eq!(put.unwrap().method, UploadMethod::Put);
+    assert_eq!(put.unwrap().kind.method(), UploadMethod::Put);
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_key_gives_the_same_kind_of_upload_again_and_not_another() {
     let first = create_for_a_form(&fixture, Some("k")).await.unwrap();
     let again = create_for_a_form(&fixture, Some("k")).await.unwrap();
     assert_eq!(again.record.id, first.record.id);
-    assert_eq!(again.upload.unwrap().method, UploadMethod::Post);
+    assert_eq!(again.upload.unwrap().kind.method(), UploadMethod::Post);
     let refused = fixture.create_once("hello.txt", "k").await;
     assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
     // Keys that came before there was this field stand for the same requests as ever.

@@ -39,16 +39,20 @@ type Fields = BTreeMap<String, String>;
 async fn form() -> Fields {
     let digest = Some(Sha256Digest::from_bytes([7; 32]));
     let upload = upload_by(credentials(), digest).await;
-    assert_eq!(upload.method, UploadMethod::Post);
+    assert_eq!(upload.kind.method(), UploadMethod::Post);
     assert_eq!(upload.url.expose(), "http://files.example.org/a-bucket/");
-    assert!(upload.headers.is_empty());
-    let fields = upload.fields.into_iter();
+    assert!(upload.kind.headers().is_empty());
+    fields_of(&upload)
+}
+
+fn fields_of(upload: &PresignedUpload) -> Fields {
+    let fields = upload.kind.fields().unwrap().iter();
     fields
-        .map(|(name, value)| (name.to_owned(), value))
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect()
 }
 
-async fn verdict_at(fields: &Fields, now: Timestamp) -> Result<FormTerms, FormRefusal> {
+async fn verdict_at(fields: &Fields, now: Timestamp) -> Result<VerifiedForm, FormRefusal> {
     let mut form = ReceivedForm::default();
     for (name, value) in fields {
         assert!(form.add(name, value.clone()));
@@ -56,7 +60,7 @@ async fn verdict_at(fields: &Fields, now: Timestamp) -> Result<FormTerms, FormRe
     verify_form(&form, "a-bucket", &credentials(), REGION, LIFETIME, now).await
 }
 
-async fn verdict(fields: &Fields) -> Result<FormTerms, FormRefusal> {
+async fn verdict(fields: &Fields) -> Result<VerifiedForm, FormRefusal> {
     verdict_at(fields, now()).await
 }
 
@@ -80,9 +84,11 @@ fn policy_of(fields: &Fields) -> Value {
 async fn a_form_is_good_for_what_it_was_signed_for() {
     let fields = form().await;
     let terms = verdict(&fields).await.unwrap();
-    assert_eq!(terms.key, fields["key"]);
-    assert_eq!(terms.length, 5);
-    assert_eq!(terms.sha256.as_ref(), fields.get(CHECKSUM_HEADER));
+    assert_eq!(terms.judged_at(), now());
+    assert_eq!(terms.key().to_string(), fields["key"]);
+    assert_eq!(terms.length().bytes(), 5);
+    let digest = terms.sha256().map(Sha256Digest::to_base64);
+    assert_eq!(digest.as_ref(), fields.get(CHECKSUM_HEADER));
     // As S3 has it: fields that begin so are nobody's.
     let mut more = fields.clone();
     more.insert("x-ignore-colour".into(), "red".into());
@@ -111,7 +117,7 @@ async fn a_form_ends_with_the_credentials_that_signed_it_and_names_their_session
     let session = Credentials::new("AKID", "s", Some("a token".into()), Some(ends), "test");
     let provider = SharedCredentialsProvider::new(session);
     let upload = upload_by(SigningCredentials::new(provider), None).await;
-    let fields: BTreeMap<&str, String> = upload.fields.into_iter().collect();
+    let fields = fields_of(&upload);
     assert_eq!(fields["x-amz-security-token"], "a token");
     assert!(!fields.contains_key(CHECKSUM_HEADER));
     let json = BASE64_STANDARD.decode(&fields["policy"]).unwrap();
