@@ -10,6 +10,8 @@
 pub mod conformance;
 pub mod dynamodb;
 #[cfg(any(test, feature = "conformance"))]
+pub mod intercepted;
+#[cfg(any(test, feature = "conformance"))]
 pub mod memory;
 #[cfg(feature = "server")]
 pub mod sqlite;

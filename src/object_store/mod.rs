@@ -10,6 +10,8 @@ pub mod conformance;
 #[cfg(feature = "server")]
 pub mod disk;
 #[cfg(any(test, feature = "conformance"))]
+pub mod intercepted;
+#[cfg(any(test, feature = "conformance"))]
 pub mod memory;
 pub mod s3;
 

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -13,16 +12,15 @@ use file_share::aws::{dynamodb_client, s3_client};
 use file_share::clock::{Clock, SkewedClock, SystemClock};
 use file_share::domain::{
     ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, Lifecycle,
-    MAX_CONTENT_LENGTH, ObjectKey, Timestamp, VersionId,
+    MAX_CONTENT_LENGTH, ObjectKey, Timestamp,
 };
 use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
+use file_share::object_store::intercepted::{Call, Intercepted, Interceptor};
 use file_share::object_store::s3::S3ObjectStore;
-use file_share::object_store::{
-    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
-};
+use file_share::object_store::StoreError;
 use file_share::operations::{MIN_AGE, OrphanSweeper, Stores, Suspicion, SweepReport, SweepStep};
 use futures_util::stream;
 
@@ -58,62 +56,19 @@ async fn sweep(stores: Stores) -> SweepReport {
 const TWO_DAYS: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 /// The same store when two days have gone by.
-struct InTwoDays<S>(S);
+struct InTwoDays;
 
-#[async_trait]
-impl<S: ObjectStore> ObjectStore for InTwoDays<S> {
-    async fn list(
+impl Interceptor for InTwoDays {
+    async fn around<T: Send>(
         &self,
-        after: Option<&ListPosition>,
-        limit: usize,
-    ) -> Result<Listing, StoreError> {
-        let mut listing = self.0.list(after, limit).await?;
-        listing.as_of += TWO_DAYS;
-        Ok(listing)
+        _: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        made.await
     }
 
-    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
-        self.0.head(key).await
-    }
-
-    async fn read(
-        &self,
-        key: ObjectKey,
-        version_id: Option<&VersionId>,
-    ) -> Result<Lookup<ObjectReader>, StoreError> {
-        self.0.read(key, version_id).await
-    }
-
-    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
-        self.0.make_durable(key).await
-    }
-
-    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
-        self.0.keeps_what_it_has().await
-    }
-
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
-        Ok(self.0.delete_all_versions(key).await? + TWO_DAYS)
-    }
-
-    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
-        self.0.quarantine(key).await
-    }
-
-    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
-        self.0.end_quarantine(before).await
-    }
-
-    async fn delete_other_versions(
-        &self,
-        key: ObjectKey,
-        version_id: &VersionId,
-    ) -> Result<(), StoreError> {
-        self.0.delete_other_versions(key, version_id).await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        self.0.check().await
+    fn store_time(&self, time: Timestamp) -> Timestamp {
+        time + TWO_DAYS
     }
 }
 
@@ -176,7 +131,10 @@ async fn on_s3_they_are_hidden_and_not_destroyed_with_the_permissions_of_the_wor
     };
     let ahead = i64::try_from(TWO_DAYS.as_millis()).unwrap();
     let in_two_days = |metadata| Stores {
-        objects: Arc::new(InTwoDays(bucket())),
+        objects: Arc::new(Intercepted {
+            store: Arc::new(bucket()),
+            interceptor: InTwoDays,
+        }),
         clock: Arc::new(SkewedClock::new(Arc::new(SystemClock), ahead)),
         ..today(metadata)
     };

@@ -9,19 +9,17 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use file_share::api::server::{Limits, serve, serve_within};
 use file_share::api::{self, ApiParts, OwnHosts, observed};
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
 use file_share::create_limits::CreateLimit;
-use file_share::domain::{Lifecycle, ObjectKey, Timestamp, VersionId};
+use file_share::domain::Lifecycle;
 use file_share::metadata_store::memory::MemoryMetadataStore;
+use file_share::object_store::StoreError;
+use file_share::object_store::intercepted::{Call, Intercepted, Interceptor};
 use file_share::object_store::memory::MemoryObjectStore;
-use file_share::object_store::{
-    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
-};
 use file_share::operations::Stores;
 use file_share::presigned_url::{BucketAddress, Presigner, SigningCredentials};
 use file_share::service::{CallPermits, FileService, ServiceParts};
@@ -100,78 +98,35 @@ fn client_at(address: [u8; 4]) -> reqwest::Client {
         .unwrap()
 }
 
-/// A bucket whose deletions take until the test says so.
-struct HangingObjects {
-    objects: MemoryObjectStore,
-    answers: watch::Receiver<bool>,
-}
+/// Has deletions in a bucket take until the test says so.
+struct HangingDeletes(watch::Receiver<bool>);
 
-#[async_trait]
-impl ObjectStore for HangingObjects {
-    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
-        self.objects.head(key).await
-    }
-
-    async fn read(
+impl Interceptor for HangingDeletes {
+    async fn around<T: Send>(
         &self,
-        key: ObjectKey,
-        version_id: Option<&VersionId>,
-    ) -> Result<Lookup<ObjectReader>, StoreError> {
-        self.objects.read(key, version_id).await
-    }
-
-    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
-        self.objects.keeps_what_it_has().await
-    }
-
-    async fn delete_other_versions(
-        &self,
-        key: ObjectKey,
-        version_id: &VersionId,
-    ) -> Result<(), StoreError> {
-        self.objects.delete_other_versions(key, version_id).await
-    }
-
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
-        let answers = self.answers.clone().wait_for(|it| *it).await.is_ok();
-        assert!(answers, "the test is over");
-        self.objects.delete_all_versions(key).await
-    }
-
-    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
-        self.objects.make_durable(key).await
-    }
-
-    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
-        self.objects.quarantine(key).await
-    }
-
-    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
-        self.objects.end_quarantine(before).await
-    }
-
-    async fn list(
-        &self,
-        after: Option<&ListPosition>,
-        limit: usize,
-    ) -> Result<Listing, StoreError> {
-        self.objects.list(after, limit).await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        self.objects.check().await
+        call: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if matches!(call, Call::DeleteAllVersions(_)) {
+            let answers = self.0.clone().wait_for(|it| *it).await.is_ok();
+            assert!(answers, "the test is over");
+        }
+        made.await
     }
 }
 
 /// The API in this process, on stores in memory.
-fn api_on(objects: HangingObjects) -> impl Endpoint<Output = Response> {
+fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
     let credentials = SigningCredentials::fixed("a", "secret");
     let lifetime = Duration::from_secs(900);
     let endpoint = api::endpoint(ApiParts {
         service: Arc::new(FileService::new(ServiceParts {
             stores: Stores {
                 metadata: Arc::new(MemoryMetadataStore::default()),
-                objects: Arc::new(objects),
+                objects: Arc::new(Intercepted {
+                    store: Arc::new(MemoryObjectStore::new(Arc::new(SystemClock), true)),
+                    interceptor,
+                }),
                 clock: Arc::new(SystemClock),
                 lifecycle: Lifecycle::default(),
             },
@@ -198,10 +153,7 @@ async fn while_a_store_hangs_the_rest_gets_503_at_once_and_then_all_is_as_before
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
-    let endpoint = api_on(HangingObjects {
-        objects: MemoryObjectStore::new(Arc::new(SystemClock), true),
-        answers,
-    });
+    let endpoint = api_on(HangingDeletes(answers));
     let server = tokio::spawn(serve(listener, endpoint, stop.clone()));
     let client = client();
     let mut urls = Vec::new();

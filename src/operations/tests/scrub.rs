@@ -3,14 +3,10 @@
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::domain::{Timestamp, VersionId};
-use crate::object_store::{
-    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
-};
+use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
 
 /// What came of a scrub.
 struct Outcome {
@@ -50,68 +46,22 @@ async fn available(fixture: &OperationsFixture, count: usize) -> Vec<FileId> {
     ids
 }
 
-/// The object store, with something that happens at each read.
-struct AtEachRead<F> {
-    inner: Arc<MemoryObjectStore>,
-    happens: F,
-}
+/// Something that happens at each read.
+struct AtEachRead<F>(F);
 
-#[async_trait]
-impl<F> ObjectStore for AtEachRead<F>
+impl<F> Interceptor for AtEachRead<F>
 where
     F: Fn(ObjectKey) -> Result<(), StoreError> + Send + Sync,
 {
-    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
-        self.inner.head(key).await
-    }
-
-    async fn read(
+    async fn around<T: Send>(
         &self,
-        key: ObjectKey,
-        version_id: Option<&VersionId>,
-    ) -> Result<Lookup<ObjectReader>, StoreError> {
-        (self.happens)(key)?;
-        self.inner.read(key, version_id).await
-    }
-
-    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
-        self.inner.keeps_what_it_has().await
-    }
-
-    async fn delete_other_versions(
-        &self,
-        key: ObjectKey,
-        version_id: &VersionId,
-    ) -> Result<(), StoreError> {
-        self.inner.delete_other_versions(key, version_id).await
-    }
-
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
-        self.inner.delete_all_versions(key).await
-    }
-
-    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
-        self.inner.make_durable(key).await
-    }
-
-    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
-        self.inner.quarantine(key).await
-    }
-
-    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
-        self.inner.end_quarantine(before).await
-    }
-
-    async fn list(
-        &self,
-        after: Option<&ListPosition>,
-        limit: usize,
-    ) -> Result<Listing, StoreError> {
-        self.inner.list(after, limit).await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        self.inner.check().await
+        call: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if let Call::Read(key) = call {
+            (self.0)(key)?;
+        }
+        made.await
     }
 }
 
@@ -120,9 +70,9 @@ fn stores_where(
     happens: impl Fn(ObjectKey) -> Result<(), StoreError> + Send + Sync + 'static,
 ) -> Stores {
     Stores {
-        objects: Arc::new(AtEachRead {
-            inner: fixture.objects.clone(),
-            happens,
+        objects: Arc::new(Intercepted {
+            store: fixture.objects.clone(),
+            interceptor: AtEachRead(happens),
         }),
         ..fixture.stores.clone()
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue::FaultyQueue;
 use super::simulation::{BUCKET, RECONCILE_INTERVAL, lifecycle};
-use super::stores::{Alive, FaultyStores, Shared};
+use super::stores::{Alive, Faults, Shared};
 
 /// How long a process lives, and how long nobody starts the next one, in milliseconds.
 const LIFE: std::ops::Range<u64> = 500..120_000;
@@ -33,16 +33,11 @@ const AHEAD: [i64; 8] = [
 ];
 
 pub fn stores(shared: &Shared, alive: &Alive, clock: &SkewedClock) -> Stores {
-    let faulty = Arc::new(FaultyStores {
+    let faults = Faults {
         shared: shared.clone(),
         alive: alive.clone(),
-    });
-    Stores {
-        metadata: faulty.clone(),
-        objects: faulty,
-        clock: Arc::new(clock.clone()),
-        lifecycle: lifecycle(),
-    }
+    };
+    faults.before_the_stores(clock, lifecycle())
 }
 
 /// One worker after the other.

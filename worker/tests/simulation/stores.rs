@@ -6,22 +6,16 @@
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use std::time::Duration;
-
-use async_trait::async_trait;
 use bytes::Bytes;
-use file_share::domain::{
-    FileId, FileRecord, FileState, KeyedRequest, ObjectKey, Status, Timestamp, Transition,
-    VersionId,
-};
+use file_share::clock::SkewedClock;
+use file_share::domain::{FileId, FileState, Lifecycle, Transition};
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::metadata_store::{
-    DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
+    MetadataStore, StoreError, TransitionOutcome, intercepted as metadata_calls,
 };
 use file_share::object_store::memory::MemoryObjectStore;
-use file_share::object_store::{
-    ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined,
-};
+use file_share::object_store::{ObjectReader, intercepted as object_calls};
+use file_share::operations::Stores;
 use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 
@@ -94,20 +88,28 @@ impl Alive {
     }
 }
 
-pub struct FaultyStores {
+/// What happens to a process's calls.
+#[derive(Clone)]
+pub struct Faults {
     pub shared: Shared,
     pub alive: Alive,
 }
 
-impl FaultyStores {
-    async fn metadata<T>(
-        &self,
-        what: &str,
-        id: FileId,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let what = format!("{what} {}", self.shared.histories.name(id));
-        self.call(what, "the metadata store", call).await
+impl Faults {
+    /// The stores as this process sees them.
+    pub fn before_the_stores(self, clock: &SkewedClock, lifecycle: Lifecycle) -> Stores {
+        Stores {
+            metadata: Arc::new(metadata_calls::Intercepted {
+                store: self.shared.metadata.clone(),
+                interceptor: self.clone(),
+            }),
+            objects: Arc::new(object_calls::Intercepted {
+                store: self.shared.objects.clone(),
+                interceptor: self,
+            }),
+            clock: Arc::new(clock.clone()),
+            lifecycle,
+        }
     }
 
     async fn call<T>(
@@ -124,209 +126,76 @@ impl FaultyStores {
         self.shared.chaos.call(what, failed, call).await
     }
 
+    /// What a trace says of a call.
+    fn described(&self, what: &str, id: Option<FileId>) -> String {
+        match id {
+            Some(id) => format!("{what} {}", self.shared.histories.name(id)),
+            None => what.to_owned(),
+        }
+    }
+
     async fn state(&self, id: FileId) -> Option<FileState> {
         let record = self.shared.metadata.get(id).await.ok().flatten();
         record.map(|record| record.state)
     }
 }
 
-#[async_trait]
-impl MetadataStore for FaultyStores {
-    async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
-        let id = record.id;
-        self.shared.histories.update(id, |history| {
-            history.declared_sha256 = record.declared.sha256;
-        });
-        let insert = self.shared.metadata.insert(record);
-        self.metadata("insert", id, insert).await
-    }
-
-    async fn insert_keyed(
+impl metadata_calls::Interceptor for Faults {
+    async fn around<T: Send>(
         &self,
-        record: &FileRecord,
-        request: &KeyedRequest,
-        now: Timestamp,
-    ) -> Result<KeyedInsert, StoreError> {
-        let id = record.id;
-        self.shared.histories.update(id, |history| {
-            history.declared_sha256 = record.declared.sha256;
-        });
-        let insert = self.shared.metadata.insert_keyed(record, request, now);
-        self.metadata("insert with a key", id, insert).await
-    }
-
-    async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
-        self.metadata("get", id, self.shared.metadata.get(id)).await
-    }
-
-    async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
-        let page = self.shared.metadata.page(request);
-        self.call("page".into(), "the metadata store", page).await
-    }
-
-    async fn renew_upload(
-        &self,
-        id: FileId,
-        upload_expires_at: Timestamp,
-    ) -> Result<Option<FileRecord>, StoreError> {
-        let renew = self.shared.metadata.renew_upload(id, upload_expires_at);
-        self.metadata("renew", id, renew).await
-    }
-
-    async fn transition(
-        &self,
-        id: FileId,
-        transition: &Transition,
-    ) -> Result<TransitionOutcome, StoreError> {
-        let what = format!("make it {}", transition.to.status().as_str());
-        let applying = async {
-            let outcome = self.shared.metadata.transition(id, transition).await?;
-            if outcome == TransitionOutcome::Applied {
-                self.shared.histories.record_settlement(id, transition);
+        call: metadata_calls::Call<'_>,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        use metadata_calls::Call;
+        let what = match call {
+            Call::Insert(record) | Call::InsertKeyed(record) => {
+                self.shared.histories.update(record.id, |history| {
+                    history.declared_sha256 = record.declared.sha256;
+                });
+                call.name().to_owned()
             }
-            Ok(outcome)
+            Call::Transition(_, transition) => {
+                format!("make it {}", transition.to.status().as_str())
+            }
+            _ => call.name().to_owned(),
         };
-        self.metadata(&what, id, applying).await
+        let what = self.described(&what, call.id());
+        self.call(what, "the metadata store", made).await
     }
 
-    async fn delete(
-        &self,
-        id: FileId,
-        now: Timestamp,
-        purge_at: Timestamp,
-        upload_grace: Duration,
-    ) -> Result<bool, StoreError> {
-        let delete = self.shared.metadata.delete(id, now, purge_at, upload_grace);
-        self.metadata("delete", id, delete).await
-    }
-
-    async fn due_records(
-        &self,
-        until: Timestamp,
-        after: Option<DueRecord>,
-        limit: usize,
-    ) -> Result<Vec<DueRecord>, StoreError> {
-        let due = self.shared.metadata.due_records(until, after, limit);
-        self.call("due".into(), "the metadata store", due).await
-    }
-
-    async fn postpone_reconcile(
-        &self,
-        id: FileId,
-        reconcile_at: Timestamp,
-        upload_grace: Duration,
-    ) -> Result<bool, StoreError> {
-        let postpone = &self.shared.metadata;
-        let postpone = postpone.postpone_reconcile(id, reconcile_at, upload_grace);
-        self.metadata("postpone", id, postpone).await
-    }
-
-    async fn schedule_reconcile(
-        &self,
-        id: FileId,
-        status: Status,
-        reconcile_at: Timestamp,
-        purge_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let schedule = self
-            .shared
-            .metadata
-            .schedule_reconcile(id, status, reconcile_at, purge_at);
-        self.metadata("schedule", id, schedule).await
-    }
-
-    async fn remove(&self, id: FileId, status: Status) -> Result<(), StoreError> {
-        let remove = self.shared.metadata.remove(id, status);
-        self.metadata("remove", id, remove).await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        self.shared.metadata.check().await
+    fn transitioned(&self, id: FileId, transition: &Transition, outcome: TransitionOutcome) {
+        if outcome == TransitionOutcome::Applied {
+            self.shared.histories.record_settlement(id, transition);
+        }
     }
 }
 
 const OBJECTS: &str = "the object store";
 
-#[async_trait]
-impl ObjectStore for FaultyStores {
-    async fn head(&self, key: ObjectKey) -> Result<Lookup<ObjectHead>, StoreError> {
-        let what = format!("head {}", self.shared.histories.name(key.file_id()));
-        self.call(what, OBJECTS, self.shared.objects.head(key))
-            .await
+impl object_calls::Interceptor for Faults {
+    async fn around<T: Send>(
+        &self,
+        call: object_calls::Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let id = call.key().map(|key| key.file_id());
+        let made = async {
+            if let object_calls::Call::DeleteAllVersions(key) = call {
+                let state = self.state(key.file_id()).await;
+                let histories = &self.shared.histories;
+                histories.record_deletion_of_bytes(key.file_id(), state.as_ref());
+            }
+            made.await
+        };
+        let what = self.described(call.name(), id);
+        self.call(what, OBJECTS, made).await
     }
 
-    async fn read(
-        &self,
-        key: ObjectKey,
-        version_id: Option<&VersionId>,
-    ) -> Result<Lookup<ObjectReader>, StoreError> {
-        let what = format!("read {}", self.shared.histories.name(key.file_id()));
-        let read = self.shared.objects.read(key, version_id);
-        let reader = self.call(what, OBJECTS, read).await?;
-        let breaks_off = !self.shared.chaos.is_healed() && self.shared.chaos.chance(3);
-        Ok(reader.map(|reader| match breaks_off {
+    fn reader(&self, reader: ObjectReader) -> ObjectReader {
+        match !self.shared.chaos.is_healed() && self.shared.chaos.chance(3) {
             true => broken_off(reader),
             false => reader,
-        }))
-    }
-
-    async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
-        let asked = self.shared.objects.keeps_what_it_has();
-        self.call("versions?".into(), OBJECTS, asked).await
-    }
-
-    async fn delete_other_versions(
-        &self,
-        key: ObjectKey,
-        version_id: &VersionId,
-    ) -> Result<(), StoreError> {
-        let name = self.shared.histories.name(key.file_id());
-        let what = format!("delete other versions of {name}");
-        let delete = self.shared.objects.delete_other_versions(key, version_id);
-        self.call(what, OBJECTS, delete).await
-    }
-
-    async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
-        let what = format!("make durable {}", self.shared.histories.name(key.file_id()));
-        self.call(what, OBJECTS, self.shared.objects.make_durable(key))
-            .await
-    }
-
-    async fn quarantine(&self, key: ObjectKey) -> Result<Quarantined, StoreError> {
-        let what = format!("quarantine {}", self.shared.histories.name(key.file_id()));
-        self.call(what, OBJECTS, self.shared.objects.quarantine(key))
-            .await
-    }
-
-    async fn end_quarantine(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let end = self.shared.objects.end_quarantine(before);
-        self.call("end the quarantine".into(), OBJECTS, end).await
-    }
-
-    async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
-        let id = key.file_id();
-        let what = format!("delete bytes of {}", self.shared.histories.name(id));
-        let delete = async {
-            let state = self.state(id).await;
-            self.shared
-                .histories
-                .record_deletion_of_bytes(id, state.as_ref());
-            self.shared.objects.delete_all_versions(key).await
-        };
-        self.call(what, OBJECTS, delete).await
-    }
-
-    async fn list(
-        &self,
-        after: Option<&ListPosition>,
-        limit: usize,
-    ) -> Result<Listing, StoreError> {
-        let list = self.shared.objects.list(after, limit);
-        self.call("list".into(), OBJECTS, list).await
-    }
-
-    async fn check(&self) -> Result<(), StoreError> {
-        self.shared.objects.check().await
+        }
     }
 }
 
