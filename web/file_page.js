@@ -5,6 +5,7 @@
 
 import { LiveRegion } from './live_region.js';
 import { Api } from './api.js';
+import { backOff } from './back_off.js';
 import { comparison } from './compare.js';
 import { copyText } from './copy.js';
 import { showText } from './dialog.js';
@@ -17,8 +18,6 @@ import { isFinal, standing } from './record.js';
 import { SessionNotice, sessionChannel } from './session_notice.js';
 
 const LONG_WAIT_S = 20;
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 30_000;
 
 const base = new URL(document.documentElement.dataset.base, location.href);
 const id = location.pathname.split('/').pop();
@@ -209,10 +208,6 @@ async function follow() {
       await pause(backOff(failures - 1));
     }
   }
-}
-
-function backOff(times) {
-  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** times);
 }
 
 fillIn(strings);

@@ -7,6 +7,7 @@
 //
 // Absent on purpose: the DOM. What touches the world comes in as `ports`.
 
+import { backOff } from './back_off.js';
 import { FileList } from './file_list.js';
 
 const PAGE = 50;
@@ -14,8 +15,6 @@ const MAX_EMPTY_PAGES = 10;
 const MAX_USELESS_PAGES = 3;
 export const MAX_LISTED = 10_000;
 const REFRESH_MS = 10_000;
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 30_000;
 
 export class ListSync {
   list = new FileList();
@@ -67,7 +66,7 @@ export class ListSync {
       await this.refresh();
       return;
     }
-    const pause = isPage ? REFRESH_MS : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
+    const pause = isPage ? REFRESH_MS : backOff(this.#failures - 1);
     this.#cancelTimer = this.#ports.after(pause, () => {
       if (!this.#ports.isHidden()) {
         void this.refresh();

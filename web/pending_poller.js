@@ -2,9 +2,10 @@
 //
 // Invariant: only the service's word makes a file settled or gone; whatever else comes back, and every
 // state that isn't known, is waited for. At most LANES requests at a time, since a browser keeps only six connections to a host and
-// uploads need three of them; at most MAX_WATCHED files; never faster than MIN_TURN_MS a lane. However
+// uploads need three of them; at most MAX_WATCHED files; never faster than FIRST_PAUSE_MS a lane. However
 // many files of others are pending, this page's own uploads have a lane.
 
+import { backOff } from './back_off.js';
 import { awaitsBytes, isFinal } from './record.js';
 
 const LANES = 2;
@@ -12,8 +13,6 @@ const LANES_FOR_OTHERS = 1;
 const MAX_WATCHED = 100;
 const LONG_WAIT_S = 20;
 const SHORT_WAIT_S = 2;
-const MIN_TURN_MS = 1000;
-const LONGEST_PAUSE_MS = 30_000;
 
 export class PendingPoller {
   // In the order in which they get their turn.
@@ -114,8 +113,4 @@ export class PendingPoller {
       this.#ports.onWaiting(event.record);
     }
   }
-}
-
-function backOff(times) {
-  return Math.min(LONGEST_PAUSE_MS, MIN_TURN_MS * 2 ** times);
 }

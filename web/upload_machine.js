@@ -18,6 +18,7 @@
 //   {do: 'abort'}               stop the work in hand
 //   {do: 'discard', id}         delete a record that nothing will come for
 
+import { backOff, LONGEST_PAUSE_MS } from './back_off.js';
 import { awaitsBytes, isFinal } from './record.js';
 
 export const LIMITS = {
@@ -33,8 +34,6 @@ export const LIMITS = {
   restarts: 2,
 };
 
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 30_000;
 // While the browser is offline, or the person signed out: both say when they are over, mostly.
 const OFFLINE_PAUSE_MS = 15_000;
 
@@ -251,7 +250,7 @@ function lost(state, { offline = false, retryAfterMs = 0, cause = null }) {
     return fail(counted, cause ?? { code: 'unreachable' });
   }
   const isOurs = counter === 'failures';
-  const pause = isOurs ? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1)) : OFFLINE_PAUSE_MS;
+  const pause = isOurs ? backOff(failures - 1) : OFFLINE_PAUSE_MS;
   const then = state.phase === 'sending' ? 'looking' : state.phase;
   return {
     state: { ...counted, phase: 'waiting', then, offline },

@@ -23,6 +23,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("live_region.js"),
     embedded!("api.js"),
     embedded!("app.js"),
+    embedded!("back_off.js"),
     embedded!("batch.js"),
     embedded!("batch_view.js"),
     embedded!("compare.js"),
