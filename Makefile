@@ -40,7 +40,7 @@ run: ## Run the service on this machine: http://127.0.0.1:8000, everything below
 check: ## Format, lints and unit tests: the inner loop while changing something
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --exclude file-share-model --locked --lib
+	cargo test --workspace --exclude file-share-model --locked --lib --bins
 	node --test tests/browser/unit/*.test.mjs
 
 EVERYTHING_TESTS_NEED := $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed \
@@ -50,7 +50,9 @@ EVERYTHING_TESTS_NEED := $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(B
 test: $(EVERYTHING_TESTS_NEED) ## Run all tests; with T=name those of that name. aws mode runs against a stand-in
 ifdef T
 	cargo build --workspace --locked
-	cargo test --workspace --locked -- $(T)
+	cargo test --workspace --locked -- $(T) | tee target/selected-tests.log
+	@grep -qE '^test result: .* [1-9][0-9]* passed' target/selected-tests.log \
+		|| { echo "no test has '$(T)' in its name" >&2; exit 1; }
 else
 	node --test tests/browser/unit/*.test.mjs
 	cargo build --workspace --locked
