@@ -264,6 +264,10 @@ impl ApiClient {
                     server: base.clone(),
                     cause: no_answer.cause,
                 },
+                NoAnswerReason::Untrusted => CliError::Untrusted {
+                    server: base.clone(),
+                    cause: no_answer.cause,
+                },
                 NoAnswerReason::Broken => {
                     CliError::NoAnswer(format!("{base} doesn't answer: {no_answer}"))
                 }

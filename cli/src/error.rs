@@ -17,6 +17,10 @@ const UNREACHABLE: u8 = 3;
 /// What a shell gives for a program that ends by SIGPIPE.
 const NOT_READ: u8 = 141;
 
+/// What to do about a certificate that isn't accepted.
+pub const TRUST_CERTIFICATE: &str = "Say the name that its certificate is for. If it is signed by an authority of \
+     your own, add that one's certificate to this machine's, or name a file that has it in SSL_CERT_FILE";
+
 #[derive(Debug, Clone, Error)]
 pub enum CliError {
     /// The command line says something that can't be done.
@@ -27,6 +31,9 @@ pub enum CliError {
          FILE_SHARE_URL)?"
     )]
     Unreachable { server: String, cause: String },
+    /// Somebody answered whose certificate this machine doesn't accept, so nothing was said to them.
+    #[error("{server} can't be trusted: {cause}. {TRUST_CERTIFICATE}")]
+    Untrusted { server: String, cause: String },
     /// The service or the store said no, and would again.
     #[error("{detail} ({code})")]
     Refused {
@@ -77,6 +84,7 @@ impl CliError {
         match self {
             Self::Usage(_) => "usage",
             Self::Unreachable { .. } => "unreachable",
+            Self::Untrusted { .. } => "untrusted_certificate",
             Self::Refused { code, .. } => code,
             Self::NoAnswer(_) => "no_answer",
             Self::Unusable(_) => "unusable_answer",
@@ -98,7 +106,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
-            Self::Unreachable { .. } => UNREACHABLE,
+            Self::Unreachable { .. } | Self::Untrusted { .. } => UNREACHABLE,
             Self::NotRead => NOT_READ,
             _ => SOME_FAILED,
         }

@@ -45,6 +45,8 @@ pub struct NoAnswer {
 pub enum NoAnswerReason {
     /// Nobody took the connection, so nothing was done.
     NeverConnected,
+    /// Whoever took it has a certificate that this machine doesn't accept, so nothing was done.
+    Untrusted,
     /// It broke off, or was silent for too long: whether something was done isn't known.
     Broken,
     /// It is longer than any that makes sense, and would be the next time.
@@ -117,10 +119,7 @@ impl Http {
         let mut before = sent.now();
         loop {
             tokio::select! {
-                answer = &mut answer => return answer.map_err(|error| NoAnswer {
-                    why: if error.is_connect() { NoAnswerReason::NeverConnected } else { NoAnswerReason::Broken },
-                    cause: innermost(&error),
-                }),
+                answer = &mut answer => return answer.map_err(|error| no_answer(&error)),
                 () = sleep(SILENCE) => {
                     let now = sent.now();
                     if now == before {
@@ -201,6 +200,27 @@ fn silent() -> NoAnswer {
         why: NoAnswerReason::Broken,
         cause: format!("nothing came for {} s", SILENCE.as_secs()),
     }
+}
+
+/// What rustls begins with whenever it is the certificate; its own type isn't among what we depend on.
+const CERTIFICATE: &str = "invalid peer certificate: ";
+
+/// Why there is no answer to a request that failed.
+fn no_answer(error: &hyper_util::client::legacy::Error) -> NoAnswer {
+    let cause = innermost(error);
+    let (why, cause) = match cause.strip_prefix(CERTIFICATE) {
+        Some("UnknownIssuer") => {
+            let cause = "its certificate is signed by nobody whom this machine knows".to_owned();
+            (NoAnswerReason::Untrusted, cause)
+        }
+        Some(what) => (
+            NoAnswerReason::Untrusted,
+            format!("its certificate: {what}"),
+        ),
+        None if error.is_connect() => (NoAnswerReason::NeverConnected, cause),
+        None => (NoAnswerReason::Broken, cause),
+    };
+    NoAnswer { why, cause }
 }
 
 /// The last of the causes says what happened; those before it say that something did.

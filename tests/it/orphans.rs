@@ -17,10 +17,10 @@ use file_share::domain::{
 use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
+use file_share::object_store::StoreError;
 use file_share::object_store::disk::DiskObjectStore;
 use file_share::object_store::intercepted::{Call, Intercepted, Interceptor};
 use file_share::object_store::s3::S3ObjectStore;
-use file_share::object_store::StoreError;
 use file_share::operations::{MIN_AGE, OrphanSweeper, Stores, Suspicion, SweepReport, SweepStep};
 use futures_util::stream;
 

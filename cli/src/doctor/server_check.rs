@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::remedies::{OTHER_SERVER, SEE_LOG, SET_CLOCKS};
 use super::report::{CheckFailure, Passed};
 use crate::api_client::{Answer, ApiClient, expect};
-use crate::error::CliError;
+use crate::error::{CliError, TRUST_CERTIFICATE};
 use crate::intermediary::PASS_HOST;
 
 /// What `info.title` of the contract is.
@@ -28,6 +28,11 @@ pub async fn server(service: &ApiClient) -> Result<Passed<Answer>, CheckFailure>
             remedy: "start the service, or say its right address with --server or \
                        FILE_SHARE_URL; see that no firewall is between"
                 .to_owned(),
+            exit_code: failure.exit_code(),
+        },
+        CliError::Untrusted { cause, .. } => CheckFailure::Wrong {
+            said: format!("{base} can't be trusted: {cause}"),
+            remedy: TRUST_CERTIFICATE.to_owned(),
             exit_code: failure.exit_code(),
         },
         _ => CheckFailure::wrong(failure.to_string(), OTHER_SERVER),

@@ -170,6 +170,9 @@ fn behind_tls_urls_in_the_clear_are_refused_and_the_setting_is_named() {
     let words = ["from https to http", "PUBLIC_URL"];
     let caddy = TlsProxy::start(&service, "localhost");
     caddy.trusted(|proxy, settings| {
+        // Whoever doesn't know the authority is told how to know it, and nothing of firewalls.
+        let untrusted = proxy.doctor();
+        untrusted.ends_with(3, "server", &["whom this machine knows", "SSL_CERT_FILE"]);
         proxy.doctor_with(settings).only("create", &words);
         // And in use, both ways.
         for arguments in [&["upload", "f"][..], &["download", id, "-o", "-"]] {

@@ -129,6 +129,11 @@ impl Diagnosis {
 
     /// Exactly this check is wrong, and what it says has all of these words.
     fn only(&self, check: &str, words: &[&str]) {
+        self.ends_with(1, check, words);
+    }
+
+    /// The same, with this exit code.
+    fn ends_with(&self, code: i32, check: &str, words: &[&str]) {
         assert_eq!(
             self.with("wrong"),
             [check],
@@ -136,7 +141,7 @@ impl Diagnosis {
             self.lines,
             self.log
         );
-        assert_eq!(self.code, 1);
+        assert_eq!(self.code, code);
         let line = self
             .lines
             .iter()
