@@ -15,7 +15,14 @@ use crate::config::{CommonSettings, LogFormat};
 /// The crates that write requests, with URLs and headers, below `info`.
 const TALKATIVE: [&str; 4] = ["aws_", "hyper", "rustls", "h2"];
 
+/// Where the SDK looks for a region and credentials on machines that have them. Elsewhere it warns three
+/// times, at length; what is missing then is said by us, once, with what to set.
+const LOOKED_FOR: &str = "aws_config::imds";
+
 fn is_harmless(event: &Metadata<'_>) -> bool {
+    if event.target().starts_with(LOOKED_FOR) {
+        return *event.level() <= Level::ERROR;
+    }
     *event.level() <= Level::INFO
         || !TALKATIVE
             .iter()

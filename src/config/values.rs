@@ -134,9 +134,9 @@ pub(super) fn allowed_hosts(text: &str) -> Result<Vec<String>, String> {
 /// # Errors
 /// Anything else.
 pub fn url(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text
-        .parse()
-        .map_err(|_| "must be a URL such as https://files.example.org")?;
+    let uri: Uri = text.parse().map_err(
+        |_| "must be a URL that begins with http:// or https://, such as https://files.example.org",
+    )?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     if is_http
         && uri.authority().is_some_and(|a| !a.as_str().contains('@'))
@@ -144,7 +144,10 @@ pub fn url(text: &str) -> Result<Uri, String> {
     {
         Ok(uri)
     } else {
-        Err("must be a URL such as https://files.example.org".into())
+        Err(
+            "must be a URL that begins with http:// or https://, such as https://files.example.org"
+                .into(),
+        )
     }
 }
 
@@ -258,7 +261,9 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     }
     EnvFilter::try_new(text)
         .map(|_| text.to_owned())
-        .map_err(|error| error.to_string())
+        .map_err(|error| {
+            format!("must be a level such as info, or parts with levels such as file_share=debug,warn: {error}")
+        })
 }
 
 #[cfg(test)]
