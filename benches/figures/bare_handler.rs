@@ -13,14 +13,14 @@ use poem::{Response, Server, endpoint::make_sync, listener::TcpAcceptor};
 const ARGUMENT: &str = "bare-handler";
 
 /// A bare handler in a process of its own, which ends with this value or with this process.
-pub struct BareHandler {
+pub(crate) struct BareHandler {
     child: Child,
     pub address: SocketAddr,
 }
 
 impl BareHandler {
     /// One that answers every request with a JSON body of `length` bytes.
-    pub fn start(length: usize) -> Self {
+    pub(crate) fn start(length: usize) -> Self {
         let own_path = std::env::current_exe().expect("a running program has a path");
         let mut child = Command::new(own_path)
             .args([ARGUMENT, &length.to_string()])
@@ -45,7 +45,7 @@ impl Drop for BareHandler {
 }
 
 /// The length of the answers, if the arguments ask for a bare handler.
-pub fn asked_for(arguments: &[String]) -> Option<usize> {
+pub(crate) fn asked_for(arguments: &[String]) -> Option<usize> {
     match arguments {
         [name, length] if name == ARGUMENT => length.parse().ok(),
         _ => None,
@@ -54,7 +54,7 @@ pub fn asked_for(arguments: &[String]) -> Option<usize> {
 
 /// Serves until the process that started it is gone.
 #[tokio::main]
-pub async fn serve(length: usize) {
+pub(crate) async fn serve(length: usize) {
     std::thread::spawn(|| {
         let mut nothing = Vec::new();
         let _ = std::io::stdin().read_to_end(&mut nothing);

@@ -29,7 +29,7 @@ use crate::support::program::data_dir;
 const FILES_PER_ROUND: usize = 8;
 const LEAST: f64 = 0.6;
 
-pub fn figures() -> Vec<Figure> {
+pub(crate) fn figures() -> Vec<Figure> {
     let dir = data_dir();
     let objects = DiskObjectStore::open(dir.path()).expect("the object store opens");
     let metadata = SqliteMetadataStore::open(&dir.path().join("metadata.sqlite"))

@@ -13,13 +13,13 @@ use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub const CONNECTIONS: usize = 32;
+pub(crate) const CONNECTIONS: usize = 32;
 /// Far more than any answer that is measured here.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
 
 /// What is sent to whom. Connections take turns with the requests if there are several.
 #[derive(Debug, Clone)]
-pub struct Load {
+pub(crate) struct Load {
     pub address: SocketAddr,
     pub requests: Vec<Vec<u8>>,
     /// The status that every answer must have.
@@ -28,20 +28,20 @@ pub struct Load {
 
 /// A whole answer, for what is measured by its size.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub head: String,
     pub body_length: usize,
 }
 
 impl Answer {
-    pub fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.head.len() + self.body_length
     }
 }
 
 impl Load {
     /// Answers per second, from [`CONNECTIONS`] connections that all keep one request in hand.
-    pub fn per_second(&self, duration: Duration) -> f64 {
+    pub(crate) fn per_second(&self, duration: Duration) -> f64 {
         let answered = Cell::new(0_u32);
         let took = self.run(async |connection, mut turn| {
             let until = Instant::now() + duration;
@@ -56,7 +56,7 @@ impl Load {
     }
 
     /// Sends `count` requests.
-    pub fn send(&self, count: usize) {
+    pub(crate) fn send(&self, count: usize) {
         let sent = Cell::new(0);
         self.run(async |connection, mut turn| {
             while sent.get() < count {
@@ -69,7 +69,7 @@ impl Load {
     }
 
     /// One request, and its answer.
-    pub fn once(&self) -> Answer {
+    pub(crate) fn once(&self) -> Answer {
         runtime()
             .block_on(async {
                 let mut connection = Connection::open(self.address).await?;

@@ -26,9 +26,9 @@ mod worker_memory;
 )]
 #[path = "../../tests/support"]
 mod support {
-    pub mod curl;
-    pub mod ministack;
-    pub mod program;
+    pub(crate) mod curl;
+    pub(crate) mod ministack;
+    pub(crate) mod program;
 }
 
 use std::process::ExitCode;

@@ -39,7 +39,7 @@ struct List {
     _dir: tempfile::TempDir,
 }
 
-pub fn figures() -> Vec<Figure> {
+pub(crate) fn figures() -> Vec<Figure> {
     // As the programs have it.
     let runtime = Runtime::new().expect("a runtime");
     let short = runtime.block_on(List::fill(SHORT));

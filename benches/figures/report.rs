@@ -4,14 +4,14 @@ use std::time::Duration;
 
 /// What a figure must be.
 #[derive(Debug, Clone, Copy)]
-pub enum Bound {
+pub(crate) enum Bound {
     AtLeast(f64),
     AtMost(f64),
 }
 
 /// One line of the table.
 #[derive(Debug)]
-pub struct Figure {
+pub(crate) struct Figure {
     pub name: &'static str,
     /// What the service does, with its unit.
     pub measured: String,
@@ -26,7 +26,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         // Written so that a value that is no number breaks the bound.
         match self.bound {
             Bound::AtLeast(least) => self.value >= least,
@@ -53,7 +53,7 @@ impl Figure {
     }
 }
 
-pub fn print(figures: &[Figure], took: Duration) {
+pub(crate) fn print(figures: &[Figure], took: Duration) {
     let titles = [
         "figure", "measured", "limit", "value", "bound", "", "remarks",
     ]

@@ -22,12 +22,12 @@ const LEAST_CREATES: f64 = 0.3;
 const LEAST_REDIRECTS: f64 = 0.5;
 
 /// No limits on what one address may create, which is what is measured.
-pub const UNLIMITED: [(&str, &str); 2] = [
+pub(crate) const UNLIMITED: [(&str, &str); 2] = [
     ("MAX_PENDING_FILES", "off"),
     ("MAX_PENDING_PER_ADDRESS", "off"),
 ];
 
-pub fn creates() -> Vec<Figure> {
+pub(crate) fn creates() -> Vec<Figure> {
     let dir = data_dir();
     let program = Program::local(dir.path(), &UNLIMITED);
     let ours = creating(address(&program));
@@ -44,7 +44,7 @@ pub fn creates() -> Vec<Figure> {
 }
 
 /// A client that creates a file with each request.
-pub fn creating(address: SocketAddr) -> Load {
+pub(crate) fn creating(address: SocketAddr) -> Load {
     let body = json!({"filename": "lecture notes.pdf", "size": 1_048_576}).to_string();
     let request = format!(
         "POST /v1/files HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
@@ -58,7 +58,7 @@ pub fn creating(address: SocketAddr) -> Load {
     }
 }
 
-pub fn redirects() -> Vec<Figure> {
+pub(crate) fn redirects() -> Vec<Figure> {
     let dir = data_dir();
     let program = Program::local(dir.path(), &[]);
     let address = address(&program);
@@ -97,7 +97,7 @@ fn shared_file(program: &Program, dir: &std::path::Path) -> String {
     id
 }
 
-pub fn address(program: &Program) -> SocketAddr {
+pub(crate) fn address(program: &Program) -> SocketAddr {
     let address = program.base.strip_prefix("http://");
     address
         .and_then(|address| address.parse().ok())

@@ -4,11 +4,11 @@
 //! median of the rounds' ratios is then far steadier than the ratio of two long measurements.
 
 /// Odd, so that the median is one of them.
-pub const ROUNDS: usize = 9;
+pub(crate) const ROUNDS: usize = 9;
 
 /// The medians of what was measured.
 #[derive(Debug, Clone, Copy)]
-pub struct Turns {
+pub(crate) struct Turns {
     pub ours: f64,
     pub limit: f64,
     /// Ours divided by the limit, within a round.
@@ -19,7 +19,7 @@ pub struct Turns {
 
 impl Turns {
     /// [`ROUNDS`] rounds of both, after one of each that doesn't count.
-    pub fn measure(mut ours: impl FnMut() -> f64, mut limit: impl FnMut() -> f64) -> Self {
+    pub(crate) fn measure(mut ours: impl FnMut() -> f64, mut limit: impl FnMut() -> f64) -> Self {
         limit();
         ours();
         let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (limit(), ours())).collect();
@@ -34,7 +34,7 @@ impl Turns {
         }
     }
 
-    pub fn spread(&self) -> String {
+    pub(crate) fn spread(&self) -> String {
         format!(
             "{ROUNDS} rounds, {:.2} to {:.2}",
             self.lowest_ratio, self.highest_ratio
@@ -43,7 +43,7 @@ impl Turns {
 }
 
 /// The middle one; sorts `values`, of which there must be some.
-pub fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

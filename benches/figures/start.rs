@@ -17,7 +17,7 @@ use crate::support::program::{Program, data_dir};
 const RECORDS: usize = 10_000;
 const MOST_MILLIS: f64 = 200.0;
 
-pub fn figures() -> Vec<Figure> {
+pub(crate) fn figures() -> Vec<Figure> {
     // Every start in a directory of its own.
     let fresh = figure("first start", "nothing there yet", || {
         let dir = data_dir();

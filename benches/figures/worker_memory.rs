@@ -27,7 +27,7 @@ const SAMPLE_INTERVAL: Duration = Duration::from_millis(10);
 /// How often it is looked whether the work is done.
 const SAMPLES_PER_LOOK: u32 = 20;
 
-pub fn figures() -> Vec<Figure> {
+pub(crate) fn figures() -> Vec<Figure> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let ministack = runtime.block_on(MiniStack::start());
     let deployment = runtime.block_on(ministack.deploy("worker-memory"));

@@ -22,7 +22,7 @@ use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
 
 /// What SQS takes in one call.
-pub const BATCH: usize = 10;
+pub(crate) const BATCH: usize = 10;
 
 /// What the service itself keeps in the bucket and in the table, to know that they belong together.
 const MARKER_OBJECT: &str = "store-marker";
@@ -30,9 +30,9 @@ const MARKER_ITEM: &str = "store#marker";
 
 const OPERATOR_LIMIT: Duration = Duration::from_secs(60);
 
-pub type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-pub struct Aws {
+pub(crate) struct Aws {
     ministack: MiniStack,
     /// As the programs see it: through the proxy.
     deployment: Deployment,
@@ -44,12 +44,16 @@ pub struct Aws {
 
 impl Aws {
     /// A stand-in of this scenario's own. `settings` are those of the script that deploys the stack.
-    pub async fn start(scenario: &str, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(scenario: &str, settings: &[(&str, &str)]) -> Self {
         Self::deployed_in(MiniStack::start().await, scenario, settings).await
     }
 
     /// The same, where the stand-in goes by another clock.
-    pub async fn start_by(scenario: &str, settings: &[(&str, &str)], clock: &FakeClock) -> Self {
+    pub(crate) async fn start_by(
+        scenario: &str,
+        settings: &[(&str, &str)],
+        clock: &FakeClock,
+    ) -> Self {
         let ministack = MiniStack::start_with(&clock.settings()).await;
         Self::deployed_in(ministack, scenario, settings).await
     }
@@ -79,20 +83,20 @@ impl Aws {
         }
     }
 
-    pub fn deployment(&self) -> &Deployment {
+    pub(crate) fn deployment(&self) -> &Deployment {
         &self.deployment
     }
 
-    pub fn bucket(&self) -> &str {
+    pub(crate) fn bucket(&self) -> &str {
         &self.deployment.bucket
     }
 
-    pub fn queue_url(&self) -> &str {
+    pub(crate) fn queue_url(&self) -> &str {
         &self.deployment.queue_url
     }
 
     /// A worker behind a proxy of its own.
-    pub fn worker_behind(&self, proxy: &FaultProxy, settings: &[(&str, &str)]) -> Program {
+    pub(crate) fn worker_behind(&self, proxy: &FaultProxy, settings: &[(&str, &str)]) -> Program {
         let deployment = Deployment {
             endpoint: proxy.url(),
             ..self.deployment.clone()
@@ -100,17 +104,17 @@ impl Aws {
         tokio::task::block_in_place(|| Program::worker(&deployment, settings))
     }
 
-    pub fn api(&self, settings: &[(&str, &str)]) -> Program {
+    pub(crate) fn api(&self, settings: &[(&str, &str)]) -> Program {
         tokio::task::block_in_place(|| Program::aws_api(&self.deployment, settings))
     }
 
-    pub fn worker(&self, settings: &[(&str, &str)]) -> Program {
+    pub(crate) fn worker(&self, settings: &[(&str, &str)]) -> Program {
         tokio::task::block_in_place(|| Program::worker(&self.deployment, settings))
     }
 
     /// The versions of files that lie in the bucket, by file ID. Delete markers count: they are left behind
     /// by a deletion that names no version, which the service must not do.
-    pub async fn versions(&self) -> BTreeMap<String, Vec<String>> {
+    pub(crate) async fn versions(&self) -> BTreeMap<String, Vec<String>> {
         let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let (mut key, mut version) = (None, None);
         loop {
@@ -142,7 +146,7 @@ impl Aws {
     }
 
     /// A worker that speaks to the stand-in itself.
-    pub fn worker_without_proxy(&self, settings: &[(&str, &str)]) -> Program {
+    pub(crate) fn worker_without_proxy(&self, settings: &[(&str, &str)]) -> Program {
         let deployment = Deployment {
             endpoint: self.ministack.endpoint().to_owned(),
             ..self.deployment.clone()
@@ -151,7 +155,7 @@ impl Aws {
     }
 
     /// All items of files in the table, by file ID.
-    pub async fn items(&self) -> BTreeMap<String, Item> {
+    pub(crate) async fn items(&self) -> BTreeMap<String, Item> {
         let mut items = BTreeMap::new();
         let mut start = None;
         loop {
@@ -177,7 +181,7 @@ impl Aws {
     }
 
     /// Messages of a queue that can be received, and those that somebody has in hand.
-    pub async fn queued(&self, queue_url: &str) -> (usize, usize) {
+    pub(crate) async fn queued(&self, queue_url: &str) -> (usize, usize) {
         let visible = QueueAttributeName::ApproximateNumberOfMessages;
         let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
         let answer = self
@@ -198,7 +202,7 @@ impl Aws {
     }
 
     /// Takes up to ten messages out of a queue for good; waits up to a second for the first.
-    pub async fn take(&self, queue_url: &str) -> Vec<Message> {
+    pub(crate) async fn take(&self, queue_url: &str) -> Vec<Message> {
         let received = self
             .sqs
             .receive_message()
@@ -229,7 +233,7 @@ impl Aws {
     }
 
     /// Takes messages out of a queue until `count` are there, or a while passes without any.
-    pub async fn take_all(&self, queue_url: &str, count: usize) -> Vec<Message> {
+    pub(crate) async fn take_all(&self, queue_url: &str, count: usize) -> Vec<Message> {
         let mut messages = Vec::new();
         let mut last = Instant::now();
         while messages.len() < count && last.elapsed() < Duration::from_secs(10) {
@@ -242,7 +246,7 @@ impl Aws {
         messages
     }
 
-    pub async fn send(&self, queue_url: &str, bodies: &[String]) {
+    pub(crate) async fn send(&self, queue_url: &str, bodies: &[String]) {
         for batch in bodies.chunks(BATCH) {
             let entries = (0..)
                 .zip(batch)
@@ -263,7 +267,7 @@ impl Aws {
 }
 
 /// A text attribute of an item; empty if it isn't there.
-pub fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+pub(crate) fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     let value = item.get(name).and_then(|value| value.as_s().ok());
     value.map(String::as_str).unwrap_or_default()
 }

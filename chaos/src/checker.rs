@@ -23,7 +23,7 @@ const MAX_EXAMPLES: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Where to look behind the service.
-pub enum Inside<'a> {
+pub(crate) enum Inside<'a> {
     Aws(&'a Aws),
     /// The data directory of local mode.
     Local(&'a Path),
@@ -31,7 +31,7 @@ pub enum Inside<'a> {
 
 /// What was found. All but the first three must be zero.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(crate) struct Findings {
     pub files: usize,
     pub available: usize,
     pub deleted: usize,
@@ -55,7 +55,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    pub fn measurements(&self) -> Vec<Measurement> {
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
         for example in &self.examples {
             eprintln!("  found: {example}");
         }
@@ -74,7 +74,7 @@ impl Findings {
     }
 
     /// Adds what was found elsewhere.
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.files += other.files;
         self.available += other.available;
         self.deleted += other.deleted;
@@ -130,7 +130,7 @@ impl Expected {
 }
 
 /// Looks at everything. The service must be up, and nothing must be under way.
-pub async fn check(client: &Client, inside: Inside<'_>) -> Findings {
+pub(crate) async fn check(client: &Client, inside: Inside<'_>) -> Findings {
     // An answer of 503 says nothing of what is there, so it is asked for again, for long.
     client.be_patient(PATIENCE);
     let mut findings = Findings::default();
@@ -252,7 +252,7 @@ async fn look_into_aws(aws: &Aws, findings: &mut Findings) {
 }
 
 /// All files below a directory.
-pub fn files_below(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -269,7 +269,7 @@ pub fn files_below(dir: &Path) -> Vec<PathBuf> {
 const MARKER_FILE: &str = "store-marker";
 
 /// The versions of all objects in a data directory.
-pub fn objects_below(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn objects_below(dir: &Path) -> Vec<PathBuf> {
     let objects = dir.join("objects");
     let marker = objects.join(MARKER_FILE);
     let mut files = files_below(&objects);
@@ -278,7 +278,7 @@ pub fn objects_below(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The ID of the object that a file below `objects/` is a version of.
-pub fn object_of(version: &Path) -> Option<String> {
+pub(crate) fn object_of(version: &Path) -> Option<String> {
     let name = version.parent()?.file_name()?;
     Some(name.to_str()?.to_owned())
 }

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A file that a client was told of, with a URL to send its bytes to.
 #[derive(Debug, Clone)]
-pub struct Created {
+pub(crate) struct Created {
     pub id: String,
     pub content: Bytes,
     upload: Value,
@@ -34,7 +34,7 @@ pub struct Created {
 
 impl Created {
     /// The head of the PUT, for a client that writes by hand.
-    pub fn put_header(&self, address: &str) -> String {
+    pub(crate) fn put_header(&self, address: &str) -> String {
         let url = self.upload["url"].as_str().unwrap_or_default();
         let path = url
             .trim_start_matches("http://")
@@ -52,19 +52,19 @@ impl Created {
 
 /// A whole record, as it was shown.
 #[derive(Debug, Clone)]
-pub struct Shown(pub Value);
+pub(crate) struct Shown(pub Value);
 
 impl Shown {
-    pub fn text(&self, field: &str) -> &str {
+    pub(crate) fn text(&self, field: &str) -> &str {
         self.0[field].as_str().unwrap_or_default()
     }
 
-    pub fn is_pending(&self) -> bool {
+    pub(crate) fn is_pending(&self) -> bool {
         self.text("status") == "pending"
     }
 }
 
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     pub history: History,
@@ -74,18 +74,18 @@ pub struct Client {
 }
 
 /// Random bytes that nobody can guess from their length.
-pub fn content(random: &mut fastrand::Rng, length: usize) -> Bytes {
+pub(crate) fn content(random: &mut fastrand::Rng, length: usize) -> Bytes {
     let mut bytes = vec![0; length];
     random.fill(&mut bytes);
     bytes.into()
 }
 
-pub fn hex_sha256(bytes: &[u8]) -> String {
+pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
 impl Client {
-    pub fn new(base: &str, history: History, patience: Duration) -> Self {
+    pub(crate) fn new(base: &str, history: History, patience: Duration) -> Self {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -101,12 +101,12 @@ impl Client {
         }
     }
 
-    pub fn be_patient(&self, patience: Duration) {
+    pub(crate) fn be_patient(&self, patience: Duration) {
         self.patience.set(patience);
     }
 
     /// One call of the API. `None` if it broke off.
-    pub async fn call(&self, request: RequestBuilder) -> Option<Response> {
+    pub(crate) async fn call(&self, request: RequestBuilder) -> Option<Response> {
         count(&self.stats.calls);
         let began = Instant::now();
         match request.send().await {
@@ -127,7 +127,7 @@ impl Client {
         }
     }
 
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// The same client after the service has moved.
-    pub fn moved_to(self, base: &str) -> Self {
+    pub(crate) fn moved_to(self, base: &str) -> Self {
         Self {
             base: base.to_owned(),
             ..self
@@ -160,7 +160,7 @@ impl Client {
     }
 
     /// Creates a file for `content`, with its digest declared if `declared`.
-    pub async fn create(&self, content: Bytes, declared: bool) -> Option<Created> {
+    pub(crate) async fn create(&self, content: Bytes, declared: bool) -> Option<Created> {
         self.until("create", async |seen| {
             let (status, created) = self.create_once(content.clone(), declared).await;
             *seen = format!("{status:?}");
@@ -170,7 +170,7 @@ impl Client {
     }
 
     /// One attempt to create a file: the status, if there was an answer, and the file.
-    pub async fn create_once(
+    pub(crate) async fn create_once(
         &self,
         content: Bytes,
         declared: bool,
@@ -207,7 +207,7 @@ impl Client {
     }
 
     /// One PUT of the bytes; `None` if it broke off.
-    pub async fn put_once(&self, created: &Created) -> Option<StatusCode> {
+    pub(crate) async fn put_once(&self, created: &Created) -> Option<StatusCode> {
         let url = created.upload["url"].as_str()?;
         // Said even of an empty body, which the client library would leave out.
         let mut request = self
@@ -224,7 +224,7 @@ impl Client {
 
     /// Sends the bytes until the store has them. A URL that ran out is renewed. `None` also where
     /// the file is over: deleted, expired or settled by what was sent before.
-    pub async fn put(&self, created: &Created) -> Option<()> {
+    pub(crate) async fn put(&self, created: &Created) -> Option<()> {
         let current = RefCell::new(created.clone());
         let stored = self
             .until("put", async |seen| {
@@ -267,7 +267,7 @@ impl Client {
     }
 
     /// The record as the service shows it now; `Some(None)` for a 404.
-    pub async fn describe(&self, id: &str, wait: u32) -> Option<Option<Shown>> {
+    pub(crate) async fn describe(&self, id: &str, wait: u32) -> Option<Option<Shown>> {
         self.until("describe", async |seen| {
             let path = format!("/v1/files/{id}/metadata?wait={wait}");
             let answer = self.call(self.request(Method::GET, &path)).await?;
@@ -282,7 +282,7 @@ impl Client {
     }
 
     /// Waits until the file is no longer pending, at most for the client's patience.
-    pub async fn await_settled(&self, id: &str) -> Option<Shown> {
+    pub(crate) async fn await_settled(&self, id: &str) -> Option<Shown> {
         self.until("await_settled", async |seen| {
             let shown = self.describe(id, 5).await??;
             *seen = shown.text("status").to_owned();
@@ -303,7 +303,7 @@ impl Client {
 
     /// Downloads the whole file, by the redirect, and gives the digest of what came; `Some(None)`
     /// where the service says that there is nothing to fetch.
-    pub async fn download(&self, id: &str) -> Option<Option<String>> {
+    pub(crate) async fn download(&self, id: &str) -> Option<Option<String>> {
         self.until("download", async |seen| {
             let path = format!("/v1/files/{id}");
             let answer = self.call(self.request(Method::GET, &path)).await?;
@@ -317,7 +317,7 @@ impl Client {
     }
 
     /// One attempt to download the file.
-    pub async fn download_once(&self, id: &str) -> Option<String> {
+    pub(crate) async fn download_once(&self, id: &str) -> Option<String> {
         let path = format!("/v1/files/{id}");
         let answer = self.call(self.request(Method::GET, &path)).await?;
         self.follow(id, answer).await
@@ -340,7 +340,7 @@ impl Client {
     }
 
     /// Deletes the file. A 404 says that an earlier attempt, of whomever, was carried out.
-    pub async fn delete(&self, id: &str) -> Option<()> {
+    pub(crate) async fn delete(&self, id: &str) -> Option<()> {
         self.history.append(id, Observation::DeleteSent);
         self.until("delete", async |seen| {
             let path = format!("/v1/files/{id}");
@@ -358,7 +358,7 @@ impl Client {
     }
 
     /// The IDs of all files that the service lists; with `status`, those of one status.
-    pub async fn list(&self, status: Option<&str>) -> Vec<String> {
+    pub(crate) async fn list(&self, status: Option<&str>) -> Vec<String> {
         let filter = status.map_or_else(String::new, |status| format!("&status={status}"));
         let mut ids = Vec::new();
         let mut cursor = String::new();

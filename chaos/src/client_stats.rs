@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What all clients of a scenario saw together.
 #[derive(Debug, Default)]
-pub struct ClientStats {
+pub(crate) struct ClientStats {
     /// Calls of the API, repetitions included.
     pub calls: Cell<usize>,
     /// Those that were answered with a 5xx.
@@ -25,19 +25,19 @@ pub struct ClientStats {
 }
 
 /// Counts one more.
-pub fn count(counter: &Cell<usize>) {
+pub(crate) fn count(counter: &Cell<usize>) {
     counter.set(counter.get() + 1);
 }
 
 impl ClientStats {
     /// The share of the API's answers that were a 5xx.
-    pub fn share_of_server_errors(&self) -> f64 {
+    pub(crate) fn share_of_server_errors(&self) -> f64 {
         self.server_errors.get() as f64 / self.calls.get().max(1) as f64
     }
 }
 
 /// The time that 99 of 100 stay below.
-pub fn p99(samples: &[Duration]) -> Duration {
+pub(crate) fn p99(samples: &[Duration]) -> Duration {
     let mut sorted = samples.to_vec();
     sorted.sort();
     let index = (sorted.len() * 99).div_ceil(100).max(1) - 1;
@@ -45,7 +45,7 @@ pub fn p99(samples: &[Duration]) -> Duration {
 }
 
 /// The one in the middle.
-pub fn median(mut values: Vec<Duration>) -> Duration {
+pub(crate) fn median(mut values: Vec<Duration>) -> Duration {
     values.sort();
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -11,14 +11,14 @@ use crate::support::ministack::project_root;
 use crate::support::program::data_dir;
 
 /// A clock that can be put off, and what a program needs to go by it.
-pub struct FakeClock {
+pub(crate) struct FakeClock {
     file: PathBuf,
     library: PathBuf,
     _dir: tempfile::TempDir,
 }
 
 impl FakeClock {
-    pub fn make() -> Self {
+    pub(crate) fn make() -> Self {
         let dir = data_dir();
         let library = dir.path().join("fake_clock.so");
         let compiled = Command::new("cc")
@@ -40,7 +40,7 @@ impl FakeClock {
     }
 
     /// In place: the programs have the file mapped.
-    pub fn set(&self, seconds: i64) {
+    pub(crate) fn set(&self, seconds: i64) {
         use std::os::unix::fs::FileExt;
         let file = std::fs::OpenOptions::new()
             .create(true)
@@ -52,7 +52,7 @@ impl FakeClock {
             .expect("the offset can be written");
     }
 
-    pub fn settings(&self) -> [(&str, &str); 2] {
+    pub(crate) fn settings(&self) -> [(&str, &str); 2] {
         [
             (
                 "LD_PRELOAD",

@@ -18,7 +18,7 @@ use crate::support::ministack::project_root;
 
 /// What one answer said of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Observation {
+pub(crate) enum Observation {
     /// 201: there is such a file. With it, what will be sent.
     Created { size: usize, sha256: String },
     /// The store has the bytes: 200, or 412 to a repetition.
@@ -42,14 +42,14 @@ struct Line {
     told: Observation,
 }
 
-pub struct History {
+pub(crate) struct History {
     path: PathBuf,
     file: Mutex<File>,
 }
 
 impl History {
     /// A new history for a scenario, in place of the one of its last run.
-    pub fn open(scenario: &str) -> Self {
+    pub(crate) fn open(scenario: &str) -> Self {
         let folder = project_root().join("target/chaos");
         std::fs::create_dir_all(&folder).expect("target/ is writable");
         let path = folder.join(format!("{scenario}.jsonl"));
@@ -60,7 +60,7 @@ impl History {
         }
     }
 
-    pub fn append(&self, id: &str, told: Observation) {
+    pub(crate) fn append(&self, id: &str, told: Observation) {
         let line = Line {
             id: id.to_owned(),
             told,
@@ -72,7 +72,7 @@ impl History {
     }
 
     /// All of it, by file.
-    pub fn read(&self) -> BTreeMap<String, Vec<Observation>> {
+    pub(crate) fn read(&self) -> BTreeMap<String, Vec<Observation>> {
         let file = File::open(&self.path).expect("the history is there");
         let mut told: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
         for line in BufReader::new(file).lines() {

@@ -15,13 +15,13 @@ use crate::checker::objects_below;
 use crate::client::{Client, content};
 
 /// Clients at a time.
-pub const CLIENTS: usize = 32;
+pub(crate) const CLIENTS: usize = 32;
 /// The largest file of a campaign that is about numbers, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
-pub const POLL: Duration = Duration::from_millis(500);
+pub(crate) const POLL: Duration = Duration::from_millis(500);
 
 /// `count` contents of random lengths, the empty one among them.
-pub fn contents(seed: u64, count: usize) -> Vec<Bytes> {
+pub(crate) fn contents(seed: u64, count: usize) -> Vec<Bytes> {
     let mut random = fastrand::Rng::with_seed(seed);
     (0..count)
         .map(|number| {
@@ -36,7 +36,7 @@ pub fn contents(seed: u64, count: usize) -> Vec<Bytes> {
 }
 
 /// Creates and sends all of them. The IDs of those that the store has accepted.
-pub async fn upload_all(client: &Client, contents: Vec<Bytes>) -> Vec<String> {
+pub(crate) async fn upload_all(client: &Client, contents: Vec<Bytes>) -> Vec<String> {
     futures_util::stream::iter((0_usize..).zip(contents))
         .map(|(number, content)| async move {
             // Half of the files have their digest declared, so that both ways are gone.
@@ -51,7 +51,7 @@ pub async fn upload_all(client: &Client, contents: Vec<Bytes>) -> Vec<String> {
 }
 
 /// Waits until no file is pending; the time that it took, at most `limit`, and how many were left.
-pub async fn await_none_pending(client: &Client, limit: Duration) -> (Duration, usize) {
+pub(crate) async fn await_none_pending(client: &Client, limit: Duration) -> (Duration, usize) {
     let began = Instant::now();
     loop {
         let pending = client.list(Some("pending")).await.len();
@@ -66,7 +66,7 @@ pub async fn await_none_pending(client: &Client, limit: Duration) -> (Duration, 
 
 /// Waits until every object of a data directory belongs to an available file: what is whole is
 /// finalized, acknowledged or not. How many were left after `limit`.
-pub async fn await_stored_available(client: &Client, dir: &Path, limit: Duration) -> usize {
+pub(crate) async fn await_stored_available(client: &Client, dir: &Path, limit: Duration) -> usize {
     let began = Instant::now();
     loop {
         let stored = objects_below(dir).len();
@@ -79,7 +79,7 @@ pub async fn await_stored_available(client: &Client, dir: &Path, limit: Duration
 }
 
 /// Does `work` and, all the while, `disturb` again and again, `pause` apart; ends with the work.
-pub async fn while_disturbed<T>(
+pub(crate) async fn while_disturbed<T>(
     work: impl Future<Output = T>,
     pause: Duration,
     mut disturb: impl AsyncFnMut(),

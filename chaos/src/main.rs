@@ -32,9 +32,9 @@ mod scenarios;
 )]
 #[path = "../../tests/support"]
 mod support {
-    pub mod aws_clients;
-    pub mod ministack;
-    pub mod program;
+    pub(crate) mod aws_clients;
+    pub(crate) mod ministack;
+    pub(crate) mod program;
 }
 
 use std::process::ExitCode;

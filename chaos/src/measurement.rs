@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What a measurement must be.
 #[derive(Debug, Clone, Copy)]
-pub enum Bound {
+pub(crate) enum Bound {
     Exactly(f64),
     AtMost(f64),
     AtLeast(f64),
@@ -17,7 +17,7 @@ pub enum Bound {
 
 /// One line of the table.
 #[derive(Debug, Clone)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     pub what: String,
     pub value: f64,
     pub unit: &'static str,
@@ -26,36 +26,46 @@ pub struct Measurement {
 
 impl Measurement {
     /// A count that must be `expected`.
-    pub fn exactly(what: impl Into<String>, value: usize, expected: usize) -> Self {
+    pub(crate) fn exactly(what: impl Into<String>, value: usize, expected: usize) -> Self {
         Self::new(what, value as f64, "", Bound::Exactly(expected as f64))
     }
 
     /// A count of what must not happen.
-    pub fn none(what: impl Into<String>, value: usize) -> Self {
+    pub(crate) fn none(what: impl Into<String>, value: usize) -> Self {
         Self::exactly(what, value, 0)
     }
 
     /// How much was done.
-    pub fn done(what: impl Into<String>, value: usize) -> Self {
+    pub(crate) fn done(what: impl Into<String>, value: usize) -> Self {
         Self::new(what, value as f64, "", Bound::None)
     }
 
     /// How much was done, where less than `least` would show nothing.
-    pub fn at_least(what: impl Into<String>, value: usize, least: usize) -> Self {
+    pub(crate) fn at_least(what: impl Into<String>, value: usize, least: usize) -> Self {
         Self::new(what, value as f64, "", Bound::AtLeast(least as f64))
     }
 
-    pub fn within(what: impl Into<String>, took: Duration, limit: Duration) -> Self {
+    pub(crate) fn within(what: impl Into<String>, took: Duration, limit: Duration) -> Self {
         let bound = Bound::AtMost(limit.as_secs_f64());
         Self::new(what, took.as_secs_f64(), " s", bound)
     }
 
-    pub fn at_most(what: impl Into<String>, value: f64, most: f64, unit: &'static str) -> Self {
+    pub(crate) fn at_most(
+        what: impl Into<String>,
+        value: f64,
+        most: f64,
+        unit: &'static str,
+    ) -> Self {
         Self::new(what, value, unit, Bound::AtMost(most))
     }
 
     /// A share that must be about right for the scenario to show anything.
-    pub fn share_between(what: impl Into<String>, value: f64, least: f64, most: f64) -> Self {
+    pub(crate) fn share_between(
+        what: impl Into<String>,
+        value: f64,
+        least: f64,
+        most: f64,
+    ) -> Self {
         Self::new(what, value, "", Bound::Between(least, most))
     }
 
@@ -68,17 +78,17 @@ impl Measurement {
         }
     }
 
-    pub fn is_only_told(&self) -> bool {
+    pub(crate) fn is_only_told(&self) -> bool {
         matches!(self.bound, Bound::None)
     }
 
     /// The same measurement of one of several things.
-    pub fn named(mut self, name: &str) -> Self {
+    pub(crate) fn named(mut self, name: &str) -> Self {
         self.what = format!("{name}: {}", self.what);
         self
     }
 
-    pub fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         match self.bound {
             Bound::Exactly(expected) => self.value == expected,
             Bound::AtMost(most) => self.value <= most,
@@ -120,7 +130,7 @@ impl Measurement {
 }
 
 /// What became of one scenario.
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub scenario: &'static str,
     pub took: Duration,
     /// The reason if the scenario broke off.
@@ -128,7 +138,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn passed(&self) -> bool {
+    pub(crate) fn passed(&self) -> bool {
         let holds = |measurements: &Vec<Measurement>| {
             measurements.iter().all(Measurement::holds)
                 // A scenario that measures nothing shows nothing.
@@ -138,7 +148,7 @@ impl Outcome {
     }
 }
 
-pub fn print(outcomes: &[Outcome], took: Duration) {
+pub(crate) fn print(outcomes: &[Outcome], took: Duration) {
     let mut lines = vec![["scenario", "measurement", "value", "bound", ""].map(str::to_owned)];
     for outcome in outcomes {
         match &outcome.measurements {

@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
 
 /// A program in one place, for which another one steps in when it is killed.
-pub struct Supervised {
+pub(crate) struct Supervised {
     start: Arc<dyn Fn() -> Program + Send + Sync>,
     program: Option<Program>,
     /// The IDs that the killed ones logged as finalized.
@@ -28,7 +28,7 @@ pub struct Supervised {
 }
 
 impl Supervised {
-    pub fn new(start: impl Fn() -> Program + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(start: impl Fn() -> Program + Send + Sync + 'static) -> Self {
         Self {
             program: Some(block_in_place(&start)),
             start: Arc::new(start),
@@ -38,12 +38,12 @@ impl Supervised {
         }
     }
 
-    pub fn program(&self) -> &Program {
+    pub(crate) fn program(&self) -> &Program {
         self.program.as_ref().expect("somebody is always there")
     }
 
     /// SIGKILL, and a new one in its place. Clients go on meanwhile.
-    pub async fn kill_and_start(&mut self) {
+    pub(crate) async fn kill_and_start(&mut self) {
         self.kill().await;
         self.start().await;
     }
@@ -59,7 +59,7 @@ impl Supervised {
 
     /// SIGTERM as a supervisor sends it, and the next one as soon as this one is gone. How long it took to
     /// go.
-    pub async fn stop_and_start(&mut self) -> Duration {
+    pub(crate) async fn stop_and_start(&mut self) -> Duration {
         let began = Instant::now();
         if let Some(program) = self.program.take() {
             self.finalized.extend(finalizations(&program));
@@ -82,7 +82,7 @@ impl Supervised {
     }
 
     /// The same for a program that serves, with the time from its start to its first answer.
-    pub async fn kill_and_serve(&mut self) {
+    pub(crate) async fn kill_and_serve(&mut self) {
         self.kill().await;
         let began = Instant::now();
         self.start().await;
@@ -92,7 +92,7 @@ impl Supervised {
     }
 
     /// How many files were finalized by more than one program, or twice by one, by their logs.
-    pub fn finalized_twice(&self) -> usize {
+    pub(crate) fn finalized_twice(&self) -> usize {
         let mut ids = self.finalized.clone();
         ids.extend(finalizations(self.program()));
         let count = ids.len();
@@ -115,7 +115,7 @@ fn finalizations(program: &Program) -> Vec<String> {
 }
 
 /// Waits until `/healthz` answers.
-pub async fn await_healthy(base: &str) {
+pub(crate) async fn await_healthy(base: &str) {
     let http = reqwest::Client::builder().no_proxy().build();
     let http = http.expect("a plain client needs nothing that could fail");
     let began = Instant::now();
@@ -136,19 +136,19 @@ pub async fn await_healthy(base: &str) {
 
 /// An address that a program can come back to. Somebody else may take the port in between, which
 /// stops the scenario with the program's own message.
-pub fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let address = listener.local_addr().expect("it has an address");
     address.to_string()
 }
 
 /// In MiB: the high-water mark of what was in memory.
-pub fn peak_memory_mib(program: &Program) -> f64 {
+pub(crate) fn peak_memory_mib(program: &Program) -> f64 {
     status_field(program, "VmHWM:") / 1024.0
 }
 
 /// In MiB: what is in memory now.
-pub fn memory_mib(program: &Program) -> f64 {
+pub(crate) fn memory_mib(program: &Program) -> f64 {
     status_field(program, "VmRSS:") / 1024.0
 }
 
@@ -164,14 +164,14 @@ fn status_field(program: &Program, name: &str) -> f64 {
 }
 
 /// Open descriptors.
-pub fn descriptors(program: &Program) -> usize {
+pub(crate) fn descriptors(program: &Program) -> usize {
     let open = fs::read_dir(format!("/proc/{}/fd", program.process_id()));
     open.expect("the program runs").count()
 }
 
 /// Seconds of processor time that it took so far. `utime` and `stime` of proc_pid_stat(5), in ticks
 /// of 10 ms, which is what Linux shows on every architecture.
-pub fn processor_time(program: &Program) -> f64 {
+pub(crate) fn processor_time(program: &Program) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", program.process_id()));
     let stat = stat.expect("the program runs");
     // Behind the name, which may hold spaces.
@@ -182,7 +182,7 @@ pub fn processor_time(program: &Program) -> f64 {
 }
 
 /// Gives this process as many descriptors as it may have, and another one as few as it should have.
-pub fn limit_descriptors(process_id: u32, limit: &str) {
+pub(crate) fn limit_descriptors(process_id: u32, limit: &str) {
     let set = std::process::Command::new("prlimit")
         .args(["--pid", &process_id.to_string()])
         .arg(format!("--nofile={limit}"))

@@ -15,7 +15,7 @@ use crate::aws::Aws;
 
 /// What becomes of notifications on the way.
 #[derive(Debug, Clone, Copy)]
-pub struct RelayOptions {
+pub(crate) struct RelayOptions {
     /// The share that is lost.
     pub dropped: f64,
     /// How often each of the others is sent.
@@ -23,20 +23,20 @@ pub struct RelayOptions {
 }
 
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(crate) struct Counts {
     pub taken: AtomicUsize,
     pub dropped: AtomicUsize,
     pub sent: AtomicUsize,
 }
 
-pub struct Relay {
+pub(crate) struct Relay {
     pub counts: Arc<Counts>,
     task: JoinHandle<()>,
 }
 
 impl Relay {
     /// Steps between the bucket and the queue.
-    pub async fn start(aws: &Arc<Aws>, options: RelayOptions, seed: u64) -> Self {
+    pub(crate) async fn start(aws: &Arc<Aws>, options: RelayOptions, seed: u64) -> Self {
         let queue_url = before_the_queue(aws).await;
         let counts = Arc::new(Counts::default());
         let task = tokio::spawn({

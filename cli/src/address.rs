@@ -7,7 +7,7 @@ use crate::api_client::ApiClient;
 use crate::error::CliError;
 
 /// `http://host:port/prefix`, without a slash at the end.
-pub fn base_of(server: &str) -> Result<String, CliError> {
+pub(crate) fn base_of(server: &str) -> Result<String, CliError> {
     let wrong = |why: &str| {
         CliError::Usage(format!(
             "the server's address must look like http://127.0.0.1:8000 ({why})"
@@ -25,7 +25,7 @@ pub fn base_of(server: &str) -> Result<String, CliError> {
 }
 
 /// `scheme://host:port`, as a browser writes it: lower case, and no port that goes without saying.
-pub fn origin_of(uri: &Uri) -> Option<String> {
+pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     let scheme = uri.scheme_str()?;
     let host = uri.host()?.to_lowercase();
     let usual = match scheme {
@@ -44,7 +44,7 @@ pub fn origin_of(uri: &Uri) -> Option<String> {
 ///
 /// # Errors
 /// It isn't. `what` says whose address it is; the address itself may be a credential and isn't shown.
-pub fn check_store_address(address: &str, base: &str, what: &str) -> Result<Uri, CliError> {
+pub(crate) fn check_store_address(address: &str, base: &str, what: &str) -> Result<Uri, CliError> {
     let refused = |why: String| Err(CliError::Unusable(format!("{what} {why}")));
     let Ok(uri) = address.parse::<Uri>() else {
         return refused("can't be read".to_owned());
@@ -78,7 +78,7 @@ fn bare(text: &str) -> &str {
 ///
 /// # Errors
 /// It is one, of something that is no server.
-pub fn parse_share(text: &str) -> Result<Option<String>, CliError> {
+pub(crate) fn parse_share(text: &str) -> Result<Option<String>, CliError> {
     let share = bare(text).rsplit_once("/s/");
     let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match share {
@@ -93,7 +93,7 @@ pub fn parse_share(text: &str) -> Result<Option<String>, CliError> {
 ///
 /// # Errors
 /// It is neither.
-pub fn parse_file(text: &str, service: &ApiClient) -> Result<(ApiClient, Uuid), CliError> {
+pub(crate) fn parse_file(text: &str, service: &ApiClient) -> Result<(ApiClient, Uuid), CliError> {
     let link = bare(text);
     if let Ok(id) = link.parse::<Uuid>() {
         return Ok((service.clone(), id));

@@ -21,18 +21,18 @@ use crate::retry::{Deadline, Retry, retry_after};
 use crate::wire::{Created, Page, Problem, Record, Renewed, Upload};
 
 /// The most that a file may have, by the contract; a server may take less, and says so.
-pub const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
+pub(crate) const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
 /// The longest that the service lets a call wait, in seconds.
 const MAX_WAIT: u64 = 20;
 /// How often it is asked at most that answers sooner than that.
 const EARLY_ANSWER: Duration = Duration::from_millis(500);
 /// The most records on a page, by the contract.
-pub const MAX_PAGE: usize = 100;
+pub(crate) const MAX_PAGE: usize = 100;
 /// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-pub const AGENT: &str = concat!("fshare/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("fshare/", env!("CARGO_PKG_VERSION"));
 
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -43,7 +43,7 @@ pub struct Answer {
 }
 
 #[derive(Debug, Clone)]
-pub struct ApiClient {
+pub(crate) struct ApiClient {
     pub http: Http,
     base: String,
 }
@@ -51,7 +51,7 @@ pub struct ApiClient {
 impl ApiClient {
     /// # Errors
     /// The address isn't one of a server.
-    pub fn at(server: &str) -> Result<Self, CliError> {
+    pub(crate) fn at(server: &str) -> Result<Self, CliError> {
         Ok(Self {
             http: Http::new()?,
             base: base_of(server)?,
@@ -59,7 +59,7 @@ impl ApiClient {
     }
 
     /// The same at another address.
-    pub fn elsewhere(&self, base: String) -> Self {
+    pub(crate) fn elsewhere(&self, base: String) -> Self {
         Self {
             http: self.http.clone(),
             base,
@@ -67,28 +67,28 @@ impl ApiClient {
     }
 
     /// Without a slash at the end.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// Of the pages that the service serves, as a browser writes it.
-    pub fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         let uri: Option<Uri> = self.base.parse().ok();
         uri.as_ref().and_then(origin_of).unwrap_or_default()
     }
 
     /// The address that is passed on to people: the page of a file, which tells, waits and downloads.
-    pub fn link(&self, id: Uuid) -> String {
+    pub(crate) fn link(&self, id: Uuid) -> String {
         format!("{}/f/{id}", self.base)
     }
 
     /// Where a program fetches the bytes: it redirects to them.
-    pub fn content_url(&self, id: Uuid) -> String {
+    pub(crate) fn content_url(&self, id: Uuid) -> String {
         format!("{}/v1/files/{id}", self.base)
     }
 
     /// `key` is the same for all attempts at one file, and for no other.
-    pub async fn create(
+    pub(crate) async fn create(
         &self,
         new: &Value,
         key: Uuid,
@@ -106,7 +106,11 @@ impl ApiClient {
     }
 
     /// A fresh URL for a file whose bytes haven't come; `None` if there is nothing more to send.
-    pub async fn renew(&self, id: Uuid, until: Deadline) -> Result<Option<Upload>, CliError> {
+    pub(crate) async fn renew(
+        &self,
+        id: Uuid,
+        until: Deadline,
+    ) -> Result<Option<Upload>, CliError> {
         let path = format!("/v1/files/{id}/upload");
         let answer = self.call(Method::POST, &path, None, None, until).await?;
         if answer.status == StatusCode::CONFLICT {
@@ -116,20 +120,20 @@ impl ApiClient {
         renewed.upload.checked(&self.base).map(Some)
     }
 
-    pub async fn complete(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
+    pub(crate) async fn complete(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
         let path = format!("/v1/files/{id}/complete");
         let answer = self.call(Method::POST, &path, None, None, until).await?;
         parsed(&expect(answer, StatusCode::OK)?)
     }
 
-    pub async fn describe(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
+    pub(crate) async fn describe(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
         let path = format!("/v1/files/{id}/metadata");
         let answer = self.call(Method::GET, &path, None, None, until).await?;
         parsed(&expect(answer, StatusCode::OK)?)
     }
 
     /// The record once it has come to an end, or as it is at the deadline.
-    pub async fn settled(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
+    pub(crate) async fn settled(&self, id: Uuid, until: Deadline) -> Result<Record, CliError> {
         loop {
             let wait = until.left().as_secs().min(MAX_WAIT);
             let asked = Instant::now();
@@ -147,7 +151,7 @@ impl ApiClient {
         }
     }
 
-    pub async fn page(
+    pub(crate) async fn page(
         &self,
         limit: usize,
         status: Option<&str>,
@@ -169,7 +173,7 @@ impl ApiClient {
     }
 
     /// A URL for the bytes that works for a few minutes.
-    pub async fn locate(&self, id: Uuid, until: Deadline) -> Result<Uri, CliError> {
+    pub(crate) async fn locate(&self, id: Uuid, until: Deadline) -> Result<Uri, CliError> {
         let path = format!("/v1/files/{id}");
         let answer = self.call(Method::GET, &path, None, None, until).await?;
         let answer = expect(answer, StatusCode::TEMPORARY_REDIRECT)?;
@@ -180,7 +184,7 @@ impl ApiClient {
         check_store_address(location, &self.base, "the redirect to the bytes")
     }
 
-    pub async fn delete(&self, id: Uuid, until: Deadline) -> Result<(), CliError> {
+    pub(crate) async fn delete(&self, id: Uuid, until: Deadline) -> Result<(), CliError> {
         let path = format!("/v1/files/{id}");
         let answer = self.call(Method::DELETE, &path, None, None, until).await?;
         // The answer to the first attempt was lost, and it had been deleted.
@@ -230,7 +234,7 @@ impl ApiClient {
     }
 
     /// One attempt, whatever comes of it.
-    pub async fn call_once(
+    pub(crate) async fn call_once(
         &self,
         method: Method,
         path: &str,
@@ -294,18 +298,18 @@ impl ApiClient {
 }
 
 /// What a file is declared as.
-pub fn declaration(name: &str, size: u64, sha256: &str) -> Value {
+pub(crate) fn declaration(name: &str, size: u64, sha256: &str) -> Value {
     json!({ "filename": name, "size": size, "sha256": sha256 })
 }
 
 /// Answers that say "later".
-pub fn may_pass(status: StatusCode) -> bool {
+pub(crate) fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 502 | 503 | 504)
 }
 
 /// # Errors
 /// It is another one: the service's own refusal, or an answer of somebody else.
-pub fn expect(answer: Answer, status: StatusCode) -> Result<Answer, CliError> {
+pub(crate) fn expect(answer: Answer, status: StatusCode) -> Result<Answer, CliError> {
     let is_page = status.is_success() && is_page(&answer.headers);
     if answer.status == status && !is_page {
         return Ok(answer);

@@ -35,7 +35,7 @@ the server can't be reached; 1: anything else.";
 /// Share files from a terminal, through a File Share Service.
 #[derive(Debug, Parser)]
 #[command(name = "fshare", version, after_help = EXIT_CODES, max_term_width = 100)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Common {
+pub(crate) struct Common {
     /// Where the service is
     #[arg(long, global = true, env = "FILE_SHARE_URL", value_name = "URL")]
     #[arg(default_value = "http://127.0.0.1:8000")]
@@ -58,13 +58,13 @@ pub struct Common {
 }
 
 impl Common {
-    pub fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Upload files, and print the link of each
     Upload(Upload),
     /// List files, newest first
@@ -100,7 +100,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
-pub struct Upload {
+pub(crate) struct Upload {
     /// Files; folders with everything in them; `-` for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -117,7 +117,7 @@ pub struct Upload {
 }
 
 #[derive(Debug, Args)]
-pub struct List {
+pub(crate) struct List {
     /// Only files with this status
     #[arg(long, value_enum)]
     pub status: Option<Status>,
@@ -131,7 +131,7 @@ pub struct List {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Status {
+pub(crate) enum Status {
     Pending,
     Available,
     Rejected,
@@ -139,7 +139,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Available => "available",
@@ -150,7 +150,7 @@ impl Status {
 }
 
 #[derive(Debug, Args)]
-pub struct Download {
+pub(crate) struct Download {
     /// The file's ID, or its link
     #[arg(value_name = "ID|URL")]
     pub file: String,
@@ -163,7 +163,7 @@ pub struct Download {
 }
 
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// The origin of the pages that shall upload, if it isn't the service's own
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Option<String>,
@@ -181,7 +181,7 @@ pub struct Doctor {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "AWS")]
-pub struct Aws {
+pub(crate) struct Aws {
     /// Also have the service's program look at bucket, queue and table (`file-share check --setup`), with
     /// the credentials and the region of the environment; the stack's OperatorPolicy is enough
     #[arg(long)]
@@ -202,7 +202,7 @@ pub struct Aws {
 }
 
 #[derive(Debug, Args)]
-pub struct Delete {
+pub(crate) struct Delete {
     /// The files' IDs, or their links
     #[arg(required = true, value_name = "ID|URL")]
     pub files: Vec<String>,

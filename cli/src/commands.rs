@@ -19,7 +19,7 @@ use crate::wire::{Page, Record};
 /// deleted, and one that gives nothing else has no end.
 const MAX_EMPTY_PAGES: u32 = 100;
 
-pub async fn list(
+pub(crate) async fn list(
     service: &ApiClient,
     arguments: &arguments::List,
     patience: Duration,
@@ -113,7 +113,7 @@ fn row(record: &Record) -> String {
     )
 }
 
-pub async fn info(
+pub(crate) async fn info(
     service: &ApiClient,
     file: &str,
     until: Deadline,
@@ -153,7 +153,7 @@ pub async fn info(
 }
 
 /// A record with its addresses: for people, and where its bytes are.
-pub fn as_json(service: &ApiClient, record: &Record) -> Value {
+pub(crate) fn as_json(service: &ApiClient, record: &Record) -> Value {
     let mut value = serde_json::to_value(record).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.insert("link".to_owned(), service.link(record.id).into());
@@ -164,7 +164,7 @@ pub fn as_json(service: &ApiClient, record: &Record) -> Value {
 }
 
 /// The exit codes of all files.
-pub async fn delete(
+pub(crate) async fn delete(
     service: &ApiClient,
     arguments: &arguments::Delete,
     patience: Duration,

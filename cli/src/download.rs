@@ -43,7 +43,7 @@ enum Target {
     },
 }
 
-pub async fn run(
+pub(crate) async fn run(
     service: &ApiClient,
     arguments: &arguments::Download,
     until: Deadline,
@@ -235,7 +235,7 @@ fn safe_name(name: &str, otherwise: &str) -> String {
 ///
 /// # Errors
 /// They can't be had, or they aren't those of the record.
-pub async fn fetch(
+pub(crate) async fn fetch(
     service: &ApiClient,
     record: &Record,
     into: &mut File,

@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 /// Everything was done.
-pub const DONE: u8 = 0;
+pub(crate) const DONE: u8 = 0;
 /// Something wasn't, or was found to be wrong.
-pub const SOME_FAILED: u8 = 1;
+pub(crate) const SOME_FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const UNREACHABLE: u8 = 3;
 /// What a shell gives for a program that ends by SIGPIPE.
 const NOT_READ: u8 = 141;
 
 /// What to do about a certificate that isn't accepted.
-pub const TRUST_CERTIFICATE: &str = "Say the name that its certificate is for. If it is signed by an authority of \
+pub(crate) const TRUST_CERTIFICATE: &str = "Say the name that its certificate is for. If it is signed by an authority of \
      your own, add that one's certificate to this machine's, or name a file that has it in SSL_CERT_FILE";
 
 #[derive(Debug, Clone, Error)]
-pub enum CliError {
+pub(crate) enum CliError {
     /// The command line says something that can't be done.
     #[error("{0}")]
     Usage(String),
@@ -72,7 +72,7 @@ pub enum CliError {
 
 impl CliError {
     /// Why a result couldn't be written.
-    pub fn of_standard_output(error: &io::Error) -> Self {
+    pub(crate) fn of_standard_output(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::NotRead,
             _ => Self::Here(format!("standard output: {error}")),
@@ -80,7 +80,7 @@ impl CliError {
     }
 
     /// A stable word for programs.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         match self {
             Self::Usage(_) => "usage",
             Self::Unreachable { .. } => "unreachable",
@@ -98,12 +98,12 @@ impl CliError {
         }
     }
 
-    pub fn as_json(&self) -> Value {
+    pub(crate) fn as_json(&self) -> Value {
         json!({ "code": self.code(), "message": self.to_string() })
     }
 
     /// The exit code, if nothing else was to be done.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
             Self::Unreachable { .. } | Self::Untrusted { .. } => UNREACHABLE,
@@ -114,7 +114,7 @@ impl CliError {
 }
 
 /// The exit code of several: what all of them have in common, else that some failed.
-pub fn common_exit_code(codes: impl IntoIterator<Item = u8>) -> ExitCode {
+pub(crate) fn common_exit_code(codes: impl IntoIterator<Item = u8>) -> ExitCode {
     let mut codes = codes.into_iter();
     let first = codes.next().unwrap_or(DONE);
     let common = codes.all(|code| code == first);

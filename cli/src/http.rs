@@ -30,19 +30,19 @@ use crate::proxies::{Dial, Proxies};
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long either side may do nothing. Longer than the longest `wait` of the contract, 20 s.
-pub const SILENCE: Duration = Duration::from_secs(45);
+pub(crate) const SILENCE: Duration = Duration::from_secs(45);
 
-pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Why there is no answer that can be used.
 #[derive(Debug)]
-pub struct NoAnswer {
+pub(crate) struct NoAnswer {
     pub why: NoAnswerReason,
     pub cause: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAnswerReason {
+pub(crate) enum NoAnswerReason {
     /// Nobody took the connection, so nothing was done.
     NeverConnected,
     /// Whoever took it has a certificate that this machine doesn't accept, so nothing was done.
@@ -61,10 +61,10 @@ impl fmt::Display for NoAnswer {
 
 /// Counts what of a body has been sent, so that slow and silent can be told apart.
 #[derive(Debug, Clone, Default)]
-pub struct Sent(Arc<AtomicU64>);
+pub(crate) struct Sent(Arc<AtomicU64>);
 
 impl Sent {
-    pub fn add(&self, bytes: usize) {
+    pub(crate) fn add(&self, bytes: usize) {
         self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
@@ -74,7 +74,7 @@ impl Sent {
 }
 
 #[derive(Debug, Clone)]
-pub struct Http {
+pub(crate) struct Http {
     client: Client<HttpsConnector<Dial>, Body>,
     proxies: Proxies,
 }
@@ -82,7 +82,7 @@ pub struct Http {
 impl Http {
     /// # Errors
     /// The system's certificates can't be read, or the environment names something that is no proxy.
-    pub fn new() -> Result<Self, CliError> {
+    pub(crate) fn new() -> Result<Self, CliError> {
         let proxies = Proxies::of_environment()?;
         let mut direct = HttpConnector::new();
         direct.set_connect_timeout(Some(CONNECT));
@@ -105,7 +105,7 @@ impl Http {
     ///
     /// # Errors
     /// There is none. Whether something was done is not known, unless it never connected.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         mut request: Request<Body>,
         sent: &Sent,
@@ -135,7 +135,7 @@ impl Http {
     ///
     /// # Errors
     /// It broke off, or it is longer.
-    pub async fn read(&self, mut body: Incoming, limit: usize) -> Result<Bytes, NoAnswer> {
+    pub(crate) async fn read(&self, mut body: Incoming, limit: usize) -> Result<Bytes, NoAnswer> {
         let mut whole = Vec::new();
         while let Some(piece) = next_piece(&mut body).await? {
             if whole.len() + piece.len() > limit {
@@ -164,7 +164,7 @@ fn with_tls<C>(connector: C) -> Result<HttpsConnector<C>, CliError> {
 ///
 /// # Errors
 /// It broke off, or nothing came.
-pub async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, NoAnswer> {
+pub(crate) async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, NoAnswer> {
     loop {
         match timeout(SILENCE, body.frame()).await {
             Err(_) => return Err(silent()),
@@ -185,11 +185,11 @@ pub async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, NoAnswer> 
     }
 }
 
-pub fn empty() -> Body {
+pub(crate) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-pub fn full(bytes: impl Into<Bytes>) -> Body {
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed_unsync()
@@ -224,7 +224,7 @@ fn no_answer(error: &hyper_util::client::legacy::Error) -> NoAnswer {
 }
 
 /// The last of the causes says what happened; those before it say that something did.
-pub fn innermost(error: &dyn Error) -> String {
+pub(crate) fn innermost(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -31,7 +31,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 /// Something to upload, before it was looked at.
 #[derive(Debug, Clone)]
-pub struct Input {
+pub(crate) struct Input {
     /// As the person called it.
     pub shown: String,
     /// As the record will call it.
@@ -40,7 +40,7 @@ pub struct Input {
 }
 
 #[derive(Debug, Clone)]
-pub enum Origin {
+pub(crate) enum Origin {
     Path {
         path: PathBuf,
         /// The folder that it must lie in, without links in its path.
@@ -55,7 +55,7 @@ pub enum Origin {
 
 /// Bytes of known length and digest, which can be read again and again.
 #[derive(Debug)]
-pub struct Measured {
+pub(crate) struct Measured {
     pub size: u64,
     /// As 64 hex digits.
     pub sha256: String,
@@ -72,7 +72,7 @@ fn size_and_time(metadata: &Metadata) -> SizeAndTime {
 
 /// What is to be uploaded, and the links in folders that aren't followed.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     pub inputs: Vec<Input>,
     pub links: Vec<PathBuf>,
 }
@@ -82,7 +82,11 @@ pub struct Found {
 ///
 /// # Errors
 /// There are too many, or the options don't fit them.
-pub fn find(paths: &[PathBuf], name: Option<&str>, size: Option<u64>) -> Result<Found, CliError> {
+pub(crate) fn find(
+    paths: &[PathBuf],
+    name: Option<&str>,
+    size: Option<u64>,
+) -> Result<Found, CliError> {
     let usage = |text: &str| Err(CliError::Usage(text.to_owned()));
     let mut found = Found::default();
     let mut inputs = 0;
@@ -267,7 +271,7 @@ impl Input {
     ///
     /// # Errors
     /// It can't be read, is too large, or has another length than was said.
-    pub fn measure(&self) -> Result<Measured, CliError> {
+    pub(crate) fn measure(&self) -> Result<Measured, CliError> {
         let here = |error: io::Error| CliError::Here(error.to_string());
         match &self.origin {
             Origin::Unreadable(why) => Err(CliError::Here(why.clone())),
@@ -332,14 +336,14 @@ fn lies_within(opened: &File, path: &Path, root: &Path) -> io::Result<bool> {
 
 impl Measured {
     /// Whether it isn't the file any more that was measured, as far as the file system tells.
-    pub fn has_changed(&self) -> bool {
+    pub(crate) fn has_changed(&self) -> bool {
         self.watched.as_ref().is_some_and(|(path, before)| {
             std::fs::metadata(path).map_or(true, |now| size_and_time(&now) != *before)
         })
     }
 }
 
-pub fn changed() -> CliError {
+pub(crate) fn changed() -> CliError {
     CliError::Here("it changed while it was being uploaded; upload it again".to_owned())
 }
 

@@ -15,14 +15,19 @@ use crate::error::CliError;
 const MAX_NAME_CHARS: usize = 40;
 
 /// The line for nginx that has URLs name the host by which clients come.
-pub const PASS_HOST: &str =
+pub(crate) const PASS_HOST: &str =
     "in nginx `proxy_set_header Host $http_host;`, in Caddy no `header_up Host`";
 /// The line for nginx that has an upload go on as it comes.
-pub const PASS_BODY: &str =
+pub(crate) const PASS_BODY: &str =
     "in nginx `proxy_request_buffering off;`, in Caddy no `request_buffers`";
 
 /// `asked` says what for, such as `a call`; `bytes` is how many the request had.
-pub fn answered(asked: &str, bytes: u64, status: StatusCode, headers: &HeaderMap) -> CliError {
+pub(crate) fn answered(
+    asked: &str,
+    bytes: u64,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> CliError {
     let name = headers.get(SERVER).and_then(|name| name.to_str().ok());
     let name = name.map(|name| name.chars().take(MAX_NAME_CHARS).collect::<String>());
     let name = name.map(|name| format!(" (it calls itself {name})"));
@@ -38,7 +43,7 @@ pub fn answered(asked: &str, bytes: u64, status: StatusCode, headers: &HeaderMap
 }
 
 /// A page for people where there should be nothing of the kind: most likely a sign-in.
-pub fn is_page(headers: &HeaderMap) -> bool {
+pub(crate) fn is_page(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());

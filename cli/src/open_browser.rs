@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// # Errors
 /// There is no such file, or no browser; then the address was printed.
-pub async fn open(
+pub(crate) async fn open(
     service: &ApiClient,
     file: &str,
     until: Deadline,

@@ -18,13 +18,13 @@ const BAR: &str =
     "{prefix:32} [{bar:20}] {bytes:>10}/{total_bytes:<10} {bytes_per_sec:>12} {eta:>4} {msg}";
 
 #[derive(Debug, Clone)]
-pub struct Output {
+pub(crate) struct Output {
     pub json: bool,
     bars: MultiProgress,
 }
 
 impl Output {
-    pub fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         let watched = !json && io::stderr().is_terminal();
         let target = if watched {
             ProgressDrawTarget::stderr()
@@ -38,7 +38,7 @@ impl Output {
     }
 
     /// Whether results go to a terminal, where a person reads them.
-    pub fn is_read_by_a_person(&self) -> bool {
+    pub(crate) fn is_read_by_a_person(&self) -> bool {
         !self.json && io::stdout().is_terminal()
     }
 
@@ -46,7 +46,7 @@ impl Output {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn result(&self, line: &str) -> Result<(), CliError> {
+    pub(crate) fn result(&self, line: &str) -> Result<(), CliError> {
         self.write(&printable(line))
     }
 
@@ -54,7 +54,7 @@ impl Output {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn json_line(&self, value: &Value) -> Result<(), CliError> {
+    pub(crate) fn json_line(&self, value: &Value) -> Result<(), CliError> {
         self.write(&as_json_text(value))
     }
 
@@ -69,20 +69,20 @@ impl Output {
     }
 
     /// Something that a person should know, on standard error.
-    pub fn note(&self, line: &str) {
+    pub(crate) fn note(&self, line: &str) {
         self.bars.suspend(|| {
             let _ = writeln!(io::stderr().lock(), "{}", printable(line));
         });
     }
 
     /// Only if somebody watches.
-    pub fn note_to_watcher(&self, line: &str) {
+    pub(crate) fn note_to_watcher(&self, line: &str) {
         if !self.bars.is_hidden() {
             self.note(line);
         }
     }
 
-    pub fn bar(&self, name: &str, size: u64) -> ProgressBar {
+    pub(crate) fn bar(&self, name: &str, size: u64) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(size));
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             bar.set_style(style.progress_chars("=> "));
@@ -108,7 +108,7 @@ fn steers(c: char) -> bool {
 }
 
 /// One line in which such characters are replaced by one that shows.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
             if steers(c) {
@@ -134,7 +134,7 @@ fn as_json_text(value: &Value) -> String {
 }
 
 /// A time of the service's in this machine's time zone, with its offset; as it came if it is none.
-pub fn local_time(rfc3339: &str) -> String {
+pub(crate) fn local_time(rfc3339: &str) -> String {
     match DateTime::parse_from_rfc3339(rfc3339) {
         Ok(time) => {
             let local = time.with_timezone(&Local);
@@ -145,6 +145,6 @@ pub fn local_time(rfc3339: &str) -> String {
 }
 
 /// Bytes for people.
-pub fn human(bytes: u64) -> String {
+pub(crate) fn human(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 const INTERRUPTED: u8 = 130;
 
 #[cfg(unix)]
-pub use unix::*;
+pub(crate) use unix::*;
 
 #[cfg(unix)]
 mod unix {
@@ -31,7 +31,7 @@ mod unix {
     const MAX_LINKS: usize = 8;
 
     /// The exit code, once this program is asked to end.
-    pub async fn asked_to_end() -> u8 {
+    pub(crate) async fn asked_to_end() -> u8 {
         let signals = (
             signal(SignalKind::interrupt()),
             signal(SignalKind::terminate()),
@@ -47,27 +47,27 @@ mod unix {
     }
 
     /// Reads at a position, whoever else reads this file.
-    pub fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+    pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
         file.read_exact_at(buffer, at)
     }
 
     /// Whether both are the same file and not only alike.
-    pub fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    pub(crate) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
         (one.dev(), one.ino()) == (other.dev(), other.ino())
     }
 
     /// A temporary file gets what any new file gets.
-    pub fn new_file(builder: &mut tempfile::Builder<'_, '_>) {
+    pub(crate) fn new_file(builder: &mut tempfile::Builder<'_, '_>) {
         builder.permissions(Permissions::from_mode(NEW_FILE_MODE));
     }
 
     /// Ctrl-C in this terminal isn't meant for it.
-    pub fn detach(command: &mut Command) -> &mut Command {
+    pub(crate) fn detach(command: &mut Command) -> &mut Command {
         command.process_group(0)
     }
 
     /// The number of the descriptor of this process that a path names, as `/dev/stdout` does.
-    pub fn descriptor(path: &Path) -> Option<u32> {
+    pub(crate) fn descriptor(path: &Path) -> Option<u32> {
         let mut path = path.to_owned();
         for _ in 0..MAX_LINKS {
             for folder in ["/dev/fd", "/proc/self/fd"] {

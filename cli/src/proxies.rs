@@ -29,7 +29,7 @@ const VARIABLES: [&str; 6] = [
 ];
 
 #[derive(Debug, Clone)]
-pub struct Proxies {
+pub(crate) struct Proxies {
     matcher: Arc<Matcher>,
     pub are_there: bool,
 }
@@ -37,7 +37,7 @@ pub struct Proxies {
 impl Proxies {
     /// # Errors
     /// A variable names something that is no proxy.
-    pub fn of_environment() -> Result<Self, CliError> {
+    pub(crate) fn of_environment() -> Result<Self, CliError> {
         let mut are_there = false;
         for name in VARIABLES {
             let value = std::env::var(name).unwrap_or_default();
@@ -60,7 +60,7 @@ impl Proxies {
     }
 
     /// What a request carries for the proxy, if it is handed to one as it is.
-    pub fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
+    pub(crate) fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
         let proxy = self
             .before(to)
             .filter(|_| to.scheme_str() == Some("http"))?;
@@ -105,7 +105,7 @@ fn is_this_machine(host: &str) -> bool {
 
 /// Connections, by a proxy where there is one.
 #[derive(Clone)]
-pub struct Dial {
+pub(crate) struct Dial {
     pub direct: HttpConnector,
     /// To the proxy itself, which may speak TLS.
     pub to_proxy: Option<HttpsConnector<HttpConnector>>,
@@ -176,7 +176,7 @@ trait Io: Read + Write + Send + Unpin {}
 impl<T: Read + Write + Send + Unpin> Io for T {}
 
 /// A connection, to whomever.
-pub struct Stream {
+pub(crate) struct Stream {
     io: Box<dyn Io>,
     /// Whether requests are handed to a proxy as they are, with the whole address in their first line.
     is_proxied: bool,

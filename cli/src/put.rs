@@ -44,7 +44,7 @@ enum PutOutcome {
 }
 
 /// Until the store has the bytes, or says that it won't take them.
-pub async fn send(
+pub(crate) async fn send(
     service: &ApiClient,
     id: Uuid,
     mut upload: Upload,
@@ -131,7 +131,7 @@ async fn attempt(
 
 /// What was answered to a PUT, or to a GET of the bytes.
 #[derive(Debug)]
-pub struct StoreAnswer {
+pub(crate) struct StoreAnswer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     /// S3's name for the error, and its words. A store always has the name.
@@ -140,7 +140,7 @@ pub struct StoreAnswer {
 
 impl StoreAnswer {
     /// Reads what was said if it isn't a success.
-    pub async fn read(http: &Http, answer: Response<Incoming>) -> Self {
+    pub(crate) async fn read(http: &Http, answer: Response<Incoming>) -> Self {
         let (head, body) = answer.into_parts();
         let mut error = None;
         if !head.status.is_success() {
@@ -158,17 +158,17 @@ impl StoreAnswer {
     }
 
     /// A store has nothing to say when it takes bytes, and a page least of all.
-    pub fn is_taken(&self) -> bool {
+    pub(crate) fn is_taken(&self) -> bool {
         self.status.is_success() && !is_page(&self.headers)
     }
 
     /// Nothing if it wasn't a store that answered.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.error.as_ref().map_or("", |(code, _)| code)
     }
 
     /// The URL is over, or its credentials are.
-    pub fn is_expired(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         self.status == StatusCode::FORBIDDEN
             && self.error.as_ref().is_some_and(|(code, message)| {
                 code == "ExpiredToken" || message.contains("expired")
@@ -176,7 +176,7 @@ impl StoreAnswer {
     }
 
     /// `asked` says what for, and `size` how many bytes were sent.
-    pub fn into_error(self, asked: &str, size: u64) -> CliError {
+    pub(crate) fn into_error(self, asked: &str, size: u64) -> CliError {
         match self.error {
             Some((code, message)) => CliError::Refused {
                 status: self.status.as_u16(),
@@ -192,7 +192,7 @@ impl StoreAnswer {
 ///
 /// # Errors
 /// There is no answer.
-pub async fn put(
+pub(crate) async fn put(
     http: &Http,
     upload: &Upload,
     size: u64,
@@ -265,7 +265,7 @@ fn body_of(measured: &Measured, sent: &Sent, bar: &ProgressBar) -> Body {
 }
 
 /// Who a URL leads to, without what makes it a credential.
-pub fn host(url: &str) -> String {
+pub(crate) fn host(url: &str) -> String {
     let uri: Result<http::Uri, _> = url.parse();
     let authority = uri
         .ok()

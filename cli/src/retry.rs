@@ -18,28 +18,28 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// How long one file may take, retries and waiting included.
 #[derive(Debug, Clone, Copy)]
-pub struct Deadline(Instant);
+pub(crate) struct Deadline(Instant);
 
 impl Deadline {
-    pub fn after(patience: Duration) -> Self {
+    pub(crate) fn after(patience: Duration) -> Self {
         Self(Instant::now() + patience)
     }
 
-    pub fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 }
 
 /// Counts attempts and waits between them.
 #[derive(Debug)]
-pub struct Retry {
+pub(crate) struct Retry {
     deadline: Deadline,
     failed: u32,
     calls: u32,
 }
 
 impl Retry {
-    pub fn until(deadline: Deadline) -> Self {
+    pub(crate) fn until(deadline: Deadline) -> Self {
         Self {
             deadline,
             failed: 0,
@@ -48,13 +48,13 @@ impl Retry {
     }
 
     /// Waits until it is time for another attempt; false if there shall be none.
-    pub async fn again(&mut self, retry_after: Option<Duration>) -> bool {
+    pub(crate) async fn again(&mut self, retry_after: Option<Duration>) -> bool {
         self.failed += 1;
         self.failed < ATTEMPTS && self.pause(self.failed, retry_after).await
     }
 
     /// The same after an attempt at which nobody took the connection.
-    pub async fn call_again(&mut self) -> bool {
+    pub(crate) async fn call_again(&mut self) -> bool {
         self.calls += 1;
         self.calls < CALLS && self.pause(self.calls, None).await
     }
@@ -76,7 +76,7 @@ fn back_off(failed: u32) -> Duration {
 }
 
 /// `Retry-After` in seconds. (RFC 9110, 10.2.3; the form with a date isn't of this contract.)
-pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse();
     seconds.ok().map(Duration::from_secs)
 }

@@ -24,7 +24,7 @@ use crate::wire::Record;
 
 /// What became of one file so far.
 #[derive(Debug, Clone)]
-pub enum UploadState {
+pub(crate) enum UploadState {
     /// Nothing of it is there.
     Waiting,
     /// The store has its bytes, but it isn't certain yet that they are right.
@@ -36,10 +36,10 @@ pub enum UploadState {
 
 /// What became of all of them, for whoever asks while it goes on.
 #[derive(Debug, Clone)]
-pub struct UploadProgress(Arc<Mutex<Vec<(String, UploadState)>>>);
+pub(crate) struct UploadProgress(Arc<Mutex<Vec<(String, UploadState)>>>);
 
 impl UploadProgress {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
@@ -56,7 +56,7 @@ impl UploadProgress {
         }
     }
 
-    pub fn all(&self) -> Vec<(String, UploadState)> {
+    pub(crate) fn all(&self) -> Vec<(String, UploadState)> {
         self.lock().clone()
     }
 
@@ -66,7 +66,7 @@ impl UploadProgress {
 }
 
 /// The exit codes of all files, in the order of the command line.
-pub async fn run(
+pub(crate) async fn run(
     service: &ApiClient,
     arguments: &arguments::Upload,
     patience: Duration,
@@ -107,7 +107,7 @@ pub async fn run(
 }
 
 /// A link alone, as programs want it; for a person what it leads to stands beside it.
-pub fn say_link(output: &Output, link: &str, shown: &str) -> Result<(), CliError> {
+pub(crate) fn say_link(output: &Output, link: &str, shown: &str) -> Result<(), CliError> {
     if output.is_read_by_a_person() {
         return output.result(&format!("{link}  {shown}"));
     }
@@ -209,7 +209,11 @@ async fn upload_one(
 }
 
 /// The hint that the bytes are there; where that doesn't settle it, waiting.
-pub async fn settle(service: &ApiClient, id: Uuid, until: Deadline) -> Result<Record, CliError> {
+pub(crate) async fn settle(
+    service: &ApiClient,
+    id: Uuid,
+    until: Deadline,
+) -> Result<Record, CliError> {
     match service.complete(id, until).await {
         Ok(record) if record.is_final() => Ok(record),
         _ => service.settled(id, until).await,

@@ -14,7 +14,7 @@ use crate::error::CliError;
 /// What is known of a file. Fields that this program doesn't know are shown to programs as they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Record {
+pub(crate) struct Record {
     #[serde(with = "uuid_text")]
     pub id: Uuid,
     pub filename: String,
@@ -32,16 +32,16 @@ pub struct Record {
 
 impl Record {
     /// Whether this is how it ends. What this program doesn't know is on its way to something.
-    pub fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         matches!(self.status.as_str(), "available" | "rejected" | "expired")
     }
 
-    pub fn is_available(&self) -> bool {
+    pub(crate) fn is_available(&self) -> bool {
         self.status == "available"
     }
 
     /// The status, and the stage beside it if there is one, as the service calls them.
-    pub fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         match self.more.get("stage").and_then(Value::as_str) {
             Some(stage) => format!("{} ({stage})", self.status),
             None => self.status.clone(),
@@ -49,7 +49,7 @@ impl Record {
     }
 
     /// Why it isn't available, for a person.
-    pub fn why_unavailable(&self) -> String {
+    pub(crate) fn why_unavailable(&self) -> String {
         match (self.status.as_str(), &self.reason) {
             ("rejected", Some(reason)) => format!("it was rejected: {reason}"),
             ("expired", _) => "its bytes never came, and its time is over".to_owned(),
@@ -64,11 +64,11 @@ mod uuid_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use uuid::Uuid;
 
-    pub fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(id)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
         let text = String::deserialize(from)?;
         text.parse().map_err(D::Error::custom)
     }
@@ -76,7 +76,7 @@ mod uuid_text {
 
 /// Where to send bytes. It doesn't print: whoever has the URL can use it.
 #[derive(Deserialize)]
-pub struct Upload {
+pub(crate) struct Upload {
     pub url: String,
     pub headers: BTreeMap<String, String>,
 }
@@ -87,7 +87,7 @@ impl Upload {
     ///
     /// # Errors
     /// It does.
-    pub fn checked(self, base: &str) -> Result<Self, CliError> {
+    pub(crate) fn checked(self, base: &str) -> Result<Self, CliError> {
         check_store_address(&self.url, base, "the URL to send the bytes to")?;
         let is_needed = |name: &String| {
             let name = name.to_ascii_lowercase();
@@ -103,7 +103,7 @@ impl Upload {
 }
 
 #[derive(Deserialize)]
-pub struct Created {
+pub(crate) struct Created {
     #[serde(flatten)]
     pub record: Record,
     /// Missing if the same create was answered before and the file is settled already.
@@ -112,13 +112,13 @@ pub struct Created {
 }
 
 #[derive(Deserialize)]
-pub struct Renewed {
+pub(crate) struct Renewed {
     pub upload: Upload,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Page {
+pub(crate) struct Page {
     pub files: Vec<Record>,
     pub next_cursor: Option<String>,
 }
@@ -126,7 +126,7 @@ pub struct Page {
 /// RFC 9457, as far as it is used here.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub struct Problem {
+pub(crate) struct Problem {
     pub title: String,
     pub detail: String,
     pub code: String,

@@ -96,7 +96,7 @@ fn is_allowed(pattern: &str, name: &str) -> bool {
 /// # Errors
 /// If the request names another host than ours, or none where HTTP wants one, or would change
 /// something for a page of another origin that isn't allowed.
-pub fn judge(request: &Request, hosts: &OwnHosts, cors: &CorsPolicy) -> Result<(), Problem> {
+pub(super) fn judge(request: &Request, hosts: &OwnHosts, cors: &CorsPolicy) -> Result<(), Problem> {
     let host = host_of(request).map_err(|error| Code::InvalidRequest.with(error.to_string()))?;
     if let Some(host) = &host
         && !hosts.include(host.host())
@@ -131,7 +131,7 @@ const HIDDEN_HOST: &str = "the page is at another address than the one in the Ho
 ///
 /// # Errors
 /// If so, with what to change.
-pub fn check_host_is_passed_on(
+pub(super) fn check_host_is_passed_on(
     headers: &HeaderMap,
     host: Option<&Authority>,
 ) -> Result<(), Invalid> {
@@ -156,7 +156,7 @@ pub fn check_host_is_passed_on(
 ///
 /// # Errors
 /// [`HostError`].
-pub fn host_of(request: &Request) -> Result<Option<Authority>, HostError> {
+pub(super) fn host_of(request: &Request) -> Result<Option<Authority>, HostError> {
     request_host(request.headers(), request.original_uri(), request.version())
 }
 

@@ -23,7 +23,7 @@ use crate::presigned_url::UploadMethod;
 
 /// The most bytes that a JSON body may have: a name of 255 bytes and a media type, escaped at the
 /// worst, with room to spare.
-pub const MAX_BODY_BYTES: usize = 16 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 16 * 1024;
 /// The longest that its body may take, so that nobody holds a connection by not sending one.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -55,7 +55,7 @@ struct NewFileSchema {
 }
 
 /// The body as it came, not yet judged: the limit on sizes is the handler's to know.
-pub struct CreateFileBody(Map<String, Value>);
+pub(super) struct CreateFileBody(Map<String, Value>);
 
 impl From<Map<String, Value>> for CreateFileBody {
     fn from(fields: Map<String, Value>) -> Self {
@@ -66,7 +66,7 @@ impl From<Map<String, Value>> for CreateFileBody {
 impl CreateFileBody {
     /// # Errors
     /// All fields that aren't right. A size above `max_upload_bytes` is a problem of its own, 413.
-    pub fn judge(self, max_upload_bytes: u64) -> Result<NewFile, Problem> {
+    pub(super) fn judge(self, max_upload_bytes: u64) -> Result<NewFile, Problem> {
         let mut fields = Fields {
             values: self.0,
             errors: Vec::new(),

@@ -48,7 +48,7 @@ const EXPLORER_START: &str = "fetch('openapi.json') \
 
 /// The pages, and the routes of the document. `store_origin` is where a download leads, if that isn't
 /// the page's own origin: what is tried in a page follows the redirect.
-pub fn docs_pages<T: OpenApi>(
+pub(super) fn docs_pages<T: OpenApi>(
     service: &OpenApiService<T, ()>,
     store_origin: Option<&str>,
 ) -> (Route, Routes) {

@@ -47,10 +47,10 @@ decide by.";
 
 /// The paths that there are and the methods that each takes, read from the document.
 #[derive(Debug, Default)]
-pub struct Routes(Vec<(Vec<String>, Vec<Method>)>);
+pub(super) struct Routes(Vec<(Vec<String>, Vec<Method>)>);
 
 impl Routes {
-    pub fn of(document: &Value) -> Self {
+    pub(super) fn of(document: &Value) -> Self {
         let mut routes: Vec<(Vec<String>, Vec<Method>)> = document["paths"]
             .as_object()
             .into_iter()
@@ -75,7 +75,7 @@ impl Routes {
     }
 
     /// The methods that `path` takes; empty if there is no such path.
-    pub fn methods(&self, path: &str) -> Vec<Method> {
+    pub(super) fn methods(&self, path: &str) -> Vec<Method> {
         let segments: Vec<&str> = path.split('/').collect();
         self.0
             .iter()
@@ -91,7 +91,7 @@ impl Routes {
 }
 
 /// The service that answers the calls of `api`.
-pub fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
+pub(super) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
     OpenApiService::new(api, TITLE, env!("CARGO_PKG_VERSION"))
         .description(SUMMARY)
         // Beside the document, whatever a proxy puts before it.
@@ -103,7 +103,7 @@ pub fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
 
 /// The document of `service`, with what its generator can't say: formats, examples, and what each
 /// error means.
-pub fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
+pub(super) fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
     for (name, schema) in schema_details() {
         merge(&mut document["components"]["schemas"][name], schema);

@@ -29,11 +29,11 @@ fn time(millis_later: i64) -> String {
 }
 
 /// The body to create the file with: works as it is.
-pub fn new_file() -> Value {
+pub(super) fn new_file() -> Value {
     json!({"filename": "hello.txt", "size": 5, "contentType": "text/plain"})
 }
 
-pub fn pending() -> Value {
+pub(super) fn pending() -> Value {
     json!({
         "id": ID.to_string(),
         "filename": "hello.txt",
@@ -46,7 +46,7 @@ pub fn pending() -> Value {
     })
 }
 
-pub fn available() -> Value {
+pub(super) fn available() -> Value {
     let mut file = pending();
     file["sha256"] = SHA256.into();
     file["status"] = "available".into();
@@ -54,7 +54,7 @@ pub fn available() -> Value {
     file
 }
 
-pub fn upload() -> Value {
+pub(super) fn upload() -> Value {
     json!({
         "method": "PUT",
         "url": format!(
@@ -66,13 +66,13 @@ pub fn upload() -> Value {
     })
 }
 
-pub fn page() -> Value {
+pub(super) fn page() -> Value {
     let cursor = FileId::from_bytes(*ID.as_bytes()).map(|id| write_cursor(id, None));
     json!({"files": [available()], "nextCursor": cursor})
 }
 
 /// The problem that the operation answers with this code.
-pub fn problem(code: Code, operation_id: &str) -> Value {
+pub(super) fn problem(code: Code, operation_id: &str) -> Value {
     let problem = match (code, operation_id) {
         (Code::InvalidRequest, "create_file") => refused(json!({"filename": "..", "size": "5"})),
         (Code::InvalidRequest, "list_files") => match read_cursor("abc", None) {
@@ -101,7 +101,7 @@ fn refused(body: Value) -> Problem {
 }
 
 /// Why a file of 5 bytes is rejected if 6 arrive.
-pub fn reason() -> String {
+pub(super) fn reason() -> String {
     ContentLength::new(5, MAX_CONTENT_LENGTH)
         .map(|declared| RejectionReason::length_mismatch(declared, 6).0)
         .unwrap_or_default()

@@ -32,7 +32,7 @@ use crate::service::FileService;
 /// A page holds this many files if the client doesn't say.
 const DEFAULT_LIMIT: usize = 50;
 
-pub struct FilesApi {
+pub(super) struct FilesApi {
     pub service: Arc<FileService>,
     pub bucket: BucketAddress,
     /// What a proxy puts before our paths, without a slash at its end.

@@ -22,10 +22,10 @@ use tokio::time::{Instant, Sleep as TokioSleep, sleep_until};
 
 /// The time for a request's header to be complete, from its first byte on; and for the first one of a
 /// connection to come.
-pub const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a connection is kept between two requests. Load balancers (AWS's, Google's, nginx's pool)
 /// wait for 60 s, and have to be the first to give up.
-pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// What the timer and the stream of one connection tell each other.
 #[derive(Debug, Default)]
@@ -37,19 +37,19 @@ struct Shared {
 }
 
 /// For [`hyper::server::conn::http1::Builder::timer`], where the only time-out is that for a header.
-pub struct HeaderTimer<F> {
+pub(super) struct HeaderTimer<F> {
     shared: Arc<Shared>,
     is_crowded: F,
 }
 
 /// The connection's stream, which notices when bytes come.
-pub struct NoticedStream<S> {
+pub(super) struct NoticedStream<S> {
     inner: S,
     shared: Arc<Shared>,
 }
 
 /// Both for one connection. `is_crowded` says whether others need its place.
-pub fn header_timer<S, F>(stream: S, is_crowded: F) -> (NoticedStream<S>, HeaderTimer<F>)
+pub(super) fn header_timer<S, F>(stream: S, is_crowded: F) -> (NoticedStream<S>, HeaderTimer<F>)
 where
     F: Fn() -> bool + Send + Sync + 'static,
 {

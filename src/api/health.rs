@@ -15,13 +15,13 @@ const READY_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Answers while the program runs, whatever its stores do.
 #[handler]
-pub fn healthz() -> Response {
+pub(crate) fn healthz() -> Response {
     poem::web::Json(json!({"status": "ok"})).into_response()
 }
 
 /// Answers 200 if both stores answer the calls that requests need, else 503.
 #[handler]
-pub async fn readyz(service: Data<&Arc<FileService>>) -> Response {
+pub(crate) async fn readyz(service: Data<&Arc<FileService>>) -> Response {
     match tokio::time::timeout(READY_TIMEOUT, service.check()).await {
         Ok(Ok(())) => poem::web::Json(json!({"status": "ready"})).into_response(),
         Ok(Err(error)) => {

@@ -14,7 +14,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 ///
 /// # Errors
 /// A value that is no key, or several values.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let refused = |why: &str| Code::InvalidRequest.with(format!("Idempotency-Key: {why}"));
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else {

@@ -20,7 +20,7 @@ const USUAL_LENGTH: usize = 2 * 1024;
 
 /// A JSON payload of an answer.
 #[derive(Debug, Clone)]
-pub struct Json<T>(pub T);
+pub(super) struct Json<T>(pub T);
 
 /// In the contract the same as the generator's payload.
 impl<T: Type> Payload for Json<T> {

@@ -17,7 +17,7 @@ const ESCAPE: usize = 6;
 
 /// # Errors
 /// A text that isn't UTF-8, isn't JSON, or is no object.
-pub fn json_object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+pub(super) fn json_object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     let refused = |why: String| Err(Code::InvalidRequest.with(why));
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

@@ -41,7 +41,7 @@ pub struct RequestId(pub String);
 /// what it did, else at `info`.
 ///
 /// A proxy may leave the prefix of the public URL on our paths, or take it off.
-pub struct Observed<E> {
+pub(super) struct Observed<E> {
     pub inner: E,
     /// Taken off if a path begins with it; empty for none.
     pub path_prefix: String,
@@ -109,7 +109,7 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// Around the API: `/files…` is `/v1/files…`, HEAD works wherever GET does, pages of allowed origins
 /// may call and others change nothing, and whatever goes wrong is answered as a problem.
-pub struct ApiConventions<E> {
+pub(super) struct ApiConventions<E> {
     pub inner: E,
     pub routes: Arc<Routes>,
     /// What a proxy puts before our paths, without a slash at its end.
@@ -289,7 +289,7 @@ async fn as_problem(mut response: Response, request_id: &str, path_prefix: &str)
 }
 
 /// A panic in a handler is a bug; it is answered as one, and the connection goes on.
-pub fn on_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+pub(super) fn on_panic(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     Code::InternalError.plain().into_response()
 }

@@ -27,10 +27,11 @@ const COMMON: [Code; 3] = [
 
 /// What any request can be answered before its operation is asked; the second only if it would change
 /// something.
-pub const BEFORE_ANY_OPERATION: [Code; 2] = [Code::MisdirectedRequest, Code::OriginNotAllowed];
+pub(super) const BEFORE_ANY_OPERATION: [Code; 2] =
+    [Code::MisdirectedRequest, Code::OriginNotAllowed];
 
 /// Whether the contract's operation with this ID can be answered with `code`.
-pub fn can_end_in(operation_id: &str, code: Code) -> bool {
+pub(super) fn can_end_in(operation_id: &str, code: Code) -> bool {
     COMMON.contains(&code)
         || BEFORE_ANY_OPERATION.contains(&code)
         || OPERATIONS
@@ -95,7 +96,7 @@ impl<C: Codes> ApiResponse for ApiError<C> {
 macro_rules! operations {
     ($($name:ident = $($id:literal)|+: $($code:ident),+;)+) => {
         $(
-            pub struct $name;
+            pub(super) struct $name;
             impl Codes for $name {
                 const CODES: &'static [Code] = &[$(Code::$code),+];
             }

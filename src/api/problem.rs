@@ -8,13 +8,13 @@ use poem::http::{HeaderValue, header};
 use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-pub use super::problem_code::Code;
+pub(super) use super::problem_code::Code;
 use crate::operations::OperationError;
 use crate::request_log;
 use crate::store_error::StoreError;
 
 /// The media type of RFC 9457.
-pub const PROBLEM_JSON: &str = "application/problem+json";
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 impl Code {
     /// The problem in the words that fit every case of it.

@@ -15,7 +15,7 @@ use crate::presigned_url::{BucketAddress, BucketUrl};
 ///
 /// # Errors
 /// If that depends on the request's `Host`, and it is no host, or not the one that the browser asked for.
-pub fn bucket_for(address: &BucketAddress, request: &Request) -> Result<BucketUrl, Invalid> {
+pub(super) fn bucket_for(address: &BucketAddress, request: &Request) -> Result<BucketUrl, Invalid> {
     if let BucketAddress::Fixed(url) = address {
         return Ok(url.clone());
     }

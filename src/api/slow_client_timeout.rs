@@ -18,13 +18,13 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// The longest that nothing can be written. The kernel reports room again when a third of its buffer is
 /// free, which may hold megabytes on a fast way: a slow reader needs its time for that.
-pub const STALL_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const STALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// An average that any phone manages: 16 kbit/s.
-pub const MIN_BYTES_A_SECOND: u64 = 2_000;
+pub(super) const MIN_BYTES_A_SECOND: u64 = 2_000;
 
 /// Between hyper and the socket.
-pub struct SlowClientTimeout<S> {
+pub(super) struct SlowClientTimeout<S> {
     inner: S,
     /// While nothing can be written: since when, and until when.
     stalled: Option<(Instant, Pin<Box<Sleep>>)>,
@@ -35,7 +35,7 @@ pub struct SlowClientTimeout<S> {
 }
 
 impl<S> SlowClientTimeout<S> {
-    pub fn new(inner: S) -> Self {
+    pub(super) fn new(inner: S) -> Self {
         Self {
             inner,
             stalled: None,

@@ -43,7 +43,7 @@ impl From<WireStatus> for Status {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "File", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
-pub struct WireFile {
+pub(super) struct WireFile {
     /// A UUIDv7.
     pub id: String,
     /// The name that people see.
@@ -67,7 +67,7 @@ pub struct WireFile {
 
 impl WireFile {
     /// `None` for a tombstone, which nobody is shown.
-    pub fn of(record: &FileRecord) -> Option<Self> {
+    pub(super) fn of(record: &FileRecord) -> Option<Self> {
         let (status, object, reason) = match &record.state {
             FileState::Pending => (WireStatus::Pending, None, None),
             FileState::Available(object) => (WireStatus::Available, Some(object), None),
@@ -114,7 +114,7 @@ impl From<WireUploadMethod> for UploadMethod {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "Upload", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
-pub struct WireUpload {
+pub(super) struct WireUpload {
     /// The method to use: `PUT`, or `POST` where that was asked for.
     pub method: String,
     /// Where to send the bytes. Whoever has this URL, or with `POST` the fields, can use it: treat them as
@@ -152,7 +152,7 @@ impl From<PresignedUpload> for WireUpload {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "CreatedFile", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
-pub struct WireCreatedFile {
+pub(super) struct WireCreatedFile {
     #[oai(flatten)]
     #[serde(flatten)]
     pub file: WireFile,
@@ -167,7 +167,7 @@ pub struct WireCreatedFile {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "RenewedUpload", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
-pub struct WireRenewedUpload {
+pub(super) struct WireRenewedUpload {
     pub upload: WireUpload,
 }
 
@@ -175,7 +175,7 @@ pub struct WireRenewedUpload {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "FilePage", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
-pub struct WirePage {
+pub(super) struct WirePage {
     pub files: Vec<WireFile>,
     /// Give this as `cursor` to get the next page; null on the last one.
     pub next_cursor: Option<String>,
@@ -188,7 +188,7 @@ pub struct WirePage {
     dead_code,
     reason = "describes problems in the contract; problem.rs writes them"
 )]
-pub struct WireFieldError {
+pub(super) struct WireFieldError {
     pub field: String,
     /// Why, and what would be right.
     pub message: String,
@@ -201,7 +201,7 @@ pub struct WireFieldError {
     dead_code,
     reason = "describes problems in the contract; problem.rs writes them"
 )]
-pub struct WireProblem {
+pub(super) struct WireProblem {
     /// A page that says what to do.
     #[oai(rename = "type")]
     pub kind: String,
@@ -221,12 +221,12 @@ pub struct WireProblem {
 }
 
 /// What [`write_cursor`] writes, for the contract: 24 bytes as base64.
-pub const CURSOR_PATTERN: &str = "^[A-Za-z0-9_-]{32}$";
+pub(super) const CURSOR_PATTERN: &str = "^[A-Za-z0-9_-]{32}$";
 
 /// Where a page ends, as an opaque text: the ID, the filter that it belongs to, and a check that
 /// catches damage and texts from elsewhere. A position in the list is no secret, so the check is no
 /// signature.
-pub fn write_cursor(before: FileId, status: Option<Status>) -> String {
+pub(crate) fn write_cursor(before: FileId, status: Option<Status>) -> String {
     let mut bytes = before.as_bytes().to_vec();
     bytes.extend(cursor_check(before, status));
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
@@ -234,7 +234,7 @@ pub fn write_cursor(before: FileId, status: Option<Status>) -> String {
 
 /// # Errors
 /// A text that [`write_cursor`] didn't write for this filter.
-pub fn read_cursor(text: &str, status: Option<Status>) -> Result<FileId, Invalid> {
+pub(crate) fn read_cursor(text: &str, status: Option<Status>) -> Result<FileId, Invalid> {
     let refused = || {
         Invalid::new("must be a nextCursor of this list, together with the same status as before")
     };

@@ -58,7 +58,7 @@ fn in_units(duration: Duration) -> String {
 ///
 /// # Errors
 /// Anything else, and what lies outside `least..=most`.
-pub fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
+pub(super) fn bytes(text: &str, least: u64, most: u64) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor = match unit.trim_start().to_ascii_lowercase().as_str() {

@@ -35,7 +35,7 @@ const METHODS: &str = "GET, HEAD, PUT";
 
 /// Transfers at a time: half of the connections that the server has at the most. One may last for
 /// minutes, and the other half is left to calls that don't.
-pub const MAX_TRANSFERS: usize = 2048;
+pub(super) const MAX_TRANSFERS: usize = 2048;
 
 const CORS: CorsRules = CorsRules {
     methods: "GET, HEAD, POST, PUT",

@@ -96,7 +96,7 @@ impl UploadMethod {
 }
 
 /// Names and values that a client has to send exactly as they are.
-pub type Pairs = Vec<(&'static str, String)>;
+pub(super) type Pairs = Vec<(&'static str, String)>;
 
 /// What has to be sent to an upload's URL.
 #[derive(Clone)]

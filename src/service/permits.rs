@@ -13,16 +13,16 @@ use crate::operations::{Action, Caller, OperationError};
 /// committed while the next gathers. More of them at a time were not more a second, and each took longer
 /// (see ARCHITECTURE.md); in aws mode, at some milliseconds a call, so many at a time are tens of
 /// thousands a second.
-pub const MAX_CALLS: usize = 512;
+pub(super) const MAX_CALLS: usize = 512;
 
 /// Calls at a time that wait for a settlement. Each looks once a second.
-pub const MAX_WAITS: usize = 512;
+pub(super) const MAX_WAITS: usize = 512;
 
 /// Those of one address, so that one client leaves some to the others.
-pub const MAX_WAITS_OF_AN_ADDRESS: usize = MAX_WAITS / 4;
+pub(super) const MAX_WAITS_OF_AN_ADDRESS: usize = MAX_WAITS / 4;
 
 /// Completions at a time. Each may hash one object, as the worker does sixteen at a time.
-pub const MAX_COMPLETIONS: usize = 16;
+pub(super) const MAX_COMPLETIONS: usize = 16;
 
 /// The permits that there are, by what a call does with one.
 #[derive(Debug, Clone)]

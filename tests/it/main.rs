@@ -50,12 +50,12 @@ mod web_page;
 
 #[path = "../support"]
 mod support {
-    pub mod aws_clients;
-    pub mod curl;
-    pub mod fault_proxy;
-    pub mod local_store;
-    pub mod ministack;
-    pub mod node_tests;
-    pub mod program;
-    pub mod small_disk;
+    pub(crate) mod aws_clients;
+    pub(crate) mod curl;
+    pub(crate) mod fault_proxy;
+    pub(crate) mod local_store;
+    pub(crate) mod ministack;
+    pub(crate) mod node_tests;
+    pub(crate) mod program;
+    pub(crate) mod small_disk;
 }

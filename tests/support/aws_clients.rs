@@ -9,7 +9,7 @@ use file_share::aws::{AwsSettings, load_sdk_config};
 use super::ministack::{Credentials, Deployment};
 
 /// The configuration of a program that runs as `user`.
-pub async fn sdk_config(deployment: &Deployment, user: &Credentials) -> SdkConfig {
+pub(crate) async fn sdk_config(deployment: &Deployment, user: &Credentials) -> SdkConfig {
     let credentials = AwsCredentials::new(
         &user.access_key_id,
         &user.secret_access_key,

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Runs curl and gives what it printed.
-pub fn curl(arguments: &[&str]) -> Vec<u8> {
+pub(crate) fn curl(arguments: &[&str]) -> Vec<u8> {
     let output = Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "60"])
         .args(arguments)
@@ -20,21 +20,21 @@ pub fn curl(arguments: &[&str]) -> Vec<u8> {
 }
 
 /// Runs curl for a JSON answer.
-pub fn curl_json(arguments: &[&str]) -> Value {
+pub(crate) fn curl_json(arguments: &[&str]) -> Value {
     let output = curl(arguments);
     serde_json::from_slice(&output)
         .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&output)))
 }
 
 /// Runs curl and gives the status alone.
-pub fn curl_status(arguments: &[&str]) -> String {
+pub(crate) fn curl_status(arguments: &[&str]) -> String {
     let mut all = vec!["--output", "/dev/null", "--write-out", "%{http_code}"];
     all.extend(arguments);
     String::from_utf8(curl(&all)).expect("a status is text")
 }
 
 /// Creates a file with curl.
-pub fn create(base: &str, body: &Value) -> Value {
+pub(crate) fn create(base: &str, body: &Value) -> Value {
     curl_json(&[
         &format!("{base}/v1/files"),
         "--header",
@@ -45,7 +45,7 @@ pub fn create(base: &str, body: &Value) -> Value {
 }
 
 /// The arguments that send a form with the fields of `created`, and the file at `path` as its last one.
-pub fn form_arguments(created: &Value, path: &std::path::Path) -> Vec<String> {
+pub(crate) fn form_arguments(created: &Value, path: &std::path::Path) -> Vec<String> {
     let upload = &created["upload"];
     let fields = upload["fields"].as_object().expect("fields");
     let mut arguments: Vec<String> = fields
@@ -61,14 +61,14 @@ pub fn form_arguments(created: &Value, path: &std::path::Path) -> Vec<String> {
 }
 
 /// Sends a file as a form, as `created` says; the status.
-pub fn upload_form(created: &Value, path: &std::path::Path) -> String {
+pub(crate) fn upload_form(created: &Value, path: &std::path::Path) -> String {
     let arguments = form_arguments(created, path);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     curl_status(&arguments)
 }
 
 /// Sends a file's bytes where `created` says, with the headers that it lists; the status.
-pub fn upload(created: &Value, path: &std::path::Path) -> String {
+pub(crate) fn upload(created: &Value, path: &std::path::Path) -> String {
     let upload = &created["upload"];
     let path = path.to_str().expect("a path of ours is text");
     let headers: Vec<String> = upload["headers"]

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProxyMode {
+pub(crate) enum ProxyMode {
     Open,
     /// Connections are closed as soon as they are made.
     Closed,
@@ -17,7 +17,7 @@ pub enum ProxyMode {
     Silent,
 }
 
-pub struct TcpFaultProxy {
+pub(crate) struct TcpFaultProxy {
     address: SocketAddr,
     mode: watch::Sender<ProxyMode>,
     server: JoinHandle<()>,
@@ -25,7 +25,7 @@ pub struct TcpFaultProxy {
 
 impl TcpFaultProxy {
     /// A proxy to `target`, a base URL such as `http://127.0.0.1:4566`.
-    pub async fn to(target: &str, mode: ProxyMode) -> Self {
+    pub(crate) async fn to(target: &str, mode: ProxyMode) -> Self {
         let target: SocketAddr = target
             .strip_prefix("http://")
             .and_then(|address| address.parse().ok())
@@ -48,12 +48,12 @@ impl TcpFaultProxy {
     }
 
     /// The base URL of the target, through the proxy.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Changes the mode. Connections from before are closed.
-    pub fn set(&self, mode: ProxyMode) {
+    pub(crate) fn set(&self, mode: ProxyMode) {
         let _ = self.mode.send(mode);
     }
 }

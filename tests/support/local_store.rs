@@ -35,15 +35,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub const BUCKET: &str = "a-bucket";
-pub const REGION: &str = "local";
-pub const UPLOAD_LIFETIME: Duration = Duration::from_secs(900);
-pub const DOWNLOAD_LIFETIME: Duration = Duration::from_secs(300);
-pub const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
+pub(crate) const BUCKET: &str = "a-bucket";
+pub(crate) const REGION: &str = "local";
+pub(crate) const UPLOAD_LIFETIME: Duration = Duration::from_secs(900);
+pub(crate) const DOWNLOAD_LIFETIME: Duration = Duration::from_secs(300);
+pub(crate) const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 /// For everything that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct LocalStore {
+pub(crate) struct LocalStore {
     pub data_dir: Arc<TempDir>,
     pub address: SocketAddr,
     pub bucket: BucketUrl,
@@ -55,23 +55,23 @@ pub struct LocalStore {
 }
 
 impl LocalStore {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let data_dir = Arc::new(tempfile::tempdir().unwrap());
         Self::start_in(data_dir, None, &[]).await
     }
 
     /// With so many connections, and no more.
-    pub async fn within(limits: Limits) -> Self {
+    pub(crate) async fn within(limits: Limits) -> Self {
         let data_dir = Arc::new(tempfile::tempdir().unwrap());
         Self::start_with(limits, data_dir, None, &[]).await
     }
 
-    pub async fn with_origins(origins: &[&str]) -> Self {
+    pub(crate) async fn with_origins(origins: &[&str]) -> Self {
         let data_dir = Arc::new(tempfile::tempdir().unwrap());
         Self::start_in(data_dir, None, origins).await
     }
 
-    pub async fn start_in(
+    pub(crate) async fn start_in(
         data_dir: Arc<TempDir>,
         public_bucket: Option<BucketUrl>,
         origins: &[&str],
@@ -126,23 +126,23 @@ impl LocalStore {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.server.await.unwrap();
     }
 
     /// A presigned PUT of `body`, with the headers that came with the URL.
-    pub async fn put(&self, key: ObjectKey, body: &[u8]) -> Request {
+    pub(crate) async fn put(&self, key: ObjectKey, body: &[u8]) -> Request {
         self.put_by(&self.presigner, key, body, None).await
     }
 
     /// The same, with a digest declared.
-    pub async fn put_with_digest(&self, key: ObjectKey, body: &[u8], of: &[u8]) -> Request {
+    pub(crate) async fn put_with_digest(&self, key: ObjectKey, body: &[u8], of: &[u8]) -> Request {
         self.put_by(&self.presigner, key, body, Some(digest_of(of)))
             .await
     }
 
-    pub async fn put_by(
+    pub(crate) async fn put_by(
         &self,
         presigner: &Presigner,
         key: ObjectKey,
@@ -154,7 +154,7 @@ impl LocalStore {
     }
 
     /// The same, signed at `now`.
-    pub async fn put_at(
+    pub(crate) async fn put_at(
         &self,
         now: Timestamp,
         presigner: &Presigner,
@@ -179,11 +179,16 @@ impl LocalStore {
     }
 
     /// A form for `body`, with the fields that came with it.
-    pub async fn form(&self, key: ObjectKey, body: &[u8], sha256: Option<Sha256Digest>) -> Form {
+    pub(crate) async fn form(
+        &self,
+        key: ObjectKey,
+        body: &[u8],
+        sha256: Option<Sha256Digest>,
+    ) -> Form {
         self.form_by(&self.presigner, key, body, sha256).await
     }
 
-    pub async fn form_by(
+    pub(crate) async fn form_by(
         &self,
         presigner: &Presigner,
         key: ObjectKey,
@@ -209,11 +214,11 @@ impl LocalStore {
         }
     }
 
-    pub async fn get(&self, key: ObjectKey) -> Request {
+    pub(crate) async fn get(&self, key: ObjectKey) -> Request {
         self.download(DownloadMethod::Get, key).await
     }
 
-    pub async fn head(&self, key: ObjectKey) -> Request {
+    pub(crate) async fn head(&self, key: ObjectKey) -> Request {
         self.download(DownloadMethod::Head, key).await
     }
 
@@ -222,7 +227,7 @@ impl LocalStore {
     }
 
     /// A GET of one version, as a record that names it has it.
-    pub async fn get_version(&self, key: ObjectKey, version: Option<&str>) -> Request {
+    pub(crate) async fn get_version(&self, key: ObjectKey, version: Option<&str>) -> Request {
         let secret = SigningSecret::load_or_create(self.data_dir.path()).unwrap();
         let presigner = presigner(secret.credentials(), UPLOAD_LIFETIME, DOWNLOAD_LIFETIME);
         let presigner = presigner.naming_every_version();
@@ -231,7 +236,7 @@ impl LocalStore {
             .await
     }
 
-    pub async fn download_by(
+    pub(crate) async fn download_by(
         &self,
         presigner: &Presigner,
         method: DownloadMethod,
@@ -266,7 +271,7 @@ impl LocalStore {
     }
 
     /// A request for a URL of ours, with nothing but `Host`.
-    pub fn request(&self, method: &str, url: &str) -> Request {
+    pub(crate) fn request(&self, method: &str, url: &str) -> Request {
         let (host, rest) = url
             .strip_prefix("http://")
             .unwrap()
@@ -282,7 +287,7 @@ impl LocalStore {
     }
 
     /// A key under which `bytes` have been stored.
-    pub async fn stored(&mut self, bytes: &[u8]) -> ObjectKey {
+    pub(crate) async fn stored(&mut self, bytes: &[u8]) -> ObjectKey {
         let key = new_key();
         assert_eq!(self.put(key, bytes).await.send().await.status, 200);
         assert_eq!(self.uploaded.recv().await, Some(key));
@@ -290,7 +295,7 @@ impl LocalStore {
     }
 
     /// Everything under objects/ and incoming/.
-    pub fn files(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn files(&self) -> Vec<Vec<u8>> {
         let mut files = Vec::new();
         for dir in ["objects", "incoming"] {
             collect(&self.data_dir.path().join(dir), &mut files);
@@ -299,7 +304,7 @@ impl LocalStore {
     }
 
     /// Waits until nothing is left of what was refused or broken off.
-    pub async fn assert_nothing_stored(&mut self) {
+    pub(crate) async fn assert_nothing_stored(&mut self) {
         let limit = Instant::now() + PATIENCE;
         while !self.files().is_empty() {
             assert!(Instant::now() < limit, "something was left on disk");
@@ -310,7 +315,7 @@ impl LocalStore {
 
     /// Sends a request that has to be refused as S3 does, and looks at everything that it must not
     /// have done.
-    pub async fn assert_refused(&mut self, request: Request, status: u16, code: &str) {
+    pub(crate) async fn assert_refused(&mut self, request: Request, status: u16, code: &str) {
         let what = format!("{} {:?}", request.method, request.headers);
         let is_head = request.method == "HEAD";
         let answer = request.send().await;
@@ -359,7 +364,7 @@ fn collect(path: &Path, files: &mut Vec<Vec<u8>>) {
     }
 }
 
-pub fn presigner(
+pub(crate) fn presigner(
     credentials: SigningCredentials,
     upload_lifetime: Duration,
     download_lifetime: Duration,
@@ -372,48 +377,48 @@ pub fn presigner(
     )
 }
 
-pub fn new_key() -> ObjectKey {
+pub(crate) fn new_key() -> ObjectKey {
     ObjectKey::new(FileId::new(whole_millis(chrono::Utc::now())))
 }
 
-pub fn digest_of(bytes: &[u8]) -> Sha256Digest {
+pub(crate) fn digest_of(bytes: &[u8]) -> Sha256Digest {
     Sha256Digest::from_bytes(Sha256::digest(bytes).into())
 }
 
 /// A form, until it is put together as a request.
 #[derive(Clone)]
-pub struct Form {
+pub(crate) struct Form {
     pub request: Request,
     pub fields: Vec<(String, String)>,
     pub file: Vec<u8>,
 }
 
 impl Form {
-    pub const BOUNDARY: &str = "------------------------d74496d66958873e";
+    pub(crate) const BOUNDARY: &str = "------------------------d74496d66958873e";
 
-    pub fn value(&self, name: &str) -> &str {
+    pub(crate) fn value(&self, name: &str) -> &str {
         let found = self.fields.iter().find(|(own, _)| own == name);
         &found.unwrap_or_else(|| panic!("no field {name}")).1
     }
 
     /// With one more field, or another value for it.
-    pub fn with(self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
         let mut form = self.without(name);
         form.fields.push((name.into(), value.into()));
         form
     }
 
-    pub fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(own, _)| own != name);
         self
     }
 
-    pub fn file(mut self, bytes: &[u8]) -> Self {
+    pub(crate) fn file(mut self, bytes: &[u8]) -> Self {
         self.file = bytes.into();
         self
     }
 
-    pub fn part(name: &str, value: &[u8]) -> Vec<u8> {
+    pub(crate) fn part(name: &str, value: &[u8]) -> Vec<u8> {
         let head = format!(
             "--{}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n",
             Self::BOUNDARY
@@ -421,7 +426,7 @@ impl Form {
         [head.as_bytes(), value, b"\r\n"].concat()
     }
 
-    pub fn file_part(&self) -> Vec<u8> {
+    pub(crate) fn file_part(&self) -> Vec<u8> {
         let head = format!(
             "--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n",
@@ -430,24 +435,24 @@ impl Form {
         [head.as_bytes(), &self.file, b"\r\n"].concat()
     }
 
-    pub fn field_parts(&self) -> Vec<u8> {
+    pub(crate) fn field_parts(&self) -> Vec<u8> {
         let parts = self.fields.iter();
         parts
             .flat_map(|(name, value)| Self::part(name, value.as_bytes()))
             .collect()
     }
 
-    pub fn end() -> Vec<u8> {
+    pub(crate) fn end() -> Vec<u8> {
         format!("--{}--\r\n", Self::BOUNDARY).into()
     }
 
     /// As every client sends it: the fields, the file, the end.
-    pub fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         self.made_of(&[self.field_parts(), self.file_part(), Self::end()])
     }
 
     /// With this body.
-    pub fn made_of(&self, parts: &[Vec<u8>]) -> Request {
+    pub(crate) fn made_of(&self, parts: &[Vec<u8>]) -> Request {
         let body = parts.concat();
         let content_type = format!("multipart/form-data; boundary={}", Self::BOUNDARY);
         self.request
@@ -460,7 +465,7 @@ impl Form {
 
 /// A request that is sent exactly as it stands here.
 #[derive(Clone)]
-pub struct Request {
+pub(crate) struct Request {
     pub address: SocketAddr,
     pub method: String,
     pub target: String,
@@ -470,36 +475,36 @@ pub struct Request {
 
 impl Request {
     /// With one more header, or another value for it.
-    pub fn with(self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
         let mut request = self.without(name);
         request.headers.push((name.into(), value.into()));
         request
     }
 
-    pub fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(own, _)| own != name);
         self
     }
 
-    pub fn body(mut self, body: &[u8]) -> Self {
+    pub(crate) fn body(mut self, body: &[u8]) -> Self {
         self.body = body.into();
         self
     }
 
-    pub fn method(mut self, method: &str) -> Self {
+    pub(crate) fn method(mut self, method: &str) -> Self {
         self.method = method.into();
         self
     }
 
     /// With another target; it has to change.
-    pub fn target(mut self, change: impl FnOnce(&str) -> String) -> Self {
+    pub(crate) fn target(mut self, change: impl FnOnce(&str) -> String) -> Self {
         let changed = change(&self.target);
         assert_ne!(changed, self.target);
         self.target = changed;
         self
     }
 
-    pub fn head_bytes(&self) -> Vec<u8> {
+    pub(crate) fn head_bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -508,38 +513,38 @@ impl Request {
         head.into()
     }
 
-    pub async fn send(&self) -> Answer {
+    pub(crate) async fn send(&self) -> Answer {
         let mut connection = Connection::open(self.address).await;
         connection.send(self).await
     }
 }
 
-pub struct Connection(pub TcpStream);
+pub(crate) struct Connection(pub TcpStream);
 
 impl Connection {
-    pub async fn open(address: SocketAddr) -> Self {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    pub async fn send(&mut self, request: &Request) -> Answer {
+    pub(crate) async fn send(&mut self, request: &Request) -> Answer {
         self.write(&request.head_bytes()).await;
         self.write(&request.body).await;
         self.answer(&request.method).await
     }
 
-    pub async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         timeout(PATIENCE, self.0.write_all(bytes))
             .await
             .unwrap()
             .unwrap();
     }
 
-    pub async fn answer(&mut self, method: &str) -> Answer {
+    pub(crate) async fn answer(&mut self, method: &str) -> Answer {
         self.try_answer(method).await.expect("an answer")
     }
 
     /// `None` if the connection is closed instead.
-    pub async fn try_answer(&mut self, method: &str) -> Option<Answer> {
+    pub(crate) async fn try_answer(&mut self, method: &str) -> Option<Answer> {
         timeout(PATIENCE, self.read_answer(method)).await.unwrap()
     }
 
@@ -577,19 +582,19 @@ impl Connection {
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(own, _)| own == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }

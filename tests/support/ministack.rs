@@ -63,7 +63,7 @@ static DEPLOYMENTS: AtomicU32 = AtomicU32::new(0);
 
 /// A running emulator. It stops when this value is dropped or the process ends, however it ends.
 #[derive(Debug)]
-pub struct MiniStack {
+pub(crate) struct MiniStack {
     endpoint: String,
     /// The folder with `ministack`, `aws` and `python`: the virtual environment of the test tools.
     tools: PathBuf,
@@ -73,7 +73,7 @@ pub struct MiniStack {
 
 /// The infrastructure of `deploy/stack.yaml`, with credentials for it.
 #[derive(Debug, Clone)]
-pub struct Deployment {
+pub(crate) struct Deployment {
     /// The base URL of all services: `http://127.0.0.1:PORT`. Buckets are addressed by path.
     pub endpoint: String,
     pub region: String,
@@ -93,7 +93,7 @@ pub struct Deployment {
 
 /// A long-lived access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     pub access_key_id: String,
     pub secret_access_key: String,
 }
@@ -104,12 +104,12 @@ impl MiniStack {
     /// # Panics
     ///
     /// If the test tools aren't installed, or the emulator doesn't answer in time.
-    pub async fn shared() -> &'static MiniStack {
+    pub(crate) async fn shared() -> &'static MiniStack {
         SHARED.get_or_init(MiniStack::start).await
     }
 
     /// The base URL of all services.
-    pub fn endpoint(&self) -> &str {
+    pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
@@ -118,7 +118,7 @@ impl MiniStack {
     /// # Panics
     ///
     /// As [`MiniStack::shared`].
-    pub async fn start() -> MiniStack {
+    pub(crate) async fn start() -> MiniStack {
         MiniStack::start_with(&[]).await
     }
 
@@ -127,7 +127,7 @@ impl MiniStack {
     /// # Panics
     ///
     /// As [`MiniStack::shared`].
-    pub async fn start_with(environment: &[(&str, &str)]) -> MiniStack {
+    pub(crate) async fn start_with(environment: &[(&str, &str)]) -> MiniStack {
         let executable = executable();
         let mut failure = String::new();
         for _ in 0..START_ATTEMPTS {
@@ -145,7 +145,7 @@ impl MiniStack {
     /// # Panics
     ///
     /// If `name` isn't made of `a-z`, `0-9` and `-`, or the deployment fails.
-    pub async fn deploy(&self, name: &str) -> Deployment {
+    pub(crate) async fn deploy(&self, name: &str) -> Deployment {
         self.deploy_with(name, &[]).await
     }
 
@@ -154,7 +154,7 @@ impl MiniStack {
     /// # Panics
     ///
     /// As [`MiniStack::deploy`].
-    pub async fn deploy_with(&self, name: &str, settings: &[(&str, &str)]) -> Deployment {
+    pub(crate) async fn deploy_with(&self, name: &str, settings: &[(&str, &str)]) -> Deployment {
         assert!(
             (1..=MAX_NAME_BYTES).contains(&name.len())
                 && name
@@ -238,7 +238,7 @@ impl Deployment {
     /// # Panics
     ///
     /// As [`MiniStack::shared`] and [`MiniStack::deploy`].
-    pub async fn shared() -> &'static Deployment {
+    pub(crate) async fn shared() -> &'static Deployment {
         SHARED_DEPLOYMENT
             .get_or_init(|| async { MiniStack::shared().await.deploy("shared").await })
             .await
@@ -276,7 +276,7 @@ impl Credentials {
 }
 
 /// The folder with the lock file: this module is also part of a member of the workspace.
-pub fn project_root() -> &'static Path {
+pub(crate) fn project_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .find(|folder| folder.join("Cargo.lock").exists())

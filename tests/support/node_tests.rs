@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(15 * 60);
 ///
 /// # Panics
 /// If not all of its tests pass, or there are fewer than `at_least`.
-pub fn run(script: &str, setup: &Value, at_least: u32) {
+pub(crate) fn run(script: &str, setup: &Value, at_least: u32) {
     let mut node = Command::new("node")
         .arg("--test-reporter=spec")
         .arg(format!("tests/browser/{script}"))
@@ -70,7 +70,7 @@ pub fn run(script: &str, setup: &Value, at_least: u32) {
 ///
 /// # Panics
 /// If there is none.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .expect("a port is free")

@@ -14,7 +14,7 @@ use super::ministack::{Credentials, Deployment};
 /// How long a program may take to start or to stop. Far more than it needs, for a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     /// What it is reached at; empty for the worker, which isn't.
     pub base: String,
@@ -29,13 +29,13 @@ const RECORDED: &str = "openat,close,dup,dup3,fcntl,write,writev,pwrite64,pwrite
     unlinkat,?mkdir,mkdirat,?rmdir";
 
 /// A directory for local mode, gone when the test is over.
-pub fn data_dir() -> tempfile::TempDir {
+pub(crate) fn data_dir() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory can be made")
 }
 
 impl Program {
     /// The API program in local mode, on a free port.
-    pub fn local(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn local(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = api_command();
         command.env("DATA_DIR", data_dir);
         Self::serving(command, settings)
@@ -43,7 +43,7 @@ impl Program {
 
     /// The API program in local mode, with no more than so many files and sockets.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-    pub fn local_with_descriptors(data_dir: &Path, descriptors: u32) -> Self {
+    pub(crate) fn local_with_descriptors(data_dir: &Path, descriptors: u32) -> Self {
         let mut command = clean_command(Path::new("sh"));
         command
             .args(["-c", "ulimit -n \"$1\" && exec \"$0\""])
@@ -57,7 +57,7 @@ impl Program {
     /// The API program in local mode under strace, which writes every call to `trace` that changes files,
     /// syncs them, or speaks to a client. `delay` is how long each sync is held up, in microseconds.
     #[allow(dead_code, reason = "for the campaigns, which share this module")]
-    pub fn local_recorded(
+    pub(crate) fn local_recorded(
         data_dir: &Path,
         trace: &Path,
         delay: u32,
@@ -90,7 +90,7 @@ impl Program {
 
     /// The process that strace watches.
     #[allow(dead_code, reason = "for the campaigns, which share this module")]
-    pub fn watched_process_id(&self) -> u32 {
+    pub(crate) fn watched_process_id(&self) -> u32 {
         let id = self.process_id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
         let children = children.expect("the kernel lists children");
@@ -99,14 +99,14 @@ impl Program {
 
     /// Waits until it has ended, as somebody made it do.
     #[allow(dead_code, reason = "for the campaigns, which share this module")]
-    pub fn wait(mut self) {
+    pub(crate) fn wait(mut self) {
         self.child.wait().expect("the program can be waited for");
     }
 
     /// The API program in local mode, with a limit on the size of every file that it writes, in blocks of
     /// 512 bytes.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-    pub fn local_with_file_limit(data_dir: &Path, blocks: u32) -> Self {
+    pub(crate) fn local_with_file_limit(data_dir: &Path, blocks: u32) -> Self {
         let mut command = clean_command(Path::new("sh"));
         command
             .args(["-c", "ulimit -f \"$1\" && exec \"$0\""])
@@ -120,7 +120,7 @@ impl Program {
     /// The API program in local mode on a small disk of its own, which ends with it: an in-memory
     /// file system of `size` bytes in a mount namespace that only the program is in. The test finds
     /// it at the path that comes with the program.
-    pub fn local_on_small_disk(mount_point: &Path, size: usize) -> (Self, PathBuf) {
+    pub(crate) fn local_on_small_disk(mount_point: &Path, size: usize) -> (Self, PathBuf) {
         let mount = format!(
             "mount -t tmpfs -o size={size},mode=700 tmpfs \"$DATA_DIR\" || \
              {{ echo 'a small disk needs root or user namespaces' >&2; exit 1; }}; exec \"$0\""
@@ -141,7 +141,7 @@ impl Program {
 
     /// The API program in local mode, started by another one that takes its place, such as nsenter.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-    pub fn local_by(
+    pub(crate) fn local_by(
         starter: &Path,
         arguments: &[&str],
         data_dir: &Path,
@@ -157,7 +157,7 @@ impl Program {
     }
 
     /// The API program in local mode, started by somebody whose `umask` takes nothing away.
-    pub fn local_with_open_umask(data_dir: &Path) -> Self {
+    pub(crate) fn local_with_open_umask(data_dir: &Path) -> Self {
         let mut command = clean_command(Path::new("sh"));
         command
             .args(["-c", "umask 000; exec \"$0\""])
@@ -168,7 +168,7 @@ impl Program {
     }
 
     /// The API program in aws mode, with the permissions that the stack gives it.
-    pub fn aws_api(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn aws_api(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
         let mut command = api_command();
         command.env("MODE", "aws");
         set_aws(&mut command, deployment, &deployment.api);
@@ -176,7 +176,7 @@ impl Program {
     }
 
     /// The worker, with the permissions that the stack gives it.
-    pub fn worker(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn worker(deployment: &Deployment, settings: &[(&str, &str)]) -> Self {
         let mut command = clean_command(&built("file-share-worker"));
         command.env("QUEUE_URL", &deployment.queue_url);
         set_aws(&mut command, deployment, &deployment.worker);
@@ -185,7 +185,7 @@ impl Program {
 
     /// What the API says if it doesn't start in local mode.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-    pub fn local_refuses(data_dir: &Path) -> String {
+    pub(crate) fn local_refuses(data_dir: &Path) -> String {
         let mut command = api_command();
         command.env("DATA_DIR", data_dir);
         Self::refusing(command, &[])
@@ -193,7 +193,7 @@ impl Program {
 
     /// What the API says if it doesn't start in aws mode.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-    pub fn aws_api_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
+    pub(crate) fn aws_api_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
         let mut command = api_command();
         command.env("MODE", "aws");
         set_aws(&mut command, deployment, &deployment.api);
@@ -202,7 +202,7 @@ impl Program {
 
     /// What the worker says if it doesn't start.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-    pub fn worker_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
+    pub(crate) fn worker_refuses(deployment: &Deployment, settings: &[(&str, &str)]) -> String {
         let mut command = clean_command(&built("file-share-worker"));
         command.env("QUEUE_URL", &deployment.queue_url);
         set_aws(&mut command, deployment, &deployment.worker);
@@ -271,12 +271,12 @@ impl Program {
     }
 
     /// Everything that it logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// The address that it says in the log it listens on.
-    pub fn listening_at(&self) -> String {
+    pub(crate) fn listening_at(&self) -> String {
         let deadline = Instant::now() + LIMIT;
         loop {
             let log = self.log();
@@ -292,18 +292,18 @@ impl Program {
         }
     }
 
-    pub fn process_id(&self) -> u32 {
+    pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether it still runs.
     #[allow(dead_code, reason = "for the campaigns, which share this module")]
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
     /// Sends a signal by its name, such as `STOP`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
             .args(["-s", name, &self.process_id().to_string()])
             .status();
@@ -314,21 +314,21 @@ impl Program {
     }
 
     /// SIGKILL: the power cut of a process.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("the program can be killed");
         self.child.wait().expect("the program ends");
     }
 
     /// Ends it and removes its log, where that is one line for each of a million requests.
     #[allow(dead_code, reason = "for the benchmarks, which share this module")]
-    pub fn discard(self) {
+    pub(crate) fn discard(self) {
         let log = self.log.clone();
         drop(self);
         let _ = std::fs::remove_file(log);
     }
 
     /// SIGTERM, and how it ended.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         self.signal("TERM");
         let deadline = Instant::now() + LIMIT;
         loop {
@@ -354,7 +354,7 @@ impl Drop for Program {
 
 /// `file-share scrub` of a data directory, to its end.
 #[allow(dead_code, reason = "the benchmarks share this module")]
-pub fn scrub_local(data_dir: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn scrub_local(data_dir: &Path, arguments: &[&str]) -> Output {
     let mut command = clean_command(&built("file-share"));
     command.env("DATA_DIR", data_dir);
     to_its_end(command.arg("scrub").args(arguments))
@@ -362,7 +362,7 @@ pub fn scrub_local(data_dir: &Path, arguments: &[&str]) -> Output {
 
 /// `file-share scrub` in aws mode, with the permissions that the stack gives the API.
 #[allow(dead_code, reason = "the benchmarks share this module")]
-pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
+pub(crate) fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
     let mut command = clean_command(&built("file-share"));
     command.env("MODE", "aws");
     set_aws(&mut command, deployment, &deployment.api);
@@ -371,7 +371,7 @@ pub fn scrub_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
 
 /// `file-share check` of a data directory, to its end.
 #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-pub fn check_local(data_dir: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn check_local(data_dir: &Path, arguments: &[&str]) -> Output {
     let mut command = clean_command(&built("file-share"));
     command.env("DATA_DIR", data_dir);
     to_its_end(command.arg("check").args(arguments))
@@ -379,7 +379,7 @@ pub fn check_local(data_dir: &Path, arguments: &[&str]) -> Output {
 
 /// `file-share check` in aws mode, with the permissions of `user`.
 #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
-pub fn check_aws(
+pub(crate) fn check_aws(
     deployment: &Deployment,
     user: &Credentials,
     settings: &[(&str, &str)],
@@ -396,7 +396,7 @@ pub fn check_aws(
 
 /// `file-share adopt` in aws mode, with the permissions that the stack gives the API.
 #[allow(dead_code, reason = "the benchmarks share this module")]
-pub fn adopt_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
+pub(crate) fn adopt_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
     let mut command = clean_command(&built("file-share"));
     command.env("MODE", "aws");
     set_aws(&mut command, deployment, &deployment.api);
@@ -406,7 +406,7 @@ pub fn adopt_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
 /// A command of the worker about the dead-letter queue, with the permissions that the stack gives
 /// the operator.
 #[allow(dead_code, reason = "the benchmarks share this module")]
-pub fn operate(deployment: &Deployment, arguments: &[&str]) -> Output {
+pub(crate) fn operate(deployment: &Deployment, arguments: &[&str]) -> Output {
     let mut command = clean_command(&built("file-share-worker"));
     command.env("QUEUE_URL", &deployment.queue_url);
     set_aws(&mut command, deployment, &deployment.operator);

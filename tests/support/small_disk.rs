@@ -20,14 +20,14 @@ use super::program::Program;
 const ENTER: &str = "nsenter";
 const LIMIT: Duration = Duration::from_secs(30);
 
-pub struct SmallDisk {
+pub(crate) struct SmallDisk {
     holder: Child,
     mount_point: tempfile::TempDir,
 }
 
 impl SmallDisk {
     /// Of `size` bytes.
-    pub fn new(size: usize) -> Self {
+    pub(crate) fn new(size: usize) -> Self {
         let mount_point = super::program::data_dir();
         let script = format!(
             "mount -t tmpfs -o size={size},mode=700 tmpfs \"$0\" && mkdir -m 700 \"$0/data\" && \
@@ -57,19 +57,19 @@ impl SmallDisk {
     }
 
     /// Where the test sees the data directory.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         seen_by(&self.holder, self.mount_point.path()).join("data")
     }
 
     /// The API program in local mode, with its data on the disk.
-    pub fn program(&self, settings: &[(&str, &str)]) -> Program {
+    pub(crate) fn program(&self, settings: &[(&str, &str)]) -> Program {
         let holder = self.holder.id().to_string();
         let data = self.mount_point.path().join("data");
         Program::local_by(Path::new(ENTER), &enter(&holder), &data, settings)
     }
 
     /// Another command about the data on the disk, to its end.
-    pub fn run(&self, program: &Path, arguments: &[&str]) -> std::process::Output {
+    pub(crate) fn run(&self, program: &Path, arguments: &[&str]) -> std::process::Output {
         let holder = self.holder.id().to_string();
         Command::new(ENTER)
             .args(enter(&holder))
@@ -83,7 +83,7 @@ impl SmallDisk {
 
     /// Another program that has the records open: it does `before`, and once it is told to go on, `after`.
     /// (SQLite takes no path through another process's root.)
-    pub fn with_records(&self, before: &str, between: impl FnOnce(), after: &str) {
+    pub(crate) fn with_records(&self, before: &str, between: impl FnOnce(), after: &str) {
         let script = "import sqlite3, sys\n\
             records = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
             records.execute(sys.argv[2])\n\
@@ -109,7 +109,7 @@ impl SmallDisk {
     }
 
     /// Has a file of somebody else's take what is left, and gives its path.
-    pub fn fill(&self) -> PathBuf {
+    pub(crate) fn fill(&self) -> PathBuf {
         let path = self.data().join("../somebody-elses");
         let mut file = File::options()
             .append(true)

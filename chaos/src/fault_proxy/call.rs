@@ -6,7 +6,7 @@ use hyper::{Method, Uri};
 use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AwsService {
+pub(crate) enum AwsService {
     S3,
     DynamoDb,
     Sqs,
@@ -15,7 +15,7 @@ pub enum AwsService {
 }
 
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     pub service: AwsService,
     /// The operation's name; for S3 the method.
     pub operation: String,
@@ -29,7 +29,7 @@ pub struct Call {
 }
 
 impl Call {
-    pub fn read(head: &Parts, body: &Bytes) -> Self {
+    pub(crate) fn read(head: &Parts, body: &Bytes) -> Self {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let query = head.uri.query().unwrap_or_default();
         // `…/20261124/us-east-1/s3/aws4_request`, in a header or in the query.
@@ -73,7 +73,7 @@ impl Call {
         }
     }
 
-    pub fn is(&self, service: AwsService, operation: &str) -> bool {
+    pub(crate) fn is(&self, service: AwsService, operation: &str) -> bool {
         self.service == service && self.operation == operation
     }
 }

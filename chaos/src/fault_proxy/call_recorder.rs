@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{AwsService, Call, FaultAction};
 
 #[derive(Default)]
-pub struct CallRecorder {
+pub(crate) struct CallRecorder {
     seen: Mutex<Recorded>,
 }
 
@@ -80,7 +80,7 @@ impl CallRecorder {
     }
 
     /// Files that were settled by more than one write.
-    pub fn settled_twice(&self) -> usize {
+    pub(crate) fn settled_twice(&self) -> usize {
         let seen = self.seen.lock().expect("nobody panics in here");
         seen.settled
             .values()
@@ -89,7 +89,7 @@ impl CallRecorder {
     }
 
     /// Files that were settled.
-    pub fn settled(&self) -> usize {
+    pub(crate) fn settled(&self) -> usize {
         self.seen
             .lock()
             .expect("nobody panics in here")
@@ -98,11 +98,11 @@ impl CallRecorder {
     }
 
     /// Attempts to settle a file that was settled or deleted already, all of which the table refused.
-    pub fn too_late(&self) -> usize {
+    pub(crate) fn too_late(&self) -> usize {
         self.seen.lock().expect("nobody panics in here").too_late
     }
 
-    pub fn acknowledged(&self) -> usize {
+    pub(crate) fn acknowledged(&self) -> usize {
         self.seen
             .lock()
             .expect("nobody panics in here")
@@ -110,19 +110,19 @@ impl CallRecorder {
     }
 
     /// Calls that named this file, whatever became of them.
-    pub fn calls_about(&self, id: &str) -> usize {
+    pub(crate) fn calls_about(&self, id: &str) -> usize {
         let seen = self.seen.lock().expect("nobody panics in here");
         seen.about.get(id).copied().unwrap_or_default()
     }
 
     /// Files of which a call is being held now. One whose caller gave up is held no more.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         let seen = self.seen.lock().expect("nobody panics in here");
         seen.held.keys().flatten().count()
     }
 
     /// The share of calls that were made to fail.
-    pub fn share_of_faults(&self) -> f64 {
+    pub(crate) fn share_of_faults(&self) -> f64 {
         let seen = self.seen.lock().expect("nobody panics in here");
         seen.faults as f64 / seen.calls.max(1) as f64
     }

@@ -27,16 +27,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use call::{AwsService, Call};
-pub use call_recorder::CallRecorder;
-pub use refusal::Refusal;
+pub(crate) use call::{AwsService, Call};
+pub(crate) use call_recorder::CallRecorder;
+pub(crate) use refusal::Refusal;
 
 /// How long a call that hangs is kept. Longer than any time-out of the programs.
 const HANG: Duration = Duration::from_secs(60);
 
 /// What becomes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultAction {
+pub(crate) enum FaultAction {
     Pass,
     Refuse(Refusal),
     /// Neither carried out nor answered.
@@ -62,7 +62,7 @@ struct Shared {
     released: watch::Sender<u64>,
 }
 
-pub struct FaultProxy {
+pub(crate) struct FaultProxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
@@ -70,7 +70,7 @@ pub struct FaultProxy {
 
 impl FaultProxy {
     /// A proxy to `target`, a base URL such as `http://127.0.0.1:4566`, that lets everything pass.
-    pub async fn to(target: &str) -> Self {
+    pub(crate) async fn to(target: &str) -> Self {
         let target = target
             .strip_prefix("http://")
             .and_then(|address| address.parse().ok())
@@ -93,25 +93,25 @@ impl FaultProxy {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Changes what becomes of calls from now on.
-    pub fn set_plan(&self, plan: impl Fn(&Call) -> FaultAction + Send + Sync + 'static) {
+    pub(crate) fn set_plan(&self, plan: impl Fn(&Call) -> FaultAction + Send + Sync + 'static) {
         *self.shared.plan.lock().expect("plans don't panic") = Arc::new(plan);
     }
 
-    pub fn let_all_pass(&self) {
+    pub(crate) fn let_all_pass(&self) {
         self.set_plan(|_| FaultAction::Pass);
     }
 
     /// Lets go of the calls that are held now.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.shared.released.send_modify(|count| *count += 1);
     }
 
-    pub fn recorder(&self) -> &CallRecorder {
+    pub(crate) fn recorder(&self) -> &CallRecorder {
         &self.shared.recorder
     }
 }

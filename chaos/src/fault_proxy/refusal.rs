@@ -10,7 +10,7 @@ use hyper::{Method, Response};
 use super::{AwsService, Call};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// 500: it broke there.
     Internal,
     /// 503: not now.
@@ -41,7 +41,7 @@ impl Refusal {
         }
     }
 
-    pub fn answer(self, call: &Call) -> Response<Full<Bytes>> {
+    pub(crate) fn answer(self, call: &Call) -> Response<Full<Bytes>> {
         let (status, code) = self.words(call.service);
         let (content_type, namespace) = match call.service {
             AwsService::S3 | AwsService::Other => ("application/xml", ""),

@@ -9,7 +9,7 @@ use super::recording::{Change, Event, Inode, ROOT, Recording};
 
 /// What becomes of changes that no sync has made safe.
 #[derive(Debug, Clone, Copy)]
-pub enum Unsynced {
+pub(crate) enum Unsynced {
     /// None survives.
     Lost,
     /// All up to this event, as a journal's commit has it.
@@ -24,14 +24,14 @@ pub enum Unsynced {
 const PAGE: usize = 4096;
 
 #[derive(Debug, Default)]
-pub struct Disk {
+pub(crate) struct Disk {
     dirs: HashMap<Inode, BTreeMap<String, Inode>>,
     files: HashMap<Inode, Vec<u8>>,
 }
 
 impl Disk {
     /// After the power is cut behind `cut` events.
-    pub fn after(recording: &Recording, cut: usize, unsynced: Unsynced) -> Self {
+    pub(crate) fn after(recording: &Recording, cut: usize, unsynced: Unsynced) -> Self {
         let events = &recording.events[..cut];
         let mut synced: HashMap<Inode, usize> = HashMap::new();
         for event in events {
@@ -115,7 +115,7 @@ impl Disk {
     }
 
     /// Makes the directory anew, for its owner only. What is memory isn't made.
-    pub fn build(&self, recording: &Recording, into: &Path) {
+    pub(crate) fn build(&self, recording: &Recording, into: &Path) {
         self.build_dir(recording, ROOT, into);
     }
 

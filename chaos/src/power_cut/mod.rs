@@ -11,6 +11,6 @@
 //! Absent on purpose: kernels' options, such as syncing a new file's name along with it; and SQLite's
 //! `-shm`, which is memory.
 
-pub mod disk;
-pub mod recording;
-pub mod trace;
+pub(crate) mod disk;
+pub(crate) mod recording;
+pub(crate) mod trace;

@@ -5,13 +5,13 @@ use std::path::{Component, Path, PathBuf};
 
 use super::trace::{Call, read};
 
-pub type Inode = usize;
+pub(crate) type Inode = usize;
 /// The directory that the recording is about, which is there from the beginning.
-pub const ROOT: Inode = 0;
+pub(crate) const ROOT: Inode = 0;
 
 /// One change of what is in the page cache.
 #[derive(Debug, Clone)]
-pub enum Change {
+pub(crate) enum Change {
     Write {
         file: Inode,
         at: usize,
@@ -45,7 +45,7 @@ pub enum Change {
 
 impl Change {
     /// Whose sync makes it survive.
-    pub fn inodes(&self) -> [Inode; 2] {
+    pub(crate) fn inodes(&self) -> [Inode; 2] {
         match self {
             Self::Write { file, .. } | Self::Length { file, .. } | Self::AtLeast { file, .. } => {
                 [*file; 2]
@@ -55,7 +55,7 @@ impl Change {
         }
     }
 
-    pub fn is_of_names(&self) -> bool {
+    pub(crate) fn is_of_names(&self) -> bool {
         matches!(
             self,
             Self::Name { .. } | Self::NoName { .. } | Self::Rename { .. }
@@ -64,7 +64,7 @@ impl Change {
 }
 
 #[derive(Debug, Clone)]
-pub enum Event {
+pub(crate) enum Event {
     Change(Change),
     /// Everything that happened to the inode before event `begun`.
     Synced {
@@ -77,7 +77,7 @@ pub enum Event {
 }
 
 #[derive(Debug, Default)]
-pub struct Recording {
+pub(crate) struct Recording {
     root: PathBuf,
     pub events: Vec<Event>,
     /// Directories as they are at the end of what was read; files have none.
@@ -89,7 +89,7 @@ pub struct Recording {
 type Open = HashMap<i64, (Inode, usize)>;
 
 impl Recording {
-    pub fn of(root: &Path) -> Self {
+    pub(crate) fn of(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
             dirs: HashMap::from([(ROOT, BTreeMap::new())]),
@@ -98,12 +98,12 @@ impl Recording {
         }
     }
 
-    pub fn is_dir(&self, inode: Inode) -> bool {
+    pub(crate) fn is_dir(&self, inode: Inode) -> bool {
         self.dirs.contains_key(&inode)
     }
 
     /// Whether nothing has made the rename to this name survive so far.
-    pub fn is_unsynced(&self, renamed_to: &str) -> bool {
+    pub(crate) fn is_unsynced(&self, renamed_to: &str) -> bool {
         let mut renamed = None;
         for (at, event) in self.events.iter().enumerate() {
             match event {
@@ -120,7 +120,7 @@ impl Recording {
     }
 
     /// Goes on with another run of the program, as strace wrote it down.
-    pub fn add(&mut self, trace: &str) {
+    pub(crate) fn add(&mut self, trace: &str) {
         let mut open = Open::new();
         // By the number of calls that have returned: where a sync began.
         let mut events_after = vec![self.events.len()];

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// A call that has returned without an error.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Call {
+pub(crate) struct Call {
     pub name: String,
     pub args: Vec<Arg>,
     pub result: i64,
@@ -13,7 +13,7 @@ pub struct Call {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Arg {
+pub(crate) enum Arg {
     Number(i64),
     Bytes(Vec<u8>),
     /// All strings in a structure, one behind the other, as in an array of buffers.
@@ -22,31 +22,31 @@ pub enum Arg {
 }
 
 impl Call {
-    pub fn number(&self, index: usize) -> i64 {
+    pub(crate) fn number(&self, index: usize) -> i64 {
         match self.args.get(index) {
             Some(Arg::Number(number)) => *number,
             other => panic!("{}: argument {index} is no number: {other:?}", self.name),
         }
     }
 
-    pub fn bytes(&self, index: usize) -> &[u8] {
+    pub(crate) fn bytes(&self, index: usize) -> &[u8] {
         match self.args.get(index) {
             Some(Arg::Bytes(bytes) | Arg::Structure(bytes)) => bytes,
             other => panic!("{}: argument {index} is no bytes: {other:?}", self.name),
         }
     }
 
-    pub fn text(&self, index: usize) -> String {
+    pub(crate) fn text(&self, index: usize) -> String {
         String::from_utf8_lossy(self.bytes(index)).into_owned()
     }
 
-    pub fn has_flag(&self, index: usize, flag: &str) -> bool {
+    pub(crate) fn has_flag(&self, index: usize, flag: &str) -> bool {
         matches!(self.args.get(index), Some(Arg::Other(flags)) if flags.split('|').any(|it| it == flag))
     }
 }
 
 /// The calls that returned well, in the order in which they did.
-pub fn read(text: &str) -> Vec<Call> {
+pub(crate) fn read(text: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut begun: HashMap<&str, (String, usize)> = HashMap::new();
     for line in text.lines() {

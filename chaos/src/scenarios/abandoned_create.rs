@@ -33,7 +33,7 @@ const UNTIL: i64 = 26 * HOUR;
 /// For a round of the worker, or several.
 const STEP_PAUSE: Duration = Duration::from_millis(400);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let clock = FakeClock::make();
     let aws = Arc::new(Aws::start_by("abandoned-create", &[], &clock).await);
     let [preload, offset_file] = clock.settings();

@@ -19,7 +19,7 @@ const SERVING_LIMIT: Duration = Duration::from_secs(1);
 /// In short, on a machine that may have other work to do.
 const SERVING_LIMIT_SHORT: Duration = Duration::from_secs(5);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("api-killed", &[]).await);
     let address = free_address();
     let mut api = {

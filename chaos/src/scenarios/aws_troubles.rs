@@ -65,7 +65,7 @@ const TROUBLES: [Trouble; 3] = [
     },
 ];
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("aws-troubles", &[]).await);
     let api = aws.api(&[]);
     // It looks all the time, so that it would also expire at once what it can't see.

@@ -18,7 +18,7 @@ use crate::measurement::Measurement;
 const FAILING: usize = 3;
 const LIMIT: Duration = Duration::from_secs(120);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let mut measurements = Vec::new();
     for round in 0..scale.of(1, 10) {
         measurements = one_batch(scale.seed + round).await;

@@ -55,7 +55,7 @@ const SCENARIOS: [JumpCase; 4] = [
     },
 ];
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let mut measurements = Vec::new();
     for scenario in &SCENARIOS {
         measurements.extend(jump(scale, scenario).await);

@@ -26,7 +26,7 @@ const ROUNDS: Duration = Duration::from_secs(3);
 /// again with the reconciler's next round.
 const WELL_AGAIN: Duration = Duration::from_secs(100);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let mut measurements = local_mode(scale).await;
     measurements.extend(aws_mode(scale).await);
     measurements

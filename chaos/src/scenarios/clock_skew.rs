@@ -37,7 +37,7 @@ struct Plan {
     wait: Duration,
 }
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let scaled = Plan {
         name: "skews of the URL's life",
         offsets: &[-50, 50, 5_000],

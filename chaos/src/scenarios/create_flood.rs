@@ -40,7 +40,7 @@ const LOOK: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
 /// How long until what the flood took is given back, once its files are over.
 const GIVEN_BACK: Duration = Duration::from_secs(60);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let dir = data_dir();
     let share: u64 = scale.of(2_000, 10_000);
     let settings = [

@@ -26,7 +26,7 @@ const LATEST_DELETION: Duration = Duration::from_secs(3);
 /// Downloads of one file while it is being deleted.
 const DOWNLOADS: usize = 3;
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("delete-races", &[]).await);
     let address = free_address();
     let settings = [("UPLOAD_URL_TTL", "10s"), ("UPLOAD_GRACE", "2s")];

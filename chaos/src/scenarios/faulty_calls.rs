@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// meet a few in a row.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("faulty-calls", &[]).await);
     let api = aws.api(&[]);
     let _workers = [aws.worker(&[]), aws.worker(&[])];

@@ -33,7 +33,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(600);
 const LENGTH: usize = 256 * 1024;
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let (mut failed, mut answered, mut waiting, mut bad_exits) = (0, 0, 0, 0);
     let mut slowest = Duration::ZERO;
     let mut findings = checker::Findings::default();

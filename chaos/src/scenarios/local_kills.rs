@@ -33,7 +33,7 @@ const UP_AGAIN_LIMIT_SHORT: Duration = Duration::from_secs(5);
 const PUT_LIMIT: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_secs(120);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let dir = data_dir();
     let address = free_address();
     let mut api = {

@@ -24,7 +24,7 @@ const DISK: usize = 64 * 1024 * 1024;
 const LENGTH: usize = 64 * 1024;
 const WELL_AGAIN: Duration = Duration::from_secs(10);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let mut measurements = read_only(scale).await;
     measurements.extend(locked(scale).await);
     measurements

@@ -24,7 +24,7 @@ const MOST_MIB: f64 = 128.0;
 /// How long the slowest disk may take for all of it.
 const LIMIT: Duration = Duration::from_secs(300);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let mut measurements = local_mode(scale).await;
     measurements.extend(worker(scale).await);
     measurements

@@ -31,7 +31,7 @@ const MORE_MIB_IN_SHORT: f64 = 32.0;
 /// Of both: pools and caches that fill up with time do so more slowly than a leak.
 const MORE_SHARE: f64 = 0.1;
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let time = scale.of(Duration::from_secs(30), Duration::from_secs(600));
     let dir = data_dir();
     let local = tokio::task::block_in_place(|| Program::local(dir.path(), &[]));

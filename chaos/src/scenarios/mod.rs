@@ -33,20 +33,20 @@ use crate::measurement::Measurement;
 
 /// How much is done, and what random choices begin with.
 #[derive(Debug, Clone, Copy)]
-pub struct Scale {
+pub(crate) struct Scale {
     pub full: bool,
     pub seed: u64,
 }
 
 impl Scale {
-    pub fn of<T>(self, short: T, full: T) -> T {
+    pub(crate) fn of<T>(self, short: T, full: T) -> T {
         if self.full { full } else { short }
     }
 }
 
 type Running = Pin<Box<dyn Future<Output = Vec<Measurement>>>>;
 
-pub struct Scenario {
+pub(crate) struct Scenario {
     pub name: &'static str,
     /// What is done to the service, and what must hold.
     pub what: &'static str,
@@ -59,7 +59,7 @@ pub struct Scenario {
 
 macro_rules! scenarios {
     ($($module:ident $name:literal $together:ident: $what:literal,)+) => {
-        pub const ALL: &[Scenario] = &[$(Scenario {
+        pub(crate) const ALL: &[Scenario] = &[$(Scenario {
             name: $name,
             what: $what,
             alone: scenarios!(@alone $together),

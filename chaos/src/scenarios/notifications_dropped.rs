@@ -17,7 +17,7 @@ use crate::relay::{Relay, RelayOptions};
 const LIMIT: Duration = Duration::from_secs(120);
 const DROPPED: f64 = 0.05;
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("dropped", &[]).await);
     let options = RelayOptions {
         dropped: DROPPED,

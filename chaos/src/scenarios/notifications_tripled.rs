@@ -17,7 +17,7 @@ const COPIES: usize = 3;
 /// Not what is asked here; far more than it takes.
 const LIMIT: Duration = Duration::from_secs(300);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("tripled", &[]).await);
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("notifications-tripled"), LIMIT);

@@ -32,7 +32,7 @@ const GOODPUT: f64 = 0.8;
 const AT_ONCE: Duration = Duration::from_secs(1);
 const NORMAL_AFTER: Duration = Duration::from_secs(5);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("overload", &[]).await);
     let api = aws.api(&[("RUST_LOG", "warn"), ("MAX_CREATES_PER_ADDRESS", "off")]);
     aws.proxy

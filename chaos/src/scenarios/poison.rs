@@ -27,7 +27,7 @@ const FACTOR: f64 = 2.0;
 const LONG: usize = 64 * 1024;
 const DEPTH: usize = 20_000;
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let max_receive_count = scale.of(3, 8);
     let setting = max_receive_count.to_string();
     let aws = Arc::new(Aws::start("poison", &[("MAX_RECEIVE_COUNT", &setting)]).await);

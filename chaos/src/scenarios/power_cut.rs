@@ -36,7 +36,7 @@ const HELD_UP: u32 = 100_000;
 const SOON: usize = 12;
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let (recording, sent, interrupted) = record(scale).await;
     let said = Promises::of(&recording);
     let stored = said.stored.len();

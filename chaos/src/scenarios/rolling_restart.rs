@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// No reconciler may do what the queue has to bring about.
 const NEVER: &str = "24h";
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("rolling-restart", &[]).await);
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("rolling-restart"), PATIENCE);

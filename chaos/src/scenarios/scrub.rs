@@ -24,7 +24,7 @@ use crate::support::program::{Program, data_dir, scrub_aws, scrub_local};
 
 const LIMIT: Duration = Duration::from_secs(600);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let mut measurements = local_mode(scale).await;
     measurements.extend(aws_mode(scale).await);
     measurements

@@ -37,7 +37,7 @@ const SPINNING: f64 = 0.5;
 const LOOK: Duration = Duration::from_secs(3);
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let dir = data_dir();
     let api = tokio::task::block_in_place(|| Program::local(dir.path(), &[]));
     let client = Client::new(&api.base, History::open("slow-clients"), GIVE_UP);

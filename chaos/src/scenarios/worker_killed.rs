@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// looks, and as much again.
 const LIMIT: Duration = Duration::from_secs(240);
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("worker-killed", &[]).await);
     let api = aws.api(&[]);
     let patience = scale.of(Duration::from_secs(60), Duration::from_secs(120));

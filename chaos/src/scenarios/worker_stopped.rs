@@ -26,7 +26,7 @@ const GOES_ON: Duration = Duration::from_secs(5);
 /// No reconciler may do what the queue has to bring about.
 const NEVER: &str = "24h";
 
-pub async fn run(scale: Scale) -> Vec<Measurement> {
+pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let visibility_timeout = Duration::from_secs(scale.of(5, 60));
     let setting = format!("{}s", visibility_timeout.as_secs());
     let settings = [

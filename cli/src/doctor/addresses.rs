@@ -11,7 +11,10 @@ use crate::wire::Upload;
 
 /// In local mode they must, since the service is its own store. What tells local mode is that the service
 /// answers at the other address too.
-pub async fn addresses(service: &ApiClient, upload: &Upload) -> Result<Passed<()>, CheckFailure> {
+pub(super) async fn addresses(
+    service: &ApiClient,
+    upload: &Upload,
+) -> Result<Passed<()>, CheckFailure> {
     let uri: Uri = upload.url.parse().unwrap_or_default();
     let store = origin_of(&uri).unwrap_or_default();
     let (own, base) = (service.origin(), service.base());

@@ -38,16 +38,16 @@ const REFUSAL: Duration = Duration::from_secs(6);
 /// How much later than others a call may hear that waits.
 const LATE: Duration = Duration::from_secs(3);
 /// What all of that takes at most.
-pub const LIMIT: Duration = Duration::from_secs(LATE.as_secs() + REFUSAL.as_secs() + 1);
+pub(super) const LIMIT: Duration = Duration::from_secs(LATE.as_secs() + REFUSAL.as_secs() + 1);
 /// The longest of these pieces.
 const PIECE_BYTES: u64 = 16 * 1024;
 const SIGNATURE: &str = "X-Amz-Signature=";
 
 /// A call that waits for the end of a file, beside everything else. It ends with this value.
-pub struct Waiting(JoinSet<()>);
+pub(super) struct Waiting(JoinSet<()>);
 
 impl Waiting {
-    pub fn begin(service: &ApiClient, id: Uuid, until: Deadline) -> Self {
+    pub(super) fn begin(service: &ApiClient, id: Uuid, until: Deadline) -> Self {
         let service = service.clone();
         let mut waiting = JoinSet::new();
         waiting.spawn(async move {
@@ -63,7 +63,7 @@ impl Waiting {
 }
 
 /// `waiting` is of a file whose end was just seen, if it was.
-pub async fn buffering(
+pub(super) async fn buffering(
     service: &ApiClient,
     upload: &Upload,
     size: u64,

@@ -80,7 +80,7 @@ struct CreatedFile {
     upload: Upload,
 }
 
-pub struct Checks<'a> {
+pub(super) struct Checks<'a> {
     pub service: &'a ApiClient,
     /// Of the page that uploads.
     pub origin: String,
@@ -92,7 +92,7 @@ pub struct Checks<'a> {
 impl Checks<'_> {
     /// # Errors
     /// Nobody reads what is said any more.
-    pub async fn run(&self, report: &mut Report<'_>) -> Result<(), CliError> {
+    pub(super) async fn run(&self, report: &mut Report<'_>) -> Result<(), CliError> {
         let limit = self.limit;
         let Some(server_answer) = report.check("server", limit, server(self.service)).await? else {
             return report.skip(&AFTER_SERVER, "there is no service to ask");

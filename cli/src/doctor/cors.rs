@@ -17,7 +17,7 @@ use crate::http::{Http, Sent, empty};
 
 /// # Errors
 /// It isn't an origin.
-pub fn parse_origin(text: &str) -> Result<String, CliError> {
+pub(super) fn parse_origin(text: &str) -> Result<String, CliError> {
     let uri: Option<Uri> = text.parse().ok();
     let origin = uri.filter(|uri| matches!(uri.path(), "" | "/") && uri.query().is_none());
     origin.as_ref().and_then(origin_of).ok_or_else(|| {
@@ -27,7 +27,7 @@ pub fn parse_origin(text: &str) -> Result<String, CliError> {
 
 /// Asks as a browser does before it sends `method` with `headers` (in lower case) to `url`. `Err` has
 /// the reason of a refusal, and no URL.
-pub async fn preflight(
+pub(super) async fn preflight(
     http: &Http,
     url: &str,
     origin: &str,

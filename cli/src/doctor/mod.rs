@@ -25,11 +25,11 @@ use crate::error::CliError;
 use crate::output::Output;
 
 use report::Report;
-pub use test_file::TestFile;
+pub(crate) use test_file::TestFile;
 
 /// # Errors
 /// The command line is wrong, or nobody reads what is said any more.
-pub async fn run(
+pub(crate) async fn run(
     service: &ApiClient,
     arguments: &arguments::Doctor,
     output: &Output,

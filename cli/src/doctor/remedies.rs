@@ -2,24 +2,24 @@
 
 use crate::put::StoreAnswer;
 
-pub const SEE_LOG: &str =
+pub(super) const SEE_LOG: &str =
     "the service's log says why (the line with this time, level WARN or ERROR)";
-pub const OTHER_SERVER: &str = "say the address of a File Share Service, with the path before /v1 if it has one, with --server \
+pub(super) const OTHER_SERVER: &str = "say the address of a File Share Service, with the path before /v1 if it has one, with --server \
      or FILE_SHARE_URL";
-pub const PUBLIC_ENDPOINT: &str = "the service hands out URLs at that address: set its S3_PUBLIC_ENDPOINT_URL (in local mode: \
+pub(super) const PUBLIC_ENDPOINT: &str = "the service hands out URLs at that address: set its S3_PUBLIC_ENDPOINT_URL (in local mode: \
      PUBLIC_URL) to where clients reach the store, and open the way to it. In local mode behind a proxy, \
      have that pass on the host that it is asked for: in nginx `proxy_set_header Host $http_host;`, in Caddy \
      no `header_up Host`";
-pub const SET_CLOCKS: &str = "presigned URLs live by the clock: let the one that is off be set by NTP \
+pub(super) const SET_CLOCKS: &str = "presigned URLs live by the clock: let the one that is off be set by NTP \
      (`timedatectl` shows and switches it)";
-pub const CUT_OFF: &str = "something on the way may cut off bodies of that size: see the limit of a proxy before the \
+pub(super) const CUT_OFF: &str = "something on the way may cut off bodies of that size: see the limit of a proxy before the \
      service (`client_max_body_size 21m;` in nginx), and that the store's address in the URL is the right \
      one (S3_PUBLIC_ENDPOINT_URL, PUBLIC_URL)";
 const CLOCKS_DIFFER: &str = "the clocks of service and store differ, or the service's credentials are over: set the clocks by \
      NTP, renew the credentials";
 
 /// By what the store said to an upload.
-pub fn remedy_for(answer: &StoreAnswer) -> &'static str {
+pub(super) fn remedy_for(answer: &StoreAnswer) -> &'static str {
     match answer.code() {
         _ if answer.is_expired() => CLOCKS_DIFFER,
         "RequestTimeTooSkewed" | "RequestExpired" => CLOCKS_DIFFER,

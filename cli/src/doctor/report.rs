@@ -13,13 +13,13 @@ use crate::output::Output;
 const NAME_CHARS: usize = 13;
 
 /// All is well here; what was seen, and what later checks need of it.
-pub struct Passed<T> {
+pub(super) struct Passed<T> {
     pub said: String,
     pub value: T,
 }
 
 impl Passed<()> {
-    pub fn that(said: impl Into<String>) -> Self {
+    pub(super) fn that(said: impl Into<String>) -> Self {
         Self {
             said: said.into(),
             value: (),
@@ -28,7 +28,7 @@ impl Passed<()> {
 }
 
 /// Why a check isn't ✓.
-pub enum CheckFailure {
+pub(super) enum CheckFailure {
     Wrong {
         said: String,
         remedy: String,
@@ -39,7 +39,7 @@ pub enum CheckFailure {
 }
 
 impl CheckFailure {
-    pub fn wrong(said: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn wrong(said: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Wrong {
             said: said.into(),
             remedy: remedy.into(),
@@ -48,7 +48,7 @@ impl CheckFailure {
     }
 
     /// What failed, and how to mend it; where a proxy answered, how to mend that.
-    pub fn of(failure: &CliError, what: &str, remedy: &str) -> Self {
+    pub(super) fn of(failure: &CliError, what: &str, remedy: &str) -> Self {
         match failure {
             CliError::Intermediary { said, remedy } => {
                 Self::wrong(format!("{what}: {said}"), remedy)
@@ -58,13 +58,13 @@ impl CheckFailure {
     }
 }
 
-pub struct Report<'a> {
+pub(super) struct Report<'a> {
     output: &'a Output,
     exit_code: u8,
 }
 
 impl<'a> Report<'a> {
-    pub fn new(output: &'a Output) -> Self {
+    pub(super) fn new(output: &'a Output) -> Self {
         Self {
             output,
             exit_code: DONE,
@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
     }
 
     /// 0 only if every check was made and found nothing; the worst that was found otherwise.
-    pub fn exit_code(&self) -> u8 {
+    pub(super) fn exit_code(&self) -> u8 {
         self.exit_code
     }
 
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub async fn check<T>(
+    pub(super) async fn check<T>(
         &mut self,
         name: &'static str,
         limit: Duration,
@@ -134,7 +134,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn finding(&mut self, name: &str, failure_of: CheckFailure) -> Result<(), CliError> {
+    pub(super) fn finding(&mut self, name: &str, failure_of: CheckFailure) -> Result<(), CliError> {
         self.say_flaw(name, failure_of, None)
     }
 
@@ -142,7 +142,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn relay(&mut self, line: &Value) -> Result<bool, CliError> {
+    pub(super) fn relay(&mut self, line: &Value) -> Result<bool, CliError> {
         let text = |name: &str| line[name].as_str();
         let (Some(name), Some(verdict), Some(said)) =
             (text("check"), text("verdict"), text("said"))
@@ -167,7 +167,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// Nobody reads it any more.
-    pub fn skip(&mut self, names: &[&'static str], because: &str) -> Result<(), CliError> {
+    pub(super) fn skip(&mut self, names: &[&'static str], because: &str) -> Result<(), CliError> {
         self.exit_code = self.exit_code.max(SOME_FAILED);
         let said = not_looked_at(because);
         names

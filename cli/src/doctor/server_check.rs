@@ -18,7 +18,7 @@ const TITLE: &str = "File Share Service";
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Who answers at the address, and that it is this service.
-pub async fn server(service: &ApiClient) -> Result<Passed<Answer>, CheckFailure> {
+pub(super) async fn server(service: &ApiClient) -> Result<Passed<Answer>, CheckFailure> {
     let base = service.base();
     let began = Instant::now();
     let asked = service.call_once(Method::GET, "/openapi.json", None, None);
@@ -70,13 +70,13 @@ pub async fn server(service: &ApiClient) -> Result<Passed<Answer>, CheckFailure>
 }
 
 /// Whether it is the contract of this service.
-pub fn is_ours(answer: &Answer) -> bool {
+pub(super) fn is_ours(answer: &Answer) -> bool {
     let contract: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     contract["info"]["title"] == TITLE && contract["paths"]["/v1/files"].is_object()
 }
 
 /// How far the server's clock is from ours, which is right as far as anybody here knows.
-pub fn clocks(server_answer: &Answer, now: SystemTime) -> Result<Passed<()>, CheckFailure> {
+pub(super) fn clocks(server_answer: &Answer, now: SystemTime) -> Result<Passed<()>, CheckFailure> {
     match clock(&server_answer.headers, now) {
         ClockCheck::Unknown => Err(CheckFailure::wrong(
             "the server's answers have no date",
@@ -92,7 +92,7 @@ pub fn clocks(server_answer: &Answer, now: SystemTime) -> Result<Passed<()>, Che
     }
 }
 
-pub enum ClockCheck {
+pub(super) enum ClockCheck {
     Unknown,
     Right {
         within: u64,
@@ -102,7 +102,7 @@ pub enum ClockCheck {
 }
 
 /// The clock of whoever sent an answer, against this machine's.
-pub fn clock(headers: &HeaderMap, now: SystemTime) -> ClockCheck {
+pub(super) fn clock(headers: &HeaderMap, now: SystemTime) -> ClockCheck {
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
         return ClockCheck::Unknown;

@@ -36,7 +36,7 @@ impl Drop for Running {
 
 /// # Errors
 /// Nobody reads what is said any more.
-pub async fn look(
+pub(super) async fn look(
     arguments: &arguments::Aws,
     limit: Duration,
     report: &mut Report<'_>,

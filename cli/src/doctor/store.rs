@@ -14,7 +14,10 @@ use crate::http::{Sent, empty};
 use crate::wire::Upload;
 
 /// Whether the store is there, and by which clock.
-pub async fn reachable(service: &ApiClient, origin: &str) -> Result<Passed<()>, CheckFailure> {
+pub(super) async fn reachable(
+    service: &ApiClient,
+    origin: &str,
+) -> Result<Passed<()>, CheckFailure> {
     let request = Request::builder()
         .method(Method::HEAD)
         .uri(format!("{origin}/"))
@@ -40,7 +43,7 @@ pub async fn reachable(service: &ApiClient, origin: &str) -> Result<Passed<()>, 
 }
 
 /// Whether a page of `origin` may ask the service and send to the store.
-pub async fn cors(
+pub(super) async fn cors(
     service: &ApiClient,
     origin: &str,
     upload: &Upload,

@@ -19,12 +19,12 @@ use crate::retry::Deadline;
 use crate::wire::Created;
 
 /// What it is called, for whoever finds it in a list.
-pub const NAME: &str = "fshare-doctor-test.bin";
+pub(super) const NAME: &str = "fshare-doctor-test.bin";
 /// How long deleting may take when everything else is over.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Default)]
-pub struct TestFile(Arc<Mutex<Option<Trace>>>);
+pub(crate) struct TestFile(Arc<Mutex<Option<Trace>>>);
 
 #[derive(Debug, Clone)]
 struct Trace {
@@ -35,7 +35,7 @@ struct Trace {
 }
 
 /// What it consists of: no two are the same.
-pub struct Content {
+pub(crate) struct Content {
     pub bytes: Bytes,
     pub sha256: String,
     key: Uuid,
@@ -43,7 +43,7 @@ pub struct Content {
 
 impl Content {
     /// `size` bytes that nothing on the way can make fewer.
-    pub fn new(size: u64) -> Self {
+    pub(crate) fn new(size: u64) -> Self {
         let key = Uuid::now_v7();
         let text = format!("A test file of `fshare doctor`. It may be deleted.\n{key}\n");
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
@@ -57,7 +57,7 @@ impl Content {
         }
     }
 
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
 }
@@ -65,7 +65,7 @@ impl Content {
 impl TestFile {
     /// # Errors
     /// As [`ApiClient::create`].
-    pub async fn create(
+    pub(crate) async fn create(
         &self,
         service: &ApiClient,
         content: &Content,
@@ -96,7 +96,7 @@ impl TestFile {
     ///
     /// # Errors
     /// It may still be there.
-    pub async fn delete(&self, until: Deadline) -> Result<(), CliError> {
+    pub(crate) async fn delete(&self, until: Deadline) -> Result<(), CliError> {
         let Some(trace) = self.lock().clone() else {
             return Ok(());
         };
@@ -113,7 +113,7 @@ impl TestFile {
     }
 
     /// The same for an end before its time, and says what came of it.
-    pub async fn clean_up(&self, output: &Output) {
+    pub(crate) async fn clean_up(&self, output: &Output) {
         let Some(trace) = self.lock().clone() else {
             return;
         };

@@ -27,6 +27,6 @@ mod uploads;
 )]
 #[path = "../../../tests/support"]
 mod aws_support {
-    pub mod ministack;
-    pub mod program;
+    pub(crate) mod ministack;
+    pub(crate) mod program;
 }

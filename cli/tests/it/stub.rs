@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 /// What to do with the next request whose first line begins so.
-pub enum StubFault {
+pub(crate) enum StubFault {
     /// Answer with this instead of passing it on.
     Answer(&'static str),
     /// Pass it on, and lose the answer.
@@ -22,14 +22,14 @@ pub enum StubFault {
 
 type StubFaults = Arc<Mutex<VecDeque<(&'static str, StubFault)>>>;
 
-pub struct Stub {
+pub(crate) struct Stub {
     pub base: String,
     /// The first lines of all requests, without what is behind `?`.
     pub seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Stub {
-    pub fn before(target: &str, faults: Vec<(&'static str, StubFault)>) -> Self {
+    pub(crate) fn before(target: &str, faults: Vec<(&'static str, StubFault)>) -> Self {
         let target = target.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -46,20 +46,20 @@ impl Stub {
     }
 
     /// The same trick on every request that begins so.
-    pub fn always(target: &str, start: &'static str, change: fn(String) -> String) -> Self {
+    pub(crate) fn always(target: &str, start: &'static str, change: fn(String) -> String) -> Self {
         const MORE_THAN_ANY_TEST_SENDS: usize = 2000;
         let faults = (0..MORE_THAN_ANY_TEST_SENDS).map(|_| (start, StubFault::Change(change)));
         Self::before(target, faults.collect())
     }
 
-    pub fn count(&self, start: &str) -> usize {
+    pub(crate) fn count(&self, start: &str) -> usize {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|line| line.starts_with(start)).count()
     }
 }
 
 /// The answer with another body, and the length that it has.
-pub fn with_body(answer: &str, change: impl FnOnce(&str) -> String) -> String {
+pub(crate) fn with_body(answer: &str, change: impl FnOnce(&str) -> String) -> String {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let body = change(body);
     let kept: Vec<_> = head

@@ -15,14 +15,14 @@ use tempfile::TempDir;
 use crate::stub::{Stub, StubFault};
 
 /// The service in local mode, and a folder for a test's files.
-pub struct Service {
+pub(crate) struct Service {
     child: Child,
     pub base: String,
     pub folder: TempDir,
 }
 
 impl Service {
-    pub fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let program = service_program();
         let folder = tempfile::tempdir().unwrap();
         let mut child = clean(&program)
@@ -50,7 +50,7 @@ impl Service {
     }
 
     /// One that people reach elsewhere; `base` is where it listens itself.
-    pub fn start_public(public_url: &str) -> Self {
+    pub(crate) fn start_public(public_url: &str) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
@@ -59,12 +59,12 @@ impl Service {
         service
     }
 
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// A file of the test's.
-    pub fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -72,31 +72,31 @@ impl Service {
     }
 
     /// `fshare` in the test's folder, to its end.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
     /// The same, through this stub.
-    pub fn run_through(&self, stub: &Stub, arguments: &[&str]) -> Ran {
+    pub(crate) fn run_through(&self, stub: &Stub, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);
         Ran::of(command.args(["--server", &stub.base]).output().unwrap())
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = fshare(&self.base);
         command.args(arguments).current_dir(self.folder.path());
         command
     }
 
     /// Uploads it, and gives its link.
-    pub fn upload(&self, name: &str, content: &[u8]) -> String {
+    pub(crate) fn upload(&self, name: &str, content: &[u8]) -> String {
         self.file(name, content);
         let ran = self.run(&["upload", name]);
         assert_eq!(ran.code, 0, "{ran:?}");
         ran.out.trim_end().to_owned()
     }
 
-    pub fn records(&self) -> Vec<Value> {
+    pub(crate) fn records(&self) -> Vec<Value> {
         let ran = self.run(&["list", "--all", "--json"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         ran.json()
@@ -111,7 +111,7 @@ impl Drop for Service {
 }
 
 /// Cargo names only this package's own programs; the service lies beside them once it is built.
-pub fn service_program() -> PathBuf {
+pub(crate) fn service_program() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_fshare")).with_file_name("file-share");
     assert!(
         program.exists(),
@@ -123,14 +123,14 @@ pub fn service_program() -> PathBuf {
 
 /// How `fshare` ended, and what it said.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
 impl Ran {
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let ran = Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -144,7 +144,7 @@ impl Ran {
     }
 
     /// Standard output, one object a line.
-    pub fn json(&self) -> Vec<Value> {
+    pub(crate) fn json(&self) -> Vec<Value> {
         let lines = self.out.lines();
         lines
             .map(|line| serde_json::from_str(line).unwrap())
@@ -152,7 +152,7 @@ impl Ran {
     }
 }
 
-pub fn fshare(server: &str) -> Command {
+pub(crate) fn fshare(server: &str) -> Command {
     let mut command = clean(Path::new(env!("CARGO_BIN_EXE_fshare")));
     command.env("FILE_SHARE_URL", server).stdin(Stdio::null());
     command
@@ -168,7 +168,7 @@ fn clean(program: &Path) -> Command {
 }
 
 /// Changes a bit in the middle of the one stored object whose path contains `name`.
-pub fn damage(data: &Path, name: &str) {
+pub(crate) fn damage(data: &Path, name: &str) {
     let mut stored = Vec::new();
     find(data, name, &mut stored);
     assert_eq!(stored.len(), 1, "{stored:?}");
@@ -191,18 +191,18 @@ fn find(folder: &Path, name: &str, found: &mut Vec<PathBuf>) {
 }
 
 /// Bytes that no compression or luck makes shorter.
-pub fn random(bytes: usize) -> Vec<u8> {
+pub(crate) fn random(bytes: usize) -> Vec<u8> {
     let mut content = vec![0; bytes];
     fastrand::fill(&mut content);
     content
 }
 
 /// The command in a pseudo-terminal of util-linux, with what is typed into it; everything that it shows.
-pub fn in_terminal(service: &Service, command: &str, typed: &str) -> (i32, String) {
+pub(crate) fn in_terminal(service: &Service, command: &str, typed: &str) -> (i32, String) {
     in_terminal_with(service, command, typed, &[])
 }
 
-pub fn in_terminal_with(
+pub(crate) fn in_terminal_with(
     service: &Service,
     command: &str,
     typed: &str,
@@ -235,7 +235,7 @@ pub fn in_terminal_with(
 
 /// What `fshare` says that gets this signal when the last of the requests that begin like `requests`
 /// is on its way: that one stays unanswered, and what comes before it passes.
-pub fn signalled(
+pub(crate) fn signalled(
     service: &Service,
     signal: &str,
     requests: &[&'static str],

@@ -23,7 +23,7 @@ fn asked<'a>(resource: &'a str, action: &'a str) -> Asked<'a> {
     }
 }
 
-pub async fn notification(client: &Client, bucket: &str, queue_arn: &str) -> Seen<String> {
+pub(super) async fn notification(client: &Client, bucket: &str, queue_arn: &str) -> Seen<String> {
     let resource = format!("the bucket {bucket}");
     let asked = asked(&resource, "s3:GetBucketNotification");
     let look = client
@@ -80,7 +80,7 @@ fn is_for_uploads(to: &QueueConfiguration) -> bool {
             .any(|event| EVENTS.contains(&event.as_str()))
 }
 
-pub async fn versioning(client: &Client, bucket: &str) -> Seen<String> {
+pub(super) async fn versioning(client: &Client, bucket: &str) -> Seen<String> {
     let resource = format!("the bucket {bucket}");
     let asked = asked(&resource, "s3:GetBucketVersioning");
     let look = client.get_bucket_versioning().bucket(bucket).send().await;
@@ -99,7 +99,7 @@ pub async fn versioning(client: &Client, bucket: &str) -> Seen<String> {
     ))
 }
 
-pub async fn public_access(client: &Client, bucket: &str) -> Seen<String> {
+pub(super) async fn public_access(client: &Client, bucket: &str) -> Seen<String> {
     let resource = format!("the bucket {bucket}");
     let asked = asked(&resource, "s3:GetBucketPublicAccessBlock");
     let look = client.get_public_access_block().bucket(bucket).send().await;

@@ -10,7 +10,7 @@ use crate::start_check::{Finding, Flaw};
 
 /// What was asked for.
 #[derive(Clone, Copy)]
-pub struct Asked<'a> {
+pub(super) struct Asked<'a> {
     /// Such as `the bucket file-share-bucket`.
     pub resource: &'a str,
     /// The permission that the call needs.
@@ -21,7 +21,7 @@ pub struct Asked<'a> {
 
 impl Asked<'_> {
     /// Hidden where a permission is missing, wrong otherwise.
-    pub fn finding<E>(self, error: &SdkError<E>) -> Finding
+    pub(super) fn finding<E>(self, error: &SdkError<E>) -> Finding
     where
         E: ProvideErrorMetadata + Error + 'static,
     {

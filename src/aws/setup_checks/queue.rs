@@ -12,13 +12,13 @@ use super::{Seen, wrong};
 const MIN_RECEIVES: u64 = 2;
 
 /// What its attributes say.
-pub struct Queue {
+pub(super) struct Queue {
     pub arn: String,
     policy: Option<String>,
     redrive: Option<String>,
 }
 
-pub async fn find(client: &Client, url: &str) -> Seen<Queue> {
+pub(super) async fn find(client: &Client, url: &str) -> Seen<Queue> {
     let resource = format!("the queue {url}");
     let asked = Asked {
         resource: &resource,
@@ -47,7 +47,7 @@ pub async fn find(client: &Client, url: &str) -> Seen<Queue> {
 
 impl Queue {
     /// Whether S3 may send events of `bucket`.
-    pub fn admits(&self, bucket: &str) -> Seen<String> {
+    pub(super) fn admits(&self, bucket: &str) -> Seen<String> {
         let policy = self.policy.as_deref().map(serde_json::from_str::<Value>);
         let event = Event::of(bucket, &self.arn);
         let refused = match policy {
@@ -69,7 +69,7 @@ impl Queue {
     }
 
     /// Whether there is a dead-letter queue, and when it gets something.
-    pub async fn redrive(&self, client: &Client) -> Seen<String> {
+    pub(super) async fn redrive(&self, client: &Client) -> Seen<String> {
         const MEND: &str = "set a RedrivePolicy with the ARN of a dead-letter queue and a \
                             maxReceiveCount of about 8, as deploy/stack.yaml does";
         let redrive: Value = self

@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 /// The request that S3 makes for each event.
-pub struct Event {
+pub(super) struct Event {
     pub bucket_arn: String,
     queue_arn: String,
     account: String,
@@ -17,7 +17,7 @@ pub struct Event {
 
 impl Event {
     /// The bucket's account is taken to be the queue's.
-    pub fn of(bucket: &str, queue_arn: &str) -> Self {
+    pub(super) fn of(bucket: &str, queue_arn: &str) -> Self {
         let part = |index| queue_arn.split(':').nth(index).unwrap_or_default();
         Self {
             bucket_arn: format!("arn:{}:s3:::{bucket}", part(1)),
@@ -28,7 +28,7 @@ impl Event {
 }
 
 /// Why the event isn't admitted; `None` if it is.
-pub fn refusal(policy: &Value, event: &Event) -> Option<String> {
+pub(super) fn refusal(policy: &Value, event: &Event) -> Option<String> {
     let statements = as_list(&policy["Statement"]);
     let with = |effect: &str| -> Vec<&Value> {
         let those = statements.iter().filter(|s| s["Effect"] == effect);

@@ -25,7 +25,7 @@ fn asked<'a>(resource: &'a str, action: &'a str) -> Asked<'a> {
     }
 }
 
-pub async fn indexes(client: &Client, table: &str) -> Seen<String> {
+pub(super) async fn indexes(client: &Client, table: &str) -> Seen<String> {
     let resource = format!("the table {table}");
     let asked = asked(&resource, "dynamodb:DescribeTable");
     let look = client.describe_table().table_name(table).send().await;
@@ -82,7 +82,7 @@ fn has_keys(schema: &[KeySchemaElement], partition: &str, sort: Option<&str>) ->
     named(&KeyType::Hash) == Some(partition) && named(&KeyType::Range) == sort
 }
 
-pub async fn ttl(client: &Client, table: &str) -> Seen<String> {
+pub(super) async fn ttl(client: &Client, table: &str) -> Seen<String> {
     let resource = format!("the table {table}");
     let asked = asked(&resource, "dynamodb:DescribeTimeToLive");
     let look = client

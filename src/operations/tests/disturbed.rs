@@ -9,7 +9,7 @@ use crate::metadata_store::intercepted as metadata_calls;
 use crate::object_store::intercepted as object_calls;
 
 /// What happens at the calls, counted over both stores.
-pub struct Disturbance {
+pub(super) struct Disturbance {
     calls: AtomicUsize,
     /// How many of them ask what is due.
     lists: AtomicUsize,
@@ -20,14 +20,14 @@ pub struct Disturbance {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
+pub(super) enum Done {
     Before,
     After,
 }
 
 impl Disturbance {
     /// How many calls there were but for those that ask what is due.
-    pub fn without_lists(&self) -> usize {
+    pub(super) fn without_lists(&self) -> usize {
         self.calls.load(SeqCst) - self.lists.load(SeqCst)
     }
 
@@ -52,17 +52,17 @@ impl Disturbance {
 }
 
 /// The fixture's stores, disturbed.
-pub fn disturbed(fixture: &OperationsFixture, breaks_off: Option<(usize, Done)>) -> Stores {
+pub(super) fn disturbed(fixture: &OperationsFixture, breaks_off: Option<(usize, Done)>) -> Stores {
     with(fixture, breaks_off, Duration::ZERO).0
 }
 
 /// The fixture's stores, with a count of the calls.
-pub fn counted(fixture: &OperationsFixture) -> (Stores, Arc<Disturbance>) {
+pub(super) fn counted(fixture: &OperationsFixture) -> (Stores, Arc<Disturbance>) {
     with(fixture, None, Duration::ZERO)
 }
 
 /// The fixture's stores, where each call takes as long.
-pub fn slow(fixture: &OperationsFixture, takes: Duration) -> Stores {
+pub(super) fn slow(fixture: &OperationsFixture, takes: Duration) -> Stores {
     with(fixture, None, takes).0
 }
 
@@ -92,7 +92,7 @@ fn with(
 }
 
 /// Drives `work` until it is over or stands still; `false` if it stands still.
-pub async fn goes_to_its_end(work: impl Future) -> bool {
+pub(super) async fn goes_to_its_end(work: impl Future) -> bool {
     // In paused time this passes when nothing else can go on.
     let limit = Duration::from_secs(3600);
     tokio::time::timeout(limit, work).await.is_ok()

@@ -7,7 +7,7 @@ const LIMIT: usize = 100;
 const DAY: Duration = MIN_AGE;
 
 /// One whole sweep.
-pub async fn sweep(sweeper: &mut OrphanSweeper) -> SweepReport {
+pub(super) async fn sweep(sweeper: &mut OrphanSweeper) -> SweepReport {
     for _ in 0..1_000 {
         if let SweepStep::Done(report) = sweeper.run_once().await.unwrap() {
             return report;

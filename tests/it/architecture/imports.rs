@@ -6,7 +6,7 @@
 /// The first segments below the root that `code` names, and `*` for all of them. `module` is where the
 /// code is, from the root: `["api", "files"]`. `root` is what the root is called there: `crate`, or a
 /// crate's name as others write it.
-pub fn imports(code: &str, module: &[&str], root: &str) -> Vec<String> {
+pub(super) fn imports(code: &str, module: &[&str], root: &str) -> Vec<String> {
     let tokens = tokens(code);
     let mut found = Vec::new();
     let mut at = 0;

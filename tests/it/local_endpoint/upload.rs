@@ -77,7 +77,7 @@ async fn a_second_put_is_refused_and_changes_nothing() {
 }
 
 /// Sends what each of 64 writers has, all at a time. A writer's bytes are its number.
-pub async fn one_of_64_wins<const SIZE: usize>(
+pub(super) async fn one_of_64_wins<const SIZE: usize>(
     store: &mut LocalStore,
     key: ObjectKey,
     request: impl Fn(u8) -> Request,

@@ -13,13 +13,13 @@ use file_share::metadata_store::{DueRecord, PageRequest};
 use proptest::prelude::*;
 
 /// How long after its deadline an upload may still arrive.
-pub const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// How many files there are.
 const FILES: u8 = 8;
 
 #[derive(Debug, Clone)]
-pub enum Call {
+pub(super) enum Call {
     Insert(Box<FileRecord>),
     Get(FileId),
     Page(PageRequest),
@@ -40,7 +40,7 @@ pub enum Call {
 
 impl Call {
     /// The file that the call is about.
-    pub fn file(&self) -> Option<FileId> {
+    pub(super) fn file(&self) -> Option<FileId> {
         match self {
             Self::Insert(record) => Some(record.id),
             Self::Get(id)
@@ -55,7 +55,7 @@ impl Call {
     }
 }
 
-pub fn every_file() -> Vec<FileId> {
+pub(super) fn every_file() -> Vec<FileId> {
     (0..FILES).map(file).collect()
 }
 
@@ -132,7 +132,7 @@ fn any_cursor(known: Vec<DueRecord>) -> BoxedStrategy<Option<DueRecord>> {
 }
 
 /// A call to a store that holds these reconciliations.
-pub fn any_call(known: Vec<DueRecord>) -> BoxedStrategy<Call> {
+pub(super) fn any_call(known: Vec<DueRecord>) -> BoxedStrategy<Call> {
     let page = (
         prop::option::of(any_status()),
         prop::option::of(any_file()),

@@ -16,7 +16,7 @@ use super::call::{Call, GRACE, any_call};
 
 /// What a call answers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub(super) enum Answer {
     Nothing,
     AlreadyExists,
     Record(Option<FileRecord>),
@@ -27,14 +27,14 @@ pub enum Answer {
 }
 
 #[derive(Debug, Clone)]
-pub struct Reference {
+pub(super) struct Reference {
     pub records: Vec<FileRecord>,
     /// To the last call.
     pub answer: Answer,
 }
 
 impl Reference {
-    pub fn get(&self, id: FileId) -> Option<FileRecord> {
+    pub(super) fn get(&self, id: FileId) -> Option<FileRecord> {
         self.records.iter().find(|it| it.id == id).cloned()
     }
 

@@ -24,7 +24,7 @@ const SIGNED_AHEAD: Duration = Duration::from_secs(15 * 60);
 
 /// What a client holds to send its bytes.
 #[derive(Clone)]
-pub struct Upload {
+pub(crate) struct Upload {
     pub id: FileId,
     pub expires_at: Timestamp,
     pub length: u64,
@@ -32,7 +32,7 @@ pub struct Upload {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PutAnswer {
+pub(crate) enum PutAnswer {
     Ok,
     /// 400, 403: the URL ran out, or the bytes aren't what was signed.
     Refused,
@@ -41,7 +41,7 @@ pub enum PutAnswer {
     AnswerLost,
 }
 
-pub struct Bucket {
+pub(crate) struct Bucket {
     pub shared: Shared,
     pub queue: Arc<InMemoryQueue>,
     pub clock: Arc<dyn Clock>,
@@ -50,12 +50,12 @@ pub struct Bucket {
     pub has_versions: bool,
 }
 
-pub fn digest(bytes: &[u8]) -> Sha256Digest {
+pub(crate) fn digest(bytes: &[u8]) -> Sha256Digest {
     Sha256Digest::from_bytes(Sha256::digest(bytes).into())
 }
 
 impl Bucket {
-    pub async fn put(&self, upload: &Upload, bytes: Bytes) -> PutAnswer {
+    pub(crate) async fn put(&self, upload: &Upload, bytes: Bytes) -> PutAnswer {
         let Shared {
             chaos,
             histories,
@@ -137,7 +137,7 @@ impl Bucket {
     }
 
     /// A message that nobody can understand.
-    pub fn poison(&self) {
+    pub(crate) fn poison(&self) {
         self.shared.chaos.note("a poison message");
         self.send_after(Duration::ZERO, "[[[".into());
     }

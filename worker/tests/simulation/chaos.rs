@@ -19,7 +19,7 @@ const STALL_MILLIS: std::ops::Range<u64> = 35_000..100_000;
 /// How many calls of a thousand go wrong, one of these a seed.
 const FAULT_RATES: [u64; 4] = [0, 20, 100, 300];
 
-pub struct Chaos {
+pub(crate) struct Chaos {
     random: Mutex<fastrand::Rng>,
     faults_per_thousand: u64,
     healed: AtomicBool,
@@ -36,7 +36,7 @@ enum Fault {
 }
 
 impl Chaos {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         Self {
             faults_per_thousand: FAULT_RATES[random.usize(..FAULT_RATES.len())],
@@ -51,39 +51,39 @@ impl Chaos {
         self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn pick(&self, from: std::ops::Range<u64>) -> u64 {
+    pub(crate) fn pick(&self, from: std::ops::Range<u64>) -> u64 {
         self.random().u64(from)
     }
 
-    pub fn millis(&self, from: std::ops::Range<u64>) -> Duration {
+    pub(crate) fn millis(&self, from: std::ops::Range<u64>) -> Duration {
         Duration::from_millis(self.pick(from))
     }
 
-    pub fn chance(&self, percent: u64) -> bool {
+    pub(crate) fn chance(&self, percent: u64) -> bool {
         self.pick(0..100) < percent
     }
 
     /// From now on nothing fails any more, and what was lost stays lost.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.healed.store(true, SeqCst);
         self.note("everything is healed");
     }
 
-    pub fn is_healed(&self) -> bool {
+    pub(crate) fn is_healed(&self) -> bool {
         self.healed.load(SeqCst)
     }
 
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    pub fn note(&self, event: impl Display) {
+    pub(crate) fn note(&self, event: impl Display) {
         let line = format!("{:>8} {event}", self.elapsed().as_millis());
         let mut trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
         trace.push(line);
     }
 
-    pub fn trace(&self) -> Vec<String> {
+    pub(crate) fn trace(&self) -> Vec<String> {
         let trace = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
         trace.clone()
     }
@@ -102,7 +102,7 @@ impl Chaos {
     }
 
     /// Makes a call of a port as the seed wants it. `failed` makes the port's error.
-    pub async fn call<T, E>(
+    pub(crate) async fn call<T, E>(
         &self,
         what: impl Display,
         failed: impl Fn(&'static str) -> E,

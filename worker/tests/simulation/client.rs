@@ -26,7 +26,7 @@ use super::stores::Shared;
 const LONGEST_PAUSE: u64 = 15_000;
 const LARGEST_FILE: u64 = 300;
 
-pub struct Client {
+pub(crate) struct Client {
     pub shared: Shared,
     pub bucket: Arc<Bucket>,
     /// The API's, with its faults.
@@ -39,7 +39,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         while self.shared.chaos.elapsed() < CHAOS {
             sleep(self.shared.chaos.millis(0..LONGEST_PAUSE)).await;
             match self.shared.chaos.pick(0..100) {

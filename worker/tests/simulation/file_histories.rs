@@ -12,7 +12,7 @@ use super::chaos::Chaos;
 
 /// All that is known about one file.
 #[derive(Default, Clone)]
-pub struct FileHistory {
+pub(crate) struct FileHistory {
     pub number: usize,
     pub declared_sha256: Option<Sha256Digest>,
     /// Digests of what the store took, in order.
@@ -34,7 +34,7 @@ pub struct FileHistory {
 impl FileHistory {
     /// The digest that the file has to have in the end: that of what the store accepted first, if it
     /// is what was declared and nobody wanted the file gone.
-    pub fn owed(&self) -> Option<Sha256Digest> {
+    pub(crate) fn owed(&self) -> Option<Sha256Digest> {
         let first = *self.accepted.first()?;
         let is_as_declared = self
             .declared_sha256
@@ -43,14 +43,14 @@ impl FileHistory {
     }
 }
 
-pub struct FileHistories {
+pub(crate) struct FileHistories {
     chaos: Arc<Chaos>,
     histories: Mutex<BTreeMap<FileId, FileHistory>>,
     broken: Mutex<Vec<String>>,
 }
 
 impl FileHistories {
-    pub fn new(chaos: Arc<Chaos>) -> Self {
+    pub(crate) fn new(chaos: Arc<Chaos>) -> Self {
         Self {
             chaos,
             histories: Mutex::default(),
@@ -65,7 +65,7 @@ impl FileHistories {
     }
 
     /// Changes what is known, and gives it a place if nothing was.
-    pub fn update<T>(&self, id: FileId, change: impl FnOnce(&mut FileHistory) -> T) -> T {
+    pub(crate) fn update<T>(&self, id: FileId, change: impl FnOnce(&mut FileHistory) -> T) -> T {
         let mut histories = self.histories();
         let number = histories.len();
         let history = histories.entry(id).or_insert_with(|| FileHistory {
@@ -75,26 +75,26 @@ impl FileHistories {
         change(history)
     }
 
-    pub fn history(&self, id: FileId) -> FileHistory {
+    pub(crate) fn history(&self, id: FileId) -> FileHistory {
         self.update(id, |history| history.clone())
     }
 
     /// The file's name in the trace.
-    pub fn name(&self, id: FileId) -> String {
+    pub(crate) fn name(&self, id: FileId) -> String {
         format!("file {}", self.update(id, |history| history.number))
     }
 
-    pub fn all(&self) -> Vec<(FileId, FileHistory)> {
+    pub(crate) fn all(&self) -> Vec<(FileId, FileHistory)> {
         let histories = self.histories();
         histories.iter().map(|(id, it)| (*id, it.clone())).collect()
     }
 
-    pub fn broken(&self) -> Vec<String> {
+    pub(crate) fn broken(&self) -> Vec<String> {
         let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
         broken.clone()
     }
 
-    pub fn breaks(&self, id: FileId, promise: &str) {
+    pub(crate) fn breaks(&self, id: FileId, promise: &str) {
         let line = format!("{}: BROKEN: {promise}", self.name(id));
         self.chaos.note(&line);
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +102,7 @@ impl FileHistories {
     }
 
     /// The record left `pending` in the store itself.
-    pub fn record_settlement(&self, id: FileId, settlement: &Transition) {
+    pub(crate) fn record_settlement(&self, id: FileId, settlement: &Transition) {
         let settlements = self.update(id, |history| {
             history.was_available |= settlement.to.status() == Status::Available;
             history.settlements += 1;
@@ -114,14 +114,14 @@ impl FileHistories {
     }
 
     /// Bytes go. `state` is what the record says at that moment.
-    pub fn record_deletion_of_bytes(&self, id: FileId, state: Option<&FileState>) {
+    pub(crate) fn record_deletion_of_bytes(&self, id: FileId, state: Option<&FileState>) {
         if let Some(FileState::Pending | FileState::Available(_)) = state {
             self.breaks(id, "bytes are deleted that a living record names");
         }
     }
 
     /// A client was told this, having asked when `before` was known.
-    pub fn told(&self, id: FileId, before: &FileHistory, state: &FileState) {
+    pub(crate) fn told(&self, id: FileId, before: &FileHistory, state: &FileState) {
         if before.deleted {
             self.breaks(id, "a deleted file is shown");
         }
@@ -139,7 +139,7 @@ impl FileHistories {
     }
 
     /// A client was told that there is no such file.
-    pub fn told_absent(&self, id: FileId) {
+    pub(crate) fn told_absent(&self, id: FileId) {
         let history = self.history(id);
         if history.owed().is_some() {
             self.breaks(id, "an accepted upload is not found");

@@ -32,7 +32,7 @@ const AHEAD: [i64; 8] = [
     -3 * 24 * 60 * MINUTE,
 ];
 
-pub fn stores(shared: &Shared, alive: &Alive, clock: &SkewedClock) -> Stores {
+pub(crate) fn stores(shared: &Shared, alive: &Alive, clock: &SkewedClock) -> Stores {
     let faults = Faults {
         shared: shared.clone(),
         alive: alive.clone(),
@@ -41,7 +41,7 @@ pub fn stores(shared: &Shared, alive: &Alive, clock: &SkewedClock) -> Stores {
 }
 
 /// One worker after the other.
-pub async fn supervise(
+pub(crate) async fn supervise(
     number: usize,
     shared: Shared,
     queue: Arc<InMemoryQueue>,
@@ -124,4 +124,4 @@ async fn work(
 }
 
 /// Long enough for whatever was under way to end.
-pub const SETTLING: Duration = Duration::from_secs(240);
+pub(crate) const SETTLING: Duration = Duration::from_secs(240);

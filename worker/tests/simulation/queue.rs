@@ -14,7 +14,7 @@ use file_share_worker::event_queue::{
 use super::chaos::Chaos;
 use super::stores::Alive;
 
-pub struct FaultyQueue {
+pub(crate) struct FaultyQueue {
     pub inner: Arc<InMemoryQueue>,
     pub chaos: Arc<Chaos>,
     pub alive: Alive,

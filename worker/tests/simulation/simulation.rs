@@ -26,15 +26,15 @@ use super::file_histories::{FileHistories, FileHistory};
 use super::process::{SETTLING, stores, supervise};
 use super::stores::{Alive, Power, Shared};
 
-pub const BUCKET: &str = "file-share-bucket";
+pub(crate) const BUCKET: &str = "file-share-bucket";
 
 /// How long things go wrong.
-pub const CHAOS: Duration = Duration::from_secs(300);
-pub const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
+pub(crate) const CHAOS: Duration = Duration::from_secs(300);
+pub(crate) const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
 /// The life of a file in short, with production's proportions where they matter: what is kept is kept
 /// for longer than a URL can bring bytes.
-pub const UPLOAD_LIFETIME: Duration = Duration::from_secs(120);
-pub const UPLOAD_GRACE: Duration = Duration::from_secs(120);
+pub(crate) const UPLOAD_LIFETIME: Duration = Duration::from_secs(120);
+pub(crate) const UPLOAD_GRACE: Duration = Duration::from_secs(120);
 const RETENTION: Duration = Duration::from_secs(900);
 const EMPTY_RETENTION: Duration = Duration::from_secs(300);
 /// Longer than a poison message takes to become a dead letter.
@@ -50,7 +50,7 @@ const API_AHEAD: [i64; 8] = [0, 0, 0, 0, 40_000, -40_000, 31 * 60_000, -31 * 60_
 const LATER: Duration = Duration::from_secs(31 * 60);
 const WORKERS: usize = 2;
 
-pub fn lifecycle() -> Lifecycle {
+pub(crate) fn lifecycle() -> Lifecycle {
     Lifecycle {
         upload_grace: UPLOAD_GRACE,
         reconcile_after: Duration::from_secs(30),
@@ -61,7 +61,7 @@ pub fn lifecycle() -> Lifecycle {
 
 /// The store's clock: wall-clock time that goes with tokio's.
 #[derive(Clone, Copy)]
-pub struct SimulatedClock(Instant);
+pub(crate) struct SimulatedClock(Instant);
 
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
@@ -70,14 +70,14 @@ impl Clock for SimulatedClock {
 }
 
 /// What came of one seed.
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub trace: Vec<String>,
     pub broken: Vec<String>,
     pub available: usize,
     pub deleted: usize,
 }
 
-pub fn simulate(seed: u64) -> Outcome {
+pub(crate) fn simulate(seed: u64) -> Outcome {
     // Jitter and version IDs come from this thread's generator.
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -24,7 +24,7 @@ use super::file_histories::FileHistories;
 
 /// What all processes share.
 #[derive(Clone)]
-pub struct Shared {
+pub(crate) struct Shared {
     pub chaos: Arc<Chaos>,
     pub histories: Arc<FileHistories>,
     pub metadata: Arc<MemoryMetadataStore>,
@@ -34,7 +34,7 @@ pub struct Shared {
 
 impl Shared {
     /// Every worker dies at once, and what wasn't durable is gone.
-    pub fn cut_power(&self) {
+    pub(crate) fn cut_power(&self) {
         self.objects.lose_power();
         self.power.cut();
     }
@@ -42,14 +42,14 @@ impl Shared {
 
 /// Tells the processes that the power was cut. Clone by clone the same.
 #[derive(Clone, Default)]
-pub struct Power {
+pub(crate) struct Power {
     running: Arc<Mutex<Vec<Alive>>>,
     cut: Arc<Notify>,
 }
 
 impl Power {
     /// A process that dies with it.
-    pub fn start(&self) -> Alive {
+    pub(crate) fn start(&self) -> Alive {
         let alive = Alive::new();
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|other| other.0.load(SeqCst));
@@ -63,25 +63,25 @@ impl Power {
         self.cut.notify_waiters();
     }
 
-    pub async fn is_cut(&self) {
+    pub(crate) async fn is_cut(&self) {
         self.cut.notified().await;
     }
 }
 
 /// Whether a process still runs. A call of a dead one never gets anywhere.
 #[derive(Clone)]
-pub struct Alive(Arc<AtomicBool>);
+pub(crate) struct Alive(Arc<AtomicBool>);
 
 impl Alive {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
     }
 
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.0.store(false, SeqCst);
     }
 
-    pub async fn check(&self) {
+    pub(crate) async fn check(&self) {
         if !self.0.load(SeqCst) {
             std::future::pending().await
         }
@@ -90,14 +90,14 @@ impl Alive {
 
 /// What happens to a process's calls.
 #[derive(Clone)]
-pub struct Faults {
+pub(crate) struct Faults {
     pub shared: Shared,
     pub alive: Alive,
 }
 
 impl Faults {
     /// The stores as this process sees them.
-    pub fn before_the_stores(self, clock: &SkewedClock, lifecycle: Lifecycle) -> Stores {
+    pub(crate) fn before_the_stores(self, clock: &SkewedClock, lifecycle: Lifecycle) -> Stores {
         Stores {
             metadata: Arc::new(metadata_calls::Intercepted {
                 store: self.shared.metadata.clone(),

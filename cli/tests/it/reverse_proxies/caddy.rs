@@ -115,7 +115,7 @@ fn a_sign_in_of_caddy_is_told_from_the_service() {
 }
 
 /// Caddy with TLS by an authority of its own.
-pub struct TlsProxy {
+pub(crate) struct TlsProxy {
     proxy: Proxy,
     folder: PathBuf,
     /// Where it listens, whatever it is called.
@@ -123,7 +123,7 @@ pub struct TlsProxy {
 }
 
 impl TlsProxy {
-    pub fn start(service: &Service, name: &str) -> Self {
+    pub(crate) fn start(service: &Service, name: &str) -> Self {
         Self::at(&format!("https://{name}:{}", free_port()), service)
     }
 
@@ -136,12 +136,12 @@ impl TlsProxy {
         }
     }
 
-    pub fn certificates(&self) -> PathBuf {
+    pub(crate) fn certificates(&self) -> PathBuf {
         self.folder.join("caddy/pki/authorities/local/root.crt")
     }
 
     /// It makes its certificates after it has begun to listen.
-    pub fn wait(&self, is_ready: impl Fn() -> bool) {
+    pub(crate) fn wait(&self, is_ready: impl Fn() -> bool) {
         let began = Instant::now();
         while !is_ready() {
             let log = std::fs::read_to_string(&self.proxy.log).unwrap();

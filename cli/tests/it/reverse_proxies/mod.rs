@@ -2,7 +2,7 @@
 //!
 //! Invariant: a proxy runs with the rights and below the folder of its test, and ends with it.
 
-pub mod caddy;
+pub(crate) mod caddy;
 mod nginx;
 
 use std::net::{TcpListener, TcpStream};
