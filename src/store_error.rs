@@ -7,35 +7,52 @@ use std::error::Error;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
+/// Why a store didn't do what it was asked for, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The store didn't do it, or didn't say whether it did. Trying again later is right; every
     /// operation of the ports is safe to repeat.
     #[error("{store} is unavailable")]
     Unavailable {
+        /// What errors call the store, as in "the bucket".
         store: &'static str,
+        /// What the store or the way to it said, for the log.
         #[source]
         cause: Cause,
     },
     /// No room is left for more.
     #[error("{store} has no space left")]
     OutOfSpace {
+        /// What errors call the store.
         store: &'static str,
+        /// What the operating system or the database said, for the log.
         #[source]
         cause: Cause,
     },
     /// As many records are pending as may be. Trying again later is right.
     #[error("{store} has as many pending records as it may have")]
-    TooManyPending { store: &'static str },
+    TooManyPending {
+        /// What errors call the store.
+        store: &'static str,
+    },
     /// What was read isn't what this program wrote. Trying again doesn't help.
     #[error("{store} holds something that can't be read: {what}")]
-    Corrupt { store: &'static str, what: String },
+    Corrupt {
+        /// What errors call the store.
+        store: &'static str,
+        /// Which part can't be read, and why; for the log.
+        what: String,
+    },
     /// The key or ID is taken.
     #[error("{store} has this already")]
-    AlreadyExists { store: &'static str },
+    AlreadyExists {
+        /// What errors call the store.
+        store: &'static str,
+    },
 }
 
 impl StoreError {
+    /// A store that didn't do it, for this cause.
     pub fn unavailable(store: &'static str, cause: impl Into<Cause>) -> Self {
         Self::Unavailable {
             store,
@@ -43,6 +60,7 @@ impl StoreError {
         }
     }
 
+    /// A store that holds what this program can't have written.
     pub fn corrupt(store: &'static str, what: impl Into<String>) -> Self {
         Self::Corrupt {
             store,

@@ -16,11 +16,15 @@ pub struct ContentLength(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{length} bytes are more than the {limit} bytes that a file may have")]
 pub struct TooLong {
+    /// The number of bytes that was asked for.
     pub length: u64,
+    /// The limit that was in force, in bytes: never above [`MAX_CONTENT_LENGTH`].
     pub limit: u64,
 }
 
 impl ContentLength {
+    /// Takes a number of bytes that is within `limit`, the operator's, and within [`MAX_CONTENT_LENGTH`].
+    ///
     /// # Errors
     /// [`TooLong`] if `bytes` is above `limit` or above [`MAX_CONTENT_LENGTH`].
     pub fn new(bytes: u64, limit: u64) -> Result<Self, TooLong> {
@@ -34,6 +38,7 @@ impl ContentLength {
         Ok(Self(bytes))
     }
 
+    /// The number of bytes, at most [`MAX_CONTENT_LENGTH`].
     pub fn bytes(self) -> u64 {
         self.0
     }

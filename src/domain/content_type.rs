@@ -26,6 +26,8 @@ const TYPESCRIPT: &str = "text/typescript";
 pub struct ContentType(String);
 
 impl ContentType {
+    /// Takes a media type as it was written, without spaces and tabs around it.
+    ///
     /// # Errors
     /// What isn't `type/subtype` with optional parameters, a wildcard, or more than
     /// [`MAX_CONTENT_TYPE_BYTES`].
@@ -64,6 +66,7 @@ impl ContentType {
         Self(guessed.essence_str().to_owned())
     }
 
+    /// The media type in visible ASCII and spaces, fit for a header as it is.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -7,8 +7,12 @@ use super::{ContentLength, ContentType, FileName, RejectionReason, Sha256Digest}
 /// What a client declares before it has sent anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declaration {
+    /// The name that people see, cleaned.
     pub filename: FileName,
+    /// Exactly how many bytes the file has; other lengths are rejected.
     pub length: ContentLength,
+    /// The type that the upload is signed for and the download is served with; the bytes aren't compared with
+    /// it.
     pub content_type: ContentType,
     /// What the bytes hash to, if the client says it.
     pub sha256: Option<Sha256Digest>,

@@ -47,6 +47,7 @@ impl FileId {
             .then_some(Self(uuid))
     }
 
+    /// The UUID in network byte order, which sorts as IDs do: by time of creation.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }

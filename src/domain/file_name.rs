@@ -46,6 +46,7 @@ const INVISIBLE: [(char, char); 8] = [
     ('\u{e0100}', '\u{e01ef}'),
 ];
 
+/// A file's name, safe in a header and on a page. The rules are those of the version that cleaned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName(String);
 
@@ -97,6 +98,7 @@ impl FileName {
         }
     }
 
+    /// The name in UTF-8: 1 to [`MAX_FILE_NAME_BYTES`] bytes.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -16,11 +16,13 @@ use super::{Declaration, FileId, FileState, Lifecycle, ObjectKey, Status, Timest
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileRecord {
+    /// Which file this is, and when it was created. The object's key follows from it.
     pub id: FileId,
     /// What the client said it would send.
     pub declared: Declaration,
     /// When the newest upload URL runs out. It only ever moves forward.
     pub upload_expires_at: Timestamp,
+    /// Where in its life the file is. It leaves `pending` once.
     pub state: FileState,
     /// When the reconciler has to look at the record; `None` once nothing is left to do.
     pub reconcile_at: Option<Timestamp>,
@@ -46,14 +48,17 @@ impl FileRecord {
         }
     }
 
+    /// The key under which the file's bytes lie, whether there are any or not.
     pub fn key(&self) -> ObjectKey {
         ObjectKey::new(self.id)
     }
 
+    /// When the file was created, to the millisecond, as its ID says.
     pub fn created_at(&self) -> Timestamp {
         self.id.created_at()
     }
 
+    /// The name of the record's state.
     pub fn status(&self) -> Status {
         self.state.status()
     }

@@ -8,21 +8,31 @@ use super::{ContentLength, Invalid, Sha256Digest, Timestamp};
 /// Where in its life a file is, with what is known only there.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FileState {
+    /// An upload URL was handed out, and no bytes have been settled yet.
     Pending,
+    /// The bytes arrived, were measured, and are as declared.
     Available(StoredObject),
+    /// Other bytes arrived than were declared. They are deleted, and so is whatever comes later.
     Rejected {
+        /// What differed, for the person who uploaded the bytes.
         reason: RejectionReason,
+        /// From then on no client sees the record, and it may be removed.
         purge_at: Timestamp,
     },
+    /// Every upload URL ran out and nothing came. What arrives later is deleted.
     Expired {
+        /// From then on no client sees the record, and it may be removed.
         purge_at: Timestamp,
     },
+    /// A tombstone: no client sees it. It stays so that bytes which a URL still brings are deleted.
     Deleted {
+        /// From then on the record may be removed: no URL can bring bytes any more.
         purge_at: Timestamp,
     },
 }
 
 impl FileState {
+    /// The state's name, without what is known only in it.
     pub fn status(&self) -> Status {
         match self {
             Self::Pending => Status::Pending,
@@ -47,11 +57,17 @@ impl FileState {
 /// What a store keeps of a [`FileState`]: its status, and the fields that a state with this status has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateFields<'a> {
+    /// Which of the fields below are there follows from it.
     pub status: Status,
+    /// What the bytes hash to, measured; of an available file.
     pub sha256: Option<Sha256Digest>,
+    /// The version of the object that was measured; of an available file, in a bucket with versions.
     pub version_id: Option<&'a str>,
+    /// When the store had the bytes, by the store's clock; of an available file.
     pub uploaded_at: Option<Timestamp>,
+    /// What differed from the declaration; of a rejected file.
     pub reason: Option<&'a str>,
+    /// When the record may be removed; of a rejected, expired or deleted file.
     pub purge_at: Option<Timestamp>,
 }
 
@@ -121,6 +137,7 @@ impl StateFields<'_> {
 /// The bytes that make a file available: all of it from one read of one version of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObject {
+    /// What the bytes hash to, as the service itself measured it.
     pub sha256: Sha256Digest,
     /// `None` where the bucket has no versions.
     pub version_id: Option<VersionId>,
@@ -137,12 +154,14 @@ pub struct VersionId(pub String);
 pub struct RejectionReason(pub String);
 
 impl RejectionReason {
+    /// Another number of bytes arrived than was declared.
     pub fn length_mismatch(declared: ContentLength, observed: u64) -> Self {
         Self(format!(
             "{declared} bytes were declared and {observed} bytes arrived"
         ))
     }
 
+    /// As many bytes arrived as were declared, and they hash to something else.
     pub fn digest_mismatch(declared: Sha256Digest, observed: Sha256Digest) -> Self {
         Self(format!(
             "SHA-256 {declared} was declared and the bytes that arrived have {observed}"
@@ -153,9 +172,13 @@ impl RejectionReason {
 /// The name of a [`FileState`], as it is stored and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
+    /// Waits for its bytes: the one status that a record leaves by being settled.
     Pending,
+    /// Can be downloaded.
     Available,
+    /// Other bytes came than were declared.
     Rejected,
+    /// No bytes came while an upload URL worked.
     Expired,
     /// Stored, never shown.
     Deleted,
@@ -170,6 +193,7 @@ impl Status {
         Self::Expired,
     ];
 
+    /// The word that stores keep and clients see; it never changes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",

@@ -57,6 +57,7 @@ impl IdempotencyKey {
         Self(Sha256Digest::from_bytes(digest.into()))
     }
 
+    /// The digest that is stored and compared: 32 bytes, whatever the client's text was.
     pub fn digest(&self) -> Sha256Digest {
         self.0
     }
@@ -72,6 +73,7 @@ impl fmt::Debug for IdempotencyKey {
 /// What is kept of a request that came with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyedRequest {
+    /// The key that the request came with, as a digest.
     pub key: IdempotencyKey,
     /// The digest of what was asked for, in one canonical form.
     pub fingerprint: Sha256Digest,

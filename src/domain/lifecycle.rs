@@ -44,6 +44,7 @@ impl Default for Lifecycle {
 pub enum NextReconcile {
     /// Look again then: a URL may still bring bytes until that moment, or the record has to go.
     At {
+        /// When the reconciler has to look at the record again.
         reconcile_at: Timestamp,
         /// Until when the record is kept.
         purge_at: Timestamp,

@@ -15,6 +15,7 @@ pub const KEY_PREFIX: &str = "uploads/";
 pub struct ObjectKey(FileId);
 
 impl ObjectKey {
+    /// The one key of this file's.
     pub fn new(id: FileId) -> Self {
         Self(id)
     }
@@ -31,6 +32,7 @@ impl ObjectKey {
             .ok_or_else(|| Invalid::new("not a key of this service: expected uploads/{id}"))
     }
 
+    /// The file whose bytes lie under the key.
     pub fn file_id(&self) -> FileId {
         self.0
     }

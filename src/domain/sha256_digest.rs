@@ -8,10 +8,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::Invalid;
 
+/// The SHA-256 of some bytes; `Display` and `Debug` write 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Sha256Digest([u8; 32]);
 
 impl Sha256Digest {
+    /// Takes a digest that was computed already; nothing is hashed here.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -38,14 +40,17 @@ impl Sha256Digest {
             .ok_or_else(|| Invalid::new("must be the base64 of 32 bytes"))
     }
 
+    /// The 32 bytes that [`Self::from_bytes`] takes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
+    /// 64 lower-case hex digits, as clients see it.
     pub fn to_hex(self) -> String {
         self.to_string()
     }
 
+    /// Padded base64, as `x-amz-checksum-sha256` has it.
     pub fn to_base64(self) -> String {
         BASE64_STANDARD.encode(self.0)
     }

@@ -22,7 +22,9 @@ pub struct StoreTime(Timestamp);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this process's clock says {} and the store's says {}", format_timestamp(*.own), format_timestamp(*.store))]
 pub struct ClocksDiffer {
+    /// What the process's own clock said.
     pub own: Timestamp,
+    /// What the store's answer said.
     pub store: Timestamp,
 }
 

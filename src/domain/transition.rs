@@ -12,8 +12,11 @@ use super::{FileRecord, FileState, RejectionReason, Status, StoredObject, Timest
 /// One step of a file's life.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transition {
+    /// The status that the record must have for the step to be made.
     pub from: Status,
+    /// The state that the record has afterwards.
     pub to: FileState,
+    /// What must hold besides `from`, checked by the same write.
     pub condition: TransitionCondition,
     /// When the reconciler has to look at the record afterwards; `None` once nothing is left to do.
     pub reconcile_at: Option<Timestamp>,
@@ -22,6 +25,7 @@ pub struct Transition {
 /// What must hold for a transition, besides the status that it begins at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransitionCondition {
+    /// Nothing else.
     Always,
     /// The upload deadline is still this one: a client that renewed its URL in the meantime is not cut
     /// off.

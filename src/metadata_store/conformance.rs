@@ -17,6 +17,10 @@
     clippy::unwrap_used,
     reason = "a suite is a test: it fails where it unwraps"
 )]
+#![allow(
+    missing_docs,
+    reason = "a behaviour's name is the sentence that it checks"
+)]
 
 mod due;
 mod keyed;
@@ -61,6 +65,7 @@ pub enum Isolation {
 
 /// A store for one test, with whatever must live as long as it does.
 pub struct Fixture {
+    /// The store that the behaviour is tried on.
     pub store: Arc<dyn MetadataStore>,
     /// A temporary directory, a server, a table that is deleted afterwards. Dropped last.
     pub keep: Box<dyn Any + Send>,
@@ -174,6 +179,7 @@ pub fn in_state(mut record: FileRecord, state: FileState) -> FileRecord {
     record
 }
 
+/// Bytes of an available file, with a version ID and a time that isn't a whole second.
 pub fn object() -> StoredObject {
     StoredObject {
         sha256: Sha256Digest::from_bytes(std::array::from_fn(|i| 255 - i as u8)),
@@ -182,6 +188,7 @@ pub fn object() -> StoredObject {
     }
 }
 
+/// A reason that isn't ASCII, as a store has to keep it.
 pub fn reason() -> RejectionReason {
     RejectionReason("5 bytes were declared and 6 bytes arrived – “zu viele”".into())
 }

@@ -42,6 +42,7 @@ pub struct PageRequest {
 /// Records, newest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
+    /// At most [`PageRequest::limit`] of them.
     pub records: Vec<FileRecord>,
     /// Where the next page goes on; `None` if this was the last.
     pub next: Option<FileId>,
@@ -50,7 +51,9 @@ pub struct Page {
 /// A record that has something left to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DueRecord {
+    /// When it became due, or will.
     pub reconcile_at: Timestamp,
+    /// The record that is due. Of two that are due at one moment, that with the lower ID comes first.
     pub id: FileId,
 }
 
@@ -78,9 +81,11 @@ pub enum KeyedInsert {
 pub struct EarlierRequest {
     /// The record that it made. It may be deleted, or gone, by now.
     pub id: FileId,
+    /// The digest of what it asked for: another one means that the key is used for another request.
     pub fingerprint: Sha256Digest,
 }
 
+/// One record a file, under the file's ID. Every implementation passes the suite in `conformance`.
 #[async_trait]
 pub trait MetadataStore: Send + Sync {
     /// Adds a record under its ID. It is durable when this returns, and every `get` after that

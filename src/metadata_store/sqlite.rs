@@ -62,11 +62,13 @@ pub type LeftPending = Arc<dyn Fn(FileId) + Send + Sync>;
 /// What the store is told of the machine that it is on, and of its limits. By default it knows of none.
 #[derive(Default)]
 pub struct SqliteOptions {
+    /// The free space of the disk that the database is on.
     pub space: DiskSpace,
     /// What is given up when a deletion or a settlement finds the disk full.
     pub reserved: Option<ReservedSpace>,
     /// How many records may be pending at a time.
     pub max_pending: Option<u64>,
+    /// Called once a record's change is durable; `None`: nobody is told.
     pub left_pending: Option<LeftPending>,
 }
 

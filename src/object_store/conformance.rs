@@ -6,6 +6,11 @@
 //! Invariant: the suite asks for nothing that one of the stores can't do. What only a store with
 //! versions can do is asked only of a [`Fixture`] that has them.
 
+#![allow(
+    missing_docs,
+    reason = "a behaviour's name is the sentence that it checks"
+)]
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,6 +30,7 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 /// A store under test, and a way to put bytes into it, which the port doesn't have.
 #[async_trait]
 pub trait Fixture: Send + Sync {
+    /// The store under test.
     fn store(&self) -> &dyn ObjectStore;
 
     /// The store as the program has it that signs uploads, where that has permissions of its own.

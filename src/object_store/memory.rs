@@ -20,6 +20,7 @@ use crate::domain::{ObjectKey, Sha256Digest, Timestamp, VersionId};
 
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// Objects in memory, empty at first; their times come from the clock that it is given.
 pub struct MemoryObjectStore {
     clock: Arc<dyn Clock>,
     versioned: bool,
@@ -41,6 +42,7 @@ struct Version {
 }
 
 impl MemoryObjectStore {
+    /// With `versioned`, a second object under a key stands beside the first; without, it takes its place.
     pub fn new(clock: Arc<dyn Clock>, versioned: bool) -> Self {
         Self {
             clock,

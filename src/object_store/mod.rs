@@ -34,6 +34,7 @@ pub struct ObjectHead {
     /// The digest of the whole object, if the store computed and compared it itself when the bytes
     /// came in. Never an ETag, never a checksum of checksums.
     pub sha256: Option<Sha256Digest>,
+    /// When the store had these bytes, by the store's clock.
     pub last_modified: Timestamp,
     /// Whether an upload that was handed out may still put other bytes in place of these: an object
     /// without a version in a bucket that had versions, and took forms, before they were suspended.
@@ -43,6 +44,7 @@ pub struct ObjectHead {
 /// What a store answers to a look at an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup<T> {
+    /// It is there.
     Found(T),
     /// There is no such object (any more).
     Absent {
@@ -62,6 +64,7 @@ impl<T> Lookup<T> {
         }
     }
 
+    /// Changes what was found; that there is nothing, and as of when, stays as it is.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Lookup<U> {
         match self {
             Self::Found(found) => Lookup::Found(change(found)),
@@ -73,8 +76,11 @@ impl<T> Lookup<T> {
 /// The bytes, a chunk at a time. Ends with an error if the store breaks off early.
 pub type ObjectBody = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
 
+/// One version of an object, being read.
 pub struct ObjectReader {
+    /// What the store said of this version, in the same answer as the bytes.
     pub head: ObjectHead,
+    /// The bytes of this version, from the first on.
     pub body: ObjectBody,
 }
 
@@ -88,6 +94,7 @@ pub struct ListPosition(pub String);
 /// An object as a listing shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedObject {
+    /// The key, which is one of this service's.
     pub key: ObjectKey,
     /// When the newest of its versions came.
     pub last_modified: Timestamp,
@@ -101,6 +108,7 @@ pub struct ListedObject {
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
+    /// Objects under keys of this service's, each once.
     pub objects: Vec<ListedObject>,
     /// How many other keys lay between them that aren't this service's.
     pub foreign: usize,
@@ -119,6 +127,7 @@ pub enum Quarantined {
     NotSupported,
 }
 
+/// What the service does with objects. Every implementation passes the suite in `conformance`.
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
     /// The current version of the object.

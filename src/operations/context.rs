@@ -18,6 +18,7 @@ pub struct Caller {
 /// One call by one caller.
 #[derive(Debug, Clone)]
 pub struct Context {
+    /// Who calls, as far as the connection shows it.
     pub caller: Caller,
     /// Says which call it is, in an answer and in the log.
     pub request_id: String,
@@ -53,13 +54,21 @@ impl Context {
 /// What a call asks for. One for each operation of the contract, and one for a wait, which takes long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
+    /// A record and an upload URL for it.
     CreateFile,
+    /// Another upload URL for a pending file.
     RenewUpload,
+    /// Measuring what has arrived, at once. It may read a whole object.
     CompleteUpload,
+    /// A download URL for an available file, for a GET or a HEAD.
     DownloadFile,
+    /// What is known of a file now.
     DescribeFile,
+    /// What is known of a file once its upload is settled; takes up to [`super::LONGEST_WAIT`].
     AwaitFile,
+    /// One page of files.
     ListFiles,
+    /// A tombstone in place of the record, and the bytes' deletion.
     DeleteFile,
 }
 

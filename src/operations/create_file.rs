@@ -28,6 +28,7 @@ pub const IDEMPOTENCY_KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60)
 /// What a client says of a file that it is going to send.
 #[derive(Debug, Clone)]
 pub struct NewFile {
+    /// What the bytes have to be to make the file available.
     pub declared: Declaration,
     /// How the client is going to send the bytes.
     pub upload_method: UploadMethod,

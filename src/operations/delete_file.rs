@@ -8,6 +8,8 @@ use super::clean_up::clean_up_as_it_is_now;
 use super::{OperationError, Stores};
 use crate::domain::FileId;
 
+/// Turns a file in any state into a tombstone, which no client sees. Its bytes go at once, or later.
+///
 /// # Errors
 /// [`OperationError::FileNotFound`] if there is none (any more). A fault of the object store is no
 /// error: the file is gone for everybody, and its bytes follow.

@@ -16,6 +16,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The record as it is now, if clients may see it.
+///
 /// # Errors
 /// [`OperationError::FileNotFound`], or a store's fault.
 pub async fn describe_file(stores: &Stores, id: FileId) -> Result<FileRecord, OperationError> {

@@ -7,6 +7,8 @@ use super::{Context, OperationError, Stores};
 use crate::domain::{FileId, FileState};
 use crate::presigned_url::{DownloadMethod, DownloadTerms, PresignedUrl, Presigner};
 
+/// Signs a URL that brings the version that was measured, under the file's name and type.
+///
 /// # Errors
 /// By the file's state: [`OperationError::UploadPending`], [`OperationError::FileRejected`],
 /// [`OperationError::UploadExpired`] or [`OperationError::FileNotFound`].

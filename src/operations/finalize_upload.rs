@@ -66,6 +66,9 @@ impl From<ObjectReader> for Arrived {
     }
 }
 
+/// Measures what lies under `key`, and makes its file available or rejects it. Safe to repeat, and beside
+/// others that do the same.
+///
 /// # Errors
 /// Only [`OperationError::Store`]: try again later, nothing is lost.
 pub async fn finalize_upload(

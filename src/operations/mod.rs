@@ -53,9 +53,13 @@ use crate::store_error::StoreError;
 /// Everything that an operation works on.
 #[derive(Clone)]
 pub struct Stores {
+    /// The records.
     pub metadata: Arc<dyn MetadataStore>,
+    /// The bytes.
     pub objects: Arc<dyn ObjectStore>,
+    /// The process's own clock; what is over is decided by the store's time all the same.
     pub clock: Arc<dyn Clock>,
+    /// How long the steps of a file's life may take.
     pub lifecycle: Lifecycle,
 }
 
@@ -81,13 +85,16 @@ impl Stores {
 /// Why an operation didn't do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
+    /// No record has this ID, or the file was deleted, or its record is past its time.
     #[error("there is no such file")]
     FileNotFound,
     /// The bytes haven't been seen yet; asking again soon is right.
     #[error("the upload isn't finished")]
     UploadPending,
+    /// Other bytes arrived than were declared; it says what differed.
     #[error("the upload was rejected: {}", .0.0)]
     FileRejected(RejectionReason),
+    /// No bytes arrived in time, and none are taken any more.
     #[error("the upload URL ran out before anything arrived")]
     UploadExpired,
     /// There is nothing more to upload: the file is available, rejected or expired.
@@ -111,6 +118,7 @@ pub enum OperationError {
     /// The caller's address has created as many files as it may for now.
     #[error("this address has created as many files as it may for now")]
     TooManyCreates,
+    /// A store failed; the same call again is right where [`StoreError`] says so.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -52,9 +52,11 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 /// What a round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReconcileReport {
+    /// Due records that were looked at, whatever came of it.
     pub reviewed: usize,
     /// Files whose notification was lost or is late.
     pub finalized: usize,
+    /// Files whose uploads ended and brought nothing.
     pub expired: usize,
     /// Reconciliations that failed; they stay due.
     pub failed: usize,
@@ -75,6 +77,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
+    /// A reconciler that begins with the record that is due first.
     pub fn new(stores: Stores) -> Self {
         Self {
             stores,

@@ -8,6 +8,8 @@ use super::{Context, OperationError, Stores};
 use crate::domain::FileId;
 use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
+/// Signs another URL or form for a pending file. Its deadline moves before the URL is out, and never back.
+///
 /// # Errors
 /// [`OperationError::UploadSettled`] if the file isn't pending (any more), and
 /// [`OperationError::FormNotSafe`].

@@ -33,6 +33,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// trying the others would take hours and say nothing new.
 const MAX_UNSEEN_IN_A_ROW: usize = 20;
 
+/// Where a scrub begins, and how fast it reads. By default it begins at the newest file, at full speed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ScrubOptions {
     /// Goes on behind this file, with the ones that are older.
@@ -45,13 +46,20 @@ pub struct ScrubOptions {
 /// What is wrong with a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Damage {
+    /// The store says that these bytes aren't there.
     Missing,
+    /// There are more or fewer bytes than the record says.
     WrongLength {
+        /// The record's length, in bytes.
         recorded: u64,
+        /// The object's length, in bytes.
         observed: u64,
     },
+    /// The length is right, and the bytes hash to something else.
     WrongDigest {
+        /// The record's digest.
         recorded: Sha256Digest,
+        /// What the bytes hash to now.
         observed: Sha256Digest,
     },
     /// What lies there is no object of this service, or contradicts the store's own checksum.
@@ -78,6 +86,7 @@ impl fmt::Display for Damage {
 /// What is told while the scrub goes on.
 #[derive(Debug)]
 pub enum Finding {
+    /// The file is recorded as available, and its bytes aren't what the record says.
     Damaged(FileId, Damage),
     /// Couldn't be looked at.
     Unseen(FileId, StoreError),
@@ -90,16 +99,20 @@ pub enum Finding {
 pub enum ScrubEnd {
     /// Every available file was tried.
     Complete,
+    /// Whoever called cancelled it.
     Stopped,
     /// The store doesn't answer.
     StoreAway(StoreError),
 }
 
+/// What a scrub has come to so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScrubReport {
     /// Files whose bytes were read and are right, and how many bytes that was.
     pub sound: u64,
+    /// How many bytes those files have together.
     pub sound_bytes: u64,
+    /// Files that were named as [`Finding::Damaged`].
     pub damaged: u64,
     /// Files that couldn't be looked at.
     pub unseen: u64,

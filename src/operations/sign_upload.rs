@@ -7,6 +7,8 @@ use super::{OperationError, Stores};
 use crate::domain::Timestamp;
 use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
+/// Signs a PUT or a form for these terms. Changes nothing, so it may be called before the record is written.
+///
 /// # Errors
 /// [`OperationError::FormNotSafe`], or no credentials to sign with.
 pub(super) async fn sign_upload(

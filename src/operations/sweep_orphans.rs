@@ -85,16 +85,22 @@ pub struct SweepReport {
 /// Why orphans are left where they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Suspicion {
+    /// Bucket and table hardly belong together, or the table is empty.
     #[error("not one object has a record")]
     NoRecordAtAll,
+    /// The limit that the operator set is exceeded.
     #[error("more objects have no record than one sweep may set aside (ORPHAN_LIMIT)")]
     TooMany,
+    /// The limit isn't exceeded, and still it is a larger part than chance explains.
     #[error("more than one in {PLAUSIBLE_SHARE} objects has no record")]
     TooLargeAShare,
+    /// How old an object is can't be told by a clock that is wrong.
     #[error("this process's clock isn't the store's")]
     ClocksDiffer,
+    /// The table was most likely restored from a backup.
     #[error("objects without a record are newer than every one with a record: records were lost")]
     RecordsRolledBack,
+    /// Whoever watches the markers says so ([`OrphanSweeper::suspecting`]).
     #[error("records and objects don't belong together: their markers differ")]
     MarkersDiffer,
 }
@@ -104,6 +110,7 @@ pub enum Suspicion {
 pub enum SweepStep {
     /// The sweep goes on.
     More,
+    /// The sweep is over; the next step begins another one.
     Done(SweepReport),
 }
 

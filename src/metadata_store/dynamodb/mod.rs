@@ -50,6 +50,7 @@ pub use start_check::{TableCheck, TableUse};
 /// A key that no file has: its version isn't 7.
 const NIL_ID: &str = "00000000-0000-0000-0000-000000000000";
 
+/// Records in one DynamoDB table, with the key and the indexes that `deploy/stack.yaml` gives it.
 pub struct DynamoDbMetadataStore {
     client: Client,
     table: String,

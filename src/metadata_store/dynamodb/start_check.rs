@@ -38,11 +38,13 @@ pub struct TableUse {
 }
 
 impl TableUse {
+    /// The API inserts records and lists files.
     pub const API: Self = Self {
         inserts: true,
         indexes: &[BY_TIME, BY_STATUS],
         policy: "ApiPolicy",
     };
+    /// The worker inserts nothing, and asks which records are due.
     pub const WORKER: Self = Self {
         inserts: false,
         indexes: &[BY_DUE],
@@ -94,8 +96,11 @@ impl DynamoDbMetadataStore {
 
 /// [`DynamoDbMetadataStore::check_start`], as one of the checks of a start.
 pub struct TableCheck {
+    /// The store whose table is looked at.
     pub store: Arc<DynamoDbMetadataStore>,
+    /// Which permissions and indexes the program needs.
     pub used: TableUse,
+    /// The region that the table is expected in, named in what is found.
     pub region: String,
 }
 

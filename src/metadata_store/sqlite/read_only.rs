@@ -52,6 +52,8 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
     read(path, |connection| Ok(schema::refuse_foreign(connection))).map_err(store_error)?
 }
 
+/// Reads from a database that another process may be writing to, and changes nothing beside it.
+///
 /// # Errors
 /// `SQLITE_BUSY` if another process began to write during the read: the next one sees its log.
 pub(super) fn read<T>(

@@ -33,8 +33,10 @@ use crate::store_error::StoreError;
 /// Why no more of a body comes, though it isn't at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
+    /// The client went away before the end of the body.
     #[error("the connection was closed")]
     BrokenOff,
+    /// A limit on the time for a part of the body, or for all of it, was reached.
     #[error("the bytes came too slowly")]
     TooSlow,
     /// All of it came, and nobody waits for it any more.
@@ -45,27 +47,46 @@ pub enum BodyError {
     NobodyToAsk,
     /// Instead of its end, so that no object is made of it.
     #[error("the bytes have another MD5 than was declared")]
-    OtherMd5 { observed: [u8; 16] },
+    OtherMd5 {
+        /// The MD5 that the bytes have.
+        observed: [u8; 16],
+    },
 }
 
 /// Why an object wasn't created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
+    /// There is an object under this key: bytes under a key never change. That object survives a power cut.
     #[error("the key is taken")]
     AlreadyExists,
     /// Also a body that broke off.
     #[error("the body ended after {received} bytes")]
-    TooShort { received: u64 },
+    TooShort {
+        /// How many bytes came.
+        received: u64,
+    },
+    /// More bytes came than were announced; reading stopped there.
     #[error("the body has more bytes than were declared")]
     TooLong,
+    /// [`BodyError::TooSlow`].
     #[error("the bytes came too slowly")]
     TooSlow,
+    /// [`BodyError::Unwanted`].
     #[error("the bytes aren't wanted any more")]
     Unwanted,
+    /// The bytes aren't those whose SHA-256 was expected.
     #[error("the bytes have the SHA-256 {observed}")]
-    DigestMismatch { observed: Sha256Digest },
+    DigestMismatch {
+        /// The SHA-256 that the bytes have.
+        observed: Sha256Digest,
+    },
+    /// [`BodyError::OtherMd5`].
     #[error("the bytes have another MD5 than was declared")]
-    OtherMd5 { observed: [u8; 16] },
+    OtherMd5 {
+        /// The MD5 that the bytes have.
+        observed: [u8; 16],
+    },
+    /// The disk failed, or has no room.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

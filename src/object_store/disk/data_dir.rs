@@ -18,12 +18,17 @@ const QUARANTINE: &str = "quarantine";
 /// Why a data directory can't be used, for the operator who starts the program.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Another process holds the directory's lock.
     #[error("it is in use by another process: stop that first")]
     InUse,
+    /// The directory, or what has to be in it, can't be used.
     #[error("can't {action} {}: {cause}", path.display())]
     Io {
+        /// What was tried, as in "can't …".
         action: &'static str,
+        /// What it was tried with.
         path: PathBuf,
+        /// What the operating system said.
         #[source]
         cause: io::Error,
     },

@@ -74,6 +74,7 @@ impl OpenObject {
         }
     }
 
+    /// What is known of the object, from the open file itself.
     pub fn head(&self) -> &ObjectHead {
         &self.head
     }

@@ -26,6 +26,7 @@ pub enum Wanted {
     Current,
     /// The object from before there were versions.
     Unversioned,
+    /// The one with this ID and no other.
     Version(VersionId),
 }
 

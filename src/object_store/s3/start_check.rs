@@ -18,7 +18,9 @@ use crate::start_check::{Finding, StartCheck};
 
 /// [`S3ObjectStore::check_start`], as one of the checks of a start.
 pub struct BucketCheck {
+    /// The store whose bucket is looked at.
     pub store: Arc<S3ObjectStore>,
+    /// The region that the bucket is expected in, named in what is found.
     pub region: String,
     /// The stack's output that allows what is looked at.
     pub policy: &'static str,
