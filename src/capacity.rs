@@ -23,6 +23,7 @@ pub struct Permit {
 }
 
 impl Permits {
+    /// So many permits, all of them free.
     pub fn new(count: usize) -> Self {
         Self(Arc::new(Semaphore::new(count)))
     }
@@ -59,6 +60,7 @@ pub struct AddressPermit {
 }
 
 impl PermitsByAddress {
+    /// At most so many permits for each address.
     pub fn new(most: usize) -> Self {
         Self {
             most,

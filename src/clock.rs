@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::domain::{Timestamp, whole_millis};
 
+/// A process's own clock, which may be wrong: see [`crate::domain::StoreTime`].
 pub trait Clock: Send + Sync {
     /// The present, in whole milliseconds.
     fn now(&self) -> Timestamp;
@@ -29,10 +30,12 @@ impl Clock for SystemClock {
 pub struct ManualClock(Arc<Mutex<Timestamp>>);
 
 impl ManualClock {
+    /// A clock that says `now`, in whole milliseconds.
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(whole_millis(now))))
     }
 
+    /// Moves this clock and all its clones forward.
     pub fn advance(&self, by: Duration) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
@@ -52,6 +55,7 @@ pub struct SkewedClock {
 }
 
 impl SkewedClock {
+    /// `ahead_millis` holds for all clones, until one of them is set anew.
     pub fn new(clock: Arc<dyn Clock>, ahead_millis: i64) -> Self {
         Self {
             clock,

@@ -26,8 +26,11 @@ pub struct CorsPolicy {
 /// What pages of allowed origins may do at one endpoint. Lists as they stand in headers.
 #[derive(Debug, Clone, Copy)]
 pub struct CorsRules {
+    /// For `Access-Control-Allow-Methods`.
     pub methods: &'static str,
+    /// For `Access-Control-Allow-Headers`.
     pub request_headers: &'static str,
+    /// For `Access-Control-Expose-Headers`.
     pub exposed_headers: &'static str,
 }
 

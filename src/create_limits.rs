@@ -25,9 +25,12 @@ use crate::domain::{FileId, Timestamp};
 /// The limit that a program keeps.
 #[derive(Debug, Clone, Default)]
 pub enum CreateLimit {
+    /// None.
     #[default]
     Off,
+    /// On files that are pending, by address: where one process has all records.
     Pending(PendingByAddress),
+    /// On creates a minute, by address, at this process.
     Rate(CreateRate),
 }
 

@@ -62,6 +62,8 @@ struct TooLittle {
 }
 
 impl DiskSpace {
+    /// Watches the file system that `directory` is on.
+    ///
     /// # Errors
     /// If the system doesn't answer for `directory`.
     pub fn of(directory: &Path) -> io::Result<Self> {

@@ -25,6 +25,7 @@ use rustix::io::Errno;
 
 /// Only the user who runs the service may look into the directories and files.
 pub const DIR_MODE: u32 = 0o700;
+/// Only the user who runs the service may read and write a file.
 pub const FILE_MODE: u32 = 0o600;
 /// What others than the owner may do, and those of them who aren't in the group.
 const OTHERS: u32 = 0o077;
@@ -43,30 +44,43 @@ const SECOND_NAME_PAUSE: Duration = Duration::from_millis(50);
 /// Why a file or directory isn't used, with what to do. The path is for the caller to add.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UntrustedPath {
+    /// A symbolic link stands where a file or directory should.
     #[error(
         "it is a symbolic link, and none is followed here: look where it leads, remove it, and start again"
     )]
     Link,
+    /// The data directory's path is a symbolic link of another user's, whose ID this is.
     #[error(
         "it is a link that user {0} made, and only your own are followed: name the directory itself"
     )]
     ForeignLink(u32),
+    /// Something else stands there than what it names, such as a pipe.
     #[error("it isn't a {0}: look what it is, move it away, and start again")]
     OtherKind(&'static str),
+    /// Another user owns it, who could change it or open it to others.
     #[error(
         "it belongs to user {owner}, and the service runs as user {user}: run it as its owner, give it to \
          that user with chown, or name a directory inside it, which is made if it isn't there"
     )]
-    ForeignOwner { owner: u32, user: u32 },
+    ForeignOwner {
+        /// The ID of the user who owns it.
+        owner: u32,
+        /// The ID of the user that the service runs as.
+        user: u32,
+    },
+    /// A file has a second hard link, through which it could be changed from elsewhere.
     #[error(
         "it has another name elsewhere (a hard link): replace it by a copy of itself, and start again"
     )]
     SecondName,
+    /// A data directory is open to others and isn't the service's alone, so it isn't closed to them; with its
+    /// mode.
     #[error(
         "others may look into it (mode {0:o}), and it holds other things than this service's: name an \
          empty directory, or close this one with chmod 700 if it is for the service alone"
     )]
     Shared(u32),
+    /// Others could read or write a file with a secret; with its mode.
     #[error("others may read or write it (mode {0:o})")]
     Exposed(u32),
 }

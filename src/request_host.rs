@@ -11,12 +11,16 @@ use http::{HeaderMap, Uri, Version, header};
 /// Why a request has no host that could be meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
+    /// HTTP/1.1 asks for one, and the request line names none either.
     #[error("the request has no Host header")]
     Missing,
+    /// Nobody knows which of them was meant.
     #[error("the request has more than one Host header")]
     Several,
+    /// It can't be read as a host with or without a port.
     #[error("the Host header is no host")]
     NotAHost,
+    /// The request line names a host of its own, and it is another one.
     #[error("the Host header and the request's target differ")]
     NotTheTargets,
 }

@@ -28,9 +28,13 @@ use crate::store_error::StoreError;
 
 /// What the service works with.
 pub struct ServiceParts {
+    /// What the operations work on.
     pub stores: Stores,
+    /// Signs the URLs that are handed out.
     pub presigner: Presigner,
+    /// How many files one address may create, or have pending.
     pub create_limit: CreateLimit,
+    /// How many calls are in hand at a time.
     pub permits: CallPermits,
     /// Cancelled when the program stops: whoever waits for something is answered then.
     pub stop: CancellationToken,
@@ -40,6 +44,7 @@ pub struct ServiceParts {
 pub struct FileService(ServiceParts);
 
 impl FileService {
+    /// The service over these parts; nothing is started or looked at.
     pub fn new(parts: ServiceParts) -> Self {
         Self(parts)
     }
@@ -104,6 +109,7 @@ impl FileService {
         self.run(context, Action::CreateFile, creating).await
     }
 
+    /// [`operations::renew_upload`].
     pub async fn renew_upload(
         &self,
         context: &Context,
@@ -115,6 +121,7 @@ impl FileService {
         self.run(context, Action::RenewUpload, renewing).await
     }
 
+    /// [`operations::complete_upload`], with a permit of its own kind.
     pub async fn complete_upload(
         &self,
         context: &Context,
@@ -124,6 +131,7 @@ impl FileService {
         self.run(context, Action::CompleteUpload, completing).await
     }
 
+    /// [`operations::download_file`].
     pub async fn download_file(
         &self,
         context: &Context,
@@ -135,6 +143,7 @@ impl FileService {
         self.run(context, Action::DownloadFile, signing).await
     }
 
+    /// [`operations::describe_file`].
     pub async fn describe_file(
         &self,
         context: &Context,
@@ -155,6 +164,7 @@ impl FileService {
         self.run(context, Action::AwaitFile, waiting).await
     }
 
+    /// [`operations::list_files`].
     pub async fn list_files(
         &self,
         context: &Context,
@@ -164,6 +174,7 @@ impl FileService {
         self.run(context, Action::ListFiles, listing).await
     }
 
+    /// [`operations::delete_file`].
     pub async fn delete_file(&self, context: &Context, id: FileId) -> Result<(), OperationError> {
         let deleting = operations::delete_file(&self.0.stores, id);
         self.run(context, Action::DeleteFile, deleting).await

@@ -18,11 +18,14 @@ pub const START_CHECK_LIMIT: Duration = Duration::from_secs(5);
 /// What is wrong, and what mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flaw {
+    /// What is wrong.
     pub said: String,
+    /// What to do about it; empty where nothing is to be said.
     pub remedy: String,
 }
 
 impl Flaw {
+    /// A flaw by its two texts.
     pub fn new(said: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             said: said.into(),
@@ -77,8 +80,11 @@ pub trait StartCheck: Send + Sync {
 
 /// A check whose finding is known already, such as of something that others depend on.
 pub struct Known {
+    /// What [`StartCheck::name`] says.
     pub name: &'static str,
+    /// What [`StartCheck::subject`] says.
     pub subject: String,
+    /// The one finding that every look gives.
     pub finding: Finding,
 }
 

@@ -24,6 +24,7 @@ use crate::store_error::StoreError;
 /// What a store holds to be known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker {
+    /// The random ID that records and objects share.
     pub id: Uuid,
     /// How many starts it has seen; in aws mode, where nobody counts them, 1.
     pub starts: u64,
@@ -49,6 +50,8 @@ impl Marker {
         }
     }
 
+    /// Reads what [`fmt::Display`] writes.
+    ///
     /// # Errors
     /// What it isn't.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
@@ -84,7 +87,9 @@ pub trait MarkedStore: Send + Sync {
 /// The two stores.
 #[derive(Clone, Copy)]
 pub struct StorePair<'a> {
+    /// The store of the records.
     pub records: &'a dyn MarkedStore,
+    /// The store of the objects.
     pub objects: &'a dyn MarkedStore,
 }
 
@@ -95,6 +100,7 @@ pub enum MarkerState {
     Unmarked,
     /// Somebody was about to mark both.
     Begun(Marker),
+    /// Both have the same ID; the marker is that of the records.
     Matching(Marker),
     /// They belong together, and the records are a copy from before.
     RecordsFromBefore,
@@ -103,8 +109,11 @@ pub enum MarkerState {
 /// Why the stores can't be used together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mismatch {
+    /// The records have a marker, and the objects have none.
     OnlyRecords,
+    /// The objects have a marker, and the records have none.
     OnlyObjects,
+    /// Both have one, and the IDs differ.
     Different,
     /// There are available files, and not one object.
     NoObjects,
@@ -162,6 +171,8 @@ pub fn compare(records: Option<Marker>, objects: Option<Marker>) -> Result<Marke
 }
 
 impl StorePair<'_> {
+    /// The markers as they are now: that of the records, and that of the objects.
+    ///
     /// # Errors
     /// If a store doesn't answer.
     pub async fn look(&self) -> Result<(Option<Marker>, Option<Marker>), StoreError> {

@@ -56,6 +56,7 @@ const MISMATCH_LIMIT: Duration = Duration::from_secs(5);
 pub struct StartError(String);
 
 impl StartError {
+    /// `what` says what couldn't be used, and `error` why.
     pub fn new(what: &str, error: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {error}"))
     }
@@ -67,8 +68,10 @@ pub enum Records {
     /// In the data directory.
     #[cfg(feature = "server")]
     Sqlite {
+        /// The directory that the database file is in.
         data_dir: PathBuf,
     },
+    /// In a DynamoDB table.
     DynamoDb,
     /// In memory, for tests: no program is built with it.
     #[cfg(feature = "conformance")]
@@ -78,10 +81,13 @@ pub enum Records {
 /// Where objects are kept.
 #[derive(Clone)]
 pub enum Objects {
+    /// In files on this machine.
     #[cfg(feature = "server")]
     Disk {
+        /// The directory that they are below.
         data_dir: PathBuf,
     },
+    /// In an S3 bucket.
     S3,
 }
 
@@ -94,10 +100,14 @@ pub enum Queue {
     Sqs,
 }
 
+/// Which stores a program opens. Nothing is opened yet.
 #[derive(Clone)]
 pub struct StoreChoices {
+    /// Where records are kept.
     pub records: Records,
+    /// Where objects are kept.
     pub objects: Objects,
+    /// How it is learnt that bytes have arrived.
     pub queue: Queue,
 }
 
@@ -109,6 +119,7 @@ impl StoreChoices {
         queue: Queue::Sqs,
     };
 
+    /// What each mode is made of.
     #[cfg(feature = "server")]
     pub fn of_mode(mode: &Mode) -> Self {
         match mode {
@@ -152,6 +163,7 @@ pub struct ServeOptions {
     pub longest_upload: Duration,
     /// How many records may be pending at a time.
     pub max_pending: Option<u64>,
+    /// Told the ID of each record that isn't pending any more; `None`: nobody is told.
     pub left_pending: Option<LeftPending>,
 }
 
@@ -160,17 +172,24 @@ pub enum UrlSource {
     /// The service is its own store, and has a secret of its own if it serves.
     #[cfg(feature = "server")]
     Local {
+        /// The store that serves the URLs.
         objects: DiskObjectStore,
+        /// What they are signed with; `None` for a program that doesn't serve.
         secret: Option<SigningSecret>,
     },
+    /// URLs lead to S3, and are signed with the credentials of AWS.
     S3,
 }
 
 /// Stores that were opened, and not looked at yet.
 pub struct OpenStores {
+    /// What operations work on.
     pub stores: Stores,
+    /// The store of the records, by its marker.
     pub records: Arc<dyn MarkedStore>,
+    /// The store of the objects, by its marker.
     pub objects: Arc<dyn MarkedStore>,
+    /// What URLs for bytes are made with.
     pub urls: UrlSource,
     /// Region, credentials and endpoints, where anything is in AWS.
     pub sdk: Option<SdkConfig>,
@@ -235,6 +254,7 @@ fn region_of(sdk: &SdkConfig) -> String {
 }
 
 impl OpenStores {
+    /// Both stores, by their markers.
     pub fn store_pair(&self) -> StorePair<'_> {
         StorePair {
             records: self.records.as_ref(),

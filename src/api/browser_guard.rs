@@ -93,6 +93,8 @@ fn is_allowed(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// Lets a request through that is for this service, and that no page of a stranger's makes change something.
+///
 /// # Errors
 /// If the request names another host than ours, or none where HTTP wants one, or would change
 /// something for a page of another origin that isn't allowed.

@@ -64,6 +64,8 @@ impl From<Map<String, Value>> for CreateFileBody {
 }
 
 impl CreateFileBody {
+    /// Reads every field. A content type that is left out is guessed from the name, and the method is PUT.
+    ///
     /// # Errors
     /// All fields that aren't right. A size above `max_upload_bytes` is a problem of its own, 413.
     pub(super) fn judge(self, max_upload_bytes: u64) -> Result<NewFile, Problem> {

@@ -47,11 +47,18 @@ use crate::web_page::WebPage;
 
 /// What the API needs to answer.
 pub struct ApiParts {
+    /// The operations.
     pub service: Arc<FileService>,
+    /// Where clients reach the bucket.
     pub bucket: BucketAddress,
+    /// The path of the public URL, which a proxy takes off and links in answers begin with; empty without
+    /// one.
     pub path_prefix: String,
+    /// The largest file, in bytes.
     pub max_upload_bytes: u64,
+    /// Which pages of other origins may call.
     pub cors: CorsPolicy,
+    /// The host names that are answered to.
     pub hosts: OwnHosts,
 }
 

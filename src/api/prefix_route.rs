@@ -7,10 +7,13 @@
 
 use poem::{Endpoint, Request, Response, Result};
 
+/// Two endpoints, told apart by the path.
 pub struct PrefixRoute<B, E> {
     /// Such as `/v1`, without a slash at its end.
     pub path: String,
+    /// Answers for `path` itself and everything below it.
     pub below: B,
+    /// Answers for every other path.
     pub elsewhere: E,
 }
 

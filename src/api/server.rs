@@ -49,7 +49,9 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
 /// How many connections to serve, and how many to refuse, at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Connections that are served.
     pub connections: usize,
+    /// Connections beyond those: each is taken for one request, and told that there is no room.
     pub refusals: usize,
 }
 

@@ -232,6 +232,8 @@ pub(crate) fn write_cursor(before: FileId, status: Option<Status>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The ID that a page goes on behind, as [`write_cursor`] wrote it for the same filter.
+///
 /// # Errors
 /// A text that [`write_cursor`] didn't write for this filter.
 pub(crate) fn read_cursor(text: &str, status: Option<Status>) -> Result<FileId, Invalid> {

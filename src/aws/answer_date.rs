@@ -18,6 +18,7 @@ use aws_smithy_types::date_time::{DateTime, Format};
 
 use crate::domain::{Timestamp, from_millis};
 
+/// An answer that can't be placed in time, so nothing may be concluded from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the answer has no Date header that can be read, so it doesn't say as of when it holds")]
 pub struct NoDate;

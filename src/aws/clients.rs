@@ -45,10 +45,13 @@ const _: () = assert!(
 pub struct AwsSettings {
     /// Where every service is reached, such as `http://localhost:4566`.
     pub endpoint_url: Option<String>,
+    /// The region that requests are signed for.
     pub region: Option<String>,
+    /// The credentials that requests are signed with.
     pub credentials: Option<SharedCredentialsProvider>,
 }
 
+/// Neither the settings, nor the environment, nor the profile names a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no AWS region is set: set AWS_REGION, or a region in the AWS profile")]
 pub struct MissingRegion;
@@ -121,6 +124,7 @@ pub fn s3_endpoint_url(config: &SdkConfig) -> Option<String> {
         .or_else(|| config.endpoint_url().map(str::to_owned))
 }
 
+/// A client for DynamoDB, with the retries and time-outs of [`load_sdk_config`].
 pub fn dynamodb_client(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }

@@ -39,6 +39,8 @@ impl<T: fmt::Display> fmt::Display for Shown<'_, T> {
 }
 
 impl Failure {
+    /// Takes what is worth logging from an SDK error: the service's name for it, and the causes of all
+    /// levels.
     pub fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -58,6 +60,7 @@ impl Failure {
         }
     }
 
+    /// Whether the service called its error so; an answer without a name has none.
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }

@@ -36,7 +36,9 @@ pub enum StartupProblem {
 /// Two clocks that don't agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockOff {
+    /// What this machine's clock said when the answer came.
     pub here: Timestamp,
+    /// What the service's answer said.
     pub there: Timestamp,
 }
 
@@ -71,6 +73,7 @@ pub struct Asked<'a> {
     pub action: &'a str,
     /// The setting that names the resource.
     pub setting: &'a str,
+    /// The region that the resource is expected in.
     pub region: &'a str,
     /// The stack's output with the policy that allows it.
     pub policy: &'a str,

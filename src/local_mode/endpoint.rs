@@ -48,9 +48,11 @@ const CORS: CorsRules = CorsRules {
 
 /// What the endpoint needs to answer.
 pub struct LocalStoreParts {
+    /// Where the bytes are.
     pub objects: DiskObjectStore,
     /// The same as the presigner's, and so is the region.
     pub credentials: SigningCredentials,
+    /// The region in what is signed.
     pub region: String,
     /// The first segment of every path.
     pub bucket_name: String,
@@ -58,8 +60,11 @@ pub struct LocalStoreParts {
     pub bucket: BucketAddress,
     /// The longest that a URL may live: for PUT and forms, and for GET and HEAD.
     pub upload_lifetime: Duration,
+    /// The longest that a URL for GET or HEAD may live.
     pub download_lifetime: Duration,
+    /// Which pages of other origins may send and fetch bytes.
     pub cors: CorsPolicy,
+    /// The clock that signatures are judged by.
     pub clock: Arc<dyn Clock>,
     /// Says whether an upload is still wanted once its bytes have come.
     pub gate: Arc<dyn UploadGate>,
@@ -82,6 +87,7 @@ pub struct LocalEndpoint {
 }
 
 impl LocalEndpoint {
+    /// An endpoint over these parts, with no transfer in hand.
     pub fn new(parts: LocalStoreParts) -> Self {
         Self {
             parts: Arc::new(parts),

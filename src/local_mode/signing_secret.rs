@@ -21,18 +21,24 @@ const SECRET_BYTES: usize = 32;
 /// Twice what is written, so that something longer shows as such.
 const MAX_FILE_BYTES: u64 = 4 * SECRET_BYTES as u64;
 
+/// The secret that this installation signs with: 32 random bytes, as hex. No `Debug`, so that it gets into no
+/// log.
 #[derive(Clone)]
 pub struct SigningSecret(String);
 
 /// Why there is no secret. For the operator who starts the program: it shows the path.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
+    /// The file, or its directory, can't be used.
     #[error("can't read or write {}: {cause}", path.display())]
     Io {
+        /// The secret's file.
         path: PathBuf,
+        /// What the operating system said, or why the file isn't trusted.
         #[source]
         cause: io::Error,
     },
+    /// The file holds something else than 32 bytes of hex.
     #[error(
         "{} isn't a signing secret; delete it to get a new one, which ends the URLs handed out so far",
         .0.display()
@@ -44,7 +50,12 @@ pub enum SecretError {
          so far; only if you know that nobody read it, chmod 600 will do",
         path.display()
     )]
-    Exposed { path: PathBuf, mode: u32 },
+    Exposed {
+        /// The secret's file.
+        path: PathBuf,
+        /// The file's permissions.
+        mode: u32,
+    },
 }
 
 impl SigningSecret {
@@ -97,6 +108,7 @@ impl SigningSecret {
         }
     }
 
+    /// What URLs are signed and verified with, under [`ACCESS_KEY_ID`]; it never ends.
     pub fn credentials(&self) -> SigningCredentials {
         SigningCredentials::fixed(ACCESS_KEY_ID, &self.0)
     }

@@ -16,6 +16,7 @@ use crate::operations::Stores;
 use crate::request_log;
 use crate::store_error::StoreError;
 
+/// Says of an upload whose bytes have come whether they are to be kept.
 #[async_trait]
 pub trait UploadGate: Send + Sync {
     /// Whether bytes may be stored under the key.

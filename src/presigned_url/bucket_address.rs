@@ -15,7 +15,10 @@ pub enum BucketAddress {
     /// Always at the same URL.
     Fixed(BucketUrl),
     /// This bucket, on the host that the request came to.
-    RequestHost { bucket: String },
+    RequestHost {
+        /// The first segment of the path.
+        bucket: String,
+    },
 }
 
 impl BucketAddress {

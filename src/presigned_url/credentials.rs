@@ -54,6 +54,7 @@ impl Cached {
 }
 
 impl SigningCredentials {
+    /// Credentials that are fetched from `provider` when they are first needed, and again before they end.
     pub fn new(provider: SharedCredentialsProvider) -> Self {
         Self {
             provider,

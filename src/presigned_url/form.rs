@@ -155,33 +155,46 @@ impl VerifiedForm {
 /// Why a form is refused. S3 has a code for each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormRefusal {
+    /// It has neither a policy nor a signature.
     #[error("the form isn't signed")]
     NotSigned,
+    /// A field isn't there that verifying needs.
     #[error("the form has no field {0}")]
     Missing(&'static str),
+    /// A field has no value that SigV4 knows, or was signed for another day, region or service.
     #[error("{0}")]
     Malformed(&'static str),
+    /// Somebody else's credentials signed it, or ones that have been replaced since.
     #[error("the access key ID isn't the one that signs here")]
     UnknownAccessKey,
+    /// Policy or signature were changed, or another secret signed.
     #[error("the signature doesn't match the policy")]
     SignatureMismatch,
+    /// The policy was signed here, and isn't such as [`super::Presigner`] makes, or holds for too long.
     #[error("{0}")]
     InvalidPolicy(&'static str),
+    /// It was signed further in the future than clocks may differ.
     #[error("the policy isn't valid yet")]
     NotYetValid,
+    /// The policy's own expiry is over.
     #[error("the policy expired at {0}")]
     Expired(Timestamp),
     /// The condition that doesn't hold, as S3 writes it.
     #[error("a condition of the policy doesn't hold: {0}")]
     ConditionFailed(String),
+    /// Fields were added that the policy says nothing of; their names, in lower case.
     #[error("the policy has no condition for these fields: {}", .0.join(", "))]
     ExtraFields(Vec<String>),
+    /// The signed key isn't one of this service's.
     #[error("the form is signed for a key that no file has")]
     UnknownKey,
+    /// The signed `x-amz-checksum-sha256` isn't the base64 of 32 bytes.
     #[error("the form is signed for a digest that is no SHA-256")]
     InvalidChecksum,
+    /// The signed length is above the largest that a file may have.
     #[error("{0}")]
     TooLong(#[from] TooLong),
+    /// There is nothing here to compare the signature with.
     #[error("the signing credentials can't be read")]
     NoCredentials,
 }

@@ -49,9 +49,13 @@ impl fmt::Debug for PresignedUrl {
 /// What one upload is allowed to be.
 #[derive(Debug, Clone)]
 pub struct UploadTerms<'a> {
+    /// The key that the bytes come under.
     pub key: ObjectKey,
+    /// Exactly so many bytes are taken.
     pub length: ContentLength,
+    /// The type that the upload has to be sent with.
     pub content_type: &'a ContentType,
+    /// What the bytes have to hash to; `None`: the store takes any of that length.
     pub sha256: Option<Sha256Digest>,
 }
 
@@ -78,6 +82,7 @@ pub enum UploadMethod {
 }
 
 impl UploadMethod {
+    /// The method as requests and the API have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Put => "PUT",
@@ -85,6 +90,8 @@ impl UploadMethod {
         }
     }
 
+    /// Reads what [`Self::as_str`] writes.
+    ///
     /// # Errors
     /// A text that is neither.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -143,8 +150,12 @@ impl Upload {
 /// A presigned PUT or a signed form, and what has to be sent with it.
 #[derive(Clone)]
 pub struct PresignedUpload {
+    /// Where to send it.
     pub url: PresignedUrl,
+    /// With which method, and what else has to be sent.
     pub kind: Upload,
+    /// From this moment on the store takes no request that begins. Earlier than asked for if the credentials
+    /// end.
     pub expires_at: Timestamp,
 }
 
@@ -161,16 +172,22 @@ impl fmt::Debug for PresignedUpload {
 /// What one download answers with.
 #[derive(Debug, Clone)]
 pub struct DownloadTerms<'a> {
+    /// The key that the bytes are under.
     pub key: ObjectKey,
+    /// The version that was measured; `None` if it has none.
     pub version_id: Option<&'a VersionId>,
+    /// The name that a browser saves it under (`Content-Disposition`).
     pub filename: &'a FileName,
+    /// The `Content-Type` of the answer.
     pub content_type: &'a ContentType,
 }
 
 /// The method that a download URL is good for; S3 tells the two apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadMethod {
+    /// Brings the bytes.
     Get,
+    /// Brings the headers alone.
     Head,
 }
 
@@ -183,6 +200,7 @@ impl DownloadMethod {
     }
 }
 
+/// Signs what clients send and fetch bytes with. It asks no store whether there is such an object.
 #[derive(Debug)]
 pub struct Presigner {
     credentials: SigningCredentials,
@@ -193,6 +211,7 @@ pub struct Presigner {
 }
 
 impl Presigner {
+    /// URLs live for `upload_lifetime` and `download_lifetime`, or shorter if the credentials end sooner.
     pub fn new(
         credentials: SigningCredentials,
         region: String,

@@ -43,6 +43,8 @@ pub(super) struct Signed {
     pub signature: String,
 }
 
+/// Signs the subject as SigV4 does in a query, for `lifetime` from `signed_at` on.
+///
 /// # Errors
 /// If URI or headers aren't such as HTTP allows.
 pub(super) fn presign(

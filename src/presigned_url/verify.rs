@@ -28,9 +28,11 @@ pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(15 * 60);
 /// A request as it came in, nothing decoded.
 #[derive(Clone, Copy)]
 pub struct ReceivedRequest<'a> {
+    /// The method in upper case, as it came.
     pub method: &'a str,
     /// Path and query as they stood in the request line.
     pub path_and_query: &'a str,
+    /// All headers, whether signed or not.
     pub headers: &'a HeaderMap,
 }
 
@@ -70,22 +72,32 @@ fn value_of<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 /// Why a request is refused. S3 has a code for each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// It has none of the signature's parameters.
     #[error("the request isn't signed")]
     NotSigned,
+    /// A parameter is missing, is there twice, has no value that SigV4 knows, or is for another day, region
+    /// or service.
     #[error("{0}")]
     Malformed(&'static str),
+    /// Somebody else's credentials signed it, or ones that have been replaced since.
     #[error("the access key ID isn't the one that signs here")]
     UnknownAccessKey,
+    /// The signature is right, and its life is longer than URLs for this method have.
     #[error("X-Amz-Expires is longer than a URL may live here")]
     LivesTooLong,
+    /// These headers were sent, or belong to a PUT, and the signature doesn't cover them; in lower case.
     #[error("these headers have to be signed: {}", .0.join(", "))]
     HeadersNotSigned(Vec<String>),
+    /// Something that the signature covers was changed, or another secret signed.
     #[error("the signature doesn't match the request")]
     SignatureMismatch,
+    /// It was signed further in the future than clocks may differ.
     #[error("the request isn't valid yet")]
     NotYetValid,
+    /// Its life was over at that moment.
     #[error("the request expired at {0}")]
     Expired(Timestamp),
+    /// There is nothing here to compare the signature with.
     #[error("the signing credentials can't be read")]
     NoCredentials,
 }

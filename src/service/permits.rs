@@ -60,6 +60,9 @@ impl CallPermits {
         self.calls.are_taken()
     }
 
+    /// Takes the permit for one call; it is given back when the [`CallPermit`] is dropped. Nobody waits for
+    /// one.
+    ///
     /// # Errors
     /// [`Overloaded`] if all permits for what the action does are taken.
     pub fn take(&self, action: Action, caller: Caller) -> Result<CallPermit, Overloaded> {

@@ -25,6 +25,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// What the markers allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
+    /// Records and objects belong together, or nobody could see that they don't.
     Everything,
     /// The records are a copy from before: no object may be taken for nobody's.
     NoSweep,
@@ -141,8 +142,11 @@ async fn look(
 
 /// Whether records and objects belong together, seen without marking them.
 pub struct MarkersCheck {
+    /// Asked for files and objects where neither store has a marker.
     pub stores: Stores,
+    /// The store of the records.
     pub records: Arc<dyn MarkedStore>,
+    /// The store of the objects.
     pub objects: Arc<dyn MarkedStore>,
 }
 

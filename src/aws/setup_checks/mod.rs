@@ -33,8 +33,11 @@ fn wrong(said: impl Into<String>, remedy: impl Into<String>) -> Finding {
 /// What is looked at.
 #[derive(Debug, Clone)]
 pub struct Setup {
+    /// The bucket that holds the bytes.
     pub bucket_name: String,
+    /// The DynamoDB table that holds the records.
     pub table_name: String,
+    /// The SQS queue that the bucket's notifications come through.
     pub queue_url: String,
 }
 
