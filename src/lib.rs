@@ -43,6 +43,8 @@ pub mod request_log;
 #[cfg(feature = "server")]
 pub mod scrub;
 #[cfg(feature = "server")]
+pub mod secret_file;
+#[cfg(feature = "server")]
 pub mod service;
 pub mod shutdown;
 pub mod start_check;
