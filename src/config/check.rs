@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, url};
 
+/// The flags of `file-share check`, as text.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
     /// Write one JSON object a line, for programs
@@ -18,22 +19,30 @@ pub struct CheckArgs {
     /// The URL of the SQS queue that the bucket's notifications come through, for --setup
     #[arg(long, env = "QUEUE_URL", value_name = "URL")]
     pub queue_url: Option<String>,
+    /// Where bytes and records are.
     #[command(flatten)]
     pub mode: ModeArgs,
+    /// What every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
+/// The settings of `file-share check`, judged.
 #[derive(Debug, Clone)]
 pub struct CheckSettings {
+    /// Whether findings are written as JSON, one object a line.
     pub json: bool,
     /// The queue's URL, if it is the setup that is looked at.
     pub setup: Option<String>,
+    /// Where bytes and records are; in aws mode without an endpoint for clients.
     pub mode: Mode,
+    /// What every program takes.
     pub common: CommonSettings,
 }
 
 impl CheckArgs {
+    /// Judges all flags. The setup is aws mode's alone, and needs a queue.
+    ///
     /// # Errors
     /// Everything that isn't right, at once.
     pub fn judge(&self) -> Result<CheckSettings, Problems> {

@@ -11,6 +11,7 @@ const MOST: u64 = 100_000_000;
 /// An address may have one of so many of all files that may be pending, unless it is set.
 const ADDRESS_PART: u64 = 10;
 
+/// The flags that bound what clients may leave waiting, as text.
 #[derive(Debug, Clone, Args)]
 pub struct LimitArgs {
     /// How many files may wait for their bytes at a time; off: any number (local mode)
@@ -39,8 +40,11 @@ pub struct LimitArgs {
 /// `None`: any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitSettings {
+    /// How many files may be pending at a time (local mode).
     pub max_pending_files: Option<u64>,
+    /// How many of them one address may have (local mode); a tenth of all unless it was set.
     pub max_pending_per_address: Option<u64>,
+    /// How many files one address may create a minute, at each process (aws mode).
     pub max_creates_per_address: Option<u64>,
 }
 

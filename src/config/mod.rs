@@ -187,8 +187,10 @@ pub struct ApiArgs {
         value_name = "ORIGINS"
     )]
     pub allowed_origins: String,
+    /// What clients may leave waiting.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// What every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
 }
@@ -196,38 +198,55 @@ pub struct ApiArgs {
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
+    /// Lines for people.
     Text,
+    /// One JSON object a line.
     Json,
 }
 
 /// What both programs know once their settings are right.
 #[derive(Debug, Clone)]
 pub struct CommonSettings {
+    /// The bucket; in local mode the first part of a presigned URL's path.
     pub bucket_name: String,
+    /// The DynamoDB table; unused in local mode.
     pub table_name: String,
+    /// The pause between two sweeps of the reconciler, before jitter.
     pub reconcile_interval: Duration,
     /// `None`: never.
     pub orphan_sweep_interval: Option<Duration>,
+    /// How many orphaned objects one sweep may set aside; if it finds more, it touches none.
     pub orphan_limit: usize,
+    /// How long a file's steps may take: the grace of uploads is set, the rest is as by default.
     pub lifecycle: Lifecycle,
     /// What is logged, as `RUST_LOG` says it.
     pub log_filter: String,
+    /// How the log is written.
     pub log_format: LogFormat,
 }
 
+/// The settings of the API program, judged.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
+    /// Where bytes and records are kept.
     pub mode: Mode,
+    /// The address and port to listen on.
     pub listen: SocketAddr,
+    /// The URL under which clients reach the service; `None`: the host that each request came to.
     pub public_url: Option<Uri>,
     /// Names in lower case, or `*.` and one.
     pub allowed_hosts: Vec<String>,
+    /// The largest file, in bytes: at most [`MAX_CONTENT_LENGTH`].
     pub max_upload_bytes: u64,
+    /// How long an upload URL works, from when it is signed.
     pub upload_url_ttl: Duration,
+    /// How long a download URL works, from when it is signed.
     pub download_url_ttl: Duration,
     /// Exact origins, or `*` alone.
     pub allowed_origins: Vec<String>,
+    /// What clients may leave waiting.
     pub limits: LimitSettings,
+    /// What both programs know.
     pub common: CommonSettings,
 }
 
@@ -263,6 +282,7 @@ impl Problems {
         self.0.push(format!("{name}: {why}"));
     }
 
+    /// Whether nothing is wrong so far.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -328,6 +348,8 @@ impl CommonArgs {
 }
 
 impl ApiArgs {
+    /// Judges all flags.
+    ///
     /// # Errors
     /// Everything that isn't right, at once.
     pub fn judge(&self) -> Result<ApiSettings, Problems> {

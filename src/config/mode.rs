@@ -12,8 +12,16 @@ use super::Problems;
 /// Where bytes and records are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
-    Local { data_dir: PathBuf },
-    Aws { s3_public_endpoint_url: Option<Uri> },
+    /// On this machine: objects and a database in one directory, used by one process at a time.
+    Local {
+        /// Where both are, with the signing secret. The service makes it if it isn't there.
+        data_dir: PathBuf,
+    },
+    /// In S3 and DynamoDB, of any number of processes.
+    Aws {
+        /// The endpoint that URLs are signed for; `None`: the one that the service itself uses.
+        s3_public_endpoint_url: Option<Uri>,
+    },
 }
 
 /// The flags of commands that open the stores and hand out no URLs.

@@ -9,6 +9,7 @@ use clap::Args;
 use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, bytes};
 use crate::domain::FileId;
 
+/// The flags of `file-share scrub`, as text.
 #[derive(Debug, Clone, Args)]
 pub struct ScrubArgs {
     /// Go on behind this file, with the older ones: the ID that the end of an earlier scrub names
@@ -18,21 +19,30 @@ pub struct ScrubArgs {
     /// left out
     #[arg(long, value_name = "SIZE")]
     pub max_bytes_per_second: Option<String>,
+    /// Where bytes and records are.
     #[command(flatten)]
     pub mode: ModeArgs,
+    /// What every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
+/// The settings of `file-share scrub`, judged.
 #[derive(Debug, Clone)]
 pub struct ScrubSettings {
+    /// The file to go on behind, with older ones; `None` begins at the newest.
     pub after: Option<FileId>,
+    /// The most that is read on average, in bytes a second; `None`: no limit.
     pub max_bytes_per_second: Option<NonZeroU64>,
+    /// Where bytes and records are; in aws mode without an endpoint for clients.
     pub mode: Mode,
+    /// What every program takes.
     pub common: CommonSettings,
 }
 
 impl ScrubArgs {
+    /// Judges all flags.
+    ///
     /// # Errors
     /// Everything that isn't right, at once.
     pub fn judge(&self) -> Result<ScrubSettings, Problems> {
