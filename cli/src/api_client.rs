@@ -49,6 +49,8 @@ pub(crate) struct ApiClient {
 }
 
 impl ApiClient {
+    /// The service at this address. Nothing is sent yet.
+    ///
     /// # Errors
     /// The address isn't one of a server.
     pub(crate) fn at(server: &str) -> Result<Self, CliError> {
@@ -307,6 +309,8 @@ pub(crate) fn may_pass(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 502 | 503 | 504)
 }
 
+/// Lets an answer through that has the status that was waited for and isn't a page for people.
+///
 /// # Errors
 /// It is another one: the service's own refusal, or an answer of somebody else.
 pub(crate) fn expect(answer: Answer, status: StatusCode) -> Result<Answer, CliError> {

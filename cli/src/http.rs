@@ -80,6 +80,8 @@ pub(crate) struct Http {
 }
 
 impl Http {
+    /// A client that goes through the proxies that the environment names. It connects to nothing yet.
+    ///
     /// # Errors
     /// The system's certificates can't be read, or the environment names something that is no proxy.
     pub(crate) fn new() -> Result<Self, CliError> {

@@ -23,6 +23,9 @@ use crate::retry::Deadline;
 const BROWSER_START: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(20);
 
+/// Opens the page of a file or a share in the browser; where nobody sits at a terminal its address is
+/// printed.
+///
 /// # Errors
 /// There is no such file, or no browser; then the address was printed.
 pub(crate) async fn open(

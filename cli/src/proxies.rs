@@ -35,6 +35,8 @@ pub(crate) struct Proxies {
 }
 
 impl Proxies {
+    /// The proxies that the environment names for each scheme, if any.
+    ///
     /// # Errors
     /// A variable names something that is no proxy.
     pub(crate) fn of_environment() -> Result<Self, CliError> {

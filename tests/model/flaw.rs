@@ -54,6 +54,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
+    /// Every flaw, for the search to find.
     pub const ALL: [Self; 24] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,

@@ -10,8 +10,10 @@ use super::promises;
 use super::state::{Bytes, END, LAST_RENEWAL, Record, Seen, State, URL_LIFE};
 use super::tasks::{Actor, Task, advance, begin};
 
+/// What may happen to the file in one search.
 #[derive(Debug, Clone, Copy)]
 pub struct Life {
+    /// Whether the bucket keeps versions.
     pub versioned: bool,
     /// How many operations are under way at a time, of all kinds.
     pub at_a_time: usize,
@@ -32,28 +34,37 @@ pub struct Life {
     pub power_cuts: bool,
     /// Whether records from a backup may come back, that don't have the file.
     pub restores: bool,
+    /// How the service differs from what it is; `None`: not at all.
     pub flaw: Option<Flaw>,
 }
 
+/// One thing that can happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// The time goes on by one tick.
     Tick,
     /// A client uses its URL, again or not, and the store takes the bytes. The notification may be
     /// lost.
     Put {
+        /// Whether length and digest are the declared ones.
         good: bool,
+        /// Whether a message about it gets into the queue.
         notified: bool,
     },
     /// The queue delivers the message. `again`: it also stays, and is delivered once more later.
     Deliver {
+        /// Whether the message stays in the queue.
         again: bool,
     },
     /// The store has made the bytes durable and answers the PUT.
     Answer,
+    /// Somebody begins an operation.
     Begin(Actor),
     /// `ahead`: by how much the process's clock is ahead of the store's at this step.
     Step {
+        /// The operation that makes its next step.
         task: Task,
+        /// In ticks.
         ahead: i8,
     },
     /// The process dies. A message that it had in hand comes again.
@@ -65,6 +76,7 @@ pub enum Action {
 }
 
 impl Life {
+    /// Whether the service is built wrong in this way.
     pub fn has(&self, flaw: Flaw) -> bool {
         self.flaw == Some(flaw)
     }

@@ -14,6 +14,7 @@ use super::tasks::{Actor, Step};
 /// More reconciliations than a file ever needs at one moment.
 const MAX_RECONCILES: usize = 4;
 
+/// Every promise, each with the name that a broken one is reported by.
 pub fn all() -> Vec<Property<Life>> {
     vec![
         Property::always(

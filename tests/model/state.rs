@@ -26,12 +26,14 @@ pub const MIN_AGE: Tick = 1;
 /// How long an orphan is kept aside (`sweep_orphans::QUARANTINE`).
 pub const QUARANTINE: Tick = 2;
 
+/// All that there is at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     /// By the store's clock.
     pub time: Tick,
     /// By how much the clock of whoever signs URLs and deletes is ahead of it.
     pub signer_ahead: i8,
+    /// The file's record; `None` before it is written, and after it is gone.
     pub record: Option<Record>,
     /// The object's versions, oldest first.
     pub bytes: Vec<Bytes>,
@@ -41,20 +43,28 @@ pub struct State {
     pub aside: Option<Tick>,
     /// Whether a message about the file is in the queue. More than one would say nothing more.
     pub notified: bool,
+    /// Operations under way, sorted.
     pub tasks: Vec<Task>,
+    /// What the promises ask of the past.
     pub seen: Seen,
 }
 
 /// What was so once, and must not have become otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Seen {
+    /// How often the store has taken bytes.
     pub puts: u8,
     /// Whether what the store accepted first is what was declared.
     pub first_put_is_good: Option<bool>,
+    /// Whether somebody has begun to renew the URL.
     pub renewed: bool,
+    /// What the file was when it became available.
     pub available: Option<Object>,
+    /// Whether a tombstone was written: from then on the file must stay deleted.
     pub deleted: bool,
+    /// How often the record left `pending`, other than by a deletion.
     pub settlements: u8,
+    /// Whether the power was cut; it is at most once.
     pub power_cut: bool,
     /// Records from before the file was created came back.
     pub restored: bool,
@@ -64,22 +74,31 @@ pub struct Seen {
     pub swept_early: bool,
 }
 
+/// `FileRecord`, as far as an operation looks at it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Record {
+    /// `FileRecord::status`, with the bytes of an available file.
     pub status: Status,
     /// `upload_expires_at`.
     pub deadline: Tick,
     /// Until when a rejected, expired or deleted record is kept.
     pub purge_at: Tick,
+    /// `reconcile_at`: when the record is due; `None` once nothing is left to do.
     pub reconcile_at: Option<Tick>,
 }
 
+/// `FileState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
+    /// Waits for its bytes.
     Pending,
+    /// These bytes can be downloaded.
     Available(Object),
+    /// Other bytes came than were declared.
     Rejected,
+    /// No bytes came in time.
     Expired,
+    /// A tombstone.
     Deleted,
 }
 
@@ -88,12 +107,14 @@ pub enum Status {
 pub struct Object {
     /// `None` where the bucket has no versions.
     pub version: Option<u8>,
+    /// The number of the bytes that were measured.
     pub digest: u8,
 }
 
 /// One version of the object. No two have the same bytes, so its number is also its digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bytes {
+    /// How many came before it.
     pub number: u8,
     /// Whether length and digest are the declared ones.
     pub good: bool,

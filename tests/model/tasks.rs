@@ -17,10 +17,13 @@ use super::state::{
 /// An operation under way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Task {
+    /// Who does it.
     pub by: Actor,
+    /// The step that hasn't been made yet.
     pub next: Step,
 }
 
+/// Which operation it is, and so who does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Actor {
     /// `finalize_upload` for a notification.
@@ -36,7 +39,10 @@ pub enum Actor {
     Sweeper,
 }
 
-/// What an operation does next, and what it knows.
+/// What an operation does next, and what it knows: `deadline` is the `upload_expires_at` that it read, `as_of` a
+/// time of the store's, `now` the time that it goes by (the store's, or to a delete the API's own), and
+/// `url_expires` the end of the URL that it signs.
+#[allow(missing_docs, reason = "each field is named in the sentence above")]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// `finalize_upload` and `Reconciler::reconcile`: a pending record was read; `ObjectStore::head`, or `read`
@@ -103,7 +109,9 @@ impl Step {
 /// What `finalize_upload` knows of the record that it read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finalizing {
+    /// The record's `upload_expires_at`.
     pub deadline: Tick,
+    /// Whether it is a reconciliation, which may expire the record; a notification can't.
     pub is_reconcile: bool,
 }
 
@@ -115,17 +123,23 @@ fn agreed(life: &Life, flaw: Flaw, now: Tick, ahead: i8) -> Option<Tick> {
     (ahead == 0).then_some(now)
 }
 
+/// What the bytes that arrived come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
+    /// As declared.
     Available(Object),
+    /// Not as declared.
     Rejected,
 }
 
 /// The record of a file that isn't to have bytes, as it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Over {
+    /// Rejected, expired or deleted.
     pub status: Status,
+    /// The record's `upload_expires_at`.
     pub deadline: Tick,
+    /// Until when the record is kept.
     pub purge_at: Tick,
     /// A tombstone whose bytes nothing tells from others that come under the same key
     /// (`clean_up::is_left_for_download_urls`).

@@ -84,9 +84,13 @@ impl fmt::Display for Reading {
 /// A message in the dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
+    /// What the queue calls it, for an operator.
     pub message_id: String,
+    /// When it was first sent, before it became a dead letter; `None` if the queue didn't say.
     pub sent_at: Option<Timestamp>,
+    /// How often it was received, this time included, as the queue counts it.
     pub receive_count: u32,
+    /// What this version of the program makes of it.
     pub reading: Reading,
 }
 
@@ -117,7 +121,9 @@ impl fmt::Display for DeadLetter {
 /// What there was to see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InspectReport {
+    /// Messages that were looked at, each once.
     pub seen: usize,
+    /// Those of them that this version understands in full.
     pub understood: usize,
     /// There may be more than were looked at.
     pub more: bool,
@@ -166,6 +172,7 @@ pub async fn inspect(
     outcome
 }
 
+/// Which messages a redrive moves.
 #[derive(Debug, Clone, Copy)]
 pub struct RedriveOptions {
     /// How many messages are looked at, at most.
@@ -174,8 +181,10 @@ pub struct RedriveOptions {
     pub only_understood: bool,
 }
 
+/// What became of the messages that a redrive looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RedriveReport {
+    /// Sent to the queue, and deleted from the dead-letter queue.
     pub moved: usize,
     /// Not understood, and left for that reason.
     pub left: usize,

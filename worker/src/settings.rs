@@ -13,6 +13,7 @@ use crate::event_queue::MAX_DELAY;
 /// second or two.
 const MIN_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The flags of the worker, as text.
 #[derive(Debug, Clone, Args)]
 pub struct WorkerArgs {
     /// The URL of the SQS queue that the bucket's notifications come through (required)
@@ -27,14 +28,19 @@ pub struct WorkerArgs {
         value_name = "TIME"
     )]
     pub visibility_timeout: String,
+    /// What every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
+/// The settings of the worker, judged.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
+    /// The SQS queue that the bucket's notifications come through.
     pub queue_url: String,
+    /// How long a delivery hides its message from other workers.
     pub visibility_timeout: Duration,
+    /// What every program takes.
     pub common: CommonSettings,
 }
 
@@ -44,10 +50,12 @@ pub struct DeadLetterArgs {
     /// The URL of the dead-letter queue; left out, it is the one that the queue's redrive policy names
     #[arg(long, env = "DEAD_LETTER_QUEUE_URL", value_name = "URL")]
     pub dead_letter_queue_url: Option<String>,
+    /// The worker's own flags.
     #[command(flatten)]
     pub worker: WorkerArgs,
 }
 
+/// The flags of `file-share-worker inspect`, as text.
 #[derive(Debug, Clone, Args)]
 pub struct InspectArgs {
     /// How many messages to look at, at most 1000
@@ -56,10 +64,12 @@ pub struct InspectArgs {
     /// Show the bodies as well, with what can't be printed escaped. They may hold anything
     #[arg(long)]
     pub body: bool,
+    /// Which queues.
     #[command(flatten)]
     pub dead_letters: DeadLetterArgs,
 }
 
+/// The flags of `file-share-worker redrive`, as text.
 #[derive(Debug, Clone, Args)]
 pub struct RedriveArgs {
     /// How many messages to look at, at most 1000000
@@ -68,6 +78,7 @@ pub struct RedriveArgs {
     /// Leave messages that this version doesn't understand either: they would only come back
     #[arg(long)]
     pub only_understood: bool,
+    /// Which queues.
     #[command(flatten)]
     pub dead_letters: DeadLetterArgs,
 }
@@ -76,14 +87,20 @@ pub struct RedriveArgs {
 const MAX_INSPECTED: usize = 1_000;
 const MAX_REDRIVEN: usize = 1_000_000;
 
+/// The settings of `inspect` and `redrive`, judged.
 #[derive(Debug, Clone)]
 pub struct DeadLetterSettings {
+    /// The worker's own settings.
     pub worker: WorkerSettings,
+    /// The dead-letter queue; `None`: the one that the queue's redrive policy names.
     pub dead_letter_queue_url: Option<String>,
+    /// How many messages are looked at, at most.
     pub limit: usize,
 }
 
 impl InspectArgs {
+    /// Judges all flags.
+    ///
     /// # Errors
     /// Everything that is wrong or missing, at once.
     pub fn judge(&self) -> Result<DeadLetterSettings, Problems> {
@@ -92,6 +109,8 @@ impl InspectArgs {
 }
 
 impl RedriveArgs {
+    /// Judges all flags.
+    ///
     /// # Errors
     /// Everything that is wrong or missing, at once.
     pub fn judge(&self) -> Result<DeadLetterSettings, Problems> {
@@ -132,6 +151,8 @@ impl DeadLetterArgs {
 }
 
 impl WorkerArgs {
+    /// Judges all flags.
+    ///
     /// # Errors
     /// Everything that is wrong or missing, at once.
     pub fn judge(&self) -> Result<WorkerSettings, Problems> {

@@ -90,6 +90,8 @@ pub(super) struct Checks<'a> {
 }
 
 impl Checks<'_> {
+    /// Makes one check after the other; those that depend on one that failed are named as left out.
+    ///
     /// # Errors
     /// Nobody reads what is said any more.
     pub(super) async fn run(&self, report: &mut Report<'_>) -> Result<(), CliError> {

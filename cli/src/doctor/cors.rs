@@ -15,6 +15,8 @@ use crate::api_client::AGENT;
 use crate::error::CliError;
 use crate::http::{Http, Sent, empty};
 
+/// An origin as browsers write it.
+///
 /// # Errors
 /// It isn't an origin.
 pub(super) fn parse_origin(text: &str) -> Result<String, CliError> {

@@ -27,6 +27,8 @@ use crate::output::Output;
 use report::Report;
 pub(crate) use test_file::TestFile;
 
+/// Makes all checks and takes the test file away again. Gives the exit code.
+///
 /// # Errors
 /// The command line is wrong, or nobody reads what is said any more.
 pub(crate) async fn run(

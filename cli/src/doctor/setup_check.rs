@@ -34,6 +34,8 @@ impl Drop for Running {
     }
 }
 
+/// Has `file-share check --setup` look at bucket, queue and table, and passes on what it finds.
+///
 /// # Errors
 /// Nobody reads what is said any more.
 pub(super) async fn look(

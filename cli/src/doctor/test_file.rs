@@ -63,6 +63,8 @@ impl Content {
 }
 
 impl TestFile {
+    /// Creates the test file, and remembers it for [`Self::clean_up`], also where the answer is lost.
+    ///
     /// # Errors
     /// As [`ApiClient::create`].
     pub(crate) async fn create(

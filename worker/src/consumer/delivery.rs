@@ -27,6 +27,7 @@ pub(super) const LAST_DEFERRAL: Duration = Duration::from_secs(15 * 60);
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
+    /// Done, or nothing to do, and the queue took the acknowledgement.
     Acknowledged,
     /// Done, but the queue refused or didn't answer the acknowledgement: it comes again.
     Unacknowledged,

@@ -74,6 +74,8 @@ const _: () = assert!(MAX_IN_HAND >= MAX_IN_FLIGHT);
 /// The work that a notification asks for. A trait so that tests can script its faults.
 #[async_trait]
 pub trait Finalize: Send + Sync {
+    /// Has the file settled whose bytes have arrived under `key`, and says what became of it.
+    ///
     /// # Errors
     /// Only what may go away by itself: try again later. Safe to repeat and to break off.
     async fn finalize(&self, key: ObjectKey) -> Result<FinalizeOutcome, OperationError>;
@@ -89,13 +91,17 @@ impl Finalize for Stores {
 /// How the deliveries of one batch ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BatchReport {
+    /// Deliveries that the queue handed out.
     pub received: usize,
+    /// Done, or nothing to do; they don't come again.
     pub acknowledged: usize,
     /// Done, but the queue refused or didn't answer the acknowledgement: it comes again.
     pub unacknowledged: usize,
+    /// A store was unavailable; they come again after a back-off.
     pub deferred: usize,
     /// Not understood.
     pub left_for_dead_letter: usize,
+    /// The consumer stopped; they were visible again at once.
     pub given_back: usize,
 }
 

@@ -23,8 +23,11 @@ use super::{
 /// message come back too early), the max receive count 2 or more, the wait of a receive 1 s.
 #[async_trait]
 pub trait Fixture: Send + Sync {
+    /// The end that receives.
     fn queue(&self) -> Arc<dyn EventQueue>;
+    /// The end that sends to the same queue.
     fn sender(&self) -> Arc<dyn MessageSender>;
+    /// How often the queue hands out a message before it becomes a dead letter.
     fn max_receive_count(&self) -> u32;
     /// The bodies of the messages in the dead-letter queue.
     async fn dead_letters(&self) -> Vec<String>;

@@ -24,6 +24,7 @@ use super::{
 /// How the queue behaves; the attributes of an SQS queue.
 #[derive(Debug, Clone, Copy)]
 pub struct Attributes {
+    /// How long a delivery hides its message, unless it is deferred.
     pub visibility_timeout: Duration,
     /// A message that has been delivered this often and wasn't acknowledged becomes a dead letter.
     pub max_receive_count: u32,
@@ -73,6 +74,7 @@ impl Drop for Poll<'_> {
     }
 }
 
+/// A queue and its dead letters, both empty at first.
 pub struct InMemoryQueue {
     attributes: Attributes,
     inner: Mutex<Inner>,
@@ -80,6 +82,7 @@ pub struct InMemoryQueue {
 }
 
 impl InMemoryQueue {
+    /// An empty queue that behaves so.
     pub fn new(attributes: Attributes) -> Self {
         Self {
             attributes,
@@ -88,6 +91,7 @@ impl InMemoryQueue {
         }
     }
 
+    /// Puts a message into the queue: visible at once, unless an abandoned receive takes it.
     pub fn send(&self, body: impl Into<String>) {
         let mut inner = self.lock();
         let id = inner.next_id;
@@ -115,6 +119,7 @@ impl InMemoryQueue {
         self.lock().messages.len()
     }
 
+    /// Whether every message is acknowledged or dead.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -41,10 +41,12 @@ pub const MAX_DELAY: Duration = Duration::from_secs(12 * 60 * 60);
 pub struct ReceiptHandle(String);
 
 impl ReceiptHandle {
+    /// Takes the text that the queue gave with a delivery.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
+    /// The text as the queue gave it. It belongs in no log.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -61,6 +63,7 @@ impl fmt::Debug for ReceiptHandle {
 pub struct Delivery {
     /// What was sent; anybody's text until it has been parsed.
     pub body: String,
+    /// What acknowledges or defers this delivery. Stale once the message is visible again.
     pub receipt_handle: ReceiptHandle,
     /// The same in every delivery of the message.
     pub message_id: String,
@@ -89,12 +92,16 @@ pub enum AcknowledgeOutcome {
     /// The receipt is no longer valid: the message is visible again, or gone. Nothing to do.
     Stale,
     /// The queue refused this entry. The message stays and will be delivered again.
-    Failed { code: String },
+    Failed {
+        /// What the queue calls the error.
+        code: String,
+    },
 }
 
 /// What became of a deferral.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeVisibilityOutcome {
+    /// The message is hidden for the delay that was asked for.
     Changed,
     /// The receipt is no longer valid: the message is visible again, or gone. Nothing to do.
     Stale,
@@ -106,6 +113,7 @@ pub enum ChangeVisibilityOutcome {
 pub struct QueueError(#[source] Box<dyn Error + Send + Sync>);
 
 impl QueueError {
+    /// A call that failed for this cause.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }
@@ -122,6 +130,8 @@ fn whole_seconds(delay: Duration) -> u64 {
     delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
 }
 
+/// The receiving end of a queue that hands out a message until it is acknowledged, or was handed out too
+/// often. Every implementation passes the suite in `conformance`.
 #[async_trait]
 pub trait EventQueue: Send + Sync {
     /// How long a delivery hides its message, unless it is deferred.

@@ -37,6 +37,7 @@ const STALE_CODES: [&str; 4] = [
     "InvalidParameterValue",
 ];
 
+/// One SQS standard queue, both ends of it.
 pub struct SqsQueue {
     client: Client,
     queue_url: String,

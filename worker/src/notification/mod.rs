@@ -25,6 +25,7 @@ pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// What one message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
+    /// In the order of the message.
     pub events: Vec<Event>,
 }
 
@@ -42,14 +43,19 @@ pub enum Event {
 /// Why an event asks for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IgnoredReason {
+    /// Somebody set up the bucket's notification; no object was made.
     #[error("it is the test event that S3 sends when a notification is set up")]
     TestEvent,
+    /// Something else happened to an object, such as its deletion.
     #[error("it is of another kind than the creation of an object")]
     OtherKind,
+    /// It names another bucket than this program's.
     #[error("it is from another bucket")]
     ForeignBucket,
+    /// An object was made under a key that this service doesn't make.
     #[error("the key is none of this service")]
     ForeignKey,
+    /// An object was made under a key that can't be one of this service's, which are ASCII.
     #[error("the key isn't UTF-8 when decoded")]
     UndecodableKey,
 }
@@ -57,16 +63,22 @@ pub enum IgnoredReason {
 /// Why a message or an event can't be read. Never holds any of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotUnderstood {
+    /// It is longer than anything that S3, SNS or EventBridge sends; it wasn't read.
     #[error("it has more than {MAX_MESSAGE_BYTES} bytes")]
     TooLong,
+    /// It can't be parsed as JSON.
     #[error("it isn't JSON, or nested too deeply")]
     NotJson,
+    /// It is JSON, and nothing in it says how it is to be read.
     #[error("it is none of the envelopes of S3, SNS and EventBridge")]
     UnknownEnvelope,
+    /// The envelope is known, and the event inside isn't such as S3 sends.
     #[error("a field of the event is missing or of another type")]
     UnknownShape,
+    /// The event's source isn't named `…:s3`.
     #[error("the event is from another source than S3")]
     UnknownSource,
+    /// S3 changed the format in a way that older readers needn't understand.
     #[error("the event's format has another major version")]
     UnknownVersion,
 }

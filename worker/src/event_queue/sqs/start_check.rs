@@ -20,7 +20,9 @@ const NO_RECEIPT: &str = "none";
 
 /// [`SqsQueue::check_start`], as one of the checks of a start.
 pub struct QueueCheck {
+    /// The queue that is looked at.
     pub queue: Arc<SqsQueue>,
+    /// The region that the queue is expected in, named in what is found.
     pub region: String,
 }
 
