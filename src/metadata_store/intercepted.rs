@@ -18,17 +18,29 @@ use crate::domain::{FileId, FileRecord, KeyedRequest, Status, Timestamp, Transit
 /// A call of the port, with what it is about.
 #[derive(Debug, Clone, Copy)]
 pub enum Call<'a> {
+    /// [`MetadataStore::insert`], of this record.
     Insert(&'a FileRecord),
+    /// [`MetadataStore::insert_keyed`], of this record.
     InsertKeyed(&'a FileRecord),
+    /// [`MetadataStore::get`], of this record.
     Get(FileId),
+    /// [`MetadataStore::page`].
     Page,
+    /// [`MetadataStore::renew_upload`], of this record.
     RenewUpload(FileId),
+    /// [`MetadataStore::transition`], of this record.
     Transition(FileId, &'a Transition),
+    /// [`MetadataStore::delete`], of this record.
     Delete(FileId),
+    /// [`MetadataStore::due_records`].
     DueRecords,
+    /// [`MetadataStore::postpone_reconcile`], of this record.
     PostponeReconcile(FileId),
+    /// [`MetadataStore::schedule_reconcile`], of this record.
     ScheduleReconcile(FileId),
+    /// [`MetadataStore::remove`], of this record.
     Remove(FileId),
+    /// [`MetadataStore::check`].
     Check,
 }
 
@@ -82,7 +94,9 @@ pub trait Interceptor: Send + Sync {
 
 /// A store behind an interceptor.
 pub struct Intercepted<S: ?Sized, I> {
+    /// The store that the calls go to.
     pub store: Arc<S>,
+    /// Sees each of them first.
     pub interceptor: I,
 }
 

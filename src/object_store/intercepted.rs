@@ -18,15 +18,25 @@ use crate::domain::{ObjectKey, Timestamp, VersionId};
 /// A call of the port, with what it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
+    /// [`ObjectStore::head`], of this object.
     Head(ObjectKey),
+    /// [`ObjectStore::read`], of this object.
     Read(ObjectKey),
+    /// [`ObjectStore::make_durable`], of this object.
     MakeDurable(ObjectKey),
+    /// [`ObjectStore::keeps_what_it_has`].
     KeepsWhatItHas,
+    /// [`ObjectStore::delete_all_versions`], of this object.
     DeleteAllVersions(ObjectKey),
+    /// [`ObjectStore::quarantine`], of this object.
     Quarantine(ObjectKey),
+    /// [`ObjectStore::end_quarantine`].
     EndQuarantine,
+    /// [`ObjectStore::delete_other_versions`], of this object.
     DeleteOtherVersions(ObjectKey),
+    /// [`ObjectStore::list`].
     List,
+    /// [`ObjectStore::check`].
     Check,
 }
 
@@ -83,7 +93,9 @@ pub trait Interceptor: Send + Sync {
 
 /// A store behind an interceptor.
 pub struct Intercepted<S: ?Sized, I> {
+    /// The store that the calls go to.
     pub store: Arc<S>,
+    /// Sees each of them first.
     pub interceptor: I,
 }
 
