@@ -15,7 +15,7 @@ const REPLACEMENT: &[u8] = b"\\ufffd";
 /// The length of an escape such as `\u00e9`, in bytes.
 const ESCAPE: usize = 6;
 
-/// Reads a body that is one JSON object; half of a surrogate pair in it is read as U+FFFD.
+/// Reads a body that is one JSON object; an unpaired surrogate in it is read as U+FFFD.
 ///
 /// # Errors
 /// A text that isn't UTF-8, isn't JSON, or is no object.

@@ -51,8 +51,7 @@ pub struct ApiParts {
     pub service: Arc<FileService>,
     /// Where clients reach the bucket.
     pub bucket: BucketAddress,
-    /// The path of the public URL, which a proxy takes off and links in answers begin with; empty without
-    /// one.
+    /// The path of the public URL, with which links in answers begin; empty without one.
     pub path_prefix: String,
     /// The largest file, in bytes.
     pub max_upload_bytes: u64,

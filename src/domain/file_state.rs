@@ -8,7 +8,7 @@ use super::{ContentLength, Invalid, Sha256Digest, Timestamp};
 /// Where in its life a file is, with what is known only there.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FileState {
-    /// An upload URL was handed out, and no bytes have been settled yet.
+    /// It waits for bytes, or those that arrived haven't been settled yet.
     Pending,
     /// The bytes arrived, were measured, and are as declared.
     Available(StoredObject),
@@ -59,7 +59,7 @@ impl FileState {
 pub struct StateFields<'a> {
     /// Which of the fields below are there follows from it.
     pub status: Status,
-    /// What the bytes hash to, measured; of an available file.
+    /// What the bytes hash to; of an available file.
     pub sha256: Option<Sha256Digest>,
     /// The version of the object that was measured; of an available file, in a bucket with versions.
     pub version_id: Option<&'a str>,
@@ -137,11 +137,11 @@ impl StateFields<'_> {
 /// The bytes that make a file available: all of it from one read of one version of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObject {
-    /// What the bytes hash to, as the service itself measured it.
+    /// What the bytes hash to, computed here or by the store when it took them; no client's word.
     pub sha256: Sha256Digest,
     /// `None` where the bucket has no versions.
     pub version_id: Option<VersionId>,
-    /// When the store had the bytes, by the store's clock.
+    /// When the store had the bytes, by the store's clock; never before the file was created.
     pub uploaded_at: Timestamp,
 }
 

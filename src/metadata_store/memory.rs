@@ -17,7 +17,7 @@ use super::{
 use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition};
 use crate::store_marker::{MarkedStore, Marker};
 
-/// Records in memory, empty at first. Clocks play no part in it: nothing vanishes by itself.
+/// Records in memory, none at first. It reads no clock: a record goes only when it is removed.
 #[derive(Default)]
 pub struct MemoryMetadataStore {
     records: Mutex<BTreeMap<FileId, FileRecord>>,

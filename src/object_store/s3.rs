@@ -45,7 +45,7 @@ const CHECKED_KEY: &str = "uploads/check";
 /// has kept them at any time. The next upload that has no version either takes its place.
 const NULL_VERSION: &str = "null";
 
-/// Objects in one bucket, below [`KEY_PREFIX`].
+/// The objects of files in one bucket, below [`KEY_PREFIX`]. The marker lies beside them.
 pub struct S3ObjectStore {
     client: Client,
     bucket: String,

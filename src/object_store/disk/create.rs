@@ -86,7 +86,7 @@ pub enum CreateError {
         /// The MD5 that the bytes have.
         observed: [u8; 16],
     },
-    /// The disk failed, or has no room.
+    /// The disk failed or has no room, or [`BodyError::NobodyToAsk`].
     #[error(transparent)]
     Store(#[from] StoreError),
 }
