@@ -10,7 +10,6 @@
 //! Absent on purpose: connections that stay open. One that reads the file as it lies there knows
 //! nothing of what changes later.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -30,9 +29,7 @@ struct Footprint {
 
 impl Footprint {
     fn of(path: &Path) -> std::io::Result<Self> {
-        let mut log = OsString::from(path);
-        log.push("-wal");
-        let has_log = Path::new(&log).try_exists()?;
+        let has_log = schema::has_log(path)?;
         let metadata = path.metadata()?;
         Ok(Self {
             has_log,
@@ -49,7 +46,15 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
         let what = format!("there is no file {}", path.display());
         return Err(StoreError::unavailable(STORE, what));
     }
-    read(path, |connection| Ok(schema::refuse_foreign(connection))).map_err(store_error)?
+    let log_is_left = schema::has_log(path).map_err(|error| StoreError::from_io(STORE, error))?;
+    let look = |connection: &Connection| {
+        schema::refuse_foreign(connection)?;
+        match log_is_left {
+            true => schema::refuse_damaged(connection),
+            false => Ok(()),
+        }
+    };
+    read(path, |connection| Ok(look(connection))).map_err(store_error)?
 }
 
 /// Reads from a database that another process may be writing to, and changes nothing beside it.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::store_error;
@@ -24,7 +25,10 @@ pub(super) const SCHEMA_VERSION: i64 = 4;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one.
-const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+const COMPANIONS: [&str; 3] = [LOG_SUFFIX, "-shm", "-journal"];
+
+/// What the name of the log ends with.
+const LOG_SUFFIX: &str = "-wal";
 
 /// "FShr": tells our files from other programs' databases.
 const APPLICATION_ID: i64 = 0x4653_6872;
@@ -154,8 +158,17 @@ pub(super) fn open_for_writing(
     space: &DiskSpace,
 ) -> Result<Connection, StoreError> {
     create_file(path).map_err(|error| StoreError::from_io(STORE, error))?;
+    let log_is_left = has_log(path).map_err(|error| StoreError::from_io(STORE, error))?;
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
     refuse_foreign(&connection)?;
+    if log_is_left {
+        // Else closing it would move the log into the file, and with that ruin a copy that was restored.
+        let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        let keep = |it| connection.set_db_config(keep_log, it).map_err(store_error);
+        keep(true)?;
+        refuse_damaged(&connection)?;
+        keep(false)?;
+    }
     vacuum::prepare(&connection).map_err(store_error)?;
     set_up_writing(&connection, log_length)?;
     create_schema(&mut connection).map_err(store_error)?;
@@ -243,6 +256,35 @@ pub(super) fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> 
         return Err(StoreError::corrupt(STORE, "a database of another program"));
     }
     Ok(())
+}
+
+/// Whether a log lies beside the file: of a process that runs, or of one that ended without a stop.
+pub(super) fn has_log(path: &Path) -> std::io::Result<bool> {
+    let mut log = path.as_os_str().to_owned();
+    log.push(LOG_SUFFIX);
+    Path::new(&log).try_exists()
+}
+
+/// Looks through the whole database, together with its log: a million records take about a second. To be asked
+/// where a log was left. SQLite writes its pages over those of whatever file it finds it beside: if the file
+/// was replaced by a copy from before, what comes of it is neither the one nor the other.
+pub(super) fn refuse_damaged(connection: &Connection) -> Result<(), StoreError> {
+    let checked = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    let found: String = match checked.map_err(store_error) {
+        Ok(found) => found,
+        Err(StoreError::Corrupt { .. }) => "it can't be looked through".to_owned(),
+        Err(error) => return Err(error),
+    };
+    if found == "ok" {
+        return Ok(());
+    }
+    tracing::error!(found, "the database is damaged");
+    Err(StoreError::corrupt(
+        STORE,
+        "the database and the log beside it don't belong together, or one is damaged. Was the database restored \
+         from a copy? Then move the files metadata.sqlite-wal and metadata.sqlite-shm away, which are of the \
+         database before it, and start again. Nothing was changed",
+    ))
 }
 
 fn set_up_writing(connection: &Connection, log_length: Option<u64>) -> Result<(), StoreError> {

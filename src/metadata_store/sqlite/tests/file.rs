@@ -60,6 +60,51 @@ async fn what_was_acknowledged_is_on_the_file_when_the_process_dies() {
     assert_holds(&reopened, &records).await;
 }
 
+/// What a killed process leaves, but with a copy from before in place of its database.
+async fn older_copy_beside_a_newer_log() -> (TempDir, Vec<u8>) {
+    let (directory, store) = new_store();
+    let copy = directory.path().join("copy");
+    for _ in 0..200 {
+        store.insert(&pending(-10)).await.unwrap();
+    }
+    raw(&directory)
+        .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
+        .unwrap();
+    for _ in 0..200 {
+        fill(&store).await;
+    }
+    let killed = tempfile::tempdir().unwrap();
+    let copy = std::fs::read(copy).unwrap();
+    std::fs::write(file_in(&killed), &copy).unwrap();
+    let log = "metadata.sqlite-wal";
+    std::fs::copy(directory.path().join(log), killed.path().join(log)).unwrap();
+    (killed, copy)
+}
+
+#[tokio::test]
+async fn a_copy_from_before_beside_the_log_of_a_newer_file_is_refused_and_left_as_it_is() {
+    let (directory, copy) = older_copy_beside_a_newer_log().await;
+    for _ in 0..2 {
+        let refused = refusal(&directory);
+        assert!(refused.contains("metadata.sqlite-wal"), "{refused}");
+        let read_only = SqliteMetadataStore::open_read_only(&file_in(&directory));
+        let read_only = read_only.err().unwrap().chain();
+        assert!(read_only.contains("metadata.sqlite-wal"), "{read_only}");
+        assert!(std::fs::read(file_in(&directory)).unwrap() == copy);
+    }
+    // As it says: without the other's log it is the copy that it was.
+    for companion in ["metadata.sqlite-wal", "metadata.sqlite-shm"] {
+        let _ = std::fs::remove_file(directory.path().join(companion));
+    }
+    let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
+    let page = PageRequest {
+        status: None,
+        before: None,
+        limit: 100,
+    };
+    assert_eq!(store.page(page).await.unwrap().records.len(), 100);
+}
+
 #[tokio::test]
 async fn an_acknowledged_write_is_seen_by_every_other_connection_at_once() {
     let (directory, store) = new_store();
