@@ -2,6 +2,8 @@
 //!
 //! Invariant: which stores there are is decided in `stores`. Everything behind that works on ports.
 
+mod gate;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +15,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiParts, OwnHosts, PrefixRoute};
+pub use gate::NewKey;
+
+use crate::access::Gate;
+use crate::api::{self, ApiParts, OwnHosts, PrefixRoute, SessionCookie};
 use crate::aws::s3_endpoint_url;
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
@@ -46,6 +51,8 @@ pub struct App {
     stores: Stores,
     /// What runs beside the endpoint in local mode.
     local: Option<LocalTasks>,
+    /// What callers have to show, if they have to.
+    key: Option<NewKey>,
     /// Tells the endpoint that the program stops.
     stop: CancellationToken,
 }
@@ -134,6 +141,7 @@ impl App {
                 bucket: bucket.clone(),
             },
         };
+        let (gate, key) = gate::gate(settings, objects.data_dir())?;
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let endpoint = LocalEndpoint::new(LocalStoreParts {
@@ -160,7 +168,7 @@ impl App {
         });
         let public_url = settings.public_url.as_ref();
         let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
-        let parts = api_parts(settings, service, address, cors, hosts);
+        let parts = api_parts(settings, service, address, cors, (hosts, gate), &stores);
         let routed = PrefixRoute {
             path: format!("/{bucket}"),
             // In a box, so that what an upload takes along isn't a part of every request's future.
@@ -178,6 +186,7 @@ impl App {
                 sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
+            key,
             stop,
         })
     }
@@ -219,11 +228,13 @@ impl App {
         });
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let address = BucketAddress::Fixed(bucket_url);
-        let parts = api_parts(settings, service, address, cors, OwnHosts::Any);
+        let whom = (OwnHosts::Any, Gate::Open);
+        let parts = api_parts(settings, service, address, cors, whom, &stores);
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
             stores,
             local: None,
+            key: None,
             stop,
         })
     }
@@ -231,6 +242,11 @@ impl App {
     /// The stores that the service works on.
     pub fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// The key that callers have to show; `None` if they don't have to.
+    pub fn key(&self) -> Option<&NewKey> {
+        self.key.as_ref()
     }
 
     /// Serves until `shutdown`, then finishes what is in hand: requests first, then the files that
@@ -328,7 +344,8 @@ fn api_parts(
     service: FileService,
     bucket: BucketAddress,
     cors: CorsPolicy,
-    hosts: OwnHosts,
+    (hosts, gate): (OwnHosts, Gate),
+    stores: &Stores,
 ) -> ApiParts {
     ApiParts {
         service: Arc::new(service),
@@ -337,6 +354,14 @@ fn api_parts(
         max_upload_bytes: settings.max_upload_bytes,
         cors,
         hosts,
+        gate: Arc::new(gate),
+        cookie: SessionCookie {
+            is_secure: settings
+                .public_url
+                .as_ref()
+                .is_some_and(|url| url.scheme_str() == Some("https")),
+        },
+        clock: Arc::clone(&stores.clock),
     }
 }
 

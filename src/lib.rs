@@ -5,6 +5,7 @@
 //! the store. The store's own notification then makes `finalize_upload` measure and hash what
 //! arrived, and only then is the file available.
 
+pub mod access;
 #[cfg(feature = "server")]
 pub mod adopt;
 #[cfg(feature = "server")]

@@ -1,11 +1,13 @@
 //! The API program: settings → stores → serve → drain. Its subcommands check what is stored and
 //! what a start needs, and mark stores as belonging together.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use file_share::app::{App, StartError, listen};
+use file_share::access::LocalKey;
+use file_share::app::{App, NewKey, StartError, listen};
 use file_share::config::{
     self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, CheckArgs, CheckSettings,
     Mode, ScrubArgs, ScrubSettings,
@@ -149,17 +151,17 @@ async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
     let address = listener.local_addr().unwrap_or(settings.listen);
     // Before anybody is told that it runs: who was told may stop it at once.
     let stop = shutdown::on_signal();
-    greet(settings, address);
+    greet(settings, address, app.key());
     app.serve(listener, stop).await;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// What a person who just started the program wants to know.
-fn greet(settings: &ApiSettings, address: std::net::SocketAddr) {
+fn greet(settings: &ApiSettings, address: SocketAddr, key: Option<&NewKey>) {
     let base = match &settings.public_url {
         Some(url) => url.to_string().trim_end_matches('/').to_owned(),
-        None => format!("http://{address}"),
+        None => format!("http://{}", reached_at(address)),
     };
     let place = match &settings.mode {
         Mode::Local { data_dir } => format!("files and records are kept in {}", data_dir.display()),
@@ -168,13 +170,52 @@ fn greet(settings: &ApiSettings, address: std::net::SocketAddr) {
             settings.common.bucket_name, settings.common.table_name
         ),
     };
+    let (sign_in, header) = match key {
+        Some(key) => (
+            sign_in(settings, &base, key),
+            " -H \"Authorization: Bearer $KEY\"",
+        ),
+        None => (String::new(), ""),
+    };
     let greeting = format!(
-        "File Share Service on {base} ({place})\n  \
+        "File Share Service on {base} ({place})\n{sign_in}  \
            explorer   {base}/explorer\n  \
            Swagger UI {base}/docs\n  \
-           try it     curl -s {base}/v1/files -H 'Content-Type: application/json' \
+           try it     curl -s {base}/v1/files{header} -H 'Content-Type: application/json' \
            -d '{{\"filename\":\"hello.txt\",\"size\":5}}'\n"
     );
     // Nobody may be reading, which is no reason not to serve.
     let _ = std::io::stdout().write_all(greeting.as_bytes());
+}
+
+/// How somebody signs in. The key itself is shown once, to a person at a terminal: standard output often ends
+/// in a log. It stands behind a `#`, which browsers send to nobody.
+fn sign_in(settings: &ApiSettings, base: &str, key: &NewKey) -> String {
+    match &settings.mode {
+        Mode::Local { .. } if key.is_new && std::io::stdout().is_terminal() => {
+            format!("  sign in    {base}/#key={}\n", key.key.expose())
+        }
+        Mode::Local { data_dir } => format!(
+            "  sign in    with the key in {}\n",
+            data_dir.join(LocalKey::FILE_NAME).display()
+        ),
+        Mode::Aws { .. } => String::new(),
+    }
+}
+
+/// Where others reach what listens on all of this machine's addresses, as far as can be told: at the one that
+/// this machine would send from. No packet is sent for it.
+fn reached_at(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    // An address that is nobody's (RFC 5737), which is routed as any other.
+    let own = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    });
+    match own {
+        Ok(own) => SocketAddr::new(own.ip(), address.port()),
+        Err(_) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+    }
 }

@@ -1,7 +1,7 @@
 //! The operations as callers use them: each through one way in.
 //!
 //! ```text
-//! request ──▶ Context ──▶ FileService::run ──▶ limit ──▶ operation ──▶ stores
+//! request ──▶ Context ──▶ FileService::run ──▶ authorize ──▶ limit ──▶ operation ──▶ stores
 //! ```
 //!
 //! Invariant: a call reaches an operation through `FileService::run` alone. Whatever holds for every
@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use permits::CallPermits;
 
+use crate::access::{Action, authorize};
 use crate::create_limits::{CreateLimit, TooManyCreates};
 use crate::domain::{FileId, FileRecord, IdempotencyKey};
 use crate::metadata_store::{Page, PageRequest};
-use crate::operations::{self, Action, Context, CreatedFile, NewFile, OperationError, Stores};
+use crate::operations::{self, Context, CreatedFile, NewFile, OperationError, Stores};
 use crate::presigned_url::{
     DownloadMethod, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
 };
@@ -63,16 +64,18 @@ impl FileService {
     }
 }
 
-/// Each fails as the operation of its name does, and with [`OperationError::Overloaded`].
+/// Each fails as the operation of its name does, and with [`OperationError::Denied`] and
+/// [`OperationError::Overloaded`].
 impl FileService {
-    /// The one way in: takes a permit for what `action` does, and then does it.
+    /// The one way in: asks whether the caller may, takes a permit for what `action` does, and then does it.
     async fn run<T>(
         &self,
         context: &Context,
         action: Action,
         operation: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
-        let _permit = self.0.permits.take(action, context.caller)?;
+        authorize(context.caller, action)?;
+        let _permit = self.0.permits.take(action, context.address)?;
         let outcome = operation.await;
         if let Err(error) = &outcome {
             tracing::debug!(
@@ -97,7 +100,7 @@ impl FileService {
             // Before the limit: a create that no URL can be signed for takes nothing from it.
             context.bucket()?;
             let now = stores.clock.now();
-            let admitted = self.0.create_limit.admit(context.caller.address, now);
+            let admitted = self.0.create_limit.admit(context.address, now);
             let admitted = admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?;
             let created = operations::create_file(stores, presigner, context, new, key).await?;
             if created.upload.is_some() {

@@ -4,28 +4,17 @@
 //! with what would be right, and a field that isn't known is refused: a client that writes `sha265`
 //! must not believe that its digest is checked.
 
-use std::time::Duration;
-
-use futures_util::StreamExt;
-use poem::http::header;
-use poem::{Body, Request, RequestBody};
+use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 
-use super::json_text::json_object;
+use super::json_body::read_json;
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::{ContentLength, ContentType, Declaration, FileName, Sha256Digest};
 use crate::operations::NewFile;
 use crate::presigned_url::UploadMethod;
-
-/// The most bytes that a JSON body may have: a name of 255 bytes and a media type, escaped at the
-/// worst, with room to spare.
-pub(super) const MAX_BODY_BYTES: usize = 16 * 1024;
-/// The longest that its body may take, so that nobody holds a connection by not sending one.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What to say of a file before sending it.
 #[derive(Object)]
@@ -186,51 +175,6 @@ impl Fields {
     }
 }
 
-fn too_large_body() -> Problem {
-    Code::ContentTooLarge.with(format!("the body may have at most {MAX_BODY_BYTES} bytes"))
-}
-
-/// The body's bytes, if there are no more than [`MAX_BODY_BYTES`]. poem's own way of reading so many
-/// clears a buffer of 4 KiB for each part, and most bodies have a hundred bytes.
-async fn read_within_limit(body: Body) -> Result<Vec<u8>, Problem> {
-    let mut parts = body.into_bytes_stream();
-    let mut bytes = Vec::new();
-    while let Some(part) = parts.next().await {
-        let part = part.map_err(|_| Code::InvalidRequest.with("the body broke off"))?;
-        if bytes.len() + part.len() > MAX_BODY_BYTES {
-            return Err(too_large_body());
-        }
-        bytes.extend_from_slice(&part);
-    }
-    Ok(bytes)
-}
-
-/// Reads JSON of a bounded size.
-async fn read_json(
-    request: &Request,
-    body: &mut RequestBody,
-) -> Result<Map<String, Value>, Problem> {
-    let is_json = request
-        .content_type()
-        .and_then(|text| text.parse::<mime::Mime>().ok())
-        .is_some_and(|mime| mime.type_() == mime::APPLICATION && mime.subtype() == mime::JSON);
-    if !is_json {
-        return Err(Code::UnsupportedMediaType.plain());
-    }
-    // Nobody needs to send, or not send, what is refused anyway.
-    let announced: Option<usize> = request
-        .header(header::CONTENT_LENGTH)
-        .and_then(|length| length.parse().ok());
-    if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(too_large_body());
-    }
-    let body = body.take().unwrap_or_else(|_| Body::empty());
-    let bytes = timeout(BODY_TIMEOUT, read_within_limit(body))
-        .await
-        .unwrap_or_else(|_| Err(Code::InvalidRequest.with("the body came too slowly")))?;
-    json_object(&bytes)
-}
-
 impl<'a> ApiExtractor<'a> for CreateFileBody {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
@@ -278,37 +222,6 @@ mod tests {
         let problem = judge(body).unwrap_err();
         assert_eq!(problem.code, Code::InvalidRequest, "{problem:?}");
         problem.errors.iter().map(|e| e.field).collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
-        let request = Request::builder().content_type("application/json").finish();
-        let beginning = futures_util::stream::once(async {
-            Ok::<_, std::io::Error>(bytes::Bytes::from_static(b"{"))
-        });
-        let mut body = RequestBody::new(Body::from_bytes_stream(
-            beginning.chain(futures_util::stream::pending()),
-        ));
-        let started = tokio::time::Instant::now();
-        let problem = read_json(&request, &mut body).await.unwrap_err();
-        assert_eq!(problem.code, Code::InvalidRequest);
-        assert_eq!(started.elapsed(), BODY_TIMEOUT);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_body_that_says_it_is_too_large_is_not_waited_for() {
-        for length in ["16385", "999999999999999999"] {
-            let request = Request::builder()
-                .content_type("application/json")
-                .header("content-length", length)
-                .finish();
-            let never = futures_util::stream::pending::<std::io::Result<bytes::Bytes>>();
-            let mut body = RequestBody::new(Body::from_bytes_stream(never));
-            let started = tokio::time::Instant::now();
-            let problem = read_json(&request, &mut body).await.unwrap_err();
-            assert_eq!(problem.code, Code::ContentTooLarge);
-            assert_eq!(started.elapsed(), Duration::ZERO);
-        }
     }
 
     #[test]

@@ -125,8 +125,28 @@ pub(super) fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
             }
         }
     }
+    document["components"]["securitySchemes"] = security_schemes();
+    // The first says that a service may ask for nothing.
+    document["security"] = json!([{}, {"key": []}, {"session": []}]);
     name_formats(&mut document);
     document
+}
+
+/// How a request shows who sends it, where the service asks.
+fn security_schemes() -> Value {
+    json!({
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The key of the service, `fsk_…`, from the file `access-key` of its data directory.",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "session",
+            "description": "What `POST /v1/session` gives a browser; `__Host-session` behind https.",
+        },
+    })
 }
 
 /// The generator writes the widths of Rust's integers; the contract has the formats that OpenAPI
@@ -221,6 +241,26 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                 "example": examples::page(),
             }),
         ),
+        (
+            "Session",
+            json!({
+                "properties": {
+                    "principal": {"nullable": true},
+                    "expiresAt": {"nullable": true, "format": "date-time"},
+                    "signIn": {"nullable": true},
+                },
+                "required": ["principal", "expiresAt", "signIn"],
+                "example": {"principal": {"kind": "operator"}, "expiresAt": null, "signIn": null},
+            }),
+        ),
+        (
+            "SignedOut",
+            json!({
+                "properties": {"signOutAt": {"nullable": true, "format": "uri"}},
+                "required": ["signOutAt"],
+            }),
+        ),
+        ("SignIn", json!({"additionalProperties": false})),
         (
             "Problem",
             json!({

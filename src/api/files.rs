@@ -22,9 +22,10 @@ use super::wire::{
     WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUploadMethod,
     read_cursor, write_cursor,
 };
+use crate::access::Caller;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
-use crate::operations::{Caller, Context, CreatedFile};
+use crate::operations::{Context, CreatedFile};
 use crate::own_paths;
 use crate::presigned_url::{BucketAddress, DownloadMethod};
 use crate::service::FileService;
@@ -358,14 +359,17 @@ impl FilesApi {
 impl FilesApi {
     /// The one place where a request becomes a call by a caller.
     fn context(&self, request: &Request) -> Context {
+        let caller = request.extensions().get::<Caller>();
+        // Headers that a proxy may have set are anybody's to write.
         let address = request.remote_addr().as_socket_addr();
-        let caller = Caller {
-            // Headers that a proxy may have set are anybody's to write.
-            address: address.map(SocketAddr::ip),
-        };
         let request_id = request.extensions().get::<RequestId>();
         let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
-        Context::new(caller, bucket_for(&self.bucket, request), request_id)
+        Context::new(
+            caller.copied().unwrap_or(Caller::Nobody),
+            address.map(SocketAddr::ip),
+            bucket_for(&self.bucket, request),
+            request_id,
+        )
     }
 
     async fn redirect(

@@ -15,7 +15,10 @@ use uuid::Uuid;
 use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
 use super::problem::{Code, FieldError, Problem};
+use super::proof::SessionCookie;
+use crate::access::{Admission, Gate};
 use crate::capacity::Overloaded;
+use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::own_paths;
 use crate::request_log::{self, cut};
@@ -29,7 +32,7 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 const CORS: CorsRules = CorsRules {
     methods: "GET, HEAD, POST, DELETE",
     // The last four are added to every request by what follows one through several services.
-    request_headers: "content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, sentry-trace",
+    request_headers: "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, sentry-trace",
     exposed_headers: "Location, Link, Retry-After, X-Request-Id",
 };
 
@@ -117,12 +120,15 @@ pub(super) struct ApiConventions<E> {
     pub permits: CallPermits,
     pub cors: CorsPolicy,
     pub hosts: OwnHosts,
+    pub gate: Arc<Gate>,
+    pub cookie: SessionCookie,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl<E: Endpoint> Endpoint for ApiConventions<E> {
     type Output = Response;
 
-    async fn call(&self, mut request: Request) -> Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id = request
             .extensions()
             .get::<RequestId>()
@@ -144,7 +150,9 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             true => HeaderMap::new(),
             false => request.headers().clone(),
         };
-        let refused = browser_guard::judge(&request, &self.hosts, &self.cors).err();
+        let refused = browser_guard::judge(&request, &self.hosts, &self.cors)
+            .and_then(|()| self.identify(&mut request))
+            .err();
         let preflight = (request.method() == Method::OPTIONS)
             .then(|| self.cors.preflight(&CORS, &asked))
             .flatten();
@@ -202,6 +210,21 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
 }
 
 impl<E> ApiConventions<E> {
+    /// Leaves with a call of the API who sends it, for whoever builds its context.
+    fn identify(&self, request: &mut Request) -> Result<(), Problem> {
+        if !is_below(request.uri().path(), own_paths::API) {
+            return Ok(());
+        }
+        let proof = self.cookie.proof(request.headers());
+        match self.gate.admit(proof, self.clock.now()) {
+            Admission::As(caller) => {
+                request.extensions_mut().insert(caller);
+                Ok(())
+            }
+            Admission::BehindUnknownProxy => Err(Code::UnknownProxy.plain()),
+        }
+    }
+
     /// Whether there is no room for the request. Who asks whether the program is alive, or can work,
     /// gets the true answer also when it is full: a full program that is restarted for it does nobody
     /// good.

@@ -15,14 +15,17 @@ mod header_timer;
 mod health;
 mod idempotency_key;
 mod json;
+mod json_body;
 mod json_text;
 mod middleware;
 mod operation_errors;
 mod prefix_route;
 mod problem;
 mod problem_code;
+mod proof;
 mod public_urls;
 pub mod server;
+mod session;
 mod slow_client_timeout;
 mod wire;
 
@@ -35,10 +38,14 @@ pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use middleware::RequestId;
 pub use prefix_route::PrefixRoute;
+pub use proof::SessionCookie;
 pub use public_urls::{own_prefix, path_prefix};
+use session::SessionApi;
 #[cfg(feature = "fuzzing")]
 pub(crate) use wire::{read_cursor, write_cursor};
 
+use crate::access::Gate;
+use crate::clock::Clock;
 use crate::cors::CorsPolicy;
 use crate::own_paths;
 use crate::presigned_url::BucketAddress;
@@ -59,6 +66,12 @@ pub struct ApiParts {
     pub cors: CorsPolicy,
     /// The host names that are answered to.
     pub hosts: OwnHosts,
+    /// Whom requests come from.
+    pub gate: Arc<Gate>,
+    /// How a browser keeps its session.
+    pub cookie: SessionCookie,
+    /// By which sessions end.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// All calls of the contract.
@@ -70,12 +83,18 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         max_upload_bytes: parts.max_upload_bytes,
     };
     let path_prefix = parts.path_prefix.clone();
-    let service = document::service(FilesApi {
+    let files = FilesApi {
         service: parts.service,
         bucket: parts.bucket,
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
-    });
+    };
+    let session = SessionApi {
+        gate: Arc::clone(&parts.gate),
+        cookie: parts.cookie,
+        clock: Arc::clone(&parts.clock),
+    };
+    let service = document::service((files, session));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let pages = web_page
         .mount(pages)
@@ -94,6 +113,9 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         permits,
         cors: parts.cors,
         hosts: parts.hosts,
+        gate: parts.gate,
+        cookie: parts.cookie,
+        clock: parts.clock,
     }
 }
 

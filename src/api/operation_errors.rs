@@ -25,10 +25,13 @@ const COMMON: [Code; 3] = [
     Code::Overloaded,
 ];
 
-/// What any request can be answered before its operation is asked; the second only if it would change
+/// What any request can be answered before its operation is asked; the last only if it would change
 /// something.
-pub(super) const BEFORE_ANY_OPERATION: [Code; 2] =
-    [Code::MisdirectedRequest, Code::OriginNotAllowed];
+pub(super) const BEFORE_ANY_OPERATION: [Code; 3] = [
+    Code::MisdirectedRequest,
+    Code::UnknownProxy,
+    Code::OriginNotAllowed,
+];
 
 /// Whether the contract's operation with this ID can be answered with `code`.
 pub(super) fn can_end_in(operation_id: &str, code: Code) -> bool {
@@ -94,11 +97,11 @@ impl<C: Codes> ApiResponse for ApiError<C> {
 }
 
 macro_rules! operations {
-    ($($name:ident = $($id:literal)|+: $($code:ident),+;)+) => {
+    ($($name:ident = $($id:literal)|+: $($code:ident),*;)+) => {
         $(
             pub(super) struct $name;
             impl Codes for $name {
-                const CODES: &'static [Code] = &[$(Code::$code),+];
+                const CODES: &'static [Code] = &[$(Code::$code),*];
             }
         )+
 
@@ -109,17 +112,20 @@ macro_rules! operations {
 }
 
 operations! {
-    CreateFile = "create_file": InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
+    CreateFile = "create_file": SignInRequired, InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
         IdempotencyKeyReused, FormUploadUnavailable, InsufficientStorage,
         TooManyPending, TooManyCreates;
-    CompleteUpload = "complete_upload": FileNotFound;
-    RenewUpload = "renew_upload": FileNotFound, UploadSettled, InvalidRequest,
+    CompleteUpload = "complete_upload": SignInRequired, FileNotFound;
+    RenewUpload = "renew_upload": SignInRequired, FileNotFound, UploadSettled, InvalidRequest,
         FormUploadUnavailable, InsufficientStorage;
-    DownloadFile = "download_file" | "head_file": FileNotFound, UploadPending, FileRejected,
+    DownloadFile = "download_file" | "head_file": SignInRequired, FileNotFound, UploadPending, FileRejected,
         UploadExpired, InvalidRequest;
-    DescribeFile = "describe_file": FileNotFound, InvalidRequest;
-    ListFiles = "list_files": InvalidRequest;
-    DeleteFile = "delete_file": FileNotFound, InsufficientStorage;
+    DescribeFile = "describe_file": SignInRequired, FileNotFound, InvalidRequest;
+    ListFiles = "list_files": SignInRequired, InvalidRequest;
+    DeleteFile = "delete_file": SignInRequired, FileNotFound, InsufficientStorage;
+    DescribeSession = "describe_session": ;
+    BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
+    EndSession = "end_session": ;
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub(super) use super::problem_code::Code;
+use crate::access::Denied;
 use crate::operations::OperationError;
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -89,6 +90,13 @@ impl Problem {
             .status(self.code.status())
             .content_type(PROBLEM_JSON)
             .body(self.body(request_id, path_prefix).to_string());
+        if self.code == Code::SignInRequired {
+            // RFC 6750, section 3.
+            let scheme = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
         if let Some(seconds) = self.code.retry_after() {
             response
                 .headers_mut()
@@ -120,6 +128,7 @@ impl From<Problem> for poem::Error {
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
         match error {
+            OperationError::Denied(Denied::SignInRequired) => Code::SignInRequired.plain(),
             OperationError::FileNotFound => Code::FileNotFound.plain(),
             OperationError::UploadPending => Code::UploadPending.plain(),
             OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),

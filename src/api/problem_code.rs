@@ -76,6 +76,24 @@ codes! {
         advice: "Use one of the methods in the `Allow` header.",
         detail: Some("the Allow header has the methods that this path takes"),
     }
+    SignInRequired = "sign_in_required" {
+        status: StatusCode::UNAUTHORIZED,
+        retry_after_seconds: None,
+        title: "Nobody is signed in",
+        advice: "Show the key of the service: people open the link that it printed at its first start, programs \
+            send `Authorization: Bearer fsk_…`. The key is in the file `access-key` of the service's data \
+            directory.",
+        detail: Some("this call needs somebody who is signed in"),
+    }
+    UnknownProxy = "unknown_proxy" {
+        status: StatusCode::FORBIDDEN,
+        retry_after_seconds: None,
+        title: "A proxy stands before a service that knows of none",
+        advice: "The service asks nobody who they are, since only its own machine reaches it. A proxy brings \
+            others: set PUBLIC_URL to the address that people use. Then they are asked for a key; or \
+            ACCESS=open lets everybody do everything, where the proxy asks.",
+        detail: Some("set PUBLIC_URL to the address that people use, or ACCESS=open"),
+    }
     OriginNotAllowed = "origin_not_allowed" {
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,

@@ -26,8 +26,8 @@ pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
-    DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
-    table_name,
+    DEFAULT_LOG_FILTER, access, allowed_hosts, bucket_name, bytes, listen_address, log_filter,
+    origins, table_name,
 };
 pub use values::{duration, url};
 
@@ -38,7 +38,7 @@ use crate::own_paths;
 const MAX_URL_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The longest pause between two sweeps for orphaned objects. One that is never to come is `off`.
 const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// The most objects that one sweep can be allowed to delete; it holds their keys in memory.
+/// The most objects that one sweep can be allowed to set aside; it holds their keys in memory.
 const MAX_ORPHAN_LIMIT: usize = 100_000;
 /// Bounds of what may be waited for.
 const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -86,7 +86,7 @@ pub struct CommonArgs {
         value_name = "TIME|off"
     )]
     pub orphan_sweep_interval: String,
-    /// How many objects that no record names one sweep may delete. If it finds more, it deletes none
+    /// How many objects that no record names one sweep may set aside. If it finds more, it touches none
     /// and says so, since more are a sign that bucket and table don't belong together
     #[arg(
         long,
@@ -146,7 +146,17 @@ pub struct ApiArgs {
         value_name = "NAMES"
     )]
     pub allowed_hosts: String,
-    /// Where local mode keeps files, records and its signing secret
+    /// Who may use the service. open: everybody who reaches it. key: whoever has the key, which the first start
+    /// makes and prints (local mode). auto: everybody while only this machine reaches it, else key; open in
+    /// aws mode
+    #[arg(
+        long,
+        env = "ACCESS",
+        default_value = "open",
+        value_name = "auto|open|key"
+    )]
+    pub access: String,
+    /// Where local mode keeps files, records and its secrets
     #[arg(
         long,
         env = "DATA_DIR",
@@ -204,6 +214,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who may use the service, as an operator says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessSetting {
+    /// Follows from who can reach the service.
+    Auto,
+    /// Everybody.
+    Open,
+    /// Whoever has the local key.
+    Key,
+}
+
 /// What both programs know once their settings are right.
 #[derive(Debug, Clone)]
 pub struct CommonSettings {
@@ -242,6 +263,8 @@ pub struct ApiSettings {
     pub upload_url_ttl: Duration,
     /// How long a download URL works, from when it is signed.
     pub download_url_ttl: Duration,
+    /// Who may use the service.
+    pub access: AccessSetting,
     /// Exact origins, or `*` alone.
     pub allowed_origins: Vec<String>,
     /// What clients may leave waiting.
@@ -382,6 +405,13 @@ impl ApiArgs {
         let download_url_ttl = problems.judge("DOWNLOAD_URL_TTL", &self.download_url_ttl, ttl);
         let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
         let limits = self.limits.judge(problems);
+        let access = problems.judge("ACCESS", &self.access, access);
+        if is_local == Some(false) && access == Some(AccessSetting::Key) {
+            problems.missing(
+                "ACCESS",
+                "there is a key in local mode alone; with MODE=aws it is open",
+            );
+        }
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,
@@ -400,6 +430,7 @@ impl ApiArgs {
             upload_url_ttl: upload_url_ttl?,
             download_url_ttl: download_url_ttl?,
             allowed_origins: allowed_origins?,
+            access: access?,
             limits: limits?,
             common: common?,
         })

@@ -32,7 +32,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
-pub use context::{Action, Caller, Context};
+pub use context::Context;
 pub use create_file::{CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file};
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
@@ -44,6 +44,7 @@ pub use renew_upload::renew_upload;
 pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
 pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
 
+use crate::access::Denied;
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, Invalid, Lifecycle, RejectionReason};
 use crate::metadata_store::MetadataStore;
@@ -85,6 +86,9 @@ impl Stores {
 /// Why an operation didn't do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
+    /// The caller may not do this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// No record has this ID, or the file was deleted, or its record is past its time.
     #[error("there is no such file")]
     FileNotFound,

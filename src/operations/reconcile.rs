@@ -167,7 +167,7 @@ impl Reconciler {
                 Ok(Reconciled::NothingNew) => {}
                 Err(error) => {
                     report.failed += 1;
-                    tracing::warn!(file_id = %id, error = %error.chain(), "a review failed and stays due");
+                    tracing::warn!(file_id = %id, error = %error.chain(), "a reconciliation failed and stays due");
                 }
             }
         }

@@ -6,12 +6,13 @@
 
 use std::net::IpAddr;
 
+use crate::access::Action;
 use crate::capacity::{AddressPermit, Overloaded, Permit, Permits, PermitsByAddress};
-use crate::operations::{Action, Caller, OperationError};
+use crate::operations::OperationError;
 
 /// Calls at a time that do no more than ask the stores: two groups of the local writer, one being
 /// committed while the next gathers. More of them at a time were not more a second, and each took longer
-/// (see ARCHITECTURE.md); in aws mode, at some milliseconds a call, so many at a time are tens of
+/// (see docs/performance.md); in aws mode, at some milliseconds a call, so many at a time are tens of
 /// thousands a second.
 pub(super) const MAX_CALLS: usize = 512;
 
@@ -60,14 +61,14 @@ impl CallPermits {
         self.calls.are_taken()
     }
 
-    /// Takes the permit for one call; it is given back when the [`CallPermit`] is dropped. Nobody waits for
+    /// Takes the permit for one call; it is given back when what this returns is dropped. Nobody waits for
     /// one.
     ///
     /// # Errors
     /// [`Overloaded`] if all permits for what the action does are taken.
-    pub fn take(&self, action: Action, caller: Caller) -> Result<CallPermit, Overloaded> {
+    pub fn take(&self, action: Action, address: Option<IpAddr>) -> Result<CallPermit, Overloaded> {
         let (permits, of_address) = match action {
-            Action::AwaitFile => (&self.waits, self.wait_of(caller.address)?),
+            Action::AwaitFile => (&self.waits, self.wait_of(address)?),
             Action::CompleteUpload => (&self.completions, None),
             _ => (&self.calls, None),
         };

@@ -9,8 +9,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use file_share::access::Gate;
 use file_share::api::server::{Limits, serve, serve_within};
-use file_share::api::{self, ApiParts, OwnHosts, observed};
+use file_share::api::{self, ApiParts, OwnHosts, SessionCookie, observed};
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
@@ -142,6 +143,9 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
         max_upload_bytes: 1_000,
         cors: CorsPolicy::default(),
         hosts: OwnHosts::Any,
+        gate: Arc::new(Gate::Open),
+        cookie: SessionCookie { is_secure: false },
+        clock: Arc::new(SystemClock),
     });
     observed(endpoint, String::new())
 }

@@ -186,9 +186,15 @@ impl Program {
     /// What the API says if it doesn't start in local mode.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
     pub(crate) fn local_refuses(data_dir: &Path) -> String {
+        Self::local_refuses_with(data_dir, &[])
+    }
+
+    /// The same with these settings.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn local_refuses_with(data_dir: &Path, settings: &[(&str, &str)]) -> String {
         let mut command = api_command();
         command.env("DATA_DIR", data_dir);
-        Self::refusing(command, &[])
+        Self::refusing(command, settings)
     }
 
     /// What the API says if it doesn't start in aws mode.

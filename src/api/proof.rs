@@ -1,0 +1,194 @@
+//! What a request shows of who sends it: a token in a header, a session in a cookie, a proxy's traces.
+//!
+//! Invariant: what is there twice counts as not there, since nobody knows which one was meant.
+//!
+//! Absent on purpose: whether it holds; the gate decides.
+
+use std::time::Duration;
+
+use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::access::{Proof, SessionId};
+
+/// What proxies add to a request that they pass on.
+const FORWARDED_BY: [HeaderName; 6] = [
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// How the cookie of a session is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionCookie {
+    /// Whether browsers reach the service by https alone. Over http a browser would drop a cookie that is only
+    /// for https, without a word.
+    pub is_secure: bool,
+}
+
+impl SessionCookie {
+    /// Its name. With `__Host-` browsers take it only from this very host, over https.
+    fn name(self) -> &'static str {
+        match self.is_secure {
+            true => "__Host-session",
+            false => "session",
+        }
+    }
+
+    /// Sets it to `id` for `lifetime`.
+    pub fn set(self, id: &SessionId, lifetime: Duration) -> String {
+        self.header(id.expose(), lifetime.as_secs())
+    }
+
+    /// Has the browser forget it.
+    pub fn clear(self) -> String {
+        self.header("", 0)
+    }
+
+    fn header(self, value: &str, seconds: u64) -> String {
+        let secure = match self.is_secure {
+            true => "; Secure",
+            false => "",
+        };
+        let name = self.name();
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    }
+
+    /// What the request's headers show.
+    pub fn proof(self, headers: &HeaderMap) -> Proof<'_> {
+        Proof {
+            bearer: bearer(headers),
+            session: cookie(headers, self.name()),
+            is_forwarded: FORWARDED_BY.iter().any(|name| headers.contains_key(name)),
+        }
+    }
+}
+
+/// The token of the one `Authorization: Bearer`. A password for a proxy may stand there too.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    const SCHEME: &str = "bearer ";
+    let texts = headers.get_all(header::AUTHORIZATION).iter();
+    one(texts.filter_map(|value| {
+        let text = value.to_str().ok()?;
+        let (scheme, token) = text.split_at_checked(SCHEME.len())?;
+        scheme.eq_ignore_ascii_case(SCHEME).then_some(token.trim())
+    }))
+}
+
+/// The value of the one cookie of this name.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let texts = headers.get_all(header::COOKIE).iter();
+    let pairs = texts
+        .filter_map(|value| HeaderValue::to_str(value).ok())
+        .flat_map(|text| text.split(';'));
+    one(pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(own, _)| *own == name)
+        .map(|(_, value)| value))
+}
+
+fn one<T>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    values.next().filter(|_| values.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: SessionCookie = SessionCookie { is_secure: false };
+    const SECURE: SessionCookie = SessionCookie { is_secure: true };
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in list {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_token_stands_behind_bearer_once() {
+        let shown = |list: &[_]| PLAIN.proof(&headers(list)).bearer.map(str::to_owned);
+        assert_eq!(
+            shown(&[("authorization", "Bearer abc")]),
+            Some("abc".into())
+        );
+        assert_eq!(
+            shown(&[("authorization", "bEARER  abc ")]),
+            Some("abc".into())
+        );
+        for other in ["Basic YTpi", "Bearer", "abc", "Bearerabc", ""] {
+            assert_eq!(shown(&[("authorization", other)]), None, "{other}");
+        }
+        let two = [("authorization", "Bearer a"), ("authorization", "Bearer b")];
+        assert_eq!(shown(&two), None);
+        // A browser sends the password that a proxy asked for.
+        let both = [
+            ("authorization", "Basic YTpi"),
+            ("authorization", "Bearer b"),
+        ];
+        assert_eq!(shown(&both), Some("b".into()));
+    }
+
+    #[test]
+    fn a_session_is_in_the_one_cookie_of_its_name() {
+        let shown = |list: &[_]| PLAIN.proof(&headers(list)).session.map(str::to_owned);
+        assert_eq!(
+            shown(&[("cookie", "a=b; session=c; d=e")]),
+            Some("c".into())
+        );
+        assert_eq!(
+            shown(&[("cookie", "a=b"), ("cookie", "session=c")]),
+            Some("c".into())
+        );
+        for none in [
+            "",
+            "session",
+            "sessions=c",
+            "xsession=c",
+            "session=a; session=b",
+        ] {
+            assert_eq!(shown(&[("cookie", none)]), None, "{none}");
+        }
+        // One that a page over http could have set doesn't count where all is https.
+        let secure = headers(&[("cookie", "session=c")]);
+        assert_eq!(SECURE.proof(&secure).session, None);
+    }
+
+    #[test]
+    fn whatever_a_proxy_adds_shows_that_it_is_there() {
+        assert!(!PLAIN.proof(&headers(&[("host", "a")])).is_forwarded);
+        for name in [
+            "forwarded",
+            "via",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-real-ip",
+        ] {
+            let sent = headers(&[(name, "")]);
+            assert!(PLAIN.proof(&sent).is_forwarded, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_for_this_host_and_no_script() {
+        let id = crate::access::Sessions::default();
+        let (id, _) = id.begin(crate::domain::Timestamp::UNIX_EPOCH).unwrap();
+        let set = SECURE.set(&id, Duration::from_secs(60));
+        assert!(set.starts_with("__Host-session="), "{set}");
+        for part in [
+            "; Path=/",
+            "; Max-Age=60",
+            "; HttpOnly",
+            "; SameSite=Strict",
+            "; Secure",
+        ] {
+            assert!(set.contains(part), "{set}");
+        }
+        let plain = PLAIN.set(&id, Duration::from_secs(60));
+        assert!(plain.starts_with("session=") && !plain.contains("Secure"));
+        assert!(PLAIN.clear().contains("session=; ") && PLAIN.clear().contains("Max-Age=0"));
+    }
+}

@@ -1,0 +1,225 @@
+//! The calls under `/v1/session`: who is signed in, signing in with the local key, and signing out.
+//!
+//! Invariant: they are the only calls that anybody may make, they show nothing of a file, and no answer and
+//! no log has the key or a session's ID; the latter goes into a cookie that no script reads.
+
+use std::sync::Arc;
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, Object, OpenApi, Tags,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::json::Json;
+use super::json_body::read_json;
+use super::operation_errors::{self, ApiError};
+use super::problem::{Code, FieldError, Problem};
+use super::proof::SessionCookie;
+use crate::access::{Admission, Caller, Gate, SignInError, WHOLE_LIFETIME};
+use crate::clock::Clock;
+use crate::domain::format_timestamp;
+use crate::own_paths;
+use crate::request_log;
+
+pub(super) struct SessionApi {
+    pub gate: Arc<Gate>,
+    pub cookie: SessionCookie,
+    pub clock: Arc<dyn Clock>,
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Sign in, where the service asks who you are.
+    Session,
+}
+
+/// Who is signed in, and how somebody could.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "Session", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireSession {
+    /// Who sends this request; null if that is nobody, who may do nothing but sign in.
+    pub principal: Option<WirePrincipal>,
+    /// When the session is over, in UTC, if it is used until then; null without one.
+    pub expires_at: Option<String>,
+    /// How somebody signs in: `key` with `POST /v1/session`. Null where nobody has to.
+    pub sign_in: Option<String>,
+}
+
+/// Who somebody is.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "Principal", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WirePrincipal {
+    /// `operator`: whoever runs the service. There may be others one day.
+    pub kind: String,
+}
+
+/// What became of a session.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "SignedOut", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireSignedOut {
+    /// Where to go to be signed out elsewhere too; null if there is no such place.
+    pub sign_out_at: Option<String>,
+}
+
+/// What shows who somebody is.
+#[derive(Object)]
+#[oai(rename = "SignIn", rename_all = "camelCase", deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "describes the body in the contract; the field is read by hand"
+)]
+struct SignInSchema {
+    /// The key that the service printed when it was first started; it is in the file `access-key` of its data
+    /// directory.
+    key: String,
+}
+
+/// The key as it came.
+pub(super) struct SignIn(Map<String, Value>);
+
+impl SignIn {
+    fn key(self) -> Result<String, Problem> {
+        let refused = |field, message: &str| {
+            let message = message.to_owned();
+            let errors = vec![FieldError { field, message }];
+            Err(Problem::fields(Code::InvalidRequest, errors))
+        };
+        let mut fields = self.0;
+        match (fields.remove("key"), fields.is_empty()) {
+            (_, false) => refused("(unknown)", "there are fields besides key"),
+            (Some(Value::String(key)), true) => Ok(key),
+            (Some(_), true) => refused("key", "must be a string"),
+            (None, true) => refused("key", "is required: the key of this service"),
+        }
+    }
+}
+
+impl<'a> ApiExtractor<'a> for SignIn {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        SignInSchema::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: Some("What shows who you are"),
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: SignInSchema::schema_ref(),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Self(read_json(request, body).await?))
+    }
+}
+
+#[derive(ApiResponse)]
+enum Shown {
+    /// Who sends this request, also if that is nobody.
+    #[oai(status = 200)]
+    Session(Json<WireSession>),
+}
+
+#[derive(ApiResponse)]
+enum SignedIn {
+    /// You are signed in: the cookie shows it from now on.
+    #[oai(status = 204)]
+    Begun(
+        /// The session's cookie; left out where nobody has to sign in.
+        #[oai(header = "Set-Cookie")]
+        Option<String>,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum SignedOut {
+    /// The session is over, if there was one.
+    #[oai(status = 200)]
+    Ended(
+        Json<WireSignedOut>,
+        /// Has the browser forget the session's cookie.
+        #[oai(header = "Set-Cookie")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = own_paths::API, tag = "Tag::Session")]
+impl SessionApi {
+    /// Who is signed in
+    ///
+    /// Says who sends this request and how somebody signs in. Never 401: it is what a page asks first.
+    #[oai(path = "/session", method = "get", operation_id = "describe_session")]
+    async fn describe_session(
+        &self,
+        request: &Request,
+    ) -> Result<Shown, ApiError<operation_errors::DescribeSession>> {
+        let proof = self.cookie.proof(request.headers());
+        let now = self.clock.now();
+        let principal = match self.gate.admit(proof, now) {
+            Admission::As(Caller::Operator) => Some("operator"),
+            Admission::As(Caller::System | Caller::Nobody) | Admission::BehindUnknownProxy => None,
+        };
+        let session = self.gate.session(proof, now);
+        Ok(Shown::Session(Json(WireSession {
+            principal: principal.map(|kind| WirePrincipal { kind: kind.into() }),
+            expires_at: session.map(|session| format_timestamp(session.expires_at)),
+            sign_in: self.gate.asks_for_key().then(|| "key".to_owned()),
+        })))
+    }
+
+    /// Sign in with the key
+    ///
+    /// Begins a session for a browser: 8 hours at most, and an hour without a call. Programs send the key with
+    /// each request instead, as `Authorization: Bearer fsk_…`.
+    #[oai(path = "/session", method = "post", operation_id = "begin_session")]
+    async fn begin_session(
+        &self,
+        body: SignIn,
+    ) -> Result<SignedIn, ApiError<operation_errors::BeginSession>> {
+        let key = body.key()?;
+        match self.gate.sign_in(&key, self.clock.now()) {
+            Ok(begun) => {
+                let cookie = begun.map(|(id, _)| self.cookie.set(&id, WHOLE_LIFETIME));
+                Ok(SignedIn::Begun(cookie))
+            }
+            Err(wrong @ SignInError::WrongKey) => {
+                let problem = Code::SignInRequired.with(wrong.to_string());
+                Err(problem.into())
+            }
+            Err(error @ SignInError::NoRandomNumbers(_)) => {
+                request_log::FAILED.log(|| tracing::error!(%error, "nobody can sign in"));
+                Err(Code::InternalError.plain().into())
+            }
+        }
+    }
+
+    /// Sign out
+    ///
+    /// Ends the session of this browser, here and now.
+    #[oai(path = "/session/end", method = "post", operation_id = "end_session")]
+    async fn end_session(
+        &self,
+        request: &Request,
+    ) -> Result<SignedOut, ApiError<operation_errors::EndSession>> {
+        self.gate.sign_out(self.cookie.proof(request.headers()));
+        let signed_out = WireSignedOut { sign_out_at: None };
+        Ok(SignedOut::Ended(Json(signed_out), self.cookie.clear()))
+    }
+}

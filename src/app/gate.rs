@@ -1,0 +1,43 @@
+//! Which proof of who they are callers have to show, by the settings.
+//!
+//! Invariant: a service that others can reach lets in whoever has the key alone, unless an operator said that
+//! it is open.
+
+use std::path::Path;
+
+use super::StartError;
+use crate::access::{Gate, LocalKey};
+use crate::config::{AccessSetting, ApiSettings};
+
+/// A key that callers have to show.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// The key.
+    pub key: LocalKey,
+    /// Whether this start made it.
+    pub is_new: bool,
+}
+
+/// The gate of a service whose data directory this is, and its key if it asks for one.
+pub(super) fn gate(
+    settings: &ApiSettings,
+    data_dir: &Path,
+) -> Result<(Gate, Option<NewKey>), StartError> {
+    let only_this_machine =
+        settings.public_url.is_none() && settings.listen.ip().to_canonical().is_loopback();
+    match settings.access {
+        AccessSetting::Open => Ok((Gate::Open, None)),
+        AccessSetting::Auto if only_this_machine => Ok((Gate::Loopback, None)),
+        AccessSetting::Auto | AccessSetting::Key => {
+            let failed = |error| StartError::new("the access key", error);
+            let existing = LocalKey::load(data_dir).map_err(failed)?;
+            let is_new = existing.is_none();
+            let key = match existing {
+                Some(key) => key,
+                None => LocalKey::load_or_create(data_dir).map_err(failed)?,
+            };
+            let gate = Gate::with_key(key.clone());
+            Ok((gate, Some(NewKey { key, is_new })))
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Who may do what at a running service: by the key, by a session that was begun with it, and without either.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::curl::{create, curl, curl_json, curl_status};
+use crate::support::program::{Program, check_local, data_dir};
+
+fn key(data_dir: &Path) -> String {
+    let key = std::fs::read_to_string(data_dir.join("access-key")).unwrap();
+    key.trim_end().to_owned()
+}
+
+fn asking(data_dir: &Path) -> Program {
+    Program::local(data_dir, &[("ACCESS", "key")])
+}
+
+/// Each call on files that the contract has: its method and its address, of a file that there is.
+fn calls(base: &str, id: &str) -> Vec<(String, String)> {
+    let contract: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
+    let paths = contract["paths"].as_object().unwrap().iter();
+    let calls = paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object().unwrap().keys();
+        methods.map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    let of_files = calls.filter(|(_, path)| path.starts_with("/v1/files"));
+    let mut calls: Vec<(String, String)> = of_files
+        .map(|(method, path)| (method, format!("{base}{}", path.replace("{id}", id))))
+        .collect();
+    // What deletes the file comes last.
+    calls.sort_by_key(|(method, _)| method == "DELETE");
+    calls
+}
+
+/// The status of a call, with a body that creates a file where there is one.
+fn status(method: &str, url: &str, proof: &[&str]) -> String {
+    let mut arguments = match method {
+        "HEAD" => vec!["--head"],
+        method => vec!["--request", method],
+    };
+    if url.ends_with("/v1/files") && method == "POST" {
+        arguments.extend(["--json", r#"{"filename": "a.txt", "size": 5}"#]);
+    }
+    for header in proof {
+        arguments.extend(["--header", header]);
+    }
+    arguments.push(url);
+    curl_status(&arguments)
+}
+
+/// What a request shows of a session that is begun with the key.
+fn session_of(base: &str, key: &str) -> String {
+    let body = json!({"key": key}).to_string();
+    let answer = curl(&["--include", "--json", &body, &format!("{base}/v1/session")]);
+    let answer = String::from_utf8(answer).unwrap();
+    let lines = answer.lines();
+    let cookie = lines
+        .filter_map(|line| line.split_once(": "))
+        .find(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    let (_, cookie) = cookie.unwrap();
+    assert!(cookie.contains("HttpOnly; SameSite=Strict"), "{cookie}");
+    format!("Cookie: {}", cookie.split(';').next().unwrap())
+}
+
+#[test]
+fn every_call_of_the_contract_wants_the_key_or_a_session_and_takes_either() {
+    let dir = data_dir();
+    let program = asking(dir.path());
+    let base = &program.base;
+    let key = key(dir.path());
+    let bearer = format!("Authorization: Bearer {key}");
+    let cookie = session_of(base, &key);
+    let wrong_bearer = format!("Authorization: Bearer {}", key.replace("fsk_", "fsk-"));
+    for proof in [&bearer, &cookie] {
+        let created = [
+            "--header",
+            proof,
+            "--json",
+            r#"{"filename": "a.txt", "size": 5}"#,
+        ];
+        let created = curl_json(&[&created[..], &[&format!("{base}/v1/files")]].concat());
+        let id = created["id"].as_str().unwrap();
+        let calls = calls(base, id);
+        assert_eq!(calls.len(), 8, "{calls:?}");
+        for (method, url) in &calls {
+            let nobody: [&[&str]; 4] = [
+                &[],
+                &[&wrong_bearer],
+                &["Cookie: session=0123456789abcdef"],
+                // A token that is wrong isn't made right by what a browser sends along.
+                &[&wrong_bearer, &cookie],
+            ];
+            for proof in nobody {
+                assert_eq!(
+                    status(method, url, proof),
+                    "401",
+                    "{method} {url} {proof:?}"
+                );
+            }
+            // A form's field asks for another method than it is; a wrong one is 400, and never 401.
+            let answered = status(method, url, &[proof]);
+            assert!(
+                matches!(answered.as_str(), "200" | "201" | "204" | "409"),
+                "{method} {url}: {answered}"
+            );
+        }
+    }
+    assert!(!program.log().contains(&key), "the key is in the log");
+}
+
+#[test]
+fn who_is_refused_hears_how_to_sign_in_and_nothing_of_what_there_is() {
+    let dir = data_dir();
+    let program = asking(dir.path());
+    let base = &program.base;
+    let key = key(dir.path());
+    let bearer = format!("Authorization: Bearer {key}");
+    let created = [
+        "--header",
+        &bearer,
+        "--json",
+        r#"{"filename": "a.txt", "size": 5}"#,
+    ];
+    let created = curl_json(&[&created[..], &[&format!("{base}/v1/files")]].concat());
+    let refused = |id: &str| {
+        let url = format!("{base}/v1/files/{id}/metadata");
+        let answer = curl(&["--include", "--header", "X-Request-Id: same", &url]);
+        let answer = String::from_utf8(answer).unwrap();
+        let lines = answer.lines().filter(|line| !line.starts_with("date:"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let existing = refused(created["id"].as_str().unwrap());
+    assert!(existing.contains("www-authenticate: Bearer"), "{existing}");
+    assert!(existing.contains("sign_in_required"), "{existing}");
+    assert_eq!(existing, refused("0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f"));
+
+    let body = json!({"key": "fsk_0"}).to_string();
+    let wrong = curl_json(&["--json", &body, &format!("{base}/v1/session")]);
+    assert_eq!(wrong["code"], "sign_in_required");
+    assert!(wrong["detail"].as_str().unwrap().contains("isn't the key"));
+    // What asks nobody goes on answering.
+    for path in ["/", "/healthz", "/readyz", "/openapi.json", "/v1/session"] {
+        assert_eq!(curl_status(&[&format!("{base}{path}")]), "200", "{path}");
+    }
+}
+
+#[test]
+fn a_session_says_who_is_signed_in_and_is_over_when_it_is_ended_or_the_program_stops() {
+    let dir = data_dir();
+    let program = asking(dir.path());
+    let session = format!("{}/v1/session", program.base);
+    let shown = curl_json(&[&session]);
+    let nobody = json!({"principal": null, "expiresAt": null, "signIn": "key"});
+    assert_eq!(shown, nobody);
+    let cookie = session_of(&program.base, &key(dir.path()));
+    let shown = curl_json(&["--header", &cookie, &session]);
+    assert_eq!(shown["principal"]["kind"], "operator");
+    assert!(shown["expiresAt"].is_string(), "{shown}");
+
+    // A page of another origin can't end it, nor begin one.
+    for path in ["", "/end"] {
+        let url = format!("{session}{path}");
+        let foreign = [
+            "--header",
+            "Origin: https://evil.example",
+            "--request",
+            "POST",
+        ];
+        let status = curl_status(&[&foreign[..], &["--header", &cookie, &url]].concat());
+        assert_eq!(status, "403", "{path}");
+    }
+    let end = format!("{session}/end");
+    let ended = curl_json(&["--request", "POST", "--header", &cookie, &end]);
+    assert_eq!(ended, json!({"signOutAt": null}));
+    assert_eq!(curl_json(&["--header", &cookie, &session]), nobody);
+
+    let cookie = session_of(&program.base, &key(dir.path()));
+    let before = key(dir.path());
+    program.terminate();
+    let program = asking(dir.path());
+    assert_eq!(key(dir.path()), before);
+    let session = format!("{}/v1/session", program.base);
+    assert_eq!(curl_json(&["--header", &cookie, &session]), nobody);
+}
+
+#[test]
+fn a_service_that_trusts_this_machine_does_nothing_for_whom_a_proxy_brings() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[("ACCESS", "auto")]);
+    let base = &program.base;
+    let created = create(base, &json!({"filename": "a.txt", "size": 5}));
+    let id = created["id"].as_str().unwrap();
+    for header in [
+        "X-Forwarded-For: 203.0.113.7",
+        "Forwarded: for=203.0.113.7",
+        "Via: 1.1 proxy",
+        "X-Real-IP: 127.0.0.1",
+    ] {
+        for (method, url) in calls(base, id) {
+            let answered = status(&method, &url, &[header]);
+            assert_eq!(answered, "403", "{method} {url} {header}");
+        }
+        let refused = curl_json(&["--header", header, &format!("{base}/v1/files")]);
+        assert_eq!(refused["code"], "unknown_proxy");
+        assert!(refused["detail"].as_str().unwrap().contains("PUBLIC_URL"));
+    }
+    assert_eq!(status("GET", &format!("{base}/v1/files"), &[]), "200");
+    assert!(!dir.path().join("access-key").exists());
+}
+
+#[test]
+fn a_service_that_others_reach_asks_for_the_key_unless_it_is_open() {
+    for (settings, asks) in [
+        (
+            &[
+                ("ACCESS", "auto"),
+                ("PUBLIC_URL", "https://files.example.org"),
+            ][..],
+            true,
+        ),
+        (&[("ACCESS", "auto"), ("LISTEN", "0.0.0.0:0")], true),
+        (&[("ACCESS", "auto"), ("LISTEN", "[::1]:0")], false),
+        (&[("ACCESS", "open"), ("LISTEN", "0.0.0.0:0")], false),
+        (
+            &[
+                ("ACCESS", "open"),
+                ("PUBLIC_URL", "https://files.example.org"),
+            ],
+            false,
+        ),
+    ] {
+        let dir = data_dir();
+        let program = Program::local(dir.path(), settings);
+        let url = format!("{}/v1/files", program.listening_at());
+        let status = curl_status(&[&url]);
+        let expected = if asks { "401" } else { "200" };
+        assert_eq!(status, expected, "{settings:?}");
+    }
+}
+
+#[test]
+fn a_key_that_others_could_read_ends_the_start_and_is_named() {
+    let dir = data_dir();
+    asking(dir.path()).terminate();
+    let path = dir.path().join("access-key");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let refused = Program::local_refuses_with(dir.path(), &[("ACCESS", "key")]);
+    assert!(refused.contains("access-key"), "{refused}");
+    assert!(refused.contains("others may read"), "{refused}");
+    // Whoever asks for no key needs none.
+    Program::local(dir.path(), &[]).terminate();
+    assert!(check_local(dir.path(), &[]).status.success());
+}
