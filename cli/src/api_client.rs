@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,10 +42,16 @@ pub(crate) struct Answer {
     pub repeated: bool,
 }
 
+/// Where the key of the service is said, and nowhere else: arguments are everybody's to see.
+const TOKEN: &str = "FILE_SHARE_TOKEN";
+
 #[derive(Debug, Clone)]
 pub(crate) struct ApiClient {
     pub http: Http,
     base: String,
+    /// Shows who calls. For the service at `base` alone: never for its store, nor for another service whose
+    /// link somebody gave. It doesn't print.
+    authorization: Option<HeaderValue>,
 }
 
 impl ApiClient {
@@ -57,14 +63,17 @@ impl ApiClient {
         Ok(Self {
             http: Http::new()?,
             base: base_of(server)?,
+            authorization: authorization(std::env::var(TOKEN).ok())?,
         })
     }
 
-    /// The same at another address.
+    /// The same at another address, to which nobody's token is shown unless it is the same one.
     pub(crate) fn elsewhere(&self, base: String) -> Self {
+        let is_here = base == self.base;
         Self {
             http: self.http.clone(),
             base,
+            authorization: self.authorization.clone().filter(|_| is_here),
         }
     }
 
@@ -247,6 +256,9 @@ impl ApiClient {
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header(USER_AGENT, AGENT);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
         if let Some(key) = key {
             request = request.header("idempotency-key", format!("\"{key}\""));
         }
@@ -328,11 +340,30 @@ pub(crate) fn expect(answer: Answer, status: StatusCode) -> Result<Answer, CliEr
     } else {
         problem.detail
     };
+    let detail = match problem.code.as_str() {
+        "sign_in_required" => format!(
+            "{detail}: set {TOKEN} to the key of the service, which is in the file access-key of its data \
+             directory"
+        ),
+        _ => detail,
+    };
     Err(CliError::Refused {
         status: answer.status.as_u16(),
         code: problem.code,
         detail,
     })
+}
+
+/// What shows the token, if there is one.
+fn authorization(token: Option<String>) -> Result<Option<HeaderValue>, CliError> {
+    let token = token.as_deref().map(str::trim);
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Ok(None);
+    };
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|_| CliError::Usage(format!("{TOKEN} isn't a key: it has other characters")))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
 }
 
 fn parsed<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, CliError> {

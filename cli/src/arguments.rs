@@ -11,6 +11,8 @@ use clap_complete::Shell;
 /// What ends below `--help`, and in the man page, which doesn't name variables by itself.
 const EXIT_CODES: &str = "Environment:
   FILE_SHARE_URL  where the service is, unless --server says it
+  FILE_SHARE_TOKEN
+                  the key of a service that asks for one; sent to that service alone
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                   proxies on the way, as for curl; none to this machine itself
   BROWSER         what `open` starts, before what the system has

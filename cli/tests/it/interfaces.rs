@@ -164,3 +164,37 @@ fn the_man_page_and_the_help_tell_what_exit_codes_mean() {
         assert!(said.is_empty(), "{reader}: {said}");
     }
 }
+
+#[test]
+fn a_service_that_asks_for_its_key_is_used_with_it_and_told_apart_from_others() {
+    let service = Service::start(&[("ACCESS", "key")]);
+    let refused = service.run(&["list"]);
+    assert_eq!((refused.code, refused.out.as_str()), (1, ""), "{refused:?}");
+    for word in ["FILE_SHARE_TOKEN", "access-key", "sign_in_required"] {
+        assert!(refused.err.contains(word), "{word}: {refused:?}");
+    }
+    let key = std::fs::read_to_string(service.data().join("access-key")).unwrap();
+    service.file("a.txt", b"hello");
+    let run = |arguments: &[&str], key: &str| {
+        let mut command = service.command(arguments);
+        Ran::of(command.env("FILE_SHARE_TOKEN", key).output().unwrap())
+    };
+    let uploaded = run(&["upload", "a.txt"], &key);
+    assert_eq!(uploaded.code, 0, "{uploaded:?}");
+    let link = uploaded.out.trim_end();
+    let fetched = run(&["download", link, "-o", "-"], key.trim_end());
+    assert_eq!(
+        (fetched.code, fetched.out.as_str()),
+        (0, "hello"),
+        "{fetched:?}"
+    );
+    assert!(!format!("{uploaded:?}{fetched:?}").contains(key.trim_end()));
+
+    // A link to another service doesn't bring the key there.
+    let other = Service::start(&[("ACCESS", "key")]);
+    let foreign = link.replace(&service.base, &other.base);
+    let elsewhere = run(&["download", &foreign, "-o", "-"], &key);
+    assert!(elsewhere.err.contains("sign_in_required"), "{elsewhere:?}");
+    let nonsense = run(&["list"], "fsk_\u{1}");
+    assert_eq!(nonsense.code, 2, "{nonsense:?}");
+}
