@@ -57,6 +57,12 @@ async fn adopt(pair: StorePair<'_>, yes: bool) -> Result<bool, StoreError> {
             );
             None
         }
+        Ok(MarkerState::ObjectsFromBefore) => {
+            println!(
+                "The objects are an older copy. Files that were uploaded since then have no bytes."
+            );
+            None
+        }
         Err(mismatch) => {
             println!("{mismatch}.");
             None
@@ -86,7 +92,7 @@ async fn adopt(pair: StorePair<'_>, yes: bool) -> Result<bool, StoreError> {
 fn told(marker: Option<&Marker>) -> String {
     match marker {
         None => "not marked".to_owned(),
-        Some(Marker { id, starts }) => format!("marked {id}, {starts} starts"),
+        Some(Marker { id, starts }) => format!("marked {id}, {} starts", starts / 2),
     }
 }
 

@@ -2,12 +2,20 @@
 //!
 //! A disk that isn't mounted, another bucket, a table that was restored: whoever goes on then expires files
 //! whose bytes are elsewhere, and deletes objects that it takes for nobody's. So both sides hold a marker,
-//! the same random ID, written when they are first used together. The records' one also counts the starts
-//! of local mode, and tells it the objects' side afterwards: a database that knows of fewer starts than the
-//! objects do is a copy from before.
+//! the same random ID, written when they are first used together. In local mode both also count the starts: the
+//! side that knows of fewer is a copy from before.
+//!
+//! ```text
+//! count          records   objects
+//! at rest           4         4
+//! a start begins    5         4        cut off here, or behind the next line, it is gone on with
+//!                   5         6
+//! it is counted     6         6
+//! ```
 //!
 //! Invariant: nothing is written where the two don't match. The records have their marker before the objects,
 //! and [`Marker::starts`] is 0 until the objects have it too, so a start that was cut off is gone on with.
+//! Only while the records' count is odd may the two differ, by one.
 //!
 //! Absent on purpose: guesses. What doesn't match is for a person to decide (`file-share adopt`).
 
@@ -26,7 +34,8 @@ use crate::store_error::StoreError;
 pub struct Marker {
     /// The random ID that records and objects share.
     pub id: Uuid,
-    /// How many starts it has seen; in aws mode, where nobody counts them, 1.
+    /// Grows by two with each start. Odd in the records while a start is being counted; in aws mode, where
+    /// nobody counts them, 1.
     pub starts: u64,
 }
 
@@ -43,10 +52,10 @@ impl Marker {
         }
     }
 
-    fn after_another_start(&self) -> Self {
+    fn with(&self, starts: u64) -> Self {
         Self {
             id: self.id,
-            starts: self.starts.saturating_add(1),
+            starts,
         }
     }
 
@@ -104,6 +113,8 @@ pub enum MarkerState {
     Matching(Marker),
     /// They belong together, and the records are a copy from before.
     RecordsFromBefore,
+    /// They belong together, and the objects are a copy from before.
+    ObjectsFromBefore,
 }
 
 /// Why the stores can't be used together.
@@ -163,10 +174,16 @@ pub fn compare(records: Option<Marker>, objects: Option<Marker>) -> Result<Marke
         (Some(_), None) => Err(Mismatch::OnlyRecords),
         (None, Some(_)) => Err(Mismatch::OnlyObjects),
         (Some(records), Some(objects)) if records.id != objects.id => Err(Mismatch::Different),
-        (Some(records), Some(objects)) if objects.starts > records.starts => {
-            Ok(MarkerState::RecordsFromBefore)
+        (Some(records), Some(objects)) => {
+            let between = u64::from(!records.starts.is_multiple_of(2));
+            Ok(if objects.starts > records.starts.saturating_add(between) {
+                MarkerState::RecordsFromBefore
+            } else if objects.starts.saturating_add(between) < records.starts {
+                MarkerState::ObjectsFromBefore
+            } else {
+                MarkerState::Matching(records)
+            })
         }
-        (Some(records), Some(_)) => Ok(MarkerState::Matching(records)),
     }
 }
 
@@ -208,14 +225,22 @@ impl StorePair<'_> {
         Ok(marker)
     }
 
-    /// Counts a start: the records first.
+    /// Counts a start, as said above. `marker` is that of the records.
     ///
     /// # Errors
-    /// If a store doesn't answer.
+    /// If a store doesn't answer. The next start goes on from there.
     pub async fn count_start(&self, marker: &Marker) -> Result<(), StoreError> {
-        let next = marker.after_another_start();
-        self.records.replace_marker(&next).await?;
-        self.objects.replace_marker(&next).await
+        let objects = self
+            .objects
+            .marker()
+            .await?
+            .map_or(0, |objects| objects.starts);
+        let counted = marker.starts.max(objects).saturating_add(2) & !1;
+        let begun = marker.with(counted.saturating_sub(1));
+        let counted = marker.with(counted);
+        self.records.replace_marker(&begun).await?;
+        self.objects.replace_marker(&counted).await?;
+        self.records.replace_marker(&counted).await
     }
 
     /// Says of the records that the objects are marked too. Where nobody counts starts.
@@ -224,11 +249,7 @@ impl StorePair<'_> {
     /// If the store of the records doesn't answer.
     pub async fn confirm(&self, marker: &Marker) -> Result<(), StoreError> {
         match marker.starts {
-            0 => {
-                self.records
-                    .replace_marker(&marker.after_another_start())
-                    .await
-            }
+            0 => self.records.replace_marker(&marker.with(1)).await,
             _ => Ok(()),
         }
     }
@@ -239,7 +260,7 @@ impl StorePair<'_> {
     /// If a store doesn't answer. It can be called again.
     pub async fn adopt(&self) -> Result<(), StoreError> {
         let begun = Marker::fresh();
-        let done = begun.after_another_start();
+        let done = begun.with(1);
         self.records.replace_marker(&begun).await?;
         self.objects.replace_marker(&begun).await?;
         self.records.replace_marker(&done).await

@@ -29,7 +29,7 @@ pub(crate) use post_object::read_form;
 #[cfg(feature = "fuzzing")]
 pub(crate) use range::{Condition, Part, Validators};
 pub use signing_secret::{ACCESS_KEY_ID, SigningSecret};
-pub use upload_gate::{EveryUpload, UploadGate};
+pub use upload_gate::{EveryUpload, UploadGate, Wanted};
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 

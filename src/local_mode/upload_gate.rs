@@ -3,31 +3,47 @@
 //! A URL may outlive its file: that was deleted, or expired because a clock was wrong for a while. Bytes
 //! that came for it would be deleted again, and 200 would have been a lie. S3 can't ask; this machine can.
 //!
-//! Invariant: an upload that is answered 200 belongs to a file that is pending or available. Between the
-//! question and the name nothing expires, since the store says of a key that it is receiving.
+//! Invariant: an upload that is answered 200 belongs to a file that waited for it: one that is available has its
+//! bytes, and takes no others, also if its own were lost. Between the question and the name nothing expires, since
+//! the store says of a key that it is receiving.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 
-use crate::domain::ObjectKey;
+use crate::domain::{ObjectKey, Status};
 use crate::object_store::disk::BodyError;
 use crate::operations::Stores;
 use crate::request_log;
 use crate::store_error::StoreError;
 
+/// Whether a file waits for bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// It does.
+    Yes,
+    /// It has them.
+    Settled,
+    /// There is no such file any more, or its time is over.
+    No,
+}
+
 /// Says of an upload whose bytes have come whether they are to be kept.
 #[async_trait]
 pub trait UploadGate: Send + Sync {
     /// Whether bytes may be stored under the key.
-    async fn wants(&self, key: ObjectKey) -> Result<bool, StoreError>;
+    async fn wants(&self, key: ObjectKey) -> Result<Wanted, StoreError>;
 }
 
 #[async_trait]
 impl UploadGate for Stores {
-    async fn wants(&self, key: ObjectKey) -> Result<bool, StoreError> {
+    async fn wants(&self, key: ObjectKey) -> Result<Wanted, StoreError> {
         let record = self.metadata.get(key.file_id()).await?;
-        Ok(record.is_some_and(|it| it.status().may_have_bytes()))
+        Ok(match record.map(|record| record.status()) {
+            Some(Status::Pending) => Wanted::Yes,
+            Some(Status::Available) => Wanted::Settled,
+            Some(Status::Rejected | Status::Expired | Status::Deleted) | None => Wanted::No,
+        })
     }
 }
 
@@ -36,8 +52,8 @@ pub struct EveryUpload;
 
 #[async_trait]
 impl UploadGate for EveryUpload {
-    async fn wants(&self, _: ObjectKey) -> Result<bool, StoreError> {
-        Ok(true)
+    async fn wants(&self, _: ObjectKey) -> Result<Wanted, StoreError> {
+        Ok(Wanted::Yes)
     }
 }
 
@@ -49,8 +65,9 @@ pub(super) fn if_wanted<'a>(
 ) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + 'a {
     let question = async move {
         match gate.wants(key).await {
-            Ok(true) => None,
-            Ok(false) => Some(Err(BodyError::Unwanted)),
+            Ok(Wanted::Yes) => None,
+            Ok(Wanted::Settled) => Some(Err(BodyError::Settled)),
+            Ok(Wanted::No) => Some(Err(BodyError::Unwanted)),
             Err(error) => {
                 request_log::FAILED.log(|| {
                     tracing::error!(error = error.chain(), %key, "whether an upload is wanted isn't known");

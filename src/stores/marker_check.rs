@@ -19,6 +19,10 @@ use crate::store_marker::{MarkedStore, Marker, MarkerState, Mismatch, StorePair,
 const OLDER_COPY: &str = "the records are an older copy: the objects know of later starts. What was uploaded since \
                           then has no record, and is not looked for to be deleted until `file-share adopt --yes`";
 
+const OLDER_OBJECTS: &str = "the objects are an older copy: the records know of later starts. Files that came since \
+                             then have no bytes. Restore the objects of the same time as the records; `file-share \
+                             scrub` names what is missing, and `file-share adopt --yes` goes on without it";
+
 /// How long a start waits for stores that are away.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -27,7 +31,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub enum Allowed {
     /// Records and objects belong together, or nobody could see that they don't.
     Everything,
-    /// The records are a copy from before: no object may be taken for nobody's.
+    /// Records or objects are a copy from before: no object may be taken for nobody's.
     NoSweep,
 }
 
@@ -106,8 +110,13 @@ async fn try_check_markers(
 ) -> Result<Result<Allowed, Mismatch>, StoreError> {
     let marker = match look(pair, stores).await? {
         Err(mismatch) => return Ok(Err(mismatch)),
+        // Not counted: then the next start would see nothing of it.
         Ok(MarkerState::RecordsFromBefore) => {
             tracing::error!("{OLDER_COPY}");
+            return Ok(Ok(Allowed::NoSweep));
+        }
+        Ok(MarkerState::ObjectsFromBefore) => {
+            tracing::error!("{OLDER_OBJECTS}");
             return Ok(Ok(Allowed::NoSweep));
         }
         Ok(MarkerState::Matching(marker)) => marker,
@@ -174,6 +183,9 @@ impl StartCheck for MarkersCheck {
             ),
             Ok(Ok(MarkerState::RecordsFromBefore)) => {
                 Finding::WrongForNow(Flaw::of_sentences(OLDER_COPY))
+            }
+            Ok(Ok(MarkerState::ObjectsFromBefore)) => {
+                Finding::WrongForNow(Flaw::of_sentences(OLDER_OBJECTS))
             }
             Ok(Err(mismatch)) => Finding::Wrong(Flaw::of_sentences(&mismatch.to_string())),
             Err(error @ StoreError::Corrupt { .. }) => Finding::Wrong(Flaw::new(

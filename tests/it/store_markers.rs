@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::support::aws_clients::sdk_config;
 use crate::support::curl::{create, curl, curl_json, upload};
 use crate::support::ministack::MiniStack;
-use crate::support::program::{Program, adopt_aws, data_dir};
+use crate::support::node_tests::free_port;
+use crate::support::program::{Program, adopt_aws, check_local, data_dir};
 
 fn stored_file(base: &str, dir: &Path) -> Value {
     let source = dir.join("source");
@@ -164,6 +165,42 @@ fn an_older_copy_of_the_records_is_served_and_said_until_it_is_adopted() {
         assert!(!program.log().contains("older copy"), "{}", program.log());
         assert!(program.terminate().success());
     }
+}
+
+#[test]
+fn an_older_copy_of_the_objects_is_said_until_it_is_adopted_and_no_file_gets_other_bytes() {
+    let dir = data_dir();
+    let (data, file) = used(dir.path(), "data");
+    let (objects, copy) = (data.join("objects"), dir.path().join("copy"));
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([&objects, &copy])
+        .status();
+    assert!(copied.unwrap().success());
+    let address = format!("127.0.0.1:{}", free_port());
+    let listen = [("LISTEN", address.as_str())];
+    let program = Program::local(&data, &listen);
+    let created = stored_file(&program.base, dir.path());
+    let source = dir.path().join("source");
+    assert!(program.terminate().success());
+    fs::remove_dir_all(&objects).unwrap();
+    fs::rename(&copy, &objects).unwrap();
+
+    for _ in 0..3 {
+        let shown = check_local(&data, &["--json"]);
+        assert_eq!(shown.status.code(), Some(1), "{shown:?}");
+        let program = Program::local(&data, &listen);
+        assert_eq!(content(&program.base, &file), b"hello");
+        let log = program.log();
+        assert!(log.contains("the objects are an older copy"), "{log}");
+        // Its bytes are lost; others would make a lie of its digest.
+        fs::write(&source, "other").unwrap();
+        assert_eq!(upload(&created, &source), "412");
+        assert!(program.terminate().success());
+    }
+    assert!(adopt(&data, &["--yes"]).status.success());
+    let program = Program::local(&data, &[]);
+    assert!(!program.log().contains("older copy"), "{}", program.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,6 +42,9 @@ pub enum BodyError {
     /// All of it came, and nobody waits for it any more.
     #[error("the bytes aren't wanted any more")]
     Unwanted,
+    /// All of it came, and the file has its bytes already.
+    #[error("the file has its bytes already")]
+    Settled,
     /// All of it came, and whether somebody waits for it isn't known.
     #[error("nobody says whether the bytes are wanted")]
     NobodyToAsk,
@@ -154,6 +157,7 @@ impl DiskObjectStore {
                 BodyError::BrokenOff => CreateError::TooShort { received },
                 BodyError::TooSlow => CreateError::TooSlow,
                 BodyError::Unwanted => CreateError::Unwanted,
+                BodyError::Settled => CreateError::AlreadyExists,
                 BodyError::NobodyToAsk => StoreError::unavailable(NAME, error).into(),
                 BodyError::OtherMd5 { observed } => CreateError::OtherMd5 { observed },
             })?;
