@@ -360,3 +360,25 @@ fn a_second_process_is_refused_also_where_the_lock_file_was_removed() {
     Program::local(dir.path(), &[]);
     assert!(!incoming.exists());
 }
+
+#[test]
+fn a_data_directory_that_is_replaced_under_the_running_service_takes_nothing() {
+    let dir = data_dir();
+    let (data, moved) = (dir.path().join("data"), dir.path().join("moved"));
+    let program = Program::local(&data, &[]);
+    let created = create(&program.base, &json!({"filename": "a.txt", "size": 5}));
+    let source = dir.path().join("source");
+    fs::write(&source, "hello").unwrap();
+    fs::rename(&data, &moved).unwrap();
+    let copied = Command::new("cp").arg("-a").args([&moved, &data]).status();
+    assert!(copied.unwrap().success());
+
+    assert_eq!(upload(&created, &source), "503");
+    assert_eq!(curl_status(&[&format!("{}/readyz", program.base)]), "503");
+    assert!(program.log().contains("was replaced while it is in use"));
+    // Put back, all is well again.
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&moved, &data).unwrap();
+    assert_eq!(upload(&created, &source), "200");
+    assert_eq!(curl_status(&[&format!("{}/readyz", program.base)]), "200");
+}

@@ -252,6 +252,8 @@ impl Incoming {
         std::fs::rename(self.dir.path(), dir.object_path(key)).map_err(refused)?;
         // Nothing of that name is there any more that would have to be removed.
         let _ = self.dir.keep();
+        // Nobody would find it in a directory that was replaced meanwhile.
+        dir.writable().map_err(from_io)?;
         let metadata = self.file.metadata().map_err(from_io)?;
         Ok((head_of(&metadata, Some(self.version)), object))
     }

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::versions::{content, is_foreign, open, open_at};
@@ -49,8 +50,23 @@ pub(super) struct DataDir {
 #[derive(Debug)]
 struct Locks {
     _file: File,
-    /// None where the file system can't lock a directory.
-    _dir: Option<File>,
+    /// The directory itself; not locked where the file system can't lock one.
+    dir: File,
+}
+
+impl Locks {
+    /// Fails if the path leads to another directory by now: somebody moved the one that is locked, and put
+    /// another one in its place.
+    fn hold(&self, root: &Path) -> io::Result<()> {
+        let (locked, there) = (self.dir.metadata()?, fs::metadata(root)?);
+        match (locked.dev(), locked.ino()) == (there.dev(), there.ino()) {
+            true => Ok(()),
+            false => Err(io::Error::other(
+                "the data directory was replaced while it is in use: put the one that was moved away back, or \
+                 restart the service",
+            )),
+        }
+    }
 }
 
 impl DataDir {
@@ -126,10 +142,10 @@ impl DataDir {
         }
     }
 
-    /// Fails where the directory was opened for reading only.
+    /// Fails where the directory was opened for reading only, or another one is in its place.
     pub(super) fn writable(&self) -> io::Result<()> {
-        match self.locks {
-            Some(_) => Ok(()),
+        match &self.locks {
+            Some(locks) => locks.hold(&self.root),
             None => Err(io::Error::other("it is open for reading only")),
         }
     }
@@ -189,8 +205,11 @@ impl DataDir {
         Ok(true)
     }
 
-    /// Fails if the directories are gone, as when a disk was unmounted.
+    /// Fails if the directories are gone, as when a disk was unmounted, or others are in their place.
     pub(super) fn check(&self) -> io::Result<()> {
+        if let Some(locks) = &self.locks {
+            locks.hold(&self.root)?;
+        }
         fs::metadata(self.objects.join(shard_name(0)))?;
         fs::metadata(&self.incoming)?;
         Ok(())
@@ -238,19 +257,15 @@ fn lock(data_dir: &Path) -> Result<Locks, OpenError> {
         Err(TryLockError::WouldBlock) => return Err(in_use()),
         Err(TryLockError::Error(cause)) => return Err(failed(cause)),
     }
-    // Somebody may remove the file, and a second process would make and lock another one. The directory
-    // itself can't be replaced while it is in use.
+    // Somebody may remove the file, and a second process would make and lock another one. So the directory is
+    // locked too; that it is moved away is noticed before each write.
     let dir = File::open(data_dir).map_err(failed)?;
-    let dir = match dir.try_lock() {
-        Ok(()) => Some(dir),
+    match dir.try_lock() {
         Err(TryLockError::WouldBlock) => return Err(in_use()),
         // NFS locks only what is open for writing, which a directory never is.
-        Err(TryLockError::Error(_)) => None,
-    };
-    Ok(Locks {
-        _file: file,
-        _dir: dir,
-    })
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    Ok(Locks { _file: file, dir })
 }
 
 pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
