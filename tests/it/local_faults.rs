@@ -135,6 +135,31 @@ fn a_damaged_record_is_500_with_no_word_of_the_inside() {
 }
 
 #[test]
+fn where_the_database_meets_a_limit_on_the_size_of_files_it_is_507_and_well_without_the_limit() {
+    let dir = data_dir();
+    // 256 KiB, which the records reach.
+    let program = Program::local_with_file_limit(dir.path(), 512);
+    let url = format!("{}/v1/files", program.base);
+    let file = r#"{"filename": "a.txt", "size": 5}"#;
+    let mut created = Vec::new();
+    let refused = loop {
+        let answer = curl_json(&["--json", file, &url]);
+        if answer["code"].is_string() {
+            break answer;
+        }
+        created.push(answer);
+        assert!(created.len() < 2_000, "the limit has no effect");
+    };
+    assert_eq!(refused["code"], "insufficient_storage", "{refused}");
+    program.terminate();
+    let program = Program::local(dir.path(), &[]);
+    for file in [created.first().unwrap(), created.last().unwrap()] {
+        assert_eq!(metadata(&program.base, file, 0)["status"], "pending");
+    }
+    create(&program.base, &json!({"filename": "a.txt", "size": 5}));
+}
+
+#[test]
 fn a_limit_on_the_size_of_files_is_507_and_does_not_end_the_program() {
     let dir = data_dir();
     // 1 MiB, which the records and the log don't reach.

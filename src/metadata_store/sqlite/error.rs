@@ -56,12 +56,22 @@ impl Meaning {
     }
 }
 
+/// Whether this process may make files of a certain size only (`ulimit -f`).
+fn files_are_limited() -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
+    limit.current.is_some()
+}
+
 fn meaning(error: &Error) -> Meaning {
     match error {
         Error::SqliteFailure(failure, _) => match failure.code {
             ErrorCode::DiskFull => Meaning::OutOfSpace,
             // The log's index couldn't grow, which is how a full disk shows there.
             _ if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Meaning::OutOfSpace,
+            // SQLite calls it no more than a write that failed (EFBIG).
+            _ if failure.extended_code == ffi::SQLITE_IOERR_WRITE && files_are_limited() => {
+                Meaning::OutOfSpace
+            }
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 Meaning::Corrupt(error.to_string())
             }
