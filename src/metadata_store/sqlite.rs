@@ -168,7 +168,7 @@ impl MetadataStore for SqliteMetadataStore {
                 if !pending.takes(&record) {
                     return Ok(Err(TooManyPending));
                 }
-                let inserted = statements::insert(connection, &record)?;
+                let inserted = row::insert(connection, &record)?;
                 if inserted {
                     pending.added(&record);
                 }

@@ -37,17 +37,20 @@ pub struct NewFile {
 impl NewFile {
     /// The same for two requests that ask for the same, however they were written.
     pub(super) fn fingerprint(&self) -> Sha256Digest {
-        let declared = &self.declared;
-        let length = declared.length.to_string();
-        let sha256 = declared
-            .sha256
-            .map_or_else(String::new, Sha256Digest::to_hex);
-        let fields = [
-            declared.filename.as_str(),
-            &length,
-            declared.content_type.as_str(),
-            &sha256,
-        ];
+        // Each field by its name: one that is added can't be forgotten here.
+        let Self {
+            declared,
+            upload_method,
+        } = self;
+        let Declaration {
+            filename,
+            length,
+            content_type,
+            sha256,
+        } = declared;
+        let length = length.to_string();
+        let sha256 = sha256.map_or_else(String::new, Sha256Digest::to_hex);
+        let fields = [filename.as_str(), &length, content_type.as_str(), &sha256];
         let mut hasher = Sha256::new_with_prefix("file-share new file 1\n");
         for field in fields {
             // With its length before it, no field can pass for a part of another.
@@ -55,8 +58,8 @@ impl NewFile {
             hasher.update(field);
         }
         // Added later, and only where it isn't what it always was: older keys go on holding.
-        if self.upload_method != UploadMethod::default() {
-            hasher.update(self.upload_method.as_str());
+        if *upload_method != UploadMethod::default() {
+            hasher.update(upload_method.as_str());
         }
         Sha256Digest::from_bytes(hasher.finalize().into())
     }

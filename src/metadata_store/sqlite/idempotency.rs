@@ -81,7 +81,7 @@ fn insert_both(
     request: &KeyedRequest,
     now: Timestamp,
 ) -> rusqlite::Result<bool> {
-    if !statements::insert(connection, record)? {
+    if !row::insert(connection, record)? {
         return Ok(false);
     }
     connection.prepare_cached(KEEP)?.execute(named_params! {

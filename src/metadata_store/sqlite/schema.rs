@@ -14,7 +14,6 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::store_error;
-use super::row::columns;
 use super::{STORE, vacuum};
 use crate::disk_space::DiskSpace;
 use crate::metadata_store::StoreError;
@@ -58,7 +57,7 @@ const NOT_IN_A_URI: &AsciiSet = &NON_ALPHANUMERIC
 /// breaks one of them was not written by this program. They have no `IN` with more than two values: for
 /// each row that is written SQLite would make a table of them first, which was an eighth of what a create
 /// takes.
-const FILES: &str = "
+const FILES_SINCE_3: &str = "
 CREATE TABLE files (
     id                BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
     filename          TEXT    NOT NULL,
@@ -119,21 +118,29 @@ DROP INDEX files_by_status;
 DROP INDEX files_by_review;
 ALTER TABLE files RENAME TO files_before;
 ";
-const TAKE_FILES_OVER: &str = concat!(
-    "INSERT INTO files (",
-    columns!(),
-    ") SELECT ",
-    columns!(),
-    " FROM files_before;
-    DROP TABLE files_before;"
-);
+const TAKE_FILES_OVER: &str = "
+INSERT INTO files (id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status,
+        sha256, version_id, uploaded_at, reason, expires_at, review_at)
+    SELECT id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status,
+        sha256, version_id, uploaded_at, reason, expires_at, review_at
+    FROM files_before;
+DROP TABLE files_before;
+";
 
-/// What makes a file of this version of one of `version`; 0 is a file with nothing in it.
+/// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
+/// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
+/// which new files go through too.
 fn steps_from(version: i64) -> &'static [&'static str] {
     match version {
-        0 => &[FILES, KEYS, MARKER],
-        1 => &[KEYS, SET_FILES_ASIDE, FILES, TAKE_FILES_OVER, MARKER],
-        2 => &[SET_FILES_ASIDE, FILES, TAKE_FILES_OVER, MARKER],
+        0 => &[FILES_SINCE_3, KEYS, MARKER],
+        1 => &[
+            KEYS,
+            SET_FILES_ASIDE,
+            FILES_SINCE_3,
+            TAKE_FILES_OVER,
+            MARKER,
+        ],
+        2 => &[SET_FILES_ASIDE, FILES_SINCE_3, TAKE_FILES_OVER, MARKER],
         3 => &[MARKER],
         _ => &[],
     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::row::{self, columns};
 use crate::domain::{
@@ -34,14 +34,6 @@ pub(super) const PAGE_BY_STATUS: &str = concat!(
 pub(super) const DUE_RECORDS: &str = "SELECT review_at, id FROM files INDEXED BY files_by_review
       WHERE review_at <= :until AND (review_at, id) > (:after_at, :after_id)
       ORDER BY review_at, id LIMIT :limit";
-
-/// By position, in the order of [`columns`]: looking up thirteen names was a sixth of an insert.
-pub(super) const INSERT: &str = concat!(
-    "INSERT INTO files (",
-    columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (id) DO NOTHING"
-);
 
 const RENEW_UPLOAD: &str = concat!(
     "UPDATE files SET upload_expires_at = max(upload_expires_at, :upload_expires_at)
@@ -77,27 +69,6 @@ const REMOVE: &str = "DELETE FROM files
 /// Above every ID, since no UUIDv7 has all bits set.
 pub(super) const ABOVE_ALL_IDS: [u8; 16] = [0xFF; 16];
 const BELOW_ALL_IDS: [u8; 16] = [0; 16];
-
-/// Whether the record was added; `false` if its ID is taken.
-pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
-    let state = StateFields::from(&record.state);
-    let inserted = connection.prepare_cached(INSERT)?.execute(params![
-        record.id.as_bytes(),
-        record.declared.filename.as_str(),
-        i64::try_from(record.declared.length.bytes()).unwrap_or(i64::MAX),
-        record.declared.content_type.as_str(),
-        record.declared.sha256.as_ref().map(Sha256Digest::as_bytes),
-        record.upload_expires_at.timestamp_millis(),
-        state.status.as_str(),
-        state.sha256.as_ref().map(Sha256Digest::as_bytes),
-        state.version_id,
-        state.uploaded_at.map(|at| at.timestamp_millis()),
-        state.reason,
-        state.purge_at.map(|at| at.timestamp_millis()),
-        record.reconcile_at.map(|at| at.timestamp_millis()),
-    ])?;
-    Ok(inserted == 1)
-}
 
 pub(super) fn get(connection: &Connection, id: FileId) -> rusqlite::Result<Option<FileRecord>> {
     connection
@@ -213,7 +184,6 @@ pub(super) fn renew_upload(
         .optional()
 }
 
-/// Whether this call settled it.
 /// Whether this call made it.
 pub(super) fn transition(
     connection: &Connection,

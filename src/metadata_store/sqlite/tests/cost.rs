@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, StatementStatus, ToSql};
 
+use super::super::row::{self, INSERT};
 use super::super::statements::{
-    self, ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, INSERT, PAGE_BY_STATUS, PAGE_OF_VISIBLE,
-    TRANSITION,
+    ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, PAGE_BY_STATUS, PAGE_OF_VISIBLE, TRANSITION,
 };
 use super::*;
 use crate::metadata_store::MAX_PAGE;
@@ -32,7 +32,7 @@ async fn insert_all(store: &SqliteMetadataStore, records: &[FileRecord]) {
         let inserted = store.writer.write(Kind::Adds, move |connection| {
             chunk
                 .iter()
-                .try_for_each(|record| statements::insert(connection, record).map(drop))
+                .try_for_each(|record| row::insert(connection, record).map(drop))
         });
         inserted.await.unwrap();
     }

@@ -80,7 +80,7 @@ async fn a_file_gets_shorter_again_when_its_records_are_gone() {
         .writer
         .write(Kind::Adds, |connection| {
             for n in 0..30_000 {
-                statements::insert(connection, &pending(n))?;
+                row::insert(connection, &pending(n))?;
             }
             Ok(())
         })
