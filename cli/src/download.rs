@@ -209,14 +209,14 @@ fn named_by_server(path: PathBuf, force: bool) -> Result<Target, CliError> {
     Ok(Target::File { path, permissions })
 }
 
-/// A name that stays in its folder, is no hidden file, and can't steer a terminal, whatever a server
-/// says.
+/// A name that stays in its folder, is no hidden file, can't steer a terminal, is no option to a program and
+/// no device of Windows, whatever a server says.
 fn safe_name(name: &str, otherwise: &str) -> String {
     let mut safe = String::new();
     for c in name.chars() {
         let c = match c {
             '/' | '\\' | ':' => '_',
-            '.' if safe.is_empty() => '_',
+            '.' | '-' if safe.is_empty() => '_',
             c if crate::output::printable(&c.to_string()) != c.to_string() => '_',
             c => c,
         };
@@ -228,7 +228,27 @@ fn safe_name(name: &str, otherwise: &str) -> String {
     if safe.chars().all(|c| matches!(c, '_' | '.' | ' ')) {
         return otherwise.to_owned();
     }
-    safe
+    // Windows leaves them out, and finds another file.
+    if safe.ends_with(['.', ' ']) {
+        safe.pop();
+        safe.push('_');
+    }
+    match is_device(&safe) {
+        true => format!("_{safe}"),
+        false => safe,
+    }
+}
+
+/// Whether Windows takes the name for a device, whatever its ending
+/// (<https://learn.microsoft.com/windows/win32/fileio/naming-a-file>).
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    let stem = stem.to_ascii_lowercase();
+    let numbered = ["com", "lpt"].iter().any(|device| {
+        let number = stem.strip_prefix(device);
+        number.is_some_and(|number| matches!(number.as_bytes(), [b'1'..=b'9']))
+    });
+    numbered || matches!(stem.as_str(), "con" | "prn" | "aux" | "nul")
 }
 
 /// The bytes of an available file, checked.
@@ -335,6 +355,13 @@ mod tests {
             ("a\u{1b}[2Jb\n", "a_[2Jb_"),
             ("..", "the-id"),
             ("", "the-id"),
+            ("-rf", "_rf"),
+            ("con", "_con"),
+            ("Nul.tar.gz", "_Nul.tar.gz"),
+            ("com1 .txt", "_com1 .txt"),
+            ("contract.pdf", "contract.pdf"),
+            ("com10", "com10"),
+            ("trailing.", "trailing_"),
         ] {
             let made = safe_name(name, "the-id");
             assert!(!made.contains('/') && !made.starts_with('.'), "{made}");
