@@ -34,9 +34,9 @@ const FACTOR: f64 = 2.0;
 const FLOOR: Duration = Duration::from_millis(250);
 /// Of a processor, while the flood's files wait.
 const IDLE: f64 = 0.05;
-/// In full for half a minute: the first reviews of so many files fall due within a few seconds, and the next
-/// ones a minute later.
-const LOOK: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];
+/// In full for a minute: the first reviews of so many files fall due within a few seconds of it, and the next
+/// ones four minutes later.
+const LOOK: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 /// How long until what the flood took is given back, once its files are over.
 const GIVEN_BACK: Duration = Duration::from_secs(60);
 
