@@ -2,10 +2,10 @@
 //
 // Invariant: an answer that didn't come, or asks for patience, is one kind of outcome: `lost`. What
 // somebody else than the service answered says nothing about a file: nothing is seen, settled, gone or deleted
-// by it. Nothing here tries again; whoever called decides.
+// by it. While nobody is signed in, nothing is asked about files. Nothing here tries again; whoever called decides.
 
 import { mediaType } from './validation.js';
-import { isAboutHost, mediaTypeOf, notFromService, outcomeOf } from './intermediary.js';
+import { SIGN_IN_REQUIRED, isAboutHost, mediaTypeOf, notFromService, outcomeOf } from './intermediary.js';
 import { retryAfterMs } from './put_outcome.js';
 import { isRecord } from './record.js';
 
@@ -16,16 +16,19 @@ const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
 const GONE = 'file_not_found';
 const FORBIDDEN = 403;
 const SHORTEST = 'v1/files?limit=1';
+const SESSION = 'v1/session';
+const NOBODY_ASKED = { isOut: false, heard() {} };
 
 export class Api {
   #base;
-  #onSession;
+  #session;
 
-  // The URL under which the service is shown, with a slash at its end. onSession(problem) is told with each
-  // answer whether the person has been signed out: with what shows it, or null.
-  constructor(base, onSession = () => {}) {
+  // The URL under which the service is shown, with a slash at its end. session: isOut as long as nobody may ask
+  // about files, heard(problem, startedAt) with each answer whether the person has been signed out: what shows
+  // it, or null, and when the call began in performance.now().
+  constructor(base, session = NOBODY_ASKED) {
     this.#base = base;
-    this.#onSession = onSession;
+    this.#session = session;
   }
 
   // With the same key the same file. → created {id, upload?} | refused {problem} | lost
@@ -79,6 +82,30 @@ export class Api {
     return answer.status === 204 || answer.code === GONE ? { type: 'deleted' } : failure(answer);
   }
 
+  // Whether the service asks who one is, and knows it. → session {isAsked, isSomebody} | refused | lost
+  async session() {
+    const answer = await this.#call('GET', SESSION);
+    const { principal, signIn } = answer.json;
+    return answer.status === 200 && principal !== undefined
+      ? { type: 'session', isAsked: typeof signIn === 'string', isSomebody: principal !== null }
+      : failure(answer);
+  }
+
+  // → signedIn | wrongKey | refused | lost
+  async signIn(key) {
+    const answer = await this.#call('POST', SESSION, { body: { key } });
+    if (answer.foreign?.by === 'service') {
+      return { type: 'wrongKey' };
+    }
+    return answer.status === 204 ? { type: 'signedIn' } : failure(answer);
+  }
+
+  // → signedOut | refused | lost
+  async signOut() {
+    const answer = await this.#call('POST', `${SESSION}/end`);
+    return answer.status === 200 && !answer.foreign ? { type: 'signedOut' } : failure(answer);
+  }
+
   // For people: a page that shows the file, waits for it where it must, and has a button.
   pageOf(id) {
     return new URL(`f/${id}`, this.#base).href;
@@ -90,6 +117,10 @@ export class Api {
   }
 
   async #call(method, path, { body, headers = {}, patience = ANSWER_WITHIN_MS, signal } = {}) {
+    if (this.#session.isOut && !path.startsWith(SESSION)) {
+      return { status: SIGN_IN_REQUIRED.status, json: {}, retryAfterMs: 0, foreign: SIGN_IN_REQUIRED };
+    }
+    const startedAt = performance.now();
     // By hand: AbortSignal.any isn't on phones that are a few years old.
     const controller = new AbortController();
     const abort = () => controller.abort();
@@ -108,7 +139,7 @@ export class Api {
       });
       const answer = await this.#judged(await read(response), path);
       if (answer.foreign === null || answer.foreign.code === 'signedOut') {
-        this.#onSession(answer.foreign);
+        this.#session.heard(answer.foreign, startedAt);
       }
       return answer;
     } catch {

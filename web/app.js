@@ -5,7 +5,6 @@
 
 import { refusal } from './validation.js';
 import { LiveRegion } from './live_region.js';
-import { Api } from './api.js';
 import { Batch } from './batch.js';
 import { BatchView } from './batch_view.js';
 import { copyText } from './copy.js';
@@ -21,7 +20,7 @@ import { locale, strings } from './language.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { put } from './put.js';
 import { isFinal } from './record.js';
-import { SessionNotice, sessionChannel } from './session_notice.js';
+import { openSession } from './sign_in.js';
 import { isInFlight, isOver } from './upload_machine.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
@@ -44,12 +43,7 @@ const maxUploadBytes = Number(told('max-upload-bytes'));
 const reachable = [location.origin, told('store-origin')].filter(Boolean).map((origin) => new URL(origin).origin);
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
-const session = new SessionNotice(byId('session'), {
-  say: (sentence) => liveRegion.say(sentence),
-  channel: sessionChannel(base.pathname),
-  wake,
-});
-const api = new Api(base, (problem) => session.update(problem));
+const { api, session, isIn } = openSession({ base, liveRegion, wake });
 const listOperator = operatorPart();
 const fresh = new Set();
 const others = new Set();
@@ -277,6 +271,11 @@ async function removeFile({ id, filename }) {
 }
 
 function takeFiles({ files, isCut, unreadable }) {
+  // A drop finds the page also where it shows no place for one.
+  if (session.isOut) {
+    liveRegion.show(strings.signIn.first);
+    return;
+  }
   const taken = uploads.add(files);
   if (taken > 0) {
     liveRegion.say(strings.said.started(taken), TOPIC);
@@ -353,7 +352,7 @@ function start() {
   document.addEventListener('visibilitychange', wake);
   setInterval(showFiles, TIMES_EVERY_MS);
   showFiles();
-  void listSync.refresh();
+  void isIn.then(() => listSync.refresh());
 }
 
 start();

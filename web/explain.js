@@ -15,7 +15,7 @@ export function explain(problem, format) {
     case 'intermediary':
       return ofIntermediary(problem.status);
     case 'signedOut':
-      return ofSignIn(problem.status);
+      return problem.by === 'service' ? plain(strings.signedOut.text) : ofSignIn(problem.status);
     case 'misdirected':
       return { text: strings.misdirected.text, operator: strings.misdirected.operator(location.origin) };
     case 'elsewhere':

@@ -4,7 +4,6 @@
 // ends the waiting: in a state that isn't known, and while something else answers, the page goes on asking.
 
 import { LiveRegion } from './live_region.js';
-import { Api } from './api.js';
 import { backOff } from './back_off.js';
 import { comparison } from './compare.js';
 import { copyText } from './copy.js';
@@ -15,7 +14,7 @@ import { Format } from './format.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
 import { isFinal, standing } from './record.js';
-import { SessionNotice, sessionChannel } from './session_notice.js';
+import { openSession } from './sign_in.js';
 
 const LONG_WAIT_S = 20;
 
@@ -25,12 +24,7 @@ const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 // Ends the pause that is being made.
 let wake = () => {};
-const session = new SessionNotice(byId('session'), {
-  say: (sentence) => liveRegion.say(sentence),
-  channel: sessionChannel(base.pathname),
-  wake: () => wake(),
-});
-const api = new Api(base, (problem) => session.update(problem));
+const { api, isIn } = openSession({ base, liveRegion, wake: () => wake() });
 
 function show(state, ...children) {
   const card = byId('card');
@@ -211,4 +205,4 @@ async function follow() {
 }
 
 fillIn(strings);
-void follow();
+void isIn.then(follow);

@@ -6,14 +6,24 @@
 // The person's session is over, as far as one can tell: a redirect that no call of ours leads to, 401, or a
 // page instead of an answer with 403.
 const SIGN_IN = 401;
+// The service itself refuses for the same reason. Which of the two it is decides where somebody signs in.
+const SIGN_IN_CODE = 'sign_in_required';
 const FORBIDDEN = 403;
 // Trying again changes nothing until the operator has changed something.
 const FOR_GOOD = new Set([413, 421]);
 // Refusals of the service whose cause is that the proxy doesn't pass the Host header on.
 const HOST_CODES = new Set(['misdirected_request', 'origin_not_allowed']);
 
-// Null if the service gave this answer or there is none, else {code: signedOut | intermediary, status}.
+// What the service's own word comes to that somebody has to sign in.
+export const SIGN_IN_REQUIRED = { code: 'signedOut', status: SIGN_IN, by: 'service' };
+
+// Null if the service gave this answer or there is none, else {code: signedOut | intermediary, status}. That
+// somebody has to sign in is one outcome, whoever says so; `by: 'service'` if it is the service.
 export function notFromService({ status, isRedirect, mediaType, json }) {
+  const isProblem = mediaType === 'application/problem+json' && typeof json.code === 'string';
+  if (status === SIGN_IN && isProblem && json.code === SIGN_IN_CODE) {
+    return SIGN_IN_REQUIRED;
+  }
   if (isRedirect || status === SIGN_IN) {
     return { code: 'signedOut', status: isRedirect ? 'redirect' : status };
   }
@@ -22,7 +32,7 @@ export function notFromService({ status, isRedirect, mediaType, json }) {
     status === 0 ||
     status === 204 ||
     (isSuccess && mediaType === 'application/json') ||
-    (mediaType === 'application/problem+json' && typeof json.code === 'string');
+    isProblem;
   if (isOurs) {
     return null;
   }

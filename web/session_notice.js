@@ -1,7 +1,7 @@
-// Says that the person has been signed out, for as long as that is so, and leads back in.
+// Says that a proxy has signed the person out, for as long as that is so, and leads back in.
 //
 // Invariant: the page stays as it is. Signing in happens in another tab, since leaving this one would lose
-// what is under way. The tab that gets in tells the others.
+// what is under way. Decides nothing: session.js does.
 
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { h } from './dom.js';
@@ -9,20 +9,13 @@ import { strings } from './language.js';
 
 export class SessionNotice {
   #root;
-  #ports;
-  #isIn = false;
+  #say;
   #operator = operatorPart();
 
-  // `root` is an empty place in the page. ports: say(sentence) to a screen reader, channel {postMessage,
-  // onmessage} to the other tabs, wake() for what waits for an answer.
-  constructor(root, ports) {
+  // `root` is an empty place in the page; say(sentence) goes to a screen reader.
+  constructor(root, say) {
     this.#root = root;
-    this.#ports = ports;
-    ports.channel.onmessage = () => {
-      if (!root.hidden) {
-        ports.wake();
-      }
-    };
+    this.#say = say;
     root.append(
       h('p', {}, strings.signedOut.text),
       // The page itself, anew: what asks for a sign-in lets nobody by without one.
@@ -36,13 +29,10 @@ export class SessionNotice {
     if (problem !== null) {
       fillOperator(this.#operator, explain(problem).operator);
       if (this.#root.hidden) {
-        this.#ports.say(strings.signedOut.text);
+        this.#say(strings.signedOut.text);
       }
-    } else if (!this.#isIn) {
-      this.#ports.channel.postMessage('in');
     }
-    this.#isIn = problem === null;
-    this.#root.hidden = this.#isIn;
+    this.#root.hidden = problem === null;
   }
 }
 

@@ -133,6 +133,29 @@ export const strings = {
       `The proxy before the service answered a call of the page with ${what}. If signing in again changes ` +
       'nothing, its rules keep out what the page needs: /v1/ and, where files are kept beside the service, the bucket’s path.',
   },
+  signIn: {
+    title: 'Sign in',
+    // With the name of a file in the middle.
+    hint: [
+      'Open the link that the service printed when it was first started, or give its key here, which is in the file ',
+      'access-key',
+      ' of its data directory.',
+    ],
+    key: 'Key',
+    signIn: 'Sign in',
+    signOut: 'Sign out',
+    done: 'You are signed in',
+    first: 'Sign in first. Nothing was sent.',
+    signOutFailed: 'You are still signed in, since the service couldn’t be reached. Try again.',
+    why: {
+      noKey: 'Give the key.',
+      wrongKey: 'This isn’t the key of this service.',
+      notKept:
+        'The key is right, but the browser doesn’t keep that you are signed in: let it keep cookies of this page, and ' +
+        'open the page under the address that the service printed.',
+      unreachable: 'The service can’t be reached right now. Try again soon.',
+    },
+  },
   intermediary: {
     413: {
       text: () => 'Something between you and the service takes no files of this size, though the service does.',
@@ -211,6 +234,7 @@ export const strings = {
   },
 
   foot: 'There is no sign-in: whoever can open this page can see, fetch and delete these files.',
+  footSignedIn: 'Whoever has the key of this service can see, fetch and delete these files.',
 
   file: {
     all: 'All files',

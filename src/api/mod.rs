@@ -81,6 +81,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let web_page = WebPage {
         store_origin: parts.bucket.fixed_origin(),
         max_upload_bytes: parts.max_upload_bytes,
+        asks_for_key: parts.gate.asks_for_key(),
     };
     let path_prefix = parts.path_prefix.clone();
     let files = FilesApi {

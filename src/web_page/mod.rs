@@ -35,6 +35,8 @@ pub struct WebPage {
     pub store_origin: Option<String>,
     /// The largest file that the service takes, in bytes.
     pub max_upload_bytes: u64,
+    /// Whether people have to sign in.
+    pub asks_for_key: bool,
 }
 
 impl WebPage {
@@ -63,6 +65,11 @@ impl WebPage {
     fn fill_in(&self, name: &str, entry: &str, up: &str, version: &str) -> String {
         let base = format!("{up}web/{version}");
         // Told at once, the browser needn't find the modules one import after the other.
+        // Told with the page, it has nothing to ask first where nobody has to sign in.
+        let session = match self.asks_for_key {
+            true => "asking",
+            false => "open",
+        };
         let modules: String = assets::modules_of(entry)
             .iter()
             .map(|module| format!("<link rel=\"modulepreload\" href=\"{base}/{module}\">\n"))
@@ -70,6 +77,7 @@ impl WebPage {
         assets::page(name)
             .replace("<!-- modules -->\n", &modules)
             .replace("{{assets}}", &base)
+            .replace("{{session}}", session)
             .replace("{{max_upload_bytes}}", &self.max_upload_bytes.to_string())
             .replace(
                 "{{store_origin}}",
@@ -179,6 +187,7 @@ mod tests {
         WebPage {
             store_origin: store_origin.map(str::to_owned),
             max_upload_bytes: 1234,
+            asks_for_key: false,
         }
     }
 
@@ -195,6 +204,21 @@ mod tests {
             connect(Some("https://b.example")),
             "'self' https://b.example"
         );
+    }
+
+    #[test]
+    fn a_page_says_from_the_start_whether_anybody_has_to_sign_in() {
+        for (asks_for_key, expected) in [(true, "asking"), (false, "open")] {
+            let page = WebPage {
+                asks_for_key,
+                ..page(None)
+            };
+            for (name, entry) in [("index.html", "app.js"), ("file.html", "file_page.js")] {
+                let html = page.fill_in(name, entry, "", "0123");
+                let said = format!("data-session=\"{expected}\"");
+                assert!(html.contains(&said), "{html}");
+            }
+        }
     }
 
     #[test]

@@ -98,16 +98,20 @@ export async function isAccessible(page, what) {
   assert.deepEqual(found, [], what);
 }
 
-// Drags files or folders of this machine onto the page, as a person does with the mouse.
-export async function drop(page, paths) {
+// Drags files or folders of this machine onto the page, as a person does with the mouse: to the middle of where they
+// belong, or to another place.
+export async function drop(page, paths, elsewhere = null) {
   const session = await page.context().newCDPSession(page);
-  const box = await page.locator('#drop').boundingBox();
-  const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  const place = elsewhere ?? middle(await page.locator('#drop').boundingBox());
   const data = { items: [], files: paths, dragOperationsMask: 1 };
   for (const type of ['dragEnter', 'dragOver', 'drop']) {
     await session.send('Input.dispatchDragEvent', { type, ...place, data });
   }
   await session.detach();
+}
+
+function middle({ x, y, width, height }) {
+  return { x: x + width / 2, y: y + height / 2 };
 }
 
 // Waits until `look` gives something true, and gives that.

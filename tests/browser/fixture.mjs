@@ -13,9 +13,10 @@ import { after, before, beforeEach, test } from 'node:test';
 import { Browser, LIMIT_MS, until } from './browser.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
 
-// {mode, plain, hurried, strict, strictData?, prefixed?: {target, port, prefix},
+// {mode, plain, hurried?, strict?, strictData?, asking?: {base, key}, prefixed?: {target, port, prefix},
 // store?: {target, port, bucket, aws}}: services on the same stores in aws mode, on their own in local
-// mode. The upload URLs of `hurried` run out after two seconds; `strict` takes 1,000 bytes at the most.
+// mode. The upload URLs of `hurried` run out after two seconds; `strict` takes 1,000 bytes at the most; `asking` asks
+// for the key.
 export const setup = JSON.parse(process.env.FILE_SHARE_BROWSER_TEST);
 export const MIB = 1024 * 1024;
 
@@ -28,6 +29,7 @@ export let folder;
 export let faultProxy;
 export let hurried;
 export let strict;
+export let asking;
 export let store;
 export let origins;
 
@@ -35,19 +37,20 @@ before(async () => {
   browser = await Browser.start(setup.mode);
   folder = await mkdtemp(path.join(tmpdir(), 'file-share-page-'));
   faultProxy = await FaultProxy.open(setup.plain);
-  hurried = await FaultProxy.open(setup.hurried);
-  strict = await FaultProxy.open(setup.strict);
+  hurried = setup.hurried ? await FaultProxy.open(setup.hurried) : null;
+  strict = setup.strict ? await FaultProxy.open(setup.strict) : null;
+  asking = setup.asking ? await FaultProxy.open(setup.asking.base) : null;
   store = setup.store ? await FaultProxy.open(setup.store.target, { port: setup.store.port, overrides: true }) : null;
-  origins = [faultProxy, hurried, strict, store].filter(Boolean).map(({ port }) => `http://127.0.0.1:${port}`);
+  origins = [faultProxy, hurried, strict, asking, store].filter(Boolean).map(({ port }) => `http://127.0.0.1:${port}`);
 });
 
 after(async () => {
   await browser?.stop();
-  [faultProxy, hurried, strict, store].forEach((one) => one?.close());
+  [faultProxy, hurried, strict, asking, store].forEach((one) => one?.close());
   await rm(folder, { recursive: true, force: true });
 });
 
-beforeEach(() => [faultProxy, hurried, strict, store].forEach((one) => one?.clear()));
+beforeEach(() => [faultProxy, hurried, strict, asking, store].forEach((one) => one?.clear()));
 
 // A test of one page at a time; `options` are the browser's.
 export function page(name, use, options = {}) {

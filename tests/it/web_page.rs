@@ -1,6 +1,7 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
 //! `answers.test.mjs` what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with
-//! many files at a time. They are run here against the real programs in both modes.
+//! many files at a time, `sign_in.test.mjs` how people get in where the service asks for its key. They are run here
+//! against the real programs in both modes; the last in local mode, which has a key.
 
 use std::path::Path;
 
@@ -51,6 +52,22 @@ fn the_page_waits_for_what_it_does_not_know_and_passes_on_nothing_that_it_did_no
 #[test]
 fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
     with_local_programs(fill);
+}
+
+#[test]
+fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_their_session() {
+    let dirs = [data_dir(), data_dir()];
+    let [plain_dir, asking_dir] = dirs.each_ref().map(|dir| dir.path());
+    let plain = Program::local(plain_dir, &[]);
+    let asking = Program::local(asking_dir, &[("ACCESS", "key")]);
+    let key = std::fs::read_to_string(asking_dir.join("access-key")).unwrap();
+    let setup = json!({
+        "mode": "local",
+        "plain": plain.base,
+        "asking": {"base": asking.base, "key": key.trim_end()},
+    });
+    node_tests::run("sign_in.test.mjs", &setup, 13);
+    assert!(!asking.log().contains(key.trim_end()), "the key is in the log");
 }
 
 fn with_local_programs(run: fn(&Value)) {

@@ -34,7 +34,7 @@ function answering(answer) {
     const { status, type, body } = answer;
     return new Response(status === 204 ? null : body, { status, headers: type ? { 'Content-Type': type } : {} });
   };
-  return { api: new Api(new URL('http://service/'), (is) => sessions.push(is)), sessions };
+  return { api: new Api(new URL('http://service/'), { isOut: false, heard: (is) => sessions.push(is) }), sessions };
 }
 
 const CALLS = {
@@ -77,7 +77,7 @@ test('a redirect, 401, and a page with 403 mean that the person has been signed 
     [redirect, 'redirect'],
     [page(401), 401],
     [json(401, {}), 401],
-    [problem(401, 'sign_in_required'), 401],
+    [problem(401, 'another_code'), 401],
     [page(403), 403],
   ]) {
     for (const [name, call] of Object.entries(CALLS)) {
@@ -88,6 +88,56 @@ test('a redirect, 401, and a page with 403 mean that the person has been signed 
       sessions.forEach((session) => assert.deepEqual(session, { code: 'signedOut', status }));
     }
   }
+});
+
+test('that the service itself asks for a sign-in is told from a proxy that does', async () => {
+  const asked = { code: 'signedOut', status: 401, by: 'service' };
+  for (const [name, call] of Object.entries(CALLS)) {
+    const { api, sessions } = answering(problem(401, 'sign_in_required'));
+    const event = await call(api);
+    assert.deepEqual([event.type, event.cause, sessions], ['lost', asked, [asked]], name);
+  }
+});
+
+test('while nobody is signed in nothing is asked about files, and who this is can be asked', async () => {
+  const asked = [];
+  globalThis.fetch = async (url, { method }) => {
+    asked.push(`${method} ${new URL(url).pathname}`);
+    return new Response('{"principal": null, "signIn": "key"}', { headers: { 'Content-Type': 'application/json' } });
+  };
+  const api = new Api(new URL('http://service/'), { isOut: true, heard: () => {} });
+  for (const [name, call] of Object.entries(CALLS)) {
+    const event = await call(api);
+    assert.deepEqual([event.type, event.cause.code], ['lost', 'signedOut'], name);
+  }
+  assert.deepEqual(asked, []);
+  assert.deepEqual(await api.session(), { type: 'session', isAsked: true, isSomebody: false });
+  assert.equal((await api.signOut()).type, 'signedOut');
+  assert.deepEqual(asked, ['GET /v1/session', 'POST /v1/session/end']);
+});
+
+test('who this is, a key and an end of the session are answered so', async () => {
+  const operator = { principal: { kind: 'operator' }, expiresAt: null };
+  for (const [answer, expected] of [
+    [json(200, { ...operator, signIn: 'key' }), { type: 'session', isAsked: true, isSomebody: true }],
+    [json(200, { ...operator, signIn: null }), { type: 'session', isAsked: false, isSomebody: true }],
+  ]) {
+    assert.deepEqual(await answering(answer).api.session(), expected);
+  }
+  for (const [answer, type] of [
+    [{ status: 204 }, 'signedIn'],
+    [problem(401, 'sign_in_required'), 'wrongKey'],
+    [problem(400, 'invalid_request'), 'refused'],
+    [problem(503, 'overloaded'), 'lost'],
+    [page(401), 'lost'],
+    [page(200), 'lost'],
+  ]) {
+    assert.equal((await answering(answer).api.signIn('fsk_0')).type, type, `${answer.status} ${answer.type}`);
+  }
+  for (const answer of [page(200), json(200, []), redirect]) {
+    assert.equal((await answering(answer).api.session()).type, 'lost');
+  }
+  assert.equal((await answering(page(200)).api.signOut()).type, 'lost', 'a proxy ends no session');
 });
 
 test('a page with 403 for one call, while the service answers others, is a filter’s and no sign-in', async () => {

@@ -1,0 +1,75 @@
+// Puts together what both pages need to let people in: the session, what shows it, and the API that is asked only
+// while somebody is in.
+//
+// Invariant: what belongs to files is hidden as a whole, by the root element's `data-session`, as long as nobody is
+// in. It stays as it is behind that, so that what is under way goes on.
+
+import { Api } from './api.js';
+import { byId } from './dom.js';
+import { takeKeys } from './key_link.js';
+import { strings } from './language.js';
+import { Session } from './session.js';
+import { SessionNotice, sessionChannel } from './session_notice.js';
+import { SignInPanel } from './sign_in_panel.js';
+
+// `base` is the service's URL. wake() is called when what waits for a sign-in may go on. Gives the API, the session,
+// and a promise of the moment when the page may begin.
+export function openSession({ base, liveRegion, wake }) {
+  const root = document.documentElement;
+  const panel = new SignInPanel(byId('sign-in'), (key) => session.signIn(key));
+  const notice = new SessionNotice(byId('session'), (sentence) => liveRegion.say(sentence));
+  let before = null;
+
+  function show({ standing, ...why }) {
+    root.dataset.session = standing;
+    if (standing === 'out') {
+      before ??= putAside();
+      panel.show(why);
+    } else {
+      panel.hide();
+      if (before !== null) {
+        bringBack(before);
+        liveRegion.say(strings.signIn.done);
+        before = null;
+      }
+    }
+  }
+
+  const session = new Session(root.dataset.session, {
+    channel: sessionChannel(base.pathname),
+    now: () => performance.now(),
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+    wake,
+    show,
+    showProxy: (problem) => notice.update(problem),
+  });
+  byId('sign-out').addEventListener('click', async () => {
+    if (!(await session.signOut())) {
+      liveRegion.show(strings.signIn.signOutFailed);
+    }
+  });
+  const api = new Api(base, session);
+  const isIn = session.begin(api, takeKeys((key) => void session.signIn(key)));
+  return { api, session, isIn };
+}
+
+// What would still show something of a file: its name in the tab's title, and a question about it.
+function putAside() {
+  const before = { title: document.title, focused: document.activeElement };
+  document.title = strings.product;
+  document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close());
+  return before;
+}
+
+function bringBack({ title, focused }) {
+  if (document.title === strings.product) {
+    document.title = title;
+  }
+  // Not to the button that signs out, where one more press would do it again.
+  if (focused?.isConnected && focused.id !== 'sign-out') {
+    focused.focus();
+  }
+}
