@@ -279,6 +279,7 @@ page(
     await tab.evaluate(() => (document.documentElement.style.fontSize = '200%'));
     await fits(tab);
     await browser.picture(tab, '36-sign-in-large');
+    await tab.evaluate(() => (document.documentElement.style.fontSize = ''));
     await signIn(tab);
     await fits(tab);
     await isAccessible(tab, 'signed in, dark');

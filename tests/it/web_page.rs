@@ -67,7 +67,10 @@ fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_t
         "asking": {"base": asking.base, "key": key.trim_end()},
     });
     node_tests::run("sign_in.test.mjs", &setup, 13);
-    assert!(!asking.log().contains(key.trim_end()), "the key is in the log");
+    assert!(
+        !asking.log().contains(key.trim_end()),
+        "the key is in the log"
+    );
 }
 
 fn with_local_programs(run: fn(&Value)) {
