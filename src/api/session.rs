@@ -191,11 +191,14 @@ impl SessionApi {
     #[oai(path = "/session", method = "post", operation_id = "begin_session")]
     async fn begin_session(
         &self,
+        request: &Request,
         body: SignIn,
     ) -> Result<SignedIn, ApiError<operation_errors::BeginSession>> {
         let key = body.key()?;
         match self.gate.sign_in(&key, self.clock.now()) {
             Ok(begun) => {
+                // The browser forgets the one before, so nobody could end it any more.
+                self.gate.sign_out(self.cookie.proof(request.headers()));
                 let cookie = begun.map(|(id, _)| self.cookie.set(&id, WHOLE_LIFETIME));
                 Ok(SignedIn::Begun(cookie))
             }

@@ -175,6 +175,13 @@ fn a_session_says_who_is_signed_in_and_is_over_when_it_is_ended_or_the_program_s
     assert_eq!(ended, json!({"signOutAt": null}));
     assert_eq!(curl_json(&["--header", &cookie, &session]), nobody);
 
+    // Signing in again ends the session that the browser had.
+    let first = session_of(&program.base, &key(dir.path()));
+    let body = json!({"key": key(dir.path())}).to_string();
+    let again = ["--header", &first, "--json", &body, &session];
+    assert_eq!(curl_status(&again), "204");
+    assert_eq!(curl_json(&["--header", &first, &session]), nobody);
+
     let cookie = session_of(&program.base, &key(dir.path()));
     let before = key(dir.path());
     program.terminate();

@@ -8,7 +8,6 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::row;
-use super::statements;
 use crate::domain::{FileRecord, KeyedRequest, Sha256Digest, Timestamp};
 use crate::metadata_store::{EarlierRequest, KeyedInsert};
 
