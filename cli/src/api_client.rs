@@ -233,7 +233,9 @@ impl ApiClient {
                         return Err(failure);
                     }
                 }
-                Err(failure @ CliError::Unusable(_)) => return Err(failure),
+                Err(failure @ (CliError::Unusable(_) | CliError::Untrusted { .. })) => {
+                    return Err(failure);
+                }
                 Err(failure) => {
                     repeated = true;
                     if !retry.again(None).await {

@@ -220,7 +220,8 @@ fn safe_name(name: &str, otherwise: &str) -> String {
             c if crate::output::printable(&c.to_string()) != c.to_string() => '_',
             c => c,
         };
-        if safe.len() + c.len_utf8() > MAX_NAME_BYTES {
+        // With room for what is put before a device's name.
+        if safe.len() + c.len_utf8() >= MAX_NAME_BYTES {
             break;
         }
         safe.push(c);
@@ -369,6 +370,8 @@ mod tests {
                 assert_eq!(made, safe, "{name}");
             }
         }
-        assert!(safe_name(&"é".repeat(300), "x").len() <= MAX_NAME_BYTES);
+        for long in ["é".repeat(300), format!("con.{}", "a".repeat(300))] {
+            assert!(safe_name(&long, "x").len() <= MAX_NAME_BYTES, "{long}");
+        }
     }
 }

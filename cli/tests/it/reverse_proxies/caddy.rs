@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Proxy, START, changed, documented, free_port, names_the_proxy, root};
 use crate::support::Service;
@@ -114,6 +114,9 @@ fn a_sign_in_of_caddy_is_told_from_the_service() {
     }
 }
 
+/// Within this nobody has waited between attempts.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
 /// Caddy with TLS by an authority of its own.
 pub(crate) struct TlsProxy {
     proxy: Proxy,
@@ -173,6 +176,12 @@ fn behind_tls_urls_in_the_clear_are_refused_and_the_setting_is_named() {
         // Whoever doesn't know the authority is told how to know it, and nothing of firewalls.
         let untrusted = proxy.doctor();
         untrusted.ends_with(3, "server", &["whom this machine knows", "SSL_CERT_FILE"]);
+        // Asking again would change nothing.
+        let asked = Instant::now();
+        let list = proxy.run_with(&["list"], &[], service.folder.path());
+        assert_eq!(list.code, 3, "{list:?}");
+        assert!(list.err.contains("SSL_CERT_FILE"), "{list:?}");
+        assert!(asked.elapsed() < AT_ONCE, "{:?}", asked.elapsed());
         proxy.doctor_with(settings).only("create", &words);
         // And in use, both ways.
         for arguments in [&["upload", "f"][..], &["download", id, "-o", "-"]] {
