@@ -4,6 +4,7 @@
 mod cost;
 mod file;
 mod limits;
+mod versions;
 mod writer;
 
 use std::path::PathBuf;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::metadata_store::conformance::{every_state, in_state, keyed_request, moment};
 
-fn raw(directory: &TempDir) -> Connection {
+pub(super) fn raw(directory: &TempDir) -> Connection {
     Connection::open(file_in(directory)).unwrap()
 }
 
@@ -25,7 +25,7 @@ async fn assert_holds(store: &SqliteMetadataStore, records: &[FileRecord]) {
     }
 }
 
-fn refusal(directory: &TempDir) -> String {
+pub(super) fn refusal(directory: &TempDir) -> String {
     match SqliteMetadataStore::open(&file_in(directory)) {
         Ok(_) => panic!("it was opened"),
         Err(error) => error.chain(),
@@ -152,143 +152,6 @@ async fn only_the_owner_may_read_the_file_and_its_log() {
         seen += 1;
     }
     assert_eq!(seen, 3, "the file, its log, and the log's index");
-}
-
-#[test]
-fn a_file_of_a_version_that_is_not_known_is_refused_and_left_alone() {
-    for (version, reason) in [
-        (schema::SCHEMA_VERSION + 1, "newer version"),
-        (0, "never was a schema 0"),
-        (-1, "never was a schema -1"),
-    ] {
-        let (directory, store) = new_store();
-        drop(store);
-        raw(&directory)
-            .pragma_update(None, "user_version", version)
-            .unwrap();
-        let before = std::fs::read(file_in(&directory)).unwrap();
-        let refusal = refusal(&directory);
-        assert!(refusal.contains(reason), "{refusal}");
-        assert_eq!(std::fs::read(file_in(&directory)).unwrap(), before);
-    }
-}
-
-/// A file of a version before, made by a program that made such files, with an available, a deleted and a
-/// pending file; since version 2 with another that is available, and two keys.
-struct Older {
-    bytes: &'static [u8],
-    available: usize,
-    keys: usize,
-}
-
-const OLDER: [Older; 3] = [
-    Older {
-        bytes: include_bytes!("version-1.sqlite"),
-        available: 1,
-        keys: 0,
-    },
-    Older {
-        bytes: include_bytes!("version-2.sqlite"),
-        available: 2,
-        keys: 2,
-    },
-    Older {
-        bytes: include_bytes!("version-3.sqlite"),
-        available: 2,
-        keys: 2,
-    },
-];
-
-const RECORDS: &str = "SELECT printf('%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s', hex(id), filename,
-    declared_length, content_type, hex(declared_sha256), upload_expires_at, status, hex(sha256),
-    uploaded_at, expires_at, review_at) FROM files ORDER BY id";
-const KEYS: &str =
-    "SELECT printf('%s|%s|%s|%s', hex(key), hex(fingerprint), hex(file_id), expires_at)
-    FROM idempotency_keys ORDER BY key";
-
-fn text_of(directory: &TempDir, sql: &str) -> Vec<String> {
-    let connection = raw(directory);
-    let mut statement = connection.prepare(sql).unwrap();
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
-fn older_file(bytes: &[u8]) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(file_in(&directory), bytes).unwrap();
-    directory
-}
-
-#[tokio::test]
-async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one() {
-    const SCHEMA: &str = "SELECT name || ': ' || sql FROM sqlite_schema
-        WHERE sql IS NOT NULL ORDER BY name";
-    for (version, older) in (1..).zip(OLDER) {
-        let directory = older_file(older.bytes);
-        let records = text_of(&directory, RECORDS);
-        assert_eq!(records.len(), 2 + older.available);
-        let keys = match version {
-            1 => Vec::new(),
-            _ => text_of(&directory, KEYS),
-        };
-        assert_eq!(keys.len(), older.keys);
-
-        drop(SqliteMetadataStore::open(&file_in(&directory)).unwrap());
-        assert_eq!(text_of(&directory, RECORDS), records);
-        assert_eq!(text_of(&directory, KEYS), keys);
-        let (fresh, store) = new_store();
-        drop(store);
-        assert_eq!(text_of(&directory, SCHEMA), text_of(&fresh, SCHEMA));
-        assert_eq!(text_of(&directory, "PRAGMA integrity_check"), ["ok"]);
-        // Its pages can be given back.
-        let vacuum: i64 = raw(&directory)
-            .pragma_query_value(None, "auto_vacuum", |row| row.get(0))
-            .unwrap();
-        assert_eq!(vacuum, 2, "of version {version}");
-
-        // It is used as any other, and opened again, nothing more is done to it.
-        let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
-        let request = PageRequest {
-            status: None,
-            before: None,
-            limit: 10,
-        };
-        let page = store.page(request).await.unwrap();
-        let listed: Vec<_> = page.records.iter().map(|record| record.status()).collect();
-        let mut expected = vec![Status::Available; older.available + 1];
-        expected[0] = Status::Pending;
-        assert_eq!(listed, expected);
-        assert_eq!(
-            page.records[older.available].declared.filename.as_str(),
-            "résumé_final.pdf"
-        );
-        let keyed = pending(0);
-        store
-            .insert_keyed(&keyed, &keyed_request("a", 1), moment(0))
-            .await
-            .unwrap();
-        assert_eq!(store.get(keyed.id).await.unwrap(), Some(keyed));
-    }
-}
-
-#[test]
-fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date() {
-    let in_the_way = [
-        "CREATE TABLE idempotency_keys (x)",
-        "CREATE TABLE files_before (x)",
-        "CREATE TABLE store_marker (x)",
-    ];
-    for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
-        let directory = older_file(older.bytes);
-        raw(&directory).execute_batch(in_the_way).unwrap();
-        let records = text_of(&directory, RECORDS);
-        refusal(&directory);
-        assert_eq!(text_of(&directory, RECORDS), records);
-        let now: i64 = raw(&directory)
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .unwrap();
-        assert_eq!(now, version);
-    }
 }
 
 #[tokio::test]
