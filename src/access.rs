@@ -3,7 +3,8 @@
 //! Invariant: [`authorize`] alone decides, from its arguments and nothing else. A caller about whom nothing is
 //! known is [`Caller::Nobody`].
 //!
-//! Absent on purpose: how a request shows who sends it ([`Gate`]), and what becomes of a refusal.
+//! Absent on purpose: how a request shows who sends it ([`Gate`]), and what becomes of a refusal. The program's
+//! own tasks (finalizing, reconciling, sweeping) call the operations themselves, and nobody asks them.
 
 #[cfg(feature = "server")]
 mod gate;
@@ -24,8 +25,6 @@ pub use sessions::{Session, SessionId, Sessions, WHOLE_LIFETIME};
 pub enum Caller {
     /// Whoever runs the service: comes over loopback, holds the local key, or uses a service that asks nobody.
     Operator,
-    /// The program itself: finalizing, reconciling, sweeping.
-    System,
     /// Anybody else.
     Nobody,
 }
@@ -92,7 +91,7 @@ pub enum Denied {
 /// Why not.
 pub fn authorize(caller: Caller, action: Action) -> Result<(), Denied> {
     match (caller, action) {
-        (Caller::Operator | Caller::System, _) => Ok(()),
+        (Caller::Operator, _) => Ok(()),
         (
             Caller::Nobody,
             Action::CreateFile
@@ -116,9 +115,7 @@ mod tests {
     #[test]
     fn whoever_runs_the_service_may_do_everything_and_nobody_anything() {
         for action in Action::ALL {
-            for caller in [Caller::Operator, Caller::System] {
-                assert_eq!(authorize(caller, action), Ok(()), "{action:?}");
-            }
+            assert_eq!(authorize(Caller::Operator, action), Ok(()), "{action:?}");
             let nobody = authorize(Caller::Nobody, action);
             assert_eq!(nobody, Err(Denied::SignInRequired), "{action:?}");
         }

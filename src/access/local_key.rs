@@ -1,7 +1,6 @@
 //! The key of a service that runs on somebody's own machine: whoever has it is its operator.
 //!
-//! Invariant: it outlives a restart, compares in constant time, and prints in no log. Only its digest is kept
-//! in memory beside it.
+//! Invariant: it outlives a restart, is compared by digests in constant time, and doesn't print.
 
 use std::fmt;
 use std::path::Path;

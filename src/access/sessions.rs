@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::domain::Timestamp;
 
@@ -49,14 +50,18 @@ pub struct Session {
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
+    /// By a clock that nobody sets.
+    began: Instant,
     expires_at: Timestamp,
     last_used: Timestamp,
 }
 
 impl Entry {
-    /// A clock that was set back doesn't make a session older than it is, and one that was set ahead ends it.
+    /// A clock that is set ahead ends a session early, and one that is set back makes none longer.
     fn is_over(&self, now: Timestamp) -> bool {
-        now >= self.expires_at || now >= self.last_used + IDLE_LIFETIME
+        self.began.elapsed() >= WHOLE_LIFETIME
+            || now >= self.expires_at
+            || now >= self.last_used + IDLE_LIFETIME
     }
 }
 
@@ -86,10 +91,10 @@ impl Sessions {
                 entries.remove(&idlest);
             }
         }
-        let last_used = now;
         let entry = Entry {
+            began: Instant::now(),
             expires_at,
-            last_used,
+            last_used: now,
         };
         entries.insert(digest(id.expose()), entry);
         Ok((id, Session { expires_at }))
@@ -147,6 +152,16 @@ mod tests {
         let (idle, _) = sessions.begin(at(0)).unwrap();
         assert!(sessions.get(idle.expose(), at(3599)).is_some());
         assert_eq!(sessions.get(idle.expose(), at(3599 + 3600)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_makes_no_session_longer() {
+        let sessions = Sessions::default();
+        let (id, _) = sessions.begin(at(0)).unwrap();
+        tokio::time::advance(WHOLE_LIFETIME - Duration::from_secs(1)).await;
+        assert!(sessions.get(id.expose(), at(0)).is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(sessions.get(id.expose(), at(0)), None);
     }
 
     #[test]

@@ -4,13 +4,10 @@
 //! with what would be right, and a field that isn't known is refused: a client that writes `sha265`
 //! must not believe that its digest is checked.
 
-use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
-use poem_openapi::types::Type;
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
+use poem_openapi::Object;
 use serde_json::{Map, Value};
 
-use super::json_body::read_json;
+use super::json_body::BodySchema;
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::{ContentLength, ContentType, Declaration, FileName, Sha256Digest};
 use crate::operations::NewFile;
@@ -23,7 +20,7 @@ use crate::presigned_url::UploadMethod;
     dead_code,
     reason = "describes the body in the contract; the fields are read by hand"
 )]
-struct NewFileSchema {
+pub(super) struct NewFileSchema {
     /// The name that people see. Characters that aren't letters, marks or digits of any script,
     /// `_`, `-` or `.`, become `_`, and what nobody sees is left out. At most 255 characters; a name of
     /// more than 255 bytes of UTF-8 is shortened before its ending.
@@ -41,6 +38,10 @@ struct NewFileSchema {
     /// send forms but no headers. A form goes to `upload.url` as `multipart/form-data`, with `upload.fields`
     /// and then the bytes as a field `file`, which comes last.
     upload_method: Option<String>,
+}
+
+impl BodySchema for NewFileSchema {
+    const DESCRIPTION: &'static str = "What is going to be uploaded";
 }
 
 /// The body as it came, not yet judged: the limit on sizes is the handler's to know.
@@ -172,35 +173,6 @@ impl Fields {
                  spelling",
             );
         }
-    }
-}
-
-impl<'a> ApiExtractor<'a> for CreateFileBody {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        NewFileSchema::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: Some("What is going to be uploaded"),
-            content: vec![MetaMediaType {
-                content_type: "application/json",
-                schema: NewFileSchema::schema_ref(),
-            }],
-            required: true,
-        })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self(read_json(request, body).await?))
     }
 }
 

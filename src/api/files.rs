@@ -11,9 +11,10 @@ use poem::Request;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
-use super::create_file_body::CreateFileBody;
+use super::create_file_body::{CreateFileBody, NewFileSchema};
 use super::idempotency_key::idempotency_key;
 use super::json::Json;
+use super::json_body::JsonBody;
 use super::middleware::RequestId;
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
@@ -153,10 +154,10 @@ impl FilesApi {
         /// empty. (draft-ietf-httpapi-idempotency-key-header)
         #[oai(name = "Idempotency-Key")]
         _idempotency_key: Header<Option<String>>,
-        body: CreateFileBody,
+        body: JsonBody<NewFileSchema>,
     ) -> Result<Created, ApiError<operation_errors::CreateFile>> {
         let key = idempotency_key(request.headers())?;
-        let new = body.judge(self.max_upload_bytes)?;
+        let new = CreateFileBody::from(body.fields).judge(self.max_upload_bytes)?;
         let context = self.context(request);
         let CreatedFile { record, upload } = self.service.create_file(&context, new, key).await?;
         let (prefix, id) = (&self.path_prefix, record.id);

@@ -4,11 +4,15 @@
 //!
 //! Absent on purpose: what the fields mean. Each call judges its own.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use poem::http::header;
 use poem::{Body, Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
@@ -44,7 +48,7 @@ async fn read_within_limit(body: Body) -> Result<Vec<u8>, Problem> {
 ///
 /// # Errors
 /// Another media type, a body that is too large, too slow or breaks off, and what is no JSON object.
-pub(super) async fn read_json(
+async fn read_json(
     request: &Request,
     body: &mut RequestBody,
 ) -> Result<Map<String, Value>, Problem> {
@@ -67,6 +71,50 @@ pub(super) async fn read_json(
         .await
         .unwrap_or_else(|_| Err(Code::InvalidRequest.with("the body came too slowly")))?;
     json_object(&bytes)
+}
+
+/// What the contract says of a body whose fields are read by hand.
+pub(super) trait BodySchema: Type + Send {
+    /// What the body is.
+    const DESCRIPTION: &'static str;
+}
+
+/// A body as it came, an object and no more: what its fields may be is judged by whoever asked for it.
+pub(super) struct JsonBody<S> {
+    pub fields: Map<String, Value>,
+    schema: PhantomData<S>,
+}
+
+impl<'a, S: BodySchema> ApiExtractor<'a> for JsonBody<S> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        S::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: Some(S::DESCRIPTION),
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: S::schema_ref(),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Self {
+            fields: read_json(request, body).await?,
+            schema: PhantomData,
+        })
+    }
 }
 
 #[cfg(test)]

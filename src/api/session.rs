@@ -5,17 +5,13 @@
 
 use std::sync::Arc;
 
-use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
-use poem_openapi::types::Type;
-use poem_openapi::{
-    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, Object, OpenApi, Tags,
-};
+use poem::Request;
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::json::Json;
-use super::json_body::read_json;
+use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
@@ -75,58 +71,28 @@ pub(super) struct WireSignedOut {
     dead_code,
     reason = "describes the body in the contract; the field is read by hand"
 )]
-struct SignInSchema {
+pub(super) struct SignInSchema {
     /// The key that the service printed when it was first started; it is in the file `access-key` of its data
     /// directory.
     key: String,
 }
 
-/// The key as it came.
-pub(super) struct SignIn(Map<String, Value>);
-
-impl SignIn {
-    fn key(self) -> Result<String, Problem> {
-        let refused = |field, message: &str| {
-            let message = message.to_owned();
-            let errors = vec![FieldError { field, message }];
-            Err(Problem::fields(Code::InvalidRequest, errors))
-        };
-        let mut fields = self.0;
-        match (fields.remove("key"), fields.is_empty()) {
-            (_, false) => refused("(unknown)", "there are fields besides key"),
-            (Some(Value::String(key)), true) => Ok(key),
-            (Some(_), true) => refused("key", "must be a string"),
-            (None, true) => refused("key", "is required: the key of this service"),
-        }
-    }
+impl BodySchema for SignInSchema {
+    const DESCRIPTION: &'static str = "What shows who you are";
 }
 
-impl<'a> ApiExtractor<'a> for SignIn {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        SignInSchema::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: Some("What shows who you are"),
-            content: vec![MetaMediaType {
-                content_type: "application/json",
-                schema: SignInSchema::schema_ref(),
-            }],
-            required: true,
-        })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self(read_json(request, body).await?))
+/// The key in a body.
+fn key_of(mut fields: Map<String, Value>) -> Result<String, Problem> {
+    let refused = |field, message: &str| {
+        let message = message.to_owned();
+        let errors = vec![FieldError { field, message }];
+        Err(Problem::fields(Code::InvalidRequest, errors))
+    };
+    match (fields.remove("key"), fields.is_empty()) {
+        (_, false) => refused("(unknown)", "there are fields besides key"),
+        (Some(Value::String(key)), true) => Ok(key),
+        (Some(_), true) => refused("key", "must be a string"),
+        (None, true) => refused("key", "is required: the key of this service"),
     }
 }
 
@@ -174,7 +140,7 @@ impl SessionApi {
         let now = self.clock.now();
         let principal = match self.gate.admit(proof, now) {
             Admission::As(Caller::Operator) => Some("operator"),
-            Admission::As(Caller::System | Caller::Nobody) | Admission::BehindUnknownProxy => None,
+            Admission::As(Caller::Nobody) | Admission::BehindUnknownProxy => None,
         };
         let session = self.gate.session(proof, now);
         Ok(Shown::Session(Json(WireSession {
@@ -192,9 +158,9 @@ impl SessionApi {
     async fn begin_session(
         &self,
         request: &Request,
-        body: SignIn,
+        body: JsonBody<SignInSchema>,
     ) -> Result<SignedIn, ApiError<operation_errors::BeginSession>> {
-        let key = body.key()?;
+        let key = key_of(body.fields)?;
         match self.gate.sign_in(&key, self.clock.now()) {
             Ok(begun) => {
                 // The browser forgets the one before, so nobody could end it any more.

@@ -37,11 +37,6 @@ impl Context {
         }
     }
 
-    /// A call of the program's own, that came by no connection.
-    pub fn internal(bucket: BucketUrl) -> Self {
-        Self::new(Caller::System, None, Ok(bucket), String::new())
-    }
-
     /// Where the caller reaches the bucket: what URLs for it are signed for.
     ///
     /// # Errors

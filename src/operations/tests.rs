@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::*;
+use crate::access::Caller;
 use crate::clock::ManualClock;
 use crate::domain::{
     ContentLength, ContentType, Declaration, FileName, FileState, MAX_CONTENT_LENGTH, ObjectKey,
@@ -78,8 +79,11 @@ impl OperationsFixture {
                 UPLOAD_TTL,
                 Duration::from_secs(300),
             ),
-            context: Context::internal(
-                BucketUrl::path_style("http://localhost:8000", "bucket").unwrap(),
+            context: Context::new(
+                Caller::Operator,
+                None,
+                BucketUrl::path_style("http://localhost:8000", "bucket"),
+                String::new(),
             ),
             clock,
             objects,

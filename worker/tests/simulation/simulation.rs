@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use file_share::access::Caller;
 use file_share::clock::{Clock, SkewedClock};
 use file_share::domain::{FileId, FileState, Lifecycle, ObjectKey, Timestamp, from_millis};
 use file_share::metadata_store::MetadataStore;
@@ -128,8 +129,11 @@ async fn live(seed: u64) -> Outcome {
             stores: stores(&shared, &Alive::new(), &api),
             clock_is_right: ahead == 0,
             presigner: presigner.clone(),
-            context: Context::internal(
-                BucketUrl::path_style("http://localhost:8000", BUCKET).unwrap(),
+            context: Context::new(
+                Caller::Operator,
+                None,
+                BucketUrl::path_style("http://localhost:8000", BUCKET),
+                String::new(),
             ),
             uploads: Vec::new(),
         };
