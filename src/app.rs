@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub use gate::NewKey;
+pub use gate::RequiredKey;
 
 use crate::access::Gate;
 use crate::api::{self, ApiParts, OwnHosts, PrefixRoute, SessionCookie};
@@ -52,7 +52,7 @@ pub struct App {
     /// What runs beside the endpoint in local mode.
     local: Option<LocalTasks>,
     /// What callers have to show, if they have to.
-    key: Option<NewKey>,
+    key: Option<RequiredKey>,
     /// Tells the endpoint that the program stops.
     stop: CancellationToken,
 }
@@ -245,7 +245,7 @@ impl App {
     }
 
     /// The key that callers have to show; `None` if they don't have to.
-    pub fn key(&self) -> Option<&NewKey> {
+    pub fn key(&self) -> Option<&RequiredKey> {
         self.key.as_ref()
     }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use file_share::access::LocalKey;
-use file_share::app::{App, NewKey, StartError, listen};
+use file_share::app::{App, RequiredKey, StartError, listen};
 use file_share::config::{
     self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, CheckArgs, CheckSettings,
     Mode, ScrubArgs, ScrubSettings,
@@ -158,7 +158,7 @@ async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
 }
 
 /// What a person who just started the program wants to know.
-fn greet(settings: &ApiSettings, address: SocketAddr, key: Option<&NewKey>) {
+fn greet(settings: &ApiSettings, address: SocketAddr, key: Option<&RequiredKey>) {
     let base = match &settings.public_url {
         Some(url) => url.to_string().trim_end_matches('/').to_owned(),
         None => format!("http://{}", reached_at(address)),
@@ -171,11 +171,8 @@ fn greet(settings: &ApiSettings, address: SocketAddr, key: Option<&NewKey>) {
         ),
     };
     let (sign_in, header) = match key {
-        Some(key) => (
-            sign_in(settings, &base, key),
-            " -H \"Authorization: Bearer $KEY\"",
-        ),
-        None => (String::new(), ""),
+        Some(key) => (sign_in(settings, &base, key), bearer_of(settings)),
+        None => (String::new(), String::new()),
     };
     let greeting = format!(
         "File Share Service on {base} ({place})\n{sign_in}  \
@@ -188,9 +185,20 @@ fn greet(settings: &ApiSettings, address: SocketAddr, key: Option<&NewKey>) {
     let _ = std::io::stdout().write_all(greeting.as_bytes());
 }
 
+/// What shows the key to a call of curl, and no eye that looks on.
+fn bearer_of(settings: &ApiSettings) -> String {
+    match &settings.mode {
+        Mode::Local { data_dir } => {
+            let file = data_dir.join(LocalKey::FILE_NAME);
+            format!(" -H \"Authorization: Bearer $(cat '{}')\"", file.display())
+        }
+        Mode::Aws { .. } => String::new(),
+    }
+}
+
 /// How somebody signs in. The key itself is shown once, to a person at a terminal: standard output often ends
 /// in a log. It stands behind a `#`, which browsers send to nobody.
-fn sign_in(settings: &ApiSettings, base: &str, key: &NewKey) -> String {
+fn sign_in(settings: &ApiSettings, base: &str, key: &RequiredKey) -> String {
     match &settings.mode {
         Mode::Local { .. } if key.is_new && std::io::stdout().is_terminal() => {
             format!("  sign in    {base}/#key={}\n", key.key.expose())

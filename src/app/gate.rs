@@ -11,7 +11,7 @@ use crate::config::{AccessSetting, ApiSettings};
 
 /// A key that callers have to show.
 #[derive(Debug, Clone)]
-pub struct NewKey {
+pub struct RequiredKey {
     /// The key.
     pub key: LocalKey,
     /// Whether this start made it.
@@ -22,7 +22,7 @@ pub struct NewKey {
 pub(super) fn gate(
     settings: &ApiSettings,
     data_dir: &Path,
-) -> Result<(Gate, Option<NewKey>), StartError> {
+) -> Result<(Gate, Option<RequiredKey>), StartError> {
     let only_this_machine =
         settings.public_url.is_none() && settings.listen.ip().to_canonical().is_loopback();
     match settings.access {
@@ -37,7 +37,7 @@ pub(super) fn gate(
                 None => LocalKey::load_or_create(data_dir).map_err(failed)?,
             };
             let gate = Gate::with_key(key.clone());
-            Ok((gate, Some(NewKey { key, is_new })))
+            Ok((gate, Some(RequiredKey { key, is_new })))
         }
     }
 }

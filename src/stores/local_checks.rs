@@ -14,6 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{LOCAL_METADATA_FILE, MarkersCheck};
+use crate::access::LocalKey;
 use crate::clock::SystemClock;
 use crate::config::CommonSettings;
 use crate::disk_space::DiskSpace;
@@ -37,6 +38,7 @@ pub fn local_checks(data_dir: &Path, common: &CommonSettings) -> Vec<Box<dyn Sta
     let parts = [
         Part::Directory,
         Part::Secret,
+        Part::AccessKey,
         Part::Records,
         Part::Markers,
         Part::Space,
@@ -53,6 +55,7 @@ pub fn local_checks(data_dir: &Path, common: &CommonSettings) -> Vec<Box<dyn Sta
 enum Part {
     Directory,
     Secret,
+    AccessKey,
     Records,
     Markers,
     Space,
@@ -70,6 +73,7 @@ impl StartCheck for DataDirCheck {
         match self.part {
             Part::Directory => "data-dir",
             Part::Secret => "signing-secret",
+            Part::AccessKey => LocalKey::FILE_NAME,
             Part::Records => "records",
             Part::Markers => "markers",
             Part::Space => "disk-space",
@@ -81,6 +85,7 @@ impl StartCheck for DataDirCheck {
         match self.part {
             Part::Directory => format!("the data directory {data_dir}"),
             Part::Secret => format!("the secret that signs URLs, in {data_dir}"),
+            Part::AccessKey => format!("the key that callers show, in {data_dir}"),
             Part::Records => format!("the database of the records, in {data_dir}"),
             Part::Markers => format!("whether records and objects in {data_dir} belong together"),
             Part::Space => format!("how much room the disk of {data_dir} has"),
@@ -98,6 +103,7 @@ impl StartCheck for DataDirCheck {
         vec![match self.part {
             Part::Directory => self.directory(),
             Part::Secret => self.secret(),
+            Part::AccessKey => self.access_key(),
             Part::Records => self.records(),
             Part::Markers => return self.markers().await,
             Part::Space => self.space(),
@@ -119,6 +125,15 @@ impl DataDirCheck {
             Ok(Some(_)) => Finding::Fine("it is there, and nobody else can read it".into()),
             Ok(None) => Finding::Fine("there is none yet: a start makes it".into()),
             Err(error) => problem("the signing secret", &error),
+        }
+    }
+
+    /// Wrong whatever `ACCESS` says: a key that others could read is one that they may have kept.
+    fn access_key(&self) -> Finding {
+        match LocalKey::load(&self.data_dir) {
+            Ok(Some(_)) => Finding::Fine("it is there, and nobody else can read it".into()),
+            Ok(None) => Finding::Fine("there is none: a start with ACCESS=key makes it".into()),
+            Err(error) => problem("the access key", &error),
         }
     }
 

@@ -257,5 +257,11 @@ fn a_key_that_others_could_read_ends_the_start_and_is_named() {
     assert!(refused.contains("others may read"), "{refused}");
     // Whoever asks for no key needs none.
     Program::local(dir.path(), &[]).terminate();
-    assert!(check_local(dir.path(), &[]).status.success());
+    let checked = check_local(dir.path(), &[]);
+    let shown = String::from_utf8(checked.stdout).unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{shown}");
+    assert!(
+        shown.contains("✗ access-key") && shown.contains("mode 644"),
+        "{shown}"
+    );
 }

@@ -132,6 +132,7 @@ const MAY_IMPORT: [(&str, &[&str]); 33] = [
     (
         "stores",
         &[
+            "access",
             "aws",
             "clock",
             "config",
