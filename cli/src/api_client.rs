@@ -44,6 +44,10 @@ pub(crate) struct Answer {
 
 /// Where the key of the service is said, and nowhere else: arguments are everybody's to see.
 const TOKEN: &str = "FILE_SHARE_TOKEN";
+/// What a service answers that asks for its key.
+pub(crate) const SIGN_IN_REQUIRED: &str = "sign_in_required";
+/// What to do about it.
+pub(crate) const SHOW_KEY: &str = "set FILE_SHARE_TOKEN to the key of the service, which is in the file access-key of its data directory";
 
 #[derive(Debug, Clone)]
 pub(crate) struct ApiClient {
@@ -343,10 +347,7 @@ pub(crate) fn expect(answer: Answer, status: StatusCode) -> Result<Answer, CliEr
         problem.detail
     };
     let detail = match problem.code.as_str() {
-        "sign_in_required" => format!(
-            "{detail}: set {TOKEN} to the key of the service, which is in the file access-key of its data \
-             directory"
-        ),
+        SIGN_IN_REQUIRED => format!("{detail}: {SHOW_KEY}"),
         _ => detail,
     };
     Err(CliError::Refused {

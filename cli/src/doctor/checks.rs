@@ -22,7 +22,7 @@ use super::server_check::{clocks, server};
 use super::store::{cors, reachable};
 use super::test_file::{Content, TestFile};
 use crate::address::origin_of;
-use crate::api_client::{AGENT, ApiClient, MAX_FILE_BYTES, expect};
+use crate::api_client::{AGENT, ApiClient, MAX_FILE_BYTES, SHOW_KEY, SIGN_IN_REQUIRED, expect};
 use crate::error::CliError;
 use crate::http::{Body, Sent, empty, full};
 use crate::put::{StoreAnswer, put};
@@ -217,6 +217,10 @@ impl Checks<'_> {
             created = self.create_once(&content).await;
         }
         let created = created.map_err(|failure| {
+            if matches!(&failure, CliError::Refused { code, .. } if code == SIGN_IN_REQUIRED) {
+                let said = "the service asks for its key, and another one or none was shown";
+                return CheckFailure::wrong(said, SHOW_KEY);
+            }
             let remedy = match failure {
                 // Such as URLs that lead from https to http.
                 CliError::Unusable(_) => {

@@ -364,3 +364,20 @@ fn an_upload_whose_answer_was_lost_has_got_through() {
     let (code, lines) = doctor(&stub.base, &[]);
     assert_eq!((code, with("wrong", &lines)), (0, vec![]), "{lines:?}");
 }
+
+#[test]
+fn a_service_that_asks_for_its_key_says_so_and_is_walked_through_with_it() {
+    let service = Service::start(&[("ACCESS", "key")]);
+    let (code, lines) = doctor(&service.base, &[]);
+    assert_eq!(code, 1);
+    only_wrong(&lines, "create", "asks for its key", "FILE_SHARE_TOKEN");
+    let key = std::fs::read_to_string(service.data().join("access-key")).unwrap();
+    let mut command = service.command(&["doctor", "--json", "--check-limit", "120"]);
+    let ran = Ran::of(command.env("FILE_SHARE_TOKEN", &key).output().unwrap());
+    assert_eq!(
+        (ran.code, with("ok", &ran.json())),
+        (0, ALL.to_vec()),
+        "{ran:?}"
+    );
+    assert!(!format!("{ran:?}").contains(key.trim_end()));
+}
