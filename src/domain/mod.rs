@@ -20,6 +20,7 @@ mod sha256_digest;
 mod store_time;
 mod timestamp;
 mod transition;
+mod user_id;
 
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
 pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};
@@ -38,6 +39,7 @@ pub use sha256_digest::Sha256Digest;
 pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};
 pub use timestamp::{Timestamp, format_timestamp, from_millis, whole_millis};
 pub use transition::{Transition, TransitionCondition};
+pub use user_id::UserId;
 
 /// A value from outside that a domain type refuses, in words for the person who sent it.
 ///
