@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use permits::CallPermits;
 
-use crate::access::{Action, authorize};
+use crate::access::{Action, Resource, authorize};
 use crate::create_limits::{CreateLimit, TooManyCreates};
 use crate::domain::{FileId, FileRecord, IdempotencyKey};
 use crate::metadata_store::{Page, PageRequest};
@@ -74,7 +74,7 @@ impl FileService {
         action: Action,
         operation: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
-        authorize(context.caller, action)?;
+        authorize(&context.caller, action, Resource::Service)?;
         let _permit = self.0.permits.take(action, context.address)?;
         let outcome = operation.await;
         if let Err(error) = &outcome {

@@ -37,7 +37,7 @@ pub struct Proof<'a> {
 }
 
 /// Who a request comes from, if that can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// From this caller.
     As(Caller),

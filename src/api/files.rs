@@ -366,7 +366,7 @@ impl FilesApi {
         let request_id = request.extensions().get::<RequestId>();
         let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
         Context::new(
-            caller.copied().unwrap_or(Caller::Nobody),
+            caller.cloned().unwrap_or(Caller::Nobody),
             address.map(SocketAddr::ip),
             bucket_for(&self.bucket, request),
             request_id,

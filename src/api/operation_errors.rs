@@ -112,17 +112,17 @@ macro_rules! operations {
 }
 
 operations! {
-    CreateFile = "create_file": SignInRequired, InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
+    CreateFile = "create_file": SignInRequired, NotAllowed, InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
         IdempotencyKeyReused, FormUploadUnavailable, InsufficientStorage,
         TooManyPending, TooManyCreates;
-    CompleteUpload = "complete_upload": SignInRequired, FileNotFound;
-    RenewUpload = "renew_upload": SignInRequired, FileNotFound, UploadSettled, InvalidRequest,
+    CompleteUpload = "complete_upload": SignInRequired, NotAllowed, FileNotFound;
+    RenewUpload = "renew_upload": SignInRequired, NotAllowed, FileNotFound, UploadSettled, InvalidRequest,
         FormUploadUnavailable, InsufficientStorage;
-    DownloadFile = "download_file" | "head_file": SignInRequired, FileNotFound, UploadPending, FileRejected,
+    DownloadFile = "download_file" | "head_file": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected,
         UploadExpired, InvalidRequest;
-    DescribeFile = "describe_file": SignInRequired, FileNotFound, InvalidRequest;
-    ListFiles = "list_files": SignInRequired, InvalidRequest;
-    DeleteFile = "delete_file": SignInRequired, FileNotFound, InsufficientStorage;
+    DescribeFile = "describe_file": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
+    ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
+    DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;
     DescribeSession = "describe_session": ;
     BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
     EndSession = "end_session": ;

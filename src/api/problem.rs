@@ -129,7 +129,10 @@ impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
         match error {
             OperationError::Denied(Denied::SignInRequired) => Code::SignInRequired.plain(),
-            OperationError::FileNotFound => Code::FileNotFound.plain(),
+            OperationError::Denied(Denied::NotAllowed) => Code::NotAllowed.plain(),
+            OperationError::Denied(Denied::NotFound) | OperationError::FileNotFound => {
+                Code::FileNotFound.plain()
+            }
             OperationError::UploadPending => Code::UploadPending.plain(),
             OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),
             OperationError::UploadExpired => Code::UploadExpired.plain(),

@@ -85,6 +85,14 @@ codes! {
             directory.",
         detail: Some("this call needs somebody who is signed in"),
     }
+    NotAllowed = "not_allowed" {
+        status: StatusCode::FORBIDDEN,
+        retry_after_seconds: None,
+        title: "You may not do this",
+        advice: "Your role or your token doesn't allow it: `GET /v1/session` says which you have. Ask the operator \
+            for another role, or make a token with the scope that is missing.",
+        detail: Some("your role or your token doesn't allow this"),
+    }
     UnknownProxy = "unknown_proxy" {
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,

@@ -51,8 +51,35 @@ pub(super) struct WireSession {
 #[oai(rename = "Principal", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WirePrincipal {
-    /// `operator`: whoever runs the service. There may be others one day.
+    /// `operator`: whoever runs the service; `user`: somebody who signed in. There may be others one day.
     pub kind: String,
+    /// Stands as `owner` in the files of this person; null for the operator.
+    pub id: Option<String>,
+    /// A label for people; null if there is none.
+    pub name: Option<String>,
+    /// What this person may do: `guest`, `member` or `admin`; null for the operator, who may do everything.
+    pub role: Option<String>,
+}
+
+impl WirePrincipal {
+    /// `None` for nobody.
+    fn of(caller: &Caller) -> Option<Self> {
+        match caller {
+            Caller::Nobody => None,
+            Caller::Operator => Some(Self {
+                kind: "operator".into(),
+                id: None,
+                name: None,
+                role: None,
+            }),
+            Caller::User(person) => Some(Self {
+                kind: "user".into(),
+                id: Some(person.id.to_string()),
+                name: person.name.clone(),
+                role: Some(person.role.as_str().to_owned()),
+            }),
+        }
+    }
 }
 
 /// What became of a session.
@@ -139,12 +166,12 @@ impl SessionApi {
         let proof = self.cookie.proof(request.headers());
         let now = self.clock.now();
         let principal = match self.gate.admit(proof, now) {
-            Admission::As(Caller::Operator) => Some("operator"),
-            Admission::As(Caller::Nobody) | Admission::BehindUnknownProxy => None,
+            Admission::As(caller) => WirePrincipal::of(&caller),
+            Admission::BehindUnknownProxy => None,
         };
         let session = self.gate.session(proof, now);
         Ok(Shown::Session(Json(WireSession {
-            principal: principal.map(|kind| WirePrincipal { kind: kind.into() }),
+            principal,
             expires_at: session.map(|session| format_timestamp(session.expires_at)),
             sign_in: self.gate.asks_for_key().then(|| "key".to_owned()),
         })))

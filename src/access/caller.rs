@@ -1,0 +1,65 @@
+//! Who calls.
+//!
+//! Invariant: a role comes with a sign-in or a token and is kept nowhere with a person, so that whoever lost
+//! it at their issuer loses it here with their next sign-in.
+
+use std::sync::Arc;
+
+use crate::domain::UserId;
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// Whoever runs the service: comes over loopback, holds the local key, or uses a service that asks nobody.
+    Operator,
+    /// Somebody who signed in at the issuer.
+    User(Arc<Person>),
+    /// Anybody else.
+    Nobody,
+}
+
+/// Somebody who signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Person {
+    /// Who it is, whatever else changes.
+    pub id: UserId,
+    /// What they may do.
+    pub role: Role,
+    /// How the issuer names them: a label for people, by which nothing is decided.
+    pub name: Option<String>,
+}
+
+/// What somebody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Only what others pass on to them.
+    Guest,
+    /// Everything with files of their own.
+    Member,
+    /// Everything with all files.
+    Admin,
+}
+
+impl Role {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Guest, Self::Member, Self::Admin];
+
+    /// The word that clients see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Caller {
+    /// Whose the files are that this caller creates: `None` for the operator's.
+    pub fn owner(&self) -> Option<UserId> {
+        match self {
+            Self::Operator | Self::Nobody => None,
+            Self::User(person) => Some(person.id),
+        }
+    }
+}
