@@ -12,6 +12,10 @@ pub mod adopt;
 pub mod api;
 #[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "server")]
+pub mod audit;
+#[cfg(feature = "server")]
+pub mod audit_verify;
 pub mod aws;
 #[cfg(feature = "server")]
 pub mod capacity;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use file_share::access::LocalKey;
 use file_share::app::{App, RequiredKey, StartError, listen};
+use file_share::audit_verify::{self, AuditArgs};
 use file_share::config::{
     self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, CheckArgs, CheckSettings,
     Mode, ScrubArgs, ScrubSettings,
@@ -40,6 +41,8 @@ enum Command {
     /// Look at what a start would look at, and say what is wrong and how to mend it
     #[command(after_help = check::AFTER_HELP)]
     Check(Box<CheckArgs>),
+    /// Look through the audit log
+    Audit(AuditArgs),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Some(Command::Scrub(args)) => return run_scrub(&args),
         Some(Command::Adopt(args)) => return run_adopt(&args),
         Some(Command::Check(args)) => return run_check(&args),
+        Some(Command::Audit(args)) => return audit_verify::run(&args),
         None => {}
     }
     let settings = match cli.args.judge() {

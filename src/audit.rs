@@ -1,0 +1,263 @@
+//! Who did what: a line for each decision that changed or handed out something, and for each refusal.
+//!
+//! Invariant: every line names the one before by its digest, so that one that was changed, removed or moved
+//! shows, and signed checkpoints, which stand in the ordinary log too, show a tail that was cut. A change is made
+//! only while there is room for its line. No line has a URL, a token, a file's name or its content.
+//!
+//! Absent on purpose: what is only looked at; protection of the lines that were written since the last
+//! checkpoint from whoever can write to the disk; and deleting old files, which is the operator's to decide.
+
+mod chain;
+mod day_files;
+mod key;
+mod verify;
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::access::Caller;
+use crate::domain::Timestamp;
+use chain::{Chain, Line};
+use day_files::DayFiles;
+pub use key::AuditKey;
+pub use verify::{Problem, Verification, Verifier};
+
+/// After so many lines a checkpoint is written.
+const LINES_A_CHECKPOINT: u64 = 1_000;
+/// After so long a checkpoint is written, if there were lines.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How many refusals have a line of their own within [`REFUSAL_WINDOW`]; what is beyond is counted. Refusals
+/// cost their sender nothing, and would fill the disk.
+const MAX_REFUSALS: u64 = 600;
+const REFUSAL_WINDOW: Duration = Duration::from_secs(60);
+
+/// One decision.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// When it was made, by the process's clock.
+    pub time: Timestamp,
+    /// Which request asked for it.
+    pub request_id: &'a str,
+    /// Who asked.
+    pub caller: &'a Caller,
+    /// What was asked for, such as `delete_file`.
+    pub action: &'static str,
+    /// What it was about, such as a file's ID; `None` if nothing was there yet.
+    pub resource: Option<String>,
+    /// What became of it: `done`, or the code of the refusal.
+    pub outcome: &'static str,
+    /// Whose connection it was.
+    pub source: Option<IpAddr>,
+}
+
+/// Where lines go.
+#[derive(Debug)]
+enum Sink {
+    Days(DayFiles),
+    StandardOutput,
+}
+
+/// The log of one process run: one chain.
+#[derive(Debug)]
+pub struct AuditLog {
+    key: AuditKey,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    chain: Chain,
+    sink: Sink,
+    lines_since_checkpoint: u64,
+    checkpoint_at: Instant,
+    refusals: Refusals,
+}
+
+/// How many refusals were written lately, and how many weren't.
+#[derive(Debug)]
+struct Refusals {
+    since: Instant,
+    written: u64,
+    left_out: u64,
+}
+
+impl AuditLog {
+    /// The log in the directory `audit` of `data_dir`, a file a day; it goes on where the run before ended.
+    ///
+    /// # Errors
+    /// A directory or file that can't be used, or no random numbers.
+    pub fn in_data_dir(data_dir: &Path, key: AuditKey, now: Timestamp) -> io::Result<Self> {
+        let (days, last) = DayFiles::open(&data_dir.join("audit"), now)?;
+        Self::begin(Sink::Days(days), Chain::begin(last)?, key, now)
+    }
+
+    /// The log on standard output, between the lines of the ordinary one.
+    ///
+    /// # Errors
+    /// No random numbers, or standard output is closed.
+    pub fn on_standard_output(key: AuditKey, now: Timestamp) -> io::Result<Self> {
+        Self::begin(Sink::StandardOutput, Chain::begin(None)?, key, now)
+    }
+
+    fn begin(sink: Sink, chain: Chain, key: AuditKey, now: Timestamp) -> io::Result<Self> {
+        let started = Instant::now();
+        let mut inner = Inner {
+            chain,
+            sink,
+            lines_since_checkpoint: 0,
+            checkpoint_at: started,
+            refusals: Refusals {
+                since: started,
+                written: 0,
+                left_out: 0,
+            },
+        };
+        inner.reserve()?;
+        let start = inner.chain.start(now);
+        inner.write(start, now)?;
+        Ok(Self {
+            key,
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// Sees to it that there is room for the line of what is done next.
+    ///
+    /// # Errors
+    /// The disk is full: then it must not be done.
+    pub fn reserve(&self) -> io::Result<()> {
+        self.lock().reserve()
+    }
+
+    /// Writes a line about what was done.
+    ///
+    /// # Errors
+    /// What the system says. After [`Self::reserve`] it isn't for lack of room.
+    pub fn record(&self, entry: &Entry<'_>) -> io::Result<()> {
+        let mut inner = self.lock();
+        let line = inner.chain.entry(entry);
+        inner.write(line, entry.time)?;
+        inner.lines_since_checkpoint += 1;
+        inner.checkpoint_if_due(&self.key, entry.time)
+    }
+
+    /// Writes a line about what was refused, or counts it if there were too many just now.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn record_refusal(&self, entry: &Entry<'_>) -> io::Result<()> {
+        {
+            let refusals = &mut self.lock().refusals;
+            if refusals.since.elapsed() >= REFUSAL_WINDOW {
+                refusals.since = Instant::now();
+                refusals.written = 0;
+            }
+            if refusals.written >= MAX_REFUSALS {
+                refusals.left_out += 1;
+                return Ok(());
+            }
+            refusals.written += 1;
+        }
+        self.record(entry)
+    }
+
+    /// Writes a checkpoint if one is due, and has the disk keep what was written. To be called every few
+    /// seconds.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn tick(&self, now: Timestamp) -> io::Result<()> {
+        let to_sync = {
+            let mut inner = self.lock();
+            inner.checkpoint_if_due(&self.key, now)?;
+            match &mut inner.sink {
+                Sink::Days(days) => days.take_unsynced(),
+                Sink::StandardOutput => None,
+            }
+        };
+        // Without the lock, which every call waits for.
+        to_sync.map_or(Ok(()), |file| file.sync_data())
+    }
+
+    /// The last checkpoint, at the end of the program.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn close(&self, now: Timestamp) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.checkpoint(&self.key, now)?;
+        drop(inner);
+        self.tick(now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn reserve(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Days(days) => days.reserve(),
+            Sink::StandardOutput => Ok(()),
+        }
+    }
+
+    /// The chain goes on only behind a line that was written.
+    fn write(&mut self, mut line: Line, now: Timestamp) -> io::Result<()> {
+        line.left_out = Some(self.refusals.left_out).filter(|count| *count > 0);
+        let text = line.text();
+        match &mut self.sink {
+            Sink::Days(days) => days.append(&text, now)?,
+            Sink::StandardOutput => {
+                let mut out = io::stdout().lock();
+                out.write_all(format!("{text}\n").as_bytes())?;
+            }
+        }
+        self.refusals.left_out = 0;
+        self.chain.wrote(&text);
+        Ok(())
+    }
+
+    fn checkpoint_if_due(&mut self, key: &AuditKey, now: Timestamp) -> io::Result<()> {
+        let waiting = self.lines_since_checkpoint > 0 || self.refusals.left_out > 0;
+        let is_old = self.checkpoint_at.elapsed() >= CHECKPOINT_INTERVAL;
+        if self.lines_since_checkpoint >= LINES_A_CHECKPOINT || waiting && is_old {
+            return self.checkpoint(key, now);
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, key: &AuditKey, now: Timestamp) -> io::Result<()> {
+        let line = self.chain.checkpoint(key, now);
+        self.write(line, now)?;
+        self.lines_since_checkpoint = 0;
+        self.checkpoint_at = Instant::now();
+        let last = self.chain.last();
+        tracing::info!(
+            target: "audit",
+            chain = last.chain,
+            seq = last.seq,
+            hash = last.hash,
+            "checkpoint of the audit log"
+        );
+        Ok(())
+    }
+}
+
+/// How a caller stands in a line.
+fn name_of(caller: &Caller) -> String {
+    match caller {
+        Caller::Operator => "operator".to_owned(),
+        Caller::User(person) => person.id.to_string(),
+        Caller::Nobody => "nobody".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
