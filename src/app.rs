@@ -24,6 +24,7 @@ use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::create_limits::{CreateLimit, CreateRate, PendingByAddress};
 use crate::domain::ObjectKey;
+use crate::item_store::ItemStore;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
@@ -49,6 +50,8 @@ const _: () = assert!(api::server::DRAIN_TIMEOUT.as_secs() < STOP_LIMIT.as_secs(
 pub struct App {
     endpoint: poem::endpoint::BoxEndpoint<'static, Response>,
     stores: Stores,
+    /// Sessions, API tokens and the like.
+    items: Arc<dyn ItemStore>,
     /// What runs beside the endpoint in local mode.
     local: Option<LocalTasks>,
     /// What callers have to show, if they have to.
@@ -101,7 +104,11 @@ impl App {
         opened.start().await?;
         let counted = opened.count_start();
         let OpenStores {
-            stores, urls, sdk, ..
+            stores,
+            items,
+            urls,
+            sdk,
+            ..
         } = opened;
         match (urls, sdk) {
             (
@@ -112,13 +119,13 @@ impl App {
                 _,
             ) => Self::beside_its_store(
                 settings,
-                stores,
+                (stores, items),
                 objects,
                 &secret,
                 create_limit,
                 Box::pin(counted),
             ),
-            (_, Some(sdk)) => Self::before_s3(settings, stores, &sdk, create_limit),
+            (_, Some(sdk)) => Self::before_s3(settings, (stores, items), &sdk, create_limit),
             (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
         }
     }
@@ -126,7 +133,7 @@ impl App {
     /// The API, and the endpoint that takes and gives bytes.
     fn beside_its_store(
         settings: &ApiSettings,
-        stores: Stores,
+        (stores, items): (Stores, Arc<dyn ItemStore>),
         objects: DiskObjectStore,
         secret: &SigningSecret,
         create_limit: CreateLimit,
@@ -186,6 +193,7 @@ impl App {
                 sweep_interval: settings.common.orphan_sweep_interval,
             }),
             stores,
+            items,
             key,
             stop,
         })
@@ -194,7 +202,7 @@ impl App {
     /// The API alone; the bytes go to a bucket.
     fn before_s3(
         settings: &ApiSettings,
-        stores: Stores,
+        (stores, items): (Stores, Arc<dyn ItemStore>),
         sdk: &SdkConfig,
         create_limit: CreateLimit,
     ) -> Result<Self, StartError> {
@@ -233,6 +241,7 @@ impl App {
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
             stores,
+            items,
             local: None,
             key: None,
             stop,
@@ -242,6 +251,11 @@ impl App {
     /// The stores that the service works on.
     pub fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// Where sessions, API tokens and the like are kept.
+    pub fn items(&self) -> &Arc<dyn ItemStore> {
+        &self.items
     }
 
     /// The key that callers have to show; `None` if they don't have to.

@@ -32,6 +32,7 @@ pub mod disk_space;
 pub mod domain;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+pub mod item_store;
 #[cfg(feature = "server")]
 pub mod local_mode;
 pub mod metadata_store;

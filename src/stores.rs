@@ -26,6 +26,7 @@ use crate::clock::SystemClock;
 use crate::config::CommonSettings;
 #[cfg(feature = "server")]
 use crate::config::Mode;
+use crate::item_store::ItemStore;
 #[cfg(feature = "server")]
 use crate::local_mode::SigningSecret;
 #[cfg(feature = "conformance")]
@@ -42,7 +43,7 @@ pub use local_checks::local_checks;
 use marker_check::Starts;
 pub use marker_check::{Allowed, MarkersCheck};
 #[cfg(feature = "conformance")]
-use opening::Opened;
+use opening::OpenedRecords;
 
 /// The records of local mode, below the data directory.
 #[cfg(feature = "server")]
@@ -185,6 +186,8 @@ pub enum UrlSource {
 pub struct OpenStores {
     /// What operations work on.
     pub stores: Stores,
+    /// Sessions, API tokens and the like, where the records are.
+    pub items: Arc<dyn ItemStore>,
     /// The store of the records, by its marker.
     pub records: Arc<dyn MarkedStore>,
     /// The store of the objects, by its marker.
@@ -222,15 +225,16 @@ pub async fn open(
         Records::Sqlite { data_dir } => opening::sqlite(data_dir, &urls, access)?,
         Records::DynamoDb => opening::dynamodb(needed(sdk.as_ref())?, common, &access, &mut checks),
         #[cfg(feature = "conformance")]
-        Records::Memory(store) => Opened::of(store),
+        Records::Memory(store) => OpenedRecords::in_memory(store),
     };
     Ok(OpenStores {
         stores: Stores {
-            metadata: records.port,
+            metadata: records.metadata,
             objects: objects.port,
             clock: Arc::new(SystemClock),
             lifecycle: common.lifecycle,
         },
+        items: records.items,
         records: records.marked,
         objects: objects.marked,
         urls,

@@ -12,6 +12,7 @@
 
 mod error;
 mod idempotency;
+mod items;
 mod marker;
 mod pending_count;
 mod read_only;

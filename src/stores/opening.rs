@@ -15,10 +15,15 @@ use crate::aws::{dynamodb_client, s3_client};
 use crate::config::CommonSettings;
 #[cfg(feature = "server")]
 use crate::disk_space::{DiskSpace, ReservedSpace};
+use crate::item_store::ItemStore;
+#[cfg(feature = "conformance")]
+use crate::item_store::memory::MemoryItemStore;
 #[cfg(feature = "server")]
 use crate::local_mode::SigningSecret;
 use crate::metadata_store::MetadataStore;
 use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableCheck, TableUse};
+#[cfg(feature = "conformance")]
+use crate::metadata_store::memory::MemoryMetadataStore;
 #[cfg(feature = "server")]
 use crate::metadata_store::sqlite::{SqliteMetadataStore, SqliteOptions};
 use crate::object_store::ObjectStore;
@@ -28,23 +33,40 @@ use crate::object_store::s3::{BucketCheck, S3ObjectStore};
 use crate::start_check::StartCheck;
 use crate::store_marker::MarkedStore;
 
-/// A store by its port, and by its marker.
-pub(super) struct Opened<P: ?Sized> {
-    pub(super) port: Arc<P>,
+/// The store of the records by its ports, and by its marker.
+pub(super) struct OpenedRecords {
+    pub(super) metadata: Arc<dyn MetadataStore>,
+    pub(super) items: Arc<dyn ItemStore>,
     pub(super) marked: Arc<dyn MarkedStore>,
 }
 
-impl Opened<dyn MetadataStore> {
-    pub(super) fn of<S: MetadataStore + MarkedStore + 'static>(store: &Arc<S>) -> Self {
+impl OpenedRecords {
+    fn of<S: MetadataStore + ItemStore + MarkedStore + 'static>(store: &Arc<S>) -> Self {
         Self {
-            port: Arc::clone(store) as _,
+            metadata: Arc::clone(store) as _,
+            items: Arc::clone(store) as _,
+            marked: Arc::clone(store) as _,
+        }
+    }
+
+    #[cfg(feature = "conformance")]
+    pub(super) fn in_memory(store: &Arc<MemoryMetadataStore>) -> Self {
+        Self {
+            metadata: Arc::clone(store) as _,
+            items: Arc::new(MemoryItemStore::default()),
             marked: Arc::clone(store) as _,
         }
     }
 }
 
-impl Opened<dyn ObjectStore> {
-    fn of_objects<S: ObjectStore + MarkedStore + 'static>(store: &Arc<S>) -> Self {
+/// The store of the objects by its port, and by its marker.
+pub(super) struct OpenedObjects {
+    pub(super) port: Arc<dyn ObjectStore>,
+    pub(super) marked: Arc<dyn MarkedStore>,
+}
+
+impl OpenedObjects {
+    fn of<S: ObjectStore + MarkedStore + 'static>(store: &Arc<S>) -> Self {
         Self {
             port: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
@@ -62,7 +84,7 @@ fn failed(data_dir: &Path) -> impl Fn(String) -> StartError {
 pub(super) fn disk(
     data_dir: &Path,
     access: &Access,
-) -> Result<(Opened<dyn ObjectStore>, UrlSource), StartError> {
+) -> Result<(OpenedObjects, UrlSource), StartError> {
     let failed = failed(data_dir);
     let objects = match access {
         Access::Read => DiskObjectStore::open_read_only(data_dir),
@@ -81,7 +103,7 @@ pub(super) fn disk(
         }
         _ => (objects, None),
     };
-    let opened = Opened::of_objects(&Arc::new(objects.clone()));
+    let opened = OpenedObjects::of(&Arc::new(objects.clone()));
     Ok((opened, UrlSource::Local { objects, secret }))
 }
 
@@ -91,7 +113,7 @@ pub(super) fn sqlite(
     data_dir: &Path,
     urls: &UrlSource,
     access: Access,
-) -> Result<Opened<dyn MetadataStore>, StartError> {
+) -> Result<OpenedRecords, StartError> {
     let failed = failed(data_dir);
     let (data_dir, space) = match urls {
         // By a path without links, which nobody can turn elsewhere.
@@ -115,7 +137,7 @@ pub(super) fn sqlite(
         }
     };
     let store = store.map_err(|error| failed(error.chain()))?;
-    Ok(Opened::of(&Arc::new(store)))
+    Ok(OpenedRecords::of(&Arc::new(store)))
 }
 
 pub(super) fn s3(
@@ -123,7 +145,7 @@ pub(super) fn s3(
     common: &CommonSettings,
     access: &Access,
     checks: &mut Vec<Box<dyn StartCheck>>,
-) -> (Opened<dyn ObjectStore>, UrlSource) {
+) -> (OpenedObjects, UrlSource) {
     let store = Arc::new(S3ObjectStore::new(s3_client(sdk), &common.bucket_name));
     checks.push(Box::new(BucketCheck {
         store: Arc::clone(&store),
@@ -134,7 +156,7 @@ pub(super) fn s3(
             _ => "ApiPolicy",
         },
     }));
-    (Opened::of_objects(&store), UrlSource::S3)
+    (OpenedObjects::of(&store), UrlSource::S3)
 }
 
 pub(super) fn dynamodb(
@@ -142,7 +164,7 @@ pub(super) fn dynamodb(
     common: &CommonSettings,
     access: &Access,
     checks: &mut Vec<Box<dyn StartCheck>>,
-) -> Opened<dyn MetadataStore> {
+) -> OpenedRecords {
     let store = DynamoDbMetadataStore::new(dynamodb_client(sdk), &common.table_name);
     let store = Arc::new(store);
     checks.insert(
@@ -157,5 +179,5 @@ pub(super) fn dynamodb(
             region: region_of(sdk),
         }),
     );
-    Opened::of(&store)
+    OpenedRecords::of(&store)
 }

@@ -320,6 +320,7 @@ async fn the_operator_may_look_at_how_bucket_and_table_are_set_up_and_not_change
 async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
     const BY_TIME: (&str, &str, &str) = ("byTime", "timeShard", "permissions");
     const BY_STATUS: (&str, &str, &str) = ("byStatus", "statusShard", "permissions");
+    const BY_PARENT: (&str, &str, &str) = ("byParent", "parent", "permissions");
     const BY_DUE: (&str, &str, &str) = ("byReview", "reviewShard", "permissions");
 
     let deployment = Deployment::shared().await;
@@ -332,13 +333,14 @@ async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
         .item("fileId", id.clone())
         .item("timeShard", string("permissions"))
         .item("statusShard", string("permissions"))
+        .item("parent", string("permissions"))
         .item("reviewShard", string("permissions"))
         .item("reviewAt", AttributeValue::N("1".to_owned()))
         .send()
         .await
         .unwrap();
 
-    for index in [BY_TIME, BY_STATUS] {
+    for index in [BY_TIME, BY_STATUS, BY_PARENT] {
         assert_eq!(query(&api, table, index).send().await.unwrap().count(), 1);
         assert_forbidden!(query(&worker, table, index));
     }

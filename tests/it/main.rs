@@ -26,6 +26,7 @@ mod hostile_http;
 mod hosts;
 mod idempotency;
 mod infrastructure;
+mod items;
 mod journey;
 mod local_endpoint;
 mod local_faults;

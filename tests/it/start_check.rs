@@ -91,6 +91,7 @@ async fn every_permission_that_is_missing_is_named_with_the_policy_that_has_it()
             "dynamodb:PutItem",
             "dynamodb:Query on index/byTime",
             "dynamodb:Query on index/byStatus",
+            "dynamodb:Query on index/byParent",
             "ApiPolicy",
             &format!("table {}", deployment.table),
         ],
@@ -103,7 +104,7 @@ async fn every_permission_that_is_missing_is_named_with_the_policy_that_has_it()
             "WorkerPolicy",
         ],
     );
-    assert_eq!((lines(&api), lines(&worker)), (3, 2), "{api}{worker}");
+    assert_eq!((lines(&api), lines(&worker)), (4, 2), "{api}{worker}");
 
     // A user of another stack may do nothing here.
     let other = MiniStack::shared().await.deploy("others").await;
@@ -234,7 +235,7 @@ async fn a_table_with_another_key_or_without_its_indexes_is_named_with_what_is_m
     let bare = format!("no-index-{number}");
     make(&bare, "fileId").send().await.unwrap();
     for message in refusals(&admin, &[("TABLE_NAME", &bare)]) {
-        for index in ["byTime", "byStatus", "byReview"] {
+        for index in ["byTime", "byStatus", "byReview", "byParent"] {
             assert_says(&message, &[&format!("the index {index} is missing")]);
         }
     }
@@ -276,6 +277,7 @@ async fn a_table_with_another_key_or_without_its_indexes_is_named_with_what_is_m
                 "the index byTime doesn't hold whole items",
                 "the index byStatus is missing",
                 "the key of the index byReview isn't reviewShard and reviewAt",
+                "the index byParent is missing. Update the stack from deploy/stack.yaml",
             ],
         );
     }

@@ -11,10 +11,11 @@ use super::{Seen, wrong};
 const KEY: &str = "fileId";
 const TTL_ATTRIBUTE: &str = "expiresAt";
 /// Name, partition key and sort key of each.
-const INDEXES: [(&str, &str, &str); 3] = [
+const INDEXES: [(&str, &str, &str); 4] = [
     ("byTime", "timeShard", KEY),
     ("byStatus", "statusShard", KEY),
     ("byReview", "reviewShard", "reviewAt"),
+    ("byParent", "parent", KEY),
 ];
 
 fn asked<'a>(resource: &'a str, action: &'a str) -> Asked<'a> {
@@ -36,7 +37,7 @@ pub(super) async fn indexes(client: &Client, table: &str) -> Seen<String> {
     match flaw_of(&found, &resource) {
         Some((said, mend)) => Err(wrong(said, mend)),
         None => Ok(format!(
-            "{resource} has its key and its three indexes, all active"
+            "{resource} has its key and its four indexes, all active"
         )),
     }
 }

@@ -185,7 +185,7 @@ pub(super) fn string(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
+pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
@@ -217,14 +217,14 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    fn number(&self, name: &'static str) -> Result<i64, StoreError> {
+    pub(super) fn number(&self, name: &'static str) -> Result<i64, StoreError> {
         match self.0.get(name) {
             Some(AttributeValue::N(digits)) => digits.parse().map_err(|_| unreadable(name)),
             _ => Err(unreadable(name)),
         }
     }
 
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &self,
         name: &'static str,
         read: impl FnOnce(&Self, &'static str) -> Result<T, StoreError>,

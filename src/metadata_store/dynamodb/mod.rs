@@ -2,7 +2,7 @@
 //!
 //! The partition key is `fileId`. Three indexes, each spread over shards by the ID's last byte,
 //! answer what can't be asked by ID: `byTime` and `byStatus` give pages, `byReview` (sparse) gives
-//! what is due. `deploy/stack.yaml` defines them.
+//! what is due. A fourth, `byParent` (sparse), gives what belongs to somebody. `deploy/stack.yaml` defines them.
 //!
 //! Invariant: every write has a condition, and is safe for the client to send again when an answer
 //! was lost: what the port answers is what the first attempt did.
@@ -13,6 +13,7 @@ mod due;
 mod expression;
 mod idempotency;
 mod item;
+mod items;
 mod marker;
 mod pages;
 mod start_check;

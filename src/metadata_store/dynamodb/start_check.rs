@@ -23,6 +23,7 @@ use super::{
     expression::Placeholders,
     is_condition_failed,
     item::{FILE_ID, RECONCILE_AT, RECONCILE_SHARD, STATUS_SHARD, TIME_SHARD, string},
+    items::{BY_PARENT, PARENT},
     pages::{BY_STATUS, BY_TIME},
 };
 use crate::aws::{Asked, StartupProblem, findings};
@@ -38,10 +39,10 @@ pub struct TableUse {
 }
 
 impl TableUse {
-    /// The API inserts records and lists files.
+    /// The API inserts records, lists files, and keeps small items.
     pub const API: Self = Self {
         inserts: true,
-        indexes: &[BY_TIME, BY_STATUS],
+        indexes: &[BY_TIME, BY_STATUS, BY_PARENT],
         policy: "ApiPolicy",
     };
     /// The worker inserts nothing, and asks which records are due.
@@ -52,8 +53,8 @@ impl TableUse {
     };
 }
 
-/// The indexes with their keys, as deploy/stack.yaml defines them. The first key is the shard.
-const INDEXES: [(&str, &str, &str, ScalarAttributeType); 3] = [
+/// The indexes with their keys, as deploy/stack.yaml defines them. The first key is the shard, or the parent.
+const INDEXES: [(&str, &str, &str, ScalarAttributeType); 4] = [
     (BY_TIME, TIME_SHARD, FILE_ID, ScalarAttributeType::S),
     (BY_STATUS, STATUS_SHARD, FILE_ID, ScalarAttributeType::S),
     (
@@ -62,6 +63,7 @@ const INDEXES: [(&str, &str, &str, ScalarAttributeType); 3] = [
         RECONCILE_AT,
         ScalarAttributeType::N,
     ),
+    (BY_PARENT, PARENT, FILE_ID, ScalarAttributeType::S),
 ];
 
 const UPDATE_STACK: &str = "Update the stack from deploy/stack.yaml.";
@@ -280,14 +282,14 @@ impl Check<'_> {
     }
 
     async fn may_query(&self, index: &'static str) -> Option<StartupProblem> {
-        let (_, shard, _, _) = INDEXES.into_iter().find(|(name, ..)| *name == index)?;
+        let (_, partition, _, _) = INDEXES.into_iter().find(|(name, ..)| *name == index)?;
         let query = self.store.client.query().table_name(&self.store.table);
         let answer = query
             .index_name(index)
             .limit(1)
-            .key_condition_expression("#shard = :shard")
-            .expression_attribute_names("#shard", shard)
-            .expression_attribute_values(":shard", string("none"))
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", partition)
+            .expression_attribute_values(":partition", string("none"))
             .send()
             .await;
         let error = answer.err()?;

@@ -1,4 +1,4 @@
-//! The file, its table, and how connections to it are set up.
+//! The file, its tables, and how connections to it are set up.
 //!
 //! Invariant: the schema is what [`SCHEMA_VERSION`] says, or nothing is opened.
 //!
@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 4;
+pub(super) const SCHEMA_VERSION: i64 = 5;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one.
@@ -42,6 +42,9 @@ const LOG_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
 /// commit that moves it waits for two more syncs, and under load the default of 1,000 pages would
 /// make that one in a hundred commits. A longer log only makes the start after a crash longer.
 const PAGES_PER_CHECKPOINT: i64 = 4096;
+
+/// How many statements the writing connection keeps prepared: more than there are.
+const WRITING_STATEMENTS: usize = 48;
 
 /// A page of the file, in bytes.
 pub(super) const PAGE: u64 = 4096;
@@ -127,21 +130,52 @@ INSERT INTO files (id, filename, declared_length, content_type, declared_sha256,
 DROP TABLE files_before;
 ";
 
+/// Whose a file is; the operator's without one. A column without a condition costs nothing, however many records
+/// there are; the index is made in one pass over them.
+const OWNERS: &str = "
+ALTER TABLE files ADD COLUMN owner TEXT;
+CREATE INDEX files_by_owner ON files (owner, id) WHERE owner IS NOT NULL AND status <> 'deleted';
+";
+
+/// Small items that are over some day: see `item_store`. With row IDs, since bodies may fill a page.
+const ITEMS: &str = "
+CREATE TABLE items (
+    key        TEXT    NOT NULL PRIMARY KEY,
+    parent     TEXT,
+    expires_at INTEGER NOT NULL,
+    version    INTEGER NOT NULL,
+    body       TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX items_by_parent ON items (parent, key) WHERE parent IS NOT NULL;
+CREATE INDEX items_by_expiry ON items (expires_at);
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
 fn steps_from(version: i64) -> &'static [&'static str] {
     match version {
-        0 => &[FILES_SINCE_3, KEYS, MARKER],
+        0 => &[FILES_SINCE_3, KEYS, MARKER, OWNERS, ITEMS],
         1 => &[
             KEYS,
             SET_FILES_ASIDE,
             FILES_SINCE_3,
             TAKE_FILES_OVER,
             MARKER,
+            OWNERS,
+            ITEMS,
         ],
-        2 => &[SET_FILES_ASIDE, FILES_SINCE_3, TAKE_FILES_OVER, MARKER],
-        3 => &[MARKER],
+        2 => &[
+            SET_FILES_ASIDE,
+            FILES_SINCE_3,
+            TAKE_FILES_OVER,
+            MARKER,
+            OWNERS,
+            ITEMS,
+        ],
+        3 => &[MARKER, OWNERS, ITEMS],
+        4 => &[OWNERS, ITEMS],
         _ => &[],
     }
 }
@@ -185,6 +219,7 @@ pub(super) fn open_for_writing(
     connection
         .pragma_update(None, "temp_store", MEMORY)
         .map_err(store_error)?;
+    connection.set_prepared_statement_cache_capacity(WRITING_STATEMENTS);
     Ok(connection)
 }
 

@@ -3,6 +3,7 @@
 
 mod cost;
 mod file;
+mod items;
 mod limits;
 mod versions;
 mod writer;

@@ -283,7 +283,13 @@ async fn create_index(stack: &Stack, partition: &str, sort: &str) {
         .update_table()
         .table_name(&stack.deployment.table);
     let mut update = update.global_secondary_index_updates(create.build());
-    for name in ["fileId", "timeShard", "statusShard", "reviewShard"] {
+    for name in [
+        "fileId",
+        "timeShard",
+        "statusShard",
+        "reviewShard",
+        "parent",
+    ] {
         update = update.attribute_definitions(attribute(name, table::ScalarAttributeType::S));
     }
     if sort == "reviewAt" {

@@ -2,6 +2,7 @@
 
 use super::file::{raw, refusal};
 use super::*;
+use crate::item_store::{self, ItemStore};
 use crate::metadata_store::conformance::{keyed_request, moment};
 
 #[test]
@@ -31,7 +32,7 @@ struct Older {
     keys: usize,
 }
 
-const OLDER: [Older; 3] = [
+const OLDER: [Older; 4] = [
     Older {
         bytes: include_bytes!("version-1.sqlite"),
         available: 1,
@@ -44,6 +45,11 @@ const OLDER: [Older; 3] = [
     },
     Older {
         bytes: include_bytes!("version-3.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-4.sqlite"),
         available: 2,
         keys: 2,
     },
@@ -117,7 +123,12 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
             .insert_keyed(&keyed, &keyed_request("a", 1), moment(0))
             .await
             .unwrap();
-        assert_eq!(store.get(keyed.id).await.unwrap(), Some(keyed));
+        let stored = MetadataStore::get(&store, keyed.id).await;
+        assert_eq!(stored.unwrap(), Some(keyed));
+        let item = item_store::conformance::item();
+        assert!(store.put_new(&item, moment(0)).await.unwrap());
+        let stored = ItemStore::get(&store, &item.key, moment(0)).await;
+        assert_eq!(stored.unwrap(), Some(item));
     }
 }
 
@@ -127,6 +138,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "CREATE TABLE idempotency_keys (x)",
         "CREATE TABLE files_before (x)",
         "CREATE TABLE store_marker (x)",
+        "CREATE TABLE items (x)",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);
