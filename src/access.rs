@@ -17,7 +17,7 @@ mod sessions;
 pub use authorize::{Action, Denied, Resource, authorize};
 pub use caller::{Caller, Person, Role};
 #[cfg(feature = "server")]
-pub use gate::{Admission, Gate, Proof, SignInError};
+pub use gate::{Admission, Gate, Policy, Proof, SignInError};
 #[cfg(feature = "server")]
 pub use local_key::LocalKey;
 #[cfg(feature = "server")]

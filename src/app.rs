@@ -2,6 +2,7 @@
 //!
 //! Invariant: which stores there are is decided in `stores`. Everything behind that works on ports.
 
+mod audit;
 mod gate;
 
 use std::net::SocketAddr;
@@ -17,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use gate::RequiredKey;
 
-use crate::access::Gate;
+use crate::access::{Gate, Policy};
 use crate::api::{self, ApiParts, OwnHosts, PrefixRoute, SessionCookie};
+use crate::audit::AuditLog;
 use crate::aws::s3_endpoint_url;
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
@@ -56,6 +58,8 @@ pub struct App {
     local: Option<LocalTasks>,
     /// What callers have to show, if they have to.
     key: Option<RequiredKey>,
+    /// Where it is written down who did what, if it is.
+    audit: Option<Arc<AuditLog>>,
     /// Tells the endpoint that the program stops.
     stop: CancellationToken,
 }
@@ -148,7 +152,9 @@ impl App {
                 bucket: bucket.clone(),
             },
         };
-        let (gate, key) = gate::gate(settings, objects.data_dir())?;
+        let (policy, key) = gate::policy(settings, objects.data_dir())?;
+        let audit = audit::open(settings, &policy, objects.data_dir(), &*stores.clock)?;
+        let gate = Gate::new(policy, Arc::clone(&items));
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let endpoint = LocalEndpoint::new(LocalStoreParts {
@@ -170,12 +176,14 @@ impl App {
             presigner: presigner(settings, secret.credentials(), LOCAL_REGION)
                 .naming_every_version(),
             create_limit,
+            audit: audit.clone(),
             permits: CallPermits::new(settings.public_url.is_some()),
             stop: stop.clone(),
         });
         let public_url = settings.public_url.as_ref();
         let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
-        let parts = api_parts(settings, service, address, cors, (hosts, gate), &stores);
+        let whom = (hosts, gate, audit.clone());
+        let parts = api_parts(settings, service, address, cors, whom, &stores);
         let routed = PrefixRoute {
             path: format!("/{bucket}"),
             // In a box, so that what an upload takes along isn't a part of every request's future.
@@ -195,6 +203,7 @@ impl App {
             stores,
             items,
             key,
+            audit,
             stop,
         })
     }
@@ -230,13 +239,15 @@ impl App {
             stores: stores.clone(),
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
             create_limit,
+            audit: None,
             // Clients come through a load balancer, and all have its address.
             permits: CallPermits::new(true),
             stop: stop.clone(),
         });
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let address = BucketAddress::Fixed(bucket_url);
-        let whom = (OwnHosts::Any, Gate::Open);
+        let gate = Gate::new(Policy::Open, Arc::clone(&items));
+        let whom = (OwnHosts::Any, gate, None);
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
@@ -244,6 +255,7 @@ impl App {
             items,
             local: None,
             key: None,
+            audit: None,
             stop,
         })
     }
@@ -278,7 +290,7 @@ impl App {
                 stop,
             );
             tokio::spawn(sweeping);
-            let finalizing = local_mode::finalize_uploads(self.stores, local.uploaded);
+            let finalizing = local_mode::finalize_uploads(self.stores.clone(), local.uploaded);
             (tokio::spawn(finalizing), counted)
         });
         if let Ok(address) = listener.local_addr() {
@@ -290,8 +302,18 @@ impl App {
             stop.cancel();
             tokio::time::sleep(STOP_LIMIT).await;
         });
+        // Beyond the last request.
+        let served = CancellationToken::new();
+        let keeping = self.audit.map(|log| {
+            let clock = Arc::clone(&self.stores.clock);
+            tokio::spawn(audit::keep(log, clock, served.clone()))
+        });
         // When this returns the endpoint is gone, and with it the sender of the finalize queue.
         api::server::serve(listener, self.endpoint, shutdown).await;
+        served.cancel();
+        if let Some(keeping) = keeping {
+            let _ = keeping.await;
+        }
         if let Some((finalizing, counted)) = local_tasks {
             tokio::select! {
                 _ = async { tokio::join!(finalizing, counted) } => {}
@@ -358,7 +380,7 @@ fn api_parts(
     service: FileService,
     bucket: BucketAddress,
     cors: CorsPolicy,
-    (hosts, gate): (OwnHosts, Gate),
+    (hosts, gate, audit): (OwnHosts, Gate, Option<Arc<AuditLog>>),
     stores: &Stores,
 ) -> ApiParts {
     ApiParts {
@@ -369,13 +391,17 @@ fn api_parts(
         cors,
         hosts,
         gate: Arc::new(gate),
-        cookie: SessionCookie {
-            is_secure: settings
-                .public_url
-                .as_ref()
-                .is_some_and(|url| url.scheme_str() == Some("https")),
-        },
+        cookie: session_cookie(settings),
         clock: Arc::clone(&stores.clock),
+        audit,
+    }
+}
+
+/// Told apart from those of other services on this host by the path before it, or by its port.
+fn session_cookie(settings: &ApiSettings) -> SessionCookie {
+    match &settings.public_url {
+        Some(url) => SessionCookie::new(url.scheme_str() == Some("https"), url.path()),
+        None => SessionCookie::new(false, &settings.listen.port().to_string()),
     }
 }
 

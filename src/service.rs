@@ -1,7 +1,7 @@
 //! The operations as callers use them: each through one way in.
 //!
 //! ```text
-//! request ──▶ Context ──▶ FileService::run ──▶ authorize ──▶ limit ──▶ operation ──▶ stores
+//! request ──▶ Context ──▶ FileService::run ──▶ authorize ──▶ limit ──▶ operation ──▶ audit log
 //! ```
 //!
 //! Invariant: a call reaches an operation through `FileService::run` alone. Whatever holds for every
@@ -9,19 +9,23 @@
 //!
 //! Absent on purpose: HTTP, and what an operation does.
 
+mod audit;
 mod permits;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use audit::{MadeFile, PendingLine};
 pub use permits::CallPermits;
 
 use crate::access::{Action, Resource, authorize};
+use crate::audit::AuditLog;
 use crate::create_limits::{CreateLimit, TooManyCreates};
 use crate::domain::{FileId, FileRecord, IdempotencyKey};
 use crate::metadata_store::{Page, PageRequest};
-use crate::operations::{self, Context, CreatedFile, NewFile, OperationError, Stores};
+use crate::operations::{self, Context, CreatedFile, NewFile, OperationError, Stores, Whose};
 use crate::presigned_url::{
     DownloadMethod, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
 };
@@ -37,6 +41,8 @@ pub struct ServiceParts {
     pub create_limit: CreateLimit,
     /// How many calls are in hand at a time.
     pub permits: CallPermits,
+    /// Where it is written down who did what; `None`: nowhere.
+    pub audit: Option<Arc<AuditLog>>,
     /// Cancelled when the program stops: whoever waits for something is answered then.
     pub stop: CancellationToken,
 }
@@ -64,19 +70,19 @@ impl FileService {
     }
 }
 
-/// Each fails as the operation of its name does, and with [`OperationError::Denied`] and
-/// [`OperationError::Overloaded`].
+/// Each fails as the operation of its name does, and with [`OperationError::SignInRequired`],
+/// [`OperationError::NotAllowed`] and [`OperationError::Overloaded`].
 impl FileService {
-    /// The one way in: asks whether the caller may, takes a permit for what `action` does, and then does it.
-    async fn run<T>(
+    /// The one way in: asks whether the caller may, takes a permit for what `action` does, does it, and has it
+    /// written down who did it with what. `file`: the one that it is about, if there is one yet.
+    async fn run<T: MadeFile>(
         &self,
         context: &Context,
         action: Action,
+        file: Option<FileId>,
         operation: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
-        authorize(&context.caller, action, Resource::Service)?;
-        let _permit = self.0.permits.take(action, context.address)?;
-        let outcome = operation.await;
+        let outcome = self.run_if_allowed(context, action, file, operation).await;
         if let Err(error) = &outcome {
             tracing::debug!(
                 request_id = context.request_id,
@@ -84,6 +90,32 @@ impl FileService {
                 error = %error.chain(),
                 "a call ended in an error"
             );
+            if let (Some(audit), Some(refusal)) = (&self.0.audit, error.refusal()) {
+                audit::refused(audit, &*self.0.stores.clock, context, action, refusal);
+            }
+        }
+        outcome
+    }
+
+    async fn run_if_allowed<T: MadeFile>(
+        &self,
+        context: &Context,
+        action: Action,
+        file: Option<FileId>,
+        operation: impl Future<Output = Result<T, OperationError>>,
+    ) -> Result<T, OperationError> {
+        authorize(&context.caller, action, Resource::Service)?;
+        let _permit = self.0.permits.take(action, context.address)?;
+        let clock = &*self.0.stores.clock;
+        let line = match &self.0.audit {
+            Some(audit) if action.is_audited() => {
+                Some(PendingLine::begin(audit, clock, context, action, file)?)
+            }
+            _ => None,
+        };
+        let outcome = operation.await;
+        if let Some(line) = line {
+            line.end(&outcome)?;
         }
         outcome
     }
@@ -109,7 +141,7 @@ impl FileService {
             }
             Ok(created)
         };
-        self.run(context, Action::CreateFile, creating).await
+        self.run(context, Action::CreateFile, None, creating).await
     }
 
     /// [`operations::renew_upload`].
@@ -121,7 +153,8 @@ impl FileService {
     ) -> Result<PresignedUpload, OperationError> {
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
         let renewing = operations::renew_upload(stores, presigner, context, id, method);
-        self.run(context, Action::RenewUpload, renewing).await
+        self.run(context, Action::RenewUpload, Some(id), renewing)
+            .await
     }
 
     /// [`operations::complete_upload`], with a permit of its own kind.
@@ -130,8 +163,9 @@ impl FileService {
         context: &Context,
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
-        let completing = operations::complete_upload(&self.0.stores, id);
-        self.run(context, Action::CompleteUpload, completing).await
+        let completing = operations::complete_upload(&self.0.stores, context, id);
+        self.run(context, Action::CompleteUpload, Some(id), completing)
+            .await
     }
 
     /// [`operations::download_file`].
@@ -143,7 +177,8 @@ impl FileService {
     ) -> Result<PresignedUrl, OperationError> {
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
         let signing = operations::download_file(stores, presigner, context, id, method);
-        self.run(context, Action::DownloadFile, signing).await
+        self.run(context, Action::DownloadFile, Some(id), signing)
+            .await
     }
 
     /// [`operations::describe_file`].
@@ -152,8 +187,9 @@ impl FileService {
         context: &Context,
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
-        let describing = operations::describe_file(&self.0.stores, id);
-        self.run(context, Action::DescribeFile, describing).await
+        let describing = operations::describe_file(&self.0.stores, context, id);
+        self.run(context, Action::DescribeFile, Some(id), describing)
+            .await
     }
 
     /// [`operations::await_settled`]; a stop of the program ends it.
@@ -163,23 +199,30 @@ impl FileService {
         id: FileId,
         wait: Duration,
     ) -> Result<FileRecord, OperationError> {
-        let waiting = operations::await_settled(&self.0.stores, id, wait, &self.0.stop);
-        self.run(context, Action::AwaitFile, waiting).await
+        let waiting = operations::await_settled(&self.0.stores, context, id, wait, &self.0.stop);
+        self.run(context, Action::AwaitFile, Some(id), waiting)
+            .await
     }
 
     /// [`operations::list_files`].
     pub async fn list_files(
         &self,
         context: &Context,
+        whose: Whose,
         request: PageRequest,
     ) -> Result<Page, OperationError> {
-        let listing = operations::list_files(&self.0.stores, request);
-        self.run(context, Action::ListFiles, listing).await
+        let action = match whose {
+            Whose::Mine => Action::ListFiles,
+            Whose::All => Action::ListAllFiles,
+        };
+        let listing = operations::list_files(&self.0.stores, context, whose, request);
+        self.run(context, action, None, listing).await
     }
 
     /// [`operations::delete_file`].
     pub async fn delete_file(&self, context: &Context, id: FileId) -> Result<(), OperationError> {
-        let deleting = operations::delete_file(&self.0.stores, id);
-        self.run(context, Action::DeleteFile, deleting).await
+        let deleting = operations::delete_file(&self.0.stores, context, id);
+        self.run(context, Action::DeleteFile, Some(id), deleting)
+            .await
     }
 }

@@ -95,6 +95,7 @@ impl List {
     /// The median time of a page.
     async fn micros_per_page(&self, before: Option<FileId>) -> f64 {
         let request = PageRequest {
+            owner: None,
             status: None,
             before,
             limit: PAGE,

@@ -44,6 +44,18 @@ impl Action {
         Self::DeleteFile,
     ];
 
+    /// Whether it changes or hands out something, so that it has to be known who did it.
+    pub fn is_audited(self) -> bool {
+        match self {
+            Self::CreateFile
+            | Self::RenewUpload
+            | Self::CompleteUpload
+            | Self::DownloadFile
+            | Self::DeleteFile => true,
+            Self::DescribeFile | Self::AwaitFile | Self::ListFiles | Self::ListAllFiles => false,
+        }
+    }
+
     /// The operation's name in the contract; a wait is a description.
     pub fn as_str(self) -> &'static str {
         match self {

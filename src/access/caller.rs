@@ -52,6 +52,11 @@ impl Role {
             Self::Admin => "admin",
         }
     }
+
+    /// Reads what [`Self::as_str`] gives; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
 }
 
 impl Caller {

@@ -5,24 +5,31 @@
 //!
 //! Absent on purpose: HTTP. Where in a request a proof stands is the API's business.
 
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
 use super::{Caller, LocalKey, Session, SessionId, Sessions};
 use crate::domain::Timestamp;
+use crate::item_store::{ItemStore, StoreError};
 
 /// Which proof is asked for.
 #[derive(Debug)]
-pub enum Gate {
+pub enum Policy {
     /// None: everybody who reaches the service is its operator.
     Open,
     /// None, since only this machine reaches the service; but a request that a proxy passed on may be
     /// anybody's.
     Loopback,
-    /// The local key, or a session that was begun with it.
-    Key {
-        /// Makes its holder the operator.
-        key: LocalKey,
-        /// Those that were begun with the key.
-        sessions: Sessions,
-    },
+    /// The local key, which makes its holder the operator, or a session that was begun with it.
+    Key(LocalKey),
+}
+
+/// Says whom requests come from.
+#[derive(Debug)]
+pub struct Gate {
+    policy: Policy,
+    sessions: Sessions,
 }
 
 /// What a request shows of who sends it.
@@ -46,67 +53,96 @@ pub enum Admission {
 }
 
 impl Gate {
-    /// The gate that asks for `key`.
-    pub fn with_key(key: LocalKey) -> Self {
-        Self::Key {
-            key,
-            sessions: Sessions::default(),
+    /// The gate that asks for this proof; sessions are kept in `items`.
+    pub fn new(policy: Policy, items: Arc<dyn ItemStore>) -> Self {
+        Self {
+            policy,
+            sessions: Sessions::new(items),
         }
     }
 
     /// Who sends a request that shows this. A session that it names is used now. Of several proofs the token
     /// counts: it was chosen for this request, and a cookie goes along by itself.
-    pub fn admit(&self, proof: Proof<'_>, now: Timestamp) -> Admission {
-        let holds = match self {
-            Self::Open => true,
-            Self::Loopback if proof.is_forwarded => return Admission::BehindUnknownProxy,
-            Self::Loopback => true,
-            Self::Key { key, .. } if proof.bearer.is_some() => {
-                proof.bearer.is_some_and(|token| key.is(token))
+    ///
+    /// # Errors
+    /// A fault of the store that sessions are in.
+    pub async fn admit(&self, proof: Proof<'_>, now: Timestamp) -> Result<Admission, StoreError> {
+        let caller = match (&self.policy, proof.bearer) {
+            (Policy::Open, _) => Caller::Operator,
+            (Policy::Loopback, _) if proof.is_forwarded => {
+                return Ok(Admission::BehindUnknownProxy);
             }
-            Self::Key { .. } => self.session(proof, now).is_some(),
+            (Policy::Loopback, _) => Caller::Operator,
+            (Policy::Key(key), Some(token)) if key.is(token) => Caller::Operator,
+            (Policy::Key(_), Some(_)) => Caller::Nobody,
+            (Policy::Key(_), None) => {
+                let session = self.session(proof, now).await?;
+                session.map_or(Caller::Nobody, |session| session.caller)
+            }
         };
-        Admission::As(match holds {
-            true => Caller::Operator,
-            false => Caller::Nobody,
-        })
+        Ok(Admission::As(caller))
     }
 
     /// The session that a request names, if it isn't over; it is used now.
-    pub fn session(&self, proof: Proof<'_>, now: Timestamp) -> Option<Session> {
-        match self {
-            Self::Key { sessions, .. } => sessions.get(proof.session?, now),
-            Self::Open | Self::Loopback => None,
-        }
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub async fn session(
+        &self,
+        proof: Proof<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        let (Policy::Key(key), Some(id)) = (&self.policy, proof.session) else {
+            return Ok(None);
+        };
+        self.sessions.get(id, Some(&mark_of(key)), now).await
     }
 
     /// Begins a session with the key; `None` where none is asked for.
     ///
     /// # Errors
-    /// [`SignInError::WrongKey`], and if the operating system has no random numbers.
-    pub fn sign_in(
+    /// [`SignInError`].
+    pub async fn sign_in(
         &self,
         text: &str,
         now: Timestamp,
     ) -> Result<Option<(SessionId, Session)>, SignInError> {
-        match self {
-            Self::Open | Self::Loopback => Ok(None),
-            Self::Key { key, .. } if !key.is(text) => Err(SignInError::WrongKey),
-            Self::Key { sessions, .. } => Ok(Some(sessions.begin(now)?)),
+        match &self.policy {
+            Policy::Open | Policy::Loopback => Ok(None),
+            Policy::Key(key) if !key.is(text) => Err(SignInError::WrongKey),
+            Policy::Key(key) => {
+                let begun_with = Some(mark_of(key));
+                let sessions = &self.sessions;
+                let begun = sessions.begin(&Caller::Operator, begun_with, None, now);
+                Ok(Some(begun.await?))
+            }
         }
     }
 
     /// Ends the session that a request names, if there is one.
-    pub fn sign_out(&self, proof: Proof<'_>) {
-        if let (Self::Key { sessions, .. }, Some(id)) = (self, proof.session) {
-            sessions.end(id);
+    ///
+    /// # Errors
+    /// A fault of the store: then the session may go on.
+    pub async fn sign_out(&self, proof: Proof<'_>, now: Timestamp) -> Result<(), StoreError> {
+        match proof.session {
+            Some(id) => self.sessions.end(id, now).await,
+            None => Ok(()),
         }
     }
 
     /// Whether people have to show the key.
     pub fn asks_for_key(&self) -> bool {
-        matches!(self, Self::Key { .. })
+        matches!(self.policy, Policy::Key(_))
     }
+}
+
+/// Tells sessions that were begun with this key from those of the key before it. The key can't be told from it.
+fn mark_of(key: &LocalKey) -> String {
+    let digest = Sha256::new()
+        .chain_update("file-share session mark 1\n")
+        .chain_update(key.expose())
+        .finalize();
+    hex::encode(&digest[..8])
 }
 
 /// Why nobody was signed in.
@@ -115,9 +151,9 @@ pub enum SignInError {
     /// Another key was shown.
     #[error("this isn't the key of this service")]
     WrongKey,
-    /// No ID could be made.
-    #[error("the operating system has no random numbers: {0}")]
-    NoRandomNumbers(#[from] getrandom::Error),
+    /// The session couldn't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 #[cfg(test)]
@@ -125,16 +161,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::item_store::memory::MemoryItemStore;
 
     fn now() -> Timestamp {
         Timestamp::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
     }
 
-    fn with_key() -> (Gate, String) {
+    fn gate(policy: Policy) -> Gate {
+        Gate::new(policy, Arc::new(MemoryItemStore::default()))
+    }
+
+    fn new_key() -> LocalKey {
         let dir = tempfile::tempdir().unwrap();
-        let key = LocalKey::load_or_create(dir.path()).unwrap();
-        let text = key.expose().to_owned();
-        (Gate::with_key(key), text)
+        LocalKey::load_or_create(dir.path()).unwrap()
     }
 
     const NOBODY: Admission = Admission::As(Caller::Nobody);
@@ -147,60 +186,86 @@ mod tests {
         }
     }
 
-    #[test]
-    fn who_asks_nobody_has_an_operator_whatever_is_shown() {
+    fn of_session(id: &SessionId) -> Proof<'_> {
+        Proof {
+            session: Some(id.expose()),
+            ..Proof::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_nobody_has_an_operator_whatever_is_shown() {
+        let (open, loopback) = (gate(Policy::Open), gate(Policy::Loopback));
         for proof in [Proof::default(), bearer("x")] {
-            assert_eq!(Gate::Open.admit(proof, now()), OPERATOR);
-            assert_eq!(Gate::Loopback.admit(proof, now()), OPERATOR);
+            assert_eq!(open.admit(proof, now()).await.unwrap(), OPERATOR);
+            assert_eq!(loopback.admit(proof, now()).await.unwrap(), OPERATOR);
         }
         let forwarded = Proof {
             is_forwarded: true,
             ..Proof::default()
         };
-        assert_eq!(Gate::Open.admit(forwarded, now()), OPERATOR);
-        let refused = Gate::Loopback.admit(forwarded, now());
+        assert_eq!(open.admit(forwarded, now()).await.unwrap(), OPERATOR);
+        let refused = loopback.admit(forwarded, now()).await.unwrap();
         assert_eq!(refused, Admission::BehindUnknownProxy);
-        assert!(Gate::Loopback.sign_in("x", now()).unwrap().is_none());
+        assert!(loopback.sign_in("x", now()).await.unwrap().is_none());
     }
 
-    #[test]
-    fn the_key_makes_an_operator_and_nothing_else_does() {
-        let (gate, key) = with_key();
-        assert_eq!(gate.admit(Proof::default(), now()), NOBODY);
-        assert_eq!(gate.admit(bearer(&key), now()), OPERATOR);
+    #[tokio::test]
+    async fn the_key_makes_an_operator_and_nothing_else_does() {
+        let key = new_key();
+        let gate = gate(Policy::Key(key.clone()));
+        let key = key.expose();
+        assert_eq!(gate.admit(Proof::default(), now()).await.unwrap(), NOBODY);
+        assert_eq!(gate.admit(bearer(key), now()).await.unwrap(), OPERATOR);
         let near = format!("{key}0");
         for wrong in ["", "fsk_", &key[1..], &near] {
-            assert_eq!(gate.admit(bearer(wrong), now()), NOBODY, "{wrong}");
+            let admitted = gate.admit(bearer(wrong), now()).await.unwrap();
+            assert_eq!(admitted, NOBODY, "{wrong}");
             assert!(matches!(
-                gate.sign_in(wrong, now()),
+                gate.sign_in(wrong, now()).await,
                 Err(SignInError::WrongKey)
             ));
         }
     }
 
-    #[test]
-    fn a_session_makes_an_operator_until_it_is_ended_and_a_wrong_token_beside_it_nobody() {
-        let (gate, key) = with_key();
-        let (id, session) = gate.sign_in(&key, now()).unwrap().unwrap();
-        let (another, _) = gate.sign_in(&key, now()).unwrap().unwrap();
+    #[tokio::test]
+    async fn a_session_makes_an_operator_until_it_is_ended_and_a_wrong_token_beside_it_nobody() {
+        let key = new_key();
+        let gate = gate(Policy::Key(key.clone()));
+        let (id, session) = gate.sign_in(key.expose(), now()).await.unwrap().unwrap();
+        let (another, _) = gate.sign_in(key.expose(), now()).await.unwrap().unwrap();
         assert_ne!(id, another);
-        let proof = Proof {
-            session: Some(id.expose()),
-            ..Proof::default()
-        };
-        assert_eq!(gate.admit(proof, now()), OPERATOR);
-        assert_eq!(gate.session(proof, now()), Some(session));
+        let proof = of_session(&id);
+        assert_eq!(gate.admit(proof, now()).await.unwrap(), OPERATOR);
+        assert_eq!(gate.session(proof, now()).await.unwrap(), Some(session));
         let wrong = Proof {
             bearer: Some("fsk_wrong"),
             ..proof
         };
-        assert_eq!(gate.admit(wrong, now()), NOBODY);
+        assert_eq!(gate.admit(wrong, now()).await.unwrap(), NOBODY);
         let foreign = Proof {
             session: Some("0123"),
             ..proof
         };
-        assert_eq!(gate.admit(foreign, now()), NOBODY);
-        gate.sign_out(proof);
-        assert_eq!(gate.admit(proof, now()), NOBODY);
+        assert_eq!(gate.admit(foreign, now()).await.unwrap(), NOBODY);
+        gate.sign_out(proof, now()).await.unwrap();
+        assert_eq!(gate.admit(proof, now()).await.unwrap(), NOBODY);
+        let other = gate.admit(of_session(&another), now()).await.unwrap();
+        assert_eq!(other, OPERATOR);
+    }
+
+    #[tokio::test]
+    async fn a_session_outlives_the_program_and_ends_with_the_key_that_began_it() {
+        let items = Arc::new(MemoryItemStore::default());
+        let key = new_key();
+        let before = Gate::new(Policy::Key(key.clone()), items.clone());
+        let (id, _) = before.sign_in(key.expose(), now()).await.unwrap().unwrap();
+        let again = Gate::new(Policy::Key(key), items.clone());
+        assert_eq!(again.admit(of_session(&id), now()).await.unwrap(), OPERATOR);
+        let replaced = Gate::new(Policy::Key(new_key()), items);
+        assert_eq!(
+            replaced.admit(of_session(&id), now()).await.unwrap(),
+            NOBODY
+        );
     }
 }

@@ -1,28 +1,39 @@
 //! Who has signed in with a browser, and for how long.
 //!
-//! Invariant: at most [`MAX_SESSIONS`] are kept; the one that was idle the longest makes room. An ID is known
-//! to its browser alone: here its digest is kept, so that a dump of the memory signs nobody in.
+//! Invariant: an ID is known to its browser alone; what is kept is its digest, so that whoever reads the store
+//! signs in nowhere. A session that was ended is over at once in the process that ended it, and within
+//! [`REMEMBERED_FOR`] in all others.
 //!
-//! Absent on purpose: keeping them across a restart of the program. Whoever has the key signs in again.
+//! Absent on purpose: more sessions for a longer time. Who is signed in for hours signs in again.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::domain::Timestamp;
+use super::{Caller, Person, Role};
+use crate::domain::{Timestamp, UserId, from_millis};
+use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, ItemStore, StoreError};
 
 /// After so long a session is over, however much it is used.
 pub const WHOLE_LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
 /// After so long without a call a session is over.
 const IDLE_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// Sessions at a time.
-const MAX_SESSIONS: usize = 1_000;
+/// That a session was used is written this often at most.
+const USE_WRITTEN_EVERY: Duration = Duration::from_secs(60);
+/// How long a process takes a session's word for being there, without asking the store.
+const REMEMBERED_FOR: Duration = Duration::from_secs(30);
+/// How many sessions a process remembers. When there are more, it asks for all of them again.
+const MAX_REMEMBERED: usize = 10_000;
+/// How far clocks of several processes may lie apart, as for files.
+const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
 /// Random bytes in an ID.
 const ID_BYTES: usize = 32;
+const STORE: &str = "the sessions";
 
 /// What a browser holds. It doesn't print.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,160 +53,257 @@ impl fmt::Debug for SessionId {
 }
 
 /// A session that isn't over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Session {
+    /// Who signed in.
+    pub caller: Caller,
     /// When it is over, if it is used until then.
     pub expires_at: Timestamp,
+    /// What an issuer wants to see at the end of the session, if one began it.
+    pub id_token: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// By a clock that nobody sets.
-    began: Instant,
-    expires_at: Timestamp,
-    last_used: Timestamp,
-}
-
-impl Entry {
-    /// A clock that is set ahead ends a session early, and one that is set back makes none longer.
-    fn is_over(&self, now: Timestamp) -> bool {
-        self.began.elapsed() >= WHOLE_LIFETIME
-            || now >= self.expires_at
-            || now >= self.last_used + IDLE_LIFETIME
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("caller", &self.caller)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 
-type IdDigest = [u8; 32];
+/// A session as it is kept.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    who: Who,
+    /// What a session was begun with that may be replaced, such as the local key: its mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun_with: Option<String>,
+    began_at: i64,
+    last_used_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+enum Who {
+    Operator,
+    User {
+        id: String,
+        role: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+}
+
+impl Who {
+    fn of(caller: &Caller) -> Option<Self> {
+        match caller {
+            Caller::Operator => Some(Self::Operator),
+            Caller::User(person) => Some(Self::User {
+                id: person.id.to_string(),
+                role: person.role.as_str().to_owned(),
+                name: person.name.clone(),
+            }),
+            Caller::Nobody => None,
+        }
+    }
+
+    /// `None` for whom a later version of this program let in: nobody knows here what they may do.
+    fn caller(&self) -> Option<Caller> {
+        match self {
+            Self::Operator => Some(Caller::Operator),
+            Self::User { id, role, name } => Some(Caller::User(Arc::new(Person {
+                id: UserId::parse(id).ok()?,
+                role: Role::parse(role)?,
+                name: name.clone(),
+            }))),
+        }
+    }
+}
+
+impl Body {
+    /// When the session is over. A clock that is set ahead ends it early; one that is set back would make it
+    /// longer, so a session that was used in the future is over as well.
+    fn is_over(&self, now: Timestamp) -> bool {
+        let (Some(began), Some(used)) =
+            (from_millis(self.began_at), from_millis(self.last_used_at))
+        else {
+            return true;
+        };
+        now >= began + WHOLE_LIFETIME
+            || now >= used + IDLE_LIFETIME
+            || now + CLOCKS_DIFFER_BY < used
+    }
+
+    fn session(&self) -> Option<Session> {
+        Some(Session {
+            caller: self.who.caller()?,
+            expires_at: from_millis(self.began_at)? + WHOLE_LIFETIME,
+            id_token: self.id_token.clone(),
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Remembered {
+    session: Session,
+    body: Body,
+    until: Instant,
+}
 
 /// The sessions that there are.
-#[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<IdDigest, Entry>>);
+pub struct Sessions {
+    items: Arc<dyn ItemStore>,
+    /// By the key of their item.
+    remembered: Mutex<HashMap<String, Remembered>>,
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}
 
 impl Sessions {
-    /// Begins a session, always with an ID of its own.
-    ///
-    /// # Errors
-    /// If the operating system has no random numbers.
-    pub fn begin(&self, now: Timestamp) -> Result<(SessionId, Session), getrandom::Error> {
-        let mut bytes = [0; ID_BYTES];
-        getrandom::fill(&mut bytes)?;
-        let id = SessionId(hex::encode(bytes));
-        let expires_at = now + WHOLE_LIFETIME;
-        let mut entries = self.lock();
-        if entries.len() >= MAX_SESSIONS {
-            entries.retain(|_, entry| !entry.is_over(now));
+    /// The sessions in this store.
+    pub fn new(items: Arc<dyn ItemStore>) -> Self {
+        Self {
+            items,
+            remembered: Mutex::default(),
         }
-        if entries.len() >= MAX_SESSIONS {
-            let idlest = entries.iter().min_by_key(|(_, entry)| entry.last_used);
-            if let Some(idlest) = idlest.map(|(id, _)| *id) {
-                entries.remove(&idlest);
-            }
-        }
-        let entry = Entry {
-            began: Instant::now(),
-            expires_at,
-            last_used: now,
-        };
-        entries.insert(digest(id.expose()), entry);
-        Ok((id, Session { expires_at }))
     }
 
-    /// The session with this ID, which is used now; `None` if there is none, or it is over.
-    pub fn get(&self, id: &str, now: Timestamp) -> Option<Session> {
-        let id = digest(id);
-        let mut entries = self.lock();
-        let entry = entries.get_mut(&id)?;
-        if entry.is_over(now) {
-            entries.remove(&id);
-            return None;
+    /// Begins a session, always with an ID of its own. `begun_with`: the mark of what may be replaced later.
+    ///
+    /// # Errors
+    /// A store's fault; also if the operating system has no random numbers.
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        begun_with: Option<String>,
+        id_token: Option<String>,
+        now: Timestamp,
+    ) -> Result<(SessionId, Session), StoreError> {
+        let mut bytes = [0; ID_BYTES];
+        getrandom::fill(&mut bytes).map_err(|error| StoreError::unavailable(STORE, error))?;
+        let id = SessionId(hex::encode(bytes));
+        let nobody = || StoreError::corrupt(STORE, "nobody can have a session");
+        let mut body = Body {
+            who: Who::of(caller).ok_or_else(nobody)?,
+            begun_with,
+            began_at: now.timestamp_millis(),
+            last_used_at: now.timestamp_millis(),
+            id_token,
+        };
+        let session = body.session().ok_or_else(nobody)?;
+        let text = stored(&body).or_else(|_| {
+            // Without it an issuer asks once more who signs out.
+            body.id_token = None;
+            stored(&body)
+        });
+        let item = Item::new(key(id.expose())?, None, now + WHOLE_LIFETIME, text?);
+        match self.items.put_new(&item, now).await? {
+            true => Ok((id, session)),
+            false => Err(StoreError::AlreadyExists { store: STORE }),
         }
-        entry.last_used = entry.last_used.max(now);
-        Some(Session {
-            expires_at: entry.expires_at,
-        })
+    }
+
+    /// The session with this ID, which is used now; `None` if there is none, if it is over, or if what it was
+    /// begun with has another mark now.
+    ///
+    /// # Errors
+    /// A store's fault.
+    pub async fn get(
+        &self,
+        id: &str,
+        begun_with: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        // Whoever shows something that was never an ID asks no store.
+        if id.len() != 2 * ID_BYTES || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let key = key(id)?;
+        let known = self.lock().get(key.as_str()).cloned();
+        if let Some(known) = known.filter(|known| Instant::now() < known.until) {
+            let holds = !known.body.is_over(now) && known.body.begun_with.as_deref() == begun_with;
+            return Ok(holds.then_some(known.session));
+        }
+        let Some(item) = self.items.get(&key, now).await? else {
+            self.lock().remove(key.as_str());
+            return Ok(None);
+        };
+        // What can't be read was written by another version: then one signs in again.
+        let Ok(mut body) = item.body.read::<Body>() else {
+            return Ok(None);
+        };
+        if body.is_over(now) || body.begun_with.as_deref() != begun_with {
+            return Ok(None);
+        }
+        let Some(session) = body.session() else {
+            return Ok(None);
+        };
+        let last_used = from_millis(body.last_used_at).unwrap_or_default();
+        if now >= last_used + USE_WRITTEN_EVERY {
+            body.last_used_at = now.timestamp_millis();
+            let used = Item {
+                body: stored(&body)?,
+                ..item
+            };
+            // Somebody else may have written the same just now, and a store that can't take it is no reason to
+            // sign anybody out: they are read as often as it can be read.
+            if let Err(error) = self.items.replace(&used, now).await {
+                tracing::debug!(error = %error.chain(), "that a session was used isn't written");
+            }
+        }
+        self.remember(key.as_str(), &session, body);
+        Ok(Some(session))
     }
 
     /// Ends a session, if there is one with this ID.
-    pub fn end(&self, id: &str) {
-        self.lock().remove(&digest(id));
+    ///
+    /// # Errors
+    /// A store's fault: then it may go on.
+    pub async fn end(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+        let Ok(key) = key(id) else {
+            return Ok(());
+        };
+        self.items.remove(&key, now).await?;
+        self.lock().remove(key.as_str());
+        Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<IdDigest, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remember(&self, key: &str, session: &Session, body: Body) {
+        let mut remembered = self.lock();
+        if remembered.len() >= MAX_REMEMBERED {
+            remembered.clear();
+        }
+        let known = Remembered {
+            session: session.clone(),
+            body,
+            until: Instant::now() + REMEMBERED_FOR,
+        };
+        remembered.insert(key.to_owned(), known);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn digest(id: &str) -> IdDigest {
-    Sha256::digest(id.as_bytes()).into()
+fn key(id: &str) -> Result<ItemKey, StoreError> {
+    let digest = hex::encode(Sha256::digest(id.as_bytes()));
+    ItemKey::new(ItemKind::Session, &digest).map_err(|error| StoreError::corrupt(STORE, error.0))
+}
+
+fn stored(body: &Body) -> Result<ItemBody, StoreError> {
+    ItemBody::of(body).map_err(|error| StoreError::corrupt(STORE, error.0))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + seconds)
-    }
-
-    #[test]
-    fn a_session_lasts_while_it_is_used_and_eight_hours_at_most() {
-        let sessions = Sessions::default();
-        let (id, session) = sessions.begin(at(0)).unwrap();
-        assert_eq!(session.expires_at, at(8 * 3600));
-        for minute in (0..8 * 60).step_by(59) {
-            let used = sessions.get(id.expose(), at(minute * 60));
-            assert_eq!(used, Some(session), "{minute}");
-        }
-        assert_eq!(sessions.get(id.expose(), at(8 * 3600)), None);
-        assert_eq!(sessions.get(id.expose(), at(0)), None);
-
-        let (idle, _) = sessions.begin(at(0)).unwrap();
-        assert!(sessions.get(idle.expose(), at(3599)).is_some());
-        assert_eq!(sessions.get(idle.expose(), at(3599 + 3600)), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_clock_that_is_set_back_makes_no_session_longer() {
-        let sessions = Sessions::default();
-        let (id, _) = sessions.begin(at(0)).unwrap();
-        tokio::time::advance(WHOLE_LIFETIME - Duration::from_secs(1)).await;
-        assert!(sessions.get(id.expose(), at(0)).is_some());
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(sessions.get(id.expose(), at(0)), None);
-    }
-
-    #[test]
-    fn a_session_that_was_ended_is_over_and_no_other_is() {
-        let sessions = Sessions::default();
-        let (one, _) = sessions.begin(at(0)).unwrap();
-        let (other, _) = sessions.begin(at(0)).unwrap();
-        sessions.end(one.expose());
-        sessions.end("nobody's");
-        assert_eq!(sessions.get(one.expose(), at(1)), None);
-        assert!(sessions.get(other.expose(), at(1)).is_some());
-        assert_eq!(sessions.get("", at(1)), None);
-    }
-
-    #[test]
-    fn the_idlest_of_too_many_makes_room() {
-        let sessions = Sessions::default();
-        let (first, _) = sessions.begin(at(0)).unwrap();
-        let (second, _) = sessions.begin(at(1)).unwrap();
-        for second in 2..MAX_SESSIONS as u64 {
-            sessions.begin(at(second)).unwrap();
-        }
-        assert!(sessions.get(first.expose(), at(1500)).is_some());
-        sessions.begin(at(1501)).unwrap();
-        assert_eq!(sessions.lock().len(), MAX_SESSIONS);
-        assert!(sessions.get(first.expose(), at(1502)).is_some());
-        assert_eq!(sessions.get(second.expose(), at(1502)), None);
-    }
-
-    #[test]
-    fn an_id_is_in_no_print_and_not_kept() {
-        let sessions = Sessions::default();
-        let (id, _) = sessions.begin(at(0)).unwrap();
-        assert_eq!(id.expose().len(), 64);
-        assert!(!format!("{sessions:?} {id:?}").contains(id.expose()));
-    }
-}
+mod tests;

@@ -173,6 +173,7 @@ fn file_properties() -> Value {
     let time = json!({"format": "date-time"});
     json!({
         "id": {"format": "uuid"},
+        "owner": {"nullable": true, "pattern": "^usr_[a-z2-7]{26}$"},
         "size": {"minimum": 0, "maximum": MAX_CONTENT_LENGTH},
         "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
         "createdAt": time,
@@ -183,7 +184,7 @@ fn file_properties() -> Value {
 
 /// Formats, bounds and examples that the generator has no words for.
 fn schema_details() -> BTreeMap<&'static str, Value> {
-    let nullable = ["sha256", "uploadedAt"];
+    let nullable = ["owner", "sha256", "uploadedAt"];
     let upload = examples::upload();
     BTreeMap::from([
         (
@@ -250,7 +251,19 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                     "signIn": {"nullable": true},
                 },
                 "required": ["principal", "expiresAt", "signIn"],
-                "example": {"principal": {"kind": "operator"}, "expiresAt": null, "signIn": null},
+                "example": {"principal": examples::operator(), "expiresAt": null, "signIn": null},
+            }),
+        ),
+        (
+            "Principal",
+            json!({
+                "properties": {
+                    "id": {"nullable": true},
+                    "name": {"nullable": true},
+                    "role": {"nullable": true},
+                },
+                "required": ["id", "name", "role"],
+                "example": examples::operator(),
             }),
         ),
         (

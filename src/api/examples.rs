@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::create_file_body::CreateFileBody;
 use super::problem::{Code, Problem};
-use super::wire::{read_cursor, write_cursor};
+use super::wire::{ListFilter, read_cursor, write_cursor};
 use crate::domain::{
     ContentLength, FileId, MAX_CONTENT_LENGTH, RejectionReason, format_timestamp, from_millis,
 };
@@ -36,6 +36,7 @@ pub(super) fn new_file() -> Value {
 pub(super) fn pending() -> Value {
     json!({
         "id": ID.to_string(),
+        "owner": null,
         "filename": "hello.txt",
         "size": 5,
         "contentType": "text/plain",
@@ -66,8 +67,14 @@ pub(super) fn upload() -> Value {
     })
 }
 
+/// Who runs the service.
+pub(super) fn operator() -> Value {
+    json!({"kind": "operator", "id": null, "name": null, "role": null})
+}
+
 pub(super) fn page() -> Value {
-    let cursor = FileId::from_bytes(*ID.as_bytes()).map(|id| write_cursor(id, None));
+    let cursor =
+        FileId::from_bytes(*ID.as_bytes()).map(|id| write_cursor(id, ListFilter::default()));
     json!({"files": [available()], "nextCursor": cursor})
 }
 
@@ -75,7 +82,7 @@ pub(super) fn page() -> Value {
 pub(super) fn problem(code: Code, operation_id: &str) -> Value {
     let problem = match (code, operation_id) {
         (Code::InvalidRequest, "create_file") => refused(json!({"filename": "..", "size": "5"})),
-        (Code::InvalidRequest, "list_files") => match read_cursor("abc", None) {
+        (Code::InvalidRequest, "list_files") => match read_cursor("abc", ListFilter::default()) {
             Err(invalid) => code.with(format!("cursor: {invalid}")),
             Ok(_) => code.plain(),
         },

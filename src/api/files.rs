@@ -20,13 +20,13 @@ use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
 use super::public_urls::bucket_for;
 use super::wire::{
-    WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUploadMethod,
-    read_cursor, write_cursor,
+    ListFilter, WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus,
+    WireUploadMethod, WireWhose, read_cursor, write_cursor,
 };
 use crate::access::Caller;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
-use crate::operations::{Context, CreatedFile};
+use crate::operations::{Context, CreatedFile, Whose};
 use crate::own_paths;
 use crate::presigned_url::{BucketAddress, DownloadMethod};
 use crate::service::FileService;
@@ -294,8 +294,11 @@ impl FilesApi {
     /// List files
     ///
     /// Newest first, `limit` at a time. For the next page give `nextCursor` as `cursor`, and the same
-    /// `status` as before, if any. A file that was there when the first page was asked for is on
-    /// exactly one page, whatever is added meanwhile.
+    /// `status` and `owner` as before, if any. A file that was there when the first page was asked for is on
+    /// exactly one page, whatever is added meanwhile. A page may hold fewer files than asked for, even none,
+    /// and still have a next one.
+    ///
+    /// Whoever signed in sees their own files; who runs the service, all of them.
     #[oai(path = "/files", method = "get", operation_id = "list_files")]
     async fn list_files(
         &self,
@@ -307,26 +310,37 @@ impl FilesApi {
         cursor: Query<Option<String>>,
         /// Only files with this status.
         status: Query<Option<WireStatus>>,
+        /// `all`: everybody's files, for administrators; your own, if it isn't given.
+        owner: Query<Option<WireWhose>>,
     ) -> Result<Listed, ApiError<operation_errors::ListFiles>> {
         let status: Option<Status> = status.0.map(Into::into);
+        let context = self.context(request);
+        let whose = owner.0.map_or(Whose::Mine, Into::into);
+        let filter = ListFilter {
+            owner: whose.owner(&context.caller),
+            status,
+        };
         let before = match cursor.0.as_deref() {
             None | Some("") => None,
             Some(text) => Some(
-                read_cursor(text, status)
+                read_cursor(text, filter)
                     .map_err(|invalid| Code::InvalidRequest.with(format!("cursor: {invalid}")))?,
             ),
         };
         let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
-        let context = self.context(request);
         let wanted = PageRequest {
+            owner: None,
             status,
             before,
             limit,
         };
-        let page = self.service.list_files(&context, wanted).await?;
-        let next_cursor = page.next.map(|id| write_cursor(id, status));
+        let page = self.service.list_files(&context, whose, wanted).await?;
+        let next_cursor = page.next.map(|id| write_cursor(id, filter));
         let link = next_cursor.as_ref().map(|cursor| {
-            let filter = status.map_or_else(String::new, |s| format!("&status={}", s.as_str()));
+            let mut filter = status.map_or_else(String::new, |s| format!("&status={}", s.as_str()));
+            if whose == Whose::All {
+                filter.push_str("&owner=all");
+            }
             format!(
                 "<{}/v1/files?limit={limit}&cursor={cursor}{filter}>; rel=\"next\"",
                 self.path_prefix

@@ -71,6 +71,7 @@ mod tests {
     fn file(status: WireStatus) -> WireFile {
         WireFile {
             id: "018f2f6e-5b1c-7c3a-9d3e-0123456789ab".into(),
+            owner: matches!(status, WireStatus::Pending).then(|| "usr_a".into()),
             filename: "r\u{e9}sum\u{e9}_\"final\".pdf".into(),
             size: 20_971_520,
             content_type: "application/pdf".into(),

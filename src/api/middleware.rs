@@ -12,11 +12,12 @@ use poem_openapi::error::ParseParamError;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::audited::AuditedRequests;
 use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
-use crate::access::{Admission, Gate};
+use crate::access::{Admission, Caller, Gate};
 use crate::capacity::Overloaded;
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
@@ -123,6 +124,7 @@ pub(super) struct ApiConventions<E> {
     pub gate: Arc<Gate>,
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
+    pub audited: AuditedRequests,
 }
 
 impl<E: Endpoint> Endpoint for ApiConventions<E> {
@@ -150,9 +152,15 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             true => HeaderMap::new(),
             false => request.headers().clone(),
         };
-        let refused = browser_guard::judge(&request, &self.hosts, &self.cors)
-            .and_then(|()| self.identify(&mut request))
-            .err();
+        let refused = match browser_guard::judge(&request, &self.hosts, &self.cors) {
+            Ok(()) => self.identify(&mut request).await.err(),
+            Err(problem) => Some(problem),
+        };
+        if let Some(problem) = &refused {
+            let code = problem.code;
+            self.audited
+                .refused(&request, &Caller::Nobody, "request", code);
+        }
         let preflight = (request.method() == Method::OPTIONS)
             .then(|| self.cors.preflight(&CORS, &asked))
             .flatten();
@@ -211,12 +219,12 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
 
 impl<E> ApiConventions<E> {
     /// Leaves with a call of the API who sends it, for whoever builds its context.
-    fn identify(&self, request: &mut Request) -> Result<(), Problem> {
+    async fn identify(&self, request: &mut Request) -> Result<(), Problem> {
         if !is_below(request.uri().path(), own_paths::API) {
             return Ok(());
         }
         let proof = self.cookie.proof(request.headers());
-        match self.gate.admit(proof, self.clock.now()) {
+        match self.gate.admit(proof, self.clock.now()).await? {
             Admission::As(caller) => {
                 request.extensions_mut().insert(caller);
                 Ok(())
@@ -278,6 +286,7 @@ fn refused_by_the_framework(error: poem::Error) -> Response {
         "wait" => "must be a whole number of seconds from 0 to 20",
         "status" => "must be pending, available, rejected or expired",
         "uploadMethod" => "must be PUT or POST",
+        "owner" => "must be all, or left out for your own files",
         _ => "isn't right, or is there more than once",
     };
     let error = FieldError {

@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
+mod audited;
 mod browser_guard;
 mod create_file_body;
 mod docs_pages;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
+use audited::AuditedRequests;
 pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use middleware::RequestId;
@@ -42,9 +44,10 @@ pub use proof::SessionCookie;
 pub use public_urls::{own_prefix, path_prefix};
 use session::SessionApi;
 #[cfg(feature = "fuzzing")]
-pub(crate) use wire::{read_cursor, write_cursor};
+pub(crate) use wire::{ListFilter, read_cursor, write_cursor};
 
 use crate::access::Gate;
+use crate::audit::AuditLog;
 use crate::clock::Clock;
 use crate::cors::CorsPolicy;
 use crate::own_paths;
@@ -72,6 +75,8 @@ pub struct ApiParts {
     pub cookie: SessionCookie,
     /// By which sessions end.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down who did what, if it is.
+    pub audit: Option<Arc<AuditLog>>,
 }
 
 /// All calls of the contract.
@@ -90,9 +95,14 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         path_prefix: parts.path_prefix,
         max_upload_bytes: parts.max_upload_bytes,
     };
+    let audited = AuditedRequests {
+        log: parts.audit,
+        clock: Arc::clone(&parts.clock),
+    };
     let session = SessionApi {
+        audited: audited.clone(),
         gate: Arc::clone(&parts.gate),
-        cookie: parts.cookie,
+        cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
     };
     let service = document::service((files, session));
@@ -117,6 +127,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         gate: parts.gate,
         cookie: parts.cookie,
         clock: parts.clock,
+        audited,
     }
 }
 

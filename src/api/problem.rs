@@ -9,7 +9,6 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub(super) use super::problem_code::Code;
-use crate::access::Denied;
 use crate::operations::OperationError;
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -128,11 +127,9 @@ impl From<Problem> for poem::Error {
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
         match error {
-            OperationError::Denied(Denied::SignInRequired) => Code::SignInRequired.plain(),
-            OperationError::Denied(Denied::NotAllowed) => Code::NotAllowed.plain(),
-            OperationError::Denied(Denied::NotFound) | OperationError::FileNotFound => {
-                Code::FileNotFound.plain()
-            }
+            OperationError::SignInRequired => Code::SignInRequired.plain(),
+            OperationError::NotAllowed => Code::NotAllowed.plain(),
+            OperationError::FileNotFound => Code::FileNotFound.plain(),
             OperationError::UploadPending => Code::UploadPending.plain(),
             OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),
             OperationError::UploadExpired => Code::UploadExpired.plain(),

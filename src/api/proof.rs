@@ -21,46 +21,55 @@ const FORWARDED_BY: [HeaderName; 6] = [
 ];
 
 /// How the cookie of a session is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionCookie {
-    /// Whether browsers reach the service by https alone. Over http a browser would drop a cookie that is only
-    /// for https, without a word.
-    pub is_secure: bool,
+    /// With `__Host-` browsers take it only from this very host, over https.
+    name: String,
+    is_secure: bool,
 }
 
 impl SessionCookie {
-    /// Its name. With `__Host-` browsers take it only from this very host, over https.
-    fn name(self) -> &'static str {
-        match self.is_secure {
-            true => "__Host-session",
-            false => "session",
-        }
+    /// `is_secure`: whether browsers reach the service by https alone; over http a browser would drop a cookie
+    /// that is only for https, without a word. `service`: tells it from others on the same host, for which a
+    /// browser has one jar, whatever their ports and paths are.
+    pub fn new(is_secure: bool, service: &str) -> Self {
+        let prefix = if is_secure { "__Host-" } else { "" };
+        let service: String = service
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let service = service.trim_matches('-');
+        let name = match service {
+            "" => format!("{prefix}session"),
+            service => format!("{prefix}session-{service}"),
+        };
+        Self { name, is_secure }
     }
 
     /// Sets it to `id` for `lifetime`.
-    pub fn set(self, id: &SessionId, lifetime: Duration) -> String {
+    pub fn set(&self, id: &SessionId, lifetime: Duration) -> String {
         self.header(id.expose(), lifetime.as_secs())
     }
 
     /// Has the browser forget it.
-    pub fn clear(self) -> String {
+    pub fn clear(&self) -> String {
         self.header("", 0)
     }
 
-    fn header(self, value: &str, seconds: u64) -> String {
+    fn header(&self, value: &str, seconds: u64) -> String {
         let secure = match self.is_secure {
             true => "; Secure",
             false => "",
         };
-        let name = self.name();
+        let name = &self.name;
         format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
     }
 
     /// What the request's headers show.
-    pub fn proof(self, headers: &HeaderMap) -> Proof<'_> {
+    pub fn proof<'a>(&self, headers: &'a HeaderMap) -> Proof<'a> {
         Proof {
             bearer: bearer(headers),
-            session: cookie(headers, self.name()),
+            session: cookie(headers, &self.name),
             is_forwarded: FORWARDED_BY.iter().any(|name| headers.contains_key(name)),
         }
     }
@@ -97,8 +106,13 @@ fn one<T>(mut values: impl Iterator<Item = T>) -> Option<T> {
 mod tests {
     use super::*;
 
-    const PLAIN: SessionCookie = SessionCookie { is_secure: false };
-    const SECURE: SessionCookie = SessionCookie { is_secure: true };
+    fn plain() -> SessionCookie {
+        SessionCookie::new(false, "")
+    }
+
+    fn secure() -> SessionCookie {
+        SessionCookie::new(true, "")
+    }
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -110,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_token_stands_behind_bearer_once() {
-        let shown = |list: &[_]| PLAIN.proof(&headers(list)).bearer.map(str::to_owned);
+        let shown = |list: &[_]| plain().proof(&headers(list)).bearer.map(str::to_owned);
         assert_eq!(
             shown(&[("authorization", "Bearer abc")]),
             Some("abc".into())
@@ -134,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_session_is_in_the_one_cookie_of_its_name() {
-        let shown = |list: &[_]| PLAIN.proof(&headers(list)).session.map(str::to_owned);
+        let shown = |list: &[_]| plain().proof(&headers(list)).session.map(str::to_owned);
         assert_eq!(
             shown(&[("cookie", "a=b; session=c; d=e")]),
             Some("c".into())
@@ -153,13 +167,13 @@ mod tests {
             assert_eq!(shown(&[("cookie", none)]), None, "{none}");
         }
         // One that a page over http could have set doesn't count where all is https.
-        let secure = headers(&[("cookie", "session=c")]);
-        assert_eq!(SECURE.proof(&secure).session, None);
+        let over_http = headers(&[("cookie", "session=c")]);
+        assert_eq!(secure().proof(&over_http).session, None);
     }
 
     #[test]
     fn whatever_a_proxy_adds_shows_that_it_is_there() {
-        assert!(!PLAIN.proof(&headers(&[("host", "a")])).is_forwarded);
+        assert!(!plain().proof(&headers(&[("host", "a")])).is_forwarded);
         for name in [
             "forwarded",
             "via",
@@ -168,15 +182,32 @@ mod tests {
             "x-real-ip",
         ] {
             let sent = headers(&[(name, "")]);
-            assert!(PLAIN.proof(&sent).is_forwarded, "{name}");
+            assert!(plain().proof(&sent).is_forwarded, "{name}");
         }
     }
 
     #[test]
-    fn a_cookie_is_for_this_host_and_no_script() {
-        let id = crate::access::Sessions::default();
-        let (id, _) = id.begin(crate::domain::Timestamp::UNIX_EPOCH).unwrap();
-        let set = SECURE.set(&id, Duration::from_secs(60));
+    fn services_on_one_host_have_cookies_of_their_own() {
+        let name = |secure, service| SessionCookie::new(secure, service).name;
+        assert_eq!(name(false, "8000"), "session-8000");
+        assert_eq!(name(true, "/course/2026"), "__Host-session-course-2026");
+        assert_eq!(name(true, "/"), "__Host-session");
+        let two = headers(&[("cookie", "session-8000=a; session-8001=b")]);
+        let shown = SessionCookie::new(false, "8001")
+            .proof(&two)
+            .session
+            .map(str::to_owned);
+        assert_eq!(shown, Some("b".into()));
+    }
+
+    #[tokio::test]
+    async fn a_cookie_is_for_this_host_and_no_script() {
+        let items = std::sync::Arc::new(crate::item_store::memory::MemoryItemStore::default());
+        let sessions = crate::access::Sessions::new(items);
+        let now = crate::domain::Timestamp::UNIX_EPOCH;
+        let begun = sessions.begin(&crate::access::Caller::Operator, None, None, now);
+        let (id, _) = begun.await.unwrap();
+        let set = secure().set(&id, Duration::from_secs(60));
         assert!(set.starts_with("__Host-session="), "{set}");
         for part in [
             "; Path=/",
@@ -187,8 +218,8 @@ mod tests {
         ] {
             assert!(set.contains(part), "{set}");
         }
-        let plain = PLAIN.set(&id, Duration::from_secs(60));
-        assert!(plain.starts_with("session=") && !plain.contains("Secure"));
-        assert!(PLAIN.clear().contains("session=; ") && PLAIN.clear().contains("Max-Age=0"));
+        let set = plain().set(&id, Duration::from_secs(60));
+        assert!(set.starts_with("session=") && !set.contains("Secure"));
+        assert!(plain().clear().contains("session=; ") && plain().clear().contains("Max-Age=0"));
     }
 }

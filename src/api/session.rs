@@ -10,6 +10,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::audited::AuditedRequests;
 use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
@@ -19,9 +20,9 @@ use crate::access::{Admission, Caller, Gate, SignInError, WHOLE_LIFETIME};
 use crate::clock::Clock;
 use crate::domain::format_timestamp;
 use crate::own_paths;
-use crate::request_log;
 
 pub(super) struct SessionApi {
+    pub audited: AuditedRequests,
     pub gate: Arc<Gate>,
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
@@ -165,11 +166,11 @@ impl SessionApi {
     ) -> Result<Shown, ApiError<operation_errors::DescribeSession>> {
         let proof = self.cookie.proof(request.headers());
         let now = self.clock.now();
-        let principal = match self.gate.admit(proof, now) {
+        let principal = match self.gate.admit(proof, now).await? {
             Admission::As(caller) => WirePrincipal::of(&caller),
             Admission::BehindUnknownProxy => None,
         };
-        let session = self.gate.session(proof, now);
+        let session = self.gate.session(proof, now).await?;
         Ok(Shown::Session(Json(WireSession {
             principal,
             expires_at: session.map(|session| format_timestamp(session.expires_at)),
@@ -188,21 +189,25 @@ impl SessionApi {
         body: JsonBody<SignInSchema>,
     ) -> Result<SignedIn, ApiError<operation_errors::BeginSession>> {
         let key = key_of(body.fields)?;
-        match self.gate.sign_in(&key, self.clock.now()) {
+        let now = self.clock.now();
+        self.audited.reserve()?;
+        match self.gate.sign_in(&key, now).await {
             Ok(begun) => {
+                self.audited
+                    .done(request, &Caller::Operator, "begin_session", None)?;
                 // The browser forgets the one before, so nobody could end it any more.
-                self.gate.sign_out(self.cookie.proof(request.headers()));
+                let before = self.cookie.proof(request.headers());
+                self.gate.sign_out(before, now).await?;
                 let cookie = begun.map(|(id, _)| self.cookie.set(&id, WHOLE_LIFETIME));
                 Ok(SignedIn::Begun(cookie))
             }
             Err(wrong @ SignInError::WrongKey) => {
-                let problem = Code::SignInRequired.with(wrong.to_string());
-                Err(problem.into())
+                let code = Code::SignInRequired;
+                self.audited
+                    .refused(request, &Caller::Nobody, "begin_session", code);
+                Err(code.with(wrong.to_string()).into())
             }
-            Err(error @ SignInError::NoRandomNumbers(_)) => {
-                request_log::FAILED.log(|| tracing::error!(%error, "nobody can sign in"));
-                Err(Code::InternalError.plain().into())
-            }
+            Err(SignInError::Store(error)) => Err(error.into()),
         }
     }
 
@@ -214,7 +219,13 @@ impl SessionApi {
         &self,
         request: &Request,
     ) -> Result<SignedOut, ApiError<operation_errors::EndSession>> {
-        self.gate.sign_out(self.cookie.proof(request.headers()));
+        let (proof, now) = (self.cookie.proof(request.headers()), self.clock.now());
+        if let Some(session) = self.gate.session(proof, now).await? {
+            self.audited.reserve()?;
+            self.gate.sign_out(proof, now).await?;
+            self.audited
+                .done(request, &session.caller, "end_session", None)?;
+        }
         let signed_out = WireSignedOut { sign_out_at: None };
         Ok(SignedOut::Ended(Json(signed_out), self.cookie.clear()))
     }

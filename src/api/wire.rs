@@ -10,7 +10,8 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{FileId, FileRecord, FileState, Invalid, Status, format_timestamp};
+use crate::domain::{FileId, FileRecord, FileState, Invalid, Status, UserId, format_timestamp};
+use crate::operations::Whose;
 use crate::presigned_url::{PresignedUpload, UploadMethod};
 
 /// Where in its life a file is.
@@ -46,6 +47,8 @@ impl From<WireStatus> for Status {
 pub(super) struct WireFile {
     /// A UUIDv7.
     pub id: String,
+    /// Whose file it is: the `id` of a `principal`; null for the operator's.
+    pub owner: Option<String>,
     /// The name that people see.
     pub filename: String,
     /// In bytes, as declared; of an available file also as measured.
@@ -77,6 +80,7 @@ impl WireFile {
         };
         Some(Self {
             id: record.id.to_string(),
+            owner: record.owner.map(|owner| owner.to_string()),
             filename: record.declared.filename.to_string(),
             size: record.declared.length.bytes(),
             content_type: record.declared.content_type.to_string(),
@@ -86,6 +90,22 @@ impl WireFile {
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             reason: reason.map(|reason| reason.0.clone()),
         })
+    }
+}
+
+/// Whose files a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename = "Whose", rename_all = "lowercase")]
+pub enum WireWhose {
+    /// Everybody's.
+    All,
+}
+
+impl From<WireWhose> for Whose {
+    fn from(whose: WireWhose) -> Self {
+        match whose {
+            WireWhose::All => Self::All,
+        }
     }
 }
 
@@ -223,12 +243,21 @@ pub(super) struct WireProblem {
 /// What [`write_cursor`] writes, for the contract: 24 bytes as base64.
 pub(super) const CURSOR_PATTERN: &str = "^[A-Za-z0-9_-]{32}$";
 
+/// Which list a cursor belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ListFilter {
+    /// Whose files; `None`: everybody's.
+    pub(crate) owner: Option<UserId>,
+    /// With which status; `None`: with any.
+    pub(crate) status: Option<Status>,
+}
+
 /// Where a page ends, as an opaque text: the ID, the filter that it belongs to, and a check that
 /// catches damage and texts from elsewhere. A position in the list is no secret, so the check is no
 /// signature.
-pub(crate) fn write_cursor(before: FileId, status: Option<Status>) -> String {
+pub(crate) fn write_cursor(before: FileId, filter: ListFilter) -> String {
     let mut bytes = before.as_bytes().to_vec();
-    bytes.extend(cursor_check(before, status));
+    bytes.extend(cursor_check(before, filter));
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
@@ -236,22 +265,26 @@ pub(crate) fn write_cursor(before: FileId, status: Option<Status>) -> String {
 ///
 /// # Errors
 /// A text that [`write_cursor`] didn't write for this filter.
-pub(crate) fn read_cursor(text: &str, status: Option<Status>) -> Result<FileId, Invalid> {
+pub(crate) fn read_cursor(text: &str, filter: ListFilter) -> Result<FileId, Invalid> {
     let refused = || {
         Invalid::new("must be a nextCursor of this list, together with the same status as before")
     };
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
     let (id, check) = bytes.split_first_chunk::<16>().ok_or_else(refused)?;
     FileId::from_bytes(*id)
-        .filter(|id| check == cursor_check(*id, status))
+        .filter(|id| check == cursor_check(*id, filter))
         .ok_or_else(refused)
 }
 
-fn cursor_check(before: FileId, status: Option<Status>) -> [u8; 8] {
+fn cursor_check(before: FileId, filter: ListFilter) -> [u8; 8] {
     let mut hasher = Sha256::new();
     hasher.update(b"file-share list cursor 1");
     hasher.update(before.as_bytes());
-    hasher.update(status.map_or("", Status::as_str));
+    hasher.update(filter.status.map_or("", Status::as_str));
+    // Behind a status, which has no such sign: a person's list is another one than everybody's.
+    if let Some(owner) = filter.owner {
+        hasher.update(format!("/{owner}"));
+    }
     let digest: [u8; 32] = hasher.finalize().into();
     let mut check = [0; 8];
     check.copy_from_slice(&digest[..8]);
@@ -267,28 +300,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_reads_back_with_its_own_filter_only(millis in 0_i64..(1 << 47), index in 0_usize..5) {
+        fn a_cursor_reads_back_with_its_own_filter_only(millis in 0_i64..(1 << 47), index in 0_usize..15) {
             let id = FileId::new(from_millis(millis).unwrap());
-            let filters = [None, Some(Status::Pending), Some(Status::Available), Some(Status::Rejected), Some(Status::Expired)];
+            let owners = [None, Some(UserId::of("i", "alice")), Some(UserId::of("i", "bob"))];
+            let statuses = [None, Some(Status::Pending), Some(Status::Available), Some(Status::Rejected), Some(Status::Expired)];
+            let filters: Vec<ListFilter> = owners
+                .into_iter()
+                .flat_map(|owner| statuses.map(|status| ListFilter { owner, status }))
+                .collect();
             let text = write_cursor(id, filters[index]);
-            for filter in filters {
-                let read = read_cursor(&text, filter);
-                prop_assert_eq!(read == Ok(id), filter == filters[index]);
+            for filter in &filters {
+                let read = read_cursor(&text, *filter);
+                prop_assert_eq!(read == Ok(id), *filter == filters[index]);
             }
         }
 
         #[test]
         fn a_cursor_with_one_changed_character_is_refused(at in 0_usize..32, to in "[A-Za-z0-9_-]") {
             let id = FileId::new(from_millis(1_790_000_000_123).unwrap());
-            let text = write_cursor(id, None);
+            let text = write_cursor(id, ListFilter::default());
             let mut forged = text.clone();
             forged.replace_range(at..=at, &to);
-            prop_assert_eq!(read_cursor(&forged, None).is_ok(), forged == text);
+            prop_assert_eq!(read_cursor(&forged, ListFilter::default()).is_ok(), forged == text);
         }
 
         #[test]
         fn no_text_upsets_the_reader(text in "(?s:.{0,64})") {
-            let _ = read_cursor(&text, None);
+            let _ = read_cursor(&text, ListFilter::default());
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::StartError;
-use crate::access::{Gate, LocalKey};
+use crate::access::{LocalKey, Policy};
 use crate::config::{AccessSetting, ApiSettings};
 
 /// A key that callers have to show.
@@ -18,16 +18,16 @@ pub struct RequiredKey {
     pub is_new: bool,
 }
 
-/// The gate of a service whose data directory this is, and its key if it asks for one.
-pub(super) fn gate(
+/// What a service asks for whose data directory this is, and its key if it asks for one.
+pub(super) fn policy(
     settings: &ApiSettings,
     data_dir: &Path,
-) -> Result<(Gate, Option<RequiredKey>), StartError> {
+) -> Result<(Policy, Option<RequiredKey>), StartError> {
     let only_this_machine =
         settings.public_url.is_none() && settings.listen.ip().to_canonical().is_loopback();
     match settings.access {
-        AccessSetting::Open => Ok((Gate::Open, None)),
-        AccessSetting::Auto if only_this_machine => Ok((Gate::Loopback, None)),
+        AccessSetting::Open => Ok((Policy::Open, None)),
+        AccessSetting::Auto if only_this_machine => Ok((Policy::Loopback, None)),
         AccessSetting::Auto | AccessSetting::Key => {
             let failed = |error| StartError::new("the access key", error);
             let existing = LocalKey::load(data_dir).map_err(failed)?;
@@ -36,8 +36,8 @@ pub(super) fn gate(
                 Some(key) => key,
                 None => LocalKey::load_or_create(data_dir).map_err(failed)?,
             };
-            let gate = Gate::with_key(key.clone());
-            Ok((gate, Some(RequiredKey { key, is_new })))
+            let policy = Policy::Key(key.clone());
+            Ok((policy, Some(RequiredKey { key, is_new })))
         }
     }
 }

@@ -26,8 +26,8 @@ pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
-    DEFAULT_LOG_FILTER, access, allowed_hosts, bucket_name, bytes, listen_address, log_filter,
-    origins, table_name,
+    DEFAULT_LOG_FILTER, access, allowed_hosts, audit, bucket_name, bytes, listen_address,
+    log_filter, origins, table_name,
 };
 pub use values::{duration, url};
 
@@ -156,6 +156,15 @@ pub struct ApiArgs {
         value_name = "auto|open|key"
     )]
     pub access: String,
+    /// Whether it is kept who did what: in `DATA_DIR/audit`, in aws mode on standard output. auto: where callers
+    /// are asked who they are
+    #[arg(
+        long,
+        env = "AUDIT",
+        default_value = "auto",
+        value_name = "auto|on|off"
+    )]
+    pub audit: String,
     /// Where local mode keeps files, records and its secrets
     #[arg(
         long,
@@ -225,6 +234,17 @@ pub enum AccessSetting {
     Key,
 }
 
+/// Whether it is kept who did what, as an operator says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditSetting {
+    /// Where callers are asked who they are.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
 /// What both programs know once their settings are right.
 #[derive(Debug, Clone)]
 pub struct CommonSettings {
@@ -265,6 +285,8 @@ pub struct ApiSettings {
     pub download_url_ttl: Duration,
     /// Who may use the service.
     pub access: AccessSetting,
+    /// Whether it is kept who did what.
+    pub audit: AuditSetting,
     /// Exact origins, or `*` alone.
     pub allowed_origins: Vec<String>,
     /// What clients may leave waiting.
@@ -412,6 +434,7 @@ impl ApiArgs {
                 "there is a key in local mode alone; with MODE=aws it is open",
             );
         }
+        let audit = problems.judge("AUDIT", &self.audit, audit);
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,
@@ -431,6 +454,7 @@ impl ApiArgs {
             download_url_ttl: download_url_ttl?,
             allowed_origins: allowed_origins?,
             access: access?,
+            audit: audit?,
             limits: limits?,
             common: common?,
         })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
-use super::AccessSetting;
+use super::{AccessSetting, AuditSetting};
 
 /// A number with a unit: `500ms`, `30s`, `15m`, `12h`, `7d`; without one, seconds.
 ///
@@ -110,6 +110,16 @@ pub(super) fn access(text: &str) -> Result<AccessSetting, String> {
         "open" => Ok(AccessSetting::Open),
         "key" => Ok(AccessSetting::Key),
         _ => Err("must be auto, open or key".into()),
+    }
+}
+
+/// Whether it is kept who did what.
+pub(super) fn audit(text: &str) -> Result<AuditSetting, String> {
+    match text {
+        "auto" => Ok(AuditSetting::Auto),
+        "on" => Ok(AuditSetting::On),
+        "off" => Ok(AuditSetting::Off),
+        _ => Err("must be auto, on or off".into()),
     }
 }
 

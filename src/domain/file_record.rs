@@ -11,13 +11,15 @@
 //! bytes never changes afterwards. Whatever still needs attention has a `reconcile_at`, so that a crash
 //! between any two steps leaves work that the reconciler finds.
 
-use super::{Declaration, FileId, FileState, Lifecycle, ObjectKey, Status, Timestamp};
+use super::{Declaration, FileId, FileState, Lifecycle, ObjectKey, Status, Timestamp, UserId};
 
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FileRecord {
     /// Which file this is, and when it was created. The object's key follows from it.
     pub id: FileId,
+    /// Whose file it is. `None`: the operator's, as are all from before files had owners.
+    pub owner: Option<UserId>,
     /// What the client said it would send.
     pub declared: Declaration,
     /// When the newest upload URL runs out. It only ever moves forward.
@@ -38,6 +40,7 @@ impl FileRecord {
     ) -> Self {
         Self {
             id,
+            owner: None,
             declared,
             upload_expires_at,
             state: FileState::Pending,
@@ -46,6 +49,11 @@ impl FileRecord {
                     .min(upload_expires_at + lifecycle.upload_grace),
             ),
         }
+    }
+
+    /// The same as somebody's file.
+    pub fn owned_by(self, owner: Option<UserId>) -> Self {
+        Self { owner, ..self }
     }
 
     /// The key under which the file's bytes lie, whether there are any or not.

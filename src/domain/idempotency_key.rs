@@ -10,13 +10,15 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::{Invalid, Sha256Digest, Timestamp};
+use super::{Invalid, Sha256Digest, Timestamp, UserId};
 
 /// A key may have at most this many characters. A UUID has 36.
 pub const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 128;
 
 /// What tells these digests from digests of anything else.
 const KEY_CONTEXT: &[u8] = b"file-share idempotency key 1\n";
+
+const OWNED_KEY_CONTEXT: &[u8] = b"file-share idempotency key of a person 1\n";
 
 /// The digest of a client's key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,19 @@ impl IdempotencyKey {
         let digest = Sha256::new()
             .chain_update(KEY_CONTEXT)
             .chain_update(key)
+            .finalize();
+        Self(Sha256Digest::from_bytes(digest.into()))
+    }
+
+    /// The same text of this person's: another one than anybody else's. The operator's is as it always was.
+    pub fn of_owner(self, owner: Option<UserId>) -> Self {
+        let Some(owner) = owner else {
+            return self;
+        };
+        let digest = Sha256::new()
+            .chain_update(OWNED_KEY_CONTEXT)
+            .chain_update(owner.to_string())
+            .chain_update(self.0.as_bytes())
             .finalize();
         Self(Sha256Digest::from_bytes(digest.into()))
     }

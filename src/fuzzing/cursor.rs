@@ -1,16 +1,23 @@
 //! A cursor is read only in the one spelling that was written for its filter.
 
 use super::Input;
-use crate::api::{read_cursor, write_cursor};
+use crate::api::{ListFilter, read_cursor, write_cursor};
 use crate::domain::{FileId, Status};
 
-const FILTERS: [Option<Status>; 5] = [
-    None,
-    Some(Status::Pending),
-    Some(Status::Available),
-    Some(Status::Rejected),
-    Some(Status::Expired),
+const FILTERS: [ListFilter; 5] = [
+    of_status(None),
+    of_status(Some(Status::Pending)),
+    of_status(Some(Status::Available)),
+    of_status(Some(Status::Rejected)),
+    of_status(Some(Status::Expired)),
 ];
+
+const fn of_status(status: Option<Status>) -> ListFilter {
+    ListFilter {
+        owner: None,
+        status,
+    }
+}
 
 /// First byte: which filter. The rest is read as the text of a cursor, and its first bytes as the ID
 /// for one of ours, of which the bytes behind that change one character.

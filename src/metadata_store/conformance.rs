@@ -25,6 +25,7 @@
 mod due;
 mod keyed;
 mod life;
+mod owners;
 mod pages;
 mod races;
 
@@ -44,6 +45,7 @@ use crate::domain::{
 pub use due::*;
 pub use keyed::*;
 pub use life::*;
+pub use owners::*;
 pub use pages::*;
 pub use races::*;
 
@@ -97,6 +99,7 @@ macro_rules! metadata_store_conformance {
             what_is_absent_is_not_deleted
             a_reconcile_is_scheduled_while_the_status_is_the_one_seen
             a_reconcile_is_not_scheduled_for_another_status
+            a_record_keeps_its_owner_through_its_life
             a_record_is_removed_while_its_status_is_the_one_seen
             a_record_is_not_removed_with_another_status
             pending_and_available_records_are_neither_scheduled_nor_removed
@@ -121,6 +124,8 @@ macro_rules! metadata_store_conformance {
             a_page_by_status_holds_that_status_and_no_other
             a_page_follows_a_record_from_status_to_status
             no_page_shows_a_tombstone
+            pages_of_a_person_hold_their_records_and_no_others
+            a_persons_page_follows_a_record_through_its_life
             each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
             due_records_come_earliest_first_until_the_moment_itself
             an_available_record_is_never_due
@@ -292,6 +297,7 @@ mod tests {
         let behaviours: Vec<&str> = [
             include_str!("conformance/keyed.rs"),
             include_str!("conformance/life.rs"),
+            include_str!("conformance/owners.rs"),
             include_str!("conformance/pages.rs"),
             include_str!("conformance/races.rs"),
             include_str!("conformance/due.rs"),

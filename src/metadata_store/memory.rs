@@ -132,6 +132,7 @@ impl MetadataStore for MemoryMetadataStore {
             .rev()
             .filter(|r| request.before.is_none_or(|before| r.id < before))
             .filter(|r| r.status() != Status::Deleted)
+            .filter(|r| request.owner.is_none_or(|owner| r.owner == Some(owner)))
             .filter(|r| request.status.is_none_or(|status| r.status() == status))
             .take(request.limit + 1)
             .cloned()

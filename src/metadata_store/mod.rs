@@ -21,16 +21,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    FileId, FileRecord, KeyedRequest, Sha256Digest, Status, Timestamp, Transition,
+    FileId, FileRecord, KeyedRequest, Sha256Digest, Status, Timestamp, Transition, UserId,
 };
 pub use crate::store_error::StoreError;
 
 /// The most records that one page or one batch of due records holds.
 pub const MAX_PAGE: usize = 100;
 
+/// How many of a person's records are looked at for one page of those with one status.
+pub const LOOKED_AT_FOR_STATUS: usize = 1_000;
+
 /// Which records a page holds: the newest that come before `before`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
+    /// Only records of this person; `None`: everybody's. Such a page may hold fewer records than there are,
+    /// and still say where the next one goes on.
+    pub owner: Option<UserId>,
     /// Only records with this status. `None` means all but the deleted ones, which no page shows.
     pub status: Option<Status>,
     /// Only records with an ID below this one; `None` starts at the newest.

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::finalize_upload::finalize_record;
-use super::{LONGEST_WAIT, OperationError, Stores};
+use super::{Context, LONGEST_WAIT, OperationError, Stores};
+use crate::access::Action;
 use crate::domain::{FileId, FileRecord};
 
 /// The longest that one completion may look for bytes and measure them. A file that takes longer is
@@ -24,8 +25,14 @@ pub const COMPLETION_LIMIT: Duration = LONGEST_WAIT;
 /// # Errors
 /// [`OperationError::FileNotFound`], or a store's fault: then the same call again is right. If it is
 /// broken off, the notification or the reconciler takes over.
-pub async fn complete_upload(stores: &Stores, id: FileId) -> Result<FileRecord, OperationError> {
-    let record = stores.visible_record(id).await?;
+pub async fn complete_upload(
+    stores: &Stores,
+    context: &Context,
+    id: FileId,
+) -> Result<FileRecord, OperationError> {
+    let record = stores
+        .record_for(context, Action::CompleteUpload, id)
+        .await?;
     if record.status().is_final() {
         return Ok(record);
     }

@@ -14,12 +14,13 @@ use sha2::{Digest, Sha256};
 
 use super::sign_upload::sign_upload;
 use super::{Context, OperationError, Stores, renew_upload};
+use crate::access::Action;
 use crate::domain::{
     Declaration, FileId, FileRecord, IdempotencyKey, KeyedRequest, ObjectKey, Sha256Digest,
     Timestamp,
 };
 use crate::metadata_store::KeyedInsert;
-use crate::presigned_url::{BucketUrl, PresignedUpload, Presigner, UploadMethod, UploadTerms};
+use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
 /// How long a key stands for the request that it came with first. Clients try again for minutes; a day
 /// also covers a laptop that was closed over night.
@@ -92,11 +93,11 @@ pub async fn create_file(
     let now = stores.clock.now();
     let method = new.upload_method;
     let request = key.map(|key| KeyedRequest {
-        key,
+        key: key.of_owner(context.caller.owner()),
         fingerprint: new.fingerprint(),
         expires_at: now + IDEMPOTENCY_KEY_LIFETIME,
     });
-    let prepared = prepare(stores, presigner, context.bucket()?, new, now).await?;
+    let prepared = prepare(stores, presigner, context, new, now).await?;
     let Some(request) = request else {
         stores.metadata.insert(&prepared.record).await?;
         return Ok(prepared);
@@ -132,7 +133,8 @@ async fn existing_file(
         Err(OperationError::UploadSettled) => None,
         Err(error) => return Err(of_key(error)),
     };
-    let record = stores.visible_record(id).await.map_err(of_key)?;
+    let found = stores.record_for(context, Action::CreateFile, id).await;
+    let record = found.map_err(of_key)?;
     let upload = upload.filter(|_| !record.status().is_final());
     Ok(CreatedFile { record, upload })
 }
@@ -141,14 +143,16 @@ async fn existing_file(
 async fn prepare(
     stores: &Stores,
     presigner: &Presigner,
-    bucket: &BucketUrl,
+    context: &Context,
     new: NewFile,
     now: Timestamp,
 ) -> Result<CreatedFile, OperationError> {
     let id = FileId::new(now);
     let terms = UploadTerms::of(ObjectKey::new(id), &new.declared);
+    let bucket = context.bucket()?;
     let upload = sign_upload(stores, presigner, bucket, &terms, new.upload_method, now).await?;
-    let record = FileRecord::pending(id, new.declared, upload.expires_at, &stores.lifecycle);
+    let record = FileRecord::pending(id, new.declared, upload.expires_at, &stores.lifecycle)
+        .owned_by(context.caller.owner());
     Ok(CreatedFile {
         record,
         upload: Some(upload),

@@ -5,7 +5,8 @@
 //! their key until no upload can put others there: a download URL that was handed out never brings those.
 
 use super::clean_up::clean_up_as_it_is_now;
-use super::{OperationError, Stores};
+use super::{Context, OperationError, Stores};
+use crate::access::Action;
 use crate::domain::FileId;
 
 /// Turns a file in any state into a tombstone, which no client sees. Its bytes go at once, or later.
@@ -13,8 +14,12 @@ use crate::domain::FileId;
 /// # Errors
 /// [`OperationError::FileNotFound`] if there is none (any more). A fault of the object store is no
 /// error: the file is gone for everybody, and its bytes follow.
-pub async fn delete_file(stores: &Stores, id: FileId) -> Result<(), OperationError> {
-    let record = stores.visible_record(id).await?;
+pub async fn delete_file(
+    stores: &Stores,
+    context: &Context,
+    id: FileId,
+) -> Result<(), OperationError> {
+    let record = stores.record_for(context, Action::DeleteFile, id).await?;
     let now = stores.clock.now();
     let purge_at = stores.lifecycle.purge_at(&record, now);
     let reconcile_at = record.due_at_once(now);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{OperationError, Stores};
+use super::{Context, OperationError, Stores};
+use crate::access::Action;
 use crate::domain::{FileId, FileRecord};
 
 /// The longest that a client may wait for a settlement. Below what proxies commonly cut off.
@@ -20,8 +21,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`OperationError::FileNotFound`], or a store's fault.
-pub async fn describe_file(stores: &Stores, id: FileId) -> Result<FileRecord, OperationError> {
-    stores.visible_record(id).await
+pub async fn describe_file(
+    stores: &Stores,
+    context: &Context,
+    id: FileId,
+) -> Result<FileRecord, OperationError> {
+    stores.record_for(context, Action::DescribeFile, id).await
 }
 
 /// The record as soon as it is no longer pending, or as it is after `wait` (at most
@@ -35,6 +40,7 @@ pub async fn describe_file(stores: &Stores, id: FileId) -> Result<FileRecord, Op
 /// failed, or the last.
 pub async fn await_settled(
     stores: &Stores,
+    context: &Context,
     id: FileId,
     wait: Duration,
     stop: &CancellationToken,
@@ -43,7 +49,7 @@ pub async fn await_settled(
     let mut pause = FIRST_PAUSE;
     let mut found = Err(OperationError::FileNotFound);
     loop {
-        let looked = stores.visible_record(id).await;
+        let looked = stores.record_for(context, Action::AwaitFile, id).await;
         let is_over = Instant::now() >= deadline || stop.is_cancelled();
         found = match looked {
             Err(OperationError::Store(_)) if found.is_ok() && !is_over => found,

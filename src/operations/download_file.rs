@@ -4,6 +4,7 @@
 //! record says.
 
 use super::{Context, OperationError, Stores};
+use crate::access::Action;
 use crate::domain::{FileId, FileState};
 use crate::presigned_url::{DownloadMethod, DownloadTerms, PresignedUrl, Presigner};
 
@@ -19,7 +20,7 @@ pub async fn download_file(
     id: FileId,
     method: DownloadMethod,
 ) -> Result<PresignedUrl, OperationError> {
-    let record = stores.visible_record(id).await?;
+    let record = stores.record_for(context, Action::DownloadFile, id).await?;
     let object = match &record.state {
         FileState::Available(object) => object,
         FileState::Pending => return Err(OperationError::UploadPending),

@@ -38,13 +38,13 @@ pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::download_file;
 pub use finalize_upload::{FinalizeOutcome, finalize_upload};
-pub use list_files::list_files;
+pub use list_files::{Whose, list_files};
 pub use reconcile::{ReconcileReport, Reconciler};
 pub use renew_upload::renew_upload;
 pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
 pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
 
-use crate::access::Denied;
+use crate::access::{Action, Denied, Resource, authorize};
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, Invalid, Lifecycle, RejectionReason};
 use crate::metadata_store::MetadataStore;
@@ -65,12 +65,21 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// The record that clients may see.
-    async fn visible_record(&self, id: FileId) -> Result<FileRecord, OperationError> {
+    /// The record with which the caller may do this: the one way in which operations find a file. What clients
+    /// don't see, and what isn't the caller's, isn't there.
+    async fn record_for(
+        &self,
+        context: &Context,
+        action: Action,
+        id: FileId,
+    ) -> Result<FileRecord, OperationError> {
         let record = self.metadata.get(id).await?;
-        record
+        let record = record
             .filter(|record| record.is_visible(self.clock.now()))
-            .ok_or(OperationError::FileNotFound)
+            .ok_or(OperationError::FileNotFound)?;
+        let owner = record.owner;
+        authorize(&context.caller, action, Resource::File { owner })?;
+        Ok(record)
     }
 
     /// Whether both stores answer the calls that the operations need.
@@ -86,9 +95,12 @@ impl Stores {
 /// Why an operation didn't do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
-    /// The caller may not do this.
-    #[error(transparent)]
-    Denied(#[from] Denied),
+    /// Nobody is known to call.
+    #[error("nobody is signed in")]
+    SignInRequired,
+    /// The caller may not do this, whatever there is.
+    #[error("this caller may not do this")]
+    NotAllowed,
     /// No record has this ID, or the file was deleted, or its record is past its time.
     #[error("there is no such file")]
     FileNotFound,
@@ -127,7 +139,28 @@ pub enum OperationError {
     Store(#[from] StoreError),
 }
 
+impl From<Denied> for OperationError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::SignInRequired => Self::SignInRequired,
+            Denied::NotAllowed => Self::NotAllowed,
+            // As if it had never been.
+            Denied::NotFound => Self::FileNotFound,
+        }
+    }
+}
+
 impl OperationError {
+    /// The stable name of a refusal that has to be known: nobody is signed in, may not, or too often.
+    pub fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::SignInRequired => Some("sign_in_required"),
+            Self::NotAllowed => Some("not_allowed"),
+            Self::TooManyCreates => Some("too_many_creates"),
+            _ => None,
+        }
+    }
+
     /// The error with all its causes on one line, for a log.
     pub fn chain(&self) -> String {
         match self {

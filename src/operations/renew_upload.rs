@@ -5,6 +5,7 @@
 
 use super::sign_upload::sign_upload;
 use super::{Context, OperationError, Stores};
+use crate::access::Action;
 use crate::domain::FileId;
 use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
@@ -20,7 +21,7 @@ pub async fn renew_upload(
     id: FileId,
     method: UploadMethod,
 ) -> Result<PresignedUpload, OperationError> {
-    let record = stores.visible_record(id).await?;
+    let record = stores.record_for(context, Action::RenewUpload, id).await?;
     if record.status().is_final() {
         return Err(OperationError::UploadSettled);
     }
@@ -31,7 +32,7 @@ pub async fn renew_upload(
         Some(_) => Ok(upload),
         None => {
             // Settled or deleted since it was read above: say which.
-            stores.visible_record(id).await?;
+            stores.record_for(context, Action::RenewUpload, id).await?;
             Err(OperationError::UploadSettled)
         }
     }

@@ -205,6 +205,7 @@ async fn go_through(
 
 async fn page_before(stores: &Stores, before: Option<FileId>) -> Result<Page, StoreError> {
     let request = PageRequest {
+        owner: None,
         status: Some(Status::Available),
         before,
         limit: MAX_PAGE,

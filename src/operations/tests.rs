@@ -123,7 +123,7 @@ impl OperationsFixture {
     }
 
     async fn status(&self, id: FileId) -> Option<Status> {
-        match describe_file(&self.stores, id).await {
+        match describe_file(&self.stores, &self.context, id).await {
             Ok(record) => Some(record.status()),
             Err(OperationError::FileNotFound) => None,
             Err(error) => panic!("describing failed: {error}"),
@@ -162,7 +162,9 @@ async fn a_file_becomes_available_with_the_length_and_digest_of_its_bytes() {
     fixture.put(id, HELLO);
     fixture.clock.advance(Duration::from_secs(60));
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
-    let record = describe_file(&fixture.stores, id).await.unwrap();
+    let record = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     let FileState::Available(object) = &record.state else {
         panic!("not available: {record:?}");
     };
@@ -190,10 +192,17 @@ async fn a_second_notification_and_a_second_version_change_nothing() {
     let id = fixture.create().await;
     fixture.put(id, HELLO);
     fixture.finalize(id).await;
-    let before = describe_file(&fixture.stores, id).await.unwrap();
+    let before = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     fixture.put(id, "HELLO");
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AlreadySettled);
-    assert_eq!(describe_file(&fixture.stores, id).await.unwrap(), before);
+    assert_eq!(
+        describe_file(&fixture.stores, &fixture.context, id)
+            .await
+            .unwrap(),
+        before
+    );
 }
 
 #[tokio::test]
@@ -221,7 +230,9 @@ async fn a_digest_that_the_store_verified_is_taken_instead_of_reading() {
     let told = Sha256Digest::from_bytes([7; 32]);
     fixture.objects.put(ObjectKey::new(id), HELLO, Some(told));
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
-    let record = describe_file(&fixture.stores, id).await.unwrap();
+    let record = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     assert!(matches!(record.state, FileState::Available(object) if object.sha256 == told));
 }
 
@@ -347,11 +358,13 @@ async fn a_deleted_file_is_gone_and_so_are_its_bytes_in_all_versions() {
     fixture.put(id, HELLO);
     fixture.finalize(id).await;
     fixture.put(id, "other");
-    delete_file(&fixture.stores, id).await.unwrap();
+    delete_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     assert_eq!(fixture.status(id).await, None);
     assert_eq!(fixture.objects.count(), 0);
     assert!(matches!(
-        delete_file(&fixture.stores, id).await,
+        delete_file(&fixture.stores, &fixture.context, id).await,
         Err(OperationError::FileNotFound)
     ));
     assert!(matches!(
@@ -359,12 +372,13 @@ async fn a_deleted_file_is_gone_and_so_are_its_bytes_in_all_versions() {
         Err(OperationError::FileNotFound)
     ));
     let page = PageRequest {
+        owner: None,
         status: None,
         before: None,
         limit: 10,
     };
     assert!(
-        list_files(&fixture.stores, page)
+        list_files(&fixture.stores, &fixture.context, Whose::Mine, page)
             .await
             .unwrap()
             .records
@@ -376,7 +390,9 @@ async fn a_deleted_file_is_gone_and_so_are_its_bytes_in_all_versions() {
 async fn a_url_that_outlives_its_file_brings_nothing_back() {
     let mut fixture = OperationsFixture::new();
     let id = fixture.create().await;
-    delete_file(&fixture.stores, id).await.unwrap();
+    delete_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     // The notification of a late PUT arrives.
     fixture.put(id, HELLO);
     assert_eq!(
@@ -410,7 +426,9 @@ async fn a_delete_that_dies_half_way_is_finished_by_the_reconciler() {
     fixture.put(id, HELLO);
     fixture.finalize(id).await;
     fixture.objects.set_fault(Some("a test's fault"));
-    delete_file(&fixture.stores, id).await.unwrap();
+    delete_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     fixture.objects.set_fault(None);
     assert_eq!(
         (fixture.objects.count(), fixture.status(id).await),
@@ -428,7 +446,9 @@ async fn a_rejection_that_dies_before_the_bytes_go_is_finished_by_the_reconciler
     let mut fixture = OperationsFixture::new();
     let id = fixture.create_declaring(4, None).await;
     fixture.put(id, HELLO);
-    let record = describe_file(&fixture.stores, id).await.unwrap();
+    let record = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     // The process dies between the settlement and the deletion.
     let now = fixture.clock.now();
     let reason = record.declared.judge_length(5).unwrap_err();

@@ -208,6 +208,7 @@ async fn settle(pair: StorePair<'_>, marker: &Marker, starts: Starts) -> Result<
 /// Files are available, and there is not one object.
 async fn has_files_without_objects(stores: &Stores) -> Result<bool, StoreError> {
     let available = PageRequest {
+        owner: None,
         status: Some(Status::Available),
         before: None,
         limit: 1,

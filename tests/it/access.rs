@@ -146,7 +146,7 @@ fn who_is_refused_hears_how_to_sign_in_and_nothing_of_what_there_is() {
 }
 
 #[test]
-fn a_session_says_who_is_signed_in_and_is_over_when_it_is_ended_or_the_program_stops() {
+fn a_session_says_who_is_signed_in_outlives_the_program_and_is_over_when_it_is_ended() {
     let dir = data_dir();
     let program = asking(dir.path());
     let session = format!("{}/v1/session", program.base);
@@ -183,10 +183,16 @@ fn a_session_says_who_is_signed_in_and_is_over_when_it_is_ended_or_the_program_s
     assert_eq!(curl_json(&["--header", &first, &session]), nobody);
 
     let cookie = session_of(&program.base, &key(dir.path()));
-    let before = key(dir.path());
     program.terminate();
     let program = asking(dir.path());
-    assert_eq!(key(dir.path()), before);
+    let session = format!("{}/v1/session", program.base);
+    let shown = curl_json(&["--header", &cookie, &session]);
+    assert_eq!(shown["principal"]["kind"], "operator");
+
+    // Whoever replaces the key ends what was begun with it.
+    program.terminate();
+    std::fs::remove_file(dir.path().join("access-key")).unwrap();
+    let program = asking(dir.path());
     let session = format!("{}/v1/session", program.base);
     assert_eq!(curl_json(&["--header", &cookie, &session]), nobody);
 }

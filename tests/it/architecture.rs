@@ -82,6 +82,9 @@ const MAY_IMPORT: [(&str, &[&str]); 36] = [
         "service",
         &[
             "access",
+            "audit",
+            "clock",
+            "request_log",
             "domain",
             "capacity",
             "create_limits",
@@ -96,6 +99,7 @@ const MAY_IMPORT: [(&str, &[&str]); 36] = [
         "api",
         &[
             "access",
+            "audit",
             "clock",
             "domain",
             "cors",
@@ -165,6 +169,8 @@ const MAY_IMPORT: [(&str, &[&str]); 36] = [
         &[
             "access",
             "api",
+            "audit",
+            "clock",
             "aws",
             "config",
             "cors",

@@ -202,6 +202,7 @@ async fn walk(
     loop {
         let page = store
             .page(PageRequest {
+                owner: None,
                 status: None,
                 before,
                 limit,
@@ -376,6 +377,7 @@ async fn an_item_that_can_not_be_read_does_not_take_the_list_away() {
         let mut before = None;
         loop {
             let request = PageRequest {
+                owner: None,
                 status,
                 before,
                 limit: 10,

@@ -59,6 +59,7 @@ async fn an_item_is_in_no_list_of_files_and_never_due() {
     }
     for status in [None, Some(Status::Pending), Some(Status::Available)] {
         let request = PageRequest {
+            owner: None,
             status,
             before: None,
             limit: 10,

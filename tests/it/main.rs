@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod architecture;
+mod audit;
 mod aws_faults;
 mod check;
 mod clients;

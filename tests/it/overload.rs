@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use file_share::access::Gate;
+use file_share::access::{Gate, Policy};
 use file_share::api::server::{Limits, serve, serve_within};
 use file_share::api::{self, ApiParts, OwnHosts, SessionCookie, observed};
 use file_share::capacity::raise_descriptor_limit;
@@ -17,6 +17,7 @@ use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
 use file_share::create_limits::CreateLimit;
 use file_share::domain::Lifecycle;
+use file_share::item_store::memory::MemoryItemStore;
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::object_store::StoreError;
 use file_share::object_store::intercepted::{Call, Intercepted, Interceptor};
@@ -133,6 +134,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
             },
             presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
             create_limit: CreateLimit::Off,
+            audit: None,
             permits: CallPermits::new(false),
             stop: CancellationToken::new(),
         })),
@@ -143,9 +145,13 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
         max_upload_bytes: 1_000,
         cors: CorsPolicy::default(),
         hosts: OwnHosts::Any,
-        gate: Arc::new(Gate::Open),
-        cookie: SessionCookie { is_secure: false },
+        gate: Arc::new(Gate::new(
+            Policy::Open,
+            Arc::new(MemoryItemStore::default()),
+        )),
+        cookie: SessionCookie::new(false, ""),
         clock: Arc::new(SystemClock),
+        audit: None,
     });
     observed(endpoint, String::new())
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
+use file_share::access::Caller;
 use file_share::aws::{dynamodb_client, s3_client};
 use file_share::clock::{Clock, SystemClock};
 use file_share::domain::{
@@ -18,7 +19,8 @@ use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
 use file_share::object_store::s3::S3ObjectStore;
-use file_share::operations::{FinalizeOutcome, Stores, delete_file, finalize_upload};
+use file_share::operations::{Context, FinalizeOutcome, Stores, delete_file, finalize_upload};
+use file_share::presigned_url::BucketUrl;
 use futures_util::{StreamExt, stream};
 
 use crate::support::aws_clients::sdk_config;
@@ -293,7 +295,13 @@ async fn in_aws_mode_the_promised_version_is_read_with_the_permissions_of_the_ap
     let hide = s3.delete_object().bucket(&deployment.bucket);
     hide.key(hidden.key().to_string()).send().await.unwrap();
     put(overwritten, Bytes::from_static(b"other bytes")).await;
-    delete_file(&stores, deleted.id).await.unwrap();
+    let operator = Context::new(
+        Caller::Operator,
+        None,
+        BucketUrl::path_style("http://localhost:8000", "bucket"),
+        String::new(),
+    );
+    delete_file(&stores, &operator, deleted.id).await.unwrap();
 
     let output = scrub_aws(&deployment, &[]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));

@@ -281,6 +281,12 @@ impl Program {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Where that is, also when it has ended.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     /// The address that it says in the log it listens on.
     pub(crate) fn listening_at(&self) -> String {
         let deadline = Instant::now() + LIMIT;
@@ -452,7 +458,7 @@ fn set_aws(command: &mut Command, deployment: &Deployment, user: &Credentials) {
 
 /// A program of this workspace, as it was built. It lies beside whoever shares this module, or one
 /// folder above it: cargo puts test binaries into `deps/`.
-fn built(name: &str) -> PathBuf {
+pub(crate) fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a program knows where it lies");
     let path = own
         .ancestors()

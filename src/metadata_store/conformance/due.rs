@@ -158,6 +158,7 @@ pub async fn what_was_removed_is_on_no_page_and_never_due(store: &Store) {
     .await;
     eventually(vec![kept.id], async || {
         let request = crate::metadata_store::PageRequest {
+            owner: None,
             status: None,
             before: None,
             limit: MAX_PAGE,

@@ -18,6 +18,7 @@ type Store = Arc<dyn MetadataStore>;
 
 async fn page(store: &Store, status: Option<Status>, before: Option<FileId>, limit: usize) -> Page {
     let request = PageRequest {
+        owner: None,
         status,
         before,
         limit,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever depends on a file's state is in [`STATE_ATTRIBUTES`] and comes from
 //! [`state_attributes`], for a new item as for a changed one. So no change of state leaves an
-//! attribute of the former state behind.
+//! attribute of the former state behind. The list of its owner is besides: an item is in it until it is in none.
 //!
 //! Absent on purpose: `s3Key` and `createdAt` are written for people and never read back. Both
 //! follow from the ID, which is the truth.
@@ -12,10 +12,11 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::DateTime;
 
+use super::items::PARENT;
 use crate::{
     domain::{
         ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Invalid,
-        MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, format_timestamp,
+        MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, UserId, format_timestamp,
         from_millis,
     },
     store_error::StoreError,
@@ -32,6 +33,7 @@ pub(super) const STORE: &str = "the table";
 pub(super) const SHARDS: u8 = 8;
 
 pub(super) const FILE_ID: &str = "fileId";
+const OWNER: &str = "owner";
 const FILENAME: &str = "filename";
 const SIZE_BYTES: &str = "sizeBytes";
 const CONTENT_TYPE: &str = "contentType";
@@ -84,6 +86,14 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
     ]);
     if let Some(sha256) = record.declared.sha256 {
         item.insert(DECLARED_SHA256, string(sha256));
+    }
+    if let Some(owner) = record.owner {
+        item.insert(OWNER, string(owner));
+        // What is in no list is in none of its owner's either; a change of state knows no owner, and only ever
+        // takes this away.
+        if record.status().is_listed() {
+            item.insert(PARENT, string(owner));
+        }
     }
     item.extend(state_attributes(
         record.id,
@@ -158,6 +168,7 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
     let attributes = Attributes(item);
     Ok(FileRecord {
         id: attributes.text_as(FILE_ID, FileId::parse)?,
+        owner: attributes.optional(OWNER, |of, name| of.text_as(name, UserId::parse))?,
         declared: Declaration {
             filename: attributes.text_as(FILENAME, FileName::from_stored)?,
             length: attributes.content_length()?,

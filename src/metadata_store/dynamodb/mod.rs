@@ -15,6 +15,7 @@ mod idempotency;
 mod item;
 mod items;
 mod marker;
+mod owner_pages;
 mod pages;
 mod start_check;
 
@@ -34,6 +35,7 @@ use self::{
         FILE_ID, Item, RECONCILE_AT, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, expiry, from_item,
         millis, reconcile_attributes, reconcile_shard, state_attributes, string, to_item,
     },
+    items::PARENT,
 };
 use super::{
     DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
@@ -142,8 +144,10 @@ impl DynamoDbMetadataStore {
         if uploads_end.is_some() {
             set.push(reconcile_shard(id));
         }
+        let left_lists = (!state.status().is_listed()).then_some(PARENT);
         let remove: Vec<_> = STATE_ATTRIBUTES
             .into_iter()
+            .chain(left_lists)
             .filter(|name| set.iter().all(|(kept, _)| kept != name))
             .filter(|name| *name != RECONCILE_AT || uploads_end.is_none())
             .collect();
@@ -239,7 +243,10 @@ impl MetadataStore for DynamoDbMetadataStore {
     }
 
     async fn page(&self, request: PageRequest) -> Result<Page, StoreError> {
-        self.read_page(request).await
+        match request.owner {
+            None => self.read_page(request).await,
+            Some(owner) => self.read_owner_page(owner, request).await,
+        }
     }
 
     async fn renew_upload(

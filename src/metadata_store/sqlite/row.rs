@@ -8,7 +8,7 @@ use rusqlite::{Connection, Error, Row, params};
 
 use crate::domain::{
     ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Invalid,
-    MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, from_millis,
+    MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, UserId, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -18,16 +18,16 @@ use crate::domain::{
 macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
-         sha256, version_id, uploaded_at, reason, expires_at, review_at"
+         sha256, version_id, uploaded_at, reason, expires_at, review_at, owner"
     };
 }
 pub(super) use columns;
 
-/// By position, in the order of [`columns`]: looking up thirteen names was a sixth of an insert.
+/// By position, in the order of [`columns`]: looking up so many names was a sixth of an insert.
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -44,6 +44,7 @@ const UPLOADED_AT: usize = 9;
 const REASON: usize = 10;
 const PURGE_AT: usize = 11;
 const RECONCILE_AT: usize = 12;
+const OWNER: usize = 13;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
@@ -62,6 +63,7 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         state.reason,
         state.purge_at.map(|at| at.timestamp_millis()),
         record.reconcile_at.map(|at| at.timestamp_millis()),
+        record.owner.map(|owner| owner.to_string()),
     ])?;
     Ok(inserted == 1)
 }
@@ -69,6 +71,9 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     Ok(FileRecord {
         id: id(row, ID)?,
+        owner: text(row, OWNER)?
+            .map(|_| parsed(row, OWNER, UserId::parse))
+            .transpose()?,
         declared: Declaration {
             filename: parsed(row, FILENAME, FileName::from_stored)?,
             length: declared_length(row)?,
@@ -79,6 +84,14 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         state: state(row)?,
         reconcile_at: moment(row, RECONCILE_AT)?,
     })
+}
+
+/// Whether the row's status is the one that is wanted, if one is.
+pub(super) fn has_status(row: &Row<'_>, wanted: Option<Status>) -> rusqlite::Result<bool> {
+    let Some(wanted) = wanted else {
+        return Ok(true);
+    };
+    Ok(text(row, STATUS)? == Some(wanted.as_str()))
 }
 
 fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {

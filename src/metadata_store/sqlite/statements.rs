@@ -13,7 +13,7 @@ use crate::domain::{
     FileId, FileRecord, Sha256Digest, StateFields, Status, Timestamp, Transition,
     TransitionCondition,
 };
-use crate::metadata_store::{DueRecord, MAX_PAGE, Page, PageRequest};
+use crate::metadata_store::{DueRecord, LOOKED_AT_FOR_STATUS, MAX_PAGE, Page, PageRequest};
 
 pub(super) const GET: &str = concat!("SELECT ", columns!(), " FROM files WHERE id = :id");
 
@@ -29,6 +29,13 @@ pub(super) const PAGE_BY_STATUS: &str = concat!(
     columns!(),
     " FROM files INDEXED BY files_by_status
       WHERE status = :status AND id < :before ORDER BY id DESC LIMIT :limit"
+);
+
+pub(super) const PAGE_OF_OWNER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM files INDEXED BY files_by_owner
+      WHERE owner = :owner AND status <> 'deleted' AND id < :before ORDER BY id DESC LIMIT :limit"
 );
 
 pub(super) const DUE_RECORDS: &str = "SELECT review_at, id FROM files INDEXED BY files_by_review
@@ -86,31 +93,39 @@ pub(super) fn page(connection: &Connection, request: PageRequest) -> rusqlite::R
         .as_ref()
         .map_or(ABOVE_ALL_IDS, |id| *id.as_bytes());
     // One more than asked for tells whether another page follows.
-    let fetched = limit as i64 + 1;
-    let mut visible;
-    let mut by_status;
-    let mut rows = match request.status {
-        Some(Status::Deleted) => {
+    let mut fetched = limit + 1;
+    let mut wanted = None;
+    let mut statement;
+    let mut rows = match (request.owner, request.status) {
+        (_, Some(Status::Deleted)) => {
             return Ok(Page {
                 records: Vec::new(),
                 next: None,
             });
         }
-        None => {
-            visible = connection.prepare_cached(PAGE_OF_VISIBLE)?;
-            visible.query(named_params! { ":before": before, ":limit": fetched })?
+        (Some(owner), status) => {
+            wanted = status;
+            fetched = status.map_or(fetched, |_| LOOKED_AT_FOR_STATUS);
+            statement = connection.prepare_cached(PAGE_OF_OWNER)?;
+            statement.query(named_params! {
+                ":owner": owner.to_string(), ":before": before, ":limit": fetched as i64,
+            })?
         }
-        Some(status) => {
-            by_status = connection.prepare_cached(PAGE_BY_STATUS)?;
-            by_status.query(named_params! {
-                ":status": status.as_str(), ":before": before, ":limit": fetched,
+        (None, None) => {
+            statement = connection.prepare_cached(PAGE_OF_VISIBLE)?;
+            statement.query(named_params! { ":before": before, ":limit": fetched as i64 })?
+        }
+        (None, Some(status)) => {
+            statement = connection.prepare_cached(PAGE_BY_STATUS)?;
+            statement.query(named_params! {
+                ":status": status.as_str(), ":before": before, ":limit": fetched as i64,
             })?
         }
     };
 
     let mut records = Vec::with_capacity(limit);
     let mut last = None;
-    let mut taken = 0;
+    let (mut looked_at, mut taken) = (0, 0);
     while let Some(row) = rows.next()? {
         if taken == limit {
             return Ok(Page {
@@ -118,9 +133,13 @@ pub(super) fn page(connection: &Connection, request: PageRequest) -> rusqlite::R
                 next: last,
             });
         }
-        taken += 1;
+        looked_at += 1;
         let id = row::id(row, row::ID)?;
         last = Some(id);
+        if !row::has_status(row, wanted)? {
+            continue;
+        }
+        taken += 1;
         match row::record(row) {
             Ok(record) => records.push(record),
             Err(error) => {
@@ -128,10 +147,9 @@ pub(super) fn page(connection: &Connection, request: PageRequest) -> rusqlite::R
             }
         }
     }
-    Ok(Page {
-        records,
-        next: None,
-    })
+    // Behind those that were looked at there may be more.
+    let next = last.filter(|_| wanted.is_some() && looked_at == fetched);
+    Ok(Page { records, next })
 }
 
 pub(super) fn due_records(

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::{
     ContentLength, ContentType, Declaration, FileName, FileState, MAX_CONTENT_LENGTH,
-    RejectionReason, Sha256Digest, StoredObject, VersionId, from_millis,
+    RejectionReason, Sha256Digest, StoredObject, UserId, VersionId, from_millis,
 };
 use crate::metadata_store::conformance::{Fixture, Isolation, pending};
 
@@ -78,6 +78,7 @@ fn any_state() -> impl Strategy<Value = FileState> {
 prop_compose! {
     fn any_record()(
         millis in 0_i64..1 << 47,
+        owner in proptest::option::of("[a-z]{1,9}"),
         name in "\\PC{1,60}",
         length in 0..=MAX_CONTENT_LENGTH,
         content_type in "[a-z]{1,9}/[a-z0-9.+-]{1,20}(; charset=[a-z0-9-]{1,9})?",
@@ -88,6 +89,7 @@ prop_compose! {
     ) -> Option<FileRecord> {
         Some(FileRecord {
             id: FileId::new(from_millis(millis)?),
+            owner: owner.map(|name| UserId::of("https://id.example.org", &name)),
             declared: Declaration {
                 filename: FileName::sanitize(&name).ok()?,
                 length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,

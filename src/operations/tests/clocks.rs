@@ -83,7 +83,7 @@ async fn whoever_has_a_wrong_clock_finalizes_what_arrived_and_expires_and_remove
             fixture.create().await,
         );
         let deleted = fixture.create().await;
-        delete_file(&fixture.stores_ahead_by(wrong), deleted)
+        delete_file(&fixture.stores_ahead_by(wrong), &fixture.context, deleted)
             .await
             .unwrap();
         fixture.put(arrived, HELLO);
@@ -108,7 +108,7 @@ async fn a_tombstone_outlives_every_url_whatever_clock_the_process_has_that_dele
         let id = fixture.create().await;
         fixture.clock.advance(UPLOAD_TTL);
         let stores = fixture.stores_ahead_by(wrong);
-        delete_file(&stores, id).await.unwrap();
+        delete_file(&stores, &fixture.context, id).await.unwrap();
         // The notification of a slow PUT, and then a reconciliation.
         fixture.put(id, HELLO);
         let finalized = finalize_upload(&stores, ObjectKey::new(id)).await;

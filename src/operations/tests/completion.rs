@@ -16,7 +16,13 @@ async fn waiting_ends_at_once_when_the_program_stops() {
     let fixture = OperationsFixture::new();
     let id = fixture.create().await;
     let stop = CancellationToken::new();
-    let waiting = await_settled(&fixture.stores, id, Duration::from_secs(20), &stop);
+    let waiting = await_settled(
+        &fixture.stores,
+        &fixture.context,
+        id,
+        Duration::from_secs(20),
+        &stop,
+    );
     let stopping = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         stop.cancel();
@@ -32,7 +38,13 @@ async fn waiting_goes_on_when_a_look_fails_on_the_way() {
     let fixture = OperationsFixture::new();
     let id = fixture.create().await;
     let never = never();
-    let waiting = await_settled(&fixture.stores, id, Duration::from_secs(20), &never);
+    let waiting = await_settled(
+        &fixture.stores,
+        &fixture.context,
+        id,
+        Duration::from_secs(20),
+        &never,
+    );
     let failing = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         fixture.metadata.set_fault(Some("away for two seconds"));
@@ -50,9 +62,16 @@ async fn a_completion_measures_what_arrived_and_can_be_repeated() {
     let fixture = OperationsFixture::new();
     let id = fixture.create().await;
     fixture.put(id, HELLO);
-    let record = complete_upload(&fixture.stores, id).await.unwrap();
+    let record = complete_upload(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     assert_eq!(record.status(), Status::Available);
-    assert_eq!(complete_upload(&fixture.stores, id).await.unwrap(), record);
+    assert_eq!(
+        complete_upload(&fixture.stores, &fixture.context, id)
+            .await
+            .unwrap(),
+        record
+    );
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AlreadySettled);
 }
 
@@ -60,9 +79,21 @@ async fn a_completion_measures_what_arrived_and_can_be_repeated() {
 async fn a_completion_without_bytes_changes_nothing() {
     let fixture = OperationsFixture::new();
     let id = fixture.create().await;
-    let before = describe_file(&fixture.stores, id).await.unwrap();
-    assert_eq!(complete_upload(&fixture.stores, id).await.unwrap(), before);
-    assert_eq!(describe_file(&fixture.stores, id).await.unwrap(), before);
+    let before = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
+    assert_eq!(
+        complete_upload(&fixture.stores, &fixture.context, id)
+            .await
+            .unwrap(),
+        before
+    );
+    assert_eq!(
+        describe_file(&fixture.stores, &fixture.context, id)
+            .await
+            .unwrap(),
+        before
+    );
 }
 
 #[tokio::test]
@@ -70,7 +101,9 @@ async fn a_completion_of_other_bytes_rejects_the_file() {
     let fixture = OperationsFixture::new();
     let id = fixture.create_declaring(4, None).await;
     fixture.put(id, HELLO);
-    let record = complete_upload(&fixture.stores, id).await.unwrap();
+    let record = complete_upload(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     assert_eq!(record.status(), Status::Rejected);
     assert_eq!(fixture.objects.count(), 0);
 }
@@ -79,11 +112,13 @@ async fn a_completion_of_other_bytes_rejects_the_file() {
 async fn a_completion_of_what_is_gone_finds_no_file() {
     let fixture = OperationsFixture::new();
     let id = fixture.create().await;
-    delete_file(&fixture.stores, id).await.unwrap();
+    delete_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     fixture.put(id, HELLO);
     let unknown = FileId::new(fixture.clock.now());
     for id in [id, unknown] {
-        let completed = complete_upload(&fixture.stores, id).await;
+        let completed = complete_upload(&fixture.stores, &fixture.context, id).await;
         assert!(matches!(completed, Err(OperationError::FileNotFound)));
     }
 }
@@ -156,7 +191,9 @@ async fn a_completion_that_takes_too_long_answers_with_the_pending_record() {
         ..fixture.stores.clone()
     };
     let started = tokio::time::Instant::now();
-    let record = complete_upload(&stores, id).await.unwrap();
+    let record = complete_upload(&stores, &fixture.context, id)
+        .await
+        .unwrap();
     assert_eq!(record.status(), Status::Pending);
     assert_eq!(started.elapsed(), COMPLETION_LIMIT);
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
@@ -167,15 +204,27 @@ async fn waiting_ends_with_the_settlement_or_with_the_time() {
     let fixture = OperationsFixture::new();
     let id = fixture.create().await;
     let started = tokio::time::Instant::now();
-    let record = await_settled(&fixture.stores, id, Duration::from_secs(3), &never())
-        .await
-        .unwrap();
+    let record = await_settled(
+        &fixture.stores,
+        &fixture.context,
+        id,
+        Duration::from_secs(3),
+        &never(),
+    )
+    .await
+    .unwrap();
     assert_eq!(record.status(), Status::Pending);
     assert_eq!(started.elapsed().as_secs(), 3);
 
     fixture.put(id, HELLO);
     let never = never();
-    let waiting = await_settled(&fixture.stores, id, Duration::from_secs(60), &never);
+    let waiting = await_settled(
+        &fixture.stores,
+        &fixture.context,
+        id,
+        Duration::from_secs(60),
+        &never,
+    );
     let settling = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         fixture.finalize(id).await
@@ -193,9 +242,11 @@ async fn a_completion_says_that_a_store_failed_and_can_be_repeated() {
     fixture.put(id, HELLO);
     // The bytes can't be read and the record can: that it is pending would be no answer.
     fixture.objects.set_fault(Some("a test's fault"));
-    let failed = complete_upload(&fixture.stores, id).await;
+    let failed = complete_upload(&fixture.stores, &fixture.context, id).await;
     assert!(matches!(failed, Err(OperationError::Store(_))));
     fixture.objects.set_fault(None);
-    let record = complete_upload(&fixture.stores, id).await.unwrap();
+    let record = complete_upload(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     assert_eq!(record.status(), Status::Available);
 }

@@ -4,7 +4,9 @@ use super::*;
 
 /// The digest of the bytes that the store has, and that the record names.
 async fn stored_and_named(fixture: &OperationsFixture, id: FileId) -> (Option<String>, String) {
-    let record = describe_file(&fixture.stores, id).await.unwrap();
+    let record = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     let FileState::Available(object) = record.state else {
         panic!("{:?}", record.state);
     };
@@ -64,7 +66,9 @@ async fn what_another_upload_may_still_replace_is_not_settled_before_none_can() 
     fixture.put(id, "HELLO");
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::NotYet);
     fixture.clock.advance(UPLOAD_TTL);
-    let completed = complete_upload(&fixture.stores, id).await.unwrap();
+    let completed = complete_upload(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     assert_eq!(completed.status(), Status::Pending);
     // The form is sent again, late, and takes the place of the first.
     fixture.put(id, HELLO);
@@ -84,7 +88,14 @@ async fn a_completion_reads_the_record_once() {
     fixture.put(id, HELLO);
     // The record, the bytes, their durability, the settlement.
     let stores = disturbed::disturbed(&fixture, Some((4, disturbed::Done::Before)));
-    let completed = complete_upload(&stores, id).await.unwrap();
-    assert_eq!(completed, describe_file(&fixture.stores, id).await.unwrap());
+    let completed = complete_upload(&stores, &fixture.context, id)
+        .await
+        .unwrap();
+    assert_eq!(
+        completed,
+        describe_file(&fixture.stores, &fixture.context, id)
+            .await
+            .unwrap()
+    );
     assert_eq!(completed.status(), Status::Available);
 }

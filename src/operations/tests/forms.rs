@@ -23,7 +23,9 @@ async fn create_for_a_form(
 }
 
 async fn available_version(fixture: &OperationsFixture, id: FileId) -> StoredObject {
-    let record = describe_file(&fixture.stores, id).await.unwrap();
+    let record = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     match record.state {
         FileState::Available(object) => object,
         other => panic!("{other:?}"),

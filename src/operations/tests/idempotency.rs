@@ -97,7 +97,7 @@ async fn a_key_whose_file_is_settled_gives_the_record_and_nothing_to_upload() {
 async fn a_key_whose_file_was_deleted_brings_nothing_back() {
     let mut fixture = OperationsFixture::new();
     let created = fixture.create_once("a.txt", "k").await.unwrap();
-    delete_file(&fixture.stores, created.record.id)
+    delete_file(&fixture.stores, &fixture.context, created.record.id)
         .await
         .unwrap();
     for _ in 0..2 {

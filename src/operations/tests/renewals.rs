@@ -39,7 +39,7 @@ async fn a_url_renewed_during_the_delete_brings_nothing_back_either() {
     let id = fixture.create().await;
     // The first URL is dead and the reconciler hasn't come by yet.
     fixture.clock.advance(UPLOAD_TTL + GRACE);
-    delete_file(&fixture.stores_with_renewals(id), id)
+    delete_file(&fixture.stores_with_renewals(id), &fixture.context, id)
         .await
         .unwrap();
     fixture.put(id, HELLO);

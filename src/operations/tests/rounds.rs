@@ -12,7 +12,9 @@ async fn left_behind(fixture: &OperationsFixture) -> Vec<(FileId, Ends)> {
     let deleted = fixture.create().await;
     fixture.put(deleted, HELLO);
     fixture.objects.set_fault(Some("a test's fault"));
-    delete_file(&fixture.stores, deleted).await.unwrap();
+    delete_file(&fixture.stores, &fixture.context, deleted)
+        .await
+        .unwrap();
     fixture.objects.set_fault(None);
     let late = fixture.create().await;
     fixture.clock.advance(UPLOAD_TTL + GRACE);
@@ -182,6 +184,7 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
     stop.cancel();
     running.await.unwrap();
     let pending = PageRequest {
+        owner: None,
         status: Some(Status::Pending),
         before: None,
         limit: 1,

@@ -129,9 +129,10 @@ async fn a_file_that_is_deleted_between_the_list_and_the_look_is_no_damage() {
     let fixture = OperationsFixture::new();
     let ids = available(&fixture, 3).await;
     let (deleted, inner) = (ids[1], fixture.stores.clone());
+    let context = fixture.context.clone();
     let stores = stores_where(&fixture, move |key| {
         if key.file_id() == deleted {
-            let deleting = delete_file(&inner, deleted).now_or_never();
+            let deleting = delete_file(&inner, &context, deleted).now_or_never();
             deleting.unwrap().unwrap();
         }
         Ok(())

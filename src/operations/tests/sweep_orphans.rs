@@ -92,7 +92,9 @@ async fn whatever_a_record_or_a_tombstone_names_and_foreign_keys_are_left_alone(
     let pending = fixture.create().await;
     fixture.put(pending, HELLO);
     let deleted = fixture.create().await;
-    delete_file(&fixture.stores, deleted).await.unwrap();
+    delete_file(&fixture.stores, &fixture.context, deleted)
+        .await
+        .unwrap();
     fixture.put(deleted, HELLO);
     for key in ["uploads/report.pdf", "uploads/", "elsewhere/x"] {
         fixture.objects.put_foreign(key);
@@ -190,7 +192,11 @@ async fn a_record_that_appears_before_the_deletion_saves_its_object() {
     let fixture = OperationsFixture::new();
     let mut records = Vec::new();
     for id in available(&fixture, 20).await {
-        records.push(describe_file(&fixture.stores, id).await.unwrap());
+        records.push(
+            describe_file(&fixture.stores, &fixture.context, id)
+                .await
+                .unwrap(),
+        );
     }
     // The operator restores the table between the look and the deletion.
     let lost = &records[7];

@@ -22,7 +22,9 @@ async fn deleted(fixture: &OperationsFixture, after: Duration) -> FileId {
     fixture.finalize(id).await;
     fixture.download(id).await.unwrap();
     fixture.clock.advance(after);
-    delete_file(&fixture.stores, id).await.unwrap();
+    delete_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     id
 }
 
@@ -38,9 +40,9 @@ async fn the_key_of_a_deleted_file_stays_taken_until_no_url_can_bring_other_byte
             fixture.finalize(id).await,
             FinalizeOutcome::LateArrivalDeleted
         );
-        let completed = complete_upload(&fixture.stores, id).await;
+        let completed = complete_upload(&fixture.stores, &fixture.context, id).await;
         assert!(matches!(completed, Err(OperationError::FileNotFound)));
-        let again = delete_file(&fixture.stores, id).await;
+        let again = delete_file(&fixture.stores, &fixture.context, id).await;
         assert!(matches!(again, Err(OperationError::FileNotFound)));
         fixture.reconcile().await;
         let brings = what_an_old_url_brings(&fixture, id).await;
@@ -67,7 +69,9 @@ async fn a_file_that_is_settled_while_it_is_deleted_keeps_its_key_taken_too() {
     let id = fixture.create().await;
     fixture.put(id, HELLO);
     // It was pending when it was read, and is available when the tombstone is written.
-    let pending = describe_file(&fixture.stores, id).await.unwrap();
+    let pending = describe_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
     fixture.finalize(id).await;
     let (now, grace) = (fixture.clock.now(), fixture.stores.lifecycle.upload_grace);
     let purge_at = fixture.stores.lifecycle.purge_at(&pending, now);

@@ -140,6 +140,7 @@ pub(super) fn any_call(known: Vec<DueRecord>) -> BoxedStrategy<Call> {
     )
         .prop_map(|(status, before, limit)| {
             Call::Page(PageRequest {
+                owner: None,
                 status,
                 before,
                 limit,

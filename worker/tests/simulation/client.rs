@@ -12,8 +12,8 @@ use file_share::domain::{
 };
 use file_share::metadata_store::PageRequest;
 use file_share::operations::{
-    Context, CreatedFile, NewFile, OperationError, Stores, create_file, delete_file, describe_file,
-    download_file, list_files, renew_upload,
+    Context, CreatedFile, NewFile, OperationError, Stores, Whose, create_file, delete_file,
+    describe_file, download_file, list_files, renew_upload,
 };
 use file_share::presigned_url::{DownloadMethod, PresignedUpload, Presigner, UploadMethod};
 use tokio::time::{sleep, timeout};
@@ -202,7 +202,10 @@ impl Client {
     async fn describe(&self) {
         let Some(id) = self.some_file() else { return };
         let before = self.shared.histories.history(id);
-        match self.api(describe_file(&self.stores, id)).await {
+        match self
+            .api(describe_file(&self.stores, &self.context, id))
+            .await
+        {
             Some(Ok(record)) => self.shared.histories.told(id, &before, &record.state),
             Some(Err(OperationError::FileNotFound)) => self.shared.histories.told_absent(id),
             _ => {}
@@ -212,11 +215,15 @@ impl Client {
     async fn list(&self) {
         let before: Vec<_> = self.shared.histories.all();
         let newest = PageRequest {
+            owner: None,
             status: None,
             before: None,
             limit: 20,
         };
-        if let Some(Ok(page)) = self.api(list_files(&self.stores, newest)).await {
+        if let Some(Ok(page)) = self
+            .api(list_files(&self.stores, &self.context, Whose::Mine, newest))
+            .await
+        {
             for record in page.records {
                 if let Some((_, history)) = before.iter().find(|(id, _)| *id == record.id) {
                     self.shared
@@ -266,7 +273,7 @@ impl Client {
         self.shared
             .histories
             .update(id, |history| history.delete_tried = true);
-        let deleted = self.api(delete_file(&self.stores, id)).await;
+        let deleted = self.api(delete_file(&self.stores, &self.context, id)).await;
         // An API whose clock is ahead hides what is over earlier than others do.
         let is_gone = match deleted {
             Some(Ok(())) => true,

@@ -45,6 +45,7 @@ fn state() -> impl Strategy<Value = FileState> {
 prop_compose! {
     fn record()(
         created_at in timestamp(),
+        owner in option::of("[a-z]{1,9}"),
         name in "\\PC{1,40}",
         length in 0..=MAX_CONTENT_LENGTH,
         content_type in "[a-z]{1,9}/[a-z0-9.+-]{1,20}(; charset=utf-8)?",
@@ -55,6 +56,7 @@ prop_compose! {
     ) -> Option<FileRecord> {
         Some(FileRecord {
             id: FileId::new(created_at),
+            owner: owner.map(|name| UserId::of("https://id.example.org", &name)),
             declared: Declaration {
                 filename: FileName::sanitize(&name).ok()?,
                 length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
@@ -77,6 +79,7 @@ fn one_of_each() -> Vec<FileRecord> {
     let at = from_millis(1_790_000_000_123).unwrap();
     let pending = FileRecord {
         id: FileId::new(at),
+        owner: Some(UserId::of("https://id.example.org", "alice")),
         declared: Declaration {
             filename: FileName::sanitize("a.txt").unwrap(),
             length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
@@ -136,12 +139,13 @@ proptest! {
 }
 
 #[test]
-fn a_tombstone_is_in_no_index_of_pages_and_all_others_are_in_both() {
+fn a_tombstone_is_in_no_index_of_pages_and_all_others_are_in_each() {
     for record in one_of_each() {
         let listed = record.status() != Status::Deleted;
         let item = to_item(&record);
         assert_eq!(item.contains_key(TIME_SHARD), listed);
         assert_eq!(item.contains_key(STATUS_SHARD), listed);
+        assert_eq!(item.contains_key(PARENT), listed);
     }
 }
 
@@ -170,6 +174,7 @@ fn an_attribute_that_makes_no_sense_is_named_and_not_shown() {
         STATUS_SHARD,
         RECONCILE_SHARD,
         EXPIRES_AT,
+        PARENT,
     ];
     let any_text = [FILENAME, VERSION_ID, REASON];
     for record in one_of_each() {
@@ -207,7 +212,7 @@ fn a_stored_name_is_never_cleaned() {
 
 #[test]
 fn an_attribute_that_is_missing_is_named() {
-    let optional = [DECLARED_SHA256, VERSION_ID, RECONCILE_AT];
+    let optional = [OWNER, DECLARED_SHA256, VERSION_ID, RECONCILE_AT];
     let not_read = [
         S3_KEY,
         CREATED_AT,
@@ -215,6 +220,7 @@ fn an_attribute_that_is_missing_is_named() {
         STATUS_SHARD,
         RECONCILE_SHARD,
         EXPIRES_AT,
+        PARENT,
     ];
     for record in one_of_each() {
         let item = to_item(&record);

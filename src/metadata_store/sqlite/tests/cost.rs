@@ -8,7 +8,8 @@ use rusqlite::{Connection, StatementStatus, ToSql};
 
 use super::super::row::{self, INSERT};
 use super::super::statements::{
-    ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, PAGE_BY_STATUS, PAGE_OF_VISIBLE, TRANSITION,
+    ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, PAGE_BY_STATUS, PAGE_OF_OWNER, PAGE_OF_VISIBLE,
+    TRANSITION,
 };
 use super::*;
 use crate::metadata_store::MAX_PAGE;
@@ -22,7 +23,12 @@ fn nth(n: i64) -> FileRecord {
     if record.reconcile_at.is_some() {
         record.reconcile_at = Some(moment(-n));
     }
-    record
+    // Every other one is a person's.
+    record.owned_by((n % 2 == 0).then(person))
+}
+
+fn person() -> UserId {
+    UserId::of("https://id.example.org", "alice")
 }
 
 /// Adds records in the store's own way, many to a command.
@@ -65,6 +71,9 @@ fn steps_of_each(connection: &Connection, n: i64) -> Vec<(&'static str, i32)> {
         (":before", &before),
         (":limit", &50),
     ];
+    let owner = person().to_string();
+    let of_owner: &[(&str, &dyn ToSql)] =
+        &[(":owner", &owner), (":before", &before), (":limit", &50)];
     let due: &[(&str, &dyn ToSql)] = &[
         (":until", &until),
         (":after_at", &after_at),
@@ -74,6 +83,7 @@ fn steps_of_each(connection: &Connection, n: i64) -> Vec<(&'static str, i32)> {
     [
         ("visible", PAGE_OF_VISIBLE, visible),
         ("by status", PAGE_BY_STATUS, by_status),
+        ("of a person", PAGE_OF_OWNER, of_owner),
         ("due", DUE_RECORDS, due),
     ]
     .into_iter()
@@ -98,6 +108,10 @@ async fn no_question_scans_or_sorts() {
         (
             PAGE_BY_STATUS,
             "SEARCH files USING INDEX files_by_status (status=? AND id<?)",
+        ),
+        (
+            PAGE_OF_OWNER,
+            "SEARCH files USING INDEX files_by_owner (owner=? AND id<?)",
         ),
         (
             DUE_RECORDS,
@@ -173,6 +187,7 @@ async fn a_hundred_thousand_records_are_each_on_one_page_while_others_are_added(
     let mut before = None;
     loop {
         let request = PageRequest {
+            owner: None,
             status: None,
             before,
             limit: MAX_PAGE,

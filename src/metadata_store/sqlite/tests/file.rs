@@ -98,6 +98,7 @@ async fn a_copy_from_before_beside_the_log_of_a_newer_file_is_refused_and_left_a
     }
     let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
     let page = PageRequest {
+        owner: None,
         status: None,
         before: None,
         limit: 100,
@@ -286,6 +287,7 @@ async fn a_damaged_row_is_an_error_by_itself_and_does_not_hide_the_others() {
             "{damage}: {answer:?}"
         );
         let request = PageRequest {
+            owner: None,
             status: None,
             before: None,
             limit: 2,
@@ -324,6 +326,7 @@ async fn a_read_only_store_reads_with_and_without_the_owner_and_writes_nothing()
     drop(store);
     assert_holds(&read_only, &records).await;
     let page = PageRequest {
+        owner: None,
         status: Some(Status::Available),
         before: None,
         limit: 10,

@@ -48,6 +48,7 @@ async fn an_item_is_kept_over_a_stop_and_is_in_no_list_of_files() {
     assert_eq!(got.unwrap(), Some(item));
     for status in [None, Some(Status::Pending), Some(Status::Available)] {
         let request = PageRequest {
+            owner: None,
             status,
             before: None,
             limit: 10,

@@ -105,6 +105,7 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
         // It is used as any other, and opened again, nothing more is done to it.
         let store = SqliteMetadataStore::open(&file_in(&directory)).unwrap();
         let request = PageRequest {
+            owner: None,
             status: None,
             before: None,
             limit: 10,

@@ -1,0 +1,64 @@
+//! Where it is written down who did what, by the settings.
+//!
+//! Invariant: a service that asks callers who they are keeps what they did, unless an operator said that it
+//! shouldn't.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::access::Policy;
+use crate::audit::{AuditKey, AuditLog};
+use crate::clock::Clock;
+use crate::config::{ApiSettings, AuditSetting};
+
+/// How often lines are given to the disk for good, and how late a checkpoint may come.
+const TICK: Duration = Duration::from_secs(2);
+
+/// The audit log, if one is kept.
+pub(super) fn open(
+    settings: &ApiSettings,
+    policy: &Policy,
+    data_dir: &Path,
+    clock: &dyn Clock,
+) -> Result<Option<Arc<AuditLog>>, StartError> {
+    let asks = matches!(policy, Policy::Key(_));
+    match settings.audit {
+        AuditSetting::On => {}
+        AuditSetting::Auto if asks => {}
+        AuditSetting::Auto | AuditSetting::Off => return Ok(None),
+    }
+    let key = AuditKey::load_or_create(data_dir);
+    let key = key.map_err(|error| StartError::new("the key of the audit log", error))?;
+    let log = AuditLog::in_data_dir(data_dir, key, clock.now());
+    let log = log.map_err(|error| StartError::new("the audit log", error))?;
+    Ok(Some(Arc::new(log)))
+}
+
+/// Keeps the log until `stop`, and ends it with a checkpoint.
+pub(super) async fn keep(log: Arc<AuditLog>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let is_over = tokio::select! {
+            _ = ticks.tick() => false,
+            () = stop.cancelled() => true,
+        };
+        let (log, now) = (Arc::clone(&log), clock.now());
+        // Syncing waits for the disk.
+        let kept = tokio::task::spawn_blocking(move || match is_over {
+            true => log.close(now),
+            false => log.tick(now),
+        });
+        if let Ok(Err(error)) = kept.await {
+            tracing::error!(%error, "the audit log can't be kept");
+        }
+        if is_over {
+            return;
+        }
+    }
+}
