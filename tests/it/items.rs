@@ -4,15 +4,23 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
-    aws::dynamodb_client,
-    domain::{Status, Timestamp},
+    aws::{dynamodb_client, s3_client},
+    clock::{Clock, SystemClock},
+    domain::{Lifecycle, Status, Timestamp},
     item_store::{
         Item, ItemKind, ItemList, ItemParent, ItemStore, StoreError,
         conformance::{Fixture, item, moment},
     },
     item_store_conformance,
     metadata_store::{MetadataStore, PageRequest, dynamodb::DynamoDbMetadataStore},
+    object_store::s3::S3ObjectStore,
+    operations::{
+        OrphanSweeper, ReconcileReport, Reconciler, ScrubEnd, ScrubOptions, ScrubReport, Stores,
+        SweepStep, scrub,
+    },
+    store_marker::{MarkedStore, Marker},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     aws_clients::sdk_config,
@@ -69,6 +77,37 @@ async fn an_item_is_in_no_list_of_files_and_never_due() {
     }
     let due = worker.due_records(Timestamp::MAX_UTC, None, 10).await;
     assert_eq!(due.unwrap(), []);
+
+    // Nor do those trip over one that look for files: the clean-up, the scrub, and the marker.
+    let sdk = sdk_config(&deployment, &deployment.worker).await;
+    let bucket = S3ObjectStore::new(s3_client(&sdk), &deployment.bucket);
+    let stores = Stores {
+        metadata: Arc::new(worker),
+        objects: Arc::new(bucket),
+        clock: Arc::new(SystemClock),
+        lifecycle: Lifecycle::default(),
+    };
+    let mut reconciler = Reconciler::new(stores.clone());
+    let report = reconciler.run_once(SystemClock.now()).await.unwrap();
+    assert_eq!(report, ReconcileReport::default());
+    let mut sweeper = OrphanSweeper::new(stores.clone(), 10);
+    let swept = loop {
+        if let SweepStep::Done(report) = sweeper.run_once().await.unwrap() {
+            break report;
+        }
+    };
+    assert_eq!(swept.orphans, 0);
+    let stores = Stores {
+        metadata: Arc::new(store(&deployment, &deployment.api).await),
+        ..stores
+    };
+    let options = ScrubOptions::default();
+    let (report, end) = scrub(&stores, options, &CancellationToken::new(), |_| ()).await;
+    assert!(matches!(end, ScrubEnd::Complete));
+    assert_eq!(report, ScrubReport::default());
+    let marker = Marker::fresh();
+    api.add_marker(&marker).await.unwrap();
+    assert_eq!(api.marker().await.unwrap(), Some(marker));
 }
 
 #[tokio::test]
