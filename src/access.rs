@@ -5,6 +5,8 @@
 //! Absent on purpose: how a request shows who sends it ([`Gate`]), and what becomes of a refusal. The program's
 //! own tasks (finalizing, reconciling, sweeping) call the operations themselves, and nobody asks them.
 
+#[cfg(feature = "server")]
+pub mod api_token;
 mod authorize;
 mod caller;
 #[cfg(feature = "server")]
@@ -12,7 +14,11 @@ mod gate;
 #[cfg(feature = "server")]
 mod local_key;
 #[cfg(feature = "server")]
+mod random_text;
+mod scope;
+#[cfg(feature = "server")]
 mod sessions;
+mod token_caller;
 
 pub use authorize::{Action, Denied, Resource, authorize};
 pub use caller::{Caller, Person, Role};
@@ -20,5 +26,7 @@ pub use caller::{Caller, Person, Role};
 pub use gate::{Admission, Gate, Policy, Proof, SignInError};
 #[cfg(feature = "server")]
 pub use local_key::LocalKey;
+pub use scope::{Scope, Scopes};
 #[cfg(feature = "server")]
 pub use sessions::{Session, SessionId, Sessions, WHOLE_LIFETIME};
+pub use token_caller::{TokenCaller, TokenId};

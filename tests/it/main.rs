@@ -4,6 +4,7 @@
 
 mod access;
 mod api;
+mod api_tokens;
 mod architecture;
 mod audit;
 mod aws_faults;

@@ -1,0 +1,404 @@
+//! API tokens: what programs show to act for a person.
+//!
+//! Invariant: a token is known to its holder alone; here its digest is kept. A token that was revoked isn't taken
+//! any more: at once by the process that revoked it, by others within [`REMEMBERED`]. Everything is bounded: how
+//! long a token lives, how many an owner has, how many are remembered, and what is written of their use.
+//!
+//! Absent on purpose: who may make and revoke whose, which is `authorize`'s, and how often somebody may try a
+//! token that isn't one. A text that can't be a token costs no look into the store.
+
+mod cache;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+
+use self::cache::{Epoch, VerifiedTokens};
+use self::stored::StoredToken;
+use self::text::{TokenDigest, digest_of};
+use super::{Scopes, TokenCaller, TokenId};
+use crate::domain::{Invalid, Timestamp, UserId};
+use crate::item_store::{
+    Item, ItemBody, ItemKey, ItemKind, ItemList, ItemParent, ItemStore, MAX_ITEM_PAGE,
+};
+use crate::store_error::StoreError;
+
+pub use text::TokenText;
+
+/// How long a token holds if nothing else is asked for.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How long a token may hold.
+pub const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// How many tokens an owner may have. Processes that make one at the same moment may go beyond it, by one each.
+pub const MAX_TOKENS: usize = 100;
+/// How long the name of a token may be, in characters.
+pub const MAX_LABEL_CHARACTERS: usize = 100;
+/// How long a token that was looked up is taken without a look. So long one may be taken that another process
+/// revoked.
+pub const REMEMBERED: Duration = Duration::from_secs(30);
+/// To what the last use of a token is kept, and how often it is written at most.
+const USE_STEP: Duration = Duration::from_secs(30);
+/// How many uses are being written at a time. Those beyond are left out, and written with a later use.
+const MAX_USES_IN_HAND: usize = 8;
+/// How many pages of the store's a list of tokens is read in. [`MAX_TOKENS`] fit into one; tokens that are over
+/// may take places until the store removes them.
+const MAX_PAGES: usize = 50;
+/// How often the tokens of an owner are looked for to be revoked; a list may be behind.
+const MAX_REVOKE_ROUNDS: usize = 3;
+/// In whose list the tokens of the operator are. No person's ID is this.
+const OPERATOR: &str = "operator";
+
+/// How errors call the store, where what it holds makes no sense.
+const STORE: &str = "the store of tokens";
+
+/// The name that people give to a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenLabel(String);
+
+impl TokenLabel {
+    /// A name for a token, without the blanks around it.
+    ///
+    /// # Errors
+    /// If it is empty, longer than [`MAX_LABEL_CHARACTERS`], or holds what isn't seen.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        let turns = |it: char| matches!(it, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let is_seen = |it: char| !it.is_control() && !turns(it);
+        let length = text.chars().count();
+        match (1..=MAX_LABEL_CHARACTERS).contains(&length) && text.chars().all(is_seen) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Invalid::new(format!(
+                "must be 1 to {MAX_LABEL_CHARACTERS} characters, without control characters"
+            ))),
+        }
+    }
+
+    /// A name that was taken before, by whatever rules.
+    pub(super) fn from_stored(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// For whom it acts; `None`: the operator.
+    pub owner: Option<UserId>,
+    /// What its owner calls it.
+    pub label: TokenLabel,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// Until when it holds; `None`: for [`DEFAULT_LIFETIME`].
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What can be shown of a token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenInfo {
+    /// What it is called where it is revoked.
+    pub id: TokenId,
+    /// For whom it acts; `None`: the operator.
+    pub owner: Option<UserId>,
+    /// What its owner calls it.
+    pub label: TokenLabel,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From this moment on it doesn't hold any more.
+    pub expires_at: Timestamp,
+    /// When it was used last, to the half minute before; `None`: never.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateTokenError {
+    /// The moment at which it should end is in the past, or too far away.
+    #[error("expiresAt {0}")]
+    Expiry(Invalid),
+    /// The owner has as many as there may be.
+    #[error("there are {MAX_TOKENS} tokens already: revoke one of them first")]
+    TooMany,
+    /// No token could be drawn.
+    #[error("the operating system has no random numbers: {0}")]
+    NoRandomNumbers(#[from] getrandom::Error),
+    /// The store didn't do it, or didn't say whether it did.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The tokens that there are.
+pub struct ApiTokens {
+    items: Arc<dyn ItemStore>,
+    verified: VerifiedTokens,
+    /// Held while one is counted and made, so that this process makes none too many.
+    creating: Mutex<()>,
+    uses: Arc<Semaphore>,
+}
+
+impl ApiTokens {
+    /// Those that are kept in this store.
+    pub fn new(items: Arc<dyn ItemStore>) -> Self {
+        Self {
+            items,
+            verified: VerifiedTokens::default(),
+            creating: Mutex::default(),
+            uses: Arc::new(Semaphore::new(MAX_USES_IN_HAND)),
+        }
+    }
+
+    /// Makes a token. Its text is given this once.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn create(
+        &self,
+        wanted: NewToken,
+        now: Timestamp,
+    ) -> Result<(TokenText, TokenInfo), CreateTokenError> {
+        let expires_at = expiry(wanted.expires_at, now).map_err(CreateTokenError::Expiry)?;
+        let text = TokenText::random()?;
+        let digest = text.digest();
+        let token = StoredToken::new(&digest, &wanted, now);
+        let item = Item::new(
+            key(TokenId::of_digest(&digest))?,
+            Some(parent(wanted.owner)?),
+            expires_at,
+            ItemBody::of(&token).map_err(corrupt)?,
+        );
+        let one_at_a_time = self.creating.lock().await;
+        let (there, is_all) = self.items_of(wanted.owner, now).await?;
+        if there.len() >= MAX_TOKENS || !is_all {
+            return Err(CreateTokenError::TooMany);
+        }
+        if !self.items.put_new(&item, now).await? {
+            // The ID of 128 random bits is taken: that was another token's.
+            return Err(StoreError::AlreadyExists { store: STORE }.into());
+        }
+        drop(one_at_a_time);
+        Ok((text, token.info(&item)?))
+    }
+
+    /// The tokens of an owner that hold, the newest first.
+    ///
+    /// # Errors
+    /// If the store doesn't answer.
+    pub async fn list(
+        &self,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<Vec<TokenInfo>, StoreError> {
+        let (items, _) = self.items_of(owner, now).await?;
+        let mut tokens: Vec<TokenInfo> = items
+            .iter()
+            .filter_map(|item| {
+                let info = read(item).and_then(|token| token.info(item));
+                info.inspect_err(|error| {
+                    tracing::error!(
+                        token = item.key.id(),
+                        error = error.chain(),
+                        "a token can't be read"
+                    );
+                })
+                .ok()
+            })
+            .collect();
+        tokens.sort_by_key(|token| std::cmp::Reverse((token.created_at, token.id.to_string())));
+        Ok(tokens)
+    }
+
+    /// Ends a token of this owner's. Whether there was one.
+    ///
+    /// # Errors
+    /// If the store doesn't answer; the token may be over or not.
+    pub async fn revoke(
+        &self,
+        owner: Option<UserId>,
+        id: TokenId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = key(id)?;
+        let Some(item) = self.items.get(&key, now).await? else {
+            self.verified.drop_one(id);
+            return Ok(false);
+        };
+        if item.parent != Some(parent(owner)?) {
+            return Ok(false);
+        }
+        let removed = self.items.remove(&key, now).await;
+        // Also where nobody said whether it was done.
+        self.verified.forget(id);
+        // It was there. Who removed it, if somebody else did meanwhile, makes no difference.
+        removed.map(|_| true)
+    }
+
+    /// Ends all tokens of this owner's, such as of somebody who left. How many there were. One that is being made
+    /// at this moment may stay.
+    ///
+    /// # Errors
+    /// If the store doesn't answer; some may be over.
+    pub async fn revoke_all(
+        &self,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut revoked = 0;
+        for _ in 0..MAX_REVOKE_ROUNDS {
+            let found = self.revoke_listed(owner, now).await?;
+            revoked += found;
+            if found == 0 {
+                break;
+            }
+        }
+        Ok(revoked)
+    }
+
+    /// To the end of the list, however many places those take that are over: who left may have made many.
+    async fn revoke_listed(
+        &self,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let parent = parent(owner)?;
+        let (mut revoked, mut after) = (0, None);
+        loop {
+            let page = self.items.list(&parent, after.as_ref(), MAX_ITEM_PAGE, now);
+            let page = page.await?;
+            for item in page.items {
+                let removed = self.items.remove(&item.key, now).await;
+                if let Ok(id) = TokenId::parse(item.key.id()) {
+                    self.verified.forget(id);
+                }
+                revoked += usize::from(removed?);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(revoked);
+            }
+        }
+    }
+
+    /// Who calls with this text; `None` if it is no token that holds. Notes that it was used, in its own time.
+    ///
+    /// # Errors
+    /// If the store doesn't answer, so that nobody can say.
+    pub async fn verify(
+        &self,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<TokenCaller>>, StoreError> {
+        let Some(digest) = digest_of(text) else {
+            return Ok(None);
+        };
+        if let Some(caller) = self.verified.get(&digest, Instant::now()) {
+            return Ok((now < caller.expires_at).then_some(caller));
+        }
+        let epoch = self.verified.epoch();
+        let (read_at, id) = (Instant::now(), TokenId::of_digest(&digest));
+        let Some(item) = self.items.get(&key(id)?, now).await? else {
+            return Ok(None);
+        };
+        let token = read(&item)?;
+        if !bool::from(token.digest()?.ct_eq(&digest)) {
+            return Ok(None);
+        }
+        let caller = Arc::new(token.caller(id, &item)?);
+        self.remember(epoch, &digest, &caller, read_at);
+        self.note_use(item, token, now);
+        Ok(Some(caller))
+    }
+
+    fn remember(
+        &self,
+        epoch: Epoch,
+        digest: &TokenDigest,
+        caller: &Arc<TokenCaller>,
+        read_at: Instant,
+    ) {
+        // From the moment at which it was asked for: an answer that took long is older than it seems.
+        self.verified
+            .add(epoch, digest, Arc::clone(caller), read_at + REMEMBERED);
+    }
+
+    /// Writes when a token was used, unless it was written lately or too much is being written. Nobody waits for
+    /// it, and where it fails, or somebody else wrote the token meanwhile, the next use is written.
+    fn note_use(&self, item: Item, token: StoredToken, now: Timestamp) {
+        let Some(used) = token.used_at(now) else {
+            return;
+        };
+        let (Ok(body), Ok(permit)) = (
+            ItemBody::of(&used),
+            Arc::clone(&self.uses).try_acquire_owned(),
+        ) else {
+            return;
+        };
+        let items = Arc::clone(&self.items);
+        tokio::spawn(async move {
+            if let Err(error) = items.replace(&Item { body, ..item }, now).await {
+                tracing::debug!(error = error.chain(), "the use of a token wasn't written");
+            }
+            drop(permit);
+        });
+    }
+
+    /// The items of an owner, and whether these are all.
+    async fn items_of(
+        &self,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<(Vec<Item>, bool), StoreError> {
+        let parent = parent(owner)?;
+        let mut items = Vec::new();
+        let mut after = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.items.list(&parent, after.as_ref(), MAX_ITEM_PAGE, now);
+            let page = page.await?;
+            items.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                return Ok((items, true));
+            }
+        }
+        Ok((items, false))
+    }
+}
+
+/// Until when a token holds that is made now.
+fn expiry(wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Invalid> {
+    match wanted {
+        None => Ok(now + DEFAULT_LIFETIME),
+        Some(at) if at <= now => Err(Invalid::new("must be in the future")),
+        Some(at) if at > now + LONGEST_LIFETIME => Err(Invalid::new("must be within a year")),
+        Some(at) => Ok(at),
+    }
+}
+
+fn key(id: TokenId) -> Result<ItemKey, StoreError> {
+    ItemKey::new(ItemKind::Token, &id.to_string()).map_err(corrupt)
+}
+
+fn parent(owner: Option<UserId>) -> Result<ItemParent, StoreError> {
+    let of = owner.map_or_else(|| OPERATOR.to_owned(), |owner| owner.to_string());
+    ItemParent::new(ItemList::Tokens, &of).map_err(corrupt)
+}
+
+fn read(item: &Item) -> Result<StoredToken, StoreError> {
+    item.body.read().map_err(corrupt)
+}
+
+fn corrupt(invalid: Invalid) -> StoreError {
+    StoreError::corrupt(STORE, invalid.to_string())
+}
