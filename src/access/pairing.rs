@@ -1,0 +1,354 @@
+//! How a program without a browser comes by a token: it shows a code, and a person who is signed in types it.
+//!
+//! ```text
+//! program: begin ──▶ device code (secret), user code (shown) ──▶ redeem, every 2 s ──▶ pending … token, once
+//! person:                    reads the user code, types it ──▶ look, approve
+//! ```
+//!
+//! Invariant: a token is handed out once, to whoever holds the device code, for the person who typed the user
+//! code. Of the device code its digest is kept. Everything is bounded: how long a pairing waits, how many begin,
+//! and how often somebody may type a code that is none.
+//!
+//! Absent on purpose: links that bring a code along. One click on such a link, sent by a stranger, would let the
+//! stranger in.
+
+mod codes;
+#[cfg(test)]
+mod tests;
+mod tries;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use tokio::time::Instant;
+
+use self::codes::ReadDeviceCode;
+use self::tries::Tries;
+use super::Scopes;
+use super::api_token::{ApiTokens, CreateTokenError, NewToken, TokenInfo, TokenLabel, TokenText};
+use crate::domain::{Invalid, Timestamp, UserId, from_millis, whole_millis};
+use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, ItemStore};
+use crate::store_error::StoreError;
+
+pub use codes::{DeviceCode, UserCode};
+
+/// How long a pairing waits for a person, and then for its program.
+pub const PAIRING_LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// How long a program waits before it asks again.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// How many pairings a process lets begin within [`PAIRING_LIFETIME`]: anybody may begin one.
+pub const MAX_PAIRINGS: usize = 1_000;
+/// How often a code is drawn again that somebody else shows at this moment.
+const MAX_DRAWS: usize = 4;
+
+/// How errors call the store, where what it holds makes no sense.
+const STORE: &str = "the store of pairings";
+
+/// A pairing that began. The program keeps the one code and shows the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewPairing {
+    /// What the program redeems.
+    pub device_code: DeviceCode,
+    /// What a person types.
+    pub user_code: UserCode,
+    /// From this moment on both are worth nothing.
+    pub expires_at: Timestamp,
+}
+
+/// What waits for a person, as it says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaitingPairing {
+    /// What the program calls itself; anybody can call theirs so.
+    pub client: TokenLabel,
+    /// From where it began.
+    pub from: Option<IpAddr>,
+    /// When it began.
+    pub began_at: Timestamp,
+    /// Until when it waits.
+    pub expires_at: Timestamp,
+}
+
+/// What a program gets for its device code.
+#[derive(Debug)]
+pub enum Redemption {
+    /// Nobody has typed the user code yet.
+    Pending,
+    /// There is no such pairing: its time is over, or it was redeemed.
+    Gone,
+    /// The token, this once.
+    Token(TokenText, TokenInfo),
+}
+
+/// Why no pairing began.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// As many wait as may.
+    #[error("too many programs wait to be let in: try again in some minutes")]
+    TooMany,
+    /// No code could be drawn.
+    #[error("the operating system has no random numbers: {0}")]
+    NoRandomNumbers(#[from] getrandom::Error),
+    /// The store didn't do it, or didn't say whether it did.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a person let no program in.
+#[derive(Debug, thiserror::Error)]
+pub enum ApproveError {
+    /// No program waits with this code: it is mistyped, over, or was used.
+    #[error(
+        "no program waits with this code: compare it with what the program shows, or begin again there"
+    )]
+    Unknown,
+    /// The person has typed too many codes that were none.
+    #[error("too many codes that no program waits with")]
+    TooManyTries {
+        /// When the next try is taken.
+        again_in: Duration,
+    },
+    /// The store didn't do it, or didn't say whether it did.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredPairing {
+    device_sha256: String,
+    client: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<IpAddr>,
+    began_at: i64,
+    state: State,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum State {
+    Waiting,
+    Approved {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+        scopes: Vec<String>,
+    },
+    Redeemed,
+}
+
+/// Programs that wait to be let in.
+pub struct Pairings {
+    items: Arc<dyn ItemStore>,
+    tries: Tries,
+    /// When the last ones began here.
+    began: Mutex<VecDeque<Instant>>,
+}
+
+impl Pairings {
+    /// Those that are kept in this store.
+    pub fn new(items: Arc<dyn ItemStore>) -> Self {
+        Self {
+            items,
+            tries: Tries::default(),
+            began: Mutex::default(),
+        }
+    }
+
+    /// Begins a pairing for a program that calls itself so.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn begin(
+        &self,
+        client: &TokenLabel,
+        from: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<NewPairing, BeginError> {
+        if !self.may_begin(Instant::now()) {
+            return Err(BeginError::TooMany);
+        }
+        for _ in 0..MAX_DRAWS {
+            let user_code = UserCode::random()?;
+            let device_code = DeviceCode::random(&user_code)?;
+            let pairing = StoredPairing {
+                device_sha256: hex::encode(device_code.digest()),
+                client: client.as_str().to_owned(),
+                from,
+                began_at: whole_millis(now).timestamp_millis(),
+                state: State::Waiting,
+            };
+            let body = ItemBody::of(&pairing).map_err(corrupt)?;
+            let item = Item::new(key(&user_code)?, None, now + PAIRING_LIFETIME, body);
+            if self.items.put_new(&item, now).await? {
+                return Ok(NewPairing {
+                    device_code,
+                    user_code,
+                    expires_at: item.expires_at,
+                });
+            }
+        }
+        Err(BeginError::TooMany)
+    }
+
+    /// What waits with the code that `by` typed, so that they see what they let in.
+    ///
+    /// # Errors
+    /// If nothing does, or they typed too many.
+    pub async fn look(
+        &self,
+        typed: &str,
+        by: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<WaitingPairing, ApproveError> {
+        let (item, pairing) = self.find(typed, by, now).await?;
+        if pairing.state != State::Waiting {
+            return Err(self.wrong(by));
+        }
+        Ok(WaitingPairing {
+            client: TokenLabel::from_stored(&pairing.client),
+            from: pairing.from,
+            began_at: from_millis(pairing.began_at)
+                .ok_or_else(|| StoreError::corrupt(STORE, "the time of a pairing"))?,
+            expires_at: item.expires_at,
+        })
+    }
+
+    /// Lets the program in that waits with the code that `by` typed: with a token of theirs that may do this.
+    /// `None` is the operator. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub async fn approve(
+        &self,
+        typed: &str,
+        by: Option<UserId>,
+        scopes: Scopes,
+        now: Timestamp,
+    ) -> Result<(), ApproveError> {
+        let approved = State::Approved {
+            owner: by.map(|by| by.to_string()),
+            scopes: scopes.iter().map(|it| it.as_str().to_owned()).collect(),
+        };
+        let (item, pairing) = self.find(typed, by, now).await?;
+        if pairing.state == State::Waiting {
+            let change = pairing.in_state(approved.clone());
+            if self.items.replace(&change.item(&item)?, now).await? {
+                return Ok(());
+            }
+            // Somebody was faster, maybe the same person in another tab.
+            let (_, pairing) = self.find(typed, by, now).await?;
+            return match pairing.state == approved {
+                true => Ok(()),
+                false => Err(self.wrong(by)),
+            };
+        }
+        match pairing.state == approved {
+            true => Ok(()),
+            false => Err(self.wrong(by)),
+        }
+    }
+
+    /// What the program gets for its device code at this moment. The pairing is used up before the token is
+    /// made: whoever loses the answer, or finds that there are too many tokens, begins again.
+    ///
+    /// # Errors
+    /// If the store doesn't answer, or makes no token.
+    pub async fn redeem(
+        &self,
+        device_code: &str,
+        tokens: &ApiTokens,
+        now: Timestamp,
+    ) -> Result<Redemption, CreateTokenError> {
+        let Some(code) = ReadDeviceCode::parse(device_code) else {
+            return Ok(Redemption::Gone);
+        };
+        let Some(item) = self.items.get(&key(&code.user_code)?, now).await? else {
+            return Ok(Redemption::Gone);
+        };
+        let pairing: StoredPairing = item.body.read().map_err(corrupt)?;
+        let shown = hex::encode(code.digest);
+        if !bool::from(pairing.device_sha256.as_bytes().ct_eq(shown.as_bytes())) {
+            return Ok(Redemption::Gone);
+        }
+        let (owner, scopes) = match &pairing.state {
+            State::Waiting => return Ok(Redemption::Pending),
+            State::Redeemed => return Ok(Redemption::Gone),
+            State::Approved { owner, scopes } => (owner.as_deref(), Scopes::from_stored(scopes)),
+        };
+        let wanted = NewToken {
+            owner: owner.map(UserId::parse).transpose().map_err(corrupt)?,
+            label: TokenLabel::from_stored(&pairing.client),
+            scopes,
+            expires_at: None,
+        };
+        let change = pairing.in_state(State::Redeemed);
+        if !self.items.replace(&change.item(&item)?, now).await? {
+            return Ok(Redemption::Gone);
+        }
+        let (text, info) = tokens.create(wanted, now).await?;
+        Ok(Redemption::Token(text, info))
+    }
+
+    async fn find(
+        &self,
+        typed: &str,
+        by: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<(Item, StoredPairing), ApproveError> {
+        if let Some(again_in) = self.tries.wait(by, Instant::now()) {
+            return Err(ApproveError::TooManyTries { again_in });
+        }
+        // What can't be a code guesses none.
+        let code = UserCode::parse(typed).map_err(|_| ApproveError::Unknown)?;
+        let Some(item) = self.items.get(&key(&code)?, now).await? else {
+            return Err(self.wrong(by));
+        };
+        let pairing = item.body.read().map_err(corrupt)?;
+        Ok((item, pairing))
+    }
+
+    fn wrong(&self, by: Option<UserId>) -> ApproveError {
+        self.tries.note(by, Instant::now());
+        ApproveError::Unknown
+    }
+
+    fn may_begin(&self, now: Instant) -> bool {
+        let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
+        while began
+            .front()
+            .is_some_and(|at| now >= *at + PAIRING_LIFETIME)
+        {
+            began.pop_front();
+        }
+        let may = began.len() < MAX_PAIRINGS;
+        if may {
+            began.push_back(now);
+        }
+        may
+    }
+}
+
+impl StoredPairing {
+    fn in_state(self, state: State) -> Self {
+        Self { state, ..self }
+    }
+
+    /// As a change of the item that was read.
+    fn item(&self, read: &Item) -> Result<Item, StoreError> {
+        Ok(Item {
+            body: ItemBody::of(self).map_err(corrupt)?,
+            ..read.clone()
+        })
+    }
+}
+
+fn key(code: &UserCode) -> Result<ItemKey, StoreError> {
+    ItemKey::new(ItemKind::Pairing, code.digits()).map_err(corrupt)
+}
+
+fn corrupt(invalid: Invalid) -> StoreError {
+    StoreError::corrupt(STORE, invalid.to_string())
+}
