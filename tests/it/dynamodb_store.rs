@@ -18,6 +18,7 @@ use file_share::{
         FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Status, Timestamp,
         Transition, TransitionCondition, from_millis,
     },
+    item_store::{self, Item},
     metadata_store::{
         DueRecord, KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, StoreError,
         TransitionOutcome,
@@ -600,6 +601,33 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
     let later = record.upload_expires_at + Duration::from_secs(60);
     let renewed = store.renew_upload(record.id, later).await.unwrap().unwrap();
     assert_eq!(renewed.upload_expires_at, later);
+}
+
+#[tokio::test]
+async fn a_write_of_an_item_whose_answer_was_lost_is_answered_as_what_it_did() {
+    // Here alone: both ports have calls of the same names.
+    use file_share::item_store::ItemStore;
+
+    let deployment = Deployment::shared().await;
+    let store = store_with_lost_answers(deployment).await;
+    let direct = AsDeployed::of(deployment).await.api;
+    let item = item_store::conformance::item();
+    assert!(store.put_new(&item, moment(0)).await.unwrap());
+    let stored = ItemStore::get(&direct, &item.key, moment(0)).await;
+    assert_eq!(stored.unwrap(), Some(item.clone()));
+    assert!(store.replace(&item, moment(0)).await.unwrap());
+    // Whoever comes too late is told so all the same.
+    assert!(!store.replace(&item, moment(0)).await.unwrap());
+    let other = Item {
+        key: item.key.clone(),
+        ..item_store::conformance::item()
+    };
+    assert!(!store.put_new(&other, moment(0)).await.unwrap());
+    ItemStore::remove(&store, &item.key, moment(0))
+        .await
+        .unwrap();
+    let stored = ItemStore::get(&direct, &item.key, moment(0)).await;
+    assert_eq!(stored.unwrap(), None);
 }
 
 #[tokio::test]

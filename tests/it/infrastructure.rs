@@ -4,10 +4,18 @@
 //! The other tests rely on all of it without looking. When one of them fails together with one of
 //! these, look here first.
 
+use std::io::Write;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::{error::ProvideErrorMetadata, primitives::ByteStream};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_smithy_http_client::Builder;
+
+use file_share::item_store::conformance::{item, moment};
+use file_share::item_store::{Item, ItemKind, ItemList, ItemParent, ItemStore};
+use file_share::metadata_store::MetadataStore;
+use file_share::metadata_store::conformance::pending;
+use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 
 use crate::support::ministack::{Credentials, Deployment, MiniStack};
 
@@ -242,6 +250,89 @@ fn what_a_delete_marker_hides_is_kept_for_thirty_days_and_what_is_current_for_ev
     ] {
         assert!(!rule.contains(by_age), "{by_age}");
     }
+}
+
+/// MiniStack doesn't know the key of this condition, so the template itself is looked at.
+#[test]
+fn the_worker_may_neither_read_nor_write_what_people_sign_in_with() {
+    let template = include_str!("../../deploy/stack.yaml");
+    let (_, policy) = template.split_once("\n  WorkerPolicy:\n").unwrap();
+    let (_, statement) = policy.split_once("Sid: LeaveItemsToTheApi\n").unwrap();
+    let (statement, _) = statement.split_once("- Sid:").unwrap();
+    let (_, rest) = policy.split_once("Sid: SettleRecords\n").unwrap();
+    let (allowed, _) = rest.split_once("Resource:").unwrap();
+    let lines = |of: &'static str| of.lines().map(str::trim).map(str::to_owned);
+    for action in lines(allowed).filter(|line| line.ends_with("Item")) {
+        assert!(lines(statement).any(|line| line == action), "{action}");
+    }
+    let kinds = ItemKind::ALL.map(|kind| format!("- \"{}#*\"", kind.prefix()));
+    let fixed = ["Effect: Deny", "Resource: !GetAtt Table.Arn"].map(str::to_owned);
+    let key = ["ForAnyValue:StringLike:", "dynamodb:LeadingKeys:"].map(str::to_owned);
+    for wanted in kinds.into_iter().chain(fixed).chain(key) {
+        assert!(lines(statement).any(|line| line == wanted), "no {wanted}");
+    }
+}
+
+/// The template as it was before there were small items.
+fn template_before_items() -> String {
+    let mut template = include_str!("../../deploy/stack.yaml").to_owned();
+    let mut cut = |from: &str, to: &str| {
+        let start = template.find(from).expect(from);
+        let end = start + template[start..].find(to).expect(to);
+        template.replace_range(start..end, "");
+    };
+    cut(
+        "        - AttributeName: parent\n          AttributeType",
+        "      KeySchema:\n",
+    );
+    cut(
+        "        # What belongs to somebody",
+        "\n  # ---- permissions",
+    );
+    cut(
+        "              - !Sub \"${Table.Arn}/index/byParent\"\n",
+        "          # A presigned URL",
+    );
+    assert!(!template.contains("byParent"));
+    template
+}
+
+#[tokio::test]
+async fn a_table_in_use_gets_the_index_of_items_by_an_update_of_the_stack() {
+    let mut before = tempfile::NamedTempFile::new().unwrap();
+    before
+        .write_all(template_before_items().as_bytes())
+        .unwrap();
+    let ministack = MiniStack::shared().await;
+    let path = before.path().to_str().unwrap();
+    let settings = [("STACK_TEMPLATE", path)];
+    let deployment = ministack.deploy_with("before", &settings).await;
+    let store =
+        DynamoDbMetadataStore::new(dynamodb(&deployment, &deployment.api), &deployment.table);
+    let record = pending(0);
+    store.insert(&record).await.unwrap();
+    let missing = store.check_start(TableUse::API, &deployment.region).await;
+    let missing = format!("{missing:?}");
+    assert!(
+        missing.contains("the index byParent is missing"),
+        "{missing}"
+    );
+    assert!(missing.contains("Update the stack"), "{missing}");
+
+    ministack.deploy_again(&deployment).await;
+    let flaws = store.check_start(TableUse::API, &deployment.region).await;
+    assert_eq!(flaws, []);
+    let stored = MetadataStore::get(&store, record.id).await;
+    assert_eq!(stored.unwrap(), Some(record));
+    let item = item();
+    let parent = ItemParent::new(ItemList::Tokens, "usr_a").unwrap();
+    let listed = Item {
+        parent: Some(parent.clone()),
+        ..item
+    };
+    assert!(store.put_new(&listed, moment(0)).await.unwrap());
+    let page = store.list(&parent, None, 10, moment(0)).await.unwrap();
+    assert_eq!(page.items, [listed]);
 }
 
 #[tokio::test]

@@ -175,6 +175,17 @@ impl MiniStack {
         Deployment::new(&self.endpoint, &created)
     }
 
+    /// Deploys the stack as it is now over what was deployed there before.
+    ///
+    /// # Panics
+    ///
+    /// If the deployment fails.
+    pub(crate) async fn deploy_again(&self, deployment: &Deployment) {
+        let stack = deployment.bucket.strip_suffix("-bucket");
+        let stack = stack.expect("a bucket is named after its stack");
+        run(self.deploy_command(stack)).await;
+    }
+
     /// The script that `make init` and the compose file run, so that every test exercises it.
     fn deploy_command(&self, stack: &str) -> Command {
         let script = project_root().join("localstack-init/ready.d/10-deploy-stack.sh");
