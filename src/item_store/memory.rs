@@ -31,6 +31,12 @@ impl MemoryItemStore {
         items.values().cloned().collect()
     }
 
+    /// Lets others go first, as a store does that is elsewhere: so calls of several tasks come in between each
+    /// other also where there is one thread.
+    async fn come_there(&self) {
+        tokio::task::yield_now().await;
+    }
+
     fn items(&self) -> Result<MutexGuard<'_, BTreeMap<ItemKey, Item>>, StoreError> {
         match *self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(cause) => Err(StoreError::unavailable("the item store", cause)),
@@ -42,6 +48,7 @@ impl MemoryItemStore {
 #[async_trait]
 impl ItemStore for MemoryItemStore {
     async fn put_new(&self, item: &Item, now: Timestamp) -> Result<bool, StoreError> {
+        self.come_there().await;
         let mut items = self.items()?;
         if items.get(&item.key).is_some_and(|it| !it.is_over(now)) {
             return Ok(false);
@@ -51,11 +58,13 @@ impl ItemStore for MemoryItemStore {
     }
 
     async fn get(&self, key: &ItemKey, now: Timestamp) -> Result<Option<Item>, StoreError> {
+        self.come_there().await;
         let items = self.items()?;
         Ok(items.get(key).filter(|it| !it.is_over(now)).cloned())
     }
 
     async fn replace(&self, item: &Item, now: Timestamp) -> Result<bool, StoreError> {
+        self.come_there().await;
         let mut items = self.items()?;
         let there = items.get_mut(&item.key);
         let there = there.filter(|it| !it.is_over(now) && it.version == item.version);
@@ -63,6 +72,7 @@ impl ItemStore for MemoryItemStore {
     }
 
     async fn remove(&self, key: &ItemKey, now: Timestamp) -> Result<bool, StoreError> {
+        self.come_there().await;
         let removed = self.items()?.remove(key);
         Ok(removed.is_some_and(|it| !it.is_over(now)))
     }
@@ -74,6 +84,7 @@ impl ItemStore for MemoryItemStore {
         limit: usize,
         now: Timestamp,
     ) -> Result<ItemPage, StoreError> {
+        self.come_there().await;
         let limit = limit.clamp(1, MAX_ITEM_PAGE);
         let items = self.items()?;
         let mut found: Vec<Item> = items

@@ -117,6 +117,20 @@ async fn a_token_that_nobody_made_is_none() {
     assert!(!holds(&tokens, &text, now()).await);
 }
 
+#[tokio::test]
+async fn a_token_that_shares_only_its_id_with_one_that_holds_is_none() {
+    let (store, tokens) = new_tokens();
+    let (text, _) = create(&tokens, None).await;
+    let mut item = store.everything().remove(0);
+    let mut body: serde_json::Value = item.body.read().unwrap();
+    let digest = body["sha256"].as_str().unwrap();
+    let last = if digest.ends_with('0') { "1" } else { "0" };
+    body["sha256"] = format!("{}{last}", &digest[..63]).into();
+    item.body = ItemBody::of(&body).unwrap();
+    assert!(store.replace(&item, now()).await.unwrap());
+    assert!(!holds(&tokens, &text, now()).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_token_is_over_at_its_moment_also_while_it_is_remembered() {
     let (_, tokens) = new_tokens();
