@@ -4,8 +4,8 @@
 //! any more: at once by the process that revoked it, by others within [`REMEMBERED`]. Everything is bounded: how
 //! long a token lives, how many an owner has, how many are remembered, and what is written of their use.
 //!
-//! Absent on purpose: who may make and revoke whose, which is `authorize`'s, and how often somebody may try a
-//! token that isn't one. A text that can't be a token costs no look into the store.
+//! Absent on purpose: who may make and revoke whose tokens, and with which scopes, which is for `authorize` to say,
+//! and how often somebody may try a token that isn't one. A text that can't be a token costs no look into the store.
 
 mod cache;
 mod stored;

@@ -50,7 +50,7 @@ impl fmt::Debug for TokenId {
 }
 
 /// Who calls with a token that holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TokenCaller {
     /// Which token it is.
     pub id: TokenId,
