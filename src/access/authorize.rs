@@ -3,11 +3,11 @@
 //! Invariant: [`authorize`] alone decides, from its arguments and nothing else. What isn't somebody's is for
 //! them as if it had never been: the refusal is the one for a file that there isn't.
 
-use super::{Caller, Role};
+use super::{Caller, Role, Scope, TokenCaller, TokenId};
 use crate::domain::UserId;
 
-/// What a call asks for. One for each operation of the contract, and two more: a wait, which takes long, and
-/// a list of everybody's files.
+/// What a call asks for. One for each operation of the contract that not everybody may ask for, and two more: a
+/// wait, which takes long, and a list of everybody's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Declares a file and hands out how to upload it.
@@ -28,11 +28,19 @@ pub enum Action {
     ListAllFiles,
     /// Deletes a file.
     DeleteFile,
+    /// Makes a token that acts for the caller.
+    CreateToken,
+    /// Shows the caller's tokens.
+    ListTokens,
+    /// Ends a token of the caller's.
+    RevokeToken,
+    /// Ends all tokens of somebody.
+    RevokeUserTokens,
 }
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::CreateFile,
         Self::RenewUpload,
         Self::CompleteUpload,
@@ -42,6 +50,10 @@ impl Action {
         Self::ListFiles,
         Self::ListAllFiles,
         Self::DeleteFile,
+        Self::CreateToken,
+        Self::ListTokens,
+        Self::RevokeToken,
+        Self::RevokeUserTokens,
     ];
 
     /// Whether it changes or hands out something, so that it has to be known who did it.
@@ -51,8 +63,30 @@ impl Action {
             | Self::RenewUpload
             | Self::CompleteUpload
             | Self::DownloadFile
-            | Self::DeleteFile => true,
-            Self::DescribeFile | Self::AwaitFile | Self::ListFiles | Self::ListAllFiles => false,
+            | Self::DeleteFile
+            | Self::CreateToken
+            | Self::RevokeToken
+            | Self::RevokeUserTokens => true,
+            Self::DescribeFile
+            | Self::AwaitFile
+            | Self::ListFiles
+            | Self::ListAllFiles
+            | Self::ListTokens => false,
+        }
+    }
+
+    /// The scope that a token needs for it; `None`: no token may do it for its owner.
+    fn scope(self) -> Option<Scope> {
+        match self {
+            Self::CreateFile | Self::RenewUpload | Self::CompleteUpload => Some(Scope::Write),
+            Self::DownloadFile
+            | Self::DescribeFile
+            | Self::AwaitFile
+            | Self::ListFiles
+            | Self::ListAllFiles
+            | Self::ListTokens => Some(Scope::Read),
+            Self::DeleteFile => Some(Scope::Delete),
+            Self::CreateToken | Self::RevokeToken | Self::RevokeUserTokens => None,
         }
     }
 
@@ -66,6 +100,10 @@ impl Action {
             Self::DescribeFile | Self::AwaitFile => "describe_file",
             Self::ListFiles | Self::ListAllFiles => "list_files",
             Self::DeleteFile => "delete_file",
+            Self::CreateToken => "create_token",
+            Self::ListTokens => "list_tokens",
+            Self::RevokeToken => "revoke_token",
+            Self::RevokeUserTokens => "revoke_user_tokens",
         }
     }
 }
@@ -80,6 +118,8 @@ pub enum Resource {
         /// Whose it is; `None`: the operator's, as all are from before files had owners.
         owner: Option<UserId>,
     },
+    /// A token of the caller's.
+    Token(TokenId),
 }
 
 /// Why a call is refused.
@@ -109,27 +149,55 @@ pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<
             Role::Member => as_owner(person.id, action, resource),
             Role::Guest => as_guest(action, resource),
         },
+        Caller::Token(token) => as_token(token, action, resource),
     }
 }
 
 /// What somebody may do with files of their own.
 fn as_owner(caller: UserId, action: Action, resource: Resource) -> Result<(), Denied> {
     match (action, resource) {
-        (Action::ListAllFiles, _) => Err(Denied::NotAllowed),
-        (_, Resource::Service) => Ok(()),
+        (Action::ListAllFiles | Action::RevokeUserTokens, _) => Err(Denied::NotAllowed),
+        (_, Resource::Service | Resource::Token(_)) => Ok(()),
         (_, Resource::File { owner }) if owner == Some(caller) => Ok(()),
         (_, Resource::File { .. }) => Err(Denied::NotFound),
+    }
+}
+
+/// What a program may do for its token's owner: what the token is for, and never to make or end tokens but its
+/// own. It reaches what its owner would as a member, and everything with the scope of an administrator; the
+/// operator's files are all.
+fn as_token(token: &TokenCaller, action: Action, resource: Resource) -> Result<(), Denied> {
+    if (action, resource) == (Action::RevokeToken, Resource::Token(token.id)) {
+        return Ok(());
+    }
+    if !action
+        .scope()
+        .is_some_and(|scope| token.scopes.contains(scope))
+    {
+        return Err(Denied::NotAllowed);
+    }
+    match token.owner {
+        None => Ok(()),
+        Some(_) if token.scopes.contains(Scope::Admin) => Ok(()),
+        Some(owner) => as_owner(owner, action, resource),
     }
 }
 
 /// What somebody may do who has no files: nothing, and no file is there for them.
 fn as_guest(action: Action, resource: Resource) -> Result<(), Denied> {
     match (action, resource) {
-        (Action::CreateFile | Action::ListFiles | Action::ListAllFiles, _) => {
-            Err(Denied::NotAllowed)
-        }
+        (
+            Action::CreateFile
+            | Action::ListFiles
+            | Action::ListAllFiles
+            | Action::CreateToken
+            | Action::ListTokens
+            | Action::RevokeToken
+            | Action::RevokeUserTokens,
+            _,
+        ) => Err(Denied::NotAllowed),
         (_, Resource::Service) => Ok(()),
-        (_, Resource::File { .. }) => Err(Denied::NotFound),
+        (_, Resource::File { .. } | Resource::Token(_)) => Err(Denied::NotFound),
     }
 }
 
@@ -143,6 +211,7 @@ mod tests {
 
     use super::super::Person;
     use super::*;
+    use crate::domain::Timestamp;
 
     fn person(name: &str, role: Role) -> Caller {
         Caller::User(Arc::new(Person {
@@ -152,11 +221,41 @@ mod tests {
         }))
     }
 
+    /// A token of this person's, or of the operator's.
+    fn token(owner: Option<&str>, scopes: &[Scope]) -> Caller {
+        Caller::Token(Arc::new(TokenCaller {
+            id: TokenId::of_digest(&[7; 32]),
+            owner: owner.map(|name| UserId::of("https://id.example.org", name)),
+            scopes: scopes.iter().copied().collect(),
+            expires_at: Timestamp::UNIX_EPOCH,
+        }))
+    }
+
     fn callers() -> Vec<Caller> {
         let people = ["alice", "bob"].into_iter();
         let people = people.flat_map(|name| Role::ALL.map(|role| person(name, role)));
-        people.chain([Caller::Operator, Caller::Nobody]).collect()
+        let tokens = [Some("alice"), Some("bob"), None]
+            .into_iter()
+            .flat_map(|owner| {
+                let one = Scope::ALL.map(|scope| token(owner, &[scope]));
+                one.into_iter().chain([token(owner, &Scope::ALL)])
+            });
+        let callers = people.chain(tokens);
+        callers.chain([Caller::Operator, Caller::Nobody]).collect()
     }
+
+    /// What is done with a file, or before one is known.
+    const OF_FILES: [Action; 9] = [
+        Action::CreateFile,
+        Action::RenewUpload,
+        Action::CompleteUpload,
+        Action::DownloadFile,
+        Action::DescribeFile,
+        Action::AwaitFile,
+        Action::ListFiles,
+        Action::ListAllFiles,
+        Action::DeleteFile,
+    ];
 
     fn files() -> Vec<Resource> {
         let owners = ["alice", "bob", "carol"].map(|name| person(name, Role::Member).owner());
@@ -180,7 +279,7 @@ mod tests {
 
         #[test]
         fn a_member_may_do_everything_with_own_files_and_no_other_file_is_there_for_them(
-            action in select(Action::ALL.to_vec()), file in select(files())
+            action in select(OF_FILES.to_vec()), file in select(files())
         ) {
             prop_assume!(action != Action::ListAllFiles);
             let alice = person("alice", Role::Member);
@@ -217,8 +316,40 @@ mod tests {
         fn who_may_do_something_with_a_file_is_let_in_to_do_it(
             caller in select(callers()), action in select(Action::ALL.to_vec()), file in select(files())
         ) {
+            prop_assume!(OF_FILES.contains(&action));
             if authorize(&caller, action, file).is_ok() {
                 prop_assert_eq!(authorize(&caller, action, Resource::Service), Ok(()));
+            }
+        }
+
+        #[test]
+        fn a_token_may_do_what_it_is_for_with_its_owners_files_and_nothing_else(
+            action in select(OF_FILES.to_vec()), file in select(files()), scope in select(Scope::ALL.to_vec())
+        ) {
+            let program = token(Some("alice"), &[scope]);
+            let alice = person("alice", Role::Member);
+            let is_for_it = action.scope() == Some(scope);
+            let as_alice = authorize(&alice, action, file);
+            let expected = if is_for_it { as_alice } else { Err(Denied::NotAllowed) };
+            prop_assert_eq!(authorize(&program, action, file), expected);
+            // Of an administrator's it reaches everything that it is for.
+            let of_admin = token(Some("alice"), &[scope, Scope::Admin]);
+            prop_assert_eq!(authorize(&of_admin, action, file).is_ok(), is_for_it);
+            prop_assert_eq!(authorize(&token(None, &[scope]), action, file).is_ok(), is_for_it);
+        }
+
+        #[test]
+        fn a_token_makes_no_tokens_and_ends_itself_alone(scopes in proptest::sample::subsequence(Scope::ALL.to_vec(), 0..=4)) {
+            for owner in [Some("alice"), None] {
+                let program = token(owner, &scopes);
+                for action in [Action::CreateToken, Action::RevokeToken, Action::RevokeUserTokens] {
+                    let refused = authorize(&program, action, Resource::Service);
+                    prop_assert_eq!(refused, Err(Denied::NotAllowed));
+                }
+                let (own, other) = ([7; 32], [8; 32]);
+                let revoke = |digest| authorize(&program, Action::RevokeToken, Resource::Token(TokenId::of_digest(digest)));
+                prop_assert_eq!(revoke(&own), Ok(()));
+                prop_assert_eq!(revoke(&other), Err(Denied::NotAllowed));
             }
         }
 
@@ -239,6 +370,10 @@ mod tests {
             let expected = match &caller {
                 Caller::Operator => true,
                 Caller::User(person) => person.role == Role::Admin,
+                Caller::Token(token) => {
+                    let reaches_all = token.owner.is_none() || token.scopes.contains(Scope::Admin);
+                    reaches_all && token.scopes.contains(Scope::Read)
+                }
                 Caller::Nobody => false,
             };
             assert_eq!(allowed, expected, "{caller:?}");
@@ -246,12 +381,13 @@ mod tests {
     }
 
     #[test]
-    fn every_call_on_files_in_the_contract_has_its_action() {
+    fn every_call_of_the_contract_but_those_for_everybody_has_its_action() {
         let contract = include_str!("../../tests/openapi.json");
         let contract: serde_json::Value = serde_json::from_str(contract).unwrap();
-        let files = contract["paths"].as_object().unwrap().iter();
-        let files = files.filter(|(path, _)| path.starts_with("/v1/files"));
-        let in_contract: BTreeSet<&str> = files
+        let calls = contract["paths"].as_object().unwrap().iter();
+        // Who signs in is nobody yet.
+        let calls = calls.filter(|(path, _)| !path.starts_with("/v1/session"));
+        let in_contract: BTreeSet<&str> = calls
             .flat_map(|(_, methods)| methods.as_object().unwrap().values())
             .map(|operation| operation["operationId"].as_str().unwrap())
             // The same action by a method that brings no body.

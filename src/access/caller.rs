@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
+use super::TokenCaller;
 use crate::domain::UserId;
 
 /// Who calls.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
     /// Whoever runs the service: comes over loopback, holds the local key, or uses a service that asks nobody.
     Operator,
     /// Somebody who signed in at the issuer.
     User(Arc<Person>),
+    /// A program that acts for somebody, by a token of theirs.
+    Token(Arc<TokenCaller>),
     /// Anybody else.
     Nobody,
 }
@@ -65,6 +68,7 @@ impl Caller {
         match self {
             Self::Operator | Self::Nobody => None,
             Self::User(person) => Some(person.id),
+            Self::Token(token) => token.owner,
         }
     }
 }

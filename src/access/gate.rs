@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::api_token::ApiTokens;
 use super::{Caller, LocalKey, Session, SessionId, Sessions};
 use crate::domain::Timestamp;
 use crate::item_store::{ItemStore, StoreError};
@@ -26,10 +27,10 @@ pub enum Policy {
 }
 
 /// Says whom requests come from.
-#[derive(Debug)]
 pub struct Gate {
     policy: Policy,
     sessions: Sessions,
+    tokens: ApiTokens,
 }
 
 /// What a request shows of who sends it.
@@ -57,8 +58,14 @@ impl Gate {
     pub fn new(policy: Policy, items: Arc<dyn ItemStore>) -> Self {
         Self {
             policy,
-            sessions: Sessions::new(items),
+            sessions: Sessions::new(Arc::clone(&items)),
+            tokens: ApiTokens::new(items),
         }
+    }
+
+    /// The tokens that programs show.
+    pub fn tokens(&self) -> &ApiTokens {
+        &self.tokens
     }
 
     /// Who sends a request that shows this. A session that it names is used now. Of several proofs the token
@@ -74,7 +81,10 @@ impl Gate {
             }
             (Policy::Loopback, _) => Caller::Operator,
             (Policy::Key(key), Some(token)) if key.is(token) => Caller::Operator,
-            (Policy::Key(_), Some(_)) => Caller::Nobody,
+            (Policy::Key(_), Some(token)) => {
+                let caller = self.tokens.verify(token, now).await?;
+                caller.map_or(Caller::Nobody, Caller::Token)
+            }
             (Policy::Key(_), None) => {
                 let session = self.session(proof, now).await?;
                 session.map_or(Caller::Nobody, |session| session.caller)

@@ -107,7 +107,8 @@ impl Who {
                 role: person.role.as_str().to_owned(),
                 name: person.name.clone(),
             }),
-            Caller::Nobody => None,
+            // A token is shown with each request.
+            Caller::Token(_) | Caller::Nobody => None,
         }
     }
 

@@ -13,6 +13,8 @@ use super::examples;
 use super::operation_errors::{BEFORE_ANY_OPERATION, can_end_in};
 use super::problem::{Code, PROBLEM_JSON};
 use super::wire::CURSOR_PATTERN;
+use crate::access::Scope;
+use crate::access::api_token::MAX_LABEL_CHARACTERS;
 use crate::domain::{
     CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_CHARS,
 };
@@ -168,6 +170,16 @@ fn name_formats(value: &mut Value) {
     }
 }
 
+/// What is true of the properties of a token, wherever they are.
+fn token_properties() -> Value {
+    let time = json!({"format": "date-time"});
+    json!({
+        "createdAt": time,
+        "expiresAt": time,
+        "lastUsedAt": merged(&time, &json!({"nullable": true})),
+    })
+}
+
 /// What is true of the properties of a file, wherever they are.
 fn file_properties() -> Value {
     let time = json!({"format": "date-time"});
@@ -274,6 +286,34 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             }),
         ),
         ("SignIn", json!({"additionalProperties": false})),
+        (
+            "Token",
+            json!({"properties": token_properties(), "required": ["lastUsedAt"], "example": examples::token()}),
+        ),
+        (
+            "NewToken",
+            json!({
+                "properties": token_properties(),
+                "required": ["lastUsedAt"],
+                "example": merged(&examples::token(), &json!({"token": "fst_…"})),
+            }),
+        ),
+        (
+            "Tokens",
+            json!({"example": {"tokens": [examples::token()]}}),
+        ),
+        (
+            "TokenRequest",
+            json!({
+                "properties": {
+                    "label": {"minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
+                    "scopes": {"minItems": 1, "items": {"enum": Scope::ALL.map(Scope::as_str)}},
+                    "expiresAt": {"nullable": true, "format": "date-time"},
+                },
+                "additionalProperties": false,
+                "example": {"label": "backup of the lab", "scopes": ["read"]},
+            }),
+        ),
         (
             "Problem",
             json!({

@@ -67,6 +67,18 @@ pub(super) fn upload() -> Value {
     })
 }
 
+/// A token that was never used.
+pub(super) fn token() -> Value {
+    json!({
+        "id": "0123456789abcdef0123456789abcdef",
+        "label": "backup of the lab",
+        "scopes": ["read"],
+        "createdAt": time(0),
+        "expiresAt": time(90 * 24 * 60 * 60 * 1000),
+        "lastUsedAt": null,
+    })
+}
+
 /// Who runs the service.
 pub(super) fn operator() -> Value {
     json!({"kind": "operator", "id": null, "name": null, "role": null})

@@ -28,6 +28,7 @@ mod public_urls;
 pub mod server;
 mod session;
 mod slow_client_timeout;
+mod tokens;
 mod wire;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use prefix_route::PrefixRoute;
 pub use proof::SessionCookie;
 pub use public_urls::{own_prefix, path_prefix};
 use session::SessionApi;
+use tokens::TokensApi;
 #[cfg(feature = "fuzzing")]
 pub(crate) use wire::{ListFilter, read_cursor, write_cursor};
 
@@ -105,7 +107,12 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
     };
-    let service = document::service((files, session));
+    let tokens = TokensApi {
+        audited: audited.clone(),
+        gate: Arc::clone(&parts.gate),
+        clock: Arc::clone(&parts.clock),
+    };
+    let service = document::service((files, session, tokens));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let pages = web_page
         .mount(pages)

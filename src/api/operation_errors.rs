@@ -123,6 +123,11 @@ operations! {
     DescribeFile = "describe_file": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
     ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
     DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;
+    CreateToken = "create_token": SignInRequired, NotAllowed, InvalidRequest, TooManyTokens, ContentTooLarge,
+        UnsupportedMediaType, InsufficientStorage;
+    ListTokens = "list_tokens": SignInRequired, NotAllowed;
+    RevokeToken = "revoke_token": SignInRequired, NotAllowed, TokenNotFound, InsufficientStorage;
+    RevokeUserTokens = "revoke_user_tokens": SignInRequired, NotAllowed, InvalidRequest, InsufficientStorage;
     DescribeSession = "describe_session": ;
     BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
     EndSession = "end_session": ;

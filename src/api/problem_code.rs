@@ -69,6 +69,20 @@ codes! {
         advice: "The ID is wrong, or the file was deleted, or it was rejected or expired long ago.",
         detail: Some("no file has this ID"),
     }
+    TokenNotFound = "token_not_found" {
+        status: StatusCode::NOT_FOUND,
+        retry_after_seconds: None,
+        title: "You have no such token",
+        advice: "The ID is wrong, or the token was revoked or has run out: `GET /v1/tokens` lists yours.",
+        detail: Some("none of your tokens has this ID"),
+    }
+    TooManyTokens = "too_many_tokens" {
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "You have as many tokens as you may",
+        advice: "Revoke one that is no longer needed, with `DELETE /v1/tokens/{id}`, and ask again.",
+        detail: Some("there are 100 tokens already: revoke one of them first"),
+    }
     MethodNotAllowed = "method_not_allowed" {
         status: StatusCode::METHOD_NOT_ALLOWED,
         retry_after_seconds: None,

@@ -52,7 +52,8 @@ pub(super) struct WireSession {
 #[oai(rename = "Principal", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WirePrincipal {
-    /// `operator`: whoever runs the service; `user`: somebody who signed in. There may be others one day.
+    /// `operator`: whoever runs the service; `user`: somebody who signed in; `token`: a program that acts for one
+    /// of the two. There may be others one day.
     pub kind: String,
     /// Stands as `owner` in the files of this person; null for the operator.
     pub id: Option<String>,
@@ -70,6 +71,12 @@ impl WirePrincipal {
             Caller::Operator => Some(Self {
                 kind: "operator".into(),
                 id: None,
+                name: None,
+                role: None,
+            }),
+            Caller::Token(token) => Some(Self {
+                kind: "token".into(),
+                id: token.owner.map(|owner| owner.to_string()),
                 name: None,
                 role: None,
             }),

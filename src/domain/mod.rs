@@ -37,7 +37,7 @@ pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use sha256_digest::Sha256Digest;
 pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};
-pub use timestamp::{Timestamp, format_timestamp, from_millis, whole_millis};
+pub use timestamp::{Timestamp, format_timestamp, from_millis, parse_timestamp, whole_millis};
 pub use transition::{Transition, TransitionCondition};
 pub use user_id::UserId;
 

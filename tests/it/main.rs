@@ -50,6 +50,7 @@ mod start_check;
 mod store_markers;
 mod store_sequences;
 mod stores;
+mod tokens;
 mod web_page;
 
 #[path = "../support"]
