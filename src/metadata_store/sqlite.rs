@@ -13,6 +13,7 @@
 mod error;
 mod idempotency;
 mod items;
+mod last_seen;
 mod marker;
 mod pending_count;
 mod read_only;
@@ -114,7 +115,7 @@ impl SqliteMetadataStore {
             space: space.clone(),
             reserved,
         };
-        let writer = Writer::start(connection, disk, Arc::clone(&pending))?;
+        let writer = Writer::start(connection, path, disk, Arc::clone(&pending))?;
         Ok(Self {
             readers: Arc::new(readers),
             writer,

@@ -126,6 +126,7 @@ fn nobody_else_can_read_anything_even_under_an_open_umask() {
         "metadata.sqlite",
         "metadata.sqlite-wal",
         "metadata.sqlite-shm",
+        "metadata.sqlite-seen",
         &object,
     ] {
         assert!(names.iter().any(|name| name == expected), "no {expected}");
@@ -212,6 +213,7 @@ fn no_link_at_a_name_that_the_program_opens_is_followed() {
         ("metadata.sqlite-wal", false),
         ("metadata.sqlite-shm", false),
         ("metadata.sqlite-journal", false),
+        ("metadata.sqlite-seen", false),
         ("incoming", true),
         ("quarantine", true),
         ("objects", true),

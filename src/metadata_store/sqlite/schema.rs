@@ -14,7 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::store_error;
-use super::{STORE, vacuum};
+use super::{STORE, last_seen, vacuum};
 use crate::disk_space::DiskSpace;
 use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
@@ -23,11 +23,11 @@ use crate::owner_only_files::{make_owner_only, open_or_create};
 pub(super) const SCHEMA_VERSION: i64 = 5;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
-/// it would roll back into the file if it found one.
-const COMPANIONS: [&str; 3] = [LOG_SUFFIX, "-shm", "-journal"];
+/// it would roll back into the file if it found one. And our own note of the file.
+const COMPANIONS: [&str; 4] = [LOG_SUFFIX, "-shm", "-journal", last_seen::SUFFIX];
 
 /// What the name of the log ends with.
-const LOG_SUFFIX: &str = "-wal";
+pub(super) const LOG_SUFFIX: &str = "-wal";
 
 /// "FShr": tells our files from other programs' databases.
 const APPLICATION_ID: i64 = 0x4653_6872;
@@ -202,7 +202,7 @@ pub(super) fn open_for_writing(
     let log_is_left = has_log(path).map_err(|error| StoreError::from_io(STORE, error))?;
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
     refuse_foreign(&connection)?;
-    if log_is_left {
+    if log_is_left && !last_seen::are_untouched(path) {
         // Else closing it would move the log into the file, and with that ruin a copy that was restored.
         let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         let keep = |it| connection.set_db_config(keep_log, it).map_err(store_error);
@@ -246,10 +246,12 @@ fn create_file(path: &Path) -> std::io::Result<()> {
     };
     let file = open_or_create(path).map_err(|error| named(path, error))?;
     for suffix in COMPANIONS {
-        let mut companion = path.as_os_str().to_owned();
-        companion.push(suffix);
-        let companion = Path::new(&companion);
-        make_owner_only(companion).map_err(|error| named(companion, error))?;
+        let companion = beside(path, suffix);
+        make_owner_only(&companion).map_err(|error| named(&companion, error))?;
+    }
+    if file.metadata()?.len() == 0 {
+        // SQLite syncs both, with the first that it writes.
+        return Ok(());
     }
     file.sync_all()?;
     // The name is durable only when the directory is.
@@ -302,15 +304,28 @@ pub(super) fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> 
 
 /// Whether a log lies beside the file: of a process that runs, or of one that ended without a stop.
 pub(super) fn has_log(path: &Path) -> std::io::Result<bool> {
-    let mut log = path.as_os_str().to_owned();
-    log.push(LOG_SUFFIX);
-    Path::new(&log).try_exists()
+    beside(path, LOG_SUFFIX).try_exists()
+}
+
+/// The path of what lies beside the file, whose name is the file's and then `suffix`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// How often this thread looked through a database.
+    pub(super) static LOOKED_THROUGH: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Looks through the whole database, together with its log: a million records take about a second. To be asked
-/// where a log was left. SQLite writes its pages over those of whatever file it finds it beside: if the file
+/// where a log was left and somebody else may have changed the files since (see [`last_seen`]). SQLite writes its pages over those of whatever file it finds it beside: if the file
 /// was replaced by a copy from before, what comes of it is neither the one nor the other.
 pub(super) fn refuse_damaged(connection: &Connection) -> Result<(), StoreError> {
+    #[cfg(test)]
+    LOOKED_THROUGH.with(|count| count.set(count.get() + 1));
     let checked = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
     let found: String = match checked.map_err(store_error) {
         Ok(found) => found,

@@ -4,6 +4,7 @@
 mod cost;
 mod file;
 mod items;
+mod last_seen;
 mod limits;
 mod versions;
 mod writer;

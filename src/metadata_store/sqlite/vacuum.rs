@@ -25,8 +25,13 @@ const MAX_REWRITTEN: u64 = 1024 * 1024 * 1024;
 const ROOM: u64 = 3;
 
 /// For a file in which there is nothing yet; for others it says what [`rewrite`] makes of them.
+///
+/// SQLite takes the setting when the statement is prepared (<https://sqlite.org/pragma.html>: some pragmas run
+/// then), and it is in the file with whatever is written first. Run, the statement would write it in a transaction
+/// of its own, whose four syncs the first start would wait for.
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "auto_vacuum", INCREMENTAL)
+    let statement = format!("PRAGMA auto_vacuum = {INCREMENTAL}");
+    connection.prepare(&statement).map(drop)
 }
 
 /// Makes a file of an older version one whose pages can be given back, if there is room for a copy of it.

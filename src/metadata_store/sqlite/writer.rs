@@ -10,6 +10,7 @@
 //! Absent on purpose: waiting for a fuller group. Commands gather by themselves while the group before is
 //! being committed and while their own is run, so a lone one is not delayed.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -19,6 +20,7 @@ use rusqlite::{Connection, Error, ffi};
 use tokio::sync::oneshot;
 
 use super::error::{may_be_full, says_full, shared_store_error, store_error};
+use super::last_seen::LastSeen;
 use super::pending_count::PendingCount;
 use super::{STORE, vacuum};
 use crate::disk_space::{DiskSpace, ReservedSpace};
@@ -62,14 +64,17 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn start(
         connection: Connection,
+        path: &Path,
         disk: Disk,
         pending: Arc<PendingCount>,
     ) -> Result<Self, StoreError> {
         let (queue, commands) = sync_channel(QUEUE_LENGTH);
+        let path = path.to_owned();
         let thread = std::thread::Builder::new()
             .name("metadata-writer".into())
             .spawn(move || {
                 let writing = Writing {
+                    last_seen: LastSeen::begin(&path),
                     connection,
                     disk,
                     pending,
@@ -210,6 +215,7 @@ type Group = Vec<Box<dyn Command>>;
 
 /// What the thread works on.
 struct Writing {
+    last_seen: LastSeen,
     connection: Connection,
     disk: Disk,
     pending: Arc<PendingCount>,
@@ -222,11 +228,14 @@ impl Writing {
         self.maintain();
         loop {
             let pause = if self.gives_back { SHORT } else { IDLE };
-            match commands.recv_timeout(pause) {
+            let received = commands.recv_timeout(pause);
+            self.last_seen.before_writing();
+            match received {
                 Ok(first) => self.write(vec![first], commands),
                 Err(RecvTimeoutError::Timeout) => self.give_back(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.last_seen.after_writing();
             self.maintain();
         }
         // Not needed for durability: it leaves one file that can be copied by itself.
@@ -234,6 +243,7 @@ impl Writing {
         if let Err(error) = emptied {
             tracing::warn!(%error, "the metadata log was not emptied; the next start does it");
         }
+        self.last_seen.end();
     }
 
     /// What has to be done besides the commands. Costs nothing where there is nothing to do.

@@ -102,11 +102,10 @@ impl DataDir {
         sync(data_dir)?;
         // A data directory that was made just now has to survive a power cut as well, and so have those
         // above it.
-        for parent in data_dir
-            .parent()
-            .into_iter()
-            .chain(made.iter().map(PathBuf::as_path))
-        {
+        let parent = data_dir.parent();
+        let above = made.iter().map(PathBuf::as_path);
+        let above = above.filter(|above| Some(*above) != parent);
+        for parent in parent.into_iter().chain(above) {
             sync(parent)?;
         }
         Ok(Self {

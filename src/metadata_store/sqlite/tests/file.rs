@@ -152,7 +152,19 @@ async fn only_the_owner_may_read_the_file_and_its_log() {
         assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
         seen += 1;
     }
-    assert_eq!(seen, 3, "the file, its log, and the log's index");
+    assert_eq!(seen, 4, "the file, its log, the log's index, and the note");
+}
+
+#[test]
+fn that_pages_are_given_back_is_written_with_what_a_new_file_gets_anyway() {
+    let directory = tempfile::tempdir().unwrap();
+    let new = raw(&directory);
+    vacuum::prepare(&new).unwrap();
+    let length = || std::fs::metadata(file_in(&directory)).unwrap().len();
+    assert_eq!(length(), 0, "written in a transaction of its own");
+    new.execute_batch("PRAGMA journal_mode = wal").unwrap();
+    drop(new);
+    assert_eq!(schema::pragma(&raw(&directory), "auto_vacuum"), Ok(2));
 }
 
 #[tokio::test]
