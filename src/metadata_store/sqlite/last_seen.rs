@@ -97,7 +97,8 @@ fn compare(database: &Path) -> io::Result<bool> {
     let log_length = noted.and_then(|rest| rest.strip_suffix('\n'));
     let log_length = log_length.and_then(|text| u64::from_str_radix(text, 16).ok());
     // A log that got shorter isn't the one that was written.
-    Ok(tells_moments_apart(stamp.changed.1) && log_length.is_some_and(|length| length <= log_found.len()))
+    Ok(tells_moments_apart(stamp.changed.1)
+        && log_length.is_some_and(|length| length <= log_found.len()))
 }
 
 /// Keeps the note for the one thread that writes.

@@ -90,7 +90,8 @@ async fn a_copy_of_all_files_elsewhere_is_looked_through() {
 }
 
 #[tokio::test]
-async fn a_database_or_log_that_was_written_over_is_looked_through_though_its_inode_and_length_stay() {
+async fn a_database_or_log_that_was_written_over_is_looked_through_though_its_inode_and_length_stay()
+ {
     for suffix in ["", LOG_SUFFIX] {
         let (directory, _store) = killed().await;
         let changed = beside(&file_in(&directory), suffix);
