@@ -8,6 +8,7 @@ mod check;
 mod environment;
 mod limits;
 mod mode;
+mod oidc;
 mod scrub;
 mod values;
 
@@ -24,6 +25,7 @@ pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
 pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
+pub use oidc::{ClientSecret, Groups, OidcArgs, OidcSettings, is_this_machine};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, access, allowed_hosts, audit, bucket_name, bytes, listen_address,
@@ -206,6 +208,9 @@ pub struct ApiArgs {
         value_name = "ORIGINS"
     )]
     pub allowed_origins: String,
+    /// Where people sign in.
+    #[command(flatten)]
+    pub oidc: OidcArgs,
     /// What clients may leave waiting.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -287,6 +292,8 @@ pub struct ApiSettings {
     pub access: AccessSetting,
     /// Whether it is kept who did what.
     pub audit: AuditSetting,
+    /// Where people sign in; `None`: nowhere.
+    pub oidc: Option<OidcSettings>,
     /// Exact origins, or `*` alone.
     pub allowed_origins: Vec<String>,
     /// What clients may leave waiting.
@@ -435,6 +442,7 @@ impl ApiArgs {
             );
         }
         let audit = problems.judge("AUDIT", &self.audit, audit);
+        let oidc = self.oidc.judge(problems);
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,
@@ -455,6 +463,7 @@ impl ApiArgs {
             allowed_origins: allowed_origins?,
             access: access?,
             audit: audit?,
+            oidc: oidc?,
             limits: limits?,
             common: common?,
         })
