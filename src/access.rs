@@ -14,6 +14,8 @@ mod gate;
 #[cfg(feature = "server")]
 mod local_key;
 #[cfg(feature = "server")]
+pub mod oidc;
+#[cfg(feature = "server")]
 pub mod pairing;
 #[cfg(feature = "server")]
 mod random_text;

@@ -25,7 +25,13 @@ const MAY_IMPORT: [(&str, &[&str]); 36] = [
     ("item_store", &["clock", "domain", "store_error"]),
     (
         "access",
-        &["domain", "item_store", "secret_file", "store_error"],
+        &[
+            "config",
+            "domain",
+            "item_store",
+            "secret_file",
+            "store_error",
+        ],
     ),
     (
         "audit",
