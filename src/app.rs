@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use gate::RequiredKey;
 
-use crate::access::{Gate, Policy};
+use crate::access::Gate;
 use crate::api::{self, ApiParts, OwnHosts, PrefixRoute, SessionCookie};
 use crate::audit::AuditLog;
 use crate::aws::s3_endpoint_url;
@@ -246,7 +246,8 @@ impl App {
         });
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let address = BucketAddress::Fixed(bucket_url);
-        let gate = Gate::new(Policy::Open, Arc::clone(&items));
+        let policy = gate::policy_beside_s3(settings)?;
+        let gate = Gate::new(policy, Arc::clone(&items));
         let whom = (OwnHosts::Any, gate, None);
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         Ok(Self {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::api_token::ApiTokens;
-use super::{Caller, LocalKey, Session, SessionId, Sessions};
+use super::api_token::{ApiTokens, TokenText};
+use super::oidc::{Issuer, TokenRefused};
+use super::{Caller, LocalKey, Person, Session, SessionId, Sessions};
 use crate::domain::Timestamp;
 use crate::item_store::{ItemStore, StoreError};
 
@@ -24,6 +25,8 @@ pub enum Policy {
     Loopback,
     /// The local key, which makes its holder the operator, or a session that was begun with it.
     Key(LocalKey),
+    /// An access token of the issuer that people sign in at; what its groups may do is a role.
+    Oidc(Issuer),
 }
 
 /// Says whom requests come from.
@@ -81,10 +84,14 @@ impl Gate {
             }
             (Policy::Loopback, _) => Caller::Operator,
             (Policy::Key(key), Some(token)) if key.is(token) => Caller::Operator,
-            (Policy::Key(_), Some(token)) => {
+            (Policy::Oidc(issuer), Some(token)) if !TokenText::is_like(token) => {
+                of_issuer(issuer, token, now).await?
+            }
+            (Policy::Key(_) | Policy::Oidc(_), Some(token)) => {
                 let caller = self.tokens.verify(token, now).await?;
                 caller.map_or(Caller::Nobody, Caller::Token)
             }
+            (Policy::Oidc(_), None) => Caller::Nobody,
             (Policy::Key(_), None) => {
                 let session = self.session(proof, now).await?;
                 session.map_or(Caller::Nobody, |session| session.caller)
@@ -119,6 +126,7 @@ impl Gate {
     ) -> Result<Option<(SessionId, Session)>, SignInError> {
         match &self.policy {
             Policy::Open | Policy::Loopback => Ok(None),
+            Policy::Oidc(_) => Err(SignInError::WrongKey),
             Policy::Key(key) if !key.is(text) => Err(SignInError::WrongKey),
             Policy::Key(key) => {
                 let begun_with = Some(mark_of(key));
@@ -140,10 +148,40 @@ impl Gate {
         }
     }
 
+    /// Whether anybody is asked who they are.
+    pub fn asks(&self) -> bool {
+        matches!(self.policy, Policy::Key(_) | Policy::Oidc(_))
+    }
+
     /// Whether people have to show the key.
     pub fn asks_for_key(&self) -> bool {
         matches!(self.policy, Policy::Key(_))
     }
+}
+
+/// Whom an access token of the issuer's is about. Nobody, if it isn't right or its groups have no role; why is for
+/// the log alone.
+async fn of_issuer(issuer: &Issuer, token: &str, now: Timestamp) -> Result<Caller, StoreError> {
+    const ISSUER: &str = "the issuer";
+    let identity = match issuer.verify_bearer(token, now).await {
+        Ok(identity) => identity,
+        Err(unavailable @ TokenRefused::IssuerUnavailable(_)) => {
+            return Err(StoreError::unavailable(ISSUER, unavailable));
+        }
+        Err(refused) => {
+            tracing::debug!(%refused, "an access token isn't taken");
+            return Ok(Caller::Nobody);
+        }
+    };
+    let Some(role) = identity.role(issuer.settings()) else {
+        tracing::debug!(user = %identity.user_id, "none of a person's groups has a role");
+        return Ok(Caller::Nobody);
+    };
+    Ok(Caller::User(Arc::new(Person {
+        id: identity.user_id,
+        role,
+        name: identity.name.clone(),
+    })))
 }
 
 /// Tells sessions that were begun with this key from those of the key before it. The key can't be told from it.

@@ -170,6 +170,9 @@ fn name_formats(value: &mut Value) {
     }
 }
 
+/// The last digit has two bits that are zero.
+const USER_ID_PATTERN: &str = "^usr_[a-z2-7]{25}[aeimquy4]$";
+
 /// What is true of the properties of a token, wherever they are.
 fn token_properties() -> Value {
     let time = json!({"format": "date-time"});
@@ -185,7 +188,7 @@ fn file_properties() -> Value {
     let time = json!({"format": "date-time"});
     json!({
         "id": {"format": "uuid"},
-        "owner": {"nullable": true, "pattern": "^usr_[a-z2-7]{26}$"},
+        "owner": {"nullable": true, "pattern": USER_ID_PATTERN},
         "size": {"minimum": 0, "maximum": MAX_CONTENT_LENGTH},
         "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
         "createdAt": time,
@@ -352,6 +355,12 @@ fn describe_parameter(parameter: &mut Value) {
         merge(
             &mut parameter["schema"],
             json!({"pattern": format!("^$|{CURSOR_PATTERN}")}),
+        );
+    }
+    if parameter["name"] == "user_id" {
+        merge(
+            &mut parameter["schema"],
+            json!({"pattern": USER_ID_PATTERN}),
         );
     }
     // What to ask with after an upload.

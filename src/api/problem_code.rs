@@ -94,9 +94,10 @@ codes! {
         status: StatusCode::UNAUTHORIZED,
         retry_after_seconds: None,
         title: "Nobody is signed in",
-        advice: "Show the key of the service: people open the link that it printed at its first start, programs \
-            send `Authorization: Bearer fsk_…`. The key is in the file `access-key` of the service's data \
-            directory.",
+        advice: "`signIn` of `GET /v1/session` says how. `key`: people open the link that the service printed at its \
+            first start, programs send `Authorization: Bearer fsk_…`; the key is in the file `access-key` of the \
+            service's data directory. `bearer`: send an access token of the service's issuer. An API token, `fst_…`, \
+            does in both.",
         detail: Some("this call needs somebody who is signed in"),
     }
     NotAllowed = "not_allowed" {

@@ -43,7 +43,8 @@ pub(super) struct WireSession {
     pub principal: Option<WirePrincipal>,
     /// When the session is over, in UTC, if it is used until then; null without one.
     pub expires_at: Option<String>,
-    /// How somebody signs in: `key` with `POST /v1/session`. Null where nobody has to.
+    /// How somebody signs in: `key` with `POST /v1/session`; `bearer` with an access token of the service's issuer
+    /// in each request. Null where nobody has to.
     pub sign_in: Option<String>,
 }
 
@@ -181,7 +182,11 @@ impl SessionApi {
         Ok(Shown::Session(Json(WireSession {
             principal,
             expires_at: session.map(|session| format_timestamp(session.expires_at)),
-            sign_in: self.gate.asks_for_key().then(|| "key".to_owned()),
+            sign_in: match (self.gate.asks(), self.gate.asks_for_key()) {
+                (false, _) => None,
+                (true, true) => Some("key".to_owned()),
+                (true, false) => Some("bearer".to_owned()),
+            },
         })))
     }
 

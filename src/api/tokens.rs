@@ -276,7 +276,7 @@ impl TokensApi {
     ///
     /// For administrators: of somebody who left. Nothing is wrong if there are none.
     #[oai(
-        path = "/users/:id/tokens",
+        path = "/users/:user_id/tokens",
         method = "delete",
         operation_id = "revoke_user_tokens"
     )]
@@ -284,11 +284,11 @@ impl TokensApi {
         &self,
         request: &Request,
         /// The person's `id`, as it stands as `owner` in their files.
-        id: Path<String>,
+        user_id: Path<String>,
     ) -> Result<Revoked, ApiError<operation_errors::RevokeUserTokens>> {
         let caller = self.allowed(request, Action::RevokeUserTokens, Resource::Service)?;
-        let user = UserId::parse(&id)
-            .map_err(|invalid| Code::InvalidRequest.with(format!("id: {invalid}")))?;
+        let user = UserId::parse(&user_id)
+            .map_err(|invalid| Code::InvalidRequest.with(format!("user_id: {invalid}")))?;
         self.audited.reserve()?;
         let tokens = self.gate.tokens();
         tokens.revoke_all(Some(user), self.clock.now()).await?;

@@ -26,7 +26,7 @@ pub(super) fn open(
     data_dir: &Path,
     clock: &dyn Clock,
 ) -> Result<Option<Arc<AuditLog>>, StartError> {
-    let asks = matches!(policy, Policy::Key(_));
+    let asks = matches!(policy, Policy::Key(_) | Policy::Oidc(_));
     match settings.audit {
         AuditSetting::On => {}
         AuditSetting::Auto if asks => {}

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::StartError;
+use crate::access::oidc::Issuer;
 use crate::access::{LocalKey, Policy};
 use crate::config::{AccessSetting, ApiSettings};
 
@@ -18,6 +19,24 @@ pub struct RequiredKey {
     pub is_new: bool,
 }
 
+/// What a service in aws mode asks for.
+pub(super) fn policy_beside_s3(settings: &ApiSettings) -> Result<Policy, StartError> {
+    match settings.access {
+        AccessSetting::Oidc => issuer(settings),
+        AccessSetting::Open | AccessSetting::Auto | AccessSetting::Key => Ok(Policy::Open),
+    }
+}
+
+/// The issuer of the settings. It isn't asked for anything yet: one that is away keeps no service down.
+fn issuer(settings: &ApiSettings) -> Result<Policy, StartError> {
+    let Some(oidc) = settings.oidc.clone() else {
+        return Err(StartError::new("OIDC_ISSUER", "there is none"));
+    };
+    let issuer = Issuer::new(oidc);
+    let issuer = issuer.map_err(|error| StartError::new("the way to OIDC_ISSUER", error))?;
+    Ok(Policy::Oidc(issuer))
+}
+
 /// What a service asks for whose data directory this is, and its key if it asks for one.
 pub(super) fn policy(
     settings: &ApiSettings,
@@ -27,6 +46,7 @@ pub(super) fn policy(
         settings.public_url.is_none() && settings.listen.ip().to_canonical().is_loopback();
     match settings.access {
         AccessSetting::Open => Ok((Policy::Open, None)),
+        AccessSetting::Oidc => Ok((issuer(settings)?, None)),
         AccessSetting::Auto if only_this_machine => Ok((Policy::Loopback, None)),
         AccessSetting::Auto | AccessSetting::Key => {
             let failed = |error| StartError::new("the access key", error);

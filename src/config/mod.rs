@@ -148,18 +148,13 @@ pub struct ApiArgs {
         value_name = "NAMES"
     )]
     pub allowed_hosts: String,
-    /// Who may use the service. open: everybody who reaches it. key: whoever has the key, which the first start
-    /// makes and prints (local mode). auto: everybody while only this machine reaches it, else key; open in
-    /// aws mode
-    #[arg(
-        long,
-        env = "ACCESS",
-        default_value = "open",
-        value_name = "auto|open|key"
-    )]
-    pub access: String,
-    /// Whether it is kept who did what: in `DATA_DIR/audit`, in aws mode on standard output. auto: where callers
-    /// are asked who they are
+    /// Who may use the service. open: everybody who reaches it, and the default. key: whoever has the key, which the
+    /// first start makes and prints (local mode). oidc: programs with an access token of OIDC_ISSUER, which is the
+    /// default where that is set. auto: oidc with an issuer; else everybody while only this machine reaches it, else
+    /// key; open in aws mode
+    #[arg(long, env = "ACCESS", value_name = "auto|open|key|oidc")]
+    pub access: Option<String>,
+    /// Whether local mode keeps who did what, in DATA_DIR/audit. auto: where callers are asked who they are
     #[arg(
         long,
         env = "AUDIT",
@@ -237,6 +232,8 @@ pub enum AccessSetting {
     Open,
     /// Whoever has the local key.
     Key,
+    /// Whoever shows an access token of the issuer, or an API token.
+    Oidc,
 }
 
 /// Whether it is kept who did what, as an operator says it.
@@ -434,15 +431,41 @@ impl ApiArgs {
         let download_url_ttl = problems.judge("DOWNLOAD_URL_TTL", &self.download_url_ttl, ttl);
         let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
         let limits = self.limits.judge(problems);
-        let access = problems.judge("ACCESS", &self.access, access);
-        if is_local == Some(false) && access == Some(AccessSetting::Key) {
-            problems.missing(
-                "ACCESS",
-                "there is a key in local mode alone; with MODE=aws it is open",
-            );
-        }
-        let audit = problems.judge("AUDIT", &self.audit, audit);
         let oidc = self.oidc.judge(problems);
+        let has_issuer = matches!(oidc, Some(Some(_)));
+        let access = match self
+            .access
+            .as_deref()
+            .filter(|text| !text.trim().is_empty())
+        {
+            // An issuer that is named and not asked would be a door that only looks shut.
+            None if has_issuer => Some(AccessSetting::Oidc),
+            None => Some(AccessSetting::Open),
+            Some(text) => problems.judge("ACCESS", text, access),
+        };
+        let access = match access {
+            Some(AccessSetting::Auto) if has_issuer => Some(AccessSetting::Oidc),
+            Some(AccessSetting::Key) if has_issuer => {
+                let message = "people sign in at OIDC_ISSUER or with a key, and not with both";
+                problems.missing("ACCESS", message);
+                None
+            }
+            Some(AccessSetting::Key) if is_local == Some(false) => {
+                let message =
+                    "there is a key in local mode alone; with MODE=aws it is open or oidc";
+                problems.missing("ACCESS", message);
+                None
+            }
+            Some(AccessSetting::Oidc) if !has_issuer => {
+                problems.missing("ACCESS", "oidc needs OIDC_ISSUER");
+                None
+            }
+            access => access,
+        };
+        let audit = problems.judge("AUDIT", &self.audit, audit);
+        if is_local == Some(false) && audit == Some(AuditSetting::On) {
+            problems.missing("AUDIT", "it is kept in local mode alone so far");
+        }
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,

@@ -109,7 +109,8 @@ pub(super) fn access(text: &str) -> Result<AccessSetting, String> {
         "auto" => Ok(AccessSetting::Auto),
         "open" => Ok(AccessSetting::Open),
         "key" => Ok(AccessSetting::Key),
-        _ => Err("must be auto, open or key".into()),
+        "oidc" => Ok(AccessSetting::Oidc),
+        _ => Err("must be auto, open, key or oidc".into()),
     }
 }
 

@@ -31,7 +31,8 @@ fn calls(base: &str, id: &str) -> Vec<(String, String)> {
                 true => "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa",
                 false => id,
             };
-            (method, format!("{base}{}", path.replace("{id}", id)))
+            let path = path.replace("{user_id}", id).replace("{id}", id);
+            (method, format!("{base}{path}"))
         })
         .collect();
     // What deletes the file comes last.

@@ -8,6 +8,7 @@ Absent on purpose: any list of operations, and any answer that is excused.
 
 import atexit
 import collections
+import datetime
 import itertools
 import json
 import os
@@ -25,6 +26,10 @@ MADE_UP_IDS = 12
 MAX_FILE_NAME_BYTES = 255
 LONGEST_WAIT = 20
 CURSOR = re.compile("[A-Za-z0-9_-]{32}")
+
+# The longest label of a token, in characters, and what looks like a time.
+MAX_LABEL = 100
+END = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 turns = itertools.count()
 answers = collections.defaultdict(collections.Counter)
@@ -73,7 +78,22 @@ def map_case(context, case):
     if CURSOR.fullmatch(str(query.get("cursor"))):
         # Well formed, so it has to be one that was given out for this list.
         query["cursor"] = PREPARED["cursors"].get(str(query.get("status")), "")
+    if case.operation.path.endswith("/tokens") and isinstance(case.body, dict):
+        case.body = with_possible_end(case.body)
     return case
+
+
+def with_possible_end(token):
+    """What a schema has no words for: an end that is a time lies within a year, and a label is seen."""
+    changed = dict(token)
+    label, end = token.get("label"), token.get("expiresAt")
+    if isinstance(label, str) and 0 < len(label) <= MAX_LABEL:
+        seen = "".join(c for c in label if not unicodedata.category(c).startswith("C")).strip()
+        changed["label"] = seen or "a label"
+    if isinstance(end, str) and END.match(end):
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
+        changed["expiresAt"] = soon.isoformat(timespec="seconds")
+    return changed
 
 
 @schemathesis.hook

@@ -27,6 +27,11 @@ pub(super) type TokenDigest = [u8; 32];
 pub struct TokenText(String);
 
 impl TokenText {
+    /// Whether a text could be meant to be one, right or wrong.
+    pub fn is_like(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
     /// One that nobody has.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod bearer;
 mod fake_issuer;
+mod gate;
 mod issuer;
 mod sign_in;
 

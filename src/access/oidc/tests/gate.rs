@@ -1,0 +1,74 @@
+//! A service that asks for access tokens of its issuer.
+
+use super::*;
+use crate::access::{Admission, Caller, Gate, Policy, Proof, Role};
+use crate::item_store::memory::MemoryItemStore;
+
+fn bearer(token: &str) -> Proof<'_> {
+    Proof {
+        bearer: Some(token),
+        ..Proof::default()
+    }
+}
+
+#[tokio::test]
+async fn a_persons_token_makes_them_who_they_are_with_the_role_of_its_groups() {
+    let (key, foreign) = (Signer::p256("e"), Signer::p256("e"));
+    let flags = [
+        "--oidc-audience=api",
+        "--oidc-admins=staff",
+        "--oidc-members=students",
+        "--oidc-guests=visitors",
+    ];
+    let Fixture { fake, issuer, .. } = Fixture::with(&[&key], &flags).await;
+    let claims = |groups: Value| {
+        json!({
+            "iss": fake.url, "aud": "api", "sub": "alice", "groups": groups,
+            "iat": NOW - 10, "exp": NOW + 300,
+        })
+    };
+    let gate = Gate::new(Policy::Oidc(issuer), Arc::new(MemoryItemStore::default()));
+    for (groups, role) in [
+        (json!(["students", "staff"]), Some(Role::Admin)),
+        (json!(["students"]), Some(Role::Member)),
+        (json!(["visitors"]), Some(Role::Guest)),
+        (json!(["others"]), None),
+        (json!([]), None),
+    ] {
+        let token = key.sign(&claims(groups.clone()));
+        let admitted = gate.admit(bearer(&token), now()).await.unwrap();
+        let Admission::As(caller) = admitted else {
+            panic!("not let in at all");
+        };
+        match (caller, role) {
+            (Caller::User(person), Some(role)) => {
+                assert_eq!(person.role, role, "{groups}");
+                let id = crate::domain::UserId::of(&fake.url, "alice");
+                assert_eq!(person.id, id);
+            }
+            (Caller::Nobody, None) => {}
+            (caller, role) => panic!("{groups}: {caller:?} and not {role:?}"),
+        }
+    }
+    let forged = foreign.sign(&claims(json!(["staff"])));
+    for nobody in [forged.as_str(), "fsk_a", "fst_a", "", "a.b.c"] {
+        let admitted = gate.admit(bearer(nobody), now()).await.unwrap();
+        assert_eq!(admitted, Admission::As(Caller::Nobody), "{nobody}");
+    }
+    let without = gate.admit(Proof::default(), now()).await.unwrap();
+    assert_eq!(without, Admission::As(Caller::Nobody));
+    assert!(gate.sign_in("fsk_a", now()).await.is_err());
+    assert!(gate.asks() && !gate.asks_for_key());
+}
+
+#[tokio::test]
+async fn while_the_issuer_is_away_nobody_is_taken_for_nobody() {
+    let key = Signer::p256("e");
+    let Fixture { fake, issuer, .. } = Fixture::new(&[&key]).await;
+    let token = key.sign(&json!({
+        "iss": fake.url, "aud": "api", "sub": "alice", "iat": NOW - 10, "exp": NOW + 300,
+    }));
+    fake.state().mood = fake_issuer::Mood::Away;
+    let gate = Gate::new(Policy::Oidc(issuer), Arc::new(MemoryItemStore::default()));
+    assert!(gate.admit(bearer(&token), now()).await.is_err());
+}
