@@ -34,7 +34,6 @@ mod local_endpoint;
 mod local_faults;
 mod local_versions;
 mod names;
-mod oidc;
 mod original_behaviours;
 mod orphans;
 mod other_pages;
@@ -59,7 +58,6 @@ mod support {
     pub(crate) mod aws_clients;
     pub(crate) mod curl;
     pub(crate) mod fault_proxy;
-    pub(crate) mod issuer;
     pub(crate) mod local_store;
     pub(crate) mod ministack;
     pub(crate) mod node_tests;
