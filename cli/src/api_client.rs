@@ -47,7 +47,7 @@ const TOKEN: &str = "FILE_SHARE_TOKEN";
 /// What a service answers that asks for its key.
 pub(crate) const SIGN_IN_REQUIRED: &str = "sign_in_required";
 /// What to do about it.
-pub(crate) const SHOW_KEY: &str = "set FILE_SHARE_TOKEN to the key of the service, which is in the file access-key of its data directory";
+pub(crate) const SHOW_KEY: &str = "set FILE_SHARE_TOKEN to a token of yours, or to the key of the service, which is in the file access-key of its data directory";
 
 #[derive(Debug, Clone)]
 pub(crate) struct ApiClient {

@@ -9,6 +9,8 @@
 //! code. Of the device code its digest is kept. Everything is bounded: how long a pairing waits, how many begin,
 //! and how often somebody may type a code that is none.
 //!
+//! No call of the API leads here yet.
+//!
 //! Absent on purpose: links that bring a code along. One click on such a link, sent by a stranger, would let the
 //! stranger in.
 

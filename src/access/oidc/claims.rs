@@ -31,8 +31,9 @@ const NAME_CLAIMS: [&str; 5] = [
     "username",
     "email",
 ];
-/// What only an ID token or a logout token has.
-const NEVER_OF_ACCESS: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
+/// What only an ID token or a logout token has, and what binds a token to a key of its sender's (`cnf`, RFC 7800):
+/// whoever holds such a token without a proof of that key stole it, and no proof is looked at here.
+const NEVER_OF_ACCESS: [&str; 5] = ["at_hash", "c_hash", "s_hash", "events", "cnf"];
 /// What Keycloak calls its tokens that aren't for access.
 const OTHER_KINDS: [&str; 4] = ["id", "refresh", "offline", "logout"];
 

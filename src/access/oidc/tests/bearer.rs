@@ -216,6 +216,8 @@ async fn a_token_that_claims_the_wrong_thing_is_refused() {
         (json!({"typ": "ID"}), Kind),
         (json!({"typ": "Refresh", "scope": "openid"}), Kind),
         (json!({"events": {}}), Kind),
+        // Bound to a key whose proof doesn't come along.
+        (json!({"cnf": {"jkt": "k"}}), Kind),
     ];
     for (changes, why) in cases {
         let token = key.sign(&fixture.claims_but(&changes));
