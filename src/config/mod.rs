@@ -3,6 +3,7 @@
 //! Invariant: a program starts with all its settings right, or not at all. What is wrong or missing
 //! is named in one message, everything at once, so every value comes in as text and is judged here.
 
+mod access;
 mod adopt;
 mod check;
 mod environment;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use clap::Args;
 use http::Uri;
 
+pub use access::{AccessArgs, AccessSetting, AuditSetting};
 pub use adopt::{AdoptArgs, AdoptSettings};
 pub use check::{CheckArgs, CheckSettings};
 pub use environment::parse;
@@ -28,8 +30,8 @@ use mode::{directory, is_local};
 pub use oidc::{ClientSecret, Groups, OidcArgs, OidcSettings, is_this_machine};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
-    DEFAULT_LOG_FILTER, access, allowed_hosts, audit, bucket_name, bytes, listen_address,
-    log_filter, origins, table_name,
+    DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
+    table_name,
 };
 pub use values::{duration, url};
 
@@ -148,20 +150,9 @@ pub struct ApiArgs {
         value_name = "NAMES"
     )]
     pub allowed_hosts: String,
-    /// Who may use the service. open: everybody who reaches it, and the default. key: whoever has the key, which the
-    /// first start makes and prints (local mode). oidc: programs with an access token of OIDC_ISSUER, which is the
-    /// default where that is set. auto: oidc with an issuer; else everybody while only this machine reaches it, else
-    /// key; open in aws mode
-    #[arg(long, env = "ACCESS", value_name = "auto|open|key|oidc")]
-    pub access: Option<String>,
-    /// Whether local mode keeps who did what, in DATA_DIR/audit. auto: where callers are asked who they are
-    #[arg(
-        long,
-        env = "AUDIT",
-        default_value = "auto",
-        value_name = "auto|on|off"
-    )]
-    pub audit: String,
+    /// Who may use the service, and what is kept of it.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Where local mode keeps files, records and its secrets
     #[arg(
         long,
@@ -221,30 +212,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// Who may use the service, as an operator says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessSetting {
-    /// Follows from who can reach the service.
-    Auto,
-    /// Everybody.
-    Open,
-    /// Whoever has the local key.
-    Key,
-    /// Whoever shows an access token of the issuer, or an API token.
-    Oidc,
-}
-
-/// Whether it is kept who did what, as an operator says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditSetting {
-    /// Where callers are asked who they are.
-    Auto,
-    /// Always.
-    On,
-    /// Never.
-    Off,
 }
 
 /// What both programs know once their settings are right.
@@ -432,40 +399,10 @@ impl ApiArgs {
         let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
         let limits = self.limits.judge(problems);
         let oidc = self.oidc.judge(problems);
-        let has_issuer = matches!(oidc, Some(Some(_)));
-        let access = match self
+        let access = self
             .access
-            .as_deref()
-            .filter(|text| !text.trim().is_empty())
-        {
-            // An issuer that is named and not asked would be a door that only looks shut.
-            None if has_issuer => Some(AccessSetting::Oidc),
-            None => Some(AccessSetting::Open),
-            Some(text) => problems.judge("ACCESS", text, access),
-        };
-        let access = match access {
-            Some(AccessSetting::Auto) if has_issuer => Some(AccessSetting::Oidc),
-            Some(AccessSetting::Key) if has_issuer => {
-                let message = "people sign in at OIDC_ISSUER or with a key, and not with both";
-                problems.missing("ACCESS", message);
-                None
-            }
-            Some(AccessSetting::Key) if is_local == Some(false) => {
-                let message =
-                    "there is a key in local mode alone; with MODE=aws it is open or oidc";
-                problems.missing("ACCESS", message);
-                None
-            }
-            Some(AccessSetting::Oidc) if !has_issuer => {
-                problems.missing("ACCESS", "oidc needs OIDC_ISSUER");
-                None
-            }
-            access => access,
-        };
-        let audit = problems.judge("AUDIT", &self.audit, audit);
-        if is_local == Some(false) && audit == Some(AuditSetting::On) {
-            problems.missing("AUDIT", "it is kept in local mode alone so far");
-        }
+            .judge(is_local, matches!(oidc, Some(Some(_))), problems);
+        let (access, audit) = access.unzip();
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,

@@ -8,8 +8,6 @@ use std::time::Duration;
 use http::Uri;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
-use super::{AccessSetting, AuditSetting};
-
 /// A number with a unit: `500ms`, `30s`, `15m`, `12h`, `7d`; without one, seconds.
 ///
 /// # Errors
@@ -101,27 +99,6 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         "must be an address and a port such as 127.0.0.1:8000 or localhost:8000, or :8000 for all addresses"
             .to_owned()
     })
-}
-
-/// Who may use the service.
-pub(super) fn access(text: &str) -> Result<AccessSetting, String> {
-    match text {
-        "auto" => Ok(AccessSetting::Auto),
-        "open" => Ok(AccessSetting::Open),
-        "key" => Ok(AccessSetting::Key),
-        "oidc" => Ok(AccessSetting::Oidc),
-        _ => Err("must be auto, open, key or oidc".into()),
-    }
-}
-
-/// Whether it is kept who did what.
-pub(super) fn audit(text: &str) -> Result<AuditSetting, String> {
-    match text {
-        "auto" => Ok(AuditSetting::Auto),
-        "on" => Ok(AuditSetting::On),
-        "off" => Ok(AuditSetting::Off),
-        _ => Err("must be auto, on or off".into()),
-    }
 }
 
 /// Host names, separated by commas, in lower case; `*.` before one means every name below it.
