@@ -25,6 +25,7 @@ mod disturbed;
 mod durability;
 mod forms;
 mod idempotency;
+mod owners;
 mod reconcile_schedule;
 mod renewals;
 mod rounds;
