@@ -195,6 +195,15 @@ impl AuditLog {
         self.tick(now)
     }
 
+    /// Has the disk be full from now on, as far as the log can tell.
+    #[cfg(test)]
+    pub(crate) fn take_all_room(&self) -> io::Result<()> {
+        match &mut self.lock().sink {
+            Sink::Days(days) => days.take_all_room(),
+            Sink::StandardOutput => Ok(()),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,12 @@
 //! A file a day, to which lines are added.
 //!
 //! Invariant: between [`DayFiles::reserve`] and the next some hundred lines there is room for those, whatever
-//! else fills the disk: the blocks are allotted beforehand. A line that was cut off by a power cut is followed by
-//! a line's end, so that it spoils no other.
+//! else fills the disk: the blocks are allotted beforehand, and stay so over a kill and a start. A line that was
+//! cut off by a power cut is followed by a line's end, so that it spoils no other.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,8 +16,13 @@ use crate::owner_only_files::{open_or_create, owner_only_dir};
 
 /// What is allotted at a time, in bytes.
 const ALLOTMENT: u64 = 1024 * 1024;
-/// How much of it is always left for the lines of calls that are under way, in bytes: some 1,000 lines.
+/// When less than this is left of it more is allotted, in bytes: on a disk that is full by then, deletions go on for
+/// some 1,000 lines.
 const MARGIN: u64 = ALLOTMENT / 2;
+/// The least that has to be left for the lines of calls that are under way, in bytes.
+const LEAST: u64 = 128 * 1024;
+/// In what a file system counts the blocks of a file, in bytes.
+const BLOCK: u64 = 512;
 /// How far from its end a file is searched for its last whole line, in bytes.
 const MAX_TAIL: u64 = 64 * 1024;
 const SUFFIX: &str = ".jsonl";
@@ -40,16 +46,18 @@ impl DayFiles {
         owner_only_dir(dir)?;
         let days = days(dir)?;
         let last = last_line(dir, &days)?;
-        // By a clock that was set back, lines still stand behind those that they follow.
-        let day = days.into_iter().next_back().unwrap_or_default();
-        let day = day.max(day_of(now));
+        // The newest one that is there, which a full disk has room in; the first line goes on to the next day's, if
+        // that is to be. By a clock that was set back, lines still stand behind those that they follow.
+        let day = days.into_iter().next_back();
+        let day = day.unwrap_or_else(|| day_of(now));
         let (file, length) = open_day(dir, &day)?;
+        let allotted = file.metadata()?.blocks().saturating_mul(BLOCK);
         let days = Self {
             dir: dir.to_owned(),
             day,
             file: Arc::new(file),
             length,
-            allotted: 0,
+            allotted,
             is_unsynced: false,
         };
         Ok((days, last))
@@ -64,6 +72,7 @@ impl DayFiles {
                 self.allotted = self.length + ALLOTMENT;
                 Ok(())
             }
+            Err(_) if self.length + LEAST <= self.allotted => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -95,6 +104,16 @@ impl DayFiles {
             self.is_unsynced = true;
         }
         written
+    }
+
+    /// Has the disk be full from now on, as far as this can tell.
+    #[cfg(test)]
+    pub(super) fn take_all_room(&mut self) -> io::Result<()> {
+        let path = self.dir.join(format!("{}{SUFFIX}", self.day));
+        // Nothing is allotted in, or written to, what is open for reading.
+        self.file = Arc::new(File::open(path)?);
+        self.allotted = 0;
+        Ok(())
     }
 
     /// The file, if there is something that the disk may not have kept yet.

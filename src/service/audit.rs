@@ -152,3 +152,152 @@ fn log_failure(written: io::Result<()>) {
             .log(|| tracing::error!(%error, "a line of the audit log can't be written"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::{CallPermits, FileService, ServiceParts};
+    use super::*;
+    use crate::access::Caller;
+    use crate::audit::AuditKey;
+    use crate::clock::ManualClock;
+    use crate::create_limits::CreateLimit;
+    use crate::domain::{
+        ContentLength, ContentType, Declaration, FileName, Lifecycle, MAX_CONTENT_LENGTH,
+        from_millis,
+    };
+    use crate::metadata_store::memory::MemoryMetadataStore;
+    use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
+    use crate::object_store::memory::MemoryObjectStore;
+    use crate::operations::{NewFile, Stores};
+    use crate::presigned_url::{
+        BucketUrl, DownloadMethod, Presigner, SigningCredentials, UploadMethod,
+    };
+
+    /// A bucket in which no deletion comes to an end.
+    struct EndlessDeletions;
+
+    impl Interceptor for EndlessDeletions {
+        async fn around<T: Send>(
+            &self,
+            call: Call,
+            made: impl Future<Output = Result<T, StoreError>> + Send,
+        ) -> Result<T, StoreError> {
+            if matches!(call, Call::DeleteAllVersions(_)) {
+                std::future::pending::<()>().await;
+            }
+            made.await
+        }
+    }
+
+    struct Service {
+        service: FileService,
+        metadata: Arc<MemoryMetadataStore>,
+        audit: Arc<AuditLog>,
+        dir: tempfile::TempDir,
+        context: Context,
+    }
+
+    impl Service {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let now = from_millis(1_790_000_000_000).unwrap();
+            let clock = Arc::new(ManualClock::at(now));
+            let key = AuditKey::from_seed(&[7; 32]).unwrap();
+            let audit = Arc::new(AuditLog::in_data_dir(dir.path(), key, now).unwrap());
+            let metadata = Arc::new(MemoryMetadataStore::default());
+            let lifetime = Duration::from_secs(900);
+            let credentials = SigningCredentials::fixed("local", "secret");
+            let service = FileService::new(ServiceParts {
+                stores: Stores {
+                    metadata: Arc::clone(&metadata) as _,
+                    objects: Arc::new(Intercepted {
+                        store: Arc::new(MemoryObjectStore::new(Arc::clone(&clock) as _, true)),
+                        interceptor: EndlessDeletions,
+                    }),
+                    clock: clock as _,
+                    lifecycle: Lifecycle::default(),
+                },
+                presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
+                create_limit: CreateLimit::Off,
+                permits: CallPermits::new(false),
+                audit: Some(Arc::clone(&audit)),
+                stop: CancellationToken::new(),
+            });
+            let bucket = BucketUrl::path_style("http://localhost:8000", "bucket");
+            Self {
+                service,
+                metadata,
+                audit,
+                dir,
+                context: Context::new(Caller::Operator, None, bucket, "r".into()),
+            }
+        }
+
+        async fn create(&self) -> Result<FileId, OperationError> {
+            let new = NewFile {
+                declared: Declaration {
+                    filename: FileName::sanitize("a.txt").unwrap(),
+                    length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
+                    content_type: ContentType::parse("text/plain").unwrap(),
+                    sha256: None,
+                },
+                upload_method: UploadMethod::Put,
+            };
+            let created = self.service.create_file(&self.context, new, None).await?;
+            Ok(created.record.id)
+        }
+
+        fn log(&self) -> String {
+            let days = std::fs::read_dir(self.dir.path().join("audit")).unwrap();
+            days.map(|day| std::fs::read_to_string(day.unwrap().path()).unwrap())
+                .collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_written_down_is_not_done() {
+        let service = Service::new();
+        let id = service.create().await.unwrap();
+        service.audit.take_all_room().unwrap();
+        let (api, context) = (&service.service, &service.context);
+        service.create().await.unwrap_err();
+        api.delete_file(context, id).await.unwrap_err();
+        let renewed = api.renew_upload(context, id, UploadMethod::Put).await;
+        assert!(matches!(renewed, Err(OperationError::Store(_))));
+        let downloaded = api.download_file(context, id, DownloadMethod::Get).await;
+        assert!(matches!(downloaded, Err(OperationError::Store(_))));
+        assert_eq!(service.metadata.count(), 1);
+        // What changes nothing goes on, and so does a refusal.
+        api.describe_file(context, id).await.unwrap();
+        let mut nobody = context.clone();
+        nobody.caller = Caller::Nobody;
+        let refused = api.delete_file(&nobody, id).await;
+        assert!(matches!(refused, Err(OperationError::SignInRequired)));
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_client_went_away_or_whose_store_said_nothing_has_a_line() {
+        let service = Service::new();
+        let id = service.create().await.unwrap();
+        let (api, context) = (&service.service, &service.context);
+        // The tombstone is there, and nobody waits for the rest.
+        let deleted = api.delete_file(context, id).now_or_never();
+        assert!(deleted.is_none(), "it came to an end");
+        let line = |outcome: &str| {
+            let wanted = format!(
+                "\"action\":\"delete_file\",\"resource\":\"{id}\",\"outcome\":\"{outcome}\""
+            );
+            service.log().matches(&wanted).count()
+        };
+        assert_eq!(line("unknown"), 1, "{}", service.log());
+        service.metadata.set_fault(Some("away"));
+        api.delete_file(context, id).await.unwrap_err();
+        assert_eq!((line("unknown"), line("done")), (2, 0));
+    }
+}

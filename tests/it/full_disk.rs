@@ -127,6 +127,32 @@ fn on_a_full_disk_files_are_deleted_and_settled_while_nothing_is_taken_on() {
 }
 
 #[test]
+fn on_a_full_disk_whoever_deletes_is_written_down_also_after_a_kill() {
+    let source = source();
+    let disk = SmallDisk::new(DISK);
+    let program = disk.program(&[("AUDIT", "on"), SETTINGS[0]]);
+    let base = &program.base;
+    let files: Vec<Value> = (0..3).map(|_| stored_file(base, source.path())).collect();
+    delete_while_full(&disk, base, &files[..2]);
+    let log = || {
+        let days = std::fs::read_dir(disk.data().join("audit")).unwrap();
+        let days = days.map(|day| std::fs::read_to_string(day.unwrap().path()).unwrap());
+        days.collect::<String>()
+    };
+    assert_eq!(log().matches("\"action\":\"delete_file\"").count(), 2);
+
+    // The room for lines outlives a kill, and a start on the full disk.
+    disk.fill();
+    program.kill();
+    disk.fill();
+    let program = disk.program(&[("AUDIT", "on"), SETTINGS[0]]);
+    delete_while_full(&disk, &program.base, &files[2..]);
+    assert_eq!(log().matches("\"action\":\"delete_file\"").count(), 3);
+    can_create_once_there_is_room(&disk, &program.base, source.path());
+    assert!(program.terminate().success());
+}
+
+#[test]
 fn what_is_over_expires_on_a_full_disk_after_a_start_there() {
     let (disk, source) = (SmallDisk::new(DISK), source());
     let program = disk.program(&SETTINGS);
