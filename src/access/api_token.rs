@@ -52,7 +52,7 @@ const MAX_USES_IN_HAND: usize = 8;
 const MAX_PAGES: usize = 50;
 /// How often the tokens of an owner are looked for to be revoked; a list may be behind.
 const MAX_REVOKE_ROUNDS: usize = 3;
-/// In whose list the tokens of the operator are. No person's ID is this.
+/// What the name of the operator's list begins with. No person's ID does.
 const OPERATOR: &str = "operator";
 
 /// How errors call the store, where what it holds makes no sense.
@@ -132,6 +132,9 @@ pub enum CreateTokenError {
     /// The owner has as many as there may be.
     #[error("there are {MAX_TOKENS} tokens already: revoke one of them first")]
     TooMany,
+    /// The operator has none here: whoever reaches the service is taken for the operator, or nobody is.
+    #[error("this service takes no tokens of its operator")]
+    NoOperator,
     /// No token could be drawn.
     #[error("the operating system has no random numbers: {0}")]
     NoRandomNumbers(#[from] getrandom::Error),
@@ -143,6 +146,8 @@ pub enum CreateTokenError {
 /// The tokens that there are.
 pub struct ApiTokens {
     items: Arc<dyn ItemStore>,
+    /// In whose list the operator's are.
+    operator: Option<String>,
     verified: VerifiedTokens,
     /// Held while one is counted and made, so that this process makes none too many.
     creating: Mutex<()>,
@@ -150,10 +155,13 @@ pub struct ApiTokens {
 }
 
 impl ApiTokens {
-    /// Those that are kept in this store.
-    pub fn new(items: Arc<dyn ItemStore>) -> Self {
+    /// Those that are kept in this store. `operator`: the mark of what makes an operator now, such as of the
+    /// local key. The operator's tokens hold while it stays; without one there are none. Else whoever reached a
+    /// service that asked nobody, or had a key that was replaced, would keep the operator's rights.
+    pub fn new(items: Arc<dyn ItemStore>, operator: Option<&str>) -> Self {
         Self {
             items,
+            operator: operator.map(|mark| format!("{OPERATOR}-{mark}")),
             verified: VerifiedTokens::default(),
             creating: Mutex::default(),
             uses: Arc::new(Semaphore::new(MAX_USES_IN_HAND)),
@@ -175,7 +183,10 @@ impl ApiTokens {
         let token = StoredToken::new(&digest, &wanted, now);
         let item = Item::new(
             key(TokenId::of_digest(&digest))?,
-            Some(parent(wanted.owner)?),
+            Some(
+                self.list_of(wanted.owner)?
+                    .ok_or(CreateTokenError::NoOperator)?,
+            ),
             expires_at,
             ItemBody::of(&token).map_err(corrupt)?,
         );
@@ -235,7 +246,7 @@ impl ApiTokens {
             self.verified.drop_one(id);
             return Ok(false);
         };
-        if item.parent != Some(parent(owner)?) {
+        if item.parent.is_none() || item.parent != self.list_of(owner)? {
             return Ok(false);
         }
         let removed = self.items.remove(&key, now).await;
@@ -272,7 +283,9 @@ impl ApiTokens {
         owner: Option<UserId>,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
-        let parent = parent(owner)?;
+        let Some(parent) = self.list_of(owner)? else {
+            return Ok(0);
+        };
         let (mut revoked, mut after) = (0, None);
         loop {
             let page = self.items.list(&parent, after.as_ref(), MAX_ITEM_PAGE, now);
@@ -316,6 +329,9 @@ impl ApiTokens {
             return Ok(None);
         }
         let caller = Arc::new(token.caller(id, &item)?);
+        if item.parent.is_none() || item.parent != self.list_of(caller.owner)? {
+            return Ok(None);
+        }
         self.remember(epoch, &digest, &caller, read_at);
         self.note_use(item, token, now);
         Ok(Some(caller))
@@ -360,7 +376,9 @@ impl ApiTokens {
         owner: Option<UserId>,
         now: Timestamp,
     ) -> Result<(Vec<Item>, bool), StoreError> {
-        let parent = parent(owner)?;
+        let Some(parent) = self.list_of(owner)? else {
+            return Ok((Vec::new(), true));
+        };
         let mut items = Vec::new();
         let mut after = None;
         for _ in 0..MAX_PAGES {
@@ -373,6 +391,16 @@ impl ApiTokens {
             }
         }
         Ok((items, false))
+    }
+
+    /// Where the tokens of an owner are listed; `None`: the operator has none here.
+    fn list_of(&self, owner: Option<UserId>) -> Result<Option<ItemParent>, StoreError> {
+        let of = match owner {
+            Some(owner) => Some(owner.to_string()),
+            None => self.operator.clone(),
+        };
+        let list = of.map(|of| ItemParent::new(ItemList::Tokens, &of));
+        list.transpose().map_err(corrupt)
     }
 }
 
@@ -388,11 +416,6 @@ fn expiry(wanted: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Invali
 
 fn key(id: TokenId) -> Result<ItemKey, StoreError> {
     ItemKey::new(ItemKind::Token, &id.to_string()).map_err(corrupt)
-}
-
-fn parent(owner: Option<UserId>) -> Result<ItemParent, StoreError> {
-    let of = owner.map_or_else(|| OPERATOR.to_owned(), |owner| owner.to_string());
-    ItemParent::new(ItemList::Tokens, &of).map_err(corrupt)
 }
 
 fn read(item: &Item) -> Result<StoredToken, StoreError> {

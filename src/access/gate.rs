@@ -59,10 +59,14 @@ pub enum Admission {
 impl Gate {
     /// The gate that asks for this proof; sessions are kept in `items`.
     pub fn new(policy: Policy, items: Arc<dyn ItemStore>) -> Self {
+        let operator = match &policy {
+            Policy::Key(key) => Some(mark_of(key)),
+            Policy::Open | Policy::Loopback | Policy::Oidc(_) => None,
+        };
         Self {
             policy,
             sessions: Sessions::new(Arc::clone(&items)),
-            tokens: ApiTokens::new(items),
+            tokens: ApiTokens::new(items, operator.as_deref()),
         }
     }
 
@@ -184,7 +188,7 @@ async fn of_issuer(issuer: &Issuer, token: &str, now: Timestamp) -> Result<Calle
     })))
 }
 
-/// Tells sessions that were begun with this key from those of the key before it. The key can't be told from it.
+/// Tells what was begun or made with this key from that of the key before it. The key can't be told from it.
 fn mark_of(key: &LocalKey) -> String {
     let digest = Sha256::new()
         .chain_update("file-share session mark 1\n")

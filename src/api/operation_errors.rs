@@ -123,7 +123,7 @@ operations! {
     DescribeFile = "describe_file": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
     ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
     DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;
-    CreateToken = "create_token": SignInRequired, NotAllowed, InvalidRequest, TooManyTokens, ContentTooLarge,
+    CreateToken = "create_token": SignInRequired, NotAllowed, InvalidRequest, TooManyTokens, TokensUnavailable, ContentTooLarge,
         UnsupportedMediaType, InsufficientStorage;
     ListTokens = "list_tokens": SignInRequired, NotAllowed;
     RevokeToken = "revoke_token": SignInRequired, NotAllowed, TokenNotFound, InsufficientStorage;

@@ -83,6 +83,14 @@ codes! {
         advice: "Revoke one that is no longer needed, with `DELETE /v1/tokens/{id}`, and ask again.",
         detail: Some("there are 100 tokens already: revoke one of them first"),
     }
+    TokensUnavailable = "tokens_unavailable" {
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "This service asks nobody for a token",
+        advice: "Call it without one. A token that was made here would hold when the service begins to ask: the \
+            operator sets ACCESS=key or OIDC_ISSUER first.",
+        detail: Some("whoever reaches this service may do everything, so no token is made"),
+    }
     MethodNotAllowed = "method_not_allowed" {
         status: StatusCode::METHOD_NOT_ALLOWED,
         retry_after_seconds: None,

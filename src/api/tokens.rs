@@ -328,6 +328,7 @@ fn not_made(error: CreateTokenError) -> Problem {
             Problem::fields(Code::InvalidRequest, vec![FieldError { field, message }])
         }
         CreateTokenError::TooMany => Code::TooManyTokens.plain(),
+        CreateTokenError::NoOperator => Code::TokensUnavailable.plain(),
         CreateTokenError::NoRandomNumbers(error) => {
             request_log::FAILED.log(|| tracing::error!(%error, "no token can be made"));
             Code::InternalError.plain()

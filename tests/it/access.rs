@@ -265,6 +265,38 @@ fn a_service_that_others_reach_asks_for_the_key_unless_it_is_open() {
 }
 
 #[test]
+fn a_service_with_an_issuer_asks_everybody_also_while_the_issuer_is_away() {
+    let dir = data_dir();
+    let issuer = [
+        // Nobody listens there.
+        ("OIDC_ISSUER", "http://127.0.0.1:1"),
+        ("OIDC_CLIENT_ID", "files"),
+        ("OIDC_AUDIENCE", "files"),
+    ];
+    let program = Program::local(dir.path(), &issuer);
+    let base = &program.base;
+    let id = "0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f";
+    let key = "Authorization: Bearer fsk_0";
+    for (method, url) in calls(base, id) {
+        for proof in [&[][..], &[key], &["Cookie: session-0=0123"]] {
+            assert_eq!(
+                status(&method, &url, proof),
+                "401",
+                "{method} {url} {proof:?}"
+            );
+        }
+    }
+    let session = curl_json(&[&format!("{base}/v1/session")]);
+    assert_eq!(session["principal"], Value::Null);
+    assert_eq!(session["signIn"], "bearer");
+    assert_eq!(curl_status(&[&format!("{base}/readyz")]), "200");
+    program.terminate();
+    // Said to be open, it is: the operator's own word.
+    let program = Program::local(dir.path(), &[&issuer[..], &[("ACCESS", "open")]].concat());
+    assert_eq!(curl_status(&[&format!("{}/v1/files", program.base)]), "200");
+}
+
+#[test]
 fn a_key_that_others_could_read_ends_the_start_and_is_named() {
     let dir = data_dir();
     asking(dir.path()).terminate();

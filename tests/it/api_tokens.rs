@@ -26,7 +26,7 @@ async fn a_token_lives_and_ends(store: Arc<dyn ItemStore>) {
         &fastrand::u64(..).to_string(),
     ));
     // As processes that have the same store.
-    let process = || ApiTokens::new(Arc::clone(&store));
+    let process = || ApiTokens::new(Arc::clone(&store), Some("key"));
     let wanted = NewToken {
         owner,
         label: TokenLabel::parse("résumé uploads").unwrap(),

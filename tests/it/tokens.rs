@@ -165,3 +165,24 @@ fn what_is_not_right_about_a_token_is_named_at_once() {
         assert!(text.contains(message), "{refused}");
     }
 }
+
+#[test]
+fn an_operators_token_ends_with_the_key_and_is_made_only_where_somebody_is_asked() {
+    let dir = data_dir();
+    let service = Service::in_directory(dir.path());
+    let (_, token) = service.token(&["read"]);
+    assert_eq!(service.status(&token, "GET", "/v1/files"), "200");
+    service.program.terminate();
+    // Whoever reaches a service that asks nobody could keep what they make there.
+    let open = Program::local(dir.path(), &[]);
+    let wanted = json!({"label": "later", "scopes": ["read", "write"]}).to_string();
+    let refused = curl_json(&["--json", &wanted, &format!("{}/v1/tokens", open.base)]);
+    assert_eq!(refused["code"], "tokens_unavailable");
+    open.terminate();
+    let service = Service::in_directory(dir.path());
+    assert_eq!(service.status(&token, "GET", "/v1/files"), "200");
+    service.program.terminate();
+    fs::remove_file(dir.path().join("access-key")).unwrap();
+    let service = Service::in_directory(dir.path());
+    assert_eq!(service.status(&token, "GET", "/v1/files"), "401");
+}

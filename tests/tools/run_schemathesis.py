@@ -28,6 +28,8 @@ BATCH = 300
 # Files of each state to ask about, and files to delete.
 FILES = 12
 DISPOSABLE = 150
+# Tokens to revoke.
+TOKENS = 30
 PATIENCE_SECONDS = 60
 
 
@@ -50,10 +52,19 @@ class Program:
         if not found:
             raise SystemExit(f"{path} didn't start: {greeting}")
         self.base = found.group()
+        # Shown to the service alone, and not where its signed URLs lead.
+        self.key = None
+        if settings.get("ACCESS") == "key":
+            self.key = (data_dir / "access-key").read_text(encoding="ascii").strip()
 
     def call(self, method, path, body=None, headers=None):
-        url = path if path.startswith("http") else self.base + path
-        request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+        headers = dict(headers or {})
+        url = path
+        if not path.startswith("http"):
+            url = self.base + path
+            if self.key:
+                headers["Authorization"] = f"Bearer {self.key}"
+        request = urllib.request.Request(url, data=body, method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.read()
 
@@ -105,8 +116,18 @@ def prepare(path, data_dir, log):
 
 
 def serve(path, data_dir, log):
-    # Long enough for a whole run, so that what is pending stays so.
-    return Program(path, data_dir, log, UPLOAD_URL_TTL="12h")
+    # Long enough for a whole run, so that what is pending stays so. Asking for its key, so that there are tokens.
+    return Program(path, data_dir, log, UPLOAD_URL_TTL="12h", ACCESS="key")
+
+
+def new_tokens(program):
+    """Some tokens in the place of those that there are, of which there may be so many only."""
+    for token in json.loads(program.call("GET", "/v1/tokens"))["tokens"]:
+        program.call("DELETE", f"/v1/tokens/{token['id']}")
+    body = json.dumps({"label": "to revoke", "scopes": ["read"]}).encode()
+    headers = {"Content-Type": "application/json"}
+    made = [program.call("POST", "/v1/tokens", body, headers) for _ in range(TOKENS)]
+    return [json.loads(token)["id"] for token in made]
 
 
 def fill(program, settled):
@@ -129,7 +150,13 @@ def fill(program, settled):
         query = "" if status == "None" else f"&status={status}"
         page = json.loads(program.call("GET", f"/v1/files?limit=1{query}"))
         cursors[status] = page["nextCursor"]
-    return {"files": files, "disposable": disposable, "cursors": cursors}
+    return {
+        "files": files,
+        "disposable": disposable,
+        "cursors": cursors,
+        "tokens": {"holding": new_tokens(program)},
+        "key": program.key,
+    }
 
 
 def run(program, prepared, examples, seed, scratch):
@@ -154,6 +181,7 @@ def run(program, prepared, examples, seed, scratch):
         "run",
         str(CONTRACT),
         f"--url={program.base}",
+        f"--header=Authorization: Bearer {program.key}",
         "--checks=all",
         f"--seed={seed}",
         "--generation-database=none",

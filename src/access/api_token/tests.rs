@@ -39,7 +39,7 @@ fn wanted(owner: Option<UserId>) -> NewToken {
 
 fn new_tokens() -> (Arc<MemoryItemStore>, ApiTokens) {
     let store = Arc::new(MemoryItemStore::default());
-    let tokens = ApiTokens::new(Arc::clone(&store) as _);
+    let tokens = ApiTokens::new(Arc::clone(&store) as _, Some("key"));
     (store, tokens)
 }
 
@@ -81,6 +81,26 @@ async fn a_token_says_for_whom_it_acts_and_what_it_may_do() {
         let again = tokens.verify(&text, now()).await.unwrap();
         assert_eq!(again.as_deref(), Some(&expected));
     }
+}
+
+#[tokio::test]
+async fn the_operators_tokens_end_with_what_made_the_operator_and_a_persons_do_not() {
+    let (store, tokens) = new_tokens();
+    let (of_operator, info) = create(&tokens, None).await;
+    let (of_alice, _) = create(&tokens, alice()).await;
+    // Another key, and a service whose operator nobody can be.
+    for mark in [Some("another"), None] {
+        let later = ApiTokens::new(Arc::clone(&store) as _, mark);
+        assert!(!holds(&later, &of_operator, now()).await, "{mark:?}");
+        assert!(holds(&later, &of_alice, now()).await, "{mark:?}");
+        assert_eq!(later.list(None, now()).await.unwrap(), []);
+        assert!(!later.revoke(None, info.id, now()).await.unwrap());
+        assert_eq!(later.revoke_all(None, now()).await.unwrap(), 0);
+    }
+    let open = ApiTokens::new(Arc::clone(&store) as _, None);
+    let made = open.create(wanted(None), now()).await;
+    assert!(matches!(made, Err(CreateTokenError::NoOperator)));
+    assert!(holds(&tokens, &of_operator, now()).await);
 }
 
 #[tokio::test]
@@ -182,7 +202,7 @@ async fn a_token_is_remembered_for_half_a_minute_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn a_revoked_token_is_refused_at_once_here_and_within_half_a_minute_elsewhere() {
     let (store, tokens) = new_tokens();
-    let elsewhere = ApiTokens::new(Arc::clone(&store) as _);
+    let elsewhere = ApiTokens::new(Arc::clone(&store) as _, Some("key"));
     let (text, info) = create(&tokens, alice()).await;
     assert!(holds(&tokens, &text, now()).await);
     assert!(holds(&elsewhere, &text, now()).await);
@@ -277,7 +297,7 @@ async fn the_last_use_is_kept_to_the_half_minute_and_written_once_in_it() {
     let version = || store.everything()[0].version;
     let written = version();
     // Asked for again in the same half minute, here and by a process that remembers nothing.
-    let elsewhere = ApiTokens::new(Arc::clone(&store) as _);
+    let elsewhere = ApiTokens::new(Arc::clone(&store) as _, Some("key"));
     for tokens in [&tokens, &elsewhere] {
         assert!(holds(tokens, &text, now() + Duration::from_secs(1)).await);
     }
@@ -380,7 +400,7 @@ impl ItemStore for Held {
 #[tokio::test]
 async fn a_token_that_was_revoked_while_it_was_looked_up_is_not_remembered() {
     let store = Arc::new(Held::default());
-    let tokens = Arc::new(ApiTokens::new(Arc::clone(&store) as _));
+    let tokens = Arc::new(ApiTokens::new(Arc::clone(&store) as _, Some("key")));
     let (text, info) = create(&tokens, None).await;
     store.hold.store(true, Ordering::Relaxed);
     let looking = tokio::spawn({
@@ -404,7 +424,7 @@ async fn a_token_that_was_revoked_while_it_was_looked_up_is_not_remembered() {
 async fn a_use_that_can_not_be_written_refuses_nobody() {
     let store = Arc::new(Held::default());
     store.replaces_fail.store(true, Ordering::Relaxed);
-    let tokens = ApiTokens::new(Arc::clone(&store) as _);
+    let tokens = ApiTokens::new(Arc::clone(&store) as _, Some("key"));
     let (text, _) = create(&tokens, None).await;
     assert!(holds(&tokens, &text, now()).await);
     for _ in 0..TURNS {

@@ -29,7 +29,7 @@ struct Service {
 fn service() -> Service {
     let store = Arc::new(MemoryItemStore::default());
     Service {
-        tokens: ApiTokens::new(Arc::clone(&store) as _),
+        tokens: ApiTokens::new(Arc::clone(&store) as _, Some("key")),
         pairings: Pairings::new(Arc::clone(&store) as _),
         store,
     }
