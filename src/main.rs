@@ -165,6 +165,9 @@ async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
     // Before anybody is told that it runs: who was told may stop it at once.
     let stop = shutdown::on_signal();
     greet(settings, address, app.key());
+    if settings.is_open_to_others() {
+        tracing::warn!("whoever reaches this service may do everything (ACCESS=open)");
+    }
     app.serve(listener, stop).await;
     tracing::info!("stopped");
     Ok(())

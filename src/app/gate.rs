@@ -23,7 +23,10 @@ pub struct RequiredKey {
 pub(super) fn policy_beside_s3(settings: &ApiSettings) -> Result<Policy, StartError> {
     match settings.access {
         AccessSetting::Oidc => issuer(settings),
-        AccessSetting::Open | AccessSetting::Auto | AccessSetting::Key => Ok(Policy::Open),
+        AccessSetting::Open => Ok(Policy::Open),
+        AccessSetting::Auto | AccessSetting::Key => {
+            Err(StartError::new("ACCESS", "in aws mode it is open or oidc"))
+        }
     }
 }
 
@@ -42,12 +45,10 @@ pub(super) fn policy(
     settings: &ApiSettings,
     data_dir: &Path,
 ) -> Result<(Policy, Option<RequiredKey>), StartError> {
-    let only_this_machine =
-        settings.public_url.is_none() && settings.listen.ip().to_canonical().is_loopback();
     match settings.access {
         AccessSetting::Open => Ok((Policy::Open, None)),
         AccessSetting::Oidc => Ok((issuer(settings)?, None)),
-        AccessSetting::Auto if only_this_machine => Ok((Policy::Loopback, None)),
+        AccessSetting::Auto if settings.is_for_this_machine() => Ok((Policy::Loopback, None)),
         AccessSetting::Auto | AccessSetting::Key => {
             let failed = |error| StartError::new("the access key", error);
             let existing = LocalKey::load(data_dir).map_err(failed)?;

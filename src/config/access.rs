@@ -1,6 +1,7 @@
 //! Who may use the service, and whether it is kept what they do.
 //!
-//! Invariant: an issuer that is named is asked, and what a mode hasn't is refused and not left out silently.
+//! Invariant: an issuer that is named is asked, what a mode hasn't is refused and not left out silently, and a
+//! service that others reach is open to all of them only if somebody said so.
 
 use clap::Args;
 
@@ -9,12 +10,17 @@ use super::Problems;
 /// The flags that say who may use the service, as text.
 #[derive(Debug, Clone, Args)]
 pub struct AccessArgs {
-    /// Who may use the service. open: everybody who reaches it, and the default. key: whoever has the key, which the
-    /// first start makes and prints (local mode). oidc: programs with an access token of OIDC_ISSUER, which is the
-    /// default where that is set. auto: oidc with an issuer; else everybody while only this machine reaches it, else
-    /// key; open in aws mode
-    #[arg(long, env = "ACCESS", value_name = "auto|open|key|oidc")]
-    pub access: Option<String>,
+    /// Who may use the service. oidc: whom OIDC_ISSUER vouches for. key: whoever has the key, which the first start
+    /// makes and prints (local mode). open: everybody who reaches it. auto: oidc where OIDC_ISSUER is set; else, in
+    /// local mode, everybody while only this machine reaches it, and whoever has the key otherwise; aws mode needs
+    /// OIDC_ISSUER, or to be told that it is open
+    #[arg(
+        long,
+        env = "ACCESS",
+        default_value = "auto",
+        value_name = "auto|open|key|oidc"
+    )]
+    pub access: String,
     /// Whether local mode keeps who did what, in DATA_DIR/audit. auto: where callers are asked who they are
     #[arg(
         long,
@@ -57,7 +63,15 @@ impl AccessArgs {
         has_issuer: bool,
         problems: &mut Problems,
     ) -> Option<(AccessSetting, AuditSetting)> {
-        let access = self.access(has_issuer, problems);
+        let access = problems.judge("ACCESS", &self.access, |text| match text {
+            // An issuer that is named and not asked would be a door that only looks shut.
+            "" | "auto" if has_issuer => Ok(AccessSetting::Oidc),
+            "" | "auto" => Ok(AccessSetting::Auto),
+            "open" => Ok(AccessSetting::Open),
+            "key" => Ok(AccessSetting::Key),
+            "oidc" => Ok(AccessSetting::Oidc),
+            _ => Err("must be auto, open, key or oidc".to_owned()),
+        });
         let refused = match access {
             Some(AccessSetting::Key) if has_issuer => {
                 Some("people sign in at OIDC_ISSUER or with a key, and not with both")
@@ -65,6 +79,10 @@ impl AccessArgs {
             Some(AccessSetting::Key) if is_local == Some(false) => {
                 Some("there is a key in local mode alone; with MODE=aws it is open or oidc")
             }
+            Some(AccessSetting::Auto) if is_local == Some(false) => Some(
+                "with MODE=aws it has to be said who may use the service: set OIDC_ISSUER, where people sign in, or \
+                 ACCESS=open if whoever reaches the service may do everything",
+            ),
             Some(AccessSetting::Oidc) if !has_issuer => Some("oidc needs OIDC_ISSUER"),
             _ => None,
         };
@@ -82,25 +100,6 @@ impl AccessArgs {
         }
         Some((access?, audit?))
     }
-
-    fn access(&self, has_issuer: bool, problems: &mut Problems) -> Option<AccessSetting> {
-        let given = self.access.as_deref().map(str::trim);
-        let Some(text) = given.filter(|text| !text.is_empty()) else {
-            // An issuer that is named and not asked would be a door that only looks shut.
-            return Some(match has_issuer {
-                true => AccessSetting::Oidc,
-                false => AccessSetting::Open,
-            });
-        };
-        problems.judge("ACCESS", text, |text| match text {
-            "auto" if has_issuer => Ok(AccessSetting::Oidc),
-            "auto" => Ok(AccessSetting::Auto),
-            "open" => Ok(AccessSetting::Open),
-            "key" => Ok(AccessSetting::Key),
-            "oidc" => Ok(AccessSetting::Oidc),
-            _ => Err("must be auto, open, key or oidc".to_owned()),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -108,12 +107,12 @@ mod tests {
     use super::*;
 
     fn judged(
-        (access, audit): (Option<&str>, &str),
+        (access, audit): (&str, &str),
         is_local: bool,
         has_issuer: bool,
     ) -> Result<(AccessSetting, AuditSetting), String> {
         let args = AccessArgs {
-            access: access.map(str::to_owned),
+            access: access.to_owned(),
             audit: audit.to_owned(),
         };
         Problems::collected(|problems| args.judge(Some(is_local), has_issuer, problems))
@@ -123,20 +122,19 @@ mod tests {
     #[test]
     fn an_issuer_that_is_named_is_asked_unless_the_service_is_said_to_be_open() {
         use AccessSetting::{Auto, Key, Oidc, Open};
+        let is = |setting| Ok((setting, AuditSetting::Auto));
         for is_local in [true, false] {
             let access = |text, has_issuer| judged((text, "auto"), is_local, has_issuer);
-            let is = |setting| Ok((setting, AuditSetting::Auto));
-            for unset in [None, Some(""), Some(" ")] {
-                assert_eq!(access(unset, false), is(Open));
-                assert_eq!(access(unset, true), is(Oidc));
+            for undecided in ["", " ", "auto"] {
+                assert_eq!(access(undecided, true), is(Oidc));
             }
-            assert_eq!(access(Some("auto"), true), is(Oidc));
-            assert_eq!(access(Some("auto"), false), is(Auto));
-            assert_eq!(access(Some("oidc"), true), is(Oidc));
-            assert_eq!(access(Some("open"), true), is(Open));
+            assert_eq!(access("oidc", true), is(Oidc));
+            assert_eq!(access("open", true), is(Open));
+            assert_eq!(access("open", false), is(Open));
         }
+        assert_eq!(judged(("auto", "auto"), true, false), is(Auto));
         assert_eq!(
-            judged((Some("key"), "off"), true, false),
+            judged(("key", "off"), true, false),
             Ok((Key, AuditSetting::Off))
         );
     }
@@ -144,17 +142,13 @@ mod tests {
     #[test]
     fn what_can_not_be_is_refused_with_what_would_be_right() {
         for (settings, is_local, has_issuer, message) in [
-            ((Some("key"), "auto"), true, true, "not with both"),
-            ((Some("key"), "auto"), false, false, "open or oidc"),
-            ((Some("oidc"), "auto"), true, false, "needs OIDC_ISSUER"),
-            (
-                (Some("root"), "auto"),
-                true,
-                false,
-                "auto, open, key or oidc",
-            ),
-            ((None, "maybe"), true, false, "auto, on or off"),
-            ((None, "on"), false, false, "local mode alone"),
+            (("key", "auto"), true, true, "not with both"),
+            (("key", "auto"), false, false, "open or oidc"),
+            (("auto", "auto"), false, false, "OIDC_ISSUER, where"),
+            (("oidc", "auto"), true, false, "needs OIDC_ISSUER"),
+            (("root", "auto"), true, false, "auto, open, key or oidc"),
+            (("auto", "maybe"), true, false, "auto, on or off"),
+            (("open", "on"), false, false, "local mode alone"),
         ] {
             let refused = judged(settings, is_local, has_issuer).unwrap_err();
             assert!(refused.contains(message), "{refused}");

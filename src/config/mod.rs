@@ -266,6 +266,19 @@ pub struct ApiSettings {
     pub common: CommonSettings,
 }
 
+impl ApiSettings {
+    /// Whether nobody but this machine reaches the service, as far as the settings can tell.
+    pub fn is_for_this_machine(&self) -> bool {
+        let is_loopback = self.listen.ip().to_canonical().is_loopback();
+        self.public_url.is_none() && is_loopback && matches!(self.mode, Mode::Local { .. })
+    }
+
+    /// Whether others reach the service and may do everything.
+    pub fn is_open_to_others(&self) -> bool {
+        self.access == AccessSetting::Open && !self.is_for_this_machine()
+    }
+}
+
 /// Everything that is wrong with the settings.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Problems(Vec<String>);

@@ -88,7 +88,7 @@ fn everything_that_is_wrong_is_named_at_once() {
 fn a_local_bucket_can_not_hide_a_path_of_the_service() {
     assert!(judge(&["--bucket-name=docs"]).is_err());
     assert!(judge(&["--bucket-name=web"]).is_err());
-    assert!(judge(&["--bucket-name=docs", "--mode=aws"]).is_ok());
+    assert!(judge(&["--bucket-name=docs", "--mode=aws", "--access=open"]).is_ok());
 }
 
 #[test]

@@ -212,7 +212,8 @@ fn a_session_says_who_is_signed_in_outlives_the_program_and_is_over_when_it_is_e
 #[test]
 fn a_service_that_trusts_this_machine_does_nothing_for_whom_a_proxy_brings() {
     let dir = data_dir();
-    let program = Program::local(dir.path(), &[("ACCESS", "auto")]);
+    // As if nothing had been said.
+    let program = Program::local(dir.path(), &[("ACCESS", "")]);
     let base = &program.base;
     let created = create(base, &json!({"filename": "a.txt", "size": 5}));
     let id = created["id"].as_str().unwrap();
@@ -238,13 +239,11 @@ fn a_service_that_trusts_this_machine_does_nothing_for_whom_a_proxy_brings() {
 fn a_service_that_others_reach_asks_for_the_key_unless_it_is_open() {
     for (settings, asks) in [
         (
-            &[
-                ("ACCESS", "auto"),
-                ("PUBLIC_URL", "https://files.example.org"),
-            ][..],
+            &[("ACCESS", ""), ("PUBLIC_URL", "https://files.example.org")][..],
             true,
         ),
-        (&[("ACCESS", "auto"), ("LISTEN", "0.0.0.0:0")], true),
+        (&[("ACCESS", ""), ("LISTEN", "0.0.0.0:0")], true),
+        (&[("ACCESS", "auto"), ("LISTEN", "[::]:0")], true),
         (&[("ACCESS", "auto"), ("LISTEN", "[::1]:0")], false),
         (&[("ACCESS", "open"), ("LISTEN", "0.0.0.0:0")], false),
         (
@@ -261,6 +260,9 @@ fn a_service_that_others_reach_asks_for_the_key_unless_it_is_open() {
         let status = curl_status(&[&url]);
         let expected = if asks { "401" } else { "200" };
         assert_eq!(status, expected, "{settings:?}");
+        let is_open = settings.contains(&("ACCESS", "open"));
+        let warned = program.log().contains("may do everything (ACCESS=open)");
+        assert_eq!(warned, is_open, "{settings:?}: {}", program.log());
     }
 }
 
@@ -273,7 +275,7 @@ fn a_service_with_an_issuer_asks_everybody_also_while_the_issuer_is_away() {
         ("OIDC_CLIENT_ID", "files"),
         ("OIDC_AUDIENCE", "files"),
     ];
-    let program = Program::local(dir.path(), &issuer);
+    let program = Program::local(dir.path(), &[&issuer[..], &[("ACCESS", "")]].concat());
     let base = &program.base;
     let id = "0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f";
     let key = "Authorization: Bearer fsk_0";
