@@ -90,7 +90,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh
-	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web tests/browser
+	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web tests/browser tests/tools
 
 # Debug builds: overflow checks and debug assertions are on.
 chaos: $(TEST_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
@@ -148,8 +148,8 @@ $(CADDY)/.installed: tests/tools/caddy.txt
 $(CARGO_FUZZ):
 	cargo install --quiet --locked --version $(CARGO_FUZZ_VERSION) --root target/tools cargo-fuzz
 
-# The browser's driver, the check for accessibility and the linter of the web page's modules, exactly as
-# the lock file has them. npm wants its lists beside what it installs.
+# The browser's driver, the check for accessibility, the linter of the web page's modules and an issuer that people
+# sign in at, exactly as the lock file has them. npm wants its lists beside what it installs.
 $(BROWSER_TOOLS)/.installed: tests/browser/package.json tests/browser/package-lock.json
 	mkdir -p $(BROWSER_TOOLS)
 	cp tests/browser/package.json tests/browser/package-lock.json $(BROWSER_TOOLS)/

@@ -27,7 +27,9 @@ mod token_caller;
 pub use authorize::{Action, Denied, Resource, authorize};
 pub use caller::{Caller, Person, Role};
 #[cfg(feature = "server")]
-pub use gate::{Admission, Gate, Policy, Proof, SignInError};
+pub use gate::{
+    Admission, BegunAtIssuer, Gate, NotSignedIn, Policy, Proof, SignInAt, SignInError, SignInWith,
+};
 #[cfg(feature = "server")]
 pub use local_key::LocalKey;
 pub use scope::{Scope, Scopes};

@@ -387,7 +387,7 @@ fn api_parts(
     ApiParts {
         service: Arc::new(service),
         bucket,
-        path_prefix: api::path_prefix(settings.public_url.as_ref()),
+        public_url: settings.public_url.clone(),
         max_upload_bytes: settings.max_upload_bytes,
         cors,
         hosts,

@@ -46,6 +46,11 @@ paths! {
     FILES = "/files";
 }
 
+/// Sends a browser to the issuer.
+pub const SIGN_IN_START: &str = "/v1/session/start";
+/// Where the issuer sends it back to.
+pub const SIGN_IN_CALLBACK: &str = "/v1/session/callback";
+
 /// A page's path as a route: with `:id` for `{id}`.
 pub fn route(page: &str) -> String {
     page.replace('{', ":").replace('}', "")

@@ -67,9 +67,9 @@ export class Api {
     return seenOr(answer);
   }
 
-  // → page {files, nextCursor} | refused | lost
-  async list({ limit, cursor }) {
-    const query = new URLSearchParams({ limit, ...(cursor && { cursor }) });
+  // One's own files, or everybody's. → page {files, nextCursor} | refused | lost
+  async list({ limit, cursor, isOfAll }) {
+    const query = new URLSearchParams({ limit, ...(cursor && { cursor }), ...(isOfAll && { owner: 'all' }) });
     const answer = await this.#call('GET', `v1/files?${query}`);
     const { files, nextCursor = null } = answer.json;
     const isPage = Array.isArray(files) && files.every(isRecord) && (nextCursor === null || typeof nextCursor === 'string');
@@ -82,12 +82,12 @@ export class Api {
     return answer.status === 204 || answer.code === GONE ? { type: 'deleted' } : failure(answer);
   }
 
-  // Whether the service asks who one is, and knows it. → session {isAsked, isSomebody} | refused | lost
+  // Whether the service asks who one is, and who that is: null for nobody. → session {isAsked, who} | refused | lost
   async session() {
     const answer = await this.#call('GET', SESSION);
     const { principal, signIn } = answer.json;
     return answer.status === 200 && principal !== undefined
-      ? { type: 'session', isAsked: typeof signIn === 'string', isSomebody: principal !== null }
+      ? { type: 'session', isAsked: typeof signIn === 'string', who: principal }
       : failure(answer);
   }
 
@@ -100,10 +100,17 @@ export class Api {
     return answer.status === 204 ? { type: 'signedIn' } : failure(answer);
   }
 
-  // → signedOut | refused | lost
+  // signOutAt is the issuer's page, where one is signed out there too, or null. → signedOut {signOutAt} | refused | lost
   async signOut() {
     const answer = await this.#call('POST', `${SESSION}/end`);
-    return answer.status === 200 && !answer.foreign ? { type: 'signedOut' } : failure(answer);
+    const { signOutAt = null } = answer.json;
+    return answer.status === 200 && !answer.foreign ? { type: 'signedOut', signOutAt } : failure(answer);
+  }
+
+  // Leads to the issuer, and then back to a page of the service.
+  signInAt(page) {
+    const path = `/${page.pathname.slice(this.#base.pathname.length)}${page.search}`;
+    return new URL(`${SESSION}/start?${new URLSearchParams({ returnTo: path })}`, this.#base).href;
   }
 
   // For people: a page that shows the file, waits for it where it must, and has a button.

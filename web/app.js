@@ -43,7 +43,7 @@ const maxUploadBytes = Number(told('max-upload-bytes'));
 const reachable = [location.origin, told('store-origin')].filter(Boolean).map((origin) => new URL(origin).origin);
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
-const { api, session, isIn } = openSession({ base, liveRegion, wake });
+const { api, session, isIn, isGuest } = openSession({ base, liveRegion, wake });
 const listOperator = operatorPart();
 const fresh = new Set();
 const others = new Set();
@@ -276,6 +276,10 @@ function takeFiles({ files, isCut, unreadable }) {
     liveRegion.show(strings.signIn.first);
     return;
   }
+  if (isGuest()) {
+    liveRegion.show(strings.guest.first);
+    return;
+  }
   const taken = uploads.add(files);
   if (taken > 0) {
     liveRegion.say(strings.said.started(taken), TOPIC);
@@ -299,6 +303,12 @@ function wake() {
   uploads.wake();
   poller.wake();
   if (!document.hidden) {
+    refreshList();
+  }
+}
+
+function refreshList() {
+  if (!isGuest()) {
     void listSync.refresh();
   }
 }
@@ -338,6 +348,7 @@ function start() {
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
   byId('load-more').addEventListener('click', () => listSync.older({ isByHand: true }));
+  byId('everybodys').addEventListener('change', ({ target }) => void listSync.showAll(target.checked));
   byId('list-notice').append(listOperator);
   byId('list-full').textContent = strings.listFull(format.count(MAX_LISTED));
   getOlderAhead();
@@ -352,7 +363,7 @@ function start() {
   document.addEventListener('visibilitychange', wake);
   setInterval(showFiles, TIMES_EVERY_MS);
   showFiles();
-  void isIn.then(() => listSync.refresh());
+  void isIn.then(refreshList);
 }
 
 start();

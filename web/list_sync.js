@@ -23,6 +23,8 @@ export class ListSync {
   isGettingOlder = false;
   // Why the list couldn't be fetched, where that is known.
   problem = null;
+  // Everybody's files, and not only one's own.
+  #isOfAll = false;
   // Older pages in a row that brought nothing.
   #useless = 0;
   #ports;
@@ -48,9 +50,16 @@ export class ListSync {
     }
     this.#isAsking = true;
     this.#cancelTimer();
-    const moment = this.list.moment;
+    const { list } = this;
+    const { moment } = list;
     const answer = await this.#page(undefined);
     this.#isAsking = false;
+    if (list !== this.list) {
+      // Somebody asked for another list meanwhile.
+      this.#askAgain = false;
+      await this.refresh();
+      return;
+    }
     const isPage = answer.type === 'page';
     this.#failures = isPage ? 0 : this.#failures + 1;
     this.problem = answer.cause ?? answer.problem ?? null;
@@ -72,6 +81,16 @@ export class ListSync {
         void this.refresh();
       }
     });
+  }
+
+  // Begins anew, with everybody's files or one's own.
+  async showAll(isOfAll) {
+    this.#isOfAll = isOfAll;
+    this.list = new FileList();
+    this.isLoaded = false;
+    this.#useless = 0;
+    this.#onChange();
+    await this.refresh();
   }
 
   // Whether it holds as many files as it ever does.
@@ -106,7 +125,7 @@ export class ListSync {
     let cursor = from;
     for (;;) {
       asked.add(cursor);
-      const answer = await this.#ports.api.list({ limit: PAGE, cursor });
+      const answer = await this.#ports.api.list({ limit: PAGE, cursor, isOfAll: this.#isOfAll });
       if (answer.type !== 'page') {
         return answer;
       }

@@ -3,7 +3,7 @@
 //
 //   open      the service asks nobody
 //   asking    it isn't known yet who this is
-//   in, out   somebody is signed in with the key, or nobody is
+//   in, out   somebody is signed in, or nobody is
 //
 // Invariant: only the service's word who this is leads in, and a refusal of a call that began before that leads
 // nobody out again. Another tab's word is a reason to ask, and no more. The key is handed on and never kept.
@@ -34,7 +34,7 @@ export class Session {
 
   // `standing` is `asking` or `open`, as the service said with the page. ports: channel {postMessage, onmessage} to
   // the other tabs, now() in milliseconds that never go back, after(ms, run) → cancel, wake() for what waits for
-  // somebody to be in, show({standing, hasEnded, trouble}), showProxy(problem or null).
+  // somebody to be in, show({standing, who} or {standing, hasEnded, trouble, signOutAt?}), showProxy(problem or null).
   constructor(standing, ports) {
     this.#standing = standing;
     this.#ports = ports;
@@ -56,9 +56,17 @@ export class Session {
     } else if (key) {
       void this.signIn(key);
     } else {
-      void this.#look();
+      void this.#lookFirst();
     }
     return this.#begun;
+  }
+
+  // Whoever comes back from the issuer is in, and the tabs that wait for it don't know.
+  async #lookFirst() {
+    await this.#look();
+    if (this.#standing === 'in') {
+      this.#ports.channel.postMessage('in');
+    }
   }
 
   // What an answer says, to a call that began at `startedAt`: who refused it for want of a sign-in, or null.
@@ -112,7 +120,7 @@ export class Session {
     }
     this.#ports.channel.postMessage('out');
     if (turn === this.#turn) {
-      this.#leave();
+      this.#leave(null, answer.signOutAt);
     }
     return true;
   }
@@ -134,15 +142,15 @@ export class Session {
     }
     this.#failures = 0;
     if (!answer.isAsked) {
-      this.#enter('open');
-    } else if (answer.isSomebody) {
-      this.#enter('in');
+      this.#enter('open', answer.who);
+    } else if (answer.who !== null) {
+      this.#enter('in', answer.who);
     } else {
       this.#leave(trouble);
     }
   }
 
-  #enter(standing) {
+  #enter(standing, who) {
     const wasOut = this.isOut;
     this.#standing = standing;
     this.#hasEnded = false;
@@ -150,7 +158,7 @@ export class Session {
       return;
     }
     this.#since = this.#ports.now();
-    this.#ports.show({ standing, hasEnded: false, trouble: null });
+    this.#ports.show({ standing, who });
     if (this.#hasBegun) {
       this.#ports.wake();
     } else {
@@ -159,10 +167,10 @@ export class Session {
     }
   }
 
-  #leave(trouble = null) {
+  #leave(trouble = null, signOutAt = null) {
     this.#hasEnded ||= !this.isOut;
     this.#standing = 'out';
-    this.#ports.show({ standing: 'out', hasEnded: this.#hasEnded, trouble });
+    this.#ports.show({ standing: 'out', hasEnded: this.#hasEnded, trouble, ...(signOutAt && { signOutAt }) });
   }
 
   #hear(word) {

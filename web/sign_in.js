@@ -1,11 +1,13 @@
 // Puts together what both pages need to let people in: the session, what shows it, and the API that is asked only
 // while somebody is in.
+// The root element says what is shown to whom: `data-session`, and the role that an issuer gives in `data-role`.
 //
 // Invariant: what belongs to files is hidden as a whole, by the root element's `data-session`, as long as nobody is
 // in. It stays as it is behind that, so that what is under way goes on.
 
 import { Api } from './api.js';
-import { byId } from './dom.js';
+import { byId, setText } from './dom.js';
+import { IssuerPanel } from './issuer_panel.js';
 import { takeKeys } from './key_link.js';
 import { strings } from './language.js';
 import { Session } from './session.js';
@@ -16,12 +18,17 @@ import { SignInPanel } from './sign_in_panel.js';
 // and a promise of the moment when the page may begin.
 export function openSession({ base, liveRegion, wake }) {
   const root = document.documentElement;
-  const panel = new SignInPanel(byId('sign-in'), (key) => session.signIn(key));
+  const isAtIssuer = root.dataset.signIn === 'oidc';
+  const panel = isAtIssuer
+    ? new IssuerPanel(byId('sign-in'), () => api.signInAt(location))
+    : new SignInPanel(byId('sign-in'), (key) => session.signIn(key));
   const notice = new SessionNotice(byId('session'), (sentence) => liveRegion.say(sentence));
   let before = null;
 
-  function show({ standing, ...why }) {
+  function show({ standing, who = null, ...why }) {
     root.dataset.session = standing;
+    root.dataset.role = who?.role ?? '';
+    setText(byId('who'), who?.name ?? '');
     if (standing === 'out') {
       before ??= putAside();
       panel.show(why);
@@ -53,7 +60,9 @@ export function openSession({ base, liveRegion, wake }) {
   });
   const api = new Api(base, session);
   const isIn = session.begin(api, takeKeys((key) => void session.signIn(key)));
-  return { api, session, isIn };
+  // Whoever sees only what others pass on has no list and uploads nothing.
+  const isGuest = () => root.dataset.role === 'guest';
+  return { api, session, isIn, isGuest };
 }
 
 // What would still show something of a file: its name in the tab's title, and a question about it.

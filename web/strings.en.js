@@ -144,6 +144,9 @@ export const strings = {
     key: 'Key',
     signIn: 'Sign in',
     signOut: 'Sign out',
+    newTab: 'Signing in opens another tab. This one goes on by itself afterwards.',
+    stillThere: 'You are signed out here, and may still be signed in where you came from.',
+    signOutThere: 'Sign out there as well',
     done: 'You are signed in',
     first: 'Sign in first. Nothing was sent.',
     signOutFailed: 'You are still signed in, since the service couldn’t be reached. Try again.',
@@ -233,8 +236,15 @@ export const strings = {
     more: (n) => `${n} more`,
   },
 
+  everybodys: 'Everybody’s files',
+  guest: {
+    title: 'You are signed in as a guest',
+    text: 'Guests see the files that others pass on to them by a link, and send none. Ask whoever runs this service if you should.',
+    first: 'Guests send no files. Nothing was sent.',
+  },
   foot: 'There is no sign-in: whoever can open this page can see, fetch and delete these files.',
-  footSignedIn: 'Whoever has the key of this service can see, fetch and delete these files.',
+  footKey: 'Whoever has the key of this service can see, fetch and delete these files.',
+  footIssuer: 'You and the administrators of this service can see, fetch and delete these files.',
 
   file: {
     all: 'All files',

@@ -5,15 +5,19 @@
 //!
 //! Absent on purpose: HTTP. Where in a request a proof stands is the API's business.
 
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::api_token::{ApiTokens, TokenText};
-use super::oidc::{Issuer, TokenRefused};
+use super::oidc::{Issuer, ReturnTo, SignInFailed, SignInStart, SignedIn, TokenRefused};
 use super::{Caller, LocalKey, Person, Session, SessionId, Sessions};
-use crate::domain::Timestamp;
+use crate::config::Groups;
+use crate::domain::{Timestamp, UserId};
 use crate::item_store::{ItemStore, StoreError};
+use crate::secret_file::{SecretError, SecretFile};
 
 /// Which proof is asked for.
 #[derive(Debug)]
@@ -25,13 +29,58 @@ pub enum Policy {
     Loopback,
     /// The local key, which makes its holder the operator, or a session that was begun with it.
     Key(LocalKey),
-    /// An access token of the issuer that people sign in at; what its groups may do is a role.
-    Oidc(Issuer),
+    /// An access token of the issuer that people sign in at, or a session that was begun there; what their groups
+    /// may do is a role.
+    Oidc(SignInAt),
+}
+
+/// The issuer that people sign in at.
+pub struct SignInAt {
+    /// The issuer.
+    pub issuer: Issuer,
+    /// Signs what a browser keeps meanwhile; the same in all processes of a service.
+    pub secret: Vec<u8>,
+}
+
+/// Where the secret lies, where no operator gave one.
+const SECRET_FILE: SecretFile = SecretFile {
+    name: "session-secret",
+    prefix: "",
+    what: "a session secret",
+    renewal: "ends the sign-ins that are under way",
+};
+
+impl SignInAt {
+    /// The secret in `data_dir`, which has to exist; a new one if there is none yet. Blocks; meant for the start of
+    /// a program.
+    ///
+    /// # Errors
+    /// A file that can't be read or written, that others can read, or that holds something else.
+    pub fn secret_in(data_dir: &Path) -> Result<String, SecretError> {
+        SECRET_FILE.load_or_create(data_dir)
+    }
+}
+
+impl fmt::Debug for SignInAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SignInAt").field(&self.issuer).finish()
+    }
+}
+
+/// How people sign in with a browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInWith {
+    /// With the local key.
+    Key,
+    /// At an issuer.
+    Issuer,
 }
 
 /// Says whom requests come from.
 pub struct Gate {
     policy: Policy,
+    /// What sessions are begun with now: those of another key, issuer or order of roles are over.
+    mark: Option<String>,
     sessions: Sessions,
     tokens: ApiTokens,
 }
@@ -59,14 +108,17 @@ pub enum Admission {
 impl Gate {
     /// The gate that asks for this proof; sessions are kept in `items`.
     pub fn new(policy: Policy, items: Arc<dyn ItemStore>) -> Self {
-        let operator = match &policy {
+        let mark = match &policy {
             Policy::Key(key) => Some(mark_of(key)),
-            Policy::Open | Policy::Loopback | Policy::Oidc(_) => None,
+            Policy::Oidc(at) => Some(mark_of_issuer(&at.issuer)),
+            Policy::Open | Policy::Loopback => None,
         };
+        let operator = mark.as_deref().filter(|_| matches!(policy, Policy::Key(_)));
         Self {
+            tokens: ApiTokens::new(Arc::clone(&items), operator),
+            sessions: Sessions::new(items),
+            mark,
             policy,
-            sessions: Sessions::new(Arc::clone(&items)),
-            tokens: ApiTokens::new(items, operator.as_deref()),
         }
     }
 
@@ -88,15 +140,14 @@ impl Gate {
             }
             (Policy::Loopback, _) => Caller::Operator,
             (Policy::Key(key), Some(token)) if key.is(token) => Caller::Operator,
-            (Policy::Oidc(issuer), Some(token)) if !TokenText::is_like(token) => {
-                of_issuer(issuer, token, now).await?
+            (Policy::Oidc(at), Some(token)) if !TokenText::is_like(token) => {
+                of_issuer(&at.issuer, token, now).await?
             }
             (Policy::Key(_) | Policy::Oidc(_), Some(token)) => {
                 let caller = self.tokens.verify(token, now).await?;
                 caller.map_or(Caller::Nobody, Caller::Token)
             }
-            (Policy::Oidc(_), None) => Caller::Nobody,
-            (Policy::Key(_), None) => {
+            (Policy::Key(_) | Policy::Oidc(_), None) => {
                 let session = self.session(proof, now).await?;
                 session.map_or(Caller::Nobody, |session| session.caller)
             }
@@ -113,10 +164,10 @@ impl Gate {
         proof: Proof<'_>,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        let (Policy::Key(key), Some(id)) = (&self.policy, proof.session) else {
+        let (Some(mark), Some(id)) = (&self.mark, proof.session) else {
             return Ok(None);
         };
-        self.sessions.get(id, Some(&mark_of(key)), now).await
+        self.sessions.get(id, Some(mark), now).await
     }
 
     /// Begins a session with the key; `None` where none is asked for.
@@ -132,12 +183,88 @@ impl Gate {
             Policy::Open | Policy::Loopback => Ok(None),
             Policy::Oidc(_) => Err(SignInError::WrongKey),
             Policy::Key(key) if !key.is(text) => Err(SignInError::WrongKey),
-            Policy::Key(key) => {
-                let begun_with = Some(mark_of(key));
-                let sessions = &self.sessions;
-                let begun = sessions.begin(&Caller::Operator, begun_with, None, now);
+            Policy::Key(_) => {
+                let (sessions, mark) = (&self.sessions, self.mark.clone());
+                let begun = sessions.begin(&Caller::Operator, mark, None, now);
                 Ok(Some(begun.await?))
             }
+        }
+    }
+
+    /// Sends a browser to the issuer, which sends it back to `redirect_uri`; `None` where people don't sign in at
+    /// one.
+    ///
+    /// # Errors
+    /// The issuer can't be asked.
+    pub async fn begin_at_issuer(
+        &self,
+        return_to: ReturnTo,
+        redirect_uri: &str,
+        now: Timestamp,
+    ) -> Result<Option<SignInStart>, SignInFailed> {
+        let Policy::Oidc(at) = &self.policy else {
+            return Ok(None);
+        };
+        let started = at.issuer.begin(return_to, redirect_uri, &at.secret, now);
+        started.await.map(Some)
+    }
+
+    /// Begins a session for whom the issuer sent back with `query` to a browser that kept `cookie`; `None` where
+    /// people don't sign in at one.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`].
+    pub async fn finish_at_issuer(
+        &self,
+        query: &str,
+        cookie: Option<&str>,
+        redirect_uri: &str,
+        now: Timestamp,
+    ) -> Result<Option<BegunAtIssuer>, NotSignedIn> {
+        let Policy::Oidc(at) = &self.policy else {
+            return Ok(None);
+        };
+        let (issuer, secret) = (&at.issuer, &at.secret);
+        let finished = issuer.finish(query, cookie, redirect_uri, secret, now);
+        let SignedIn {
+            identity,
+            return_to,
+            id_token,
+        } = finished.await?;
+        let Some(role) = identity.role(issuer.settings()) else {
+            return Err(NotSignedIn::NoRole {
+                user: identity.user_id,
+            });
+        };
+        let caller = Caller::User(Arc::new(Person {
+            id: identity.user_id,
+            role,
+            name: identity.name,
+        }));
+        let (sessions, mark) = (&self.sessions, self.mark.clone());
+        let begun = sessions.begin(&caller, mark, Some(id_token), now);
+        let (id, session) = begun.await?;
+        Ok(Some(BegunAtIssuer {
+            id,
+            session,
+            return_to,
+        }))
+    }
+
+    /// Where a browser goes to be signed out at the issuer as well, which sends it back to `return_to`.
+    pub fn sign_out_at(&self, session: &Session, return_to: &str) -> Option<String> {
+        let Policy::Oidc(at) = &self.policy else {
+            return None;
+        };
+        let id_token = session.id_token.as_deref()?;
+        at.issuer.end_session_url(id_token, return_to)
+    }
+
+    /// The issuer that people sign in at, if they do.
+    pub fn issuer(&self) -> Option<&Issuer> {
+        match &self.policy {
+            Policy::Oidc(at) => Some(&at.issuer),
+            Policy::Open | Policy::Loopback | Policy::Key(_) => None,
         }
     }
 
@@ -152,15 +279,42 @@ impl Gate {
         }
     }
 
-    /// Whether anybody is asked who they are.
-    pub fn asks(&self) -> bool {
-        matches!(self.policy, Policy::Key(_) | Policy::Oidc(_))
+    /// How people sign in with a browser; `None` where nobody is asked.
+    pub fn sign_in_with(&self) -> Option<SignInWith> {
+        match &self.policy {
+            Policy::Open | Policy::Loopback => None,
+            Policy::Key(_) => Some(SignInWith::Key),
+            Policy::Oidc(_) => Some(SignInWith::Issuer),
+        }
     }
+}
 
-    /// Whether people have to show the key.
-    pub fn asks_for_key(&self) -> bool {
-        matches!(self.policy, Policy::Key(_))
-    }
+/// A session that began at the issuer.
+#[derive(Debug)]
+pub struct BegunAtIssuer {
+    /// What the browser keeps.
+    pub id: SessionId,
+    /// Whose it is.
+    pub session: Session,
+    /// Where they were going.
+    pub return_to: ReturnTo,
+}
+
+/// Why somebody who was at the issuer isn't signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSignedIn {
+    /// What came back isn't a sign-in, or can't be checked.
+    #[error(transparent)]
+    Failed(#[from] SignInFailed),
+    /// The issuer knows them, and none of their groups has a role.
+    #[error("none of this person's groups may use the service")]
+    NoRole {
+        /// Who it is.
+        user: UserId,
+    },
+    /// The session couldn't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Whom an access token of the issuer's is about. Nobody, if it isn't right or its groups have no role; why is for
@@ -197,6 +351,23 @@ fn mark_of(key: &LocalKey) -> String {
     hex::encode(&digest[..8])
 }
 
+/// Tells what was begun at this issuer, under these roles, from what was begun otherwise.
+fn mark_of_issuer(issuer: &Issuer) -> String {
+    let settings = issuer.settings();
+    let groups = [&settings.admins, &settings.members, &settings.guests].map(Groups::names);
+    let meant = serde_json::json!([
+        settings.issuer,
+        settings.client_id,
+        settings.roles_claim,
+        groups,
+    ]);
+    let digest = Sha256::new()
+        .chain_update("file-share session mark 2\n")
+        .chain_update(meant.to_string())
+        .finalize();
+    hex::encode(&digest[..8])
+}
+
 /// Why nobody was signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
@@ -209,115 +380,4 @@ pub enum SignInError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::item_store::memory::MemoryItemStore;
-
-    fn now() -> Timestamp {
-        Timestamp::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-    }
-
-    fn gate(policy: Policy) -> Gate {
-        Gate::new(policy, Arc::new(MemoryItemStore::default()))
-    }
-
-    fn new_key() -> LocalKey {
-        let dir = tempfile::tempdir().unwrap();
-        LocalKey::load_or_create(dir.path()).unwrap()
-    }
-
-    const NOBODY: Admission = Admission::As(Caller::Nobody);
-    const OPERATOR: Admission = Admission::As(Caller::Operator);
-
-    fn bearer(token: &str) -> Proof<'_> {
-        Proof {
-            bearer: Some(token),
-            ..Proof::default()
-        }
-    }
-
-    fn of_session(id: &SessionId) -> Proof<'_> {
-        Proof {
-            session: Some(id.expose()),
-            ..Proof::default()
-        }
-    }
-
-    #[tokio::test]
-    async fn who_asks_nobody_has_an_operator_whatever_is_shown() {
-        let (open, loopback) = (gate(Policy::Open), gate(Policy::Loopback));
-        for proof in [Proof::default(), bearer("x")] {
-            assert_eq!(open.admit(proof, now()).await.unwrap(), OPERATOR);
-            assert_eq!(loopback.admit(proof, now()).await.unwrap(), OPERATOR);
-        }
-        let forwarded = Proof {
-            is_forwarded: true,
-            ..Proof::default()
-        };
-        assert_eq!(open.admit(forwarded, now()).await.unwrap(), OPERATOR);
-        let refused = loopback.admit(forwarded, now()).await.unwrap();
-        assert_eq!(refused, Admission::BehindUnknownProxy);
-        assert!(loopback.sign_in("x", now()).await.unwrap().is_none());
-    }
-
-    #[tokio::test]
-    async fn the_key_makes_an_operator_and_nothing_else_does() {
-        let key = new_key();
-        let gate = gate(Policy::Key(key.clone()));
-        let key = key.expose();
-        assert_eq!(gate.admit(Proof::default(), now()).await.unwrap(), NOBODY);
-        assert_eq!(gate.admit(bearer(key), now()).await.unwrap(), OPERATOR);
-        let near = format!("{key}0");
-        for wrong in ["", "fsk_", &key[1..], &near] {
-            let admitted = gate.admit(bearer(wrong), now()).await.unwrap();
-            assert_eq!(admitted, NOBODY, "{wrong}");
-            assert!(matches!(
-                gate.sign_in(wrong, now()).await,
-                Err(SignInError::WrongKey)
-            ));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_session_makes_an_operator_until_it_is_ended_and_a_wrong_token_beside_it_nobody() {
-        let key = new_key();
-        let gate = gate(Policy::Key(key.clone()));
-        let (id, session) = gate.sign_in(key.expose(), now()).await.unwrap().unwrap();
-        let (another, _) = gate.sign_in(key.expose(), now()).await.unwrap().unwrap();
-        assert_ne!(id, another);
-        let proof = of_session(&id);
-        assert_eq!(gate.admit(proof, now()).await.unwrap(), OPERATOR);
-        assert_eq!(gate.session(proof, now()).await.unwrap(), Some(session));
-        let wrong = Proof {
-            bearer: Some("fsk_wrong"),
-            ..proof
-        };
-        assert_eq!(gate.admit(wrong, now()).await.unwrap(), NOBODY);
-        let foreign = Proof {
-            session: Some("0123"),
-            ..proof
-        };
-        assert_eq!(gate.admit(foreign, now()).await.unwrap(), NOBODY);
-        gate.sign_out(proof, now()).await.unwrap();
-        assert_eq!(gate.admit(proof, now()).await.unwrap(), NOBODY);
-        let other = gate.admit(of_session(&another), now()).await.unwrap();
-        assert_eq!(other, OPERATOR);
-    }
-
-    #[tokio::test]
-    async fn a_session_outlives_the_program_and_ends_with_the_key_that_began_it() {
-        let items = Arc::new(MemoryItemStore::default());
-        let key = new_key();
-        let before = Gate::new(Policy::Key(key.clone()), items.clone());
-        let (id, _) = before.sign_in(key.expose(), now()).await.unwrap().unwrap();
-        let again = Gate::new(Policy::Key(key), items.clone());
-        assert_eq!(again.admit(of_session(&id), now()).await.unwrap(), OPERATOR);
-        let replaced = Gate::new(Policy::Key(new_key()), items);
-        assert_eq!(
-            replaced.admit(of_session(&id), now()).await.unwrap(),
-            NOBODY
-        );
-    }
-}
+mod tests;

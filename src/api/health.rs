@@ -7,6 +7,8 @@ use poem::{IntoResponse, Response, handler, web::Data};
 use serde_json::json;
 
 use super::problem::Code;
+use crate::access::Gate;
+use crate::access::oidc::IssuerState;
 use crate::request_log::FAILED;
 use crate::service::FileService;
 
@@ -19,11 +21,23 @@ pub(crate) fn healthz() -> Response {
     poem::web::Json(json!({"status": "ok"})).into_response()
 }
 
-/// Answers 200 if both stores answer the calls that requests need, else 503.
+/// Answers 200 if both stores answer the calls that requests need, else 503. An issuer that is away is said and no
+/// more: whoever is signed in works on, and a new process would find it as far away.
 #[handler]
-pub(crate) async fn readyz(service: Data<&Arc<FileService>>) -> Response {
+pub(crate) async fn readyz(service: Data<&Arc<FileService>>, gate: Data<&Arc<Gate>>) -> Response {
     match tokio::time::timeout(READY_TIMEOUT, service.check()).await {
-        Ok(Ok(())) => poem::web::Json(json!({"status": "ready"})).into_response(),
+        Ok(Ok(())) => {
+            let mut said = json!({"status": "ready"});
+            if let Some(issuer) = gate.issuer() {
+                said["issuer"] = match issuer.state() {
+                    IssuerState::NotAsked => "not asked",
+                    IssuerState::Ok => "ok",
+                    IssuerState::Away { .. } => "away",
+                }
+                .into();
+            }
+            poem::web::Json(said).into_response()
+        }
         Ok(Err(error)) => {
             FAILED.log(|| tracing::warn!(error = %error.chain(), "not ready"));
             Code::StoreUnavailable

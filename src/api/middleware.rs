@@ -24,6 +24,7 @@ use crate::cors::{CorsPolicy, CorsRules};
 use crate::own_paths;
 use crate::request_log::{self, cut};
 use crate::service::CallPermits;
+use crate::web_page::FailedSignIn;
 
 const X_REQUEST_ID: &str = "x-request-id";
 /// What we take from a client as the ID of its request, in bytes.
@@ -125,6 +126,8 @@ pub(super) struct ApiConventions<E> {
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
     pub audited: AuditedRequests,
+    /// In place of a problem, for whoever signs in with a browser.
+    pub failed_sign_in: FailedSignIn,
 }
 
 impl<E: Endpoint> Endpoint for ApiConventions<E> {
@@ -147,6 +150,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
         }
         // Cheap: a `Uri` shares its text. What it is for happens rarely.
         let uri = request.uri().clone();
+        let wants_page = wants_page(&request);
         let prefix = &self.path_prefix;
         let asked = match self.cors.is_off() {
             true => HeaderMap::new(),
@@ -190,7 +194,11 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
                     Ok(response) => response.into_response(),
                     Err(error) => refused_by_the_framework(error),
                 };
-                as_problem(response, &id, prefix).await
+                match problem_of(response) {
+                    Ok(response) => response,
+                    Err(problem) if wants_page => self.page_of(&problem, &id),
+                    Err(problem) => problem.response(&id, prefix),
+                }
             }
         };
         self.cors.decorate(&CORS, &asked, response.headers_mut());
@@ -231,6 +239,21 @@ impl<E> ApiConventions<E> {
             }
             Admission::BehindUnknownProxy => Err(Code::UnknownProxy.plain()),
         }
+    }
+
+    /// A problem as a page for people.
+    fn page_of(&self, problem: &Problem, request_id: &str) -> Response {
+        let code = problem.code;
+        let words = [
+            ("product", "File Share"),
+            ("again", "Sign in again"),
+            ("title", code.title()),
+            ("detail", &problem.detail),
+            ("advice", code.advice()),
+            ("code", code.as_str()),
+            ("request_id", request_id),
+        ];
+        self.failed_sign_in.response(code.status(), &words)
     }
 
     /// Whether there is no room for the request. Who asks whether the program is alive, or can work,
@@ -296,16 +319,25 @@ fn refused_by_the_framework(error: poem::Error) -> Response {
     Problem::fields(Code::InvalidRequest, vec![error]).into_response()
 }
 
-/// Writes the body of a problem; an error of the framework's becomes one.
-async fn as_problem(mut response: Response, request_id: &str, path_prefix: &str) -> Response {
+/// Whether a person sits before the browser that asks, and would read a problem's page: one that signs in at the
+/// issuer.
+fn wants_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let accepts = request.headers().get(header::ACCEPT);
+    let accepts_html = || accepts.is_some_and(|it| it.as_bytes().starts_with(b"text/html"));
+    (path == own_paths::SIGN_IN_START || path == own_paths::SIGN_IN_CALLBACK) && accepts_html()
+}
+
+/// The problem that a response stands for; an error of the framework's becomes one.
+fn problem_of(mut response: Response) -> Result<Response, Problem> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.response(request_id, path_prefix);
+        return Err(problem);
     }
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
-        return response;
+        return Ok(response);
     }
-    let problem = match status {
+    Err(match status {
         StatusCode::NOT_FOUND => Code::RouteNotFound.plain(),
         StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed.plain(),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType.plain(),
@@ -316,8 +348,7 @@ async fn as_problem(mut response: Response, request_id: &str, path_prefix: &str)
             request_log::FAILED.log(|| tracing::error!("the framework failed"));
             Code::InternalError.plain()
         }
-    };
-    problem.response(request_id, path_prefix)
+    })
 }
 
 /// A panic in a handler is a bug; it is answered as one, and the connection goes on.

@@ -27,12 +27,14 @@ mod proof;
 mod public_urls;
 pub mod server;
 mod session;
+mod sign_in;
 mod slow_client_timeout;
 mod tokens;
 mod wire;
 
 use std::sync::Arc;
 
+use http::Uri;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
@@ -42,8 +44,10 @@ use files::FilesApi;
 pub use middleware::RequestId;
 pub use prefix_route::PrefixRoute;
 pub use proof::SessionCookie;
+use public_urls::ServiceUrl;
 pub use public_urls::{own_prefix, path_prefix};
 use session::SessionApi;
+use sign_in::SignInApi;
 use tokens::TokensApi;
 #[cfg(feature = "fuzzing")]
 pub(crate) use wire::{ListFilter, read_cursor, write_cursor};
@@ -63,8 +67,8 @@ pub struct ApiParts {
     pub service: Arc<FileService>,
     /// Where clients reach the bucket.
     pub bucket: BucketAddress,
-    /// The path of the public URL, with which links in answers begin; empty without one.
-    pub path_prefix: String,
+    /// The URL under which clients reach the service; `None`: the host that each request came to.
+    pub public_url: Option<Uri>,
     /// The largest file, in bytes.
     pub max_upload_bytes: u64,
     /// Which pages of other origins may call.
@@ -88,13 +92,17 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let web_page = WebPage {
         store_origin: parts.bucket.fixed_origin(),
         max_upload_bytes: parts.max_upload_bytes,
-        asks_for_key: parts.gate.asks_for_key(),
+        sign_in: parts.gate.sign_in_with(),
     };
-    let path_prefix = parts.path_prefix.clone();
+    let path_prefix = path_prefix(parts.public_url.as_ref());
+    let service_url = ServiceUrl {
+        public_url: parts.public_url,
+        path_prefix: path_prefix.clone(),
+    };
     let files = FilesApi {
         service: parts.service,
         bucket: parts.bucket,
-        path_prefix: parts.path_prefix,
+        path_prefix: path_prefix.clone(),
         max_upload_bytes: parts.max_upload_bytes,
     };
     let audited = AuditedRequests {
@@ -106,18 +114,32 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         gate: Arc::clone(&parts.gate),
         cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
+        service_url: service_url.clone(),
+    };
+    let sign_in = SignInApi {
+        audited: audited.clone(),
+        gate: Arc::clone(&parts.gate),
+        cookie: parts.cookie.clone(),
+        clock: Arc::clone(&parts.clock),
+        service_url,
     };
     let tokens = TokensApi {
         audited: audited.clone(),
         gate: Arc::clone(&parts.gate),
         clock: Arc::clone(&parts.clock),
     };
-    let service = document::service((files, session, tokens));
+    let service = document::service((files, session, sign_in, tokens));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
+    let failed_sign_in = web_page.failed_sign_in();
     let pages = web_page
         .mount(pages)
         .at(own_paths::HEALTHZ, poem::get(health::healthz))
-        .at(own_paths::READYZ, poem::get(health::readyz).data(readiness));
+        .at(
+            own_paths::READYZ,
+            poem::get(health::readyz)
+                .data(readiness)
+                .data(Arc::clone(&parts.gate)),
+        );
     let routed = PrefixRoute {
         path: own_paths::API.into(),
         below: service.into_endpoint(),
@@ -135,6 +157,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         cookie: parts.cookie,
         clock: parts.clock,
         audited,
+        failed_sign_in,
     }
 }
 

@@ -130,6 +130,9 @@ operations! {
     RevokeUserTokens = "revoke_user_tokens": SignInRequired, NotAllowed, InvalidRequest, InsufficientStorage;
     DescribeSession = "describe_session": ;
     BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
+    StartSignIn = "start_sign_in": InvalidRequest, IssuerUnavailable, SignInUnavailable;
+    FinishSignIn = "finish_sign_in": InvalidRequest, SignInFailed, NoRole, IssuerUnavailable, SignInUnavailable,
+        InsufficientStorage;
     EndSession = "end_session": ;
 }
 

@@ -104,9 +104,40 @@ codes! {
         title: "Nobody is signed in",
         advice: "`signIn` of `GET /v1/session` says how. `key`: people open the link that the service printed at its \
             first start, programs send `Authorization: Bearer fsk_…`; the key is in the file `access-key` of the \
-            service's data directory. `bearer`: send an access token of the service's issuer. An API token, `fst_…`, \
-            does in both.",
+            service's data directory. `oidc`: people open `/v1/session/start`, programs send an access token of the \
+            service's issuer. An API token, `fst_…`, does in both.",
         detail: Some("this call needs somebody who is signed in"),
+    }
+    SignInFailed = "sign_in_failed" {
+        status: StatusCode::FORBIDDEN,
+        retry_after_seconds: None,
+        title: "You aren't signed in",
+        advice: "Sign in again, in one tab and within ten minutes, in a browser that keeps cookies. If it fails \
+            again, tell the operator the request ID: the log says why.",
+        detail: Some("the sign-in failed"),
+    }
+    NoRole = "no_role" {
+        status: StatusCode::FORBIDDEN,
+        retry_after_seconds: None,
+        title: "You may not use this service",
+        advice: "You are known where you signed in, but none of your groups there may use this service. Ask its \
+            operator to name one of them (OIDC_MEMBERS, OIDC_GUESTS), or sign in as somebody else.",
+        detail: Some("none of your groups may use this service"),
+    }
+    IssuerUnavailable = "issuer_unavailable" {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retry_after_seconds: Some(10),
+        title: "Nobody can sign in right now",
+        advice: "Where people sign in can't be reached. Try again after `Retry-After` seconds; whoever is signed in already stays so.",
+        detail: Some("where people sign in can't be reached"),
+    }
+    SignInUnavailable = "sign_in_unavailable" {
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "Nobody signs in at an issuer here",
+        advice: "`signIn` of `GET /v1/session` says how people sign in: with a key, or not at all. For an issuer the \
+            operator sets OIDC_ISSUER.",
+        detail: Some("this service has no issuer to sign in at"),
     }
     NotAllowed = "not_allowed" {
         status: StatusCode::FORBIDDEN,

@@ -20,11 +20,13 @@ const FORWARDED_BY: [HeaderName; 6] = [
     HeaderName::from_static("x-real-ip"),
 ];
 
-/// How the cookie of a session is set.
+/// How the cookies of sessions and sign-ins are set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionCookie {
-    /// With `__Host-` browsers take it only from this very host, over https.
+    /// The session's. With `__Host-` browsers take it only from this very host, over https.
     name: String,
+    /// That of a sign-in under way.
+    sign_in_name: String,
     is_secure: bool,
 }
 
@@ -39,30 +41,44 @@ impl SessionCookie {
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
         let service = service.trim_matches('-');
-        let name = match service {
-            "" => format!("{prefix}session"),
-            service => format!("{prefix}session-{service}"),
+        let named = |what: &str| match service {
+            "" => format!("{prefix}{what}"),
+            service => format!("{prefix}{what}-{service}"),
         };
-        Self { name, is_secure }
+        Self {
+            name: named("session"),
+            sign_in_name: named("sign-in"),
+            is_secure,
+        }
     }
 
     /// Sets it to `id` for `lifetime`.
     pub fn set(&self, id: &SessionId, lifetime: Duration) -> String {
-        self.header(id.expose(), lifetime.as_secs())
+        self.header(&self.name, id.expose(), lifetime.as_secs(), "Strict")
     }
 
     /// Has the browser forget it.
     pub fn clear(&self) -> String {
-        self.header("", 0)
+        self.header(&self.name, "", 0, "Strict")
     }
 
-    fn header(&self, value: &str, seconds: u64) -> String {
+    /// Has the browser keep what a sign-in needs when it is back. It comes from the issuer's site then, from where
+    /// a browser brings no cookie that is strictly for ours.
+    pub fn set_sign_in(&self, value: &str, lifetime: Duration) -> String {
+        self.header(&self.sign_in_name, value, lifetime.as_secs(), "Lax")
+    }
+
+    fn header(&self, name: &str, value: &str, seconds: u64, same_site: &str) -> String {
         let secure = match self.is_secure {
             true => "; Secure",
             false => "",
         };
-        let name = &self.name;
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}")
+    }
+
+    /// What the browser kept of a sign-in that is under way.
+    pub fn sign_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        cookie(headers, &self.sign_in_name)
     }
 
     /// What the request's headers show.
@@ -221,5 +237,18 @@ mod tests {
         let set = plain().set(&id, Duration::from_secs(60));
         assert!(set.starts_with("session=") && !set.contains("Secure"));
         assert!(plain().clear().contains("session=; ") && plain().clear().contains("Max-Age=0"));
+    }
+
+    #[test]
+    fn what_a_sign_in_needs_comes_along_from_the_issuers_site() {
+        let set = secure().set_sign_in("abc.def", Duration::from_secs(600));
+        assert!(set.starts_with("__Host-sign-in=abc.def; "), "{set}");
+        assert!(
+            set.contains("SameSite=Lax") && set.contains("HttpOnly"),
+            "{set}"
+        );
+        let back = headers(&[("cookie", "sign-in=abc; session=x")]);
+        assert_eq!(plain().sign_in(&back), Some("abc"));
+        assert_eq!(secure().sign_in(&back), None);
     }
 }

@@ -24,6 +24,36 @@ pub(super) fn bucket_for(address: &BucketAddress, request: &Request) -> Result<B
     address.on(host.as_ref())
 }
 
+/// Where clients reach this service.
+#[derive(Debug, Clone)]
+pub(super) struct ServiceUrl {
+    /// As an operator set it; `None`: at the host that each request came to.
+    pub public_url: Option<Uri>,
+    /// The path under which a proxy shows this API, without a slash at its end.
+    pub path_prefix: String,
+}
+
+impl ServiceUrl {
+    /// The URL for whoever sent this request, without a slash at its end.
+    ///
+    /// # Errors
+    /// If that depends on the request's `Host`, and it is no host, or not the one that the browser asked for.
+    pub(super) fn for_request(&self, request: &Request) -> Result<String, Invalid> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.to_string().trim_end_matches('/').to_owned());
+        }
+        let host = host_of(request).map_err(|error| Invalid(error.to_string()))?;
+        check_host_is_passed_on(request.headers(), host.as_ref())?;
+        let host = host.ok_or_else(|| Invalid("the request has no Host header".to_owned()))?;
+        Ok(format!("http://{host}"))
+    }
+
+    /// A path of ours as a browser sees it.
+    pub(super) fn path_of(&self, path: &str) -> String {
+        format!("{}{path}", self.path_prefix)
+    }
+}
+
 /// The path under which a proxy shows this API, taken from the public URL; empty without one.
 pub fn path_prefix(public_url: Option<&Uri>) -> String {
     public_url.map_or_else(String::new, |url| {

@@ -16,7 +16,8 @@ use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
-use crate::access::{Admission, Caller, Gate, SignInError, WHOLE_LIFETIME};
+use super::public_urls::ServiceUrl;
+use crate::access::{Admission, Caller, Gate, SignInError, SignInWith, WHOLE_LIFETIME};
 use crate::clock::Clock;
 use crate::domain::format_timestamp;
 use crate::own_paths;
@@ -26,6 +27,7 @@ pub(super) struct SessionApi {
     pub gate: Arc<Gate>,
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
+    pub service_url: ServiceUrl,
 }
 
 #[derive(Tags)]
@@ -43,8 +45,8 @@ pub(super) struct WireSession {
     pub principal: Option<WirePrincipal>,
     /// When the session is over, in UTC, if it is used until then; null without one.
     pub expires_at: Option<String>,
-    /// How somebody signs in: `key` with `POST /v1/session`; `bearer` with an access token of the service's issuer
-    /// in each request. Null where nobody has to.
+    /// How somebody signs in: `key` with `POST /v1/session`; `oidc` at the service's issuer, to which
+    /// `GET /v1/session/start` leads a browser. Null where nobody has to. There may be other ways one day.
     pub sign_in: Option<String>,
 }
 
@@ -96,7 +98,7 @@ impl WirePrincipal {
 #[oai(rename = "SignedOut", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireSignedOut {
-    /// Where to go to be signed out elsewhere too; null if there is no such place.
+    /// The issuer's page, to be signed out there too; null if there is none. A secret of whoever signs out.
     pub sign_out_at: Option<String>,
 }
 
@@ -182,11 +184,10 @@ impl SessionApi {
         Ok(Shown::Session(Json(WireSession {
             principal,
             expires_at: session.map(|session| format_timestamp(session.expires_at)),
-            sign_in: match (self.gate.asks(), self.gate.asks_for_key()) {
-                (false, _) => None,
-                (true, true) => Some("key".to_owned()),
-                (true, false) => Some("bearer".to_owned()),
-            },
+            sign_in: self.gate.sign_in_with().map(|way| match way {
+                SignInWith::Key => "key".to_owned(),
+                SignInWith::Issuer => "oidc".to_owned(),
+            }),
         })))
     }
 
@@ -232,13 +233,18 @@ impl SessionApi {
         request: &Request,
     ) -> Result<SignedOut, ApiError<operation_errors::EndSession>> {
         let (proof, now) = (self.cookie.proof(request.headers()), self.clock.now());
+        let mut sign_out_at = None;
         if let Some(session) = self.gate.session(proof, now).await? {
             self.audited.reserve()?;
+            // Without a host to come back to, whoever signs out stays at the issuer's page.
+            let back = self.service_url.for_request(request).ok();
+            let back = back.map(|base| format!("{base}/"));
+            sign_out_at = back.and_then(|back| self.gate.sign_out_at(&session, &back));
             self.gate.sign_out(proof, now).await?;
             self.audited
                 .done(request, &session.caller, "end_session", None)?;
         }
-        let signed_out = WireSignedOut { sign_out_at: None };
+        let signed_out = WireSignedOut { sign_out_at };
         Ok(SignedOut::Ended(Json(signed_out), self.cookie.clear()))
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::StartError;
 use crate::access::oidc::Issuer;
-use crate::access::{LocalKey, Policy};
+use crate::access::{LocalKey, Policy, SignInAt};
 use crate::config::{AccessSetting, ApiSettings};
 
 /// A key that callers have to show.
@@ -22,7 +22,7 @@ pub struct RequiredKey {
 /// What a service in aws mode asks for.
 pub(super) fn policy_beside_s3(settings: &ApiSettings) -> Result<Policy, StartError> {
     match settings.access {
-        AccessSetting::Oidc => issuer(settings),
+        AccessSetting::Oidc => issuer(settings, None),
         AccessSetting::Open => Ok(Policy::Open),
         AccessSetting::Auto | AccessSetting::Key => {
             Err(StartError::new("ACCESS", "in aws mode it is open or oidc"))
@@ -31,13 +31,20 @@ pub(super) fn policy_beside_s3(settings: &ApiSettings) -> Result<Policy, StartEr
 }
 
 /// The issuer of the settings. It isn't asked for anything yet: one that is away keeps no service down.
-fn issuer(settings: &ApiSettings) -> Result<Policy, StartError> {
+fn issuer(settings: &ApiSettings, data_dir: Option<&Path>) -> Result<Policy, StartError> {
     let Some(oidc) = settings.oidc.clone() else {
         return Err(StartError::new("OIDC_ISSUER", "there is none"));
     };
+    let secret = match (&oidc.session_secret, data_dir) {
+        (Some(secret), _) => secret.expose().to_owned(),
+        (None, Some(data_dir)) => SignInAt::secret_in(data_dir)
+            .map_err(|error| StartError::new("the session secret", error))?,
+        (None, None) => return Err(StartError::new("SESSION_SECRET", "there is none")),
+    };
     let issuer = Issuer::new(oidc);
     let issuer = issuer.map_err(|error| StartError::new("the way to OIDC_ISSUER", error))?;
-    Ok(Policy::Oidc(issuer))
+    let secret = secret.into_bytes();
+    Ok(Policy::Oidc(SignInAt { issuer, secret }))
 }
 
 /// What a service asks for whose data directory this is, and its key if it asks for one.
@@ -47,7 +54,7 @@ pub(super) fn policy(
 ) -> Result<(Policy, Option<RequiredKey>), StartError> {
     match settings.access {
         AccessSetting::Open => Ok((Policy::Open, None)),
-        AccessSetting::Oidc => Ok((issuer(settings)?, None)),
+        AccessSetting::Oidc => Ok((issuer(settings, Some(data_dir))?, None)),
         AccessSetting::Auto if settings.is_for_this_machine() => Ok((Policy::Loopback, None)),
         AccessSetting::Auto | AccessSetting::Key => {
             let failed = |error| StartError::new("the access key", error);

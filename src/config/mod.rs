@@ -27,7 +27,7 @@ pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
 pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
-pub use oidc::{ClientSecret, Groups, OidcArgs, OidcSettings, is_this_machine};
+pub use oidc::{Groups, OidcArgs, OidcSettings, SecretText, is_this_machine};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
@@ -416,6 +416,14 @@ impl ApiArgs {
             .access
             .judge(is_local, matches!(oidc, Some(Some(_))), problems);
         let (access, audit) = access.unzip();
+        let needs_secret = matches!(&oidc, Some(Some(it)) if it.session_secret.is_none());
+        if is_local == Some(false) && access == Some(AccessSetting::Oidc) && needs_secret {
+            problems.missing(
+                "SESSION_SECRET",
+                "is needed with OIDC_ISSUER and MODE=aws: 32 characters or more, the same for all processes, such \
+                 as those of: openssl rand -hex 32",
+            );
+        }
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,

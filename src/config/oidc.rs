@@ -1,7 +1,7 @@
 //! The issuer that people sign in at, and which of its groups may do what.
 //!
-//! Invariant: without `OIDC_ISSUER` nothing else of this is looked at, and with it everything is right. The secret
-//! is never printed, also not where it is refused.
+//! Invariant: without `OIDC_ISSUER` nothing else of this is looked at, and with it everything is right. No secret
+//! is ever printed, also not where it is refused.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,6 +17,10 @@ use super::Problems;
 const MAX_NAME_BYTES: usize = 256;
 /// How long an issuer's URL may be, in bytes.
 const MAX_ISSUER_BYTES: usize = 1024;
+/// How long a secret may be, in bytes.
+const MAX_SECRET_BYTES: usize = 1024;
+/// What can't be guessed has so many, in bytes.
+const MIN_SESSION_SECRET_BYTES: usize = 32;
 /// How many groups a role may have.
 const MAX_GROUPS: usize = 100;
 /// The group that everybody who signed in belongs to.
@@ -39,7 +43,17 @@ pub struct OidcArgs {
         hide_env_values = true,
         value_name = "SECRET"
     )]
-    pub oidc_client_secret: Option<ClientSecret>,
+    pub oidc_client_secret: Option<SecretText>,
+    /// What a browser keeps while somebody signs in is signed with this: 32 characters or more, the same for all
+    /// processes of a service. Needed in aws mode; local mode makes one. Others on this machine can see flags, so
+    /// set the variable
+    #[arg(
+        long,
+        env = "SESSION_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub session_secret: Option<SecretText>,
     /// The audience that access tokens must be for; left out, only Amazon Cognito's, which have none, are taken
     #[arg(long, env = "OIDC_AUDIENCE", value_name = "AUDIENCE")]
     pub oidc_audience: Option<String>,
@@ -75,18 +89,18 @@ pub struct OidcArgs {
     pub oidc_guests: String,
 }
 
-/// A secret shared with the issuer. It doesn't print.
+/// A secret that is shared with others. It doesn't print.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientSecret(String);
+pub struct SecretText(String);
 
-impl ClientSecret {
-    /// The secret itself, for the issuer alone.
+impl SecretText {
+    /// The secret itself, for those who share it alone.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-impl FromStr for ClientSecret {
+impl FromStr for SecretText {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -94,9 +108,9 @@ impl FromStr for ClientSecret {
     }
 }
 
-impl fmt::Debug for ClientSecret {
+impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientSecret")
+        f.write_str("SecretText")
     }
 }
 
@@ -105,6 +119,11 @@ impl fmt::Debug for ClientSecret {
 pub struct Groups(Vec<String>);
 
 impl Groups {
+    /// Their names; `*` alone is everybody.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
     /// Whether somebody with these groups is among them. Somebody without any can be, if it is everybody.
     pub fn contain_any(&self, groups: &[String]) -> bool {
         let is_in = |mine: &String| mine == EVERYBODY || groups.contains(mine);
@@ -120,7 +139,9 @@ pub struct OidcSettings {
     /// What the issuer calls this service.
     pub client_id: String,
     /// `None`: a public client.
-    pub client_secret: Option<ClientSecret>,
+    pub client_secret: Option<SecretText>,
+    /// What signs the cookie of a sign-in under way; `None`: one that local mode makes.
+    pub session_secret: Option<SecretText>,
     /// What access tokens must be for; `None`: only tokens without an audience are taken, Cognito's.
     pub audience: Option<String>,
     /// The claim with a person's groups; `None`: the first there is of the usual ones.
@@ -150,7 +171,8 @@ impl OidcArgs {
                 None
             }
         };
-        let client_secret = self.judge_secret(problems);
+        let client_secret = self.judge_client_secret(problems);
+        let session_secret = self.judge_session_secret(problems);
         let mut optional = |variable, text: Option<&str>| match given(text) {
             Some(text) => problems.judge(variable, text, name).map(Some),
             None => Some(None),
@@ -164,6 +186,7 @@ impl OidcArgs {
             issuer: issuer?,
             client_id: client_id?,
             client_secret: client_secret?,
+            session_secret: session_secret?,
             audience: audience?,
             roles_claim: roles_claim?,
             admins: admins?,
@@ -172,22 +195,37 @@ impl OidcArgs {
         }))
     }
 
-    /// Without [`Problems::judge`], which repeats what it refuses.
-    fn judge_secret(&self, problems: &mut Problems) -> Option<Option<ClientSecret>> {
-        let text = self.oidc_client_secret.as_ref().map(ClientSecret::expose);
-        let Some(text) = given(text).map(str::trim) else {
-            return Some(None);
-        };
-        let good = text.len() <= MAX_ISSUER_BYTES && !text.chars().any(char::is_control);
-        if !good {
+    fn judge_client_secret(&self, problems: &mut Problems) -> Option<Option<SecretText>> {
+        let judged = secret(self.oidc_client_secret.as_ref(), 1);
+        if judged.is_none() {
             problems.missing(
                 "OIDC_CLIENT_SECRET",
                 "must be at most 1,024 bytes without control characters",
             );
-            return None;
         }
-        Some(Some(ClientSecret(text.to_owned())))
+        judged
     }
+
+    fn judge_session_secret(&self, problems: &mut Problems) -> Option<Option<SecretText>> {
+        let judged = secret(self.session_secret.as_ref(), MIN_SESSION_SECRET_BYTES);
+        if judged.is_none() {
+            problems.missing(
+                "SESSION_SECRET",
+                "must be 32 to 1,024 bytes without control characters, such as those of: openssl rand -hex 32",
+            );
+        }
+        judged
+    }
+}
+
+/// `None`: it isn't right. Without [`Problems::judge`], which repeats what it refuses.
+fn secret(text: Option<&SecretText>, min_bytes: usize) -> Option<Option<SecretText>> {
+    let Some(text) = given(text.map(SecretText::expose)).map(str::trim) else {
+        return Some(None);
+    };
+    let good =
+        (min_bytes..=MAX_SECRET_BYTES).contains(&text.len()) && !text.chars().any(char::is_control);
+    good.then(|| Some(SecretText(text.to_owned())))
 }
 
 fn given(text: Option<&str>) -> Option<&str> {
@@ -327,6 +365,7 @@ mod tests {
         let message = judge(&[
             "--oidc-issuer=http://id.example.org",
             "--oidc-client-secret=hush\u{7}hush",
+            "--session-secret=hush",
             "--oidc-admins=*",
             "--oidc-members=*,staff",
         ])
@@ -336,6 +375,7 @@ mod tests {
             "OIDC_ISSUER",
             "OIDC_CLIENT_ID",
             "OIDC_CLIENT_SECRET",
+            "SESSION_SECRET",
             "OIDC_ADMINS",
             "OIDC_MEMBERS",
         ] {

@@ -40,6 +40,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("format.js"),
     embedded!("collect_files.js"),
     embedded!("intermediary.js"),
+    embedded!("issuer_panel.js"),
     embedded!("key_link.js"),
     embedded!("language.js"),
     embedded!("list_sync.js"),
@@ -62,7 +63,11 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("pending_poller.js"),
 ];
 
-const PAGES: &[Asset] = &[embedded!("file.html"), embedded!("index.html")];
+const PAGES: &[Asset] = &[
+    embedded!("file.html"),
+    embedded!("index.html"),
+    embedded!("sign_in_failed.html"),
+];
 
 pub(super) fn find(name: &str) -> Option<Asset> {
     ASSETS.iter().find(|asset| asset.name == name).copied()

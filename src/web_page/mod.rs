@@ -18,6 +18,7 @@ use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 use sha2::{Digest, Sha256};
 
+use crate::access::SignInWith;
 use crate::domain::FileId;
 use crate::own_paths::{self, route};
 use assets::Asset;
@@ -35,8 +36,8 @@ pub struct WebPage {
     pub store_origin: Option<String>,
     /// The largest file that the service takes, in bytes.
     pub max_upload_bytes: u64,
-    /// Whether people have to sign in.
-    pub asks_for_key: bool,
+    /// How people sign in; `None` where they don't have to.
+    pub sign_in: Option<SignInWith>,
 }
 
 impl WebPage {
@@ -66,9 +67,10 @@ impl WebPage {
         let base = format!("{up}web/{version}");
         // Told at once, the browser needn't find the modules one import after the other.
         // Told with the page, it has nothing to ask first where nobody has to sign in.
-        let session = match self.asks_for_key {
-            true => "asking",
-            false => "open",
+        let (session, sign_in) = match self.sign_in {
+            Some(SignInWith::Key) => ("asking", "key"),
+            Some(SignInWith::Issuer) => ("asking", "oidc"),
+            None => ("open", ""),
         };
         let modules: String = assets::modules_of(entry)
             .iter()
@@ -78,11 +80,19 @@ impl WebPage {
             .replace("<!-- modules -->\n", &modules)
             .replace("{{assets}}", &base)
             .replace("{{session}}", session)
+            .replace("{{sign_in}}", sign_in)
             .replace("{{max_upload_bytes}}", &self.max_upload_bytes.to_string())
             .replace(
                 "{{store_origin}}",
                 self.store_origin.as_deref().unwrap_or_default(),
             )
+    }
+
+    /// What somebody sees who comes from the issuer and isn't signed in.
+    pub fn failed_sign_in(&self) -> FailedSignIn {
+        FailedSignIn {
+            html: self.fill_in("sign_in_failed.html", "", "../../", &version()),
+        }
     }
 
     fn policy(&self) -> HeaderValue {
@@ -95,6 +105,41 @@ impl WebPage {
         // An origin of ours is a part of a URL that was parsed, so it can stand in a header.
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
     }
+}
+
+/// The page about a sign-in that failed. It has no script.
+#[derive(Debug, Clone)]
+pub struct FailedSignIn {
+    html: String,
+}
+
+impl FailedSignIn {
+    /// The page, with these words in the places of the same names.
+    pub fn response(&self, status: StatusCode, words: &[(&str, &str)]) -> Response {
+        let mut html = self.html.clone();
+        for (place, words) in words {
+            html = html.replace(&format!("{{{{{place}}}}}"), &escaped(words));
+        }
+        let mut response = Response::builder()
+            .status(status)
+            .content_type("text/html; charset=utf-8")
+            .body(html);
+        let policy = HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        );
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        response
+    }
+}
+
+/// As text of an element, or of an attribute in quotes.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// A page, and what it may do.
@@ -187,7 +232,7 @@ mod tests {
         WebPage {
             store_origin: store_origin.map(str::to_owned),
             max_upload_bytes: 1234,
-            asks_for_key: false,
+            sign_in: None,
         }
     }
 
@@ -208,9 +253,13 @@ mod tests {
 
     #[test]
     fn a_page_says_from_the_start_whether_anybody_has_to_sign_in() {
-        for (asks_for_key, expected) in [(true, "asking"), (false, "open")] {
+        for (sign_in, expected) in [
+            (Some(SignInWith::Key), "asking\" data-sign-in=\"key"),
+            (Some(SignInWith::Issuer), "asking\" data-sign-in=\"oidc"),
+            (None, "open\" data-sign-in=\""),
+        ] {
             let page = WebPage {
-                asks_for_key,
+                sign_in,
                 ..page(None)
             };
             for (name, entry) in [("index.html", "app.js"), ("file.html", "file_page.js")] {

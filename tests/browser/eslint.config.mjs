@@ -25,7 +25,7 @@ const rules = {
 export default [
   { files: ['web/*.js'], languageOptions: { globals: globals.browser }, rules },
   {
-    files: ['tests/browser/**/*.mjs'],
+    files: ['tests/browser/**/*.mjs', 'tests/tools/*.mjs'],
     // What is evaluated in the page stands among the rest.
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
     rules,

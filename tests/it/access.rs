@@ -290,7 +290,7 @@ fn a_service_with_an_issuer_asks_everybody_also_while_the_issuer_is_away() {
     }
     let session = curl_json(&[&format!("{base}/v1/session")]);
     assert_eq!(session["principal"], Value::Null);
-    assert_eq!(session["signIn"], "bearer");
+    assert_eq!(session["signIn"], "oidc");
     assert_eq!(curl_status(&[&format!("{base}/readyz")]), "200");
     program.terminate();
     // Said to be open, it is: the operator's own word.

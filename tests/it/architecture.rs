@@ -100,7 +100,7 @@ const MAY_IMPORT: [(&str, &[&str]); 36] = [
             "store_error",
         ],
     ),
-    ("web_page", &["domain", "own_paths"]),
+    ("web_page", &["access", "domain", "own_paths"]),
     (
         "api",
         &[

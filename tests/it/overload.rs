@@ -141,7 +141,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
         bucket: BucketAddress::RequestHost {
             bucket: "a-bucket".into(),
         },
-        path_prefix: String::new(),
+        public_url: None,
         max_upload_bytes: 1_000,
         cors: CorsPolicy::default(),
         hosts: OwnHosts::Any,

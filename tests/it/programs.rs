@@ -162,7 +162,7 @@ fn aws_mode_without_a_region_says_what_to_set() {
         (worker(), [("QUEUE_URL", queue)]),
     ] {
         let mut settings = settings.to_vec();
-        settings.push(("AWS_EC2_METADATA_DISABLED", "true"));
+        settings.extend([("AWS_EC2_METADATA_DISABLED", "true"), ("ACCESS", "open")]);
         let output = run(&program, &[], &settings);
         assert!(!output.status.success());
         let message = String::from_utf8(output.stderr).unwrap();

@@ -41,7 +41,7 @@ fn every_setting_in_the_table_is_one_of_the_programs() {
         + &help(&worker, &["--help"])
         + &help(&worker, &["redrive", "--help"]);
     let (_, table) = README.split_once("## Settings").unwrap();
-    let (table, _) = table.split_once("Whoever reaches the API").unwrap();
+    let (table, _) = table.split_once("\n\nBehind a proxy").unwrap();
     let names: Vec<&str> = table
         .lines()
         .filter(|line| line.starts_with("| `"))

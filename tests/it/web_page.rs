@@ -1,13 +1,16 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
 //! `answers.test.mjs` what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with
 //! many files at a time, `sign_in.test.mjs` how people get in where the service asks for its key. They are run here
-//! against the real programs in both modes; the last in local mode, which has a key.
+//! against the real programs in both modes; the last in local mode, which has a key. `issuer_sign_in.test.mjs` is how they
+//! get in at an issuer.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::issuer_sign_in;
 use crate::support::curl::curl;
+use crate::support::issuer::Issuer;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::node_tests::{self, free_port};
 use crate::support::program::{Program, data_dir};
@@ -71,6 +74,22 @@ fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_t
         !asking.log().contains(key.trim_end()),
         "the key is in the log"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_at_an_issuer_and_the_page_shows_each_role_what_it_may_see() {
+    let dirs = [data_dir(), data_dir()];
+    let issuer = Issuer::start();
+    let plain = Program::local(dirs[0].path(), &[]);
+    let program = issuer_sign_in::service(dirs[1].path(), &issuer, &[]);
+    let setup = json!({
+        "mode": "local",
+        "plain": plain.base,
+        "issuer": {"base": program.base, "issuer": issuer.url},
+    });
+    let run = move || node_tests::run("issuer_sign_in.test.mjs", &setup, 7);
+    tokio::task::spawn_blocking(run).await.unwrap();
+    assert!(!program.log().contains("code="), "{}", program.log());
 }
 
 fn with_local_programs(run: fn(&Value)) {

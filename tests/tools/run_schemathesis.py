@@ -212,6 +212,10 @@ def count(answers):
     return sum(sum(counter.values()) for counter in answers.values())
 
 
+# What succeeds only where people sign in at an issuer, which tests of their own have.
+AT_AN_ISSUER = {"GET /v1/session/start", "GET /v1/session/callback"}
+
+
 def summarise(answers, cases):
     """What was answered; and what is wrong with it as a whole."""
     wrong = []
@@ -224,7 +228,8 @@ def summarise(answers, cases):
         )
         print(f"  {name:34} {of_operation:6}  {shares}")
         # 405 is for methods that the path doesn't have.
-        if not any(int(status) < 400 for status in counter) and set(counter) != {"405"}:
+        succeeds = any(int(status) < 400 for status in counter) or set(counter) == {"405"}
+        if not succeeds and name not in AT_AN_ISSUER:
             wrong.append(f"{name} was never answered with success")
     if total < cases:
         wrong.append(f"there were {total} cases, and {cases} were asked for")

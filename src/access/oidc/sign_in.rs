@@ -4,8 +4,6 @@
 //! was sent to (`iss`), with a code that only whoever has the cookie can exchange (PKCE), for a token that was made
 //! for this sign-in (`nonce`).
 //!
-//! No call of the API leads here yet.
-//!
 //! Absent on purpose: sessions, and where the cookie is kept. The issuer refuses a code that is used twice.
 
 use base64::Engine;

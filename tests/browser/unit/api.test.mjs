@@ -111,7 +111,7 @@ test('while nobody is signed in nothing is asked about files, and who this is ca
     assert.deepEqual([event.type, event.cause.code], ['lost', 'signedOut'], name);
   }
   assert.deepEqual(asked, []);
-  assert.deepEqual(await api.session(), { type: 'session', isAsked: true, isSomebody: false });
+  assert.deepEqual(await api.session(), { type: 'session', isAsked: true, who: null });
   assert.equal((await api.signOut()).type, 'signedOut');
   assert.deepEqual(asked, ['GET /v1/session', 'POST /v1/session/end']);
 });
@@ -119,8 +119,8 @@ test('while nobody is signed in nothing is asked about files, and who this is ca
 test('who this is, a key and an end of the session are answered so', async () => {
   const operator = { principal: { kind: 'operator' }, expiresAt: null };
   for (const [answer, expected] of [
-    [json(200, { ...operator, signIn: 'key' }), { type: 'session', isAsked: true, isSomebody: true }],
-    [json(200, { ...operator, signIn: null }), { type: 'session', isAsked: false, isSomebody: true }],
+    [json(200, { ...operator, signIn: 'key' }), { type: 'session', isAsked: true, who: operator.principal }],
+    [json(200, { ...operator, signIn: null }), { type: 'session', isAsked: false, who: operator.principal }],
   ]) {
     assert.deepEqual(await answering(answer).api.session(), expected);
   }
@@ -138,6 +138,19 @@ test('who this is, a key and an end of the session are answered so', async () =>
     assert.equal((await answering(answer).api.session()).type, 'lost');
   }
   assert.equal((await answering(page(200)).api.signOut()).type, 'lost', 'a proxy ends no session');
+  const there = { signOutAt: 'https://id.example/end' };
+  assert.deepEqual(await answering(json(200, there)).api.signOut(), { type: 'signedOut', ...there });
+});
+
+test('the way to the issuer leads back to the page of the service that one was at', () => {
+  for (const [base, page, path] of [
+    ['http://service/', 'http://service/?x=1#key=fsk_0', '/?x=1'],
+    ['http://service/course/', 'http://service/course/f/0190', '/f/0190'],
+  ]) {
+    const at = new URL(new Api(new URL(base)).signInAt(new URL(page)));
+    assert.equal(at.href.split('?')[0], `${base}v1/session/start`);
+    assert.equal(at.searchParams.get('returnTo'), path);
+  }
 });
 
 test('a page with 403 for one call, while the service answers others, is a filter’s and no sign-in', async () => {

@@ -6,6 +6,7 @@ import { keyIn, keyOf } from '../../../web/key_link.js';
 import { Session } from '../../../web/session.js';
 
 const KEY = 'fsk_right';
+const WHO = { kind: 'user', name: 'Alice' };
 const REFUSED = { code: 'signedOut', status: 401, by: 'service' };
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -18,7 +19,7 @@ function page({ standing = 'asking', isSomebody = false, isAsked = true, keeps =
     return service.isAway ? { type: 'lost' } : event();
   };
   const api = {
-    session: () => answer('session', () => ({ type: 'session', isAsked: service.isAsked, isSomebody: service.isSomebody })),
+    session: () => answer('session', () => ({ type: 'session', isAsked: service.isAsked, who: service.isSomebody ? WHO : null })),
     signIn: (key) =>
       answer('signIn', () => {
         service.isSomebody ||= key === KEY && keeps;
@@ -27,7 +28,7 @@ function page({ standing = 'asking', isSomebody = false, isAsked = true, keeps =
     signOut: () =>
       answer('signOut', () => {
         service.isSomebody = false;
-        return { type: 'signedOut' };
+        return { type: 'signedOut', signOutAt: service.signOutAt ?? null };
       }),
   };
   const told = { shown: [], proxy: [], posted: [], woken: 0, begun: 0 };
@@ -150,11 +151,21 @@ test('a service that is away is asked again, and what it says then holds', async
   assert.equal(last(one).standing, 'in');
 });
 
+test('who comes back from the issuer is in, and the tabs that wait for it hear so', async () => {
+  const one = page({ isSomebody: true });
+  await one.begin();
+  assert.deepEqual([last(one), one.told.posted], [{ standing: 'in', who: WHO }, ['in']]);
+  one.service.signOutAt = 'https://id.example/end';
+  await one.session.signOut();
+  assert.equal(last(one).signOutAt, 'https://id.example/end');
+});
+
 test('signing out shows the panel here and tells the other tabs, which ask for themselves', async () => {
   const one = page({ isSomebody: true });
   await one.begin();
   assert.equal(await one.session.signOut(), true);
-  assert.deepEqual([last(one).standing, one.told.posted], ['out', ['out']]);
+  assert.deepEqual([last(one).standing, one.told.posted], ['out', ['in', 'out']]);
+  assert.equal(last(one).signOutAt, undefined);
   const other = page({ isSomebody: true });
   await other.begin();
   other.hear('out');

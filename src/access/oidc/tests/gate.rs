@@ -1,7 +1,7 @@
 //! A service that asks for access tokens of its issuer.
 
 use super::*;
-use crate::access::{Admission, Caller, Gate, Policy, Proof, Role};
+use crate::access::{Admission, Caller, Gate, Policy, Proof, Role, SignInAt, SignInWith};
 use crate::item_store::memory::MemoryItemStore;
 
 fn bearer(token: &str) -> Proof<'_> {
@@ -9,6 +9,11 @@ fn bearer(token: &str) -> Proof<'_> {
         bearer: Some(token),
         ..Proof::default()
     }
+}
+
+fn gate_of(issuer: Issuer, items: &Arc<MemoryItemStore>) -> Gate {
+    let secret = b"signs what a browser keeps".to_vec();
+    Gate::new(Policy::Oidc(SignInAt { issuer, secret }), items.clone())
 }
 
 #[tokio::test]
@@ -27,7 +32,7 @@ async fn a_persons_token_makes_them_who_they_are_with_the_role_of_its_groups() {
             "iat": NOW - 10, "exp": NOW + 300,
         })
     };
-    let gate = Gate::new(Policy::Oidc(issuer), Arc::new(MemoryItemStore::default()));
+    let gate = gate_of(issuer, &Arc::default());
     for (groups, role) in [
         (json!(["students", "staff"]), Some(Role::Admin)),
         (json!(["students"]), Some(Role::Member)),
@@ -58,7 +63,7 @@ async fn a_persons_token_makes_them_who_they_are_with_the_role_of_its_groups() {
     let without = gate.admit(Proof::default(), now()).await.unwrap();
     assert_eq!(without, Admission::As(Caller::Nobody));
     assert!(gate.sign_in("fsk_a", now()).await.is_err());
-    assert!(gate.asks() && !gate.asks_for_key());
+    assert_eq!(gate.sign_in_with(), Some(SignInWith::Issuer));
 }
 
 #[tokio::test]
@@ -69,6 +74,6 @@ async fn while_the_issuer_is_away_nobody_is_taken_for_nobody() {
         "iss": fake.url, "aud": "api", "sub": "alice", "iat": NOW - 10, "exp": NOW + 300,
     }));
     fake.state().mood = fake_issuer::Mood::Away;
-    let gate = Gate::new(Policy::Oidc(issuer), Arc::new(MemoryItemStore::default()));
+    let gate = gate_of(issuer, &Arc::default());
     assert!(gate.admit(bearer(&token), now()).await.is_err());
 }

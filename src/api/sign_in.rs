@@ -1,0 +1,191 @@
+//! The two calls by which a browser signs in at the issuer: it is sent there, and comes back.
+//!
+//! Invariant: whoever comes back gets a session of their own with an ID that nobody knew before, or a page that says
+//! why not and leads nowhere by itself. No answer leads to another site than the issuer's.
+//!
+//! Absent on purpose: the flow itself, which is in `access::oidc`. The cookie of the flow isn't cleared: it is worth
+//! nothing once its code was used, and is gone after ten minutes.
+
+use std::sync::Arc;
+
+use poem::Request;
+use poem_openapi::param::Query;
+use poem_openapi::{ApiResponse, OpenApi, Tags};
+
+use super::audited::AuditedRequests;
+use super::operation_errors::{self, ApiError};
+use super::problem::{Code, Problem};
+use super::proof::SessionCookie;
+use super::public_urls::ServiceUrl;
+use crate::access::oidc::{IssuerUnavailable, ReturnTo, SIGN_IN_TIME, SignInFailed};
+use crate::access::{Caller, Gate, NotSignedIn, WHOLE_LIFETIME};
+use crate::clock::Clock;
+use crate::domain::Invalid;
+use crate::own_paths;
+use crate::request_log;
+
+/// What a sign-in is called in the audit log, as one with the key.
+const ACTION: &str = "begin_session";
+
+pub(super) struct SignInApi {
+    pub audited: AuditedRequests,
+    pub gate: Arc<Gate>,
+    pub cookie: SessionCookie,
+    pub clock: Arc<dyn Clock>,
+    pub service_url: ServiceUrl,
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Sign in, where the service asks who you are.
+    Session,
+}
+
+#[derive(ApiResponse)]
+enum Sent {
+    /// Go to the issuer, which asks who you are.
+    #[oai(status = 302)]
+    ToIssuer(
+        /// The issuer's page.
+        #[oai(header = "Location")]
+        String,
+        /// What the browser shows when it is back, for ten minutes.
+        #[oai(header = "Set-Cookie")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum Returned {
+    /// You are signed in: the cookie shows it from now on.
+    #[oai(status = 302)]
+    SignedIn(
+        /// Where you were going.
+        #[oai(header = "Location")]
+        String,
+        /// The session's cookie.
+        #[oai(header = "Set-Cookie")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = own_paths::API, tag = "Tag::Session")]
+impl SignInApi {
+    /// Sign in at the issuer
+    ///
+    /// For a browser that a person sits before, where `signIn` of `GET /v1/session` is `oidc`. The issuer asks who they
+    /// are and sends them back. Whoever accepts HTML gets a page if that fails.
+    #[oai(
+        path = "/session/start",
+        method = "get",
+        operation_id = "start_sign_in"
+    )]
+    async fn start_sign_in(
+        &self,
+        request: &Request,
+        /// Where to go afterwards: a path of this service, below the path that it is shown under. The first page, if
+        /// it isn't given, or isn't one.
+        #[oai(name = "returnTo")]
+        return_to: Query<Option<String>>,
+    ) -> Result<Sent, ApiError<operation_errors::StartSignIn>> {
+        let return_to = ReturnTo::or_first_page(return_to.as_deref());
+        let callback = self.callback(request)?;
+        let now = self.clock.now();
+        let started = self.gate.begin_at_issuer(return_to, &callback, now).await;
+        let start = started.map_err(failed)?;
+        let start = start.ok_or_else(|| Code::SignInUnavailable.plain())?;
+        let cookie = self.cookie.set_sign_in(&start.cookie, SIGN_IN_TIME);
+        Ok(Sent::ToIssuer(start.url, cookie))
+    }
+
+    /// Come back from the issuer
+    ///
+    /// Begins a session: 8 hours at most, and an hour without a call. Where the issuer sends a browser, and nobody goes
+    /// otherwise. Whoever accepts HTML gets a page if that fails.
+    #[oai(
+        path = "/session/callback",
+        method = "get",
+        operation_id = "finish_sign_in"
+    )]
+    async fn finish_sign_in(
+        &self,
+        request: &Request,
+        /// What the service exchanges for the issuer's word; used once.
+        #[oai(name = "code")]
+        _code: Query<Option<String>>,
+        /// Tells this sign-in from all others.
+        #[oai(name = "state")]
+        _state: Query<Option<String>>,
+        /// The issuer.
+        #[oai(name = "iss")]
+        _issuer: Query<Option<String>>,
+        /// Why nobody is signed in.
+        #[oai(name = "error")]
+        _error: Query<Option<String>>,
+    ) -> Result<Returned, ApiError<operation_errors::FinishSignIn>> {
+        let callback = self.callback(request)?;
+        self.audited.reserve()?;
+        let query = request.uri().query().unwrap_or_default();
+        let kept = self.cookie.sign_in(request.headers());
+        let now = self.clock.now();
+        let finished = self.gate.finish_at_issuer(query, kept, &callback, now);
+        let begun = match finished.await {
+            Ok(begun) => begun.ok_or_else(|| Code::SignInUnavailable.plain())?,
+            Err(why) => {
+                let problem = not_signed_in(why);
+                self.audited
+                    .refused(request, &Caller::Nobody, ACTION, problem.code);
+                return Err(problem.into());
+            }
+        };
+        self.audited
+            .done(request, &begun.session.caller, ACTION, None)?;
+        let location = self.service_url.path_of(begun.return_to.as_str());
+        let cookie = self.cookie.set(&begun.id, WHOLE_LIFETIME);
+        Ok(Returned::SignedIn(location, cookie))
+    }
+}
+
+impl SignInApi {
+    /// Where the issuer sends browsers back to. It knows this address, and refuses another one.
+    fn callback(&self, request: &Request) -> Result<String, Problem> {
+        let base = self.service_url.for_request(request);
+        let base = base.map_err(|Invalid(why)| Code::InvalidRequest.with(why))?;
+        Ok(format!("{base}{}", own_paths::SIGN_IN_CALLBACK))
+    }
+}
+
+fn not_signed_in(why: NotSignedIn) -> Problem {
+    match why {
+        NotSignedIn::Failed(why) => failed(why),
+        NotSignedIn::NoRole { user } => {
+            request_log::REFUSED
+                .log(|| tracing::info!(%user, "somebody signed in whose groups have no role"));
+            Code::NoRole.plain()
+        }
+        NotSignedIn::Store(error) => error.into(),
+    }
+}
+
+/// What somebody reads whose sign-in failed. What only the operator can mend is in the log too.
+fn failed(why: SignInFailed) -> Problem {
+    match &why {
+        SignInFailed::IssuerUnavailable(IssuerUnavailable(cause)) => {
+            request_log::FAILED
+                .log(|| tracing::warn!(cause, "nobody can sign in: the issuer can't be asked"));
+            Code::IssuerUnavailable.plain()
+        }
+        SignInFailed::NoRandomNumbers => {
+            request_log::FAILED.log(|| tracing::error!(%why, "nobody can sign in"));
+            Code::InternalError.plain()
+        }
+        SignInFailed::Code(_) | SignInFailed::IdToken(_) => {
+            request_log::FAILED.log(|| tracing::warn!(%why, "a sign-in failed"));
+            Code::SignInFailed.with(why.to_string())
+        }
+        SignInFailed::Callback
+        | SignInFailed::NotBegun
+        | SignInFailed::OtherIssuer
+        | SignInFailed::Refused(_) => Code::SignInFailed.with(why.to_string()),
+    }
+}

@@ -1,0 +1,151 @@
+// The web page of a service with an issuer, in real headless Chromium: what it shows to nobody, to a guest, to a
+// member and to an administrator, and how people get there and back. Started by tests/it/web_page.rs.
+//
+// Invariant: waits for what a person would see, with a limit, and never for a time.
+
+import assert from 'node:assert/strict';
+import { arrives, browser, choose, file, listed, sending, setup } from './fixture.mjs';
+import { LIMIT_MS, isAccessible, until } from './browser.mjs';
+import { test } from 'node:test';
+
+const { base, issuer } = setup.issuer;
+const origins = [base, issuer].map((url) => new URL(url).origin);
+
+function page(name, use, options = {}) {
+  test(name, { timeout: 3 * LIMIT_MS }, async () => {
+    await browser.visit({ origins, ...options }, use);
+  });
+}
+
+const panel = (tab) => tab.getByRole('region', { name: 'Sign in' });
+const way = (tab) => panel(tab).getByRole('link', { name: 'Sign in', exact: true });
+const isIn = (tab) => tab.getByRole('button', { name: 'Sign out' }).waitFor();
+const atIssuer = (tab, person) => tab.getByRole('button', { name: person, exact: true }).click();
+
+async function signIn(tab, person) {
+  await way(tab).click();
+  await atIssuer(tab, person);
+  await isIn(tab);
+}
+
+async function sees(tab, name, isThere) {
+  await tab.locator('#files-loading').waitFor({ state: 'hidden' });
+  await until(`${name} is ${isThere ? '' : 'not '}there`, async () => ((await listed(tab, name).count()) > 0) === isThere);
+}
+
+page('a member is led to the issuer and back to the same page, and sees files of their own', async (open) => {
+  const tab = await open(`${base}/?from=here`);
+  await panel(tab).waitFor();
+  await until('the way in has the focus', () => way(tab).evaluate((element) => element === document.activeElement));
+  for (const selector of ['#drop', '#files', '#uploads', 'footer', '#sign-out', '.for-guests', '#everybodys']) {
+    assert.equal(await tab.locator(selector).locator('visible=true').count(), 0, selector);
+  }
+  await isAccessible(tab, 'the way to the issuer');
+  await browser.picture(tab, '40-issuer-way');
+  await tab.keyboard.press('Enter');
+  await atIssuer(tab, 'bob');
+  await isIn(tab);
+  assert.equal(tab.url(), `${base}/?from=here`);
+  await tab.locator('#who', { hasText: 'Bob Brown' }).waitFor();
+  await tab.getByText('You and the administrators of this service').waitFor();
+  assert.equal(await tab.locator('#everybodys').locator('visible=true').count(), 0);
+  await choose(tab, [await file('bobs.txt', 'by bob')]);
+  await arrives(tab, 'bobs.txt');
+  await isAccessible(tab, 'a member');
+  await browser.picture(tab, '41-member');
+  await tab.reload();
+  await arrives(tab, 'bobs.txt');
+});
+
+page('an administrator sees files of their own, and everybody’s when they ask for them', async (open) => {
+  const tab = await open(base);
+  await signIn(tab, 'alice');
+  await tab.locator('#who', { hasText: 'Alice Adams' }).waitFor();
+  await choose(tab, [await file('alices.txt', 'by alice')]);
+  await arrives(tab, 'alices.txt');
+  await sees(tab, 'bobs.txt', false);
+  await tab.getByLabel('Everybody’s files').check();
+  await sees(tab, 'bobs.txt', true);
+  await sees(tab, 'alices.txt', true);
+  await isAccessible(tab, 'an administrator');
+  await browser.picture(tab, '42-administrator');
+  await tab.getByLabel('Everybody’s files').uncheck();
+  await sees(tab, 'bobs.txt', false);
+});
+
+page('a guest is told what guests see, and sends nothing', async (open) => {
+  const tab = await open(base);
+  const calls = [];
+  tab.on('request', (request) => calls.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  await signIn(tab, 'carol');
+  await tab.getByText('You are signed in as a guest').waitFor();
+  for (const selector of ['#drop', '#files', 'footer', '#everybodys']) {
+    assert.equal(await tab.locator(selector).locator('visible=true').count(), 0, selector);
+  }
+  await isAccessible(tab, 'a guest');
+  await browser.picture(tab, '43-guest');
+  assert.deepEqual(calls.filter((call) => call.includes('/v1/files')), []);
+});
+
+page('who has no role reads so on a page that leads nowhere by itself', async (open) => {
+  const tab = await open(base);
+  await way(tab).click();
+  await atIssuer(tab, 'dave');
+  await tab.getByRole('heading', { name: 'You may not use this service' }).waitFor();
+  await isAccessible(tab, 'no role');
+  await browser.picture(tab, '44-no-role');
+  const { url } = { url: tab.url() };
+  assert.ok(url.startsWith(`${base}/v1/session/callback`), 'where it ended');
+  // Signing in as somebody else goes on from there.
+  await tab.getByRole('link', { name: 'Sign in again' }).waitFor();
+});
+
+page('signing out ends the session in all tabs, and says where one may still be signed in', async (open) => {
+  const tab = await open(base);
+  await signIn(tab, 'bob');
+  const other = await open(base);
+  await arrives(other, 'bobs.txt');
+  await tab.getByRole('button', { name: 'Sign out' }).click();
+  await panel(other).waitFor();
+  const there = panel(tab).getByRole('link', { name: 'Sign out there as well' });
+  await isAccessible(tab, 'signed out');
+  await browser.picture(tab, '45-signed-out');
+  assert.equal(await panel(other).getByRole('link', { name: 'Sign out there as well' }).count(), 0);
+  await there.click();
+  await tab.getByRole('button', { name: 'Sign out' }).click();
+  await until('it leads back', async () => tab.url() === `${base}/`);
+  await panel(tab).waitFor();
+});
+
+page('what is under way when the session ends goes on after signing in in another tab', async (open, context) => {
+  const tab = await open(base);
+  await signIn(tab, 'bob');
+  await arrives(tab, 'bobs.txt');
+  const cookies = (await context.cookies()).map(({ name, value }) => `${name}=${value}`);
+  const ended = await fetch(`${base}/v1/session/end`, { method: 'POST', headers: { Cookie: cookies.join('; ') } });
+  assert.equal(ended.status, 200);
+  await choose(tab, [await file('waits.txt', 'for bob')]);
+  await panel(tab).getByText('You have been signed out.').waitFor();
+  await browser.picture(tab, '46-session-over');
+  const opened = context.waitForEvent('page');
+  await way(tab).click();
+  const another = await opened;
+  // Where the issuer knows them still, it asks nobody.
+  await atIssuer(another, 'bob');
+  await isIn(another);
+  await arrives(tab, 'waits.txt');
+  assert.equal(await sending(tab, 'waits.txt').count(), 0);
+});
+
+page(
+  'the way to the issuer fits a phone, in the dark',
+  async (open) => {
+    const tab = await open(base);
+    await panel(tab).waitFor();
+    await isAccessible(tab, 'the way to the issuer, dark');
+    const width = await tab.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= 320, `${width}`);
+    await browser.picture(tab, '47-issuer-phone');
+  },
+  { viewport: { width: 320, height: 640 }, colorScheme: 'dark', isMobile: true, hasTouch: true },
+);
