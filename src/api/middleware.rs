@@ -21,6 +21,7 @@ use crate::access::{Admission, Caller, Gate};
 use crate::capacity::Overloaded;
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
+use crate::domain::Status;
 use crate::own_paths;
 use crate::request_log::{self, cut};
 use crate::service::CallPermits;
@@ -305,16 +306,16 @@ fn refused_by_the_framework(error: poem::Error) -> Response {
         return error.into_response();
     };
     let message = match parameter.name {
-        "limit" => "must be a whole number from 1 to 100",
-        "wait" => "must be a whole number of seconds from 0 to 20",
-        "status" => "must be pending, available, rejected or expired",
-        "uploadMethod" => "must be PUT or POST",
-        "owner" => "must be all, or left out for your own files",
-        _ => "isn't right, or is there more than once",
+        "limit" => "must be a whole number from 1 to 100".into(),
+        "wait" => "must be a whole number of seconds from 0 to 20".into(),
+        "status" => format!("must be {}", Status::choices()),
+        "uploadMethod" => "must be PUT or POST".into(),
+        "owner" => "must be all, or left out for your own files".into(),
+        _ => "isn't right, or is there more than once".into(),
     };
     let error = FieldError {
         field: parameter.name,
-        message: message.into(),
+        message,
     };
     Problem::fields(Code::InvalidRequest, vec![error]).into_response()
 }

@@ -11,7 +11,9 @@
 //! bytes never changes afterwards. Whatever still needs attention has a `reconcile_at`, so that a crash
 //! between any two steps leaves work that the reconciler finds.
 
-use super::{Declaration, FileId, FileState, Lifecycle, ObjectKey, Status, Timestamp, UserId};
+use super::{
+    Declaration, FileId, FileState, Lifecycle, ObjectKey, StateFields, Status, Timestamp, UserId,
+};
 
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,12 +81,7 @@ impl FileRecord {
 
     /// When the record may vanish; `None` for one that stays.
     pub fn purge_at(&self) -> Option<Timestamp> {
-        match self.state {
-            FileState::Pending | FileState::Available(_) => None,
-            FileState::Rejected { purge_at, .. }
-            | FileState::Expired { purge_at }
-            | FileState::Deleted { purge_at } => Some(purge_at),
-        }
+        StateFields::from(&self.state).purge_at
     }
 
     /// Whether clients may see the record: neither deleted nor past its time. Stores remove

@@ -2,8 +2,10 @@
 //!
 //! Invariant: [`StateFields`] is the one table of what is known in which state. Stores write the fields
 //! that it gives and read a state through it, so a state is added here and in no store.
+//!
+//! Absent on purpose: what follows from a state's name alone (`status`).
 
-use super::{ContentLength, Invalid, Sha256Digest, Timestamp};
+use super::{ContentLength, Sha256Digest, Status, Timestamp};
 
 /// Where in its life a file is, with what is known only there.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,69 +171,6 @@ impl RejectionReason {
     }
 }
 
-/// The name of a [`FileState`], as it is stored and shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// Waits for its bytes: the one status that a record leaves by being settled.
-    Pending,
-    /// Can be downloaded.
-    Available,
-    /// Other bytes came than were declared.
-    Rejected,
-    /// No bytes came while an upload URL worked.
-    Expired,
-    /// Stored, never shown.
-    Deleted,
-}
-
-impl Status {
-    /// The four that clients see.
-    pub const VISIBLE: [Self; 4] = [
-        Self::Pending,
-        Self::Available,
-        Self::Rejected,
-        Self::Expired,
-    ];
-
-    /// The word that stores keep and clients see; it never changes.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Available => "available",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Deleted => "deleted",
-        }
-    }
-
-    /// Whether the file's upload is over, however it ended: it never becomes pending again.
-    pub fn is_final(self) -> bool {
-        self != Self::Pending
-    }
-
-    /// Whether bytes under the file's key are, or may become, the file's. Those of others are deleted.
-    pub fn may_have_bytes(self) -> bool {
-        matches!(self, Self::Pending | Self::Available)
-    }
-
-    /// Whether clients may see files with this status.
-    pub fn is_listed(self) -> bool {
-        Self::VISIBLE.contains(&self)
-    }
-
-    /// Reads what [`Self::as_str`] writes.
-    ///
-    /// # Errors
-    /// Any other text.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        Self::VISIBLE
-            .into_iter()
-            .chain([Self::Deleted])
-            .find(|status| status.as_str() == text)
-            .ok_or_else(|| Invalid::new("must be pending, available, rejected or expired"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,13 +223,5 @@ mod tests {
                 assert!(less.to_state().is_err(), "{less:?}");
             }
         }
-    }
-
-    #[test]
-    fn every_status_reads_back_from_its_name() {
-        for status in Status::VISIBLE.into_iter().chain([Status::Deleted]) {
-            assert_eq!(Status::parse(status.as_str()), Ok(status));
-        }
-        assert!(Status::parse("Available").is_err());
     }
 }

@@ -17,6 +17,7 @@ mod idempotency_key;
 mod lifecycle;
 mod object_key;
 mod sha256_digest;
+mod status;
 mod store_time;
 mod timestamp;
 mod transition;
@@ -30,12 +31,13 @@ pub(crate) use file_name::is_mark;
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortened};
 pub use file_record::FileRecord;
 pub use file_state::{
-    FileState, MissingField, RejectionReason, StateFields, Status, StoredObject, VersionId,
+    FileState, MissingField, RejectionReason, StateFields, StoredObject, VersionId,
 };
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use sha256_digest::Sha256Digest;
+pub use status::{Status, StoredBytes};
 pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};
 pub use timestamp::{Timestamp, format_timestamp, from_millis, parse_timestamp, whole_millis};
 pub use transition::{Transition, TransitionCondition};

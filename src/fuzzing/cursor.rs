@@ -4,32 +4,29 @@ use super::Input;
 use crate::api::{ListFilter, read_cursor, write_cursor};
 use crate::domain::{FileId, Status};
 
-const FILTERS: [ListFilter; 5] = [
-    of_status(None),
-    of_status(Some(Status::Pending)),
-    of_status(Some(Status::Available)),
-    of_status(Some(Status::Rejected)),
-    of_status(Some(Status::Expired)),
-];
-
-const fn of_status(status: Option<Status>) -> ListFilter {
-    ListFilter {
-        owner: None,
-        status,
-    }
+/// None, and one for each status that clients may ask for.
+fn filters() -> Vec<ListFilter> {
+    let statuses = [None].into_iter().chain(Status::listed().map(Some));
+    statuses
+        .map(|status| ListFilter {
+            owner: None,
+            status,
+        })
+        .collect()
 }
 
 /// First byte: which filter. The rest is read as the text of a cursor, and its first bytes as the ID
 /// for one of ours, of which the bytes behind that change one character.
 pub(super) fn property(data: &[u8]) {
     let mut input = Input(data);
-    let filter = FILTERS[usize::from(input.byte()) % FILTERS.len()];
+    let filters = filters();
+    let filter = filters[usize::from(input.byte()) % filters.len()];
     let rest = input.rest();
     if let Ok(text) = std::str::from_utf8(rest)
         && let Ok(id) = read_cursor(text, filter)
     {
         assert_eq!(write_cursor(id, filter), text, "a second spelling");
-        for other in FILTERS.into_iter().filter(|other| *other != filter) {
+        for other in filters.into_iter().filter(|other| *other != filter) {
             assert!(read_cursor(text, other).is_err(), "another filter's cursor");
         }
     }

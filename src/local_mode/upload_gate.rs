@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, future, stream};
 
-use crate::domain::{ObjectKey, Status};
+use crate::domain::{ObjectKey, StoredBytes};
 use crate::object_store::disk::BodyError;
 use crate::operations::Stores;
 use crate::request_log;
@@ -39,10 +39,10 @@ pub trait UploadGate: Send + Sync {
 impl UploadGate for Stores {
     async fn wants(&self, key: ObjectKey) -> Result<Wanted, StoreError> {
         let record = self.metadata.get(key.file_id()).await?;
-        Ok(match record.map(|record| record.status()) {
-            Some(Status::Pending) => Wanted::Yes,
-            Some(Status::Available) => Wanted::Settled,
-            Some(Status::Rejected | Status::Expired | Status::Deleted) | None => Wanted::No,
+        Ok(match record.map(|record| record.status().bytes()) {
+            Some(StoredBytes::Awaited) => Wanted::Yes,
+            Some(StoredBytes::Kept) => Wanted::Settled,
+            Some(StoredBytes::Unwanted) | None => Wanted::No,
         })
     }
 }

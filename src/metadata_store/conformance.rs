@@ -198,19 +198,24 @@ pub fn reason() -> RejectionReason {
     RejectionReason("5 bytes were declared and 6 bytes arrived – “zu viele”".into())
 }
 
-/// One state for each status.
-pub fn every_state() -> [FileState; 5] {
+/// A state with this status.
+pub fn state_of(status: Status) -> FileState {
     let purge_at = far_expiry();
-    [
-        FileState::Pending,
-        FileState::Available(object()),
-        FileState::Rejected {
+    match status {
+        Status::Pending => FileState::Pending,
+        Status::Available => FileState::Available(object()),
+        Status::Rejected => FileState::Rejected {
             reason: reason(),
             purge_at,
         },
-        FileState::Expired { purge_at },
-        FileState::Deleted { purge_at },
-    ]
+        Status::Expired => FileState::Expired { purge_at },
+        Status::Deleted => FileState::Deleted { purge_at },
+    }
+}
+
+/// One state for each status.
+pub fn every_state() -> [FileState; Status::ALL.len()] {
+    Status::ALL.map(state_of)
 }
 
 /// The three ways in which a pending record ends, with the deadline that `record` has now and, if
@@ -233,7 +238,10 @@ pub fn reviewed_at(transition: &Transition, at: Timestamp) -> Transition {
 }
 
 /// The statuses whose records may be scheduled and removed.
-const REMOVABLE: [Status; 3] = [Status::Rejected, Status::Expired, Status::Deleted];
+fn removable() -> impl Iterator<Item = Status> {
+    let all = Status::ALL.into_iter();
+    all.filter(|status| !status.may_have_bytes())
+}
 
 async fn insert(store: &Arc<dyn MetadataStore>, record: FileRecord) -> FileRecord {
     store.insert(&record).await.expect("an insert of a new ID");

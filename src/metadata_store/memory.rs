@@ -131,7 +131,7 @@ impl MetadataStore for MemoryMetadataStore {
             .values()
             .rev()
             .filter(|r| request.before.is_none_or(|before| r.id < before))
-            .filter(|r| r.status() != Status::Deleted)
+            .filter(|r| r.status().is_listed())
             .filter(|r| request.owner.is_none_or(|owner| r.owner == Some(owner)))
             .filter(|r| request.status.is_none_or(|status| r.status() == status))
             .take(request.limit + 1)
@@ -274,7 +274,7 @@ impl MetadataStore for MemoryMetadataStore {
 
 /// Whether the record has this status, and it is one that isn't to have bytes.
 fn is_over(record: &FileRecord, status: Status) -> bool {
-    record.status() == status && record.purge_at().is_some()
+    record.status() == status && !status.may_have_bytes()
 }
 
 #[cfg(test)]

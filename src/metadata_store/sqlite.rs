@@ -243,7 +243,7 @@ impl MetadataStore for SqliteMetadataStore {
         transition: &Transition,
     ) -> Result<TransitionOutcome, StoreError> {
         let leaves_pending =
-            transition.from == Status::Pending && transition.to.status().is_final();
+            transition.from == Status::Pending && transition.to.status() != Status::Pending;
         let (transition, pending) = (transition.clone(), Arc::clone(&self.pending));
         let applied = self
             .writer

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::clean_up::{clean_up, clean_up_as_it_is_now};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileRecord, FileState, ObjectKey, RejectionReason, Sha256Digest, Status, StoredObject,
+    FileRecord, FileState, ObjectKey, RejectionReason, Sha256Digest, StoredBytes, StoredObject,
     Transition,
 };
 use crate::metadata_store::TransitionOutcome;
@@ -179,13 +179,13 @@ async fn after_settlement(
     stores: &Stores,
     record: FileRecord,
 ) -> Result<Finalized, OperationError> {
-    let outcome = match record.status() {
-        Status::Pending => FinalizeOutcome::NotArrived,
-        Status::Available => {
+    let outcome = match record.status().bytes() {
+        StoredBytes::Awaited => FinalizeOutcome::NotArrived,
+        StoredBytes::Kept => {
             delete_what_came_later(stores, &record).await?;
             FinalizeOutcome::AlreadySettled
         }
-        Status::Rejected | Status::Expired | Status::Deleted => {
+        StoredBytes::Unwanted => {
             clean_up(stores, &record).await?;
             FinalizeOutcome::LateArrivalDeleted
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{
     GRACE, eventually, every_settlement, every_state, far_expiry, in_state, insert, moment, object,
-    pending, settle,
+    pending, removable, settle, state_of,
 };
 use crate::domain::{FileRecord, Status, Timestamp, Transition};
 use crate::metadata_store::{DueRecord, MAX_PAGE, MetadataStore};
@@ -136,7 +136,7 @@ pub async fn reconcile_at_moves_with_every_write_that_sets_it(store: &Store) {
         eventually(vec![], all_due).await;
     }
     // An available file has nothing left to do, until it is deleted.
-    let mut record = in_state(pending(-10), every_state()[1].clone());
+    let mut record = in_state(pending(-10), state_of(Status::Available));
     record = insert(store, record).await;
     let deleted = store
         .delete(record.id, moment(300), far_expiry(), GRACE)
@@ -147,8 +147,8 @@ pub async fn reconcile_at_moves_with_every_write_that_sets_it(store: &Store) {
 }
 
 pub async fn what_was_removed_is_on_no_page_and_never_due(store: &Store) {
-    let kept = insert(store, in_state(pending(-10), every_state()[3].clone())).await;
-    for state in every_state().into_iter().skip(2) {
+    let kept = insert(store, in_state(pending(-10), state_of(Status::Expired))).await;
+    for state in removable().map(state_of) {
         let record = insert(store, in_state(pending(-10), state)).await;
         store.remove(record.id, record.status()).await.unwrap();
     }

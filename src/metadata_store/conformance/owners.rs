@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    GRACE, eventually, every_state, far_expiry, in_state, insert, moment, object, pending, stored,
+    GRACE, eventually, far_expiry, in_state, insert, moment, object, pending, state_of, stored,
 };
 use crate::domain::{FileId, FileRecord, Status, Transition, UserId};
 use crate::metadata_store::{MetadataStore, PageRequest};
@@ -66,20 +66,21 @@ pub async fn a_record_keeps_its_owner_through_its_life(store: &Store) {
 pub async fn pages_of_a_person_hold_their_records_and_no_others(store: &Store) {
     let owners = [Some(person("alice")), Some(person("bob")), None];
     let mut records = Vec::new();
-    for i in 0..45_usize {
-        let state = every_state()[i % 5].clone();
-        let record = pending(-(i as i64 * 7 % 45)).owned_by(owners[i % 3]);
+    for i in 0..9 * Status::ALL.len() {
+        let (turn, status) = (i / Status::ALL.len(), i % Status::ALL.len());
+        let state = state_of(Status::ALL[status]);
+        let record = pending(-(i as i64 * 7 % 45)).owned_by(owners[turn % 3]);
         records.push(insert(store, in_state(record, state)).await);
     }
-    let is_shown = |record: &FileRecord| record.status() != Status::Deleted;
+    let is_shown = |record: &FileRecord| record.status().is_listed();
     for owner in owners.into_iter().flatten() {
         let of_owner = |record: &FileRecord| record.owner == Some(owner) && is_shown(record);
         let expected = newest_first(&records, of_owner);
-        assert_eq!(expected.len(), 12);
+        assert_eq!(expected.len(), 3 * Status::listed().count());
         for limit in [1, 5, 12, 100] {
             eventually(expected.clone(), || walk(store, owner, None, limit)).await;
         }
-        for status in Status::VISIBLE {
+        for status in Status::listed() {
             let expected = newest_first(&records, |it| of_owner(it) && it.status() == status);
             assert_eq!(expected.len(), 3);
             for limit in [1, 2, 3, 100] {

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{
-    GRACE, eventually, every_state, far_expiry, in_state, insert, moment, object, pending,
-};
+use super::{GRACE, eventually, far_expiry, in_state, insert, moment, object, pending, state_of};
 use crate::domain::{FileId, FileRecord, Status, Transition};
 use crate::metadata_store::{MAX_PAGE, MetadataStore, Page, PageRequest};
 
@@ -52,7 +50,7 @@ fn in_pages(ids: &[FileId], limit: usize) -> Vec<Vec<FileId>> {
 }
 
 pub async fn an_empty_store_has_one_empty_page(store: &Store) {
-    for status in [None].into_iter().chain(Status::VISIBLE.map(Some)) {
+    for status in [None].into_iter().chain(Status::listed().map(Some)) {
         let page = page(store, status, None, MAX_PAGE).await;
         assert_eq!(page.records, []);
         assert_eq!(page.next, None);
@@ -117,11 +115,11 @@ pub async fn records_of_one_millisecond_are_each_on_one_page(store: &Store) {
 
 pub async fn a_page_by_status_holds_that_status_and_no_other(store: &Store) {
     let mut records = Vec::new();
-    for i in 0..40 {
-        let state = every_state()[i % 5].clone();
+    for i in 0..8 * Status::ALL.len() {
+        let state = state_of(Status::ALL[i % Status::ALL.len()]);
         records.push(insert(store, in_state(pending(-(i as i64) * 1000), state)).await);
     }
-    for status in Status::VISIBLE {
+    for status in Status::listed() {
         let of_status: Vec<_> = records
             .iter()
             .filter(|record| record.status() == status)
@@ -133,7 +131,7 @@ pub async fn a_page_by_status_holds_that_status_and_no_other(store: &Store) {
     }
     let visible: Vec<_> = records
         .iter()
-        .filter(|record| record.status() != Status::Deleted)
+        .filter(|record| record.status().is_listed())
         .cloned()
         .collect();
     let ids = newest_first(&visible);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     aws::unavailable,
-    domain::{FileId, Status, UserId},
+    domain::{FileId, UserId},
     metadata_store::{LOOKED_AT_FOR_STATUS, MAX_PAGE, Page, PageRequest, StoreError},
 };
 
@@ -23,7 +23,7 @@ impl DynamoDbMetadataStore {
         owner: UserId,
         request: PageRequest,
     ) -> Result<Page, StoreError> {
-        if request.status == Some(Status::Deleted) {
+        if request.status.is_some_and(|status| !status.is_listed()) {
             return Ok(Page {
                 records: Vec::new(),
                 next: None,

@@ -68,10 +68,10 @@ const POSTPONE_RECONCILE: &str = "UPDATE files
       WHERE id = :id AND status = 'pending'";
 
 const SCHEDULE_RECONCILE: &str = "UPDATE files SET review_at = :review_at, expires_at = :expires_at
-      WHERE id = :id AND status = :status AND status IN ('rejected', 'expired', 'deleted')";
+      WHERE id = :id AND status = :status";
 
 const REMOVE: &str = "DELETE FROM files
-      WHERE id = :id AND status = :status AND status IN ('rejected', 'expired', 'deleted')";
+      WHERE id = :id AND status = :status";
 
 /// Above every ID, since no UUIDv7 has all bits set.
 pub(super) const ABOVE_ALL_IDS: [u8; 16] = [0xFF; 16];
@@ -97,7 +97,7 @@ pub(super) fn page(connection: &Connection, request: PageRequest) -> rusqlite::R
     let mut wanted = None;
     let mut statement;
     let mut rows = match (request.owner, request.status) {
-        (_, Some(Status::Deleted)) => {
+        (_, Some(status)) if !status.is_listed() => {
             return Ok(Page {
                 records: Vec::new(),
                 next: None,
@@ -281,6 +281,9 @@ pub(super) fn schedule_reconcile(
     reconcile_at: Timestamp,
     purge_at: Timestamp,
 ) -> rusqlite::Result<()> {
+    if status.may_have_bytes() {
+        return Ok(());
+    }
     connection
         .prepare_cached(SCHEDULE_RECONCILE)?
         .execute(named_params! {
@@ -293,6 +296,9 @@ pub(super) fn schedule_reconcile(
 }
 
 pub(super) fn remove(connection: &Connection, id: FileId, status: Status) -> rusqlite::Result<()> {
+    if status.may_have_bytes() {
+        return Ok(());
+    }
     connection
         .prepare_cached(REMOVE)?
         .execute(named_params! { ":id": id.as_bytes(), ":status": status.as_str() })?;

@@ -87,11 +87,7 @@ fn any_reconcile_at() -> impl Strategy<Value = Timestamp> {
 }
 
 fn any_status() -> impl Strategy<Value = Status> {
-    let every: Vec<_> = Status::VISIBLE
-        .into_iter()
-        .chain([Status::Deleted])
-        .collect();
-    prop::sample::select(every)
+    prop::sample::select(Status::ALL.to_vec())
 }
 
 fn any_record() -> impl Strategy<Value = FileRecord> {

@@ -170,8 +170,7 @@ impl Reference {
 
 /// Only what isn't to have bytes may be scheduled and removed.
 fn is_over(record: &FileRecord, status: Status) -> bool {
-    let over = [Status::Rejected, Status::Expired, Status::Deleted];
-    record.status() == status && over.contains(&status)
+    record.status() == status && !status.may_have_bytes()
 }
 
 impl ReferenceStateMachine for Reference {
