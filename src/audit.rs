@@ -31,6 +31,9 @@ pub use verify::{Problem, Verification, Verifier};
 const LINES_A_CHECKPOINT: u64 = 1_000;
 /// After so long a checkpoint is written, if there were lines.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// The outcome of what was done.
+pub const DONE: &str = "done";
+
 /// How many refusals have a line of their own within [`REFUSAL_WINDOW`]; what is beyond is counted. Refusals
 /// cost their sender nothing, and would fill the disk.
 const MAX_REFUSALS: u64 = 600;
@@ -49,7 +52,7 @@ pub struct Entry<'a> {
     pub action: &'static str,
     /// What it was about, such as a file's ID; `None` if nothing was there yet.
     pub resource: Option<String>,
-    /// What became of it: `done`, or the code of the refusal.
+    /// What became of it: [`DONE`], or the code of the refusal.
     pub outcome: &'static str,
     /// Whose connection it was.
     pub source: Option<IpAddr>,

@@ -84,14 +84,16 @@ impl FileService {
     ) -> Result<T, OperationError> {
         let outcome = self.run_if_allowed(context, action, file, operation).await;
         if let Err(error) = &outcome {
+            let code = error.code();
             tracing::debug!(
                 request_id = context.request_id,
                 operation = action.as_str(),
+                code = code.as_str(),
                 error = %error.chain(),
                 "a call ended in an error"
             );
-            if let (Some(audit), Some(refusal)) = (&self.0.audit, error.refusal()) {
-                audit::refused(audit, &*self.0.stores.clock, context, action, refusal);
+            if let Some(audit) = self.0.audit.as_ref().filter(|_| code.is_audited_refusal()) {
+                audit::refused(audit, &*self.0.stores.clock, context, action, code);
             }
         }
         outcome

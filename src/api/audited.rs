@@ -12,7 +12,7 @@ use poem::Request;
 use super::middleware::RequestId;
 use super::problem::{Code, Problem};
 use crate::access::Caller;
-use crate::audit::{AuditLog, Entry};
+use crate::audit::{AuditLog, DONE, Entry};
 use crate::clock::Clock;
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -53,7 +53,7 @@ impl AuditedRequests {
         let id = request_id(request);
         let entry = Entry {
             resource,
-            ..self.entry(request, &id, caller, action, "done")
+            ..self.entry(request, &id, caller, action, DONE)
         };
         log.record(&entry).map_err(failed)
     }

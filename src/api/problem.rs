@@ -9,7 +9,7 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub(super) use super::problem_code::Code;
-use crate::operations::OperationError;
+use crate::operations::{ErrorCode, OperationError};
 use crate::request_log;
 use crate::store_error::StoreError;
 
@@ -124,39 +124,63 @@ impl From<Problem> for poem::Error {
     }
 }
 
+impl From<ErrorCode> for Code {
+    fn from(code: ErrorCode) -> Self {
+        match code {
+            ErrorCode::SignInRequired => Self::SignInRequired,
+            ErrorCode::NotAllowed => Self::NotAllowed,
+            ErrorCode::TooManyCreates => Self::TooManyCreates,
+            ErrorCode::InvalidRequest => Self::InvalidRequest,
+            ErrorCode::FileNotFound => Self::FileNotFound,
+            ErrorCode::UploadPending => Self::UploadPending,
+            ErrorCode::UploadSettled => Self::UploadSettled,
+            ErrorCode::FileRejected => Self::FileRejected,
+            ErrorCode::UploadExpired => Self::UploadExpired,
+            ErrorCode::IdempotencyKeyReused => Self::IdempotencyKeyReused,
+            ErrorCode::FormUploadUnavailable => Self::FormUploadUnavailable,
+            ErrorCode::StoreUnavailable => Self::StoreUnavailable,
+            ErrorCode::Overloaded => Self::Overloaded,
+            ErrorCode::InsufficientStorage => Self::InsufficientStorage,
+            ErrorCode::TooManyPending => Self::TooManyPending,
+            ErrorCode::InternalError => Self::InternalError,
+        }
+    }
+}
+
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
+        let code = Code::from(error.code());
         match error {
-            OperationError::SignInRequired => Code::SignInRequired.plain(),
-            OperationError::NotAllowed => Code::NotAllowed.plain(),
-            OperationError::FileNotFound => Code::FileNotFound.plain(),
-            OperationError::UploadPending => Code::UploadPending.plain(),
-            OperationError::FileRejected(reason) => Code::FileRejected.with(reason.0),
-            OperationError::UploadExpired => Code::UploadExpired.plain(),
-            OperationError::UploadSettled => Code::UploadSettled.plain(),
-            OperationError::IdempotencyKeyReused => Code::IdempotencyKeyReused.plain(),
-            OperationError::FormNotSafe => Code::FormUploadUnavailable.plain(),
-            OperationError::FileOfKeyDeleted => Code::FileNotFound
-                .with("the file that this Idempotency-Key made was deleted: use a new key"),
-            OperationError::BucketAddressUnknown(invalid) => Code::InvalidRequest.with(invalid.0),
-            OperationError::Overloaded => Code::Overloaded.plain(),
-            OperationError::TooManyCreates => Code::TooManyCreates.plain(),
-            OperationError::Store(error) => error.into(),
+            OperationError::FileRejected(reason) => code.with(reason.0),
+            OperationError::FileOfKeyDeleted => {
+                code.with("the file that this Idempotency-Key made was deleted: use a new key")
+            }
+            OperationError::BucketAddressUnknown(invalid) => code.with(invalid.0),
+            OperationError::Store(error) => {
+                // Handled here and nowhere else, so it is logged here.
+                request_log::FAILED
+                    .log(|| tracing::error!(error = %error.chain(), "a store failed"));
+                code.plain()
+            }
+            _ => code.plain(),
         }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        // Handled here and nowhere else, so it is logged here.
-        request_log::FAILED.log(|| tracing::error!(error = %error.chain(), "a store failed"));
-        match error {
-            StoreError::Unavailable { .. } => Code::StoreUnavailable.plain(),
-            StoreError::OutOfSpace { .. } => Code::InsufficientStorage.plain(),
-            StoreError::TooManyPending { .. } => Code::TooManyPending.plain(),
-            StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => {
-                Code::InternalError.plain()
-            }
+        OperationError::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_has_the_name_that_logs_have_for_the_error() {
+        for code in ErrorCode::ALL {
+            assert_eq!(Code::from(code).as_str(), code.as_str());
         }
     }
 }

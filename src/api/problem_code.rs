@@ -2,12 +2,14 @@
 //!
 //! Invariant: a code is one entry here. The variants of `Code`, the contract, the pages below `/problems/` and
 //! the answers follow from it; which operation ends in which code says `operation_errors`. A code that was
-//! once published keeps its name and its meaning, since clients decide by them.
+//! once published keeps its name and its meaning, since clients decide by them. Those that operations can end in
+//! have their names from there.
 //!
 //! Absent on purpose: how an error of the inside becomes one of these. That is in `problem`.
 
 use poem::http::StatusCode;
 
+use crate::operations::ErrorCode;
 use crate::own_paths;
 
 /// What is known of a code, whatever the request.
@@ -25,7 +27,7 @@ struct CodeInfo {
 }
 
 macro_rules! codes {
-    ($($code:ident = $name:literal { $($field:ident: $value:expr,)+ })+) => {
+    ($($code:ident { $($field:ident: $value:expr,)+ })+) => {
         /// What went wrong, by a name that doesn't change. Clients decide by it, not by the text.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
@@ -33,12 +35,12 @@ macro_rules! codes {
         }
 
         impl Code {
-            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$code),+];
+            pub const ALL: [Self; [$(stringify!($code)),+].len()] = [$(Self::$code),+];
 
             fn info(self) -> &'static CodeInfo {
                 match self {
                     $(Self::$code => {
-                        static INFO: CodeInfo = CodeInfo { name: $name, $($field: $value,)+ };
+                        static INFO: CodeInfo = CodeInfo { $($field: $value,)+ };
                         &INFO
                     })+
                 }
@@ -48,42 +50,48 @@ macro_rules! codes {
 }
 
 codes! {
-    InvalidRequest = "invalid_request" {
+    InvalidRequest {
+        name: ErrorCode::InvalidRequest.as_str(),
         status: StatusCode::BAD_REQUEST,
         retry_after_seconds: None,
         title: "The request isn't right",
         advice: "Correct what `detail` and `errors` name, and send the request again.",
         detail: None,
     }
-    RouteNotFound = "route_not_found" {
+    RouteNotFound {
+        name: "route_not_found",
         status: StatusCode::NOT_FOUND,
         retry_after_seconds: None,
         title: "There is nothing at this path",
         advice: "Look the path up in /docs.",
         detail: Some("see /docs for the paths that there are"),
     }
-    FileNotFound = "file_not_found" {
+    FileNotFound {
+        name: ErrorCode::FileNotFound.as_str(),
         status: StatusCode::NOT_FOUND,
         retry_after_seconds: None,
         title: "There is no such file",
         advice: "The ID is wrong, or the file was deleted, or it was rejected or expired long ago.",
         detail: Some("no file has this ID"),
     }
-    TokenNotFound = "token_not_found" {
+    TokenNotFound {
+        name: "token_not_found",
         status: StatusCode::NOT_FOUND,
         retry_after_seconds: None,
         title: "You have no such token",
         advice: "The ID is wrong, or the token was revoked or has run out: `GET /v1/tokens` lists yours.",
         detail: Some("none of your tokens has this ID"),
     }
-    TooManyTokens = "too_many_tokens" {
+    TooManyTokens {
+        name: "too_many_tokens",
         status: StatusCode::CONFLICT,
         retry_after_seconds: None,
         title: "You have as many tokens as you may",
         advice: "Revoke one that is no longer needed, with `DELETE /v1/tokens/{id}`, and ask again.",
         detail: Some("there are 100 tokens already: revoke one of them first"),
     }
-    TokensUnavailable = "tokens_unavailable" {
+    TokensUnavailable {
+        name: "tokens_unavailable",
         status: StatusCode::CONFLICT,
         retry_after_seconds: None,
         title: "This service asks nobody for a token",
@@ -91,14 +99,16 @@ codes! {
             operator sets ACCESS=key or OIDC_ISSUER first.",
         detail: Some("whoever reaches this service may do everything, so no token is made"),
     }
-    MethodNotAllowed = "method_not_allowed" {
+    MethodNotAllowed {
+        name: "method_not_allowed",
         status: StatusCode::METHOD_NOT_ALLOWED,
         retry_after_seconds: None,
         title: "This path doesn't take that method",
         advice: "Use one of the methods in the `Allow` header.",
         detail: Some("the Allow header has the methods that this path takes"),
     }
-    SignInRequired = "sign_in_required" {
+    SignInRequired {
+        name: ErrorCode::SignInRequired.as_str(),
         status: StatusCode::UNAUTHORIZED,
         retry_after_seconds: None,
         title: "Nobody is signed in",
@@ -108,7 +118,8 @@ codes! {
             service's issuer. An API token, `fst_…`, does in both.",
         detail: Some("this call needs somebody who is signed in"),
     }
-    SignInFailed = "sign_in_failed" {
+    SignInFailed {
+        name: "sign_in_failed",
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,
         title: "You aren't signed in",
@@ -116,7 +127,8 @@ codes! {
             again, tell the operator the request ID: the log says why.",
         detail: Some("the sign-in failed"),
     }
-    NoRole = "no_role" {
+    NoRole {
+        name: "no_role",
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,
         title: "You may not use this service",
@@ -124,14 +136,16 @@ codes! {
             operator to name one of them (OIDC_MEMBERS, OIDC_GUESTS), or sign in as somebody else.",
         detail: Some("none of your groups may use this service"),
     }
-    IssuerUnavailable = "issuer_unavailable" {
+    IssuerUnavailable {
+        name: "issuer_unavailable",
         status: StatusCode::SERVICE_UNAVAILABLE,
         retry_after_seconds: Some(10),
         title: "Nobody can sign in right now",
         advice: "Where people sign in can't be reached. Try again after `Retry-After` seconds; whoever is signed in already stays so.",
         detail: Some("where people sign in can't be reached"),
     }
-    SignInUnavailable = "sign_in_unavailable" {
+    SignInUnavailable {
+        name: "sign_in_unavailable",
         status: StatusCode::CONFLICT,
         retry_after_seconds: None,
         title: "Nobody signs in at an issuer here",
@@ -139,7 +153,8 @@ codes! {
             operator sets OIDC_ISSUER.",
         detail: Some("this service has no issuer to sign in at"),
     }
-    NotAllowed = "not_allowed" {
+    NotAllowed {
+        name: ErrorCode::NotAllowed.as_str(),
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,
         title: "You may not do this",
@@ -147,7 +162,8 @@ codes! {
             for another role, or make a token with the scope that is missing.",
         detail: Some("your role or your token doesn't allow this"),
     }
-    UnknownProxy = "unknown_proxy" {
+    UnknownProxy {
+        name: "unknown_proxy",
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,
         title: "A proxy stands before a service that knows of none",
@@ -156,7 +172,8 @@ codes! {
             ACCESS=open lets everybody do everything, where the proxy asks.",
         detail: Some("set PUBLIC_URL to the address that people use, or ACCESS=open"),
     }
-    OriginNotAllowed = "origin_not_allowed" {
+    OriginNotAllowed {
+        name: "origin_not_allowed",
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,
         title: "Pages of that origin may change nothing here",
@@ -166,7 +183,8 @@ codes! {
             passes it on, and PUBLIC_URL says it once and for all.",
         detail: Some("ALLOWED_ORIGINS doesn't name the origin of the page"),
     }
-    MisdirectedRequest = "misdirected_request" {
+    MisdirectedRequest {
+        name: "misdirected_request",
         status: StatusCode::MISDIRECTED_REQUEST,
         retry_after_seconds: None,
         title: "The service doesn't answer to that host name",
@@ -175,7 +193,8 @@ codes! {
             this machine.",
         detail: Some("the Host header has a name that isn't this machine's, nor in ALLOWED_HOSTS or PUBLIC_URL"),
     }
-    UploadPending = "upload_pending" {
+    UploadPending {
+        name: ErrorCode::UploadPending.as_str(),
         status: StatusCode::CONFLICT,
         retry_after_seconds: Some(1),
         title: "The upload isn't finished",
@@ -183,7 +202,8 @@ codes! {
             `GET /v1/files/{id}/metadata?wait=20` tell you when the file is settled.",
         detail: Some("the bytes haven't been seen yet"),
     }
-    UploadSettled = "upload_settled" {
+    UploadSettled {
+        name: ErrorCode::UploadSettled.as_str(),
         status: StatusCode::CONFLICT,
         retry_after_seconds: None,
         title: "There is nothing more to upload",
@@ -191,7 +211,8 @@ codes! {
             bytes create another file.",
         detail: Some("this file is no longer pending"),
     }
-    FileRejected = "file_rejected" {
+    FileRejected {
+        name: ErrorCode::FileRejected.as_str(),
         status: StatusCode::GONE,
         retry_after_seconds: None,
         title: "The upload was rejected",
@@ -199,28 +220,32 @@ codes! {
             Create another file and send it again.",
         detail: None,
     }
-    UploadExpired = "upload_expired" {
+    UploadExpired {
+        name: ErrorCode::UploadExpired.as_str(),
         status: StatusCode::GONE,
         retry_after_seconds: None,
         title: "The upload URL ran out before anything arrived",
         advice: "Create another file and send the bytes before `expiresAt`.",
         detail: Some("no bytes came in time"),
     }
-    ContentTooLarge = "content_too_large" {
+    ContentTooLarge {
+        name: "content_too_large",
         status: StatusCode::PAYLOAD_TOO_LARGE,
         retry_after_seconds: None,
         title: "Too many bytes",
         advice: "Send less: the limit is in `detail`.",
         detail: None,
     }
-    UnsupportedMediaType = "unsupported_media_type" {
+    UnsupportedMediaType {
+        name: "unsupported_media_type",
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         retry_after_seconds: None,
         title: "The body must be JSON",
         advice: "Send JSON, with the header `Content-Type: application/json`.",
         detail: Some("send JSON, with the header Content-Type: application/json"),
     }
-    IdempotencyKeyReused = "idempotency_key_reused" {
+    IdempotencyKeyReused {
+        name: ErrorCode::IdempotencyKeyReused.as_str(),
         status: StatusCode::UNPROCESSABLE_ENTITY,
         retry_after_seconds: None,
         title: "The idempotency key belongs to another request",
@@ -228,7 +253,8 @@ codes! {
             came with first.",
         detail: Some("another name, size, type, digest or upload method came with this key within the last day"),
     }
-    FormUploadUnavailable = "form_upload_unavailable" {
+    FormUploadUnavailable {
+        name: ErrorCode::FormUploadUnavailable.as_str(),
         status: StatusCode::UNPROCESSABLE_ENTITY,
         retry_after_seconds: None,
         title: "The store can't take forms safely",
@@ -237,21 +263,24 @@ codes! {
         detail: Some("the bucket keeps no versions, so a form could overwrite the file: leave uploadMethod out \
             and send the bytes by PUT"),
     }
-    InternalError = "internal_error" {
+    InternalError {
+        name: ErrorCode::InternalError.as_str(),
         status: StatusCode::INTERNAL_SERVER_ERROR,
         retry_after_seconds: None,
         title: "Something went wrong here",
         advice: "Tell the operator the `requestId`; the log has the cause under it.",
         detail: Some("the log says more under this request's ID"),
     }
-    StoreUnavailable = "store_unavailable" {
+    StoreUnavailable {
+        name: ErrorCode::StoreUnavailable.as_str(),
         status: StatusCode::SERVICE_UNAVAILABLE,
         retry_after_seconds: Some(2),
         title: "The store can't be reached",
         advice: "Send the same request again after `Retry-After` seconds. Nothing was lost.",
         detail: Some("please send the same request again"),
     }
-    Overloaded = "overloaded" {
+    Overloaded {
+        name: ErrorCode::Overloaded.as_str(),
         status: StatusCode::SERVICE_UNAVAILABLE,
         retry_after_seconds: Some(1),
         title: "Too much at a time",
@@ -259,14 +288,16 @@ codes! {
             longer. Nothing was done.",
         detail: Some("the service has as much in hand as it can carry"),
     }
-    InsufficientStorage = "insufficient_storage" {
+    InsufficientStorage {
+        name: ErrorCode::InsufficientStorage.as_str(),
         status: StatusCode::INSUFFICIENT_STORAGE,
         retry_after_seconds: None,
         title: "The disk is full",
         advice: "The operator has to make room; nothing that was stored is affected.",
         detail: Some("no room is left for more files"),
     }
-    TooManyPending = "too_many_pending" {
+    TooManyPending {
+        name: ErrorCode::TooManyPending.as_str(),
         status: StatusCode::SERVICE_UNAVAILABLE,
         retry_after_seconds: Some(30),
         title: "Too many files wait for their bytes",
@@ -274,7 +305,8 @@ codes! {
             or run out. The operator can raise MAX_PENDING_FILES.",
         detail: Some("as many files wait for their bytes as may at a time"),
     }
-    TooManyCreates = "too_many_creates" {
+    TooManyCreates {
+        name: ErrorCode::TooManyCreates.as_str(),
         status: StatusCode::TOO_MANY_REQUESTS,
         retry_after_seconds: Some(30),
         title: "Your address has created too many files",

@@ -17,6 +17,7 @@ mod create_file;
 mod delete_file;
 mod describe_file;
 mod download_file;
+mod error;
 mod finalize_upload;
 mod list_files;
 mod reconcile;
@@ -37,6 +38,7 @@ pub use create_file::{CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_fil
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::download_file;
+pub use error::{ErrorCode, OperationError};
 pub use finalize_upload::{FinalizeOutcome, finalize_upload};
 pub use list_files::{Whose, list_files};
 pub use reconcile::{ReconcileReport, Reconciler};
@@ -44,9 +46,9 @@ pub use renew_upload::renew_upload;
 pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
 pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
 
-use crate::access::{Action, Denied, Resource, authorize};
+use crate::access::{Action, Resource, authorize};
 use crate::clock::Clock;
-use crate::domain::{FileId, FileRecord, Invalid, Lifecycle, RejectionReason};
+use crate::domain::{FileId, FileRecord, Lifecycle};
 use crate::metadata_store::MetadataStore;
 use crate::object_store::ObjectStore;
 use crate::store_error::StoreError;
@@ -89,83 +91,5 @@ impl Stores {
     pub async fn check(&self) -> Result<(), StoreError> {
         let (metadata, objects) = tokio::join!(self.metadata.check(), self.objects.check());
         metadata.and(objects)
-    }
-}
-
-/// Why an operation didn't do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum OperationError {
-    /// Nobody is known to call.
-    #[error("nobody is signed in")]
-    SignInRequired,
-    /// The caller may not do this, whatever there is.
-    #[error("this caller may not do this")]
-    NotAllowed,
-    /// No record has this ID, or the file was deleted, or its record is past its time.
-    #[error("there is no such file")]
-    FileNotFound,
-    /// The bytes haven't been seen yet; asking again soon is right.
-    #[error("the upload isn't finished")]
-    UploadPending,
-    /// Other bytes arrived than were declared; it says what differed.
-    #[error("the upload was rejected: {}", .0.0)]
-    FileRejected(RejectionReason),
-    /// No bytes arrived in time, and none are taken any more.
-    #[error("the upload URL ran out before anything arrived")]
-    UploadExpired,
-    /// There is nothing more to upload: the file is available, rejected or expired.
-    #[error("the upload is settled")]
-    UploadSettled,
-    /// The key came with another request before.
-    #[error("the idempotency key was used for another request")]
-    IdempotencyKeyReused,
-    /// A form could overwrite what is there: the bucket keeps no versions.
-    #[error("the store can't take forms safely")]
-    FormNotSafe,
-    /// The file that the idempotency key made was deleted since.
-    #[error("the file that the idempotency key made was deleted")]
-    FileOfKeyDeleted,
-    /// It can't be told where the caller reaches the bucket, so no URL can be signed for it.
-    #[error("where the bucket is reached: {}", .0.0)]
-    BucketAddressUnknown(Invalid),
-    /// Too many calls of this kind are in hand; the same call again soon is right.
-    #[error("too many calls are in hand")]
-    Overloaded,
-    /// The caller's address has created as many files as it may for now.
-    #[error("this address has created as many files as it may for now")]
-    TooManyCreates,
-    /// A store failed; the same call again is right where [`StoreError`] says so.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<Denied> for OperationError {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::SignInRequired => Self::SignInRequired,
-            Denied::NotAllowed => Self::NotAllowed,
-            // As if it had never been.
-            Denied::NotFound => Self::FileNotFound,
-        }
-    }
-}
-
-impl OperationError {
-    /// The stable name of a refusal that has to be known: nobody is signed in, may not, or too often.
-    pub fn refusal(&self) -> Option<&'static str> {
-        match self {
-            Self::SignInRequired => Some("sign_in_required"),
-            Self::NotAllowed => Some("not_allowed"),
-            Self::TooManyCreates => Some("too_many_creates"),
-            _ => None,
-        }
-    }
-
-    /// The error with all its causes on one line, for a log.
-    pub fn chain(&self) -> String {
-        match self {
-            Self::Store(error) => error.chain(),
-            other => other.to_string(),
-        }
     }
 }

@@ -6,16 +6,15 @@
 use std::io;
 
 use crate::access::Action;
-use crate::audit::{AuditLog, Entry};
+use crate::audit::{AuditLog, DONE, Entry};
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord};
 use crate::metadata_store::Page;
-use crate::operations::{Context, CreatedFile, OperationError};
+use crate::operations::{Context, CreatedFile, ErrorCode, OperationError};
 use crate::presigned_url::{PresignedUpload, PresignedUrl};
 use crate::request_log;
 use crate::store_error::StoreError;
 
-const DONE: &str = "done";
 /// It was begun, and nobody knows here whether it was done.
 const UNKNOWN: &str = "unknown";
 const STORE: &str = "the audit log";
@@ -120,9 +119,9 @@ pub(super) fn refused(
     clock: &dyn Clock,
     context: &Context,
     action: Action,
-    refusal: &'static str,
+    code: ErrorCode,
 ) {
-    log_failure(audit.record_refusal(&entry(clock, context, action, refusal)));
+    log_failure(audit.record_refusal(&entry(clock, context, action, code.as_str())));
 }
 
 fn entry<'a>(

@@ -103,6 +103,24 @@ fn every_code_that_the_command_line_decides_by_is_in_the_table() {
     assert!(seen >= 2, "only {seen} codes were seen");
 }
 
+#[test]
+fn the_name_of_a_code_is_written_at_one_place() {
+    let sources = files("src", "rs").into_iter();
+    let sources = sources.filter(|path| !path.to_string_lossy().contains("tests"));
+    let texts: Vec<String> = sources
+        .map(|path| fs::read_to_string(path).unwrap())
+        .map(|text| text.split("#[cfg(test)]").next().unwrap().to_owned())
+        .collect();
+    for code in Code::ALL {
+        let literal = format!("\"{}\"", code.as_str());
+        let count: usize = texts
+            .iter()
+            .map(|text| text.matches(&literal).count())
+            .sum();
+        assert_eq!(count, 1, "{literal}");
+    }
+}
+
 /// Such as "429 `too_many_creates`".
 #[test]
 fn a_code_that_a_document_names_with_a_status_has_that_status() {

@@ -1,0 +1,171 @@
+//! Why an operation didn't do what it was asked for.
+//!
+//! Invariant: each error has one [`ErrorCode`], which is what logs and the audit log call it. The API's problems
+//! take their names from there too, so a line of a log and the answer to its request say the same word.
+//!
+//! Absent on purpose: HTTP. Which status and which words a client gets for a code is in `api/problem`.
+
+use crate::access::Denied;
+use crate::domain::{Invalid, RejectionReason};
+use crate::store_error::StoreError;
+
+/// Why an operation didn't do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// Nobody is known to call.
+    #[error("nobody is signed in")]
+    SignInRequired,
+    /// The caller may not do this, whatever there is.
+    #[error("this caller may not do this")]
+    NotAllowed,
+    /// No record has this ID, or the file was deleted, or its record is past its time.
+    #[error("there is no such file")]
+    FileNotFound,
+    /// The bytes haven't been seen yet; asking again soon is right.
+    #[error("the upload isn't finished")]
+    UploadPending,
+    /// Other bytes arrived than were declared; it says what differed.
+    #[error("the upload was rejected: {}", .0.0)]
+    FileRejected(RejectionReason),
+    /// No bytes arrived in time, and none are taken any more.
+    #[error("the upload URL ran out before anything arrived")]
+    UploadExpired,
+    /// There is nothing more to upload: the file is available, rejected or expired.
+    #[error("the upload is settled")]
+    UploadSettled,
+    /// The key came with another request before.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// A form could overwrite what is there: the bucket keeps no versions.
+    #[error("the store can't take forms safely")]
+    FormNotSafe,
+    /// The file that the idempotency key made was deleted since.
+    #[error("the file that the idempotency key made was deleted")]
+    FileOfKeyDeleted,
+    /// It can't be told where the caller reaches the bucket, so no URL can be signed for it.
+    #[error("where the bucket is reached: {}", .0.0)]
+    BucketAddressUnknown(Invalid),
+    /// Too many calls of this kind are in hand; the same call again soon is right.
+    #[error("too many calls are in hand")]
+    Overloaded,
+    /// The caller's address has created as many files as it may for now.
+    #[error("this address has created as many files as it may for now")]
+    TooManyCreates,
+    /// A store failed; the same call again is right where [`StoreError`] says so.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Denied> for OperationError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::SignInRequired => Self::SignInRequired,
+            Denied::NotAllowed => Self::NotAllowed,
+            // As if it had never been.
+            Denied::NotFound => Self::FileNotFound,
+        }
+    }
+}
+
+impl OperationError {
+    /// What it means, without what is known only of this case.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::SignInRequired => ErrorCode::SignInRequired,
+            Self::NotAllowed => ErrorCode::NotAllowed,
+            Self::FileNotFound | Self::FileOfKeyDeleted => ErrorCode::FileNotFound,
+            Self::UploadPending => ErrorCode::UploadPending,
+            Self::FileRejected(_) => ErrorCode::FileRejected,
+            Self::UploadExpired => ErrorCode::UploadExpired,
+            Self::UploadSettled => ErrorCode::UploadSettled,
+            Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+            Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
+            Self::BucketAddressUnknown(_) => ErrorCode::InvalidRequest,
+            Self::Overloaded => ErrorCode::Overloaded,
+            Self::TooManyCreates => ErrorCode::TooManyCreates,
+            Self::Store(error) => match error {
+                StoreError::Unavailable { .. } => ErrorCode::StoreUnavailable,
+                StoreError::OutOfSpace { .. } => ErrorCode::InsufficientStorage,
+                StoreError::TooManyPending { .. } => ErrorCode::TooManyPending,
+                StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => {
+                    ErrorCode::InternalError
+                }
+            },
+        }
+    }
+
+    /// The error with all its causes on one line, for a log.
+    pub fn chain(&self) -> String {
+        match self {
+            Self::Store(error) => error.chain(),
+            other => other.to_string(),
+        }
+    }
+}
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal,)+) => {
+        /// What an error means to whoever called, by a name that doesn't change.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $code,)+
+        }
+
+        impl ErrorCode {
+            /// All there are.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$code),+];
+
+            /// Its name in answers, logs and the audit log.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)+
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// Nobody is known to call.
+    SignInRequired = "sign_in_required",
+    /// The caller may not do this.
+    NotAllowed = "not_allowed",
+    /// The caller's address has created its share.
+    TooManyCreates = "too_many_creates",
+    /// Something in the call isn't right.
+    InvalidRequest = "invalid_request",
+    /// There is no such file for the caller.
+    FileNotFound = "file_not_found",
+    /// The bytes haven't been seen yet.
+    UploadPending = "upload_pending",
+    /// The upload is over, so there is nothing more to send.
+    UploadSettled = "upload_settled",
+    /// Other bytes came than were declared.
+    FileRejected = "file_rejected",
+    /// No bytes came in time.
+    UploadExpired = "upload_expired",
+    /// The idempotency key belongs to another request.
+    IdempotencyKeyReused = "idempotency_key_reused",
+    /// The store can't take forms safely.
+    FormUploadUnavailable = "form_upload_unavailable",
+    /// A store can't be reached; the same call again is right.
+    StoreUnavailable = "store_unavailable",
+    /// Too much is in hand; the same call again is right.
+    Overloaded = "overloaded",
+    /// No room is left.
+    InsufficientStorage = "insufficient_storage",
+    /// As many files wait for their bytes as may.
+    TooManyPending = "too_many_pending",
+    /// A fault of the program's, or of what it keeps.
+    InternalError = "internal_error",
+}
+
+impl ErrorCode {
+    /// Whether it is a refusal that the audit log has to have: nobody is signed in, may not, or too often.
+    pub fn is_audited_refusal(self) -> bool {
+        matches!(
+            self,
+            Self::SignInRequired | Self::NotAllowed | Self::TooManyCreates
+        )
+    }
+}
