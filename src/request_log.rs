@@ -1,4 +1,5 @@
-//! What a client can have written into the log: how long a line, and how many lines a second.
+//! What a client can have written into the log: how long a line, and how many lines a second; and what the lines
+//! about one request have in common.
 //!
 //! A request that is refused costs its sender nothing, so a line for each would let one client fill the
 //! disk. Lines come out of a token bucket; those that find it empty are counted, and the count is logged
@@ -14,6 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tracing::{Span, field::Empty};
 
 /// The most that is logged of a client's text, in bytes. Our own longest path, an object's below a
 /// bucket, has 109.
@@ -38,6 +40,16 @@ pub fn cut(text: &str) -> Cow<'_, str> {
     }
     let beginning = text.floor_char_boundary(MAX_LOGGED_BYTES);
     format!("{}…", &text[..beginning]).into()
+}
+
+/// What all lines about one request have in common.
+pub fn request_span(request_id: &str) -> Span {
+    tracing::info_span!("request", %request_id, operation = Empty)
+}
+
+/// Says in the request's lines from now on what it asks for.
+pub fn name_operation(label: &'static str) {
+    Span::current().record("operation", label);
 }
 
 /// A bounded number of lines a second.

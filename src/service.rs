@@ -29,6 +29,7 @@ use crate::operations::{self, Context, CreatedFile, NewFile, OperationError, Sto
 use crate::presigned_url::{
     DownloadMethod, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
 };
+use crate::request_log;
 use crate::store_error::StoreError;
 
 /// What the service works with.
@@ -82,12 +83,12 @@ impl FileService {
         file: Option<FileId>,
         operation: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
+        request_log::name_operation(action.label());
         let outcome = self.run_if_allowed(context, action, file, operation).await;
         if let Err(error) = &outcome {
             let code = error.code();
             tracing::debug!(
                 request_id = context.request_id,
-                operation = action.as_str(),
                 code = code.as_str(),
                 error = %error.chain(),
                 "a call ended in an error"

@@ -106,6 +106,15 @@ impl Action {
             Self::RevokeUserTokens => "revoke_user_tokens",
         }
     }
+
+    /// What the log and figures of it call a call: the operation's name in the contract, and a wait by a name of
+    /// its own, since it takes as long as somebody waits.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::AwaitFile => "await_file",
+            other => other.as_str(),
+        }
+    }
 }
 
 /// What a call is about.

@@ -65,7 +65,7 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         if let Some(uri) = without_prefix(request.uri(), &self.path_prefix) {
             *request.uri_mut() = uri;
         }
-        let span = tracing::info_span!("request", request_id = %id);
+        let span = request_log::request_span(&id);
         let mut response = self
             .inner
             .get_response(request)

@@ -79,3 +79,35 @@ async fn the_log_has_a_line_for_what_no_record_tells_and_at_debug_for_every_requ
         assert_eq!(logged_requests(&service.program.log()), expected, "{level}");
     }
 }
+
+/// A wait takes as long as somebody waits, so whoever adds up how long requests take must tell it from a look.
+#[tokio::test]
+async fn a_wait_is_called_otherwise_than_a_look_at_the_same_path() {
+    let service = Service::with(&[("RUST_LOG", "debug"), ("LOG_FORMAT", "json")]);
+    let file = service.share("a.txt", "hello").await;
+    let path = format!("/v1/files/{}/metadata", id(&file));
+    service.get(&path).await;
+    service.get(&format!("{path}?wait=0")).await;
+    let absent = "/v1/files/01996f3c-0000-7000-8000-000000000000/metadata?wait=1";
+    problem(service.get(absent).await, 404, "file_not_found").await;
+    let log = service.program.log();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["message"] == "answered")
+        .filter(|line| line["path"].as_str().unwrap().ends_with("/metadata"));
+    let called: Vec<_> = lines
+        .map(|line| {
+            let operation = line["span"]["operation"].as_str().unwrap_or("nothing");
+            (operation.to_owned(), line["status"].as_u64().unwrap())
+        })
+        .collect();
+    let expected = [
+        ("await_file", 200),
+        ("describe_file", 200),
+        ("describe_file", 200),
+        ("await_file", 404),
+    ]
+    .map(|(operation, status)| (operation.to_owned(), status));
+    assert_eq!(called, expected);
+}
