@@ -14,8 +14,7 @@ use sha2::{Digest, Sha256};
 
 use file_share::clock::SystemClock;
 use file_share::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, Lifecycle,
-    MAX_CONTENT_LENGTH, ObjectKey,
+    Declaration, FileId, FileRecord, Lifecycle, MAX_CONTENT_LENGTH, ObjectKey,
 };
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
@@ -95,12 +94,7 @@ async fn arrived(stores: &Stores, objects: &DiskObjectStore, content: Bytes) -> 
     let length = content.len() as u64;
     let record = FileRecord::pending(
         FileId::new(now),
-        Declaration {
-            content_type: ContentType::parse("video/mp4").expect("a media type"),
-            filename: FileName::sanitize("lecture.mp4").expect("a name"),
-            length: ContentLength::new(length, MAX_CONTENT_LENGTH).expect("a length"),
-            sha256: None,
-        },
+        Declaration::sample().of_length(length),
         now + std::time::Duration::from_secs(900),
         &stores.lifecycle,
     );

@@ -12,8 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Runtime;
 
 use file_share::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
-    MAX_CONTENT_LENGTH, Sha256Digest, StoredObject, Timestamp,
+    Declaration, FileId, FileRecord, FileState, Lifecycle, Sha256Digest, StoredObject, Timestamp,
 };
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::metadata_store::{MetadataStore, PageRequest};
@@ -118,18 +117,9 @@ fn open(dir: &Path) -> SqliteMetadataStore {
 }
 
 fn available(id: FileId, now: Timestamp) -> FileRecord {
-    let filename = FileName::sanitize("lecture notes.pdf").expect("a name");
-    let pending = FileRecord::pending(
-        id,
-        Declaration {
-            content_type: ContentType::guess(&filename),
-            filename,
-            length: ContentLength::new(1_048_576, MAX_CONTENT_LENGTH).expect("a length"),
-            sha256: None,
-        },
-        now,
-        &Lifecycle::default(),
-    );
+    let declared = Declaration::sample().named("lecture notes.pdf");
+    let declared = declared.of_length(1_048_576).of_type("application/pdf");
+    let pending = FileRecord::pending(id, declared, now, &Lifecycle::default());
     FileRecord {
         state: FileState::Available(StoredObject {
             sha256: Sha256Digest::from_bytes([7; 32]),

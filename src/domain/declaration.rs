@@ -48,15 +48,9 @@ impl Declaration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::MAX_CONTENT_LENGTH;
 
     fn declared(sha256: Option<Sha256Digest>) -> Declaration {
-        Declaration {
-            filename: FileName::sanitize("a.txt").unwrap(),
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse("text/plain").unwrap(),
-            sha256,
-        }
+        Declaration::sample().of_digest(sha256)
     }
 
     fn digest(first_byte: u8) -> Sha256Digest {

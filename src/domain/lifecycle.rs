@@ -129,10 +129,7 @@ impl Lifecycle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        ContentLength, ContentType, Declaration, FileId, FileName, MAX_CONTENT_LENGTH,
-        RejectionReason, from_millis,
-    };
+    use crate::domain::{Declaration, FileId, RejectionReason, from_millis};
 
     fn at(seconds: i64) -> Timestamp {
         from_millis(1_790_000_000_000 + seconds * 1000).unwrap()
@@ -150,13 +147,8 @@ mod tests {
     }
 
     fn record() -> FileRecord {
-        let declared = Declaration {
-            filename: FileName::sanitize("a.txt").unwrap(),
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse("text/plain").unwrap(),
-            sha256: None,
-        };
-        FileRecord::pending(FileId::new(at(0)), declared, at(900), &LIFECYCLE)
+        let (id, declared) = (FileId::new(at(0)), Declaration::sample());
+        FileRecord::pending(id, declared, at(900), &LIFECYCLE)
     }
 
     #[test]

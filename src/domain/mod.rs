@@ -16,6 +16,8 @@ mod file_state;
 mod idempotency_key;
 mod lifecycle;
 mod object_key;
+#[cfg(any(test, feature = "conformance"))]
+pub(crate) mod samples;
 mod sha256_digest;
 mod status;
 mod store_time;

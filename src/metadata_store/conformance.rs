@@ -37,9 +37,8 @@ use std::time::Duration;
 use super::{MetadataStore, TransitionOutcome};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
-    MAX_CONTENT_LENGTH, RejectionReason, Sha256Digest, Status, StoredObject, Timestamp, Transition,
-    VersionId,
+    Declaration, FileId, FileRecord, FileState, RejectionReason, Sha256Digest, Status,
+    StoredObject, Timestamp, Transition, VersionId,
 };
 
 pub use due::*;
@@ -163,18 +162,9 @@ pub fn far_expiry() -> Timestamp {
 
 /// A pending record that was created at `moment(seconds)`.
 pub fn pending(seconds: i64) -> FileRecord {
-    let created_at = moment(seconds);
-    FileRecord::pending(
-        FileId::new(created_at),
-        Declaration {
-            filename: FileName::sanitize("résumé_课程.pdf").expect("a valid name"),
-            length: ContentLength::new(4_711, MAX_CONTENT_LENGTH).expect("a valid length"),
-            content_type: ContentType::parse("application/pdf").expect("a valid type"),
-            sha256: None,
-        },
-        created_at + Duration::from_secs(900),
-        &Lifecycle::default(),
-    )
+    let declared = Declaration::sample().named("résumé_课程.pdf");
+    let declared = declared.of_length(4_711).of_type("application/pdf");
+    FileRecord::sample_of(moment(seconds), declared)
 }
 
 /// The record as it is in `state`, with a reconciliation due at `moment(5)` unless it is available.

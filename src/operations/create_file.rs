@@ -35,6 +35,18 @@ pub struct NewFile {
     pub upload_method: UploadMethod,
 }
 
+/// For tests.
+#[cfg(any(test, feature = "conformance"))]
+impl NewFile {
+    /// A file that is declared so, to be sent by PUT.
+    pub fn sample(declared: Declaration) -> Self {
+        Self {
+            declared,
+            upload_method: UploadMethod::Put,
+        }
+    }
+}
+
 impl NewFile {
     /// The same for two requests that ask for the same, however they were written.
     pub(super) fn fingerprint(&self) -> Sha256Digest {

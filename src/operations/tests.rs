@@ -8,10 +8,7 @@ use futures_util::FutureExt;
 use super::*;
 use crate::access::Caller;
 use crate::clock::ManualClock;
-use crate::domain::{
-    ContentLength, ContentType, Declaration, FileName, FileState, MAX_CONTENT_LENGTH, ObjectKey,
-    Sha256Digest, Status, from_millis,
-};
+use crate::domain::{Declaration, FileState, ObjectKey, Sha256Digest, Status, from_millis};
 use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::{MetadataStore, PageRequest};
 use crate::object_store::memory::MemoryObjectStore;
@@ -93,15 +90,9 @@ impl OperationsFixture {
     }
 
     async fn create_declaring(&self, size: u64, sha256: Option<&str>) -> FileId {
-        let new = NewFile {
-            declared: Declaration {
-                filename: FileName::sanitize("hello.txt").unwrap(),
-                length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
-                content_type: ContentType::parse("text/plain").unwrap(),
-                sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
-            },
-            upload_method: UploadMethod::Put,
-        };
+        let sha256 = sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap());
+        let declared = Declaration::sample().of_length(size).of_digest(sha256);
+        let new = NewFile::sample(declared);
         let created = create_file(&self.stores, &self.presigner, &self.context, new, None)
             .await
             .unwrap();

@@ -166,10 +166,7 @@ mod tests {
     use crate::audit::AuditKey;
     use crate::clock::ManualClock;
     use crate::create_limits::CreateLimit;
-    use crate::domain::{
-        ContentLength, ContentType, Declaration, FileName, Lifecycle, MAX_CONTENT_LENGTH,
-        from_millis,
-    };
+    use crate::domain::{Declaration, Lifecycle, from_millis};
     use crate::metadata_store::memory::MemoryMetadataStore;
     use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
     use crate::object_store::memory::MemoryObjectStore;
@@ -239,15 +236,7 @@ mod tests {
         }
 
         async fn create(&self) -> Result<FileId, OperationError> {
-            let new = NewFile {
-                declared: Declaration {
-                    filename: FileName::sanitize("a.txt").unwrap(),
-                    length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-                    content_type: ContentType::parse("text/plain").unwrap(),
-                    sha256: None,
-                },
-                upload_method: UploadMethod::Put,
-            };
+            let new = NewFile::sample(Declaration::sample());
             let created = self.service.create_file(&self.context, new, None).await?;
             Ok(created.record.id)
         }

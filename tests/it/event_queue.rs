@@ -9,10 +9,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use file_share::aws::{dynamodb_client, s3_client, sqs_client};
 use file_share::clock::{Clock, SystemClock};
-use file_share::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
-    MAX_CONTENT_LENGTH, ObjectKey,
-};
+use file_share::domain::{FileId, FileRecord, FileState, Lifecycle, ObjectKey};
 use file_share::metadata_store::{MetadataStore, dynamodb::DynamoDbMetadataStore};
 use file_share::object_store::s3::S3ObjectStore;
 use file_share::operations::{FinalizeOutcome, OperationError, Stores};
@@ -127,17 +124,7 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
         lifecycle,
     };
     let now = SystemClock.now();
-    let record = FileRecord::pending(
-        FileId::new(now),
-        Declaration {
-            content_type: ContentType::parse("text/plain").unwrap(),
-            filename: FileName::sanitize("hello.txt").unwrap(),
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            sha256: None,
-        },
-        now + Duration::from_secs(900),
-        &lifecycle,
-    );
+    let record = FileRecord::sample(now);
     let admin = sdk_config(&deployment, &deployment.admin).await;
     DynamoDbMetadataStore::new(dynamodb_client(&admin), &deployment.table)
         .insert(&record)

@@ -10,10 +10,7 @@ use aws_sdk_dynamodb::types::{
 use bytes::Bytes;
 use file_share::aws::{dynamodb_client, s3_client};
 use file_share::clock::{Clock, SkewedClock, SystemClock};
-use file_share::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, Lifecycle,
-    MAX_CONTENT_LENGTH, ObjectKey, Timestamp,
-};
+use file_share::domain::{Declaration, FileId, FileRecord, Lifecycle, ObjectKey, Timestamp};
 use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
@@ -33,12 +30,7 @@ const LIMIT: usize = 100;
 fn pending(id: FileId) -> FileRecord {
     FileRecord::pending(
         id,
-        Declaration {
-            content_type: ContentType::parse("text/plain").unwrap(),
-            filename: FileName::sanitize("hello.txt").unwrap(),
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            sha256: None,
-        },
+        Declaration::sample(),
         SystemClock.now() + Duration::from_secs(900),
         &Lifecycle::default(),
     )

@@ -11,10 +11,7 @@ use bytes::Bytes;
 use file_share::access::Caller;
 use file_share::aws::{dynamodb_client, s3_client};
 use file_share::clock::{Clock, SystemClock};
-use file_share::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Lifecycle,
-    MAX_CONTENT_LENGTH,
-};
+use file_share::domain::{Declaration, FileId, FileRecord, FileState, Lifecycle};
 use file_share::metadata_store::dynamodb::DynamoDbMetadataStore;
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
@@ -32,12 +29,7 @@ async fn record(stores: &Stores, length: u64, back: u64) -> FileRecord {
     let now = SystemClock.now();
     let record = FileRecord::pending(
         FileId::new(now - Duration::from_secs(back)),
-        Declaration {
-            content_type: ContentType::parse("application/octet-stream").unwrap(),
-            filename: FileName::sanitize("a.bin").unwrap(),
-            length: ContentLength::new(length, MAX_CONTENT_LENGTH).unwrap(),
-            sha256: None,
-        },
+        Declaration::sample().of_length(length),
         now + Duration::from_secs(900),
         &stores.lifecycle,
     );

@@ -9,13 +9,8 @@ async fn create_for_a_form(
     key: Option<&str>,
 ) -> Result<CreatedFile, OperationError> {
     let new = NewFile {
-        declared: Declaration {
-            filename: FileName::sanitize("hello.txt").unwrap(),
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse("text/plain").unwrap(),
-            sha256: None,
-        },
         upload_method: UploadMethod::Post,
+        ..NewFile::sample(Declaration::sample())
     };
     let (stores, presigner, context) = (&fixture.stores, &fixture.presigner, &fixture.context);
     let key = key.map(|key| crate::domain::IdempotencyKey::parse(key).unwrap());
@@ -67,15 +62,8 @@ async fn a_key_gives_the_same_kind_of_upload_again_and_not_another() {
     let refused = fixture.create_once("hello.txt", "k").await;
     assert!(matches!(refused, Err(OperationError::IdempotencyKeyReused)));
     // Keys that came before there was this field stand for the same requests as ever.
-    let new = NewFile {
-        declared: Declaration {
-            filename: FileName::sanitize("hello.txt").unwrap(),
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse("text/plain").unwrap(),
-            sha256: None,
-        },
-        upload_method: UploadMethod::Put,
-    };
+    let declared = Declaration::sample().named("hello.txt").of_length(5);
+    let new = NewFile::sample(declared.of_type("text/plain"));
     assert_eq!(new.fingerprint().to_hex(), FINGERPRINT_WITHOUT_THE_FIELD);
 }
 

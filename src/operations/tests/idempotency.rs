@@ -8,16 +8,7 @@ impl OperationsFixture {
         filename: &str,
         key: &str,
     ) -> Result<CreatedFile, OperationError> {
-        let filename = FileName::sanitize(filename).unwrap();
-        let new = NewFile {
-            declared: Declaration {
-                content_type: ContentType::guess(&filename),
-                filename,
-                length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-                sha256: None,
-            },
-            upload_method: UploadMethod::Put,
-        };
+        let new = NewFile::sample(Declaration::sample().named(filename));
         let key = crate::domain::IdempotencyKey::parse(key).unwrap();
         create_file(&self.stores, &self.presigner, &self.context, new, Some(key)).await
     }
@@ -51,15 +42,9 @@ async fn a_key_that_comes_with_another_request_is_refused() {
 #[test]
 fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
     let new = |name: &str, size, content_type: &str, sha256: Option<&str>| {
-        let new = NewFile {
-            declared: Declaration {
-                filename: FileName::sanitize(name).unwrap(),
-                length: ContentLength::new(size, MAX_CONTENT_LENGTH).unwrap(),
-                content_type: ContentType::parse(content_type).unwrap(),
-                sha256: sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap()),
-            },
-            upload_method: UploadMethod::Put,
-        };
+        let sha256 = sha256.map(|hex| Sha256Digest::parse_hex(hex).unwrap());
+        let declared = Declaration::sample().named(name).of_length(size);
+        let new = NewFile::sample(declared.of_type(content_type).of_digest(sha256));
         new.fingerprint().to_hex()
     };
     let all = [

@@ -39,15 +39,7 @@ impl<'a> Somebody<'a> {
     }
 
     async fn create(&self, key: Option<&str>) -> Result<FileId, OperationError> {
-        let new = NewFile {
-            declared: Declaration {
-                filename: FileName::sanitize("hello.txt").unwrap(),
-                length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-                content_type: ContentType::parse("text/plain").unwrap(),
-                sha256: None,
-            },
-            upload_method: UploadMethod::Put,
-        };
+        let new = NewFile::sample(Declaration::sample());
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
         let OperationsFixture {
             stores, presigner, ..

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use file_share::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, MAX_CONTENT_LENGTH,
-};
+use file_share::domain::{Declaration, FileId};
 use file_share::metadata_store::PageRequest;
 use file_share::operations::{
     Context, CreatedFile, NewFile, OperationError, Stores, Whose, create_file, delete_file,
@@ -122,22 +120,8 @@ impl Client {
             4 => Some(digest(b"something else")),
             _ => None,
         };
-        let (Ok(filename), Ok(length), Ok(content_type)) = (
-            FileName::sanitize("simulated.txt"),
-            ContentLength::new(length, MAX_CONTENT_LENGTH),
-            ContentType::parse("text/plain"),
-        ) else {
-            return;
-        };
-        let new = NewFile {
-            declared: Declaration {
-                filename,
-                length,
-                content_type,
-                sha256: declared,
-            },
-            upload_method: UploadMethod::Put,
-        };
+        let new = Declaration::sample().of_length(length).of_digest(declared);
+        let new = NewFile::sample(new);
         self.wait_for_a_millisecond_of_our_own().await;
         let create = create_file(&self.stores, &self.presigner, &self.context, new, None);
         let Some(Ok(CreatedFile { record, upload })) = self.api(create).await else {
@@ -153,7 +137,7 @@ impl Client {
         let upload = Upload {
             id,
             expires_at: upload.expires_at,
-            length: length.bytes(),
+            length,
             sha256: declared,
         };
         self.uploads.push(upload.clone());

@@ -1,116 +1,25 @@
 //! Every record reads back from its item as it was written.
 
-use proptest::{option, prelude::*};
+use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{RejectionReason, StoredObject, VersionId};
-
-const LATEST_SECOND: i64 = 253_402_300_799; // 9999-12-31T23:59:59Z
-
-prop_compose! {
-    fn timestamp()(millis in 0..LATEST_SECOND * 1000) -> Timestamp {
-        from_millis(millis).unwrap()
-    }
-}
-
-prop_compose! {
-    fn digest()(bytes in any::<[u8; 32]>()) -> Sha256Digest {
-        Sha256Digest::from_bytes(bytes)
-    }
-}
-
-fn state() -> impl Strategy<Value = FileState> {
-    let available = (digest(), option::of("[!-~]{1,40}"), timestamp()).prop_map(
-        |(sha256, version_id, uploaded_at)| {
-            FileState::Available(StoredObject {
-                sha256,
-                version_id: version_id.map(VersionId),
-                uploaded_at,
-            })
-        },
-    );
-    let rejected = (".{0,60}", timestamp()).prop_map(|(reason, purge_at)| FileState::Rejected {
-        reason: RejectionReason(reason),
-        purge_at,
-    });
-    prop_oneof![
-        Just(FileState::Pending),
-        available,
-        rejected,
-        timestamp().prop_map(|purge_at| FileState::Expired { purge_at }),
-        timestamp().prop_map(|purge_at| FileState::Deleted { purge_at }),
-    ]
-}
-
-prop_compose! {
-    fn record()(
-        created_at in timestamp(),
-        owner in option::of("[a-z]{1,9}"),
-        name in "\\PC{1,40}",
-        length in 0..=MAX_CONTENT_LENGTH,
-        content_type in "[a-z]{1,9}/[a-z0-9.+-]{1,20}(; charset=utf-8)?",
-        declared_sha256 in option::of(digest()),
-        upload_expires_at in timestamp(),
-        state in state(),
-        reconcile_at in option::of(timestamp()),
-    ) -> Option<FileRecord> {
-        Some(FileRecord {
-            id: FileId::new(created_at),
-            owner: owner.map(|name| UserId::of("https://id.example.org", &name)),
-            declared: Declaration {
-                filename: FileName::sanitize(&name).ok()?,
-                length: ContentLength::new(length, MAX_CONTENT_LENGTH).ok()?,
-                content_type: ContentType::parse(&content_type).ok()?,
-                sha256: declared_sha256,
-            },
-            upload_expires_at,
-            state,
-            reconcile_at,
-        })
-    }
-}
+use crate::domain::samples::strategies;
+use crate::metadata_store::conformance::{every_state, in_state};
 
 fn any_record() -> impl Strategy<Value = FileRecord> {
-    record().prop_filter_map("no record", |record| record)
+    let moment = (0..=strategies::LATEST_MILLIS).prop_map(|millis| from_millis(millis).unwrap());
+    strategies::any_record(".{0,60}".boxed(), moment.boxed())
 }
 
 /// Items that a record of each status has.
 fn one_of_each() -> Vec<FileRecord> {
     let at = from_millis(1_790_000_000_123).unwrap();
-    let pending = FileRecord {
-        id: FileId::new(at),
-        owner: Some(UserId::of("https://id.example.org", "alice")),
-        declared: Declaration {
-            filename: FileName::sanitize("a.txt").unwrap(),
-            length: ContentLength::new(5, MAX_CONTENT_LENGTH).unwrap(),
-            content_type: ContentType::parse("text/plain").unwrap(),
-            sha256: Some(Sha256Digest::from_bytes([1; 32])),
-        },
-        upload_expires_at: at,
-        state: FileState::Pending,
-        reconcile_at: Some(at),
-    };
-    let object = StoredObject {
-        sha256: Sha256Digest::from_bytes([2; 32]),
-        version_id: Some(VersionId("v".into())),
-        uploaded_at: at,
-    };
-    let reason = RejectionReason("r".into());
-    [
-        FileState::Pending,
-        FileState::Available(object),
-        FileState::Rejected {
-            reason,
-            purge_at: at,
-        },
-        FileState::Expired { purge_at: at },
-        FileState::Deleted { purge_at: at },
-    ]
-    .map(|state| FileRecord {
-        state,
-        ..pending.clone()
-    })
-    .into()
+    let declared = Declaration::sample().of_digest(Some(Sha256Digest::from_bytes([1; 32])));
+    let owner = Some(UserId::of("https://id.example.org", "alice"));
+    let pending = FileRecord::sample_of(at, declared).owned_by(owner);
+    every_state()
+        .map(|state| in_state(pending.clone(), state))
+        .into()
 }
 
 proptest! {

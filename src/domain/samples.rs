@@ -1,0 +1,154 @@
+//! Declarations and records for tests: one sample of each, and how to get others from it.
+//!
+//! Invariant: tests get every field that they don't care for from here, so a new field of a record is given its
+//! value once for all of them.
+//!
+//! Absent on purpose: anything that a program could reach. It is compiled for tests only.
+
+use super::{
+    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, Lifecycle,
+    MAX_CONTENT_LENGTH, Sha256Digest, Timestamp,
+};
+
+/// How long the upload URL of a sample works.
+const UPLOAD_TTL: std::time::Duration = std::time::Duration::from_secs(900);
+
+impl Declaration {
+    /// `hello.txt`: five bytes of plain text, without a digest.
+    pub fn sample() -> Self {
+        Self {
+            filename: FileName::sanitize("hello.txt").expect("a valid name"),
+            length: ContentLength::new(5, MAX_CONTENT_LENGTH).expect("a valid length"),
+            content_type: ContentType::parse("text/plain").expect("a valid type"),
+            sha256: None,
+        }
+    }
+
+    /// The same under this name.
+    pub fn named(self, name: &str) -> Self {
+        Self {
+            filename: FileName::sanitize(name).expect("a valid name"),
+            ..self
+        }
+    }
+
+    /// The same with this many bytes.
+    pub fn of_length(self, bytes: u64) -> Self {
+        Self {
+            length: ContentLength::new(bytes, MAX_CONTENT_LENGTH).expect("a valid length"),
+            ..self
+        }
+    }
+
+    /// The same as another media type.
+    pub fn of_type(self, content_type: &str) -> Self {
+        Self {
+            content_type: ContentType::parse(content_type).expect("a valid type"),
+            ..self
+        }
+    }
+
+    /// The same with this digest, or with none.
+    pub fn of_digest(self, sha256: Option<Sha256Digest>) -> Self {
+        Self { sha256, ..self }
+    }
+}
+
+impl FileRecord {
+    /// A pending record of a file that was created at this moment.
+    pub fn sample(created_at: Timestamp) -> Self {
+        Self::sample_of(created_at, Declaration::sample())
+    }
+
+    /// A pending record of a file that was declared so at this moment.
+    pub fn sample_of(created_at: Timestamp, declared: Declaration) -> Self {
+        Self::pending(
+            FileId::new(created_at),
+            declared,
+            created_at + UPLOAD_TTL,
+            &Lifecycle::default(),
+        )
+    }
+}
+
+/// Any record there can be, for properties.
+#[cfg(test)]
+pub(crate) mod strategies {
+    use proptest::{option, prelude::*};
+
+    use super::*;
+    use crate::domain::{
+        FileState, RejectionReason, Status, StoredObject, UserId, VersionId, from_millis,
+    };
+
+    pub(crate) fn any_digest() -> impl Strategy<Value = Sha256Digest> {
+        any::<[u8; 32]>().prop_map(Sha256Digest::from_bytes)
+    }
+
+    fn any_id() -> impl Strategy<Value = FileId> {
+        // As far as the milliseconds of an ID go, and a moment can be written.
+        let millis = 0..LATEST_MILLIS.min(1 << 47);
+        millis.prop_map(|millis| FileId::new(from_millis(millis).expect("a moment")))
+    }
+
+    /// 9999-12-31T23:59:59.999Z.
+    pub(crate) const LATEST_MILLIS: i64 = 253_402_300_799_999;
+
+    /// A state of any status, with these texts and moments.
+    fn any_state(
+        text: BoxedStrategy<String>,
+        moment: BoxedStrategy<Timestamp>,
+    ) -> impl Strategy<Value = FileState> {
+        let object = (any_digest(), option::of(text.clone()), moment.clone());
+        let object = object.prop_map(|(sha256, version_id, uploaded_at)| StoredObject {
+            sha256,
+            version_id: version_id.map(VersionId),
+            uploaded_at,
+        });
+        let status = prop::sample::select(Status::ALL.to_vec());
+        (status, object, text.prop_map(RejectionReason), moment).prop_map(
+            |(status, object, reason, purge_at)| match status {
+                Status::Pending => FileState::Pending,
+                Status::Available => FileState::Available(object),
+                Status::Rejected => FileState::Rejected { reason, purge_at },
+                Status::Expired => FileState::Expired { purge_at },
+                Status::Deleted => FileState::Deleted { purge_at },
+            },
+        )
+    }
+
+    fn any_declaration() -> impl Strategy<Value = Declaration> {
+        let name = "\\PC{1,60}".prop_filter_map("no name", |name| FileName::sanitize(&name).ok());
+        let content_type = "[a-z]{1,9}/[a-z0-9.+-]{1,20}(; charset=[a-z0-9-]{1,9})?"
+            .prop_filter_map("no media type", |text| ContentType::parse(&text).ok());
+        let length = 0..=MAX_CONTENT_LENGTH;
+        let digest = option::of(any_digest());
+        (name, length, content_type, digest).prop_map(|(filename, length, content_type, sha256)| {
+            Declaration {
+                filename,
+                content_type,
+                ..Declaration::sample().of_length(length).of_digest(sha256)
+            }
+        })
+    }
+
+    /// A record whose texts and moments, apart from what was declared, are of these.
+    pub(crate) fn any_record(
+        text: BoxedStrategy<String>,
+        moment: BoxedStrategy<Timestamp>,
+    ) -> impl Strategy<Value = FileRecord> {
+        let owner = option::of("[a-z]{1,9}");
+        let state = any_state(text, moment.clone());
+        let due = option::of(moment.clone());
+        (any_id(), owner, any_declaration(), moment, state, due).prop_map(
+            |(id, owner, declared, upload_expires_at, state, reconcile_at)| FileRecord {
+                id,
+                upload_expires_at,
+                state,
+                reconcile_at,
+                ..FileRecord::sample_of(id.created_at(), declared)
+                    .owned_by(owner.map(|name| UserId::of("https://id.example.org", &name)))
+            },
+        )
+    }
+}
