@@ -25,7 +25,7 @@ mod sessions;
 mod token_caller;
 
 pub use authorize::{Action, Denied, Resource, authorize};
-pub use caller::{Caller, Person, Role};
+pub use caller::{Caller, Person, Principal, Role};
 #[cfg(feature = "server")]
 pub use gate::{
     Admission, BegunAtIssuer, Gate, NotSignedIn, Policy, Proof, SignInAt, SignInError, SignInWith,

@@ -262,18 +262,5 @@ impl Inner {
     }
 }
 
-/// How a caller stands in a line.
-fn name_of(caller: &Caller) -> String {
-    match caller {
-        Caller::Operator => "operator".to_owned(),
-        Caller::User(person) => person.id.to_string(),
-        Caller::Token(token) => match token.owner {
-            Some(owner) => format!("{owner} by token {}", token.id),
-            None => format!("operator by token {}", token.id),
-        },
-        Caller::Nobody => "nobody".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,10 @@
 //! Who calls.
 //!
 //! Invariant: a role comes with a sign-in or a token and is kept nowhere with a person, so that whoever lost
-//! it at their issuer loses it here with their next sign-in.
+//! it at their issuer loses it here with their next sign-in. What each kind of caller is called, in answers and in
+//! the audit log, is said here and nowhere else.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::TokenCaller;
@@ -30,6 +32,19 @@ pub struct Person {
     pub role: Role,
     /// How the issuer names them: a label for people, by which nothing is decided.
     pub name: Option<String>,
+}
+
+/// What a caller is told of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Principal<'a> {
+    /// The kind of caller, by a word that clients see.
+    pub kind: &'static str,
+    /// Whose the files are that it creates; `None`: the operator's.
+    pub id: Option<UserId>,
+    /// A label for people.
+    pub name: Option<&'a str>,
+    /// What it may do; `None` where that isn't said by a role.
+    pub role: Option<Role>,
 }
 
 /// What somebody may do.
@@ -69,6 +84,46 @@ impl Caller {
             Self::Operator | Self::Nobody => None,
             Self::User(person) => Some(person.id),
             Self::Token(token) => token.owner,
+        }
+    }
+
+    /// Who this is to itself; `None` for nobody.
+    pub fn principal(&self) -> Option<Principal<'_>> {
+        Some(match self {
+            Self::Operator => Principal {
+                kind: "operator",
+                id: None,
+                name: None,
+                role: None,
+            },
+            Self::User(person) => Principal {
+                kind: "user",
+                id: Some(person.id),
+                name: person.name.as_deref(),
+                role: Some(person.role),
+            },
+            Self::Token(token) => Principal {
+                kind: "token",
+                id: token.owner,
+                name: None,
+                role: None,
+            },
+            Self::Nobody => return None,
+        })
+    }
+}
+
+/// How a caller stands in a line of the audit log.
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("operator"),
+            Self::User(person) => write!(f, "{}", person.id),
+            Self::Token(token) => match token.owner {
+                Some(owner) => write!(f, "{owner} by token {}", token.id),
+                None => write!(f, "operator by token {}", token.id),
+            },
+            Self::Nobody => f.write_str("nobody"),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
 use super::public_urls::ServiceUrl;
-use crate::access::{Admission, Caller, Gate, SignInError, SignInWith, WHOLE_LIFETIME};
+use crate::access::{Admission, Caller, Gate, Principal, SignInError, SignInWith, WHOLE_LIFETIME};
 use crate::clock::Clock;
 use crate::domain::format_timestamp;
 use crate::own_paths;
@@ -66,29 +66,13 @@ pub(super) struct WirePrincipal {
     pub role: Option<String>,
 }
 
-impl WirePrincipal {
-    /// `None` for nobody.
-    fn of(caller: &Caller) -> Option<Self> {
-        match caller {
-            Caller::Nobody => None,
-            Caller::Operator => Some(Self {
-                kind: "operator".into(),
-                id: None,
-                name: None,
-                role: None,
-            }),
-            Caller::Token(token) => Some(Self {
-                kind: "token".into(),
-                id: token.owner.map(|owner| owner.to_string()),
-                name: None,
-                role: None,
-            }),
-            Caller::User(person) => Some(Self {
-                kind: "user".into(),
-                id: Some(person.id.to_string()),
-                name: person.name.clone(),
-                role: Some(person.role.as_str().to_owned()),
-            }),
+impl From<Principal<'_>> for WirePrincipal {
+    fn from(principal: Principal<'_>) -> Self {
+        Self {
+            kind: principal.kind.to_owned(),
+            id: principal.id.map(|id| id.to_string()),
+            name: principal.name.map(str::to_owned),
+            role: principal.role.map(|role| role.as_str().to_owned()),
         }
     }
 }
@@ -177,7 +161,7 @@ impl SessionApi {
         let proof = self.cookie.proof(request.headers());
         let now = self.clock.now();
         let principal = match self.gate.admit(proof, now).await? {
-            Admission::As(caller) => WirePrincipal::of(&caller),
+            Admission::As(caller) => caller.principal().map(Into::into),
             Admission::BehindUnknownProxy => None,
         };
         let session = self.gate.session(proof, now).await?;

@@ -7,8 +7,8 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Entry;
 use super::key::AuditKey;
-use super::{Entry, name_of};
 use crate::domain::{Timestamp, format_timestamp};
 
 /// Tells these lines from others on one standard output.
@@ -142,7 +142,7 @@ impl Chain {
     pub(super) fn entry(&self, entry: &Entry<'_>) -> Line {
         let what = What::Done {
             request_id: entry.request_id.to_owned(),
-            caller: name_of(entry.caller),
+            caller: entry.caller.to_string(),
             action: entry.action.to_owned(),
             resource: entry.resource.clone(),
             outcome: entry.outcome.to_owned(),
