@@ -1,7 +1,7 @@
 //! What the contract shows as examples: one small file, from before its upload to its page in the
 //! list, and a problem for each code.
 //!
-//! Invariant: an example is what the program would answer. Problems are made by the code that makes
+//! Invariant: an example is what the program would answer. Files and problems are made by the code that makes
 //! them in earnest, and the times are those in the ID.
 
 use serde_json::{Map, Value, json};
@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::create_file_body::CreateFileBody;
 use super::problem::{Code, Problem};
-use super::wire::{ListFilter, read_cursor, write_cursor};
+use super::wire::{ListFilter, WireFile, read_cursor, write_cursor};
 use crate::domain::{
-    ContentLength, FileId, MAX_CONTENT_LENGTH, RejectionReason, format_timestamp, from_millis,
+    ContentLength, FileId, FileRecord, Lifecycle, MAX_CONTENT_LENGTH, RejectionReason,
+    Sha256Digest, StoredObject, Timestamp, Transition, format_timestamp, from_millis,
 };
 use crate::operations::OperationError;
 
@@ -24,8 +25,12 @@ const ID: Uuid = Uuid::from_u128(((CREATED_AT_MILLIS as u128) << 80) | 0x7f4d_9a
 /// Of `hello`.
 const SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
+fn moment(millis_later: i64) -> Timestamp {
+    from_millis(CREATED_AT_MILLIS + millis_later).expect("a moment of our time")
+}
+
 fn time(millis_later: i64) -> String {
-    from_millis(CREATED_AT_MILLIS + millis_later).map_or_else(String::new, format_timestamp)
+    format_timestamp(moment(millis_later))
 }
 
 /// The body to create the file with: works as it is.
@@ -33,26 +38,31 @@ pub(super) fn new_file() -> Value {
     json!({"filename": "hello.txt", "size": 5, "contentType": "text/plain"})
 }
 
+/// The file as it is when it was created.
+fn record() -> FileRecord {
+    let fields = new_file().as_object().cloned().unwrap_or_default();
+    let new = CreateFileBody::from(fields).judge(MAX_CONTENT_LENGTH);
+    let new = new.expect("the example of a request is right");
+    let id = FileId::from_bytes(*ID.as_bytes()).expect("the ID is a UUIDv7");
+    let upload_expires_at = moment(UPLOAD_URL_MILLIS);
+    FileRecord::pending(id, new.declared, upload_expires_at, &Lifecycle::default())
+}
+
+fn shown(record: &FileRecord) -> Value {
+    serde_json::to_value(WireFile::of(record)).unwrap_or_default()
+}
+
 pub(super) fn pending() -> Value {
-    json!({
-        "id": ID.to_string(),
-        "owner": null,
-        "filename": "hello.txt",
-        "size": 5,
-        "contentType": "text/plain",
-        "sha256": null,
-        "status": "pending",
-        "createdAt": time(0),
-        "uploadedAt": null,
-    })
+    shown(&record())
 }
 
 pub(super) fn available() -> Value {
-    let mut file = pending();
-    file["sha256"] = SHA256.into();
-    file["status"] = "available".into();
-    file["uploadedAt"] = time(UPLOADED_AFTER_MILLIS).into();
-    file
+    let object = StoredObject {
+        sha256: Sha256Digest::parse_hex(SHA256).expect("a digest"),
+        version_id: None,
+        uploaded_at: moment(UPLOADED_AFTER_MILLIS),
+    };
+    shown(&Transition::available(object).apply_to(record()))
 }
 
 pub(super) fn upload() -> Value {

@@ -67,19 +67,17 @@ mod tests {
         WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus, WireUpload,
     };
     use super::*;
+    use crate::domain::{FileRecord, from_millis};
 
     fn file(status: WireStatus) -> WireFile {
+        let record = FileRecord::sample(from_millis(1_790_000_000_123).unwrap());
         WireFile {
-            id: "018f2f6e-5b1c-7c3a-9d3e-0123456789ab".into(),
             owner: matches!(status, WireStatus::Pending).then(|| "usr_a".into()),
             filename: "r\u{e9}sum\u{e9}_\"final\".pdf".into(),
-            size: 20_971_520,
-            content_type: "application/pdf".into(),
             sha256: matches!(status, WireStatus::Available).then(|| "ab".repeat(32)),
             status,
-            created_at: "2026-01-31T09:05:00.123Z".into(),
-            uploaded_at: None,
             reason: matches!(status, WireStatus::Rejected).then(|| "5 bytes arrived".into()),
+            ..WireFile::of(&record).unwrap()
         }
     }
 
