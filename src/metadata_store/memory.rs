@@ -14,7 +14,9 @@ use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
-use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition};
+use crate::domain::{
+    FileId, FileRecord, FileState, KeyedRequest, StateFields, Status, Timestamp, Transition,
+};
 use crate::store_marker::{MarkedStore, Marker};
 
 /// Records in memory, none at first. It reads no clock: a record goes only when it is removed.
@@ -190,9 +192,8 @@ impl MetadataStore for MemoryMetadataStore {
             .filter(|r| r.status() != Status::Deleted);
         Ok(living
             .map(|record| {
-                let is_unversioned = matches!(
-                    &record.state, FileState::Available(object) if object.version_id.is_none()
-                );
+                let fields = StateFields::from(&record.state);
+                let is_unversioned = fields.sha256.is_some() && fields.version_id.is_none();
                 record.state = FileState::Deleted { purge_at };
                 record.reconcile_at = Some(match is_unversioned {
                     true => record.upload_expires_at + upload_grace,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{
-    FILE_ID, RECONCILE_AT, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WRITE_TOKEN, millis, string,
+    FILE_ID, RECONCILE_AT, SHA256, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WRITE_TOKEN, millis,
+    string,
 };
 use crate::domain::{Status, Timestamp};
 
@@ -72,9 +73,9 @@ pub(super) enum Condition {
     PendingUntilBefore(Timestamp),
     /// Pending, with this upload deadline or a later one.
     PendingUntilNotBefore(Timestamp),
-    /// Available, in a bucket that kept no version of it.
-    AvailableUnversioned,
-    /// The item exists, and is neither a tombstone nor [`Self::AvailableUnversioned`].
+    /// It has bytes, of which the bucket kept no version.
+    Unversioned,
+    /// The item exists, and is neither a tombstone nor [`Self::Unversioned`].
     LivingAndNotUnversioned,
 }
 
@@ -99,14 +100,13 @@ impl Condition {
             Self::PendingUntilNotBefore(deadline) => {
                 Self::status_and_deadline(Status::Pending, ">=", deadline, placeholders)
             }
-            Self::AvailableUnversioned => {
-                let available = Self::StatusIs(Status::Available).expression(placeholders);
-                let version = placeholders.name(VERSION_ID);
-                format!("{available} AND attribute_not_exists({version})")
+            Self::Unversioned => {
+                let (digest, version) = (placeholders.name(SHA256), placeholders.name(VERSION_ID));
+                format!("attribute_exists({digest}) AND attribute_not_exists({version})")
             }
             Self::LivingAndNotUnversioned => {
                 let id = placeholders.name(FILE_ID);
-                let unversioned = Self::AvailableUnversioned.expression(placeholders);
+                let unversioned = Self::Unversioned.expression(placeholders);
                 let name = placeholders.name(STATUS);
                 let deleted = placeholders.value("refusedStatus", string(Status::Deleted.as_str()));
                 format!("attribute_exists({id}) AND {name} <> {deleted} AND NOT ({unversioned})")

@@ -305,7 +305,7 @@ impl MetadataStore for DynamoDbMetadataStore {
             return Ok(true);
         }
         let at_the_end = ReconcileAt::UploadsEnd(upload_grace);
-        let condition = Condition::AvailableUnversioned;
+        let condition = Condition::Unversioned;
         self.change_state(id, &tombstone, at_the_end, condition)
             .await
     }

@@ -59,7 +59,7 @@ const IS_PENDING: &str = "SELECT 1 FROM files WHERE id = :id AND status = 'pendi
 pub(super) const DELETE: &str =
     "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
          uploaded_at = NULL, reason = NULL, expires_at = :expires_at,
-         review_at = CASE WHEN status = 'available' AND version_id IS NULL
+         review_at = CASE WHEN sha256 IS NOT NULL AND version_id IS NULL
              THEN upload_expires_at + :upload_grace ELSE :now END
       WHERE id = :id AND status <> 'deleted'";
 
