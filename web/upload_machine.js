@@ -50,8 +50,9 @@ const COMMANDS = {
 // Bytes are there.
 const SENT = new Set(['completing', 'confirming', 'comparing']);
 const OVER = new Set(['available', 'rejected', 'failed', 'cancelled']);
-// Failed for a reason for which the record is of no use any more, or only its URL.
-const BEGINS_ANEW = new Set(['damaged', 'unreadable', 'otherBytes']);
+// Failed for a reason for which the record is of no use any more, or only its URL. A file that can't be read isn't
+// such a reason: the store may have taken all of it before.
+const BEGINS_ANEW = new Set(['damaged', 'otherBytes']);
 const STALE_URL = new Set(['mixed', 'elsewhere']);
 
 export function begin() {

@@ -308,6 +308,25 @@ test('trying again after the service could not be reached goes on with the same 
   assert.equal(again.failures, 0);
 });
 
+test('trying again deletes no record that may have its bytes, also where the file can’t be read any more', () => {
+  // The store may have taken all of it before the stick was pulled out.
+  const pulled = after([...sending, 'unreadable']);
+  assert.equal(pulled.state.problem.code, 'unreadable');
+  const again = after(['retry'], pulled.state);
+  assert.deepEqual(again.commands, [{ do: 'look' }]);
+  const there = after([{ type: 'seen', record: record('available') }], again.state);
+  assert.equal(there.state.phase, 'available');
+  assert.deepEqual(there.commands, []);
+  // Bytes of somebody's are there, and whose couldn't be told.
+  const unknownDigest = ['start', { type: 'hashed', sha256: null }, created];
+  const seen = { type: 'seen', record: record('available') };
+  const untold = after([...unknownDigest, 'there', seen, 'unreadable']);
+  assert.equal(untold.state.phase, 'failed');
+  const retried = after(['retry'], untold.state);
+  assert.deepEqual(retried.commands, [{ do: 'look' }]);
+  assert.deepEqual(after([seen], retried.state).commands, [{ do: 'measure' }]);
+});
+
 test('a file that was deleted while it was sent is not sent again behind its back', () => {
   assert.equal(after([...sending, 'stored', 'gone']).state.problem.code, 'deleted');
 });
