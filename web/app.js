@@ -9,7 +9,7 @@ import { Batch } from './batch.js';
 import { BatchView } from './batch_view.js';
 import { copyText } from './copy.js';
 import { ask, showText } from './dialog.js';
-import { measured, sha256 } from './digest.js';
+import { sha256 } from './digest.js';
 import { byId, fillIn, setText } from './dom.js';
 import { askFirst } from './download.js';
 import { openDropZone } from './drop_zone.js';
@@ -78,7 +78,6 @@ const uploads = new Uploads(
     api,
     put,
     sha256,
-    measured,
     refusal: (file) => refusal(file, maxUploadBytes),
     reach: (url) => {
       const { protocol, origin } = new URL(url);

@@ -10,7 +10,7 @@ import { Meter } from './meter.js';
 // What a file counts beside its bytes, so that empty ones count too.
 const FILE_BYTES = 16 * 1024;
 const ENDS = { available: 'arrived', cancelled: 'cancelled', failed: 'failed', rejected: 'failed' };
-const SENT = new Set(['completing', 'confirming', 'comparing']);
+const SENT = new Set(['completing', 'confirming']);
 
 export class Batch {
   // By the upload's key: {name, whole, sent, end, record}.

@@ -1,5 +1,8 @@
 // The SHA-256 of a file.
 //
+// Invariant: every file has one, in every context, so that a store takes no other bytes than those that were read
+// here: also if the file changes while it is sent, which a browser needn't notice.
+//
 // Web Crypto needs a secure context: https, or this machine. It also takes the content as a whole,
 // which is why one file is hashed at a time; the service's limit on sizes bounds what that takes.
 
@@ -9,14 +12,8 @@ const PIECE_BYTES = 1024 * 1024;
 
 let turn = Promise.resolve();
 
-// 64 hex digits, or null where there is no Web Crypto: then the service measures the bytes itself.
-// Rejects if the file can't be read.
+// 64 hex digits. Rejects if the file can't be read.
 export function sha256(file) {
-  return inTurn(async () => (globalThis.crypto?.subtle ? byWebCrypto(file) : null));
-}
-
-// 64 hex digits in every context, for a comparison that has to be made. Rejects if the file can't be read.
-export function measured(file) {
   return inTurn(() => (globalThis.crypto?.subtle ? byWebCrypto(file) : piecewise(file)));
 }
 

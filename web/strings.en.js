@@ -69,7 +69,6 @@ export const strings = {
     waitingIntermediary: 'No answer from the service. Trying again soon',
     confirming: 'Sent. Being checked',
     processing: 'Being processed',
-    comparing: 'Comparing what arrived',
     available: 'There',
     rejected: 'Refused',
     failed: 'Not sent',

@@ -2,17 +2,16 @@
 //
 // Invariant: pure. `next` takes a state and an event and gives the next state and what has to be done,
 // at most one piece of work and its clean-up; it does nothing itself. Every loop has a bound in LIMITS.
-// A file is `available` here only if its digest is that of this upload's bytes, or the store took them
-// itself. A record in a state that isn't known is waited for: it is neither deleted nor sent again.
+// A file is `available` here only if its digest is that of this upload's bytes. A record in a state that isn't known is waited for: it is neither deleted nor sent again.
 //
 //   queued → hashing → creating → sending → completing → confirming → available, rejected
-//                                 │   ▲ │                       └── 412 without a digest: comparing
+//                                 │   ▲ │
 //                  expired URL: renewing└── lost answer: waiting → looking ──▶ sending, or settled
 //
 // failed and cancelled can be reached from everywhere before confirming.
 //
 // Absent on purpose: the DOM, HTTP and timers. Commands say what to do:
-//   {do: 'hash' | 'create' | 'put' | 'renew' | 'look' | 'complete' | 'measure'}   the work of a phase
+//   {do: 'hash' | 'create' | 'put' | 'renew' | 'look' | 'complete'}   the work of a phase
 //   {do: 'watch', id}           send `seen` for whatever the record comes to, or `gone`
 //   {do: 'wait', ms}            send `woken` after `ms`, or earlier if the network seems to be back
 //   {do: 'abort'}               stop the work in hand
@@ -44,11 +43,10 @@ const COMMANDS = {
   renewing: 'renew',
   looking: 'look',
   completing: 'complete',
-  comparing: 'measure',
 };
 
 // Bytes are there.
-const SENT = new Set(['completing', 'confirming', 'comparing']);
+const SENT = new Set(['completing', 'confirming']);
 const OVER = new Set(['available', 'rejected', 'failed', 'cancelled']);
 // Failed for a reason for which the record is of no use any more, or only its URL. A file that can't be read isn't
 // such a reason: the store may have taken all of it before.
@@ -59,7 +57,7 @@ export function begin() {
   return {
     phase: 'queued',
     id: null,
-    // 64 hex digits, or null where the browser can't tell.
+    // 64 hex digits; null until the file was read.
     sha256: null,
     // {url, headers, deadline}; the deadline in this machine's milliseconds.
     upload: null,
@@ -161,10 +159,6 @@ const STEPS = {
       awaitsBytes(record) && state.sent === null ? send(state, now) : settle(state, record),
     gone: (state) => fail(withoutRecord(state), { code: 'deleted' }),
   },
-  comparing: {
-    hashed: (state, { sha256 }) => compare({ ...state, sha256 }, state.record),
-    unreadable: (state) => fail(state, { code: 'unreadable' }),
-  },
 };
 
 function stay(state) {
@@ -207,7 +201,7 @@ function settle(state, record) {
   }
   switch (record.status) {
     case 'available':
-      return state.sha256 === null && state.sent !== 'stored' ? go(state, 'comparing', { record }) : compare(state, record);
+      return compare(state, record);
     case 'rejected':
       return end(state, 'rejected', { record, problem: { code: 'rejected', reason: record.reason } });
     default:
@@ -219,8 +213,7 @@ function settle(state, record) {
 // Whether the bytes that are there are those that were to be sent: whoever knows a file's ID can have a URL
 // for it, and send something else first.
 function compare(state, record) {
-  const isOurs = state.sha256 === null || state.sha256 === record.sha256;
-  return isOurs ? end(state, 'available', { record, problem: null }) : fail(state, { code: 'otherBytes' });
+  return state.sha256 === record.sha256 ? end(state, 'available', { record, problem: null }) : fail(state, { code: 'otherBytes' });
 }
 
 // Another record for the same file. The old one would only confuse the list.

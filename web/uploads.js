@@ -18,7 +18,7 @@ export class Uploads {
   #onChange;
   #lastKey = 0;
 
-  // ports: api {create, renew, look, complete, remove}, put, sha256, measured, refusal({name, size}), reach(url) → why
+  // ports: api {create, renew, look, complete, remove}, put, sha256, refusal({name, size}), reach(url) → why
   // the page can't send there or null, watch(id), newName(), now(), isOnline(), after(ms, run) → cancel.
   // onChange(item) is told of everything that happens to an item.
   constructor(ports, onChange) {
@@ -196,11 +196,6 @@ export class Uploads {
     switch (what) {
       case 'hash':
         return this.#ports.sha256(item.file).then(
-          (digest) => ({ type: 'hashed', sha256: digest }),
-          () => ({ type: 'unreadable' }),
-        );
-      case 'measure':
-        return this.#ports.measured(item.file).then(
           (digest) => ({ type: 'hashed', sha256: digest }),
           () => ({ type: 'unreadable' }),
         );

@@ -6,6 +6,8 @@ import { ListSync } from '../../../web/list_sync.js';
 import { MAX_IN_FLIGHT, MAX_QUEUED, Uploads } from '../../../web/uploads.js';
 import { PendingPoller } from '../../../web/pending_poller.js';
 
+const DIGEST = 'f'.repeat(64);
+
 // Lets everything that can go on go on.
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -58,7 +60,7 @@ function page({ refusal = () => null } = {}) {
       return { type: 'created', id: `id${lastId}`, upload: { url: 'http://store/', deadline: Infinity } };
     },
     look: async (id) => ({ type: 'seen', record: { id, status: 'pending' } }),
-    complete: async (id) => ({ type: 'seen', record: { id, status: 'available' } }),
+    complete: async (id) => ({ type: 'seen', record: { id, status: 'available', sha256: DIGEST } }),
     renew: async () => ({ type: 'renewed', upload: { url: 'http://store/', deadline: Infinity } }),
     remove: async (id) => {
       removed.push(id);
@@ -83,7 +85,7 @@ function page({ refusal = () => null } = {}) {
           },
         };
       },
-      sha256: async () => null,
+      sha256: async () => DIGEST,
       refusal,
       reach: () => null,
       watch: (id) => watched.push(id),
