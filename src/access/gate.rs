@@ -268,12 +268,12 @@ impl Gate {
         }
     }
 
-    /// Ends the session that a request names, if there is one.
+    /// Ends the session with this ID that a request names, if there is one.
     ///
     /// # Errors
     /// A fault of the store: then the session may go on.
-    pub async fn sign_out(&self, proof: Proof<'_>, now: Timestamp) -> Result<(), StoreError> {
-        match proof.session {
+    pub async fn sign_out(&self, id: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+        match id {
             Some(id) => self.sessions.end(id, now).await,
             None => Ok(()),
         }

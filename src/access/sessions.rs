@@ -155,11 +155,19 @@ struct Remembered {
     until: Instant,
 }
 
+/// What a process knows of sessions without asking the store.
+#[derive(Default)]
+struct Known {
+    /// By the key of their item.
+    sessions: HashMap<String, Remembered>,
+    /// How many this process has ended.
+    ended: u64,
+}
+
 /// The sessions that there are.
 pub struct Sessions {
     items: Arc<dyn ItemStore>,
-    /// By the key of their item.
-    remembered: Mutex<HashMap<String, Remembered>>,
+    known: Mutex<Known>,
 }
 
 impl fmt::Debug for Sessions {
@@ -173,7 +181,7 @@ impl Sessions {
     pub fn new(items: Arc<dyn ItemStore>) -> Self {
         Self {
             items,
-            remembered: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -228,13 +236,17 @@ impl Sessions {
             return Ok(None);
         }
         let key = key(id)?;
-        let known = self.lock().get(key.as_str()).cloned();
+        let (known, ended) = {
+            let known = self.lock();
+            (known.sessions.get(key.as_str()).cloned(), known.ended)
+        };
+        let read_at = Instant::now();
         if let Some(known) = known.filter(|known| Instant::now() < known.until) {
             let holds = !known.body.is_over(now) && known.body.begun_with.as_deref() == begun_with;
             return Ok(holds.then_some(known.session));
         }
         let Some(item) = self.items.get(&key, now).await? else {
-            self.lock().remove(key.as_str());
+            self.lock().sessions.remove(key.as_str());
             return Ok(None);
         };
         // What can't be read was written by another version: then one signs in again.
@@ -260,7 +272,13 @@ impl Sessions {
                 tracing::debug!(error = %error.chain(), "that a session was used isn't written");
             }
         }
-        self.remember(key.as_str(), &session, body);
+        let until = read_at + REMEMBERED_FOR;
+        let remembered = Remembered {
+            session: session.clone(),
+            body,
+            until,
+        };
+        self.remember(key.as_str(), remembered, ended);
         Ok(Some(session))
     }
 
@@ -272,28 +290,28 @@ impl Sessions {
         let Ok(key) = key(id) else {
             return Ok(());
         };
-        self.items.remove(&key, now).await?;
-        self.lock().remove(key.as_str());
-        Ok(())
+        let removed = self.items.remove(&key, now).await;
+        // Also where nobody said whether it was done.
+        let mut known = self.lock();
+        known.ended += 1;
+        known.sessions.remove(key.as_str());
+        removed.map(drop)
     }
 
-    fn remember(&self, key: &str, session: &Session, body: Body) {
-        let mut remembered = self.lock();
-        if remembered.len() >= MAX_REMEMBERED {
-            remembered.clear();
+    /// Unless one was ended since `ended` were: it may be this one, and the look that found it came before.
+    fn remember(&self, key: &str, found: Remembered, ended: u64) {
+        let mut known = self.lock();
+        if known.ended != ended {
+            return;
         }
-        let known = Remembered {
-            session: session.clone(),
-            body,
-            until: Instant::now() + REMEMBERED_FOR,
-        };
-        remembered.insert(key.to_owned(), known);
+        if known.sessions.len() >= MAX_REMEMBERED {
+            known.sessions.clear();
+        }
+        known.sessions.insert(key.to_owned(), found);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
-        self.remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Lines of the audit log about requests that are no operation of the service's: signing in and out, and what is
 //! refused before any operation is asked.
 //!
-//! Invariant: a sign-in has its line before its cookie is out. A refusal is answered whether or not its line
-//! could be written.
+//! Invariant: what was begun goes to its end, and has its line before anything of it is out: also if its client goes
+//! away meanwhile, and if a store doesn't say whether it did it. A refusal is answered whether or not its line could be
+//! written.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use poem::Request;
+use tracing::Instrument;
 
 use super::middleware::RequestId;
 use super::problem::{Code, Problem};
@@ -17,6 +19,9 @@ use crate::clock::Clock;
 use crate::request_log;
 use crate::store_error::StoreError;
 
+/// The outcome of what may have been done or not.
+const UNKNOWN: &str = "unknown";
+
 /// Writes lines about requests; none where no log is kept.
 #[derive(Clone)]
 pub(super) struct AuditedRequests {
@@ -25,37 +30,27 @@ pub(super) struct AuditedRequests {
 }
 
 impl AuditedRequests {
-    /// Sees to it that there is room for the line of what is done next.
+    /// What `caller` is about to do, once there is room for its line.
     ///
     /// # Errors
     /// The disk is full: then it must not be done.
-    pub(super) fn reserve(&self) -> Result<(), Problem> {
-        match &self.log {
-            Some(log) => log.reserve().map_err(failed),
-            None => Ok(()),
-        }
-    }
-
-    /// What `caller` did.
-    ///
-    /// # Errors
-    /// The line can't be written.
-    pub(super) fn done(
+    pub(super) fn begin(
         &self,
         request: &Request,
         caller: &Caller,
         action: &'static str,
-        resource: Option<String>,
-    ) -> Result<(), Problem> {
-        let Some(log) = &self.log else {
-            return Ok(());
-        };
-        let id = request_id(request);
-        let entry = Entry {
-            resource,
-            ..self.entry(request, &id, caller, action, DONE)
-        };
-        log.record(&entry).map_err(failed)
+    ) -> Result<Undertaking, Problem> {
+        if let Some(log) = &self.log {
+            log.reserve().map_err(failed)?;
+        }
+        Ok(Undertaking {
+            audited: self.clone(),
+            request_id: request_id(request),
+            caller: caller.clone(),
+            action,
+            source: source(request),
+            is_written: false,
+        })
     }
 
     /// What was refused, if it is a refusal that has to be known.
@@ -71,10 +66,7 @@ impl AuditedRequests {
         };
         let id = request_id(request);
         let entry = self.entry(request, &id, caller, action, code.as_str());
-        if let Err(error) = log.record_refusal(&entry) {
-            request_log::FAILED
-                .log(|| tracing::error!(%error, "a line of the audit log can't be written"));
-        }
+        log_failure(log.record_refusal(&entry));
     }
 
     fn entry<'a>(
@@ -92,9 +84,111 @@ impl AuditedRequests {
             action,
             resource: None,
             outcome,
-            source: request.remote_addr().as_socket_addr().map(SocketAddr::ip),
+            source: source(request),
         }
     }
+}
+
+/// What came of it, as its line says.
+pub(super) enum Came {
+    /// It was done, to what this names.
+    Done(Option<String>),
+    /// It was done, and only it showed by whom.
+    DoneBy(Caller),
+    /// It was decided before anything was done.
+    ToNothing,
+    /// A store didn't say whether it did it.
+    Unknown,
+}
+
+impl Came {
+    /// Of something that a store alone can fail at.
+    pub(super) fn of<T, E>(outcome: &Result<T, E>, resource: Option<String>) -> Self {
+        match outcome {
+            Ok(_) => Self::Done(resource),
+            Err(_) => Self::Unknown,
+        }
+    }
+}
+
+/// What is being done, and gets its line.
+pub(super) struct Undertaking {
+    audited: AuditedRequests,
+    request_id: String,
+    caller: Caller,
+    action: &'static str,
+    source: Option<IpAddr>,
+    is_written: bool,
+}
+
+impl Undertaking {
+    /// Does it to its end and writes its line, whether or not anybody still waits for the answer.
+    ///
+    /// # Errors
+    /// The line can't be written.
+    pub(super) async fn to_its_end<T: Send + 'static>(
+        mut self,
+        doing: impl Future<Output = (T, Came)> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let to_its_end = async move {
+            let (made, came) = doing.await;
+            self.is_written = true;
+            let came = match came {
+                Came::DoneBy(caller) => {
+                    self.caller = caller;
+                    Came::Done(None)
+                }
+                came => came,
+            };
+            let Some(log) = self.audited.log.as_ref() else {
+                return Ok(made);
+            };
+            match came {
+                Came::Done(resource) => log.record(&self.entry(resource, DONE)).map_err(failed)?,
+                Came::DoneBy(_) | Came::ToNothing => {}
+                // Bounded as refusals are: a store that is away fails every call.
+                Came::Unknown => log_failure(log.record_refusal(&self.entry(None, UNKNOWN))),
+            }
+            Ok(made)
+        };
+        let done = tokio::spawn(to_its_end.in_current_span()).await;
+        // It panicked, which was said, or the program ends.
+        done.unwrap_or_else(|_| Err(Code::InternalError.plain()))
+    }
+
+    fn entry(&self, resource: Option<String>, outcome: &'static str) -> Entry<'_> {
+        Entry {
+            time: self.audited.clock.now(),
+            request_id: &self.request_id,
+            caller: &self.caller,
+            action: self.action,
+            resource,
+            outcome,
+            source: self.source,
+        }
+    }
+}
+
+impl Drop for Undertaking {
+    /// Of what was broken off.
+    fn drop(&mut self) {
+        if !self.is_written
+            && let Some(log) = &self.audited.log
+        {
+            log_failure(log.record_refusal(&self.entry(None, UNKNOWN)));
+        }
+    }
+}
+
+fn log_failure(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        request_log::FAILED
+            .log(|| tracing::error!(%error, "a line of the audit log can't be written"));
+    }
+}
+
+fn source(request: &Request) -> Option<IpAddr> {
+    request.remote_addr().as_socket_addr().map(SocketAddr::ip)
 }
 
 /// 401, 403 and 429.

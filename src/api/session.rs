@@ -10,7 +10,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::audited::AuditedRequests;
+use super::audited::{AuditedRequests, Came};
 use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
@@ -187,21 +187,38 @@ impl SessionApi {
     ) -> Result<SignedIn, ApiError<operation_errors::BeginSession>> {
         let key = key_of(body.fields)?;
         let now = self.clock.now();
-        self.audited.reserve()?;
-        match self.gate.sign_in(&key, now).await {
+        let action = "begin_session";
+        let begun = self.audited.begin(request, &Caller::Operator, action)?;
+        // The browser forgets the one before, so nobody could end it any more.
+        let before = self
+            .cookie
+            .proof(request.headers())
+            .session
+            .map(str::to_owned);
+        let gate = Arc::clone(&self.gate);
+        let signing_in = async move {
+            let signed_in = gate.sign_in(&key, now).await;
+            let came = match &signed_in {
+                Ok(_) => Came::Done(None),
+                Err(SignInError::WrongKey) => Came::ToNothing,
+                Err(SignInError::Store(_)) => Came::Unknown,
+            };
+            let ended = match &signed_in {
+                Ok(_) => gate.sign_out(before.as_deref(), now).await,
+                Err(_) => Ok(()),
+            };
+            ((signed_in, ended), came)
+        };
+        let (signed_in, ended) = begun.to_its_end(signing_in).await?;
+        match signed_in {
             Ok(begun) => {
-                self.audited
-                    .done(request, &Caller::Operator, "begin_session", None)?;
-                // The browser forgets the one before, so nobody could end it any more.
-                let before = self.cookie.proof(request.headers());
-                self.gate.sign_out(before, now).await?;
+                ended?;
                 let cookie = begun.map(|(id, _)| self.cookie.set(&id, WHOLE_LIFETIME));
                 Ok(SignedIn::Begun(cookie))
             }
             Err(wrong @ SignInError::WrongKey) => {
                 let code = Code::SignInRequired;
-                self.audited
-                    .refused(request, &Caller::Nobody, "begin_session", code);
+                self.audited.refused(request, &Caller::Nobody, action, code);
                 Err(code.with(wrong.to_string()).into())
             }
             Err(SignInError::Store(error)) => Err(error.into()),
@@ -219,14 +236,20 @@ impl SessionApi {
         let (proof, now) = (self.cookie.proof(request.headers()), self.clock.now());
         let mut sign_out_at = None;
         if let Some(session) = self.gate.session(proof, now).await? {
-            self.audited.reserve()?;
             // Without a host to come back to, whoever signs out stays at the issuer's page.
             let back = self.service_url.for_request(request).ok();
             let back = back.map(|base| format!("{base}/"));
             sign_out_at = back.and_then(|back| self.gate.sign_out_at(&session, &back));
-            self.gate.sign_out(proof, now).await?;
-            self.audited
-                .done(request, &session.caller, "end_session", None)?;
+            let ending = self
+                .audited
+                .begin(request, &session.caller, "end_session")?;
+            let (gate, id) = (Arc::clone(&self.gate), proof.session.map(str::to_owned));
+            let signing_out = async move {
+                let ended = gate.sign_out(id.as_deref(), now).await;
+                let came = Came::of(&ended, None);
+                (ended, came)
+            };
+            ending.to_its_end(signing_out).await??;
         }
         let signed_out = WireSignedOut { sign_out_at };
         Ok(SignedOut::Ended(Json(signed_out), self.cookie.clear()))

@@ -12,7 +12,7 @@ use poem::Request;
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
-use super::audited::AuditedRequests;
+use super::audited::{AuditedRequests, Came};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
 use super::proof::SessionCookie;
@@ -124,12 +124,23 @@ impl SignInApi {
         _error: Query<Option<String>>,
     ) -> Result<Returned, ApiError<operation_errors::FinishSignIn>> {
         let callback = self.callback(request)?;
-        self.audited.reserve()?;
-        let query = request.uri().query().unwrap_or_default();
-        let kept = self.cookie.sign_in(request.headers());
-        let now = self.clock.now();
-        let finished = self.gate.finish_at_issuer(query, kept, &callback, now);
-        let begun = match finished.await {
+        let undertaking = self.audited.begin(request, &Caller::Nobody, ACTION)?;
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let kept = self.cookie.sign_in(request.headers()).map(str::to_owned);
+        let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
+        let signing_in = async move {
+            let finished = gate.finish_at_issuer(&query, kept.as_deref(), &callback, now);
+            let finished = finished.await;
+            let came = match &finished {
+                Ok(Some(begun)) => Came::DoneBy(begun.session.caller.clone()),
+                Ok(None) | Err(NotSignedIn::Failed(_) | NotSignedIn::NoRole { .. }) => {
+                    Came::ToNothing
+                }
+                Err(NotSignedIn::Store(_)) => Came::Unknown,
+            };
+            (finished, came)
+        };
+        let begun = match undertaking.to_its_end(signing_in).await? {
             Ok(begun) => begun.ok_or_else(|| Code::SignInUnavailable.plain())?,
             Err(why) => {
                 let problem = not_signed_in(why);
@@ -138,8 +149,6 @@ impl SignInApi {
                 return Err(problem.into());
             }
         };
-        self.audited
-            .done(request, &begun.session.caller, ACTION, None)?;
         let location = self.service_url.path_of(begun.return_to.as_str());
         let cookie = self.cookie.set(&begun.id, WHOLE_LIFETIME);
         Ok(Returned::SignedIn(location, cookie))

@@ -11,7 +11,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::audited::AuditedRequests;
+use super::audited::{AuditedRequests, Came};
 use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
@@ -212,17 +212,25 @@ impl TokensApi {
             // Who may not see everybody's files lets no program see them.
             self.allowed(request, Action::ListAllFiles, Resource::Service)?;
         }
-        self.audited.reserve()?;
+        let action = Action::CreateToken.as_str();
+        let begun = self.audited.begin(request, &caller, action)?;
         let new = NewToken {
             owner: caller.owner(),
             label: wanted.label,
             scopes: wanted.scopes,
             expires_at: wanted.expires_at,
         };
-        let made = self.gate.tokens().create(new, self.clock.now()).await;
-        let (text, token) = made.map_err(not_made)?;
-        let (action, id) = (Action::CreateToken.as_str(), token.id.to_string());
-        self.audited.done(request, &caller, action, Some(id))?;
+        let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
+        let making = async move {
+            let made = gate.tokens().create(new, now).await;
+            let came = match &made {
+                Ok((_, token)) => Came::Done(Some(token.id.to_string())),
+                Err(CreateTokenError::Store(_)) => Came::Unknown,
+                Err(_) => Came::ToNothing,
+            };
+            (made, came)
+        };
+        let (text, token) = begun.to_its_end(making).await?.map_err(not_made)?;
         Ok(Created::Token(Json(WireNewToken {
             known: WireToken::of(&token),
             token: text.expose().to_owned(),
@@ -260,15 +268,21 @@ impl TokensApi {
             return Err(Code::TokenNotFound.plain().into());
         };
         let caller = self.allowed(request, Action::RevokeToken, Resource::Token(id))?;
-        self.audited.reserve()?;
-        let tokens = self.gate.tokens();
-        let revoking = tokens.revoke(caller.owner(), id, self.clock.now());
-        if !revoking.await? {
+        let begun = self
+            .audited
+            .begin(request, &caller, Action::RevokeToken.as_str())?;
+        let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
+        let revoking = async move {
+            let revoked = gate.tokens().revoke(caller.owner(), id, now).await;
+            let came = match &revoked {
+                Ok(false) => Came::ToNothing,
+                other => Came::of(other, Some(id.to_string())),
+            };
+            (revoked, came)
+        };
+        if !begun.to_its_end(revoking).await?? {
             return Err(Code::TokenNotFound.plain().into());
         }
-        let action = Action::RevokeToken.as_str();
-        self.audited
-            .done(request, &caller, action, Some(id.to_string()))?;
         Ok(Revoked::Gone)
     }
 
@@ -289,12 +303,15 @@ impl TokensApi {
         let caller = self.allowed(request, Action::RevokeUserTokens, Resource::Service)?;
         let user = UserId::parse(&user_id)
             .map_err(|invalid| Code::InvalidRequest.with(format!("user_id: {invalid}")))?;
-        self.audited.reserve()?;
-        let tokens = self.gate.tokens();
-        tokens.revoke_all(Some(user), self.clock.now()).await?;
         let action = Action::RevokeUserTokens.as_str();
-        self.audited
-            .done(request, &caller, action, Some(user.to_string()))?;
+        let begun = self.audited.begin(request, &caller, action)?;
+        let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
+        let revoking = async move {
+            let revoked = gate.tokens().revoke_all(Some(user), now).await;
+            let came = Came::of(&revoked, Some(user.to_string()));
+            (revoked, came)
+        };
+        begun.to_its_end(revoking).await??;
         Ok(Revoked::Gone)
     }
 }

@@ -1,8 +1,11 @@
 //! Who did what at a running service, as the audit log has it, and the command that looks through it.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -203,4 +206,83 @@ fn a_service_that_asks_nobody_writes_nothing_down_unless_it_is_told_to() {
         &format!("{}/v1/files", program.base),
     ]);
     assert_eq!(decisions(dir.path()).len(), 1);
+}
+
+/// How long each sync of the disk is held up, in microseconds, and how long a client has patience: less.
+const SLOW_SYNC: u32 = 400_000;
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Sends a request and hangs up before there is an answer.
+fn hang_up_on(base: &str, request: &str, header: &str, body: &str) {
+    let address = base.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let text = format!(
+        "{request} HTTP/1.1\r\nhost: {address}\r\n{header}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let answer = stream.read(&mut [0; 1]);
+    assert!(answer.is_err(), "the disk wasn't slow");
+}
+
+/// Until `holds`, but not for ever.
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never came to this: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_somebody_began_with_tokens_and_sessions_goes_to_its_end_and_has_its_line_also_if_they_hang_up()
+ {
+    let dir = data_dir();
+    let trace = data_dir();
+    let trace = trace.path().join("trace");
+    let settings = [("ACCESS", "key"), ("LISTEN", "127.0.0.1:0")];
+    let program = Program::local_recorded(dir.path(), &trace, SLOW_SYNC, &settings);
+    let base = &program.base;
+    let key = fs::read_to_string(dir.path().join("access-key")).unwrap();
+    let bearer = format!("Authorization: Bearer {}", key.trim_end());
+    let tokens = || {
+        let url = format!("{base}/v1/tokens");
+        let listed = curl_json(&["--header", &bearer, &url]);
+        listed["tokens"].as_array().unwrap().clone()
+    };
+    let has_line = |action: &str, resource: Option<&str>| {
+        lines(dir.path()).iter().any(|line| {
+            line["action"] == action
+                && line["outcome"] == "done"
+                && line["resource"].as_str() == resource
+        })
+    };
+
+    let wanted = json!({"label": "backup", "scopes": ["read"]}).to_string();
+    hang_up_on(base, "POST /v1/tokens", &bearer, &wanted);
+    wait_until("the token is made", || tokens().len() == 1);
+    let id = tokens()[0]["id"].as_str().unwrap().to_owned();
+    wait_until("its line", || has_line("create_token", Some(&id)));
+
+    hang_up_on(base, &format!("DELETE /v1/tokens/{id}"), &bearer, "");
+    wait_until("the token is revoked", || tokens().is_empty());
+    wait_until("its line", || has_line("revoke_token", Some(&id)));
+
+    let right = json!({"key": key.trim_end()}).to_string();
+    let url = format!("{base}/v1/session");
+    let begun = curl(&["--include", "--json", &right, &url]);
+    let begun = String::from_utf8(begun).unwrap();
+    let cookie = begun.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        let is_it = name.eq_ignore_ascii_case("set-cookie");
+        is_it.then(|| format!("Cookie: {}", value.split(';').next().unwrap_or_default()))
+    });
+    let cookie = cookie.unwrap();
+    let asked = || curl_status(&["--header", &cookie, &format!("{base}/v1/files")]);
+    assert_eq!(asked(), "200");
+    hang_up_on(base, "POST /v1/session/end", &cookie, "");
+    wait_until("its line", || has_line("end_session", None));
+    assert_eq!(asked(), "401");
 }

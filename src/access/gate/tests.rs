@@ -90,7 +90,7 @@ async fn a_session_makes_an_operator_until_it_is_ended_and_a_wrong_token_beside_
         ..proof
     };
     assert_eq!(gate.admit(foreign, now()).await.unwrap(), NOBODY);
-    gate.sign_out(proof, now()).await.unwrap();
+    gate.sign_out(proof.session, now()).await.unwrap();
     assert_eq!(gate.admit(proof, now()).await.unwrap(), NOBODY);
     let other = gate.admit(of_session(&another), now()).await.unwrap();
     assert_eq!(other, OPERATOR);
