@@ -10,14 +10,17 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::access::{Proof, SessionId};
 
-/// What proxies add to a request that they pass on.
-const FORWARDED_BY: [HeaderName; 6] = [
+/// What the names of most headers begin with that proxies add to a request that they pass on.
+const FORWARDED: &str = "x-forwarded";
+/// The others: each names a proxy, or the client that it acts for.
+const FORWARDED_BY: [HeaderName; 7] = [
     header::FORWARDED,
     header::VIA,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("x-cluster-client-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
 ];
 
 /// How the cookies of sessions and sign-ins are set.
@@ -86,9 +89,13 @@ impl SessionCookie {
         Proof {
             bearer: bearer(headers),
             session: cookie(headers, &self.name),
-            is_forwarded: FORWARDED_BY.iter().any(|name| headers.contains_key(name)),
+            is_forwarded: headers.keys().any(is_a_proxys),
         }
     }
+}
+
+fn is_a_proxys(name: &HeaderName) -> bool {
+    name.as_str().starts_with(FORWARDED) || FORWARDED_BY.contains(name)
 }
 
 /// The token of the one `Authorization: Bearer`. A password for a proxy may stand there too.
@@ -195,7 +202,11 @@ mod tests {
             "via",
             "x-forwarded-for",
             "x-forwarded-proto",
+            "x-forwarded-prefix",
+            "x-forwarded-ssl",
             "x-real-ip",
+            "x-client-ip",
+            "cf-connecting-ip",
         ] {
             let sent = headers(&[(name, "")]);
             assert!(plain().proof(&sent).is_forwarded, "{name}");
