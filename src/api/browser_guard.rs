@@ -38,10 +38,12 @@ pub enum OwnHosts {
     Any,
     /// Addresses, `localhost`, names without a dot, and these.
     Local {
-        /// This machine's, and the one of the public URL: whatever pages they have are ours.
+        /// This machine's, and the one of the public URL.
         own: Vec<String>,
         /// What an operator added: a name, or `*.` and one below which all are meant.
         allowed: Vec<String>,
+        /// Where an operator said that people reach the service. Other ports of that host are other origins.
+        public_url: Option<Uri>,
     },
 }
 
@@ -57,11 +59,12 @@ impl OwnHosts {
         Self::Local {
             own: names,
             allowed: allowed.to_vec(),
+            public_url: public_url.cloned(),
         }
     }
 
     fn include(&self, host: &str) -> bool {
-        let Self::Local { own, allowed } = self else {
+        let Self::Local { own, allowed, .. } = self else {
             return true;
         };
         let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
@@ -187,14 +190,18 @@ fn is_own_page(
     // A proxy that ends TLS hides the scheme, and one that writes its own Host hides the name; but
     // not the one that an operator set.
     let is_public = || match hosts {
-        OwnHosts::Any => false,
-        OwnHosts::Local { own, .. } => own.iter().any(|own| {
-            origin
-                .host()
-                .is_some_and(|host| own.eq_ignore_ascii_case(host))
-        }),
+        OwnHosts::Local {
+            public_url: Some(url),
+            ..
+        } => is_origin_of(&origin, url),
+        OwnHosts::Local { .. } | OwnHosts::Any => false,
     };
     host.is_some_and(|host| is_host_of(&origin, host)) || is_public()
+}
+
+/// Whether a URL has this origin: scheme, host and port.
+fn is_origin_of(origin: &Uri, url: &Uri) -> bool {
+    origin.scheme() == url.scheme() && url.authority().is_some_and(|host| is_host_of(origin, host))
 }
 
 #[cfg(test)]
@@ -352,6 +359,10 @@ mod tests {
                 ],
                 None,
             ),
+            (&[host, ("origin", "https://share.example.org:443")], None),
+            // Somebody else's page on the same host.
+            (&[host, ("origin", "https://share.example.org:9000")], cross),
+            (&[host, ("origin", "http://share.example.org")], cross),
             (&[host, ("origin", "https://evil.example")], cross),
             (&[host, ("origin", "http://192.168.1.7:9000")], cross),
             (&[host, ("origin", "null")], cross),
@@ -376,5 +387,17 @@ mod tests {
             }
             assert_eq!(code(&request(Method::GET, headers), &hosts()), None);
         }
+    }
+
+    #[test]
+    fn a_page_at_another_port_of_this_machine_changes_nothing() {
+        let machine = rustix::system::uname();
+        let machine = machine.nodename().to_str().unwrap().to_owned();
+        let (host, origin) = (format!("{machine}:8000"), format!("http://{machine}:9000"));
+        let asked = request(Method::POST, &[("host", &host), ("origin", &origin)]);
+        assert_eq!(code(&asked, &hosts()), Some(Code::OriginNotAllowed));
+        let own = format!("http://{host}");
+        let asked = request(Method::POST, &[("host", &host), ("origin", &own)]);
+        assert_eq!(code(&asked, &hosts()), None);
     }
 }
