@@ -30,6 +30,7 @@ mod session;
 mod sign_in;
 mod slow_client_timeout;
 mod tokens;
+mod unread_body;
 mod wire;
 
 use std::sync::Arc;

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::header_timer::{IDLE_TIMEOUT, header_timer};
 use super::slow_client_timeout::SlowClientTimeout;
+use super::unread_body::BodyWatch;
 use crate::capacity::{Overloaded, raise_descriptor_limit};
 
 /// Connections at a time, where the system's limit on open files allows it.
@@ -208,8 +209,10 @@ fn connection<E: Endpoint<Output = Response> + 'static>(
             request.extensions_mut().insert(Overloaded);
         }
         let endpoint = Arc::clone(&endpoint);
+        let body = BodyWatch::over(&mut request);
         async move {
-            let response: Response = endpoint.get_response(request).await;
+            let mut response: Response = endpoint.get_response(request).await;
+            body.announce_end(&mut response);
             Ok::<_, std::convert::Infallible>(hyper::Response::from(response))
         }
     });

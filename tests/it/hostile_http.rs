@@ -328,3 +328,50 @@ fn what_is_no_http_1_is_refused() {
     );
     service.assert_well();
 }
+
+#[test]
+fn an_answer_that_leaves_a_body_unread_says_that_the_connection_ends_and_another_does_not() {
+    let service = Service::new();
+    let head = |request: &str| {
+        let mut stream = TcpStream::connect(service.address()).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let host = service.address();
+        write!(stream, "{request}host: {host}\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let mut chunk = [0; 1024];
+        while !String::from_utf8_lossy(&answer).contains("\r\n\r\n") {
+            let read = stream.read(&mut chunk).unwrap();
+            assert_ne!(read, 0, "{request}: no answer");
+            answer.extend_from_slice(&chunk[..read]);
+        }
+        String::from_utf8(answer).unwrap().to_ascii_lowercase()
+    };
+    let ends = |answer: &str| answer.contains("\r\nconnection: close\r\n");
+    // Their bodies don't come, so nobody can have read them.
+    for request in [
+        "POST /v1/files HTTP/1.1\r\norigin: http://evil.example\r\ncontent-length: 9\r\n",
+        "POST /v1/files HTTP/1.1\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n",
+        "PUT /v1/files HTTP/1.1\r\ncontent-length: 9\r\n",
+        "POST /v1/nothing HTTP/1.1\r\ntransfer-encoding: chunked\r\n",
+    ] {
+        assert!(ends(&head(request)), "{request}: {}", head(request));
+    }
+    for request in [
+        "POST /v1/nothing HTTP/1.1\r\ncontent-length: 0\r\n",
+        "GET /v1/files HTTP/1.1\r\n",
+    ] {
+        assert!(!ends(&head(request)), "{request}");
+    }
+    let body = "{\"filename\": \"a.txt\"}";
+    let created = create_with(&format!("Content-Length: {}\r\n", body.len()), body);
+    let mut stream = TcpStream::connect(service.address()).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(&created).unwrap();
+    let mut answer = [0; 4096];
+    let read = stream.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..read]).to_ascii_lowercase();
+    assert!(
+        answer.starts_with("http/1.1 400") && !ends(&answer),
+        "{answer}"
+    );
+}
