@@ -21,7 +21,9 @@ paths! {
     INDEX = "/";
     /// The page of one file, which people share.
     FILE_PAGE = "/f/{id}";
-    /// What the two consist of.
+    /// Where people let a program in that shows them a code.
+    PAIR_PAGE = "/pair";
+    /// What these consist of.
     WEB_ASSET = "/web/{version}/{name}";
     /// Whether the program is alive.
     HEALTHZ = "/healthz";
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn a_segment_is_ours_if_a_path_of_ours_begins_with_it() {
         for own in [
-            "v1", "files", "f", "web", "healthz", "readyz", "docs", "explorer", "problems",
+            "v1", "files", "f", "pair", "web", "healthz", "readyz", "docs", "explorer", "problems",
         ] {
             assert!(begins_one(own), "{own}");
         }

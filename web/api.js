@@ -113,6 +113,20 @@ export class Api {
     return new URL(`${SESSION}/start?${new URLSearchParams({ returnTo: path })}`, this.#base).href;
   }
 
+  // What waits with the code that was typed. → waiting {client, from, beganAt} | unknown | tooMany | refused | lost
+  async waitingProgram(userCode) {
+    const answer = await this.#call('POST', 'v1/pairings/look', { body: { userCode } });
+    const { client, from = null, beganAt } = answer.json;
+    const isIt = typeof client === 'string' && typeof beganAt === 'string';
+    return answer.status === 200 && isIt ? { type: 'waiting', client, from, beganAt } : pairingFailure(answer);
+  }
+
+  // → approved | unknown | tooMany | refused | lost
+  async letIn(userCode) {
+    const answer = await this.#call('POST', 'v1/pairings/approve', { body: { userCode } });
+    return answer.status === 204 ? { type: 'approved' } : pairingFailure(answer);
+  }
+
   // For people: a page that shows the file, waits for it where it must, and has a button.
   pageOf(id) {
     return new URL(`f/${id}`, this.#base).href;
@@ -202,6 +216,17 @@ function seenOr(answer) {
 
 function goneOr(answer) {
   return answer.code === GONE ? { type: 'gone' } : failure(answer);
+}
+
+function pairingFailure(answer) {
+  switch (answer.code) {
+    case 'pairing_not_found':
+      return { type: 'unknown' };
+    case 'too_many_tries':
+      return { type: 'tooMany', retryAfterMs: answer.retryAfterMs };
+    default:
+      return failure(answer);
+  }
 }
 
 function isUpload(json) {

@@ -245,6 +245,32 @@ export const strings = {
   footKey: 'Whoever has the key of this service can see, fetch and delete these files.',
   footIssuer: 'You and the administrators of this service can see, fetch and delete these files.',
 
+  pair: {
+    title: 'Let a program in',
+    hint: 'Type the code that your program shows, such as fshare in a terminal. Never type one that somebody gave you.',
+    code: 'Code',
+    next: 'Go on',
+    question: 'Let this program in?',
+    client: 'It calls itself',
+    from: 'It asks from',
+    fromUnknown: 'an address that isn’t known',
+    began: 'It began',
+    consequence: 'It can then see, fetch, send and delete files as you can, for 90 days or until its token is revoked.',
+    warning: 'Only go on if you started it yourself, just now.',
+    yes: 'Let it in',
+    no: 'Don’t',
+    done: 'It is let in',
+    goBack: ' goes on by itself. You can close this page.',
+    notNeeded: 'This service asks nobody who they are, so programs need no token here.',
+    why: {
+      noCode: 'A code has eight letters, such as BCDF-GHJK. Compare it with what the program shows.',
+      unknown: 'No program waits with this code. Compare it with what the program shows, or begin again there.',
+      tooMany: (minutes) =>
+        `Too many codes were wrong. ${minutes === 1 ? 'Try again in a minute.' : `Try again in ${minutes} minutes.`}`,
+      unreachable: 'The service can’t be reached right now. Try again soon.',
+    },
+  },
+
   file: {
     all: 'All files',
     pendingTitle: 'On its way',

@@ -39,6 +39,18 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     })
 }
 
+/// What a service is known by: the same for each way to write its address, and another for each other service, also
+/// below another path of one host.
+pub(crate) fn server_key(base: &str) -> String {
+    let base = base.trim_end_matches('/');
+    let uri: Option<Uri> = base.parse().ok();
+    let origin = uri.as_ref().and_then(origin_of);
+    match (origin, &uri) {
+        (Some(origin), Some(uri)) => format!("{origin}{}", uri.path().trim_end_matches('/')),
+        _ => base.to_owned(),
+    }
+}
+
 /// Where the bytes are sent or fetched, if that is an address of a store: a full one, with no user in it,
 /// and not in the clear where the service itself is reached by TLS.
 ///

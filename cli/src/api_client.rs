@@ -1,24 +1,24 @@
-//! The contract of the File Share Service, as this program speaks it: calls, records, problems.
+//! The contract of the File Share Service, as this program speaks it: who calls, and the calls about files.
 //!
 //! **Invariant:** every call is safe to repeat (a create has a key of its own), so each is repeated
 //! until there is an answer, within the bounds of [`crate::retry`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
-use serde::Deserialize;
+use http::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::address::{base_of, check_store_address, origin_of};
+use crate::answer::{Answer, Proof, expect, may_pass, parsed};
 use crate::error::CliError;
 use crate::http::{Body, Http, NoAnswer, NoAnswerReason, Sent, empty, full};
-use crate::intermediary::{answered, is_page};
 use crate::retry::{Deadline, Retry, retry_after};
-use crate::wire::{Created, Page, Problem, Record, Renewed, Upload};
+use crate::stored_tokens::{StoredToken, StoredTokens, TokenFile};
+use crate::wire::{Created, Page, Record, Renewed, Upload};
 
 /// The most that a file may have, by the contract; a server may take less, and says so.
 pub(crate) const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
@@ -32,23 +32,8 @@ pub(crate) const MAX_PAGE: usize = 100;
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 pub(crate) const AGENT: &str = concat!("fshare/", env!("CARGO_PKG_VERSION"));
 
-pub(crate) struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-    /// How long the body of the request was.
-    pub asked_bytes: u64,
-    /// An answer to the same request may have been lost before.
-    pub repeated: bool,
-}
-
 /// Where the key of the service is said, and nowhere else: arguments are everybody's to see.
-const TOKEN: &str = "FILE_SHARE_TOKEN";
-/// What a service answers that asks for its key.
-pub(crate) const SIGN_IN_REQUIRED: &str = "sign_in_required";
-/// What to do about it.
-pub(crate) const SHOW_KEY: &str = "set FILE_SHARE_TOKEN to a token of yours, or to the key of the service, which is in the file access-key of its data directory";
-
+pub(crate) const TOKEN: &str = "FILE_SHARE_TOKEN";
 #[derive(Debug, Clone)]
 pub(crate) struct ApiClient {
     pub http: Http,
@@ -56,28 +41,82 @@ pub(crate) struct ApiClient {
     /// Shows who calls. For the service at `base` alone: never for its store, nor for another service whose
     /// link somebody gave. It doesn't print.
     authorization: Option<HeaderValue>,
+    proof: Proof,
+    /// What `fshare login` got, for whichever service is asked.
+    stored: Arc<StoredTokens>,
 }
 
 impl ApiClient {
-    /// The service at this address. Nothing is sent yet.
+    /// The service at this address, as whoever the environment or else `fshare login` says. Nothing is sent yet.
     ///
     /// # Errors
-    /// The address isn't one of a server.
+    /// The address isn't one of a server, or the stored tokens can't be used.
     pub(crate) fn at(server: &str) -> Result<Self, CliError> {
+        let service = Self::anonymous(server)?;
+        let said = std::env::var(TOKEN).unwrap_or_default();
+        let stored = TokenFile::of_user().map(|file| file.read());
+        if said.trim().is_empty() {
+            let stored = Arc::new(stored.transpose()?.unwrap_or_default());
+            return Ok(Self { stored, ..service }.with_stored_token());
+        }
+        let value = authorization(&said).ok_or_else(|| {
+            CliError::Usage(format!("{TOKEN} isn't a key: it has other characters"))
+        })?;
         Ok(Self {
-            http: Http::new()?,
-            base: base_of(server)?,
-            authorization: authorization(std::env::var(TOKEN).ok())?,
+            authorization: Some(value),
+            proof: Proof::Environment,
+            // For other services, to whose links it may come.
+            stored: Arc::new(stored.and_then(Result::ok).unwrap_or_default()),
+            ..service
         })
     }
 
-    /// The same at another address, to which nobody's token is shown unless it is the same one.
+    /// The service at this address, as nobody.
+    ///
+    /// # Errors
+    /// The address isn't one of a server.
+    pub(crate) fn anonymous(server: &str) -> Result<Self, CliError> {
+        Ok(Self {
+            http: Http::new()?,
+            base: base_of(server)?,
+            authorization: None,
+            proof: Proof::Nothing,
+            stored: Arc::default(),
+        })
+    }
+
+    /// The same as whoever has this token.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn with_token(&self, token: &StoredToken) -> Result<Self, CliError> {
+        let none = || CliError::Here("the stored token is none: run fshare login".to_owned());
+        Ok(Self {
+            authorization: Some(authorization(&token.token).ok_or_else(none)?),
+            proof: Proof::Login,
+            ..self.clone()
+        })
+    }
+
+    /// The same at another address, to which no token is shown that isn't its own.
     pub(crate) fn elsewhere(&self, base: String) -> Self {
-        let is_here = base == self.base;
-        Self {
-            http: self.http.clone(),
+        if base == self.base {
+            return self.clone();
+        }
+        let service = Self {
             base,
-            authorization: self.authorization.clone().filter(|_| is_here),
+            authorization: None,
+            proof: Proof::Nothing,
+            ..self.clone()
+        };
+        service.with_stored_token()
+    }
+
+    fn with_stored_token(self) -> Self {
+        let token = self.stored.get(&self.base);
+        match token.and_then(|token| self.with_token(token).ok()) {
+            Some(service) => service,
+            None => self,
         }
     }
 
@@ -209,7 +248,7 @@ impl ApiClient {
         expect(answer, StatusCode::NO_CONTENT).map(|_| ())
     }
 
-    async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,
@@ -313,6 +352,7 @@ impl ApiClient {
             body,
             asked_bytes,
             repeated: false,
+            proof: self.proof,
         })
     }
 }
@@ -322,59 +362,11 @@ pub(crate) fn declaration(name: &str, size: u64, sha256: &str) -> Value {
     json!({ "filename": name, "size": size, "sha256": sha256 })
 }
 
-/// Answers that say "later".
-pub(crate) fn may_pass(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 429 | 502 | 503 | 504)
-}
-
-/// Lets an answer through that has the status that was waited for and isn't a page for people.
-///
-/// # Errors
-/// It is another one: the service's own refusal, or an answer of somebody else.
-pub(crate) fn expect(answer: Answer, status: StatusCode) -> Result<Answer, CliError> {
-    let is_page = status.is_success() && is_page(&answer.headers);
-    if answer.status == status && !is_page {
-        return Ok(answer);
-    }
-    let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
-    if problem.code.is_empty() {
-        let bytes = answer.asked_bytes;
-        return Err(answered("the call", bytes, answer.status, &answer.headers));
-    }
-    let detail = if problem.detail.is_empty() {
-        problem.title
-    } else {
-        problem.detail
-    };
-    let detail = match problem.code.as_str() {
-        SIGN_IN_REQUIRED => format!("{detail}: {SHOW_KEY}"),
-        _ => detail,
-    };
-    Err(CliError::Refused {
-        status: answer.status.as_u16(),
-        code: problem.code,
-        detail,
-    })
-}
-
-/// What shows the token, if there is one.
-fn authorization(token: Option<String>) -> Result<Option<HeaderValue>, CliError> {
-    let token = token.as_deref().map(str::trim);
-    let Some(token) = token.filter(|token| !token.is_empty()) else {
-        return Ok(None);
-    };
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| CliError::Usage(format!("{TOKEN} isn't a key: it has other characters")))?;
+/// What shows a token; `None` if it can't be one.
+fn authorization(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim())).ok()?;
     value.set_sensitive(true);
-    Ok(Some(value))
-}
-
-fn parsed<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, CliError> {
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        // Where, not what: an answer to a create holds a URL that is nobody's business.
-        let at = (error.line(), error.column());
-        CliError::Unusable(format!("the server's answer can't be read, at {at:?}"))
-    })
+    Some(value)
 }
 
 #[cfg(test)]

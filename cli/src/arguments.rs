@@ -12,7 +12,9 @@ use clap_complete::Shell;
 const EXIT_CODES: &str = "Environment:
   FILE_SHARE_URL  where the service is, unless --server says it
   FILE_SHARE_TOKEN
-                  the key of a service that asks for one; sent to that service alone
+                  a token, or the key of a service that asks for one; sent to that service alone, and
+                  counts before what `login` got
+  XDG_CONFIG_HOME where `login` keeps its tokens, in fshare/tokens.json; else ~/.config
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                   proxies on the way, as for curl; none to this machine itself
   BROWSER         what `open` starts, before what the system has
@@ -28,6 +30,9 @@ Exit codes:
   3    the server can't be reached
   130  interrupted (Ctrl-C); 143 when asked to end (SIGTERM)
   141  standard output wasn't read to its end, as by head";
+
+const LOGIN: &str = "The token that this gets holds for 90 days. It is kept in the user's configuration directory, for this
+service alone, and all commands use it there. Only the person at the browser needs one, so this works over SSH.";
 
 const DOCTOR: &str =
     "Each check is a line: ✓ all is well, ✗ it isn't (the next line says what helps), – it wasn't
@@ -53,7 +58,7 @@ pub(crate) struct Common {
     /// Write one JSON object a line to standard output, for programs
     #[arg(long, global = true)]
     pub json: bool,
-    /// For how long to try with one file, in seconds, retries and waiting included
+    /// For how long to try with one file, or to wait for whom `login` asks, in seconds, retries included
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 600)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: u64,
@@ -87,6 +92,21 @@ pub(crate) enum Command {
     Download(Download),
     /// Delete files for good
     Delete(Delete),
+    /// Sign in at a service that asks who you are: shows a code, which you type in the browser
+    #[command(after_help = LOGIN)]
+    Login {
+        /// Where the service is, if it isn't the one of --server
+        #[arg(value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Revoke the token that `login` got, and remove it here in any case
+    Logout {
+        /// Where the service is, if it isn't the one of --server
+        #[arg(value_name = "URL")]
+        url: Option<String>,
+    },
+    /// List the tokens that act for you; `tokens revoke` ends some
+    Tokens(Tokens),
     /// Walk the whole way that a file takes, and say what is wrong on it and how to mend it
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
@@ -99,6 +119,22 @@ pub(crate) enum Command {
     /// Print the man page
     #[command(after_help = "Read it with: fshare man | man -l -")]
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tokens {
+    #[command(subcommand)]
+    pub command: Option<TokensCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokensCommand {
+    /// End tokens for good
+    Revoke {
+        /// The tokens' IDs, from the list
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]

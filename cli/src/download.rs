@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::address::parse_file;
-use crate::api_client::{AGENT, ApiClient, may_pass};
+use crate::answer::may_pass;
+use crate::api_client::{AGENT, ApiClient};
 use crate::arguments;
 use crate::error::CliError;
 use crate::http::{Sent, empty, next_piece};

@@ -5,10 +5,11 @@
 //!
 //! **Invariant:** presigned URLs are used and never shown; what is interrupted says what it did.
 //!
-//! **Absent on purpose:** settings in a file. One address is all that there is to set; proxies are set for all
-//! programs alike.
+//! **Absent on purpose:** settings in a file, besides the tokens that `login` gets. One address is all that there is to
+//! set; proxies are set for all programs alike.
 
 mod address;
+mod answer;
 mod api_client;
 mod arguments;
 mod commands;
@@ -18,12 +19,16 @@ mod error;
 mod http;
 mod inputs;
 mod intermediary;
+mod login;
 mod open_browser;
 mod output;
 mod platform;
 mod proxies;
 mod put;
 mod retry;
+mod sign_in_calls;
+mod stored_tokens;
+mod tokens;
 mod upload;
 mod wire;
 
@@ -33,7 +38,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::api_client::ApiClient;
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, TokensCommand};
 use crate::doctor::TestFile;
 use crate::error::{CliError, common_exit_code};
 use crate::output::Output;
@@ -114,7 +119,19 @@ async fn dispatch(
         Command::Man => return print(&man_page()?),
         _ => {}
     }
-    let service = ApiClient::at(&arguments.common.server)?;
+    let server = &arguments.common.server;
+    match &arguments.command {
+        Command::Login { url } => {
+            let url = url.as_ref().unwrap_or(server);
+            return login::login(url, patience, output).await.map(one);
+        }
+        Command::Logout { url } => {
+            let url = url.as_ref().unwrap_or(server);
+            return login::logout(url, patience, output).await.map(one);
+        }
+        _ => {}
+    }
+    let service = ApiClient::at(server)?;
     let until = Deadline::after(patience);
     match &arguments.command {
         Command::Upload(upload) => upload::run(&service, upload, patience, output, progress).await,
@@ -132,7 +149,16 @@ async fn dispatch(
             .await
             .map(|code| vec![code]),
         Command::Delete(delete) => commands::delete(&service, delete, patience, output).await,
-        Command::Completions { .. } | Command::Man => Ok(Vec::new()),
+        Command::Tokens(tokens) => match &tokens.command {
+            Some(TokensCommand::Revoke { ids }) => {
+                tokens::revoke(&service, ids, patience, output).await
+            }
+            None => tokens::list(&service, until, output).await.map(one),
+        },
+        Command::Login { .. }
+        | Command::Logout { .. }
+        | Command::Completions { .. }
+        | Command::Man => Ok(Vec::new()),
     }
 }
 
@@ -156,9 +182,17 @@ fn man_page() -> Result<Vec<u8>, CliError> {
     clap_mangen::Man::new(command.clone())
         .render(&mut page)
         .map_err(here)?;
-    for subcommand in command.get_subcommands().filter(|c| c.get_name() != "help") {
+    let is_shown = |command: &&clap::Command| command.get_name() != "help";
+    let all = command.get_subcommands().filter(is_shown).flat_map(|one| {
+        let name = one.get_name().to_uppercase();
+        let below = one.get_subcommands().filter(is_shown).map({
+            let name = name.clone();
+            move |below| (format!("{name} {}", below.get_name().to_uppercase()), below)
+        });
+        std::iter::once((name, one)).chain(below.collect::<Vec<_>>())
+    });
+    for (name, subcommand) in all {
         let man = clap_mangen::Man::new(subcommand.clone());
-        let name = subcommand.get_name().to_uppercase();
         writeln!(page, ".SH \"FSHARE {name}\"").map_err(here)?;
         let about = subcommand.get_about().map(ToString::to_string);
         writeln!(page, "{}", about.unwrap_or_default()).map_err(here)?;

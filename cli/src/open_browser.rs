@@ -52,16 +52,24 @@ async fn show(page: &str, line: Value, name: &str, output: &Output) -> Result<()
     if !io::stdout().is_terminal() {
         return output.result(page);
     }
-    for command in browsers(page) {
-        if started(command).await {
-            output.note(&format!("✓ {name} is open in the browser"));
-            return Ok(());
-        }
+    if open_page(page).await {
+        output.note(&format!("✓ {name} is open in the browser"));
+        return Ok(());
     }
     output.result(page)?;
     Err(CliError::Here(
         "no browser could be started here; open the address yourself".to_owned(),
     ))
+}
+
+/// Whether a browser opens it.
+pub(crate) async fn open_page(page: &str) -> bool {
+    for command in browsers(page) {
+        if started(command).await {
+            return true;
+        }
+    }
+    false
 }
 
 /// What may open it, best first: the person's own choice, then what the system has.

@@ -16,7 +16,7 @@ pub(crate) use unix::*;
 #[cfg(unix)]
 mod unix {
     use std::fs::Permissions;
-    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, PermissionsExt};
     use std::os::unix::process::CommandExt;
     use std::path::PathBuf;
 
@@ -66,6 +66,42 @@ mod unix {
         command.process_group(0)
     }
 
+    /// Where the user's programs keep their settings.
+    pub(crate) fn config_dir() -> Option<PathBuf> {
+        let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        // A relative one isn't to be used. (XDG Base Directory Specification)
+        let absolute = |path: &PathBuf| path.is_absolute();
+        let chosen = set("XDG_CONFIG_HOME").filter(absolute);
+        chosen.or_else(|| Some(set("HOME").filter(absolute)?.join(".config")))
+    }
+
+    /// The mode of a file that others than its owner may do anything with.
+    pub(crate) fn mode_if_shared(metadata: &Metadata) -> Option<u32> {
+        let mode = metadata.permissions().mode() & 0o7777;
+        (mode & 0o077 != 0).then_some(mode)
+    }
+
+    /// Makes a directory for its owner alone, and those above it that are missing.
+    pub(crate) fn make_private_dir(path: &Path) -> io::Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(path)
+    }
+
+    /// Has the disk keep the names in it, as far as it does that.
+    pub(crate) fn sync_dir(path: &Path) {
+        let _ = File::open(path).and_then(|dir| dir.sync_all());
+    }
+
+    /// What this machine calls itself.
+    pub(crate) fn host_name() -> Option<String> {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname");
+        let name = kernel.ok().or_else(|| {
+            let said = Command::new("uname").arg("-n").output().ok()?;
+            String::from_utf8(said.stdout).ok()
+        })?;
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+
     /// The number of the descriptor of this process that a path names, as `/dev/stdout` does.
     pub(crate) fn descriptor(path: &Path) -> Option<u32> {
         let mut path = path.to_owned();
@@ -91,7 +127,32 @@ pub use other::*;
 
 #[cfg(not(unix))]
 mod other {
+    use std::path::PathBuf;
+
     use super::{Command, File, INTERRUPTED, Metadata, Path, io};
+
+    /// Where the user's programs keep their settings, which the system keeps from other users.
+    pub fn config_dir() -> Option<PathBuf> {
+        std::env::var_os("APPDATA").map(PathBuf::from)
+    }
+
+    /// There are no modes.
+    pub fn mode_if_shared(_: &Metadata) -> Option<u32> {
+        None
+    }
+
+    /// It has the rights of the one that it is in.
+    pub fn make_private_dir(path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    /// A directory can't be opened there.
+    pub fn sync_dir(_: &Path) {}
+
+    /// What this machine calls itself.
+    pub fn host_name() -> Option<String> {
+        std::env::var("COMPUTERNAME").ok()
+    }
 
     /// The exit code, once this program is asked to end.
     pub async fn asked_to_end() -> u8 {

@@ -18,7 +18,8 @@ use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::api_client::{AGENT, ApiClient, may_pass};
+use crate::answer::may_pass;
+use crate::api_client::{AGENT, ApiClient};
 use crate::error::CliError;
 use crate::http::{Body, Http, Sent, empty};
 use crate::inputs::{self, Measured};

@@ -36,11 +36,15 @@ pub enum Action {
     RevokeToken,
     /// Ends all tokens of somebody.
     RevokeUserTokens,
+    /// Shows which program waits with a code, to whoever may let it in.
+    LookAtPairing,
+    /// Lets a program in that shows a code: with a token that acts for the caller.
+    ApprovePairing,
 }
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::CreateFile,
         Self::RenewUpload,
         Self::CompleteUpload,
@@ -54,6 +58,8 @@ impl Action {
         Self::ListTokens,
         Self::RevokeToken,
         Self::RevokeUserTokens,
+        Self::LookAtPairing,
+        Self::ApprovePairing,
     ];
 
     /// Whether it changes or hands out something, so that it has to be known who did it.
@@ -66,12 +72,14 @@ impl Action {
             | Self::DeleteFile
             | Self::CreateToken
             | Self::RevokeToken
-            | Self::RevokeUserTokens => true,
+            | Self::RevokeUserTokens
+            | Self::ApprovePairing => true,
             Self::DescribeFile
             | Self::AwaitFile
             | Self::ListFiles
             | Self::ListAllFiles
-            | Self::ListTokens => false,
+            | Self::ListTokens
+            | Self::LookAtPairing => false,
         }
     }
 
@@ -86,7 +94,11 @@ impl Action {
             | Self::ListAllFiles
             | Self::ListTokens => Some(Scope::Read),
             Self::DeleteFile => Some(Scope::Delete),
-            Self::CreateToken | Self::RevokeToken | Self::RevokeUserTokens => None,
+            Self::CreateToken
+            | Self::RevokeToken
+            | Self::RevokeUserTokens
+            | Self::LookAtPairing
+            | Self::ApprovePairing => None,
         }
     }
 
@@ -104,6 +116,8 @@ impl Action {
             Self::ListTokens => "list_tokens",
             Self::RevokeToken => "revoke_token",
             Self::RevokeUserTokens => "revoke_user_tokens",
+            Self::LookAtPairing => "look_at_pairing",
+            Self::ApprovePairing => "approve_pairing",
         }
     }
 
@@ -202,7 +216,9 @@ fn as_guest(action: Action, resource: Resource) -> Result<(), Denied> {
             | Action::CreateToken
             | Action::ListTokens
             | Action::RevokeToken
-            | Action::RevokeUserTokens,
+            | Action::RevokeUserTokens
+            | Action::LookAtPairing
+            | Action::ApprovePairing,
             _,
         ) => Err(Denied::NotAllowed),
         (_, Resource::Service) => Ok(()),
@@ -351,7 +367,13 @@ mod tests {
         fn a_token_makes_no_tokens_and_ends_itself_alone(scopes in proptest::sample::subsequence(Scope::ALL.to_vec(), 0..=4)) {
             for owner in [Some("alice"), None] {
                 let program = token(owner, &scopes);
-                for action in [Action::CreateToken, Action::RevokeToken, Action::RevokeUserTokens] {
+                for action in [
+                    Action::CreateToken,
+                    Action::RevokeToken,
+                    Action::RevokeUserTokens,
+                    Action::LookAtPairing,
+                    Action::ApprovePairing,
+                ] {
                     let refused = authorize(&program, action, Resource::Service);
                     prop_assert_eq!(refused, Err(Denied::NotAllowed));
                 }
@@ -370,6 +392,19 @@ mod tests {
             prop_assert!(may(Role::Guest) <= may(Role::Member));
             prop_assert!(may(Role::Member) <= may(Role::Admin));
         }
+    }
+
+    #[test]
+    fn whoever_may_have_tokens_may_let_programs_in_and_a_guest_may_not() {
+        for caller in callers() {
+            let may = |action| authorize(&caller, action, Resource::Service).is_ok();
+            for action in [Action::LookAtPairing, Action::ApprovePairing] {
+                assert_eq!(may(action), may(Action::CreateToken), "{caller:?}");
+            }
+        }
+        let guest = person("alice", Role::Guest);
+        let refused = authorize(&guest, Action::ApprovePairing, Resource::Service);
+        assert_eq!(refused, Err(Denied::NotAllowed));
     }
 
     #[test]
@@ -394,8 +429,12 @@ mod tests {
         let contract = include_str!("../../tests/openapi.json");
         let contract: serde_json::Value = serde_json::from_str(contract).unwrap();
         let calls = contract["paths"].as_object().unwrap().iter();
-        // Who signs in is nobody yet.
-        let calls = calls.filter(|(path, _)| !path.starts_with("/v1/session"));
+        // Who signs in is nobody yet, and so is a program that waits to be let in.
+        let is_for_everybody = |path: &str| {
+            path.starts_with("/v1/session")
+                || matches!(path, "/v1/pairings" | "/v1/pairings/redeem")
+        };
+        let calls = calls.filter(|(path, _)| !is_for_everybody(path));
         let in_contract: BTreeSet<&str> = calls
             .flat_map(|(_, methods)| methods.as_object().unwrap().values())
             .map(|operation| operation["operationId"].as_str().unwrap())

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::api_token::{ApiTokens, TokenText};
 use super::oidc::{Issuer, ReturnTo, SignInFailed, SignInStart, SignedIn, TokenRefused};
+use super::pairing::Pairings;
 use super::{Caller, LocalKey, Person, Session, SessionId, Sessions};
 use crate::config::Groups;
 use crate::domain::{Timestamp, UserId};
@@ -83,6 +84,7 @@ pub struct Gate {
     mark: Option<String>,
     sessions: Sessions,
     tokens: ApiTokens,
+    pairings: Pairings,
 }
 
 /// What a request shows of who sends it.
@@ -116,6 +118,7 @@ impl Gate {
         let operator = mark.as_deref().filter(|_| matches!(policy, Policy::Key(_)));
         Self {
             tokens: ApiTokens::new(Arc::clone(&items), operator),
+            pairings: Pairings::new(Arc::clone(&items), operator),
             sessions: Sessions::new(items),
             mark,
             policy,
@@ -125,6 +128,11 @@ impl Gate {
     /// The tokens that programs show.
     pub fn tokens(&self) -> &ApiTokens {
         &self.tokens
+    }
+
+    /// The programs that wait to be let in.
+    pub fn pairings(&self) -> &Pairings {
+        &self.pairings
     }
 
     /// Who sends a request that shows this. A session that it names is used now. Of several proofs the token
@@ -277,6 +285,11 @@ impl Gate {
             Some(id) => self.sessions.end(id, now).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether anybody is asked who they are.
+    pub fn asks(&self) -> bool {
+        self.sign_in_with().is_some()
     }
 
     /// How people sign in with a browser; `None` where nobody is asked.

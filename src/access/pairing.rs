@@ -6,28 +6,29 @@
 //! ```
 //!
 //! Invariant: a token is handed out once, to whoever holds the device code, for the person who typed the user
-//! code. Of the device code its digest is kept. Everything is bounded: how long a pairing waits, how many begin,
-//! and how often somebody may type a code that is none.
-//!
-//! No call of the API leads here yet.
+//! code, and only while whoever made them an operator still would. Of the device code its digest is kept. Everything
+//! is bounded: how long a pairing waits, how many begin, by all and by one address, and how often somebody may type a
+//! code that is none.
 //!
 //! Absent on purpose: links that bring a code along. One click on such a link, sent by a stranger, would let the
 //! stranger in.
 
+mod begun;
 mod codes;
 #[cfg(test)]
 mod tests;
 mod tries;
 
-use std::collections::VecDeque;
+use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
+use self::begun::Begun;
 use self::codes::ReadDeviceCode;
 use self::tries::Tries;
 use super::Scopes;
@@ -36,23 +37,53 @@ use crate::domain::{Invalid, Timestamp, UserId, from_millis, whole_millis};
 use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, ItemStore};
 use crate::store_error::StoreError;
 
+pub use begun::{MAX_PAIRINGS, MAX_PAIRINGS_OF_ADDRESS};
 pub use codes::{DeviceCode, UserCode};
 
 /// How long a pairing waits for a person, and then for its program.
 pub const PAIRING_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// How long a program waits before it asks again.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How many pairings a process lets begin within [`PAIRING_LIFETIME`]: anybody may begin one.
-pub const MAX_PAIRINGS: usize = 1_000;
+/// Digits of a pairing's digest that it is called by: 128 bits.
+const ID_DIGITS: usize = 32;
 /// How often a code is drawn again that somebody else shows at this moment.
 const MAX_DRAWS: usize = 4;
 
 /// How errors call the store, where what it holds makes no sense.
 const STORE: &str = "the store of pairings";
 
+/// What a pairing is called in the audit log, from its beginning to its token; no secret, since nobody can tell the
+/// device code from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairingId(String);
+
+impl PairingId {
+    fn of(device_sha256: &str) -> Self {
+        Self(device_sha256.chars().take(ID_DIGITS).collect())
+    }
+}
+
+impl fmt::Display for PairingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// From where a program asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Source {
+    /// Whose connection it is; `None` if nobody knows. It counts against the share of this address.
+    pub address: Option<IpAddr>,
+    /// Whether a proxy says that it passes the request on. Then the address is the proxy's, and no person is told
+    /// that the program is there.
+    pub is_forwarded: bool,
+}
+
 /// A pairing that began. The program keeps the one code and shows the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewPairing {
+    /// What it is called.
+    pub id: PairingId,
     /// What the program redeems.
     pub device_code: DeviceCode,
     /// What a person types.
@@ -66,7 +97,7 @@ pub struct NewPairing {
 pub struct WaitingPairing {
     /// What the program calls itself; anybody can call theirs so.
     pub client: TokenLabel,
-    /// From where it began.
+    /// From where it began; `None` if that isn't known, or a proxy's address is all that is.
     pub from: Option<IpAddr>,
     /// When it began.
     pub began_at: Timestamp,
@@ -81,16 +112,32 @@ pub enum Redemption {
     Pending,
     /// There is no such pairing: its time is over, or it was redeemed.
     Gone,
-    /// The token, this once.
-    Token(TokenText, TokenInfo),
+    /// It was approved, and is used up now.
+    Approved {
+        /// What it was called.
+        pairing: PairingId,
+        /// The token, this once.
+        text: TokenText,
+        /// What is known of it.
+        token: TokenInfo,
+    },
 }
 
 /// Why no pairing began.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {
     /// As many wait as may.
-    #[error("too many programs wait to be let in: try again in some minutes")]
-    TooMany,
+    #[error("as many programs wait to be let in as may at a time")]
+    TooMany {
+        /// When one of them waits no more.
+        again_in: Duration,
+    },
+    /// As many wait as may of one address.
+    #[error("as many programs of this address wait to be let in as may at a time")]
+    TooManyOfAddress {
+        /// When one of them waits no more.
+        again_in: Duration,
+    },
     /// No code could be drawn.
     #[error("the operating system has no random numbers: {0}")]
     NoRandomNumbers(#[from] getrandom::Error),
@@ -108,7 +155,7 @@ pub enum ApproveError {
     )]
     Unknown,
     /// The person has typed too many codes that were none.
-    #[error("too many codes that no program waits with")]
+    #[error("you typed too many codes that no program waits with")]
     TooManyTries {
         /// When the next try is taken.
         again_in: Duration,
@@ -136,6 +183,9 @@ enum State {
     Approved {
         #[serde(skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
+        /// Where the owner is the operator: the mark of what made them one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operator: Option<String>,
         scopes: Vec<String>,
     },
     Redeemed,
@@ -144,18 +194,21 @@ enum State {
 /// Programs that wait to be let in.
 pub struct Pairings {
     items: Arc<dyn ItemStore>,
+    /// The mark of what makes an operator now.
+    operator: Option<String>,
     tries: Tries,
-    /// When the last ones began here.
-    began: Mutex<VecDeque<Instant>>,
+    begun: Begun,
 }
 
 impl Pairings {
-    /// Those that are kept in this store.
-    pub fn new(items: Arc<dyn ItemStore>) -> Self {
+    /// Those that are kept in this store. `operator`: the mark of what makes an operator now, as for [`ApiTokens`].
+    /// What an operator approved is worth nothing once that is another one, such as after the key was replaced.
+    pub fn new(items: Arc<dyn ItemStore>, operator: Option<&str>) -> Self {
         Self {
             items,
+            operator: operator.map(str::to_owned),
             tries: Tries::default(),
-            began: Mutex::default(),
+            begun: Begun::default(),
         }
     }
 
@@ -166,19 +219,19 @@ impl Pairings {
     pub async fn begin(
         &self,
         client: &TokenLabel,
-        from: Option<IpAddr>,
+        source: Source,
         now: Timestamp,
     ) -> Result<NewPairing, BeginError> {
-        if !self.may_begin(Instant::now()) {
-            return Err(BeginError::TooMany);
-        }
+        self.begun.note(source.address, Instant::now())?;
         for _ in 0..MAX_DRAWS {
             let user_code = UserCode::random()?;
             let device_code = DeviceCode::random(&user_code)?;
+            let device_sha256 = hex::encode(device_code.digest());
+            let id = PairingId::of(&device_sha256);
             let pairing = StoredPairing {
-                device_sha256: hex::encode(device_code.digest()),
+                device_sha256,
                 client: client.as_str().to_owned(),
-                from,
+                from: source.address.filter(|_| !source.is_forwarded),
                 began_at: whole_millis(now).timestamp_millis(),
                 state: State::Waiting,
             };
@@ -186,13 +239,17 @@ impl Pairings {
             let item = Item::new(key(&user_code)?, None, now + PAIRING_LIFETIME, body);
             if self.items.put_new(&item, now).await? {
                 return Ok(NewPairing {
+                    id,
                     device_code,
                     user_code,
                     expires_at: item.expires_at,
                 });
             }
         }
-        Err(BeginError::TooMany)
+        // Of 34 bits that doesn't happen while there are so few.
+        Err(BeginError::TooMany {
+            again_in: POLL_INTERVAL,
+        })
     }
 
     /// What waits with the code that `by` typed, so that they see what they let in.
@@ -229,26 +286,27 @@ impl Pairings {
         by: Option<UserId>,
         scopes: Scopes,
         now: Timestamp,
-    ) -> Result<(), ApproveError> {
+    ) -> Result<PairingId, ApproveError> {
         let approved = State::Approved {
             owner: by.map(|by| by.to_string()),
+            operator: match by {
+                Some(_) => None,
+                None => self.operator.clone(),
+            },
             scopes: scopes.iter().map(|it| it.as_str().to_owned()).collect(),
         };
-        let (item, pairing) = self.find(typed, by, now).await?;
+        let (item, mut pairing) = self.find(typed, by, now).await?;
+        let id = PairingId::of(&pairing.device_sha256);
         if pairing.state == State::Waiting {
             let change = pairing.in_state(approved.clone());
             if self.items.replace(&change.item(&item)?, now).await? {
-                return Ok(());
+                return Ok(id);
             }
             // Somebody was faster, maybe the same person in another tab.
-            let (_, pairing) = self.find(typed, by, now).await?;
-            return match pairing.state == approved {
-                true => Ok(()),
-                false => Err(self.wrong(by)),
-            };
+            (_, pairing) = self.find(typed, by, now).await?;
         }
         match pairing.state == approved {
-            true => Ok(()),
+            true => Ok(id),
             false => Err(self.wrong(by)),
         }
     }
@@ -278,7 +336,14 @@ impl Pairings {
         let (owner, scopes) = match &pairing.state {
             State::Waiting => return Ok(Redemption::Pending),
             State::Redeemed => return Ok(Redemption::Gone),
-            State::Approved { owner, scopes } => (owner.as_deref(), Scopes::from_stored(scopes)),
+            State::Approved {
+                owner: None,
+                operator,
+                ..
+            } if *operator != self.operator => return Ok(Redemption::Gone),
+            State::Approved { owner, scopes, .. } => {
+                (owner.as_deref(), Scopes::from_stored(scopes))
+            }
         };
         let wanted = NewToken {
             owner: owner.map(UserId::parse).transpose().map_err(corrupt)?,
@@ -286,12 +351,17 @@ impl Pairings {
             scopes,
             expires_at: None,
         };
+        let id = PairingId::of(&pairing.device_sha256);
         let change = pairing.in_state(State::Redeemed);
         if !self.items.replace(&change.item(&item)?, now).await? {
             return Ok(Redemption::Gone);
         }
-        let (text, info) = tokens.create(wanted, now).await?;
-        Ok(Redemption::Token(text, info))
+        let (text, token) = tokens.create(wanted, now).await?;
+        Ok(Redemption::Approved {
+            pairing: id,
+            text,
+            token,
+        })
     }
 
     async fn find(
@@ -315,21 +385,6 @@ impl Pairings {
     fn wrong(&self, by: Option<UserId>) -> ApproveError {
         self.tries.note(by, Instant::now());
         ApproveError::Unknown
-    }
-
-    fn may_begin(&self, now: Instant) -> bool {
-        let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
-        while began
-            .front()
-            .is_some_and(|at| now >= *at + PAIRING_LIFETIME)
-        {
-            began.pop_front();
-        }
-        let may = began.len() < MAX_PAIRINGS;
-        if may {
-            began.push_back(now);
-        }
-        may
     }
 }
 

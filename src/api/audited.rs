@@ -93,8 +93,8 @@ impl AuditedRequests {
 pub(super) enum Came {
     /// It was done, to what this names.
     Done(Option<String>),
-    /// It was done, and only it showed by whom.
-    DoneBy(Caller),
+    /// It was done to what this names, and only that showed by whom.
+    DoneBy(Caller, Option<String>),
     /// It was decided before anything was done.
     ToNothing,
     /// A store didn't say whether it did it.
@@ -126,7 +126,7 @@ impl Undertaking {
     ///
     /// # Errors
     /// The line can't be written.
-    pub(super) async fn to_its_end<T: Send + 'static>(
+    pub(super) async fn finish<T: Send + 'static>(
         mut self,
         doing: impl Future<Output = (T, Came)> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -134,9 +134,9 @@ impl Undertaking {
             let (made, came) = doing.await;
             self.is_written = true;
             let came = match came {
-                Came::DoneBy(caller) => {
+                Came::DoneBy(caller, resource) => {
                     self.caller = caller;
-                    Came::Done(None)
+                    Came::Done(resource)
                 }
                 came => came,
             };
@@ -145,7 +145,7 @@ impl Undertaking {
             };
             match came {
                 Came::Done(resource) => log.record(&self.entry(resource, DONE)).map_err(failed)?,
-                Came::DoneBy(_) | Came::ToNothing => {}
+                Came::DoneBy(..) | Came::ToNothing => {}
                 // Bounded as refusals are: a store that is away fails every call.
                 Came::Unknown => log_failure(log.record_refusal(&self.entry(None, UNKNOWN))),
             }

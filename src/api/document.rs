@@ -173,6 +173,13 @@ fn name_formats(value: &mut Value) {
 /// The last digit has two bits that are zero.
 const USER_ID_PATTERN: &str = "^usr_[a-z2-7]{25}[aeimquy4]$";
 
+const DEVICE_CODE_PATTERN: &str = "^fsd_[BCDFGHJKLMNPQRSTVWXZ]{8}[0-9a-f]{64}$";
+
+/// People type it in many ways.
+fn typed_code() -> Value {
+    json!({"userCode": {"minLength": 8, "maxLength": 64}})
+}
+
 /// What is true of the properties of a token, wherever they are.
 fn token_properties() -> Value {
     let time = json!({"format": "date-time"});
@@ -318,12 +325,72 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             }),
         ),
         (
+            "NewPairing",
+            json!({
+                "properties": {
+                    "deviceCode": {"pattern": DEVICE_CODE_PATTERN},
+                    "verifyAt": {"format": "uri"},
+                    "expiresAt": {"format": "date-time"},
+                },
+                "example": examples::new_pairing(),
+            }),
+        ),
+        (
+            "WaitingPairing",
+            json!({
+                "properties": {
+                    "from": {"nullable": true},
+                    "beganAt": {"format": "date-time"},
+                    "expiresAt": {"format": "date-time"},
+                },
+                "required": ["from"],
+                "example": examples::waiting_pairing(),
+            }),
+        ),
+        (
+            "PairingRequest",
+            json!({
+                "properties": {"client": {"minLength": 1, "maxLength": MAX_LABEL_CHARACTERS}},
+                "additionalProperties": false,
+                "example": {"client": "fshare on laptop"},
+            }),
+        ),
+        (
+            "Redemption",
+            json!({
+                "additionalProperties": false,
+                "example": {"deviceCode": examples::new_pairing()["deviceCode"]},
+            }),
+        ),
+        (
+            "TypedCode",
+            json!({
+                "properties": typed_code(),
+                "additionalProperties": false,
+                "example": {"userCode": "BCDF-GHJK"},
+            }),
+        ),
+        (
+            "Approval",
+            json!({
+                "properties": merged(&typed_code(), &json!({
+                    "scopes": {
+                        "nullable": true,
+                        "minItems": 1,
+                        "items": {"enum": Scope::ALL.map(Scope::as_str)},
+                    },
+                })),
+                "additionalProperties": false,
+                "example": {"userCode": "BCDF-GHJK"},
+            }),
+        ),
+        (
             "Problem",
             json!({
                 "properties": {
                     "type": {"format": "uri-reference"},
                     "status": {"minimum": 400, "maximum": 599},
-                    "code": {"enum": Code::ALL.map(Code::as_str)},
+                    "code": {"enum": Code::ALL.map(Code::as_str).to_vec()},
                 },
                 "example": examples::problem(Code::FileNotFound, "describe_file"),
             }),

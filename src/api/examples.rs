@@ -89,6 +89,27 @@ pub(super) fn token() -> Value {
     })
 }
 
+/// A pairing that nobody has approved yet.
+pub(super) fn new_pairing() -> Value {
+    json!({
+        "deviceCode": format!("fsd_BCDFGHJK{SHA256}"),
+        "userCode": "BCDF-GHJK",
+        "verifyAt": "https://files.example.org/pair",
+        "expiresAt": time(5 * 60 * 1000),
+        "interval": 2,
+    })
+}
+
+/// The same, as a person sees it.
+pub(super) fn waiting_pairing() -> Value {
+    json!({
+        "client": "fshare on laptop",
+        "from": "192.0.2.7",
+        "beganAt": time(0),
+        "expiresAt": time(5 * 60 * 1000),
+    })
+}
+
 /// Who runs the service.
 pub(super) fn operator() -> Value {
     json!({"kind": "operator", "id": null, "name": null, "role": null})

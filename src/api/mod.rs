@@ -20,6 +20,7 @@ mod json_body;
 mod json_text;
 mod middleware;
 mod operation_errors;
+mod pairings;
 mod prefix_route;
 mod problem;
 mod problem_code;
@@ -35,7 +36,7 @@ mod wire;
 
 use std::sync::Arc;
 
-use http::Uri;
+use poem::http::Uri;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
@@ -43,6 +44,7 @@ use audited::AuditedRequests;
 pub use browser_guard::OwnHosts;
 use files::FilesApi;
 pub use middleware::RequestId;
+use pairings::PairingsApi;
 pub use prefix_route::PrefixRoute;
 pub use proof::SessionCookie;
 use public_urls::ServiceUrl;
@@ -122,14 +124,21 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         gate: Arc::clone(&parts.gate),
         cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
-        service_url,
+        service_url: service_url.clone(),
     };
     let tokens = TokensApi {
         audited: audited.clone(),
         gate: Arc::clone(&parts.gate),
         clock: Arc::clone(&parts.clock),
     };
-    let service = document::service((files, session, sign_in, tokens));
+    let pairings = PairingsApi {
+        audited: audited.clone(),
+        gate: Arc::clone(&parts.gate),
+        cookie: parts.cookie.clone(),
+        clock: Arc::clone(&parts.clock),
+        service_url,
+    };
+    let service = document::service((files, session, sign_in, tokens, pairings));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();
     let pages = web_page

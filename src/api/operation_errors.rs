@@ -128,6 +128,14 @@ operations! {
     ListTokens = "list_tokens": SignInRequired, NotAllowed;
     RevokeToken = "revoke_token": SignInRequired, NotAllowed, TokenNotFound, InsufficientStorage;
     RevokeUserTokens = "revoke_user_tokens": SignInRequired, NotAllowed, InvalidRequest, InsufficientStorage;
+    BeginPairing = "begin_pairing": InvalidRequest, TokensUnavailable, TooManyPairings, TooManyTries, ContentTooLarge,
+        UnsupportedMediaType, InsufficientStorage;
+    RedeemPairing = "redeem_pairing": InvalidRequest, PairingGone, TooManyTokens, TokensUnavailable, ContentTooLarge,
+        UnsupportedMediaType, InsufficientStorage;
+    LookAtPairing = "look_at_pairing": SignInRequired, NotAllowed, InvalidRequest, PairingNotFound, TokensUnavailable,
+        TooManyTries, ContentTooLarge, UnsupportedMediaType;
+    ApprovePairing = "approve_pairing": SignInRequired, NotAllowed, InvalidRequest, PairingNotFound, TokensUnavailable,
+        TooManyTries, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
     DescribeSession = "describe_session": ;
     BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
     StartSignIn = "start_sign_in": InvalidRequest, IssuerUnavailable, SignInUnavailable;

@@ -4,6 +4,8 @@
 //! text here comes from an SDK, names a path of this machine or shows a stack; a store's fault is
 //! logged with its cause and answered without it.
 
+use std::time::Duration;
+
 use poem::http::{HeaderValue, header};
 use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -28,6 +30,7 @@ impl Code {
             code: self,
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after_seconds: self.retry_after(),
         }
     }
 }
@@ -45,6 +48,8 @@ pub struct Problem {
     pub code: Code,
     pub detail: String,
     pub errors: Vec<FieldError>,
+    /// After how many seconds the same request may succeed.
+    pub retry_after_seconds: Option<u32>,
 }
 
 impl Problem {
@@ -58,6 +63,17 @@ impl Problem {
             code,
             detail: sentences.join("; "),
             errors,
+            retry_after_seconds: code.retry_after(),
+        }
+    }
+
+    /// The same where it is known when the request may succeed.
+    pub fn again_in(self, pause: Duration) -> Self {
+        // Rounded up: a moment too early would be refused again.
+        let seconds = pause.as_millis().div_ceil(1000);
+        Self {
+            retry_after_seconds: Some(u32::try_from(seconds).unwrap_or(u32::MAX)),
+            ..self
         }
     }
 
@@ -96,7 +112,7 @@ impl Problem {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, scheme);
         }
-        if let Some(seconds) = self.code.retry_after() {
+        if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));

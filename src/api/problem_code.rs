@@ -99,6 +99,40 @@ codes! {
             operator sets ACCESS=key or OIDC_ISSUER first.",
         detail: Some("whoever reaches this service may do everything, so no token is made"),
     }
+    PairingNotFound {
+        name: "pairing_not_found",
+        status: StatusCode::NOT_FOUND,
+        retry_after_seconds: None,
+        title: "No program waits with this code",
+        advice: "Compare the code with the one that the program shows. If it waits no more, since five minutes have \
+            passed or the code was used, begin again there, such as with `fshare login`.",
+        detail: Some("no program waits with this code: compare it with what the program shows, or begin again there"),
+    }
+    PairingGone {
+        name: "pairing_gone",
+        status: StatusCode::GONE,
+        retry_after_seconds: None,
+        title: "Nobody can let this program in any more",
+        advice: "Five minutes have passed, or the device code has been redeemed: begin again with `POST /v1/pairings`.",
+        detail: Some("this device code is over, was redeemed, or never was one: begin again"),
+    }
+    TooManyPairings {
+        name: "too_many_pairings",
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        retry_after_seconds: Some(30),
+        title: "Too many programs wait to be let in",
+        advice: "Send the same request again after `Retry-After` seconds: a program waits for five minutes at most.",
+        detail: Some("as many programs wait to be let in as may at a time"),
+    }
+    TooManyTries {
+        name: "too_many_tries",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retry_after_seconds: Some(30),
+        title: "Too many tries",
+        advice: "Send the same request again after `Retry-After` seconds. Before that nothing is looked at, so that \
+            nobody finds a code by trying, or takes all places.",
+        detail: None,
+    }
     MethodNotAllowed {
         name: "method_not_allowed",
         status: StatusCode::METHOD_NOT_ALLOWED,

@@ -209,7 +209,7 @@ impl SessionApi {
             };
             ((signed_in, ended), came)
         };
-        let (signed_in, ended) = begun.to_its_end(signing_in).await?;
+        let (signed_in, ended) = begun.finish(signing_in).await?;
         match signed_in {
             Ok(begun) => {
                 ended?;
@@ -249,7 +249,7 @@ impl SessionApi {
                 let came = Came::of(&ended, None);
                 (ended, came)
             };
-            ending.to_its_end(signing_out).await??;
+            ending.finish(signing_out).await??;
         }
         let signed_out = WireSignedOut { sign_out_at };
         Ok(SignedOut::Ended(Json(signed_out), self.cookie.clear()))

@@ -132,7 +132,7 @@ impl SignInApi {
             let finished = gate.finish_at_issuer(&query, kept.as_deref(), &callback, now);
             let finished = finished.await;
             let came = match &finished {
-                Ok(Some(begun)) => Came::DoneBy(begun.session.caller.clone()),
+                Ok(Some(begun)) => Came::DoneBy(begun.session.caller.clone(), None),
                 Ok(None) | Err(NotSignedIn::Failed(_) | NotSignedIn::NoRole { .. }) => {
                     Came::ToNothing
                 }
@@ -140,7 +140,7 @@ impl SignInApi {
             };
             (finished, came)
         };
-        let begun = match undertaking.to_its_end(signing_in).await? {
+        let begun = match undertaking.finish(signing_in).await? {
             Ok(begun) => begun.ok_or_else(|| Code::SignInUnavailable.plain())?,
             Err(why) => {
                 let problem = not_signed_in(why);

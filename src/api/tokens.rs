@@ -16,7 +16,7 @@ use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
-use crate::access::api_token::{CreateTokenError, NewToken, TokenInfo, TokenLabel};
+use crate::access::api_token::{CreateTokenError, NewToken, TokenInfo, TokenLabel, TokenText};
 use crate::access::{Action, Caller, Denied, Gate, Resource, Scope, Scopes, TokenId, authorize};
 use crate::clock::Clock;
 use crate::domain::{Invalid, Timestamp, UserId, format_timestamp, parse_timestamp};
@@ -52,6 +52,15 @@ pub(super) struct WireToken {
     pub expires_at: String,
     /// When it was used last, in UTC, to the half minute; null if never.
     pub last_used_at: Option<String>,
+}
+
+impl WireNewToken {
+    pub(super) fn of(text: &TokenText, token: &TokenInfo) -> Self {
+        Self {
+            known: WireToken::of(token),
+            token: text.expose().to_owned(),
+        }
+    }
 }
 
 impl WireToken {
@@ -130,7 +139,10 @@ impl Wanted {
             Some(_) => Err(Invalid("must be a string".into())),
             None => Err(Invalid("is required: what you call the token".into())),
         };
-        let scopes = scopes_of(fields.remove("scopes"));
+        let scopes = match fields.remove("scopes") {
+            Some(value) => scopes_of(value),
+            None => Err(Invalid("is required: what the token may do".into())),
+        };
         let expires_at = match fields.remove("expiresAt") {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => parse_timestamp(&text).map(Some),
@@ -161,10 +173,7 @@ impl Wanted {
     }
 }
 
-fn scopes_of(value: Option<Value>) -> Result<Scopes, Invalid> {
-    let Some(value) = value else {
-        return Err(Invalid("is required: what the token may do".into()));
-    };
+pub(super) fn scopes_of(value: Value) -> Result<Scopes, Invalid> {
     let refused = || Invalid("must be a list of strings".into());
     let Value::Array(names) = value else {
         return Err(refused());
@@ -230,11 +239,8 @@ impl TokensApi {
             };
             (made, came)
         };
-        let (text, token) = begun.to_its_end(making).await?.map_err(not_made)?;
-        Ok(Created::Token(Json(WireNewToken {
-            known: WireToken::of(&token),
-            token: text.expose().to_owned(),
-        })))
+        let (text, token) = begun.finish(making).await?.map_err(not_made)?;
+        Ok(Created::Token(Json(WireNewToken::of(&text, &token))))
     }
 
     /// List your tokens
@@ -280,7 +286,7 @@ impl TokensApi {
             };
             (revoked, came)
         };
-        if !begun.to_its_end(revoking).await?? {
+        if !begun.finish(revoking).await?? {
             return Err(Code::TokenNotFound.plain().into());
         }
         Ok(Revoked::Gone)
@@ -311,7 +317,7 @@ impl TokensApi {
             let came = Came::of(&revoked, Some(user.to_string()));
             (revoked, came)
         };
-        begun.to_its_end(revoking).await??;
+        begun.finish(revoking).await??;
         Ok(Revoked::Gone)
     }
 }
@@ -338,7 +344,7 @@ impl TokensApi {
     }
 }
 
-fn not_made(error: CreateTokenError) -> Problem {
+pub(super) fn not_made(error: CreateTokenError) -> Problem {
     match error {
         CreateTokenError::Expiry(invalid) => {
             let (field, message) = ("expiresAt", invalid.0);

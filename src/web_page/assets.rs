@@ -47,6 +47,8 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("mark.svg"),
     embedded!("meter.js"),
     embedded!("page.css"),
+    embedded!("pair_page.js"),
+    embedded!("pairing_code.js"),
     embedded!("put.js"),
     embedded!("put_outcome.js"),
     embedded!("record.js"),
@@ -66,6 +68,7 @@ pub(super) const ASSETS: &[Asset] = &[
 const PAGES: &[Asset] = &[
     embedded!("file.html"),
     embedded!("index.html"),
+    embedded!("pair.html"),
     embedded!("sign_in_failed.html"),
 ];
 
@@ -137,9 +140,12 @@ mod tests {
     fn every_module_is_part_of_a_page() {
         let mut used = modules_of("app.js");
         used.extend(modules_of("file_page.js"));
+        used.extend(modules_of("pair_page.js"));
         for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
             assert!(used.contains(&asset.name), "{} is dead", asset.name);
         }
-        assert!(!modules_of("file_page.js").contains(&"uploads.js"));
+        for page in ["file_page.js", "pair_page.js"] {
+            assert!(!modules_of(page).contains(&"uploads.js"), "{page}");
+        }
     }
 }

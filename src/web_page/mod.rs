@@ -1,4 +1,5 @@
-//! The web page at `/`, and the page of one file that people share, at `/f/{id}`.
+//! The web page at `/`, the page of one file that people share, at `/f/{id}`, and the one at `/pair` where they let
+//! programs in.
 //!
 //! What they consist of lies in `web/` as plain modules and is built into the program. Here it is
 //! given its addresses, its caching and its Content-Security-Policy.
@@ -52,7 +53,12 @@ impl WebPage {
             html: self.fill_in("file.html", "file_page.js", "../", &version),
             policy: self.policy(),
         };
+        let pair = Page {
+            html: self.fill_in("pair.html", "pair_page.js", "", &version),
+            policy: self.policy(),
+        };
         routes
+            .at(own_paths::PAIR_PAGE, poem::get(pair.endpoint()))
             .at(own_paths::INDEX, poem::get(index.endpoint()))
             .at(route(own_paths::FILE_PAGE), poem::get(file.endpoint()))
             .at(
@@ -262,7 +268,11 @@ mod tests {
                 sign_in,
                 ..page(None)
             };
-            for (name, entry) in [("index.html", "app.js"), ("file.html", "file_page.js")] {
+            for (name, entry) in [
+                ("index.html", "app.js"),
+                ("file.html", "file_page.js"),
+                ("pair.html", "pair_page.js"),
+            ] {
                 let html = page.fill_in(name, entry, "", "0123");
                 let said = format!("data-session=\"{expected}\"");
                 assert!(html.contains(&said), "{html}");
@@ -275,6 +285,7 @@ mod tests {
         for (name, entry, up) in [
             ("index.html", "app.js", ""),
             ("file.html", "file_page.js", "../"),
+            ("pair.html", "pair_page.js", ""),
         ] {
             let html = page(None).fill_in(name, entry, up, "0123");
             let html = html.replace("{{id}}", "");

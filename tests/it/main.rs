@@ -40,6 +40,7 @@ mod original_behaviours;
 mod orphans;
 mod other_pages;
 mod overload;
+mod pairings;
 mod programs;
 mod readme;
 mod refusal_log;

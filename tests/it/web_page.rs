@@ -1,8 +1,8 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
 //! `answers.test.mjs` what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with
-//! many files at a time, `sign_in.test.mjs` how people get in where the service asks for its key. They are run here
-//! against the real programs in both modes; the last in local mode, which has a key. `issuer_sign_in.test.mjs` is how they
-//! get in at an issuer.
+//! many files at a time, `sign_in.test.mjs` how people get in where the service asks for its key, `pairing.test.mjs` how
+//! they let programs in, and `issuer_sign_in.test.mjs` how they get in at an issuer. They are run here against the real
+//! programs in both modes; the last three in local mode.
 
 use std::path::Path;
 
@@ -59,6 +59,15 @@ fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
 
 #[test]
 fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_their_session() {
+    with_a_service_that_asks("sign_in.test.mjs", 13);
+}
+
+#[test]
+fn people_let_programs_in_by_the_code_that_they_type_and_by_no_link() {
+    with_a_service_that_asks("pairing.test.mjs", 11);
+}
+
+fn with_a_service_that_asks(script: &str, at_least: u32) {
     let dirs = [data_dir(), data_dir()];
     let [plain_dir, asking_dir] = dirs.each_ref().map(|dir| dir.path());
     let plain = Program::local(plain_dir, &[]);
@@ -69,7 +78,7 @@ fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_t
         "plain": plain.base,
         "asking": {"base": asking.base, "key": key.trim_end()},
     });
-    node_tests::run("sign_in.test.mjs", &setup, 13);
+    node_tests::run(script, &setup, at_least);
     assert!(
         !asking.log().contains(key.trim_end()),
         "the key is in the log"
@@ -225,7 +234,7 @@ fn a_page_of_a_file_has_a_link_for_browsers_without_scripts_and_nothing_else_of_
 fn pages_answer_head_and_refuse_what_they_are_not_for() {
     let dir = data_dir();
     let program = Program::local(dir.path(), &[]);
-    for path in ["/", "/f/x", "/web/0/app.js"] {
+    for path in ["/", "/f/x", "/pair", "/web/0/app.js"] {
         let url = format!("{}{path}", program.base);
         let head = String::from_utf8(curl(&["--head", &url])).unwrap();
         assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");

@@ -30,6 +30,8 @@ FILES = 12
 DISPOSABLE = 150
 # Tokens to revoke.
 TOKENS = 30
+# Programs that wait to be let in, for each use of a code. An address may begin a hundred in five minutes.
+PAIRINGS = 3
 PATIENCE_SECONDS = 60
 
 
@@ -130,6 +132,30 @@ def new_tokens(program):
     return [json.loads(token)["id"] for token in made]
 
 
+def new_session(program):
+    """What a browser sends that has signed in with the key."""
+    body = json.dumps({"key": program.key}).encode()
+    request = urllib.request.Request(
+        program.base + "/v1/session", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+        return answer.headers["Set-Cookie"].split(";")[0]
+
+
+def new_pairings(program):
+    """Programs that wait to be let in, for each of what is done with their codes."""
+    body = json.dumps({"client": "a program"}).encode()
+
+    def begin():
+        headers = {"Content-Type": "application/json"}
+        return json.loads(program.call("POST", "/v1/pairings", body, headers))
+
+    codes = {"device": [begin()["deviceCode"] for _ in range(PAIRINGS)]}
+    for use in ["look", "approve", "approve with scopes"]:
+        codes[use] = [begin()["userCode"] for _ in range(PAIRINGS)]
+    return codes
+
+
 def fill(program, settled):
     """Files for one batch, since it deletes some and asks for fresh URLs of others."""
     deleted = [program.create(5)["id"] for _ in range(FILES)]
@@ -155,6 +181,8 @@ def fill(program, settled):
         "disposable": disposable,
         "cursors": cursors,
         "tokens": {"holding": new_tokens(program)},
+        "pairings": new_pairings(program),
+        "session": new_session(program),
         "key": program.key,
     }
 
@@ -181,7 +209,6 @@ def run(program, prepared, examples, seed, scratch):
         "run",
         str(CONTRACT),
         f"--url={program.base}",
-        f"--header=Authorization: Bearer {program.key}",
         "--checks=all",
         f"--seed={seed}",
         "--generation-database=none",

@@ -29,6 +29,7 @@ CURSOR = re.compile("[A-Za-z0-9_-]{32}")
 
 # The longest label of a token, in characters, and what looks like a time.
 MAX_LABEL = 100
+SCOPES = ("read", "write", "delete", "admin")
 END = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 turns = itertools.count()
@@ -86,7 +87,40 @@ def map_case(context, case):
             case.body = {**case.body, "key": PREPARED["key"]}
     if case.operation.path.endswith("/tokens") and isinstance(case.body, dict):
         case.body = with_possible_end(case.body)
+    if "/pairings" in case.operation.path and isinstance(case.body, dict):
+        case.body = with_known_codes(case.operation.path, case.body)
     return case
+
+
+def with_known_codes(path, body):
+    """Codes of programs that wait: any other is 404 or 410, and counts as a try at a code."""
+    changed = dict(body)
+    known = PREPARED["pairings"]
+    turn = next(turns)
+    if isinstance(body.get("client"), str) and 0 < len(body["client"]) <= MAX_LABEL:
+        changed["client"] = seen(body["client"])
+    if isinstance(body.get("deviceCode"), str) and turn % MADE_UP_IDS:
+        changed["deviceCode"] = known["device"][turn % len(known["device"])]
+    if isinstance(body.get("userCode"), str) and 8 <= len(body["userCode"]) <= 64:
+        # An approval that is sent again has to say the same.
+        pool = "look"
+        if path.endswith("/approve"):
+            pool = "approve" if body.get("scopes") is None else "approve with scopes"
+        changed["userCode"] = known[pool][turn % len(known[pool])]
+        scopes = body.get("scopes")
+        if isinstance(scopes, list) and scopes and all(scope in SCOPES for scope in scopes):
+            changed["scopes"] = ["read"]
+    return changed
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Who sends it: the operator, with the key, or in a browser's session where nobody else may."""
+    is_from_browser = case.operation.path.endswith(("/pairings/look", "/pairings/approve"))
+    proof = {"Authorization": f"Bearer {PREPARED['key']}"}
+    if is_from_browser:
+        proof = {"Cookie": PREPARED["session"]}
+    case.headers = {**(case.headers or {}), **proof}
 
 
 def with_possible_end(token):
@@ -94,12 +128,16 @@ def with_possible_end(token):
     changed = dict(token)
     label, end = token.get("label"), token.get("expiresAt")
     if isinstance(label, str) and 0 < len(label) <= MAX_LABEL:
-        seen = "".join(c for c in label if not unicodedata.category(c).startswith("C")).strip()
-        changed["label"] = seen or "a label"
+        changed["label"] = seen(label)
     if isinstance(end, str) and END.match(end):
         soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
         changed["expiresAt"] = soon.isoformat(timespec="seconds")
     return changed
+
+
+def seen(label):
+    """Without what can't be seen, which a schema has no words for."""
+    return "".join(c for c in label if not unicodedata.category(c).startswith("C")).strip() or "a label"
 
 
 @schemathesis.hook

@@ -5,7 +5,8 @@ use http::{Method, StatusCode, Uri};
 use super::report::{CheckFailure, Passed};
 use super::server_check::is_ours;
 use crate::address::origin_of;
-use crate::api_client::{ApiClient, expect};
+use crate::answer::expect;
+use crate::api_client::ApiClient;
 use crate::intermediary::PASS_HOST;
 use crate::wire::Upload;
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::remedies::{OTHER_SERVER, SEE_LOG, SET_CLOCKS};
 use super::report::{CheckFailure, Passed};
-use crate::api_client::{Answer, ApiClient, expect};
+use crate::answer::{Answer, expect};
+use crate::api_client::ApiClient;
 use crate::error::{CliError, TRUST_CERTIFICATE};
 use crate::intermediary::PASS_HOST;
 

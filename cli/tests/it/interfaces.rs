@@ -89,9 +89,16 @@ fn completions_are_there_for_each_shell_and_bash_can_read_its_own() {
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(
             ran.out.contains(word)
-                && ["upload", "open", "doctor", "notification-limit"]
-                    .iter()
-                    .all(|word| ran.out.contains(word)),
+                && [
+                    "upload",
+                    "open",
+                    "login",
+                    "revoke",
+                    "doctor",
+                    "notification-limit"
+                ]
+                .iter()
+                .all(|word| ran.out.contains(word)),
             "{shell}"
         );
         if shell == "bash" {
@@ -120,6 +127,7 @@ fn the_man_page_and_the_help_tell_what_exit_codes_mean() {
             "can't be reached",
             "interrupted",
             "FILE_SHARE_URL",
+            "fshare/tokens.json",
         ] {
             let plain = text
                 .replace("\\*(Aq", "'")
@@ -131,7 +139,17 @@ fn the_man_page_and_the_help_tell_what_exit_codes_mean() {
     assert!(page.out.starts_with(".ie"), "it begins as roff");
     assert!(page.out.contains(".TH fshare 1"));
     for command in [
-        "UPLOAD", "LIST", "INFO", "OPEN", "DOWNLOAD", "DELETE", "DOCTOR",
+        "UPLOAD",
+        "LIST",
+        "INFO",
+        "OPEN",
+        "DOWNLOAD",
+        "DELETE",
+        "LOGIN",
+        "LOGOUT",
+        "TOKENS",
+        "TOKENS REVOKE",
+        "DOCTOR",
     ] {
         assert!(
             page.out.contains(&format!(".SH \"FSHARE {command}\"")),

@@ -16,6 +16,13 @@ fn bob() -> Option<UserId> {
     Some(UserId::of("https://id.example.org", "bob"))
 }
 
+fn here() -> Source {
+    Source {
+        address: Some([192, 0, 2, 7].into()),
+        is_forwarded: false,
+    }
+}
+
 fn scopes() -> Scopes {
     Scopes::parse(&["read", "write"]).unwrap()
 }
@@ -30,7 +37,7 @@ fn service() -> Service {
     let store = Arc::new(MemoryItemStore::default());
     Service {
         tokens: ApiTokens::new(Arc::clone(&store) as _, Some("key")),
-        pairings: Pairings::new(Arc::clone(&store) as _),
+        pairings: Pairings::new(Arc::clone(&store) as _, Some("key")),
         store,
     }
 }
@@ -38,15 +45,14 @@ fn service() -> Service {
 impl Service {
     async fn begin(&self) -> NewPairing {
         let client = TokenLabel::parse("fshare on laptop").unwrap();
-        let from = Some([192, 0, 2, 7].into());
-        self.pairings.begin(&client, from, now()).await.unwrap()
+        self.pairings.begin(&client, here(), now()).await.unwrap()
     }
 
     async fn redeem(&self, code: &str, at: Timestamp) -> Redemption {
         self.pairings.redeem(code, &self.tokens, at).await.unwrap()
     }
 
-    async fn approve(&self, typed: &str, by: Option<UserId>) -> Result<(), ApproveError> {
+    async fn approve(&self, typed: &str, by: Option<UserId>) -> Result<PairingId, ApproveError> {
         self.pairings.approve(typed, by, scopes(), now()).await
     }
 }
@@ -68,13 +74,20 @@ async fn a_program_gets_a_token_of_who_typed_its_code_and_gets_it_once() {
     let service = service();
     for by in [alice(), None] {
         let pairing = service.begin().await;
-        let device_code = pairing.device_code.expose();
+        let (device_code, id) = (pairing.device_code.expose(), pairing.id.clone());
         assert!(is_pending(&service.redeem(device_code, now()).await));
         let typed = pairing.user_code.to_string().to_lowercase();
         service.approve(&typed, by).await.unwrap();
-        let Redemption::Token(text, info) = service.redeem(device_code, now()).await else {
+        let redeemed = service.redeem(device_code, now()).await;
+        let Redemption::Approved {
+            pairing,
+            text,
+            token: info,
+        } = redeemed
+        else {
             panic!("it was approved");
         };
+        assert_eq!(pairing, id);
         assert_eq!((info.owner, info.scopes), (by, scopes()));
         assert_eq!(info.label.as_str(), "fshare on laptop");
         let caller = service.tokens.verify(text.expose(), now()).await.unwrap();
@@ -116,6 +129,20 @@ async fn a_person_sees_what_asks_and_from_where_before_they_let_it_in() {
     );
     service.approve(&typed, alice()).await.unwrap();
     assert!(is_unknown(&look().await));
+}
+
+#[tokio::test]
+async fn the_address_of_a_proxy_is_not_where_a_program_is() {
+    let service = service();
+    let client = TokenLabel::parse("fshare on laptop").unwrap();
+    let passed_on = Source {
+        is_forwarded: true,
+        ..here()
+    };
+    let begun = service.pairings.begin(&client, passed_on, now()).await;
+    let typed = begun.unwrap().user_code.to_string();
+    let seen = service.pairings.look(&typed, alice(), now()).await.unwrap();
+    assert_eq!(seen.from, None);
 }
 
 #[tokio::test]
@@ -161,7 +188,7 @@ async fn the_user_code_alone_redeems_nothing_and_nothing_stored_does() {
         assert!(is_gone(&service.redeem(wrong, now()).await), "{wrong}");
     }
     let redeemed = service.redeem(code, now()).await;
-    assert!(matches!(redeemed, Redemption::Token(..)));
+    assert!(matches!(redeemed, Redemption::Approved { .. }));
 }
 
 #[tokio::test]
@@ -173,7 +200,7 @@ async fn whoever_approves_again_changes_nothing_and_others_can_not_take_it_over(
     service.approve(&typed, alice()).await.unwrap();
     assert!(is_unknown(&service.approve(&typed, bob()).await));
     let redeemed = service.redeem(pairing.device_code.expose(), now()).await;
-    assert!(matches!(redeemed, Redemption::Token(_, info) if info.owner == alice()));
+    assert!(matches!(redeemed, Redemption::Approved { token, .. } if token.owner == alice()));
 }
 
 #[tokio::test]
@@ -214,16 +241,47 @@ async fn whoever_types_codes_that_are_none_has_to_wait_and_finds_none_meanwhile(
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_pairings_begin_than_may_wait() {
+async fn no_more_pairings_of_an_address_begin_than_may_wait() {
     let service = service();
-    for _ in 0..MAX_PAIRINGS {
+    for _ in 0..MAX_PAIRINGS_OF_ADDRESS {
         service.begin().await;
     }
     let client = TokenLabel::parse("one more").unwrap();
-    let refused = service.pairings.begin(&client, None, now()).await;
-    assert!(matches!(refused, Err(BeginError::TooMany)));
+    // Whatever it says of proxies.
+    for is_forwarded in [false, true] {
+        let from = Source {
+            is_forwarded,
+            ..here()
+        };
+        let refused = service.pairings.begin(&client, from, now()).await;
+        assert!(matches!(refused, Err(BeginError::TooManyOfAddress { .. })));
+    }
     tokio::time::advance(PAIRING_LIFETIME).await;
     service.begin().await;
+}
+
+#[tokio::test]
+async fn what_an_operator_approved_is_worth_nothing_once_their_key_was_replaced() {
+    let service = service();
+    let (of_operator, of_alice) = (service.begin().await, service.begin().await);
+    for (pairing, by) in [(&of_operator, None), (&of_alice, alice())] {
+        service
+            .approve(&pairing.user_code.to_string(), by)
+            .await
+            .unwrap();
+    }
+    // The same store under another key, or where nobody is asked.
+    for operator in [Some("another-key"), None] {
+        let tokens = ApiTokens::new(Arc::clone(&service.store) as _, operator);
+        let later = Pairings::new(Arc::clone(&service.store) as _, operator);
+        let code = of_operator.device_code.expose();
+        let redeemed = later.redeem(code, &tokens, now()).await.unwrap();
+        assert!(is_gone(&redeemed));
+    }
+    for pairing in [&of_operator, &of_alice] {
+        let redeemed = service.redeem(pairing.device_code.expose(), now()).await;
+        assert!(matches!(redeemed, Redemption::Approved { .. }));
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,26 @@ const CALLS = {
   remove: (api) => api.remove('a'),
 };
 
+test('what the service says of a code is understood', async () => {
+  const waiting = { client: 'fshare', from: null, beganAt: '2026-11-24T12:00:00.000Z', expiresAt: '2026-11-24T12:05:00.000Z' };
+  for (const [call, answer, type] of [
+    ['waitingProgram', json(200, waiting), 'waiting'],
+    ['waitingProgram', json(200, {}), 'lost'],
+    ['waitingProgram', problem(404, 'pairing_not_found'), 'unknown'],
+    ['waitingProgram', problem(429, 'too_many_tries'), 'tooMany'],
+    ['waitingProgram', problem(403, 'not_allowed'), 'refused'],
+    ['waitingProgram', page(404), 'lost'],
+    ['letIn', { status: 204 }, 'approved'],
+    ['letIn', problem(404, 'pairing_not_found'), 'unknown'],
+    ['letIn', problem(409, 'tokens_unavailable'), 'refused'],
+    ['letIn', json(200, {}), 'lost'],
+    ['letIn', problem(503, 'overloaded'), 'lost'],
+  ]) {
+    const { api } = answering(answer);
+    assert.equal((await api[call]('BCDF-GHJK')).type, type, `${call} ${JSON.stringify(answer)}`);
+  }
+});
+
 test('what the service answers is understood', async () => {
   const page = { files: [record], nextCursor: null };
   for (const [call, answer, type] of [

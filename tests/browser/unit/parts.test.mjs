@@ -11,6 +11,7 @@ import { Meter } from '../../../web/meter.js';
 import { putOutcome, retryAfterMs } from '../../../web/put_outcome.js';
 import { Sha256 } from '../../../web/sha256.js';
 import { strings } from '../../../web/strings.en.js';
+import { readCode } from '../../../web/pairing_code.js';
 
 const MIB = 1024 * 1024;
 const format = new Format({ strings, locale: 'en-GB' });
@@ -252,4 +253,13 @@ test('a record that was settled is not waited for again, whatever a late answer 
   list.upsert(file(1, 'available'));
   list.upsert(file(1, 'quarantined'));
   assert.equal(list.get('01').status, 'available');
+});
+
+test('a code is read as people type it, and what can’t be one is none', () => {
+  for (const typed of ['BCDF-GHJK', ' bcdfghjk', 'bcdf ghjk\n', 'B-c-d-f–g\u00a0h\tj—k']) {
+    assert.equal(readCode(typed), 'BCDF-GHJK', typed);
+  }
+  for (const typed of ['', 'BCDF-GHJ', 'BCDF-GHJKL', 'ACDF-GHJK', 'YCDF-GHJK', 'BCDF-GHJ1', 'BCDF_GHJK', 'ßCDFGHJ']) {
+    assert.equal(readCode(typed), null, typed);
+  }
 });

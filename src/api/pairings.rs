@@ -1,0 +1,505 @@
+//! The calls under `/v1/pairings`: how a program without a browser comes by a token.
+//!
+//! Invariant: a program is let in from a session alone, by a person who typed the code that it shows: no token and
+//! no key opens the way to another one. A code stands in the answer to whoever began, the token in the one answer
+//! that redeems it, and none of them in any log or line of the audit log.
+//!
+//! Absent on purpose: an address that has a code in it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use poem::Request;
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::audited::{AuditedRequests, Came};
+use super::json::Json;
+use super::json_body::{BodySchema, JsonBody};
+use super::operation_errors::{self, ApiError};
+use super::problem::{Code, FieldError, Problem};
+use super::proof::SessionCookie;
+use super::public_urls::ServiceUrl;
+use super::tokens::{WireNewToken, not_made, scopes_of};
+use crate::access::api_token::{CreateTokenError, TokenInfo, TokenLabel};
+use crate::access::pairing::{ApproveError, BeginError, POLL_INTERVAL, Redemption, Source};
+use crate::access::{
+    Action, Caller, Denied, Gate, Resource, Scope, Scopes, TokenCaller, authorize,
+};
+use crate::clock::Clock;
+use crate::domain::{Invalid, format_timestamp};
+use crate::own_paths;
+use crate::request_log;
+
+/// The names of what nobody has to be signed in for, in the contract and the audit log.
+const BEGIN: &str = "begin_pairing";
+const REDEEM: &str = "redeem_pairing";
+/// What a program may do if a person says nothing else: everything with their own files.
+const USUAL_SCOPES: [Scope; 3] = [Scope::Read, Scope::Write, Scope::Delete];
+
+pub(super) struct PairingsApi {
+    pub audited: AuditedRequests,
+    pub gate: Arc<Gate>,
+    pub cookie: SessionCookie,
+    pub clock: Arc<dyn Clock>,
+    pub service_url: ServiceUrl,
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Let a program in that shows a code.
+    Pairings,
+}
+
+/// A pairing that began.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "NewPairing", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireNewPairing {
+    /// What the program redeems; a secret.
+    pub device_code: String,
+    /// What the program shows, and a person types.
+    pub user_code: String,
+    /// The page where people type it.
+    pub verify_at: String,
+    /// Until when somebody may, in UTC.
+    pub expires_at: String,
+    /// How many seconds the program waits before it asks again.
+    pub interval: u64,
+}
+
+/// A pairing that nobody has approved yet.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "PendingPairing", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WirePending {
+    /// How many seconds the program waits before it asks again.
+    pub interval: u64,
+}
+
+/// What waits to be let in, as it says of itself.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "WaitingPairing", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireWaiting {
+    /// What the program calls itself. Any program can call itself so.
+    pub client: String,
+    /// The IP address that it began from; null if that isn't known, such as behind a proxy.
+    pub from: Option<String>,
+    /// When it began, in UTC.
+    pub began_at: String,
+    /// Until when it can be let in, in UTC.
+    pub expires_at: String,
+}
+
+/// What wants to be let in.
+#[derive(Object)]
+#[oai(
+    rename = "PairingRequest",
+    rename_all = "camelCase",
+    deny_unknown_fields
+)]
+#[allow(
+    dead_code,
+    reason = "describes the body in the contract; the field is read by hand"
+)]
+pub(super) struct BeginSchema {
+    /// What the program is and where it runs, for the person who lets it in: 1 to 100 characters.
+    client: String,
+}
+
+impl BodySchema for BeginSchema {
+    const DESCRIPTION: &'static str = "What wants to be let in";
+}
+
+/// What the program keeps.
+#[derive(Object)]
+#[oai(rename = "Redemption", rename_all = "camelCase", deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "describes the body in the contract; the field is read by hand"
+)]
+pub(super) struct RedeemSchema {
+    /// From the answer to `POST /v1/pairings`.
+    device_code: String,
+}
+
+impl BodySchema for RedeemSchema {
+    const DESCRIPTION: &'static str = "What the program keeps";
+}
+
+/// What a person typed.
+#[derive(Object)]
+#[oai(rename = "TypedCode", rename_all = "camelCase", deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "describes the body in the contract; the field is read by hand"
+)]
+pub(super) struct LookSchema {
+    /// The eight letters that the program shows, in capitals or not, with dashes and blanks wherever.
+    user_code: String,
+}
+
+impl BodySchema for LookSchema {
+    const DESCRIPTION: &'static str = "What a person typed";
+}
+
+/// Which program a person lets in.
+#[derive(Object)]
+#[oai(rename = "Approval", rename_all = "camelCase", deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "describes the body in the contract; the fields are read by hand"
+)]
+pub(super) struct ApproveSchema {
+    /// The eight letters that the program shows, in capitals or not, with dashes and blanks wherever.
+    user_code: String,
+    /// What the program may do: one or more of `read`, `write`, `delete` and, for administrators, `admin`. The first
+    /// three, if they aren't given.
+    scopes: Option<Vec<String>>,
+}
+
+impl BodySchema for ApproveSchema {
+    const DESCRIPTION: &'static str = "Which program you let in";
+}
+
+/// A body's fields while they are read; what isn't right is named all at once.
+struct Fields {
+    left: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    fn of(left: Map<String, Value>) -> Self {
+        let errors = Vec::new();
+        Self { left, errors }
+    }
+
+    fn refuse(&mut self, field: &'static str, invalid: Invalid) {
+        let message = invalid.0;
+        self.errors.push(FieldError { field, message });
+    }
+
+    /// A text that has to be there; empty if it isn't right.
+    fn text(&mut self, field: &'static str, what: &str) -> String {
+        match self.left.remove(field) {
+            Some(Value::String(text)) => return text,
+            Some(_) => self.refuse(field, Invalid("must be a string".into())),
+            None => self.refuse(field, Invalid(format!("is required: {what}"))),
+        }
+        String::new()
+    }
+
+    /// What was read, if nothing is wrong or left.
+    fn end<T>(mut self, read: T, known: &str) -> Result<T, Problem> {
+        if !self.left.is_empty() {
+            let more = format!("there are fields besides {known}");
+            self.refuse("(unknown)", Invalid(more));
+        }
+        match self.errors.is_empty() {
+            true => Ok(read),
+            false => Err(Problem::fields(Code::InvalidRequest, self.errors)),
+        }
+    }
+}
+
+const WHAT_IS_TYPED: &str = "the code that the program shows";
+
+#[derive(ApiResponse)]
+enum Began {
+    /// Show the code and the page, and redeem the other code until somebody has typed the first.
+    #[oai(status = 201)]
+    Pairing(Json<WireNewPairing>),
+}
+
+#[derive(ApiResponse)]
+enum Redeemed {
+    /// Somebody let the program in: the token, this once.
+    #[oai(status = 200)]
+    Token(Json<WireNewToken>),
+    /// Nobody has typed the code yet: ask again after `interval` seconds.
+    #[oai(status = 202)]
+    Pending(Json<WirePending>),
+}
+
+#[derive(ApiResponse)]
+enum Seen {
+    /// What waits with this code.
+    #[oai(status = 200)]
+    Waiting(Json<WireWaiting>),
+}
+
+#[derive(ApiResponse)]
+enum Approved {
+    /// The program gets a token that acts for you, when it asks next.
+    #[oai(status = 204)]
+    Done,
+}
+
+#[OpenApi(prefix_path = own_paths::API, tag = "Tag::Pairings")]
+impl PairingsApi {
+    /// Ask to be let in
+    ///
+    /// For a program without a browser. It shows `userCode` and `verifyAt`, and redeems `deviceCode` until a person
+    /// has typed the first at the second.
+    #[oai(path = "/pairings", method = "post", operation_id = "begin_pairing")]
+    async fn begin_pairing(
+        &self,
+        request: &Request,
+        body: JsonBody<BeginSchema>,
+    ) -> Result<Began, ApiError<operation_errors::BeginPairing>> {
+        self.check_somebody_is_asked()?;
+        let mut fields = Fields::of(body.fields);
+        let client = fields.text("client", "what the program is and where it runs");
+        let client = fields.end(client, "client")?;
+        let client = TokenLabel::parse(&client).map_err(|invalid| {
+            let (field, message) = ("client", invalid.0);
+            Problem::fields(Code::InvalidRequest, vec![FieldError { field, message }])
+        })?;
+        let service_url = self.service_url.for_request(request);
+        let service_url = service_url.map_err(|Invalid(why)| Code::InvalidRequest.with(why))?;
+        let verify_at = format!("{service_url}{}", own_paths::PAIR_PAGE);
+        let undertaking = self.audited.begin(request, &Caller::Nobody, BEGIN)?;
+        let (gate, now, source) = (
+            Arc::clone(&self.gate),
+            self.clock.now(),
+            self.source(request),
+        );
+        let beginning = async move {
+            let begun = gate.pairings().begin(&client, source, now).await;
+            let came = match &begun {
+                Ok(begun) => Came::Done(Some(begun.id.to_string())),
+                Err(BeginError::Store(_)) => Came::Unknown,
+                Err(_) => Came::ToNothing,
+            };
+            (begun, came)
+        };
+        let begun = undertaking.finish(beginning).await?.map_err(|error| {
+            let problem = not_begun(error);
+            self.refused(request, &Caller::Nobody, BEGIN, problem)
+        })?;
+        Ok(Began::Pairing(Json(WireNewPairing {
+            device_code: begun.device_code.expose().to_owned(),
+            user_code: begun.user_code.to_string(),
+            verify_at,
+            expires_at: format_timestamp(begun.expires_at),
+            interval: POLL_INTERVAL.as_secs(),
+        })))
+    }
+
+    /// Redeem a device code
+    ///
+    /// For the program that began: gives its token once somebody has let it in.
+    #[oai(
+        path = "/pairings/redeem",
+        method = "post",
+        operation_id = "redeem_pairing"
+    )]
+    async fn redeem_pairing(
+        &self,
+        request: &Request,
+        body: JsonBody<RedeemSchema>,
+    ) -> Result<Redeemed, ApiError<operation_errors::RedeemPairing>> {
+        self.check_somebody_is_asked()?;
+        let mut fields = Fields::of(body.fields);
+        let code = fields.text("deviceCode", "from the answer to POST /v1/pairings");
+        let code = fields.end(code, "deviceCode")?;
+        let undertaking = self.audited.begin(request, &Caller::Nobody, REDEEM)?;
+        let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
+        let redeeming = async move {
+            let redemption = gate.pairings().redeem(&code, gate.tokens(), now).await;
+            let came = match &redemption {
+                Ok(Redemption::Approved { pairing, token, .. }) => {
+                    Came::DoneBy(acting_by(token), Some(pairing.to_string()))
+                }
+                Ok(Redemption::Pending | Redemption::Gone) => Came::ToNothing,
+                Err(CreateTokenError::Store(_)) => Came::Unknown,
+                Err(_) => Came::ToNothing,
+            };
+            (redemption, came)
+        };
+        let redemption = undertaking.finish(redeeming).await?;
+        match redemption.map_err(not_made)? {
+            Redemption::Pending => Ok(Redeemed::Pending(Json(WirePending {
+                interval: POLL_INTERVAL.as_secs(),
+            }))),
+            Redemption::Gone => Err(Code::PairingGone.plain().into()),
+            Redemption::Approved { text, token, .. } => {
+                Ok(Redeemed::Token(Json(WireNewToken::of(&text, &token))))
+            }
+        }
+    }
+
+    /// Look at what waits with a code
+    ///
+    /// From a browser's session, before somebody lets it in. Too many codes that are none have to wait.
+    #[oai(
+        path = "/pairings/look",
+        method = "post",
+        operation_id = "look_at_pairing"
+    )]
+    async fn look_at_pairing(
+        &self,
+        request: &Request,
+        body: JsonBody<LookSchema>,
+    ) -> Result<Seen, ApiError<operation_errors::LookAtPairing>> {
+        let caller = self.in_session(request, Action::LookAtPairing)?;
+        let mut fields = Fields::of(body.fields);
+        let typed = fields.text("userCode", WHAT_IS_TYPED);
+        let typed = fields.end(typed, "userCode")?;
+        let looking = self.gate.pairings();
+        let looking = looking.look(&typed, caller.owner(), self.clock.now());
+        let seen = looking.await.map_err(|error| {
+            let problem = not_approved(error);
+            self.refused(request, &caller, Action::LookAtPairing.as_str(), problem)
+        })?;
+        Ok(Seen::Waiting(Json(WireWaiting {
+            client: seen.client.as_str().to_owned(),
+            from: seen.from.map(|address| address.to_canonical().to_string()),
+            began_at: format_timestamp(seen.began_at),
+            expires_at: format_timestamp(seen.expires_at),
+        })))
+    }
+
+    /// Let a program in
+    ///
+    /// From a browser's session: the program that shows this code gets a token that acts for you. Doing it again
+    /// changes nothing.
+    #[oai(
+        path = "/pairings/approve",
+        method = "post",
+        operation_id = "approve_pairing"
+    )]
+    async fn approve_pairing(
+        &self,
+        request: &Request,
+        body: JsonBody<ApproveSchema>,
+    ) -> Result<Approved, ApiError<operation_errors::ApprovePairing>> {
+        let action = Action::ApprovePairing;
+        let caller = self.in_session(request, action)?;
+        let mut fields = Fields::of(body.fields);
+        let typed = fields.text("userCode", WHAT_IS_TYPED);
+        let scopes = match fields.left.remove("scopes") {
+            None | Some(Value::Null) => Ok(Scopes::from_iter(USUAL_SCOPES)),
+            Some(value) => scopes_of(value),
+        };
+        let scopes = scopes.unwrap_or_else(|invalid| {
+            fields.refuse("scopes", invalid);
+            Scopes::default()
+        });
+        let (typed, scopes) = fields.end((typed, scopes), "userCode and scopes")?;
+        if scopes.contains(Scope::Admin) {
+            // Who may not see everybody's files lets no program see them.
+            self.allowed(request, Action::ListAllFiles)?;
+        }
+        let undertaking = self.audited.begin(request, &caller, action.as_str())?;
+        let (gate, now, owner) = (Arc::clone(&self.gate), self.clock.now(), caller.owner());
+        let approving = async move {
+            let pairing = gate.pairings().approve(&typed, owner, scopes, now).await;
+            let came = match &pairing {
+                Ok(pairing) => Came::Done(Some(pairing.to_string())),
+                Err(ApproveError::Store(_)) => Came::Unknown,
+                Err(_) => Came::ToNothing,
+            };
+            (pairing, came)
+        };
+        undertaking.finish(approving).await?.map_err(|error| {
+            let problem = not_approved(error);
+            self.refused(request, &caller, action.as_str(), problem)
+        })?;
+        Ok(Approved::Done)
+    }
+}
+
+impl PairingsApi {
+    /// Where everybody may do everything, no token is needed, and none is made.
+    fn check_somebody_is_asked(&self) -> Result<(), Problem> {
+        match self.gate.asks() {
+            true => Ok(()),
+            false => Err(Code::TokensUnavailable.plain()),
+        }
+    }
+
+    /// Who asks by a session, if they may.
+    fn in_session(&self, request: &Request, action: Action) -> Result<Caller, Problem> {
+        let caller = self.allowed(request, action)?;
+        self.check_somebody_is_asked()?;
+        if self.cookie.proof(request.headers()).bearer.is_some() {
+            let problem = Code::NotAllowed
+                .with("a person who is signed in in a browser lets programs in, at /pair");
+            return Err(self.refused(request, &caller, action.as_str(), problem));
+        }
+        Ok(caller)
+    }
+
+    /// Who asks, if they may.
+    fn allowed(&self, request: &Request, action: Action) -> Result<Caller, Problem> {
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.unwrap_or(Caller::Nobody);
+        let code = match authorize(&caller, action, Resource::Service) {
+            Ok(()) => return Ok(caller),
+            Err(Denied::SignInRequired) => Code::SignInRequired,
+            Err(Denied::NotAllowed) => Code::NotAllowed,
+            Err(Denied::NotFound) => Code::PairingNotFound,
+        };
+        Err(self.refused(request, &caller, action.as_str(), code.plain()))
+    }
+
+    /// The problem, after its line in the audit log if it needs one.
+    fn refused(
+        &self,
+        request: &Request,
+        caller: &Caller,
+        action: &'static str,
+        problem: Problem,
+    ) -> Problem {
+        self.audited.refused(request, caller, action, problem.code);
+        problem
+    }
+
+    fn source(&self, request: &Request) -> Source {
+        let address = request.remote_addr().as_socket_addr();
+        Source {
+            address: address.map(SocketAddr::ip),
+            is_forwarded: self.cookie.proof(request.headers()).is_forwarded,
+        }
+    }
+}
+
+/// The program that was let in, as it calls from now on.
+fn acting_by(token: &TokenInfo) -> Caller {
+    Caller::Token(Arc::new(TokenCaller {
+        id: token.id,
+        owner: token.owner,
+        scopes: token.scopes,
+        expires_at: token.expires_at,
+    }))
+}
+
+fn not_begun(error: BeginError) -> Problem {
+    match error {
+        BeginError::TooMany { again_in } => Code::TooManyPairings.plain().again_in(again_in),
+        BeginError::TooManyOfAddress { again_in } => Code::TooManyTries
+            .with(error.to_string())
+            .again_in(again_in),
+        BeginError::NoRandomNumbers(error) => {
+            request_log::FAILED.log(|| tracing::error!(%error, "no pairing can begin"));
+            Code::InternalError.plain()
+        }
+        BeginError::Store(error) => error.into(),
+    }
+}
+
+fn not_approved(error: ApproveError) -> Problem {
+    match error {
+        ApproveError::Unknown => Code::PairingNotFound.plain(),
+        ApproveError::TooManyTries { again_in } => Code::TooManyTries
+            .with(error.to_string())
+            .again_in(again_in),
+        ApproveError::Store(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
