@@ -1,7 +1,8 @@
 //! `fshare login`, `logout` and `tokens`: against a real service that asks for its key, with a person who types codes.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -89,7 +90,7 @@ struct Waiting {
 impl Waiting {
     fn end(mut self) -> Ran {
         let mut out = String::new();
-        std::io::Read::read_to_string(&mut self.output, &mut out).unwrap();
+        self.output.read_to_string(&mut out).unwrap();
         let ended = self.child.wait_with_output().unwrap();
         Ran {
             out,
@@ -332,9 +333,25 @@ fn each_service_gets_its_own_token_and_no_other_ones() {
     let link = Ran::of(uploaded.unwrap()).out.trim_end().to_owned();
     world.login(&world.service.base);
     let refused = world.run(&["download", &link, "-o", "-"]);
-    // It was asked as nobody: else it would be told to sign in again.
     assert!(refused.err.contains("sign_in_required"), "{refused:?}");
-    assert!(!refused.err.contains("login again"), "{refused:?}");
+    // A link leads to whom somebody wants it to.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let foreign = format!("http://{}", listener.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let read = client.read(&mut head).unwrap();
+        let answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        client.write_all(answer).unwrap();
+        String::from_utf8_lossy(&head[..read]).to_lowercase()
+    });
+    let foreign = link.replace(&other.base, &foreign);
+    assert_eq!(world.run(&["download", &foreign, "-o", "-"]).code, 1);
+    let heard = heard.join().unwrap();
+    assert!(
+        heard.contains("user-agent: fshare") && !heard.contains("authorization"),
+        "{heard}"
+    );
 
     let (waiting, said) = world.begin(&["login", &other.base]);
     person_at(&other).approves(&said);
