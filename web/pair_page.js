@@ -21,7 +21,7 @@ const words = strings.pair;
 const base = new URL(document.documentElement.dataset.base, location.href);
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
-const { api, isIn } = openSession({ base, liveRegion, wake() {} });
+const { api, isIn, isGuest } = openSession({ base, liveRegion, wake() {} });
 
 // What is wrong, at whatever it is about; nothing as long as nothing is.
 const error = h('p', { id: ERROR, className: 'error', role: 'alert', hidden: true });
@@ -157,12 +157,11 @@ async function approve(code, client) {
   }
 }
 
-async function start() {
-  // What came with the page says of a service whether somebody has to sign in at this page. It may ask programs.
-  const isOpen = document.documentElement.dataset.session === 'open';
-  const event = isOpen ? await api.session() : null;
-  if (event?.type === 'session' && !event.isAsked) {
+function start() {
+  if (document.documentElement.dataset.session === 'open') {
     show('open', words.title, h('p', { className: 'soft' }, words.notNeeded));
+  } else if (isGuest()) {
+    show('guest', words.title, h('p', { className: 'soft' }, words.notForGuests));
   } else {
     showForm();
   }

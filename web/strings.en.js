@@ -261,6 +261,8 @@ export const strings = {
     no: 'Don’t',
     done: 'It is let in',
     goBack: ' goes on by itself. You can close this page.',
+    notForGuests:
+      'As a guest you fetch what others pass on to you, and no program can act for you. Ask whoever runs this service.',
     notNeeded: 'This service asks nobody who they are, so programs need no token here.',
     why: {
       noCode: 'A code has eight letters, such as BCDF-GHJK. Compare it with what the program shows.',

@@ -100,6 +100,58 @@ page('who has no role reads so on a page that leads nowhere by itself', async (o
   await tab.getByRole('link', { name: 'Sign in again' }).waitFor();
 });
 
+// As a program without a browser does.
+async function call(method, where, { body, token } = {}) {
+  const response = await fetch(`${base}${where}`, {
+    method,
+    headers: { ...(body && { 'Content-Type': 'application/json' }), ...(token && { Authorization: `Bearer ${token}` }) },
+    body: body && JSON.stringify(body),
+  });
+  return { status: response.status, json: await response.json() };
+}
+
+page('a person lets a program in after the issuer has led them back, and it acts for them alone', async (open) => {
+  const { json: begun } = await call('POST', '/v1/pairings', { body: { client: 'fshare on a laptop' } });
+  const tab = await open(`${base}/pair`);
+  await signIn(tab, 'bob');
+  assert.equal(tab.url(), `${base}/pair`);
+  await tab.locator('#who', { hasText: 'Bob Brown' }).waitFor();
+  await tab.getByLabel('Code').fill(begun.userCode);
+  await tab.getByRole('button', { name: 'Go on' }).click();
+  await tab.getByText('fshare on a laptop').waitFor();
+  await isAccessible(tab, 'what asks, signed in at the issuer');
+  await browser.picture(tab, '48-issuer-pair');
+  await tab.getByRole('button', { name: 'Let it in' }).click();
+  await tab.getByRole('heading', { name: 'It is let in' }).waitFor();
+  const { status, json } = await call('POST', '/v1/pairings/redeem', { body: { deviceCode: begun.deviceCode } });
+  assert.equal(status, 200);
+  const { token } = json;
+  const files = (await call('GET', '/v1/files', { token })).json.files.map(({ filename }) => filename);
+  assert.ok(files.includes('bobs.txt') && !files.includes('alices.txt'), `${files}`);
+  assert.equal((await call('GET', '/v1/files?owner=all', { token })).status, 403);
+  const listed = (await call('GET', '/v1/tokens', { token })).json.tokens;
+  assert.deepEqual(listed.map(({ label }) => label), ['fshare on a laptop']);
+});
+
+page('a guest reads that no program acts for them, and lets none in', async (open, context) => {
+  const { json: begun } = await call('POST', '/v1/pairings', { body: { client: 'fshare on a laptop' } });
+  const tab = await open(`${base}/pair`);
+  await signIn(tab, 'carol');
+  await tab.getByText('no program can act for you').waitFor();
+  assert.equal(await tab.getByLabel('Code').count(), 0);
+  await isAccessible(tab, 'a guest at the page for programs');
+  const cookies = (await context.cookies()).map(({ name, value }) => `${name}=${value}`);
+  for (const action of ['look', 'approve']) {
+    const refused = await fetch(`${base}/v1/pairings/${action}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Cookie: cookies.join('; ') },
+      body: JSON.stringify({ userCode: begun.userCode }),
+    });
+    assert.deepEqual([refused.status, (await refused.json()).code], [403, 'not_allowed'], action);
+  }
+  assert.equal((await call('POST', '/v1/pairings/redeem', { body: { deviceCode: begun.deviceCode } })).status, 202);
+});
+
 page('signing out ends the session in all tabs, and says where one may still be signed in', async (open) => {
   const tab = await open(base);
   await signIn(tab, 'bob');
