@@ -28,6 +28,8 @@ impl Service {
         let mut child = clean(&program)
             .env("LISTEN", "127.0.0.1:0")
             .env("DATA_DIR", folder.path().join("data"))
+            // Who may do what has tests of its own, which set this themselves.
+            .env("ACCESS", "open")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
