@@ -39,9 +39,10 @@ pub enum CreateLimit {
 #[error("this address has created as many files as it may for now")]
 pub struct TooManyCreates;
 
-/// A create that was let in. If nothing comes of it, it counts as none.
+/// A create that was let in. It counts until somebody says what came of it: whoever hangs up in the middle may
+/// have made a file all the same.
 #[derive(Debug)]
-#[must_use = "a create that isn't kept counts as none"]
+#[must_use = "a create of which nothing is said counts as if it had made a file"]
 pub struct Admitted(Option<pending::Claim>);
 
 impl CreateLimit {
@@ -70,6 +71,13 @@ impl Admitted {
     pub fn keep(self, id: FileId, over_at: Timestamp) {
         if let Some(claim) = self.0 {
             claim.keep(id, over_at);
+        }
+    }
+
+    /// Nothing came of it, so it counts as none.
+    pub fn give_back(self) {
+        if let Some(claim) = self.0 {
+            claim.give_back();
         }
     }
 }

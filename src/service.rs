@@ -137,12 +137,15 @@ impl FileService {
             let now = stores.clock.now();
             let admitted = self.0.create_limit.admit(context.address, now);
             let admitted = admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?;
-            let created = operations::create_file(stores, presigner, context, new, key).await?;
-            if created.upload.is_some() {
-                let record = &created.record;
-                admitted.keep(record.id, stores.lifecycle.uploads_end_at(record));
+            let created = operations::create_file(stores, presigner, context, new, key).await;
+            match &created {
+                Ok(CreatedFile {
+                    record,
+                    upload: Some(_),
+                }) => admitted.keep(record.id, stores.lifecycle.uploads_end_at(record)),
+                Ok(_) | Err(_) => admitted.give_back(),
             }
-            Ok(created)
+            created
         };
         self.run(context, Action::CreateFile, None, creating).await
     }

@@ -1,16 +1,21 @@
 //! How many files of an address wait for their bytes.
 //!
 //! Invariant: a file is counted once, from its create until it leaves `pending` or its time is over,
-//! whichever is first, and what is kept is as much as there are such files.
+//! whichever is first, and what is kept is as much as there are such files. A create that was broken off counts for
+//! [`BROKEN_OFF_FOR`], since nobody knows whether it made one.
 //!
 //! Absent on purpose: a memory beyond this process. After a restart everybody begins with none; the limit
 //! on all pending files, which the database counts, holds on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{Client, TooManyCreates};
 use crate::domain::{FileId, Timestamp};
+
+/// How long a create counts whose client went away in the middle: as long as a file waits for its bytes by default.
+pub(super) const BROKEN_OFF_FOR: Duration = Duration::from_secs(30 * 60);
 
 /// Cheap to clone; all clones count the same.
 #[derive(Debug, Clone)]
@@ -49,6 +54,7 @@ impl PendingByAddress {
         *count += 1;
         Ok(Claim {
             of: Some((self.clone(), client)),
+            claimed_at: now,
         })
     }
 
@@ -88,14 +94,25 @@ impl Counted {
     }
 }
 
-/// A place that is given back when this is dropped, unless a file was made.
+/// A place, until it is said what came of it. One of which nothing is said is kept.
 #[derive(Debug)]
 pub(super) struct Claim {
     of: Option<(PendingByAddress, Client)>,
+    claimed_at: Timestamp,
 }
 
 impl Claim {
     pub(super) fn keep(mut self, id: FileId, over_at: Timestamp) {
+        self.count(id, over_at);
+    }
+
+    pub(super) fn give_back(mut self) {
+        if let Some((pending, client)) = self.of.take() {
+            pending.counted().give_back(client);
+        }
+    }
+
+    fn count(&mut self, id: FileId, over_at: Timestamp) {
         if let Some((pending, client)) = self.of.take() {
             let mut counted = pending.counted();
             // The same create again, by its idempotency key.
@@ -109,9 +126,11 @@ impl Claim {
 }
 
 impl Drop for Claim {
+    /// Under an ID that no file has: the one of the file isn't known here, if there is one.
     fn drop(&mut self) {
-        if let Some((pending, client)) = self.of.take() {
-            pending.counted().give_back(client);
-        }
+        self.count(
+            FileId::new(self.claimed_at),
+            self.claimed_at + BROKEN_OFF_FOR,
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use super::pending::BROKEN_OFF_FOR;
 use super::rate::MAX_CLIENTS;
 use super::*;
 use crate::domain::from_millis;
@@ -49,10 +50,23 @@ fn what_leaves_pending_is_over_or_came_to_nothing_is_given_back() {
 
     let failed = limit.admit(Some(ADA), at(1_000)).unwrap();
     assert_eq!(create(&limit, ADA, 1_000), Err(TooManyCreates));
-    drop(failed);
+    failed.give_back();
     let admitted = limit.admit(Some(ADA), at(1_000)).unwrap();
     admitted.keep(FileId::new(at(1_000)), at(2_000));
     assert_eq!(create(&limit, ADA, 1_999), Err(TooManyCreates));
+}
+
+#[test]
+fn a_create_that_was_broken_off_counts_as_long_as_a_file_may_wait() {
+    let pending = PendingByAddress::new(2);
+    let limit = CreateLimit::Pending(pending.clone());
+    let broken_off = || drop(limit.admit(Some(ADA), at(0)).unwrap());
+    broken_off();
+    broken_off();
+    assert_eq!(create(&limit, ADA, 0), Err(TooManyCreates));
+    let over_at = i64::try_from(BROKEN_OFF_FOR.as_millis()).unwrap();
+    assert_eq!(create(&limit, ADA, over_at - 1), Err(TooManyCreates));
+    create(&limit, ADA, over_at).unwrap();
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Who did what at a running service, as the audit log has it, and the command that looks through it.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -10,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::curl::{curl, curl_json, curl_status};
+use crate::support::hang_up::{SLOW_SYNC, hang_up_on};
 use crate::support::program::{Program, built, data_dir};
 
 fn files(data_dir: &Path) -> Vec<PathBuf> {
@@ -206,25 +205,6 @@ fn a_service_that_asks_nobody_writes_nothing_down_unless_it_is_told_to() {
         &format!("{}/v1/files", program.base),
     ]);
     assert_eq!(decisions(dir.path()).len(), 1);
-}
-
-/// How long each sync of the disk is held up, in microseconds, and how long a client has patience: less.
-const SLOW_SYNC: u32 = 400_000;
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// Sends a request and hangs up before there is an answer.
-fn hang_up_on(base: &str, request: &str, header: &str, body: &str) {
-    let address = base.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    let length = body.len();
-    let text = format!(
-        "{request} HTTP/1.1\r\nhost: {address}\r\n{header}\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(text.as_bytes()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let answer = stream.read(&mut [0; 1]);
-    assert!(answer.is_err(), "the disk wasn't slow");
 }
 
 /// Until `holds`, but not for ever.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
+use crate::support::hang_up::{SLOW_SYNC, hang_up_on};
 use crate::support::ministack::Deployment;
 use crate::support::program::{Program, data_dir};
 
@@ -101,6 +102,24 @@ fn an_address_with_its_share_of_pending_files_is_429_and_others_are_not() {
     settle(base, &second, &source);
     assert_created(base, "127.0.0.2");
     assert_refused(base, "127.0.0.2", 429, "too_many_creates");
+}
+
+#[test]
+fn whoever_hangs_up_in_the_middle_of_creates_has_no_more_of_them_than_others() {
+    let dir = data_dir();
+    let trace = data_dir();
+    let settings = [("MAX_PENDING_FILES", "20"), ("LISTEN", "127.0.0.1:0")];
+    let trace = trace.path().join("trace");
+    let program = Program::local_recorded(dir.path(), &trace, SLOW_SYNC, &settings);
+    let base = program.base.as_str();
+    // A tenth for each address: what is refused beyond it is answered at once.
+    for _ in 0..2 {
+        hang_up_on(base, "POST /v1/files", "accept: */*", BODY);
+    }
+    assert_refused(base, "127.0.0.1", 429, "too_many_creates");
+    assert_created(base, "127.0.0.2");
+    let listed = curl_json(&[&format!("{base}/v1/files")]);
+    assert_eq!(listed["files"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,7 @@ mod support {
     pub(crate) mod aws_clients;
     pub(crate) mod curl;
     pub(crate) mod fault_proxy;
+    pub(crate) mod hang_up;
     pub(crate) mod issuer;
     pub(crate) mod local_store;
     pub(crate) mod ministack;
