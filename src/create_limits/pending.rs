@@ -16,6 +16,9 @@ use crate::domain::{FileId, Timestamp};
 
 /// How long a create counts whose client went away in the middle: as long as a file waits for its bytes by default.
 pub(super) const BROKEN_OFF_FOR: Duration = Duration::from_secs(30 * 60);
+/// Where so many files are counted, what is broken off counts no more: most of it made none, since the database has
+/// its own limit, and somebody with many addresses would fill the memory with it.
+pub(super) const MAX_WITH_BROKEN_OFF: usize = 100_000;
 
 /// Cheap to clone; all clones count the same.
 #[derive(Debug, Clone)]
@@ -69,6 +72,16 @@ impl PendingByAddress {
 }
 
 impl Counted {
+    /// Counts a file in place of the create that made it.
+    fn add(&mut self, id: FileId, client: Client, over_at: Timestamp) {
+        // The same create again, by its idempotency key.
+        if self.files.contains_key(&id) {
+            return self.give_back(client);
+        }
+        self.files.insert(id, (client, over_at));
+        self.by_end.insert((over_at, id));
+    }
+
     fn forget(&mut self, id: FileId) {
         if let Some((client, over_at)) = self.files.remove(&id) {
             self.by_end.remove(&(over_at, id));
@@ -103,7 +116,9 @@ pub(super) struct Claim {
 
 impl Claim {
     pub(super) fn keep(mut self, id: FileId, over_at: Timestamp) {
-        self.count(id, over_at);
+        if let Some((pending, client)) = self.of.take() {
+            pending.counted().add(id, client, over_at);
+        }
     }
 
     pub(super) fn give_back(mut self) {
@@ -111,26 +126,20 @@ impl Claim {
             pending.counted().give_back(client);
         }
     }
-
-    fn count(&mut self, id: FileId, over_at: Timestamp) {
-        if let Some((pending, client)) = self.of.take() {
-            let mut counted = pending.counted();
-            // The same create again, by its idempotency key.
-            if counted.files.contains_key(&id) {
-                return counted.give_back(client);
-            }
-            counted.files.insert(id, (client, over_at));
-            counted.by_end.insert((over_at, id));
-        }
-    }
 }
 
 impl Drop for Claim {
-    /// Under an ID that no file has: the one of the file isn't known here, if there is one.
     fn drop(&mut self) {
-        self.count(
-            FileId::new(self.claimed_at),
-            self.claimed_at + BROKEN_OFF_FOR,
-        );
+        let Some((pending, client)) = self.of.take() else {
+            return;
+        };
+        let mut counted = pending.counted();
+        if counted.files.len() >= MAX_WITH_BROKEN_OFF {
+            counted.give_back(client);
+        } else {
+            // Under an ID that no file has: the one of the file isn't known here, if there is one.
+            let over_at = self.claimed_at + BROKEN_OFF_FOR;
+            counted.add(FileId::new(self.claimed_at), client, over_at);
+        }
     }
 }

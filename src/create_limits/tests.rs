@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::pending::BROKEN_OFF_FOR;
+use super::pending::{BROKEN_OFF_FOR, MAX_WITH_BROKEN_OFF};
 use super::rate::MAX_CLIENTS;
 use super::*;
 use crate::domain::from_millis;
@@ -67,6 +67,17 @@ fn a_create_that_was_broken_off_counts_as_long_as_a_file_may_wait() {
     let over_at = i64::try_from(BROKEN_OFF_FOR.as_millis()).unwrap();
     assert_eq!(create(&limit, ADA, over_at - 1), Err(TooManyCreates));
     create(&limit, ADA, over_at).unwrap();
+}
+
+#[test]
+fn what_many_addresses_break_off_takes_bounded_memory() {
+    let pending = PendingByAddress::new(1);
+    let limit = CreateLimit::Pending(pending.clone());
+    let stranger = |number: usize| IpAddr::from(Ipv4Addr::from(number as u32));
+    let break_off = |number| drop(limit.admit(Some(stranger(number)), at(0)));
+    (0..MAX_WITH_BROKEN_OFF + 10).for_each(break_off);
+    assert_eq!(create(&limit, stranger(0), 0), Err(TooManyCreates));
+    create(&limit, stranger(MAX_WITH_BROKEN_OFF), 0).unwrap();
 }
 
 #[test]
