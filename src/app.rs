@@ -248,7 +248,8 @@ impl App {
         let address = BucketAddress::Fixed(bucket_url);
         let policy = gate::policy_beside_s3(settings)?;
         let gate = Gate::new(policy, Arc::clone(&items));
-        let whom = (OwnHosts::Any, gate, None);
+        let public_url = settings.public_url.clone();
+        let whom = (OwnHosts::Any { public_url }, gate, None);
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),

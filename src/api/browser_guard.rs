@@ -35,7 +35,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Debug, Clone)]
 pub enum OwnHosts {
     /// Any: in aws mode, where a load balancer or proxy stands before it and knows the names.
-    Any,
+    Any {
+        /// As below.
+        public_url: Option<Uri>,
+    },
     /// Addresses, `localhost`, names without a dot, and these.
     Local {
         /// This machine's, and the one of the public URL.
@@ -190,11 +193,9 @@ fn is_own_page(
     // A proxy that ends TLS hides the scheme, and one that writes its own Host hides the name; but
     // not the one that an operator set.
     let is_public = || match hosts {
-        OwnHosts::Local {
-            public_url: Some(url),
-            ..
-        } => is_origin_of(&origin, url),
-        OwnHosts::Local { .. } | OwnHosts::Any => false,
+        OwnHosts::Any { public_url } | OwnHosts::Local { public_url, .. } => public_url
+            .as_ref()
+            .is_some_and(|url| is_origin_of(&origin, url)),
     };
     host.is_some_and(|host| is_host_of(&origin, host)) || is_public()
 }
@@ -269,7 +270,8 @@ mod tests {
         ] {
             assert_eq!(asked(other), Some(Code::MisdirectedRequest), "{other}");
             let anywhere = request(Method::GET, &[("host", other)]);
-            assert_eq!(code(&anywhere, &OwnHosts::Any), None);
+            let any = OwnHosts::Any { public_url: None };
+            assert_eq!(code(&anywhere, &any), None);
         }
     }
 
@@ -386,6 +388,25 @@ mod tests {
                 );
             }
             assert_eq!(code(&request(Method::GET, headers), &hosts()), None);
+        }
+    }
+
+    #[test]
+    fn in_aws_mode_too_a_proxy_may_hide_the_host_that_an_operator_named() {
+        let any = OwnHosts::Any {
+            public_url: Some("https://share.example.org/x".parse().unwrap()),
+        };
+        for (origin, expected) in [
+            ("https://share.example.org", None),
+            (
+                "https://share.example.org:9000",
+                Some(Code::OriginNotAllowed),
+            ),
+            ("https://evil.example", Some(Code::OriginNotAllowed)),
+        ] {
+            let headers = [("host", "origin.internal"), ("origin", origin)];
+            let asked = request(Method::POST, &headers);
+            assert_eq!(code(&asked, &any), expected, "{origin}");
         }
     }
 

@@ -144,7 +144,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
         public_url: None,
         max_upload_bytes: 1_000,
         cors: CorsPolicy::default(),
-        hosts: OwnHosts::Any,
+        hosts: OwnHosts::Any { public_url: None },
         gate: Arc::new(Gate::new(
             Policy::Open,
             Arc::new(MemoryItemStore::default()),
