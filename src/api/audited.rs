@@ -175,7 +175,7 @@ impl Drop for Undertaking {
         if !self.is_written
             && let Some(log) = &self.audited.log
         {
-            log_failure(log.record_refusal(&self.entry(None, UNKNOWN)));
+            log_failure(log.record(&self.entry(None, UNKNOWN)));
         }
     }
 }
