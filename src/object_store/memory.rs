@@ -23,7 +23,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Objects in memory, empty at first; their times come from the clock that it is given.
 pub struct MemoryObjectStore {
     clock: Arc<dyn Clock>,
-    versioned: bool,
+    versioned: AtomicBool,
     /// From then on what comes has no version, and takes the place of what has none.
     suspended: AtomicBool,
     objects: Mutex<HashMap<String, Vec<Version>>>,
@@ -46,7 +46,7 @@ impl MemoryObjectStore {
     pub fn new(clock: Arc<dyn Clock>, versioned: bool) -> Self {
         Self {
             clock,
-            versioned,
+            versioned: AtomicBool::new(versioned),
             suspended: AtomicBool::new(false),
             objects: Mutex::default(),
             aside: Mutex::default(),
@@ -79,8 +79,16 @@ impl MemoryObjectStore {
         self.suspended.store(true, SeqCst);
     }
 
+    /// An operator has versions kept from now on: others may stand before what came without one.
+    pub fn enable_versions(&self) {
+        self.versioned.store(true, SeqCst);
+        for version in self.objects().values_mut().flatten() {
+            version.head.replaceable = version.head.version_id.is_none();
+        }
+    }
+
     fn keeps_versions(&self) -> bool {
-        self.versioned && !self.suspended.load(SeqCst)
+        self.versioned.load(SeqCst) && !self.suspended.load(SeqCst)
     }
 
     fn add(&self, key: ObjectKey, bytes: Bytes, sha256: Option<Sha256Digest>, durable: bool) {
@@ -96,7 +104,7 @@ impl MemoryObjectStore {
             head: ObjectHead {
                 content_length: bytes.len() as u64,
                 sha256,
-                replaceable: self.versioned && version_id.is_none(),
+                replaceable: self.versioned.load(SeqCst) && version_id.is_none(),
                 version_id,
                 last_modified: self.clock.now(),
             },
@@ -312,7 +320,7 @@ mod tests {
         }
 
         fn has_versions(&self) -> bool {
-            self.0.versioned
+            self.0.versioned.load(SeqCst)
         }
 
         async fn put(&self, key: ObjectKey, bytes: Bytes, sha256: Option<Sha256Digest>) {

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::clean_up::{clean_up, clean_up_as_it_is_now};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileRecord, FileState, ObjectKey, RejectionReason, Sha256Digest, StoredBytes, StoredObject,
-    Transition,
+    FileId, FileRecord, FileState, ObjectKey, RejectionReason, Sha256Digest, StoredBytes,
+    StoredObject, Transition, TransitionCondition,
 };
 use crate::metadata_store::TransitionOutcome;
 use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
@@ -107,28 +107,84 @@ async fn look(stores: &Stores, record: &FileRecord) -> Result<Option<Arrived>, S
     Ok(reader.map(Arrived::from))
 }
 
+/// What came of measuring once.
+enum Attempt {
+    Over(Finalized),
+    /// What was measured has no version, and others may have come in its place.
+    Overtaken,
+}
+
 /// Measures what was found for a pending record, and settles it.
 pub(super) async fn settle_arrived(
     stores: &Stores,
     record: FileRecord,
-    mut arrived: Arrived,
+    arrived: Arrived,
 ) -> Result<Finalized, OperationError> {
+    let id = record.id;
+    match settle_once(stores, record, arrived).await? {
+        Attempt::Over(finalized) => Ok(finalized),
+        // In a box, so that what it takes along isn't a part of every settlement.
+        Attempt::Overtaken => Box::pin(settle_again(stores, id)).await,
+    }
+}
+
+/// By what is there now. If that is overtaken too, the reconciler comes by.
+async fn settle_again(stores: &Stores, id: FileId) -> Result<Finalized, OperationError> {
+    let Some(record) = stores.metadata.get(id).await? else {
+        return Ok(Finalized {
+            outcome: FinalizeOutcome::UnknownFile,
+            record: None,
+        });
+    };
+    if record.status().is_final() {
+        return after_settlement(stores, record).await;
+    }
+    let not_arrived = Finalized::with(FinalizeOutcome::NotArrived, record.clone());
+    let Some(arrived) = look(stores, &record).await? else {
+        return Ok(not_arrived);
+    };
+    match settle_once(stores, record, arrived).await? {
+        Attempt::Over(finalized) => Ok(finalized),
+        Attempt::Overtaken => Ok(not_arrived),
+    }
+}
+
+async fn settle_once(
+    stores: &Stores,
+    record: FileRecord,
+    mut arrived: Arrived,
+) -> Result<Attempt, OperationError> {
+    let uploads_are_over = arrived.head.replaceable;
     if arrived.head.replaceable {
         match once_nothing_replaces_it(stores, &record).await? {
             Some(final_one) => arrived = final_one,
-            None => return Ok(Finalized::with(FinalizeOutcome::NotYet, record)),
+            None => {
+                let not_yet = Finalized::with(FinalizeOutcome::NotYet, record);
+                return Ok(Attempt::Over(not_yet));
+            }
         }
     }
     let arrived_at = arrived.head.last_modified;
     let Some(verdict) = measure(stores, &record, arrived).await? else {
-        return Ok(Finalized::with(FinalizeOutcome::NotArrived, record));
+        let not_arrived = Finalized::with(FinalizeOutcome::NotArrived, record);
+        return Ok(Attempt::Over(not_arrived));
     };
     let reconcile_at = record.due_at_once(stores.clock.now());
     let transition = match verdict {
         Ok(object) => {
             // What is called available has to be there after a power cut.
             stores.objects.make_durable(record.key()).await?;
-            Transition::available(object)
+            let is_told_apart = object.version_id.is_some();
+            if !is_told_apart && !uploads_are_over && !is_alone(stores, &record).await? {
+                return Ok(Attempt::Overtaken);
+            }
+            let mut transition = Transition::available(object);
+            if !is_told_apart {
+                // A form that was handed out since could put others before it.
+                transition.condition =
+                    TransitionCondition::UploadExpiresAt(record.upload_expires_at);
+            }
+            transition
         }
         Err(reason) => {
             // By the store's clock, not by this process's.
@@ -139,11 +195,12 @@ pub(super) async fn settle_arrived(
     let outcome = stores.metadata.transition(record.id, &transition);
     if outcome.await? == TransitionOutcome::Unchanged {
         return match stores.metadata.get(record.id).await? {
-            Some(record) => after_settlement(stores, record).await,
-            None => Ok(Finalized {
+            Some(record) if !record.status().is_final() => Ok(Attempt::Overtaken),
+            Some(record) => after_settlement(stores, record).await.map(Attempt::Over),
+            None => Ok(Attempt::Over(Finalized {
                 outcome: FinalizeOutcome::UnknownFile,
                 record: None,
-            }),
+            })),
         };
     }
     let outcome = match &transition.to {
@@ -157,7 +214,15 @@ pub(super) async fn settle_arrived(
             FinalizeOutcome::Available
         }
     };
-    Ok(Finalized::with(outcome, transition.apply_to(record)))
+    let settled = transition.apply_to(record);
+    Ok(Attempt::Over(Finalized::with(outcome, settled)))
+}
+
+/// Whether what was measured, and has no version, is still all that can come: an operator may have had versions
+/// kept since, and then forms are handed out that bring others.
+async fn is_alone(stores: &Stores, record: &FileRecord) -> Result<bool, StoreError> {
+    let current = stores.objects.head(record.key()).await?.found();
+    Ok(current.is_some_and(|head| head.version_id.is_none() && !head.replaceable))
 }
 
 /// What is there once no upload that was handed out can put anything in its place; `None` before.
