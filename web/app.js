@@ -19,7 +19,7 @@ import { Format } from './format.js';
 import { locale, strings } from './language.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { put } from './put.js';
-import { isFinal } from './record.js';
+import { isFinal, nameOf } from './record.js';
 import { openSession } from './sign_in.js';
 import { isInFlight, isOver } from './upload_machine.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
@@ -252,10 +252,12 @@ async function copy(text, done) {
   }
 }
 
-async function removeFile({ id, filename }) {
+async function removeFile(record) {
+  const { id } = record;
+  const name = nameOf(record);
   const isWanted = await ask({
     title: strings.removeTitle,
-    text: strings.removeText(filename),
+    text: strings.removeText(name),
     yes: strings.remove,
     no: strings.keep,
   });
@@ -266,7 +268,7 @@ async function removeFile({ id, filename }) {
   if (isGone) {
     poller.forget(id);
   }
-  liveRegion.show(isGone ? strings.removed(filename) : strings.removeFailed(filename));
+  liveRegion.show(isGone ? strings.removed(name) : strings.removeFailed(name));
 }
 
 function takeFiles({ files, isCut, unreadable }) {

@@ -3,6 +3,7 @@
 // Invariant: shows what the batch says, and decides nothing.
 
 import { byId, setText } from './dom.js';
+import { nameOf } from './record.js';
 
 export class BatchView {
   #strings;
@@ -73,7 +74,7 @@ export class BatchView {
   #receipt(record, link) {
     const at = Date.parse(record.uploadedAt ?? record.createdAt);
     return this.#strings.receipt({
-      name: record.filename,
+      name: nameOf(record),
       size: this.#format.exactSize(record.size),
       sha256: record.sha256,
       time: this.#format.exactTime(at),

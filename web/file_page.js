@@ -13,7 +13,8 @@ import { breakable, byId, fillIn, h, icon, tile } from './dom.js';
 import { Format } from './format.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
-import { isFinal, standing } from './record.js';
+import { isFinal, nameOf, standing } from './record.js';
+import { savedAs, shellWord } from './saved_name.js';
 import { openSession } from './sign_in.js';
 
 const LONG_WAIT_S = 20;
@@ -34,11 +35,12 @@ function show(state, ...children) {
 }
 
 function head(record) {
-  document.title = strings.title(record.filename);
+  const name = nameOf(record);
+  document.title = strings.title(name);
   const created = Date.parse(record.createdAt);
   return [
-    tile(record.filename, record.contentType),
-    h('h1', { dir: 'auto', title: record.filename }, ...breakable(record.filename)),
+    tile(name, record.contentType),
+    h('h1', { dir: 'auto', title: name }, ...breakable(name)),
     h(
       'p',
       { className: 'meta' },
@@ -99,7 +101,7 @@ function showAvailable(record, hasWaited) {
         { className: 'check' },
         h('p', {}, strings.file.checkText),
         h('code', { className: 'digest' }, record.sha256),
-        h('code', { dir: 'ltr' }, strings.file.checkCommand(record.filename)),
+        h('code', { dir: 'ltr' }, strings.file.checkCommand(shellWord(savedAs(nameOf(record))))),
         h(
           'button',
           { type: 'button', onclick: () => copy(record.sha256, strings.digestCopied) },

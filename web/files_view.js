@@ -3,7 +3,7 @@
 // Invariant: a row that is there stays the same element, so that focus and selections survive whatever
 // is added or changes around it.
 
-import { standing } from './record.js';
+import { nameOf, standing } from './record.js';
 import { breakable, h, icon, nameProperties, setText, tile } from './dom.js';
 
 export class FilesView {
@@ -55,8 +55,9 @@ export class FilesView {
 
   #create(record, isFresh) {
     const strings = this.#strings;
-    const { id, filename } = record;
-    const name = h('a', { ...nameProperties(filename), href: this.#actions.pageOf(id) }, ...breakable(filename));
+    const { id } = record;
+    const called = nameOf(record);
+    const name = h('a', { ...nameProperties(called), href: this.#actions.pageOf(id) }, ...breakable(called));
     const size = h('span', { title: this.#format.exactSize(record.size) }, this.#format.size(record.size));
     const time = h('time', {
       dateTime: record.createdAt,
@@ -64,7 +65,7 @@ export class FilesView {
     });
     const status = h('span', { className: 'chip' });
     const reason = h('span', { className: 'reason' });
-    const copy = button('link', strings.copyLink, strings.copyLinkNamed(filename), 'copy');
+    const copy = button('link', strings.copyLink, strings.copyLinkNamed(called), 'copy');
     copy.addEventListener('click', () => this.#actions.copy(record));
     const download = h(
       'a',
@@ -73,18 +74,18 @@ export class FilesView {
         href: this.#actions.downloadOf(id),
         download: '',
         title: strings.download,
-        'aria-label': strings.downloadNamed(filename),
+        'aria-label': strings.downloadNamed(called),
       },
       icon('download'),
     );
     download.addEventListener('click', this.#actions.download(id));
-    const remove = button('remove', null, strings.removeNamed(filename), 'square');
+    const remove = button('remove', null, strings.removeNamed(called), 'square');
     remove.title = strings.remove;
     remove.addEventListener('click', () => this.#actions.remove(record));
     const element = h(
       'li',
       { className: isFresh ? 'row is-fresh' : 'row' },
-      tile(filename, record.contentType),
+      tile(called, record.contentType),
       h('div', { className: 'row-text' }, name, h('p', { className: 'meta' }, size, time, status, reason)),
       h('div', { className: 'row-buttons' }, copy, download, remove),
     );

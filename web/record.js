@@ -16,6 +16,11 @@ export function isRecord(json) {
   );
 }
 
+// What people call the file: the name as it was given, where the service keeps it.
+export function nameOf({ displayName, filename }) {
+  return typeof displayName === 'string' && displayName !== '' ? displayName : filename;
+}
+
 // Whether nothing about the file changes any more, besides that it may be deleted.
 export function isFinal(record) {
   return FINAL.has(record.status) && !hasStage(record);

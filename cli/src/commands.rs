@@ -109,7 +109,7 @@ fn row(record: &Record) -> String {
         record.state(),
         human(record.size),
         local_time(&record.created_at),
-        record.filename
+        record.name()
     )
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn info(
         return output.json_line(&as_json(&service, &record));
     }
     let mut lines = vec![
-        ("name", record.filename.clone()),
+        ("name", record.name().to_owned()),
         (
             "size",
             format!("{} ({} bytes)", human(record.size), record.size),
@@ -186,7 +186,7 @@ pub(crate) async fn delete(
         for (service, id) in &files {
             let record = service.describe(*id, Deadline::after(patience)).await;
             output.note(&match record {
-                Ok(record) => format!("  {}  {}  {id}", record.filename, human(record.size)),
+                Ok(record) => format!("  {}  {}  {id}", record.name(), human(record.size)),
                 Err(failure) => format!("  {id}: {failure}"),
             });
         }

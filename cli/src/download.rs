@@ -29,6 +29,8 @@ use crate::wire::Record;
 
 /// The longest name that common file systems take.
 const MAX_NAME_BYTES: usize = 255;
+/// The longest ending, with its dot, that is kept of a name that is too long.
+const MAX_ENDING_BYTES: usize = 32;
 /// The descriptor of standard output.
 const STANDARD_OUTPUT: u32 = 1;
 
@@ -159,7 +161,7 @@ fn occupied(path: &Path) -> CliError {
 }
 
 fn target_of(arguments: &arguments::Download, record: &Record) -> Result<Target, CliError> {
-    let name = || safe_name(&record.filename, &record.id.to_string());
+    let name = || safe_name(record.name(), &record.id.to_string());
     match &arguments.output {
         Some(path) if path.as_os_str() == "-" => Ok(Target::StandardOutput),
         Some(path) => match descriptor(path) {
@@ -210,23 +212,21 @@ fn named_by_server(path: PathBuf, force: bool) -> Result<Target, CliError> {
     Ok(Target::File { path, permissions })
 }
 
-/// A name that stays in its folder, is no hidden file, can't steer a terminal, is no option to a program and
-/// no device of Windows, whatever a server says.
+/// A name that stays in its folder, is no hidden file, can't steer a terminal, is no option to a program, and
+/// that Windows can keep and takes for no device, whatever a server says.
 fn safe_name(name: &str, otherwise: &str) -> String {
     let mut safe = String::new();
     for c in name.chars() {
         let c = match c {
-            '/' | '\\' | ':' => '_',
+            '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' => '_',
             '.' | '-' if safe.is_empty() => '_',
             c if crate::output::printable(&c.to_string()) != c.to_string() => '_',
             c => c,
         };
-        // With room for what is put before a device's name.
-        if safe.len() + c.len_utf8() >= MAX_NAME_BYTES {
-            break;
-        }
         safe.push(c);
     }
+    // With room for what is put before a device's name.
+    let mut safe = shortened(safe, MAX_NAME_BYTES - 1);
     if safe.chars().all(|c| matches!(c, '_' | '.' | ' ')) {
         return otherwise.to_owned();
     }
@@ -239,6 +239,18 @@ fn safe_name(name: &str, otherwise: &str) -> String {
         true => format!("_{safe}"),
         false => safe,
     }
+}
+
+/// The name in so many bytes, shortened before its ending.
+fn shortened(name: String, max_bytes: usize) -> String {
+    if name.len() <= max_bytes {
+        return name;
+    }
+    let is_ending = |at: &usize| *at > 0 && name.len() - at <= MAX_ENDING_BYTES;
+    let at = name.rfind('.').filter(is_ending).unwrap_or(name.len());
+    let (stem, ending) = name.split_at(at);
+    let kept = stem.floor_char_boundary(max_bytes - ending.len());
+    format!("{}{ending}", &stem[..kept])
 }
 
 /// Whether Windows takes the name for a device, whatever its ending
@@ -264,7 +276,7 @@ pub(crate) async fn fetch(
     until: Deadline,
     output: &Output,
 ) -> Result<(), CliError> {
-    let bar = output.bar(&record.filename, record.size);
+    let bar = output.bar(record.name(), record.size);
     let mut retry = Retry::until(until);
     let result = loop {
         into.rewind().and_then(|()| into.set_len(0)).map_err(here)?;
@@ -364,6 +376,8 @@ mod tests {
             ("contract.pdf", "contract.pdf"),
             ("com10", "com10"),
             ("trailing.", "trailing_"),
+            ("What? \"a:b\" <c> *|.txt", "What_ _a_b_ _c_ __.txt"),
+            ("party 🎉 100 %.png", "party 🎉 100 %.png"),
         ] {
             let made = safe_name(name, "the-id");
             assert!(!made.contains('/') && !made.starts_with('.'), "{made}");
@@ -374,5 +388,8 @@ mod tests {
         for long in ["é".repeat(300), format!("con.{}", "a".repeat(300))] {
             assert!(safe_name(&long, "x").len() <= MAX_NAME_BYTES, "{long}");
         }
+        // Four bytes a character, and a file system takes 255.
+        let long = safe_name(&format!("{}.pdf", "🎉".repeat(251)), "x");
+        assert_eq!(long, format!("{}.pdf", "🎉".repeat(62)));
     }
 }

@@ -42,7 +42,7 @@ pub(crate) async fn open(
     let record = service.describe(id, until).await?;
     let page = service.link(id);
     let line = json!({ "id": id.to_string(), "page": page });
-    show(&page, line, &record.filename, output).await
+    show(&page, line, record.name(), output).await
 }
 
 async fn show(page: &str, line: Value, name: &str, output: &Output) -> Result<(), CliError> {

@@ -18,6 +18,9 @@ pub(crate) struct Record {
     #[serde(with = "uuid_text")]
     pub id: Uuid,
     pub filename: String,
+    /// The name as it was given, where the service keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
     pub size: u64,
     pub content_type: String,
     pub sha256: Option<String>,
@@ -31,6 +34,14 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// What people call it.
+    pub(crate) fn name(&self) -> &str {
+        let given = self.display_name.as_deref();
+        given
+            .filter(|name| !name.is_empty())
+            .unwrap_or(&self.filename)
+    }
+
     /// Whether this is how it ends. What this program doesn't know is on its way to something.
     pub(crate) fn is_final(&self) -> bool {
         matches!(self.status.as_str(), "available" | "rejected" | "expired")

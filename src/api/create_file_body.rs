@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use super::json_body::BodySchema;
 use super::problem::{Code, FieldError, Problem};
-use crate::domain::{ContentLength, ContentType, Declaration, FileName, Sha256Digest};
+use crate::domain::{
+    ContentLength, ContentType, Declaration, DisplayName, FileName, Invalid, Sha256Digest,
+};
 use crate::operations::NewFile;
 use crate::presigned_url::UploadMethod;
 
@@ -21,9 +23,10 @@ use crate::presigned_url::UploadMethod;
     reason = "describes the body in the contract; the fields are read by hand"
 )]
 pub(super) struct NewFileSchema {
-    /// The name that people see. Characters that aren't letters, marks or digits of any script,
-    /// `_`, `-` or `.`, become `_`, and what nobody sees is left out. At most 255 characters; a name of
-    /// more than 255 bytes of UTF-8 is shortened before its ending.
+    /// The name, which comes back in two forms. In `displayName`, which people see, it is as it was given, without
+    /// controls and what turns the direction of text, and with `_` for `/` and `\`. In `filename` characters that
+    /// aren't letters, marks or digits of any script, `_`, `-` or `.`, become `_`, and what nobody sees is left out. At
+    /// most 255 characters; a `filename` of more than 255 bytes of UTF-8 is shortened before its ending.
     #[oai(validator(min_length = 1))]
     filename: String,
     /// The exact number of bytes that will be sent, from 0 to 20971520 (20 MiB).
@@ -64,7 +67,7 @@ impl CreateFileBody {
             errors: Vec::new(),
             too_large: None,
         };
-        let filename = fields.text("filename", FileName::sanitize);
+        let names = fields.text("filename", names);
         let length = fields.size(max_upload_bytes);
         // What browsers say of a file whose type they don't know.
         if fields.values.get("contentType").and_then(Value::as_str) == Some("") {
@@ -73,29 +76,39 @@ impl CreateFileBody {
         let content_type = fields.text("contentType", ContentType::parse);
         let sha256 = fields.text("sha256", Sha256Digest::parse_hex);
         let upload_method = fields.text("uploadMethod", UploadMethod::parse);
-        if filename.is_none() {
+        if names.is_none() {
             fields.require("filename", "is required: the name that people see");
         }
         if length.is_none() {
             fields.require("size", "is required: the exact number of bytes to come");
         }
         fields.refuse_unknown();
-        match (filename, length) {
-            (Some(filename), Some(length)) if fields.errors.is_empty() => Ok(NewFile {
-                declared: Declaration {
-                    content_type: content_type.unwrap_or_else(|| ContentType::guess(&filename)),
-                    filename,
-                    length,
-                    sha256,
-                },
-                upload_method: upload_method.unwrap_or_default(),
-            }),
+        match (names, length) {
+            (Some((filename, display_name)), Some(length)) if fields.errors.is_empty() => {
+                Ok(NewFile {
+                    declared: Declaration {
+                        content_type: content_type.unwrap_or_else(|| ContentType::guess(&filename)),
+                        filename,
+                        display_name,
+                        length,
+                        sha256,
+                    },
+                    upload_method: upload_method.unwrap_or_default(),
+                })
+            }
             _ => Err(match fields.too_large {
                 Some(problem) if fields.errors.len() == 1 => problem,
                 _ => Problem::fields(Code::InvalidRequest, fields.errors),
             }),
         }
     }
+}
+
+/// The two forms of a name.
+fn names(text: &str) -> Result<(FileName, Option<DisplayName>), Invalid> {
+    let filename = FileName::sanitize(text)?;
+    let display_name = DisplayName::given(text, &filename);
+    Ok((filename, display_name))
 }
 
 /// The fields that are left to read, and what was wrong with the others.
@@ -124,7 +137,7 @@ impl Fields {
     fn text<T>(
         &mut self,
         field: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, crate::domain::Invalid>,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
     ) -> Option<T> {
         match self.values.remove(field) {
             None | Some(Value::Null) => None,
@@ -229,6 +242,7 @@ mod tests {
     fn a_name_and_a_size_are_enough() {
         let new = judge(json!({"filename": "a b.pdf", "size": 0})).unwrap();
         assert_eq!(new.declared.filename.as_str(), "a_b.pdf");
+        assert_eq!(new.declared.shown_name(), "a b.pdf");
         assert_eq!(new.declared.length.bytes(), 0);
         assert_eq!(new.declared.content_type.as_str(), "application/pdf");
         assert_eq!(new.declared.sha256, None);

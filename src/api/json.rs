@@ -73,7 +73,8 @@ mod tests {
         let record = FileRecord::sample(from_millis(1_790_000_000_123).unwrap());
         WireFile {
             owner: matches!(status, WireStatus::Pending).then(|| "usr_a".into()),
-            filename: "r\u{e9}sum\u{e9}_\"final\".pdf".into(),
+            filename: "r\u{e9}sum\u{e9}__final_.pdf".into(),
+            display_name: "r\u{e9}sum\u{e9} \"final\".pdf".into(),
             sha256: matches!(status, WireStatus::Available).then(|| "ab".repeat(32)),
             status,
             reason: matches!(status, WireStatus::Rejected).then(|| "5 bytes arrived".into()),

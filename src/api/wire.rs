@@ -49,8 +49,10 @@ pub(super) struct WireFile {
     pub id: String,
     /// Whose file it is: the `id` of a `principal`; null for the operator's.
     pub owner: Option<String>,
-    /// The name that people see.
+    /// The name in letters, marks, digits, `_`, `-` and `.`, which every system and header takes.
     pub filename: String,
+    /// The name as it was given, for people to see.
+    pub display_name: String,
     /// In bytes, as declared; of an available file also as measured.
     pub size: u64,
     /// The media type.
@@ -82,6 +84,7 @@ impl WireFile {
             id: record.id.to_string(),
             owner: record.owner.map(|owner| owner.to_string()),
             filename: record.declared.filename.to_string(),
+            display_name: record.declared.shown_name().to_owned(),
             size: record.declared.length.bytes(),
             content_type: record.declared.content_type.to_string(),
             sha256: object.map(|object| object.sha256.to_hex()),

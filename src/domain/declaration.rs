@@ -2,13 +2,15 @@
 //!
 //! Invariant: it never changes. Bytes that aren't as declared are rejected.
 
-use super::{ContentLength, ContentType, FileName, RejectionReason, Sha256Digest};
+use super::{ContentLength, ContentType, DisplayName, FileName, RejectionReason, Sha256Digest};
 
 /// What a client declares before it has sent anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declaration {
-    /// The name that people see, cleaned.
+    /// The name in a form that every system and header takes.
     pub filename: FileName,
+    /// The name as it was given; `None` where that says no more, and for files from before it was kept.
+    pub display_name: Option<DisplayName>,
     /// Exactly how many bytes the file has; other lengths are rejected.
     pub length: ContentLength,
     /// The type that the upload is signed for and the download is served with; the bytes aren't compared with
@@ -19,6 +21,12 @@ pub struct Declaration {
 }
 
 impl Declaration {
+    /// The name that people see.
+    pub fn shown_name(&self) -> &str {
+        let given = self.display_name.as_ref().map(DisplayName::as_str);
+        given.unwrap_or(self.filename.as_str())
+    }
+
     /// Compares the number of bytes that arrived with the declared one.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The name that people see.
+//! The name that every system and header takes. What people see is the [`DisplayName`](super::DisplayName) beside it.
 //!
 //! Invariant: only letters, marks and decimal digits of any script, `_`, `-` and `.`, joiners where a
 //! script is written with them, in NFC, 1 to [`MAX_FILE_NAME_BYTES`] bytes, and neither `.` nor `..`.
@@ -19,8 +19,8 @@ pub const MAX_FILE_NAME_BYTES: usize = 255;
 /// What Windows and macOS allow, in characters. What has more was no file's name anywhere; what has
 /// fewer and more bytes is shortened.
 pub const MAX_FILE_NAME_CHARS: usize = 255;
-/// The longest ending, with its dot, that is kept when a name is shortened, in bytes.
-const MAX_ENDING_BYTES: usize = 32;
+/// The longest ending, with its dot, that is kept when a name is shortened, in what the name is measured in.
+const MAX_ENDING: usize = 32;
 
 /// Zero width non-joiner and joiner. Between letters of some scripts they are spelling.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
@@ -106,14 +106,26 @@ impl FileName {
 
 /// The name, shortened to so many bytes before its ending, and between two characters that people see.
 pub fn shortened(name: &str, max_bytes: usize) -> Cow<'_, str> {
-    if name.len() <= max_bytes {
+    shortened_by(name, max_bytes, char::len_utf8)
+}
+
+/// The same to a length of `max`, in whatever `width` says of a character.
+pub(super) fn shortened_by(name: &str, max: usize, width: impl Fn(char) -> usize) -> Cow<'_, str> {
+    let length = |text: &str| text.chars().map(&width).sum::<usize>();
+    if length(name) <= max {
         return name.into();
     }
     let at = name
         .rfind('.')
-        .filter(|&at| at > 0 && name.len() - at <= MAX_ENDING_BYTES.min(max_bytes / 2));
+        .filter(|&at| at > 0 && length(&name[at..]) <= MAX_ENDING.min(max / 2));
     let (stem, ending) = name.split_at(at.unwrap_or(name.len()));
-    let longest = stem.floor_char_boundary(max_bytes - ending.len());
+    let mut room = max - length(ending);
+    let fits = |c: &char| {
+        let left = room.checked_sub(width(*c));
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let longest = stem.chars().take_while(fits).map(char::len_utf8).sum();
     // A mark belongs to the letter before it, and a joiner stands between two.
     let belongs_to_the_last = |c: char| is_mark(c) || JOINERS.contains(&c);
     let mut end = longest;
@@ -157,7 +169,7 @@ fn without_invisible(text: &str) -> String {
     kept
 }
 
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     is_within(c, &INVISIBLE)
 }
 

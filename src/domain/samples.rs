@@ -6,7 +6,7 @@
 //! Absent on purpose: anything that a program could reach. It is compiled for tests only.
 
 use super::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, Lifecycle,
+    ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord, Lifecycle,
     MAX_CONTENT_LENGTH, Sha256Digest, Timestamp,
 };
 
@@ -18,16 +18,19 @@ impl Declaration {
     pub fn sample() -> Self {
         Self {
             filename: FileName::sanitize("hello.txt").expect("a valid name"),
+            display_name: None,
             length: ContentLength::new(5, MAX_CONTENT_LENGTH).expect("a valid length"),
             content_type: ContentType::parse("text/plain").expect("a valid type"),
             sha256: None,
         }
     }
 
-    /// The same under this name.
+    /// The same under this name, as it was given.
     pub fn named(self, name: &str) -> Self {
+        let filename = FileName::sanitize(name).expect("a valid name");
         Self {
-            filename: FileName::sanitize(name).expect("a valid name"),
+            display_name: DisplayName::given(name, &filename),
+            filename,
             ..self
         }
     }
@@ -118,16 +121,16 @@ pub(crate) mod strategies {
     }
 
     fn any_declaration() -> impl Strategy<Value = Declaration> {
-        let name = "\\PC{1,60}".prop_filter_map("no name", |name| FileName::sanitize(&name).ok());
+        let name = "\\PC{1,60}".prop_filter("no name", |name| FileName::sanitize(name).is_ok());
         let content_type = "[a-z]{1,9}/[a-z0-9.+-]{1,20}(; charset=[a-z0-9-]{1,9})?"
             .prop_filter_map("no media type", |text| ContentType::parse(&text).ok());
         let length = 0..=MAX_CONTENT_LENGTH;
         let digest = option::of(any_digest());
-        (name, length, content_type, digest).prop_map(|(filename, length, content_type, sha256)| {
+        (name, length, content_type, digest).prop_map(|(name, length, content_type, sha256)| {
+            let declared = Declaration::sample().named(&name).of_length(length);
             Declaration {
-                filename,
                 content_type,
-                ..Declaration::sample().of_length(length).of_digest(sha256)
+                ..declared.of_digest(sha256)
             }
         })
     }

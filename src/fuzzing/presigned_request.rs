@@ -10,8 +10,8 @@ use tokio::runtime::Runtime;
 
 use super::Input;
 use crate::domain::{
-    ContentLength, ContentType, FileId, FileName, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest,
-    Timestamp, from_millis,
+    ContentLength, ContentType, DisplayName, FileId, FileName, MAX_CONTENT_LENGTH, ObjectKey,
+    Sha256Digest, Timestamp, from_millis,
 };
 use crate::presigned_url::{
     BucketUrl, CHECKSUM_HEADER, DownloadMethod, DownloadTerms, Presigner, ReceivedRequest, Refusal,
@@ -290,6 +290,7 @@ fn signed(which: usize) -> Request {
             key,
             version_id: None,
             filename: &FileName::sanitize("résumé final.pdf").expect("a name"),
+            display_name: Some(&DisplayName::from_stored("résumé final.pdf").expect("a name")),
             content_type: &content_type,
         };
         let url = presigner.download(&bucket, method, &terms, signed_at());

@@ -57,6 +57,8 @@ impl NewFile {
         } = self;
         let Declaration {
             filename,
+            // It is of the same text as the cleaned name, which stands for it: keys from before it was kept hold.
+            display_name: _,
             length,
             content_type,
             sha256,

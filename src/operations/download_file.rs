@@ -34,6 +34,7 @@ pub async fn download_file(
         key: record.key(),
         version_id: object.version_id.as_ref(),
         filename: &record.declared.filename,
+        display_name: record.declared.display_name.as_ref(),
         content_type: &record.declared.content_type,
     };
     Ok(presigner

@@ -17,8 +17,8 @@ use super::sign::Signer;
 use super::sigv4::{QUERY, Subject};
 use super::{BucketUrl, CHECKSUM_HEADER, NULL_VERSION, SigningCredentials, attachment, form};
 use crate::domain::{
-    ContentLength, ContentType, Declaration, FileName, Invalid, ObjectKey, Sha256Digest, Timestamp,
-    VersionId,
+    ContentLength, ContentType, Declaration, DisplayName, FileName, Invalid, ObjectKey,
+    Sha256Digest, Timestamp, VersionId,
 };
 use crate::store_error::StoreError;
 
@@ -176,8 +176,10 @@ pub struct DownloadTerms<'a> {
     pub key: ObjectKey,
     /// The version that was measured; `None` if it has none.
     pub version_id: Option<&'a VersionId>,
-    /// The name that a browser saves it under (`Content-Disposition`).
+    /// The name that a simple client saves it under (`Content-Disposition`).
     pub filename: &'a FileName,
+    /// The name that a browser saves it under; `None`: the same.
+    pub display_name: Option<&'a DisplayName>,
     /// The `Content-Type` of the answer.
     pub content_type: &'a ContentType,
 }
@@ -313,7 +315,7 @@ impl Presigner {
         terms: &DownloadTerms<'_>,
         now: Timestamp,
     ) -> Result<PresignedUrl, StoreError> {
-        let disposition = attachment(terms.filename);
+        let disposition = attachment(terms.filename, terms.display_name);
         let mut uri = bucket.object(terms.key);
         let content_type = terms.content_type.as_str();
         // In the order in which they are signed.

@@ -9,10 +9,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    ContentLength, ContentType, FileId, FileName, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest,
-    Timestamp, VersionId, from_millis,
+    ContentLength, ContentType, DisplayName, FileId, FileName, MAX_CONTENT_LENGTH, ObjectKey,
+    Sha256Digest, Timestamp, VersionId, from_millis,
 };
 
+/// A name whose cleaned form says less.
+const DISPLAY_NAME: &str = "résumé final.pdf";
 const REGION: &str = "eu-central-1";
 const UPLOAD: Duration = Duration::from_secs(900);
 const DOWNLOAD: Duration = Duration::from_secs(300);
@@ -71,7 +73,8 @@ impl Request {
         let terms = DownloadTerms {
             key: key(),
             version_id: Some(&VersionId("3/L4kqtJl+oz".into())),
-            filename: &FileName::sanitize("résumé final.pdf").unwrap(),
+            filename: &FileName::sanitize(DISPLAY_NAME).unwrap(),
+            display_name: Some(&DisplayName::from_stored(DISPLAY_NAME).unwrap()),
             content_type: &ContentType::parse("application/pdf").unwrap(),
         };
         let url = presigner()

@@ -52,6 +52,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("put.js"),
     embedded!("put_outcome.js"),
     embedded!("record.js"),
+    embedded!("saved_name.js"),
     embedded!("session.js"),
     embedded!("session_notice.js"),
     embedded!("sha256.js"),

@@ -60,7 +60,7 @@ page('files and a folder are dropped, and become files with links', async (open)
   ];
   const tab = await open(faultProxy.base);
   await drop(tab, [paths[0], path.join(folder, 'week 1')]);
-  for (const name of ['Notes_on_graphs.pdf', 'week_1_intro.txt', 'week_1_more_deep.csv']) {
+  for (const name of ['Notes on graphs.pdf', 'week 1_intro.txt', 'week 1_more_deep.csv']) {
     await arrives(tab, name);
   }
   assert.equal(await tab.locator('#files-list .row').count(), 3);
@@ -297,22 +297,23 @@ page('a link that is copied leads to a page from which the file is fetched', asy
   const content = randomBytes(2000).toString('hex');
   const { id } = await share('passed on.txt', content);
   const tab = await open(faultProxy.base);
-  await listed(tab, 'passed_on.txt').getByRole('button', { name: 'Copy link of passed_on.txt' }).click();
+  await listed(tab, 'passed on.txt').getByRole('button', { name: 'Copy link of passed on.txt' }).click();
   await tab.locator('.toast', { hasText: 'Link copied' }).waitFor();
   const link = await tab.evaluate(() => navigator.clipboard.readText());
   assert.equal(link, `${faultProxy.base}f/${id}`);
 
   const shared = await open(link);
-  await shared.getByRole('heading', { name: 'passed_on.txt' }).waitFor();
+  await shared.getByRole('heading', { name: 'passed on.txt' }).waitFor();
   await shared.getByText('Is it complete?').click();
   await shared.getByText(digest(content)).waitFor();
+  await shared.getByText("sha256sum 'passed on.txt'").waitFor();
   await isAccessible(shared, 'the page of a file');
   await browser.picture(shared, '7-file');
   const downloading = shared.waitForEvent('download');
   await shared.getByRole('link', { name: 'Download' }).click();
   const download = await downloading;
   assert.equal(await readFile(await download.path(), 'utf8'), content);
-  assert.equal(download.suggestedFilename(), 'passed_on.txt');
+  assert.equal(download.suggestedFilename(), 'passed on.txt');
 });
 
 page('a file that was fetched is compared without a terminal', async (open) => {
@@ -427,7 +428,7 @@ page(
   async (open) => {
     const { id } = await share('in the dark.pdf');
     const tab = await open(faultProxy.base);
-    await listed(tab, 'in_the_dark.pdf').waitFor();
+    await listed(tab, 'in the dark.pdf').waitFor();
     const [red, green, blue] = await tab.evaluate(() =>
       getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number),
     );
@@ -435,7 +436,7 @@ page(
     await isAccessible(tab, 'dark');
     await browser.picture(tab, '11-dark');
     const shared = await open(`${faultProxy.base}f/${id}`);
-    await shared.getByRole('heading', { name: 'in_the_dark.pdf' }).waitFor();
+    await shared.getByRole('heading', { name: 'in the dark.pdf' }).waitFor();
     await isAccessible(shared, 'dark, a file');
     await browser.picture(shared, '12-dark-file');
     const moving = await tab.evaluate(() =>

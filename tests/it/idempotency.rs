@@ -125,7 +125,8 @@ async fn racing_requests_make_one_file(base: &str) {
     let ids: BTreeSet<String> = racing.join_all().await.into_iter().collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let listed = curl_json(&[&format!("{base}/v1/files?limit=100")]);
-    assert_eq!(listed.to_string().matches(&name).count(), 1);
+    let of_this_name = format!("\"filename\":\"{name}\"");
+    assert_eq!(listed.to_string().matches(&of_this_name).count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

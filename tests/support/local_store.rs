@@ -256,6 +256,7 @@ impl LocalStore {
             key,
             version_id,
             filename: &FileName::sanitize("résumé.txt").unwrap(),
+            display_name: None,
             content_type: &ContentType::parse(CONTENT_TYPE).unwrap(),
         };
         let now = self.clock.now();

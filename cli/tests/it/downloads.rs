@@ -43,6 +43,22 @@ fn a_download_is_a_file_of_its_name_and_replaces_nothing_unless_it_shall() {
 }
 
 #[test]
+fn people_see_a_name_as_it_was_given_and_the_file_is_saved_under_it_as_far_as_windows_can() {
+    let service = Service::start(&[]);
+    let name = "What? résumé – final 🎉.txt";
+    let link = service.upload(name, b"as it was given");
+    assert_eq!(service.records()[0]["displayName"], name);
+    for arguments in [&["list"][..], &["info", &link]] {
+        let ran = service.run(arguments);
+        assert!(ran.out.contains(name), "{ran:?}");
+    }
+    std::fs::create_dir(service.folder.path().join("into")).unwrap();
+    assert_eq!(service.run(&["download", &link, "-o", "into"]).code, 0);
+    let into = service.folder.path().join("into");
+    assert_eq!(names(&into), ["What_ résumé – final 🎉.txt"]);
+}
+
+#[test]
 fn standard_output_gets_the_bytes_and_nothing_else() {
     let service = Service::start(&[]);
     let content = random(3_000_000);

@@ -10,8 +10,9 @@ use super::{
     removable, settle, state_of, stored,
 };
 use crate::domain::{
-    ContentLength, ContentType, FileId, FileName, FileRecord, FileState, MAX_CONTENT_LENGTH,
-    RejectionReason, Sha256Digest, Status, Transition, VersionId,
+    ContentLength, ContentType, DisplayName, FileId, FileName, FileRecord, FileState,
+    MAX_CONTENT_LENGTH, MAX_DISPLAY_NAME_CHARS, RejectionReason, Sha256Digest, Status, Transition,
+    VersionId,
 };
 use crate::metadata_store::{MetadataStore, StoreError, TransitionOutcome};
 
@@ -70,6 +71,30 @@ pub async fn a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored(
             stored(store, record.id).await.declared.filename.as_str(),
             name
         );
+    }
+}
+
+pub async fn a_name_stays_as_it_was_given_through_a_files_life(store: &Store) {
+    let longest = "🎉".repeat(MAX_DISPLAY_NAME_CHARS);
+    let given = [
+        "week 1: \"notes\".txt",
+        "’; DROP TABLE files; --",
+        longest.as_str(),
+    ];
+    for (i, name) in given.into_iter().enumerate() {
+        let mut record = pending(0);
+        let display_name = DisplayName::from_stored(name).expect("a valid name");
+        record.declared.display_name = Some(display_name);
+        let declared = insert(store, record.clone()).await.declared;
+        let renewed = record.upload_expires_at + Duration::from_secs(60);
+        let renewed = store.renew_upload(record.id, renewed).await.unwrap();
+        let settlement = &every_settlement(&renewed.expect("it is pending"))[i];
+        let settled = settle(store, record.id, settlement, moment(5)).await;
+        assert_eq!(settled, TransitionOutcome::Applied);
+        assert_eq!(stored(store, record.id).await.declared, declared);
+        let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE);
+        assert!(deleted.await.unwrap());
+        assert_eq!(stored(store, record.id).await.declared, declared);
     }
 }
 

@@ -15,9 +15,9 @@ use chrono::DateTime;
 use super::items::PARENT;
 use crate::{
     domain::{
-        ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Invalid,
-        MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, UserId, format_timestamp,
-        from_millis,
+        ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
+        FileState, Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp,
+        UserId, format_timestamp, from_millis,
     },
     store_error::StoreError,
 };
@@ -35,6 +35,7 @@ pub(super) const SHARDS: u8 = 8;
 pub(super) const FILE_ID: &str = "fileId";
 const OWNER: &str = "owner";
 const FILENAME: &str = "filename";
+const DISPLAY_NAME: &str = "displayName";
 const SIZE_BYTES: &str = "sizeBytes";
 const CONTENT_TYPE: &str = "contentType";
 const DECLARED_SHA256: &str = "declaredSha256";
@@ -84,6 +85,9 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
         (CREATED_AT, string(format_timestamp(record.created_at()))),
         (UPLOAD_EXPIRES_AT, millis(record.upload_expires_at)),
     ]);
+    if let Some(name) = &record.declared.display_name {
+        item.insert(DISPLAY_NAME, string(name));
+    }
     if let Some(sha256) = record.declared.sha256 {
         item.insert(DECLARED_SHA256, string(sha256));
     }
@@ -171,6 +175,9 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
         owner: attributes.optional(OWNER, |of, name| of.text_as(name, UserId::parse))?,
         declared: Declaration {
             filename: attributes.text_as(FILENAME, FileName::from_stored)?,
+            display_name: attributes.optional(DISPLAY_NAME, |of, name| {
+                of.text_as(name, DisplayName::from_stored)
+            })?,
             length: attributes.content_length()?,
             content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
             sha256: attributes.digest(DECLARED_SHA256)?,

@@ -7,8 +7,8 @@ use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, Error, Row, params};
 
 use crate::domain::{
-    ContentLength, ContentType, Declaration, FileId, FileName, FileRecord, FileState, Invalid,
-    MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, UserId, from_millis,
+    ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord, FileState,
+    Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, UserId, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -18,7 +18,7 @@ use crate::domain::{
 macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
-         sha256, version_id, uploaded_at, reason, expires_at, review_at, owner"
+         sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name"
     };
 }
 pub(super) use columns;
@@ -27,7 +27,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -45,6 +45,7 @@ const REASON: usize = 10;
 const PURGE_AT: usize = 11;
 const RECONCILE_AT: usize = 12;
 const OWNER: usize = 13;
+const DISPLAY_NAME: usize = 14;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
@@ -64,6 +65,11 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         state.purge_at.map(|at| at.timestamp_millis()),
         record.reconcile_at.map(|at| at.timestamp_millis()),
         record.owner.map(|owner| owner.to_string()),
+        record
+            .declared
+            .display_name
+            .as_ref()
+            .map(DisplayName::as_str),
     ])?;
     Ok(inserted == 1)
 }
@@ -71,11 +77,10 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     Ok(FileRecord {
         id: id(row, ID)?,
-        owner: text(row, OWNER)?
-            .map(|_| parsed(row, OWNER, UserId::parse))
-            .transpose()?,
+        owner: optional(row, OWNER, UserId::parse)?,
         declared: Declaration {
             filename: parsed(row, FILENAME, FileName::from_stored)?,
+            display_name: optional(row, DISPLAY_NAME, DisplayName::from_stored)?,
             length: declared_length(row)?,
             content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
             sha256: digest(row, DECLARED_SHA256)?,
@@ -153,6 +158,15 @@ fn parsed<T>(
     parse: impl Fn(&str) -> Result<T, Invalid>,
 ) -> rusqlite::Result<T> {
     parse(required(row, column, text)?).map_err(|error| refused(row, column, &error.0))
+}
+
+fn optional<T>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl Fn(&str) -> Result<T, Invalid>,
+) -> rusqlite::Result<Option<T>> {
+    let found = text(row, column)?;
+    found.map(|_| parsed(row, column, parse)).transpose()
 }
 
 fn required<'row, T>(

@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 5;
+pub(super) const SCHEMA_VERSION: i64 = 6;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -151,12 +151,17 @@ CREATE INDEX items_by_parent ON items (parent, key) WHERE parent IS NOT NULL;
 CREATE INDEX items_by_expiry ON items (expires_at);
 ";
 
+/// The name of a file as it was given, where that says more than `filename`.
+const DISPLAY_NAMES: &str = "
+ALTER TABLE files ADD COLUMN display_name TEXT;
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
 fn steps_from(version: i64) -> &'static [&'static str] {
     match version {
-        0 => &[FILES_SINCE_3, KEYS, MARKER, OWNERS, ITEMS],
+        0 => &[FILES_SINCE_3, KEYS, MARKER, OWNERS, ITEMS, DISPLAY_NAMES],
         1 => &[
             KEYS,
             SET_FILES_ASIDE,
@@ -165,6 +170,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             MARKER,
             OWNERS,
             ITEMS,
+            DISPLAY_NAMES,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -173,9 +179,11 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             MARKER,
             OWNERS,
             ITEMS,
+            DISPLAY_NAMES,
         ],
-        3 => &[MARKER, OWNERS, ITEMS],
-        4 => &[OWNERS, ITEMS],
+        3 => &[MARKER, OWNERS, ITEMS, DISPLAY_NAMES],
+        4 => &[OWNERS, ITEMS, DISPLAY_NAMES],
+        5 => &[DISPLAY_NAMES],
         _ => &[],
     }
 }

@@ -59,6 +59,23 @@ fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
     assert_eq!(all[0], new("a", 5, "text/plain", None));
 }
 
+/// Clients send the name as it was given, and always did.
+#[test]
+fn a_create_from_before_names_were_kept_as_given_is_the_same_request_today() {
+    let given = "résumé final.pdf";
+    let new = NewFile::sample(
+        Declaration::sample()
+            .named(given)
+            .of_type("application/pdf"),
+    );
+    assert_eq!(new.declared.shown_name(), given);
+    assert_eq!(
+        new.fingerprint().to_hex(),
+        // SHA-256 of what that version wrote, with the length of each field before it.
+        "0e781259a110b2de8ea3f9ef29aebe04e939ecf77cbee399d85d8fab0a3ddd03"
+    );
+}
+
 #[tokio::test]
 async fn a_key_whose_file_is_settled_gives_the_record_and_nothing_to_upload() {
     let mut fixture = OperationsFixture::new();

@@ -81,14 +81,17 @@ async fn the_sdk_presigns_the_same_upload() {
 
 #[tokio::test]
 async fn the_sdk_presigns_the_same_download() {
-    let name = FileName::sanitize("résumé final.pdf").unwrap();
+    let filename = FileName::sanitize(DISPLAY_NAME).unwrap();
+    let display_name = DisplayName::from_stored(DISPLAY_NAME).unwrap();
+    let disposition = attachment(&filename, Some(&display_name));
+    assert!(disposition.ends_with("''r%C3%A9sum%C3%A9%20final.pdf"));
     let theirs = sdk()
         .get_object()
         .bucket("a-bucket")
         .key(key().to_string())
         .version_id("3/L4kqtJl+oz")
         .response_content_type("application/pdf")
-        .response_content_disposition(attachment(&name))
+        .response_content_disposition(disposition)
         .response_content_encoding("identity")
         .response_cache_control("private, no-store")
         .presigned(presigning(DOWNLOAD))

@@ -8,6 +8,8 @@ import { FileList } from '../../../web/file_list.js';
 import { Format } from '../../../web/format.js';
 import { chooseLanguage } from '../../../web/language.js';
 import { Meter } from '../../../web/meter.js';
+import { nameOf } from '../../../web/record.js';
+import { savedAs, shellWord } from '../../../web/saved_name.js';
 import { putOutcome, retryAfterMs } from '../../../web/put_outcome.js';
 import { Sha256 } from '../../../web/sha256.js';
 import { strings } from '../../../web/strings.en.js';
@@ -94,6 +96,27 @@ test('what may not be sent is known before anything is', () => {
   assert.equal(of('..', 1), 'noName');
   assert.equal(of('é'.repeat(256), 1), 'nameTooLong');
   assert.equal(of('é'.repeat(255), 1), undefined);
+});
+
+test('a file is called as its name was given, and as it is kept where nobody kept that', () => {
+  assert.equal(nameOf({ displayName: 'a b?.txt', filename: 'a_b_.txt' }), 'a b?.txt');
+  for (const displayName of [undefined, null, '', 5]) {
+    assert.equal(nameOf({ displayName, filename: 'a_b_.txt' }), 'a_b_.txt');
+  }
+});
+
+test('a command for a shell names the file as it was saved, and means nothing else', () => {
+  for (const [name, word] of [
+    ['notes.txt', 'notes.txt'],
+    ['课程大纲.pdf', '课程大纲.pdf'],
+    ['résumé final.pdf', "'résumé final.pdf'"],
+    ['$(reboot) `id` "x".txt', "'$(reboot) `id` _x_.txt'"],
+    ["it's; rm -rf ~ #!", "'it'\\''s; rm -rf ~ #!'"],
+    ['-rf', '_rf'],
+    ['what? . .', 'what_____'],
+  ]) {
+    assert.equal(shellWord(savedAs(name)), word);
+  }
 });
 
 test('a file from a folder is named with its path, unless that is too long', () => {

@@ -14,7 +14,9 @@ fn any_record() -> impl Strategy<Value = FileRecord> {
 /// Items that a record of each status has.
 fn one_of_each() -> Vec<FileRecord> {
     let at = from_millis(1_790_000_000_123).unwrap();
-    let declared = Declaration::sample().of_digest(Some(Sha256Digest::from_bytes([1; 32])));
+    let declared = Declaration::sample()
+        .named("a b.txt")
+        .of_digest(Some(Sha256Digest::from_bytes([1; 32])));
     let owner = Some(UserId::of("https://id.example.org", "alice"));
     let pending = FileRecord::sample_of(at, declared).owned_by(owner);
     every_state()
@@ -85,7 +87,7 @@ fn an_attribute_that_makes_no_sense_is_named_and_not_shown() {
         EXPIRES_AT,
         PARENT,
     ];
-    let any_text = [FILENAME, VERSION_ID, REASON];
+    let any_text = [FILENAME, DISPLAY_NAME, VERSION_ID, REASON];
     for record in one_of_each() {
         let item = to_item(&record);
         for name in item.keys().filter(|it| !not_parsed.contains(&it.as_str())) {
@@ -121,7 +123,13 @@ fn a_stored_name_is_never_cleaned() {
 
 #[test]
 fn an_attribute_that_is_missing_is_named() {
-    let optional = [OWNER, DECLARED_SHA256, VERSION_ID, RECONCILE_AT];
+    let optional = [
+        OWNER,
+        DISPLAY_NAME,
+        DECLARED_SHA256,
+        VERSION_ID,
+        RECONCILE_AT,
+    ];
     let not_read = [
         S3_KEY,
         CREATED_AT,

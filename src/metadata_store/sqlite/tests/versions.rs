@@ -32,7 +32,7 @@ struct Older {
     keys: usize,
 }
 
-const OLDER: [Older; 4] = [
+const OLDER: [Older; 5] = [
     Older {
         bytes: include_bytes!("version-1.sqlite"),
         available: 1,
@@ -50,6 +50,11 @@ const OLDER: [Older; 4] = [
     },
     Older {
         bytes: include_bytes!("version-4.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-5.sqlite"),
         available: 2,
         keys: 2,
     },
@@ -115,10 +120,10 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
         let mut expected = vec![Status::Available; older.available + 1];
         expected[0] = Status::Pending;
         assert_eq!(listed, expected);
-        assert_eq!(
-            page.records[older.available].declared.filename.as_str(),
-            "résumé_final.pdf"
-        );
+        let declared = &page.records[older.available].declared;
+        assert_eq!(declared.filename.as_str(), "résumé_final.pdf");
+        // Nobody kept how it was given.
+        assert_eq!(declared.shown_name(), "résumé_final.pdf");
         let keyed = pending(0);
         store
             .insert_keyed(&keyed, &keyed_request("a", 1), moment(0))
@@ -140,6 +145,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "CREATE TABLE files_before (x)",
         "CREATE TABLE store_marker (x)",
         "CREATE TABLE items (x)",
+        "ALTER TABLE files ADD COLUMN display_name TEXT",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);
