@@ -13,7 +13,7 @@ import { breakable, byId, fillIn, h, icon, tile } from './dom.js';
 import { Format } from './format.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
-import { isFinal, nameOf, standing } from './record.js';
+import { endOf, isFinal, nameOf, standing } from './record.js';
 import { savedAs, shellWord } from './saved_name.js';
 import { openSession } from './sign_in.js';
 
@@ -51,7 +51,18 @@ function head(record) {
         strings.file.shared(format.when(created, Date.now())),
       ),
     ),
+    end(record),
   ];
+}
+
+// When the file goes, for whoever has to fetch it before; null if it stays.
+function end(record) {
+  const at = endOf(record);
+  if (at === null || !['available', 'pending', 'processing'].includes(standing(record))) {
+    return null;
+  }
+  const time = h('time', { dateTime: record.deleteAfter }, strings.file.deletedOn(format.exactTime(at)));
+  return h('p', { className: 'soft' }, time);
 }
 
 function message(title, text) {

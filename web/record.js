@@ -21,6 +21,12 @@ export function nameOf({ displayName, filename }) {
   return typeof displayName === 'string' && displayName !== '' ? displayName : filename;
 }
 
+// When the service deletes the file, in milliseconds; null if that wasn't said.
+export function endOf({ deleteAfter }) {
+  const at = Date.parse(deleteAfter ?? '');
+  return Number.isNaN(at) ? null : at;
+}
+
 // Whether nothing about the file changes any more, besides that it may be deleted.
 export function isFinal(record) {
   return FINAL.has(record.status) && !hasStage(record);

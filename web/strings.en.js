@@ -290,6 +290,7 @@ export const strings = {
     unreachableText: 'Trying again …',
     loading: 'Looking for it …',
     shared: (when) => `sent ${when}`,
+    deletedOn: (time) => `deleted on ${time}`,
     check: 'Is it complete?',
     checkText: 'The file has this SHA-256. Compare it with what your computer says of the download, or let this page do it:',
     checkCommand: (name) => `sha256sum ${name}`,

@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::file_end::FileEnd;
+
 /// What ends below `--help`, and in the man page, which doesn't name variables by itself.
 const EXIT_CODES: &str = "Environment:
   FILE_SHARE_URL  where the service is, unless --server says it
@@ -152,6 +154,10 @@ pub(crate) struct Upload {
     /// How many bytes standard input has; any other number is refused before anything is sent
     #[arg(long, value_name = "BYTES")]
     pub size: Option<u64>,
+    /// When the service is to delete the files: after a time, such as 12h or 7d, or at one, such as
+    /// 2027-01-31T09:05:00+01:00
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
+    pub delete_after: Option<FileEnd>,
 }
 
 #[derive(Debug, Args)]

@@ -134,10 +134,12 @@ pub(crate) async fn info(
         ("status", record.state()),
         ("created", local_time(&record.created_at)),
     ];
-    let uploaded = record.uploaded_at.as_deref().map(local_time);
+    let [uploaded, end] =
+        [&record.uploaded_at, &record.delete_after].map(|time| time.as_deref().map(local_time));
     let more = [
         ("reason", &record.reason),
         ("uploaded", &uploaded),
+        ("delete on", &end),
         ("sha256", &record.sha256),
     ];
     for (name, value) in more {

@@ -16,6 +16,7 @@ mod commands;
 mod doctor;
 mod download;
 mod error;
+mod file_end;
 mod http;
 mod inputs;
 mod intermediary;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,8 +17,9 @@ use crate::api_client::{ApiClient, declaration};
 use crate::arguments;
 use crate::commands::as_json;
 use crate::error::{CliError, DONE};
+use crate::file_end::FileEnd;
 use crate::inputs::{self, Input};
-use crate::output::Output;
+use crate::output::{Output, local_time};
 use crate::put::send;
 use crate::retry::Deadline;
 use crate::wire::Record;
@@ -82,7 +84,12 @@ pub(crate) async fn run(
     progress.begin(&inputs);
     let uploads = inputs.iter().enumerate().map(|(index, input)| async move {
         let until = Deadline::after(patience);
-        let outcome = upload_one(service, input, until, output, progress, index).await;
+        let upload = FileUpload {
+            input,
+            end: arguments.delete_after,
+            index,
+        };
+        let outcome = upload_one(service, &upload, until, output, progress).await;
         report(service, input, outcome, output, progress, index)
     });
     let mut finished = stream::iter(uploads).buffer_unordered(arguments.jobs.into());
@@ -138,7 +145,9 @@ fn report(
             if output.json {
                 return output.json_line(&done(service, &input.shown, &record));
             }
-            output.note_to_watcher(&format!("✓ {}", input.shown));
+            let end = record.delete_after.as_deref().map(local_time);
+            let end = end.map_or_else(String::new, |end| format!(" (deleted on {end})"));
+            output.note_to_watcher(&format!("✓ {}{end}", input.shown));
         }
         Err(failure) => {
             if output.json {
@@ -160,20 +169,30 @@ fn done(service: &ApiClient, path: &str, record: &Record) -> Value {
     line
 }
 
+/// One file of those that were named.
+struct FileUpload<'a> {
+    input: &'a Input,
+    end: Option<FileEnd>,
+    index: usize,
+}
+
 async fn upload_one(
     service: &ApiClient,
-    input: &Input,
+    &FileUpload { input, end, index }: &FileUpload<'_>,
     until: Deadline,
     output: &Output,
     progress: &UploadProgress,
-    index: usize,
 ) -> Result<Record, CliError> {
     let reading = input.clone();
     let measured = tokio::task::spawn_blocking(move || reading.measure())
         .await
         .map_err(|_| CliError::Here("it can't be read".to_owned()))??;
     let bar = output.bar(&input.name, measured.size);
-    let declared = declaration(&input.name, measured.size, &measured.sha256);
+    let mut declared = declaration(&input.name, measured.size, &measured.sha256);
+    if let Some(end) = end {
+        // Once for all attempts: with another one it would be another request.
+        declared["deleteAfter"] = end.of_a_file(Utc::now()).into();
+    }
     let created = service.create(&declared, Uuid::now_v7(), until).await?;
     let record = created.record;
     if let Some(upload) = created.upload {

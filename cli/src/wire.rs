@@ -27,6 +27,9 @@ pub(crate) struct Record {
     pub status: String,
     pub created_at: String,
     pub uploaded_at: Option<String>,
+    /// When the service deletes it, where that was said.
+    #[serde(default)]
+    pub delete_after: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(flatten)]

@@ -11,6 +11,7 @@ use super::json_body::BodySchema;
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::{
     ContentLength, ContentType, Declaration, DisplayName, FileName, Invalid, Sha256Digest,
+    parse_timestamp,
 };
 use crate::operations::NewFile;
 use crate::presigned_url::UploadMethod;
@@ -41,6 +42,9 @@ pub(super) struct NewFileSchema {
     /// send forms but no headers. A form goes to `upload.url` as `multipart/form-data`, with `upload.fields`
     /// and then the bytes as a field `file`, which comes last.
     upload_method: Option<String>,
+    /// When the service is to delete the file, as in `2027-01-31T09:05:00Z`: a time in the future. Where the
+    /// service limits how long files are kept, that limit holds if this is left out, and no later time is taken.
+    delete_after: Option<String>,
 }
 
 impl BodySchema for NewFileSchema {
@@ -76,6 +80,7 @@ impl CreateFileBody {
         let content_type = fields.text("contentType", ContentType::parse);
         let sha256 = fields.text("sha256", Sha256Digest::parse_hex);
         let upload_method = fields.text("uploadMethod", UploadMethod::parse);
+        let delete_after = fields.text("deleteAfter", parse_timestamp);
         if names.is_none() {
             fields.require("filename", "is required: the name that people see");
         }
@@ -94,6 +99,7 @@ impl CreateFileBody {
                         sha256,
                     },
                     upload_method: upload_method.unwrap_or_default(),
+                    delete_after,
                 })
             }
             _ => Err(match fields.too_large {
@@ -182,8 +188,8 @@ impl Fields {
         if !self.values.is_empty() {
             self.refuse(
                 "(unknown)",
-                "there are fields besides filename, size, contentType, sha256 and uploadMethod: check their \
-                 spelling",
+                "there are fields besides filename, size, contentType, sha256, uploadMethod and deleteAfter: check \
+                 their spelling",
             );
         }
     }
@@ -278,10 +284,18 @@ mod tests {
             "contentType": "pdf",
             "sha256": "abc",
             "uploadMethod": "post",
+            "deleteAfter": "in a week",
         });
         assert_eq!(
             refused_fields(body),
-            ["filename", "size", "contentType", "sha256", "uploadMethod"]
+            [
+                "filename",
+                "size",
+                "contentType",
+                "sha256",
+                "uploadMethod",
+                "deleteAfter"
+            ]
         );
         assert_eq!(refused_fields(json!({})), ["filename", "size"]);
         assert_eq!(

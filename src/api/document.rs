@@ -200,13 +200,14 @@ fn file_properties() -> Value {
         "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
         "createdAt": time,
         "uploadedAt": merged(&time, &json!({"nullable": true})),
+        "deleteAfter": merged(&time, &json!({"nullable": true})),
         "reason": {"example": examples::reason()},
     })
 }
 
 /// Formats, bounds and examples that the generator has no words for.
 fn schema_details() -> BTreeMap<&'static str, Value> {
-    let nullable = ["owner", "sha256", "uploadedAt"];
+    let nullable = ["owner", "sha256", "uploadedAt", "deleteAfter"];
     let upload = examples::upload();
     BTreeMap::from([
         (
@@ -239,6 +240,7 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                     "sha256": {"nullable": true},
                     // Without a "default": generators of clients make a field that has one required.
                     "uploadMethod": {"nullable": true, "pattern": "^(PUT|POST)$"},
+                    "deleteAfter": {"nullable": true, "format": "date-time"},
                 },
                 "additionalProperties": false,
                 "example": examples::new_file(),

@@ -62,7 +62,7 @@ pub(super) fn available() -> Value {
         version_id: None,
         uploaded_at: moment(UPLOADED_AFTER_MILLIS),
     };
-    shown(&Transition::available(object).apply_to(record()))
+    shown(&Transition::available(object, None).apply_to(record()))
 }
 
 pub(super) fn upload() -> Value {

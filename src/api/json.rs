@@ -78,6 +78,8 @@ mod tests {
             sha256: matches!(status, WireStatus::Available).then(|| "ab".repeat(32)),
             status,
             reason: matches!(status, WireStatus::Rejected).then(|| "5 bytes arrived".into()),
+            delete_after: matches!(status, WireStatus::Expired)
+                .then(|| "2026-02-07T09:05:00.123Z".into()),
             ..WireFile::of(&record).unwrap()
         }
     }

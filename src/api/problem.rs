@@ -171,6 +171,10 @@ impl From<OperationError> for Problem {
             OperationError::FileOfKeyDeleted => {
                 code.with("the file that this Idempotency-Key made was deleted: use a new key")
             }
+            OperationError::DeleteAfter(invalid) => {
+                let (field, message) = ("deleteAfter", invalid.0);
+                Self::fields(code, vec![FieldError { field, message }])
+            }
             OperationError::BucketAddressUnknown(invalid) => code.with(invalid.0),
             OperationError::Store(error) => {
                 // Handled here and nowhere else, so it is logged here.

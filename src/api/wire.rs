@@ -64,6 +64,8 @@ pub(super) struct WireFile {
     pub created_at: String,
     /// When the store had the bytes, in UTC; null until the file is available.
     pub uploaded_at: Option<String>,
+    /// When the service deletes the file if it is available then, in UTC; null: it stays until somebody does.
+    pub delete_after: Option<String>,
     /// Why the upload was rejected; only there if it was.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +93,7 @@ impl WireFile {
             status,
             created_at: format_timestamp(record.created_at()),
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
+            delete_after: record.delete_after.map(format_timestamp),
             reason: reason.map(|reason| reason.0.clone()),
         })
     }

@@ -1,13 +1,18 @@
-//! Limits on what clients may leave waiting.
+//! Limits on what clients may leave: waiting, and for how long.
 //!
 //! Invariant: each can be turned off by a word and not by a number that nobody reaches.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::Problems;
+use super::{Problems, duration};
 
 /// The highest number of files that a limit can be set to.
 const MOST: u64 = 100_000_000;
+/// Between these, how long a file is kept can be limited.
+const SHORTEST_KEEP: Duration = Duration::from_secs(1);
+const LONGEST_KEEP: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 /// An address may have one of so many of all files that may be pending, unless it is set.
 const ADDRESS_PART: u64 = 10;
 
@@ -35,6 +40,10 @@ pub struct LimitArgs {
         value_name = "FILES|off"
     )]
     pub max_creates_per_address: String,
+    /// How long a file is kept at the most: from then on it is deleted, or sooner if whoever creates it says so.
+    /// off: until somebody deletes it
+    #[arg(long, env = "MAX_KEEP", default_value = "off", value_name = "TIME|off")]
+    pub max_keep: String,
 }
 
 /// `None`: any number.
@@ -46,6 +55,8 @@ pub struct LimitSettings {
     pub max_pending_per_address: Option<u64>,
     /// How many files one address may create a minute, at each process (aws mode).
     pub max_creates_per_address: Option<u64>,
+    /// How long a file is kept at the most; `None`: until somebody deletes it.
+    pub max_keep: Option<Duration>,
 }
 
 impl LimitArgs {
@@ -61,10 +72,15 @@ impl LimitArgs {
             &self.max_creates_per_address,
             limit,
         );
+        let max_keep = problems.judge("MAX_KEEP", &self.max_keep, |text| match text {
+            "off" => Ok(None),
+            text => duration(text, SHORTEST_KEEP, LONGEST_KEEP).map(Some),
+        });
         Some(LimitSettings {
             max_pending_files: all?,
             max_pending_per_address: of_each?,
             max_creates_per_address: creates?,
+            max_keep: max_keep?,
         })
     }
 }

@@ -227,7 +227,8 @@ pub struct CommonSettings {
     pub orphan_sweep_interval: Option<Duration>,
     /// How many orphaned objects one sweep may set aside; if it finds more, it touches none.
     pub orphan_limit: usize,
-    /// How long a file's steps may take: the grace of uploads is set, the rest is as by default.
+    /// How long a file's steps may take: the grace of uploads is set, and by the API how long a file is kept; the
+    /// rest is as by default.
     pub lifecycle: Lifecycle,
     /// What is logged, as `RUST_LOG` says it.
     pub log_filter: String,
@@ -386,7 +387,7 @@ impl ApiArgs {
     }
 
     fn judge_all(&self, problems: &mut Problems) -> Option<ApiSettings> {
-        let common = self.common.judge(problems);
+        let mut common = self.common.judge(problems);
         let data_dir = problems.judge("DATA_DIR", &self.data_dir, directory);
         let s3_public_endpoint_url = judge_url(
             problems,
@@ -411,6 +412,9 @@ impl ApiArgs {
         let download_url_ttl = problems.judge("DOWNLOAD_URL_TTL", &self.download_url_ttl, ttl);
         let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
         let limits = self.limits.judge(problems);
+        if let (Some(common), Some(limits)) = (&mut common, &limits) {
+            common.lifecycle.max_keep = limits.max_keep;
+        }
         let oidc = self.oidc.judge(problems);
         let access = self
             .access

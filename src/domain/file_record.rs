@@ -9,7 +9,8 @@
 //!
 //! Invariant: a record leaves `pending` once, by one conditional write, and what it says of its
 //! bytes never changes afterwards. Whatever still needs attention has a `reconcile_at`, so that a crash
-//! between any two steps leaves work that the reconciler finds.
+//! between any two steps leaves work that the reconciler finds. An available file that is to be deleted at some
+//! time has that.
 
 use super::{
     Declaration, FileId, FileState, Lifecycle, ObjectKey, StateFields, Status, Timestamp, UserId,
@@ -24,6 +25,9 @@ pub struct FileRecord {
     pub owner: Option<UserId>,
     /// What the client said it would send.
     pub declared: Declaration,
+    /// From then on, by the store's clock, an available file is deleted; `None`: it stays until somebody does that.
+    /// It never changes.
+    pub delete_after: Option<Timestamp>,
     /// When the newest upload URL runs out. It only ever moves forward.
     pub upload_expires_at: Timestamp,
     /// Where in its life the file is. It leaves `pending` once.
@@ -44,6 +48,7 @@ impl FileRecord {
             id,
             owner: None,
             declared,
+            delete_after: None,
             upload_expires_at,
             state: FileState::Pending,
             reconcile_at: Some(
@@ -56,6 +61,14 @@ impl FileRecord {
     /// The same as somebody's file.
     pub fn owned_by(self, owner: Option<UserId>) -> Self {
         Self { owner, ..self }
+    }
+
+    /// The same as a file that is deleted at some time.
+    pub fn deleted_after(self, delete_after: Option<Timestamp>) -> Self {
+        Self {
+            delete_after,
+            ..self
+        }
     }
 
     /// The key under which the file's bytes lie, whether there are any or not.

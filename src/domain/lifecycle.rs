@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use super::{FileRecord, FileState, StoreTime, Timestamp};
+use super::{
+    FileRecord, FileState, Invalid, MAX_CLOCK_DIFFERENCE, StoreTime, Timestamp, format_timestamp,
+};
 
 /// How many times as long as before a pending record is left alone after each look that found nothing.
 const RECONCILE_BACK_OFF: u32 = 5;
@@ -26,6 +28,8 @@ pub struct Lifecycle {
     pub retention: Duration,
     /// How long expired files stay visible for which nothing ever came.
     pub empty_retention: Duration,
+    /// How long a file is kept from its creation at the most; `None`: until somebody deletes it.
+    pub max_keep: Option<Duration>,
 }
 
 impl Default for Lifecycle {
@@ -35,6 +39,7 @@ impl Default for Lifecycle {
             reconcile_after: Duration::from_secs(60),
             retention: Duration::from_secs(30 * 24 * 60 * 60),
             empty_retention: Duration::from_secs(24 * 60 * 60),
+            max_keep: None,
         }
     }
 }
@@ -54,6 +59,35 @@ pub enum NextReconcile {
 }
 
 impl Lifecycle {
+    /// When a file that is created at `now` is to be deleted, for a client that asked for this. One that counted
+    /// from its own clock, which is a little ahead, gets the latest time that there is.
+    ///
+    /// # Errors
+    /// A time that is past already, or later than files are kept.
+    pub fn delete_after(
+        &self,
+        asked: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Invalid> {
+        let latest = self.max_keep.map(|keep| now + keep);
+        match (asked, latest) {
+            (None, latest) => Ok(latest),
+            (Some(asked), _) if asked <= now => Err(Invalid::new(format!(
+                "must be in the future, and it is {} now",
+                format_timestamp(now)
+            ))),
+            (Some(asked), Some(latest)) if asked > latest + MAX_CLOCK_DIFFERENCE => {
+                Err(Invalid::new(format!(
+                    "must be no later than {}: files are kept for {} s here",
+                    format_timestamp(latest),
+                    self.max_keep.unwrap_or_default().as_secs()
+                )))
+            }
+            (Some(asked), Some(latest)) => Ok(Some(asked.min(latest))),
+            (Some(asked), None) => Ok(Some(asked)),
+        }
+    }
+
     /// The moment from which no URL that was handed out for the file can bring bytes.
     pub fn uploads_end_at(&self, record: &FileRecord) -> Timestamp {
         record.upload_expires_at + self.upload_grace
@@ -140,6 +174,7 @@ mod tests {
         reconcile_after: Duration::from_secs(60),
         retention: Duration::from_secs(1000),
         empty_retention: Duration::from_secs(50),
+        max_keep: None,
     };
 
     fn agreed(seconds: i64) -> StoreTime {
@@ -210,6 +245,38 @@ mod tests {
                 purge_at: at(2040)
             }
         );
+    }
+
+    #[test]
+    fn a_file_is_kept_as_long_as_its_client_asks_within_what_is_set() {
+        let asks = |max_keep, asked: Option<i64>| {
+            let lifecycle = Lifecycle {
+                max_keep,
+                ..LIFECYCLE
+            };
+            lifecycle.delete_after(asked.map(at), at(50))
+        };
+        let day = Some(Duration::from_secs(86_400));
+        let latest = 50 + 86_400;
+        for (max_keep, asked, expected) in [
+            (None, None, None),
+            (None, Some(51), Some(51)),
+            (None, Some(1_000_000_000), Some(1_000_000_000)),
+            (day, None, Some(latest)),
+            (day, Some(51), Some(51)),
+            (day, Some(latest), Some(latest)),
+            // Of whoever counts from a clock that is a little ahead.
+            (day, Some(latest + 60), Some(latest)),
+        ] {
+            assert_eq!(asks(max_keep, asked), Ok(expected.map(at)), "{asked:?}");
+        }
+        for (max_keep, asked) in [(None, 50), (None, -5), (day, 50)] {
+            let refused = asks(max_keep, Some(asked)).unwrap_err().0;
+            assert!(refused.contains("in the future"), "{refused}");
+        }
+        let refused = asks(day, Some(latest + 61)).unwrap_err().0;
+        assert!(refused.contains(&format_timestamp(at(latest))), "{refused}");
+        assert!(refused.contains("86400 s"), "{refused}");
     }
 
     #[test]

@@ -143,14 +143,18 @@ pub(crate) mod strategies {
         let owner = option::of("[a-z]{1,9}");
         let state = any_state(text, moment.clone());
         let due = option::of(moment.clone());
-        (any_id(), owner, any_declaration(), moment, state, due).prop_map(
-            |(id, owner, declared, upload_expires_at, state, reconcile_at)| FileRecord {
-                id,
-                upload_expires_at,
-                state,
-                reconcile_at,
-                ..FileRecord::sample_of(id.created_at(), declared)
-                    .owned_by(owner.map(|name| UserId::of("https://id.example.org", &name)))
+        let end = due.clone();
+        (any_id(), owner, any_declaration(), moment, state, due, end).prop_map(
+            |(id, owner, declared, upload_expires_at, state, reconcile_at, delete_after)| {
+                FileRecord {
+                    id,
+                    delete_after,
+                    upload_expires_at,
+                    state,
+                    reconcile_at,
+                    ..FileRecord::sample_of(id.created_at(), declared)
+                        .owned_by(owner.map(|name| UserId::of("https://id.example.org", &name)))
+                }
             },
         )
     }

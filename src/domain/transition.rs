@@ -33,13 +33,14 @@ pub enum TransitionCondition {
 }
 
 impl Transition {
-    /// The bytes are there, measured and as declared. Nothing is left to do.
-    pub fn available(object: StoredObject) -> Self {
+    /// The bytes are there, measured and as declared. Nothing is left to do, unless the record has a
+    /// `delete_after`.
+    pub fn available(object: StoredObject, delete_after: Option<Timestamp>) -> Self {
         Self {
             from: Status::Pending,
             to: FileState::Available(object),
             condition: TransitionCondition::Always,
-            reconcile_at: None,
+            reconcile_at: delete_after,
         }
     }
 

@@ -128,7 +128,7 @@ macro_rules! metadata_store_conformance {
             a_persons_page_follows_a_record_through_its_life
             each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
             due_records_come_earliest_first_until_the_moment_itself
-            an_available_record_is_never_due
+            an_available_record_is_due_only_to_be_deleted_at_its_time
             due_records_go_on_behind_the_cursor_even_at_one_moment
             reconcile_at_moves_with_every_write_that_sets_it
             what_was_removed_is_on_no_page_and_never_due
@@ -214,7 +214,7 @@ pub fn every_state() -> [FileState; Status::ALL.len()] {
 pub fn every_settlement(record: &FileRecord) -> [Transition; 3] {
     let purge_at = far_expiry();
     [
-        Transition::available(object()),
+        Transition::available(object(), None),
         Transition::rejected(reason(), purge_at, moment(5)),
         Transition::expired(record, purge_at, moment(5)),
     ]

@@ -33,6 +33,8 @@ pub struct NewFile {
     pub declared: Declaration,
     /// How the client is going to send the bytes.
     pub upload_method: UploadMethod,
+    /// When the file is to be deleted, if the client says it.
+    pub delete_after: Option<Timestamp>,
 }
 
 /// For tests.
@@ -43,6 +45,7 @@ impl NewFile {
         Self {
             declared,
             upload_method: UploadMethod::Put,
+            delete_after: None,
         }
     }
 }
@@ -54,6 +57,7 @@ impl NewFile {
         let Self {
             declared,
             upload_method,
+            delete_after,
         } = self;
         let Declaration {
             filename,
@@ -76,6 +80,11 @@ impl NewFile {
         if *upload_method != UploadMethod::default() {
             hasher.update(upload_method.as_str());
         }
+        // As it was asked for: what is set for all files counts from each attempt anew.
+        if let Some(at) = delete_after {
+            hasher.update("\ndelete after\n");
+            hasher.update(at.timestamp_millis().to_be_bytes());
+        }
         Sha256Digest::from_bytes(hasher.finalize().into())
     }
 }
@@ -93,7 +102,7 @@ pub struct CreatedFile {
 /// [`IDEMPOTENCY_KEY_LIFETIME`] gets the file that the first one made.
 ///
 /// # Errors
-/// [`OperationError::FormNotSafe`], or [`OperationError::Store`]. A record that was written although the
+/// [`OperationError::FormNotSafe`], [`OperationError::DeleteAfter`], or [`OperationError::Store`]. A record that was written although the
 /// answer was lost has no URL that anybody knows, and expires. With a key,
 /// [`OperationError::IdempotencyKeyReused`] if it came with another request before, and
 /// [`OperationError::FileOfKeyDeleted`] if the file that it made was deleted since.
@@ -161,12 +170,15 @@ async fn prepare(
     new: NewFile,
     now: Timestamp,
 ) -> Result<CreatedFile, OperationError> {
+    let delete_after = stores.lifecycle.delete_after(new.delete_after, now);
+    let delete_after = delete_after.map_err(OperationError::DeleteAfter)?;
     let id = FileId::new(now);
     let terms = UploadTerms::of(ObjectKey::new(id), &new.declared);
     let bucket = context.bucket()?;
     let upload = sign_upload(stores, presigner, bucket, &terms, new.upload_method, now).await?;
     let record = FileRecord::pending(id, new.declared, upload.expires_at, &stores.lifecycle)
-        .owned_by(context.caller.owner());
+        .owned_by(context.caller.owner())
+        .deleted_after(delete_after);
     Ok(CreatedFile {
         record,
         upload: Some(upload),

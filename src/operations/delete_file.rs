@@ -7,7 +7,8 @@
 use super::clean_up::clean_up_as_it_is_now;
 use super::{Context, OperationError, Stores};
 use crate::access::Action;
-use crate::domain::FileId;
+use crate::domain::{FileId, FileRecord};
+use crate::store_error::StoreError;
 
 /// Turns a file in any state into a tombstone, which no client sees. Its bytes go at once, or later.
 ///
@@ -20,16 +21,27 @@ pub async fn delete_file(
     id: FileId,
 ) -> Result<(), OperationError> {
     let record = stores.record_for(context, Action::DeleteFile, id).await?;
-    let now = stores.clock.now();
-    let purge_at = stores.lifecycle.purge_at(&record, now);
+    match delete_record(stores, &record).await? {
+        true => Ok(()),
+        false => Err(OperationError::FileNotFound),
+    }
+}
+
+/// The same for whoever has read the record and may delete it. `false` if somebody else was faster.
+pub(super) async fn delete_record(
+    stores: &Stores,
+    record: &FileRecord,
+) -> Result<bool, StoreError> {
+    let (id, now) = (record.id, stores.clock.now());
+    let purge_at = stores.lifecycle.purge_at(record, now);
     let reconcile_at = record.due_at_once(now);
     let grace = stores.lifecycle.upload_grace;
     let deleting = stores.metadata.delete(id, reconcile_at, purge_at, grace);
     if !deleting.await? {
-        return Err(OperationError::FileNotFound);
+        return Ok(false);
     }
     if let Err(error) = clean_up_as_it_is_now(stores, id).await {
         tracing::warn!(file_id = %id, error = %error.chain(), "the bytes of a deleted file are left to the reconciler");
     }
-    Ok(())
+    Ok(true)
 }

@@ -36,6 +36,9 @@ pub enum OperationError {
     /// The key came with another request before.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
+    /// The file can't be deleted at the time that the client asked for.
+    #[error("when to delete the file: {}", .0.0)]
+    DeleteAfter(Invalid),
     /// A form could overwrite what is there: the bucket keeps no versions.
     #[error("the store can't take forms safely")]
     FormNotSafe,
@@ -80,7 +83,7 @@ impl OperationError {
             Self::UploadSettled => ErrorCode::UploadSettled,
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
-            Self::BucketAddressUnknown(_) => ErrorCode::InvalidRequest,
+            Self::DeleteAfter(_) | Self::BucketAddressUnknown(_) => ErrorCode::InvalidRequest,
             Self::Overloaded => ErrorCode::Overloaded,
             Self::TooManyCreates => ErrorCode::TooManyCreates,
             Self::Store(error) => match error {

@@ -178,7 +178,7 @@ async fn settle_once(
             if !is_told_apart && !uploads_are_over && !is_alone(stores, &record).await? {
                 return Ok(Attempt::Overtaken);
             }
-            let mut transition = Transition::available(object);
+            let mut transition = Transition::available(object, record.delete_after);
             if !is_told_apart {
                 // A form that was handed out since could put others before it.
                 transition.condition =

@@ -1,14 +1,15 @@
 //! Looks after what notifications and crashes left behind.
 //!
 //! Every record with something left to do has a `reconcile_at`. A round goes through those that are
-//! due: finalizes what did arrive, expires what did not, and deletes bytes that aren't to be there.
+//! due: finalizes what did arrive, expires what did not, deletes available files whose time is over, and bytes that
+//! aren't to be there.
 //!
 //! Most of what is due was created and never sent. Such a record costs one look into the object store
 //! and one write a reconciliation, and the reconciliations become rarer ([`Lifecycle::next_reconcile_at`]); a reconciliation whose moment
 //! says that the record was pending doesn't read it ([`Lifecycle::is_early_reconcile`]).
 //!
 //! Invariant: a round does a bounded amount of work and continues where the last one stopped; any
-//! number of reconcilers may run at a time, since every step is one conditional write. Nothing expires
+//! number of reconcilers may run at a time, since every step is one conditional write. Nothing expires or is deleted
 //! by this process's own clock. However much is due, it takes a small share of a processor.
 //!
 //! [`Lifecycle::next_reconcile_at`]: crate::domain::Lifecycle::next_reconcile_at
@@ -21,6 +22,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::clean_up::clean_up;
+use super::delete_file::delete_record;
 use super::finalize_upload::settle_arrived;
 use super::store_time::TimedCall;
 use super::{FinalizeOutcome, OperationError, Stores};
@@ -58,6 +60,8 @@ pub struct ReconcileReport {
     pub finalized: usize,
     /// Files whose uploads ended and brought nothing.
     pub expired: usize,
+    /// Available files whose time was over.
+    pub deleted: usize,
     /// Reconciliations that failed; they stay due.
     pub failed: usize,
     /// Whether more is due than fitted into the round.
@@ -67,6 +71,7 @@ pub struct ReconcileReport {
 enum Reconciled {
     Finalized,
     Expired,
+    Deleted,
     NothingNew,
 }
 
@@ -149,7 +154,7 @@ impl Reconciler {
             }
         }
         report.more = self.resume_after.is_some() && report.failed < MAX_FAILURES_PER_ROUND;
-        if report.finalized + report.expired + report.failed > 0 {
+        if report.finalized + report.expired + report.deleted + report.failed > 0 {
             tracing::info!(?report, "reconciled");
         }
         Ok(report)
@@ -164,6 +169,7 @@ impl Reconciler {
             match outcome {
                 Ok(Reconciled::Finalized) => report.finalized += 1,
                 Ok(Reconciled::Expired) => report.expired += 1,
+                Ok(Reconciled::Deleted) => report.deleted += 1,
                 Ok(Reconciled::NothingNew) => {}
                 Err(error) => {
                     report.failed += 1;
@@ -216,7 +222,7 @@ impl Reconciler {
             return Ok(Reconciled::NothingNew);
         };
         match record.status() {
-            Status::Available => Ok(Reconciled::NothingNew),
+            Status::Available => self.delete_if_over(record).await,
             Status::Rejected | Status::Deleted => {
                 // At a start some are looked at early.
                 let own_now = stores.clock.now();
@@ -242,7 +248,7 @@ impl Reconciler {
     ) -> Result<Reconciled, OperationError> {
         let stores = &self.stores;
         match (&record.state, look) {
-            (FileState::Available(_), _) => {}
+            (FileState::Available(_), _) => return self.delete_if_over(record).await,
             (FileState::Pending, Lookup::Found(reader)) => {
                 let id = record.id;
                 let uploads_end_at = stores.lifecycle.uploads_end_at(&record);
@@ -306,6 +312,26 @@ impl Reconciler {
         Ok(Reconciled::NothingNew)
     }
 
+    /// An available file is due: it goes as if its owner had deleted it, once its time is over by the store's clock.
+    async fn delete_if_over(&self, record: FileRecord) -> Result<Reconciled, OperationError> {
+        let stores = &self.stores;
+        let is_over = |now| record.delete_after.is_some_and(|at| at <= now);
+        // At a start some are looked at early. Then the store needn't be asked.
+        if !is_over(stores.clock.now()) {
+            return Ok(Reconciled::NothingNew);
+        }
+        // Where the clocks differ, it waits for somebody whose clock is right.
+        let now = stores.compare_clocks().await?;
+        if !now.is_ok_and(|now| is_over(now.timestamp())) {
+            return Ok(Reconciled::NothingNew);
+        }
+        if !delete_record(stores, &record).await? {
+            return Ok(Reconciled::NothingNew);
+        }
+        tracing::info!(file_id = %record.id, "file deleted: its time is over");
+        Ok(Reconciled::Deleted)
+    }
+
     async fn postpone(&self, id: FileId, at: Timestamp) -> Result<bool, StoreError> {
         let grace = self.stores.lifecycle.upload_grace;
         self.stores.metadata.postpone_reconcile(id, at, grace).await
@@ -331,7 +357,8 @@ impl Reconciler {
 /// How long to rest after a batch: by the share of its reconciliations that found nothing to do.
 fn rest_after(took: Duration, before: &ReconcileReport, after: &ReconcileReport) -> Duration {
     let reviewed = after.reviewed - before.reviewed;
-    let useful = after.finalized - before.finalized;
+    let useful = |report: &ReconcileReport| report.finalized + report.deleted;
+    let useful = useful(after) - useful(before);
     if reviewed == 0 {
         return Duration::ZERO;
     }

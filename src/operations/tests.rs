@@ -18,6 +18,7 @@ use crate::presigned_url::{
 
 mod clocks;
 mod completion;
+mod delete_after;
 mod disturbed;
 mod durability;
 mod forms;
@@ -66,6 +67,7 @@ impl OperationsFixture {
                 reconcile_after: Duration::from_secs(60),
                 retention: RETENTION,
                 empty_retention: Duration::from_secs(86_400),
+                max_keep: None,
             },
         };
         Self {

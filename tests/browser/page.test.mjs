@@ -316,6 +316,18 @@ page('a link that is copied leads to a page from which the file is fetched', asy
   assert.equal(download.suggestedFilename(), 'passed on.txt');
 });
 
+page('the page of a file that is to be deleted says when, with its zone', async (open) => {
+  const deleteAfter = '2099-12-04T10:00:00.000Z';
+  const body = { filename: 'ends.txt', size: 5, deleteAfter };
+  const created = (await api('POST', '/v1/files', body)).body;
+  await send(created, 'hello');
+  const tab = await open(`${faultProxy.base}f/${created.id}`);
+  const time = tab.locator('#card time', { hasText: 'deleted on' });
+  await time.waitFor();
+  assert.match(await time.textContent(), /^deleted on .*4.*2099.* (UTC|GMT|[A-Z]{3,4}|GMT[+-]\d+)$/);
+  assert.equal(await time.getAttribute('datetime'), deleteAfter);
+});
+
 page('a file that was fetched is compared without a terminal', async (open) => {
   const { id } = await share('compared.txt', 'all of it');
   const tab = await open(`${faultProxy.base}f/${id}`);

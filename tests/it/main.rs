@@ -31,6 +31,7 @@ mod infrastructure;
 mod issuer_sign_in;
 mod items;
 mod journey;
+mod kept_files;
 mod local_endpoint;
 mod local_faults;
 mod local_versions;

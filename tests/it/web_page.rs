@@ -29,7 +29,7 @@ const STRICT: [(&str, &str); 4] = [
 
 /// Runs what a page has to do, with these programs.
 fn browse(setup: &Value) {
-    node_tests::run("page.test.mjs", setup, 21);
+    node_tests::run("page.test.mjs", setup, 22);
 }
 
 /// Runs what a page has to do when it gets other answers than it hopes for.

@@ -49,13 +49,17 @@ pub enum Flaw {
     SettleReplaceable,
     /// The sweep deletes what no record names, at once and for good.
     SweepDestroys,
+    /// A reconciler whose clock is ahead deletes by it what is to stay for a while.
+    DeleteByOwnClock,
+    /// A file that becomes available isn't due when its time is over.
+    AvailableIsNeverDue,
     /// The bytes of a deleted file without a version go while a URL can still bring others.
     DeleteBytesOfUnversionedAtOnce,
 }
 
 impl Flaw {
     /// Every flaw, for the search to find.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
@@ -76,6 +80,8 @@ impl Flaw {
         Self::ExpireByOwnClock,
         Self::RemoveByOwnClock,
         Self::SweepByOwnClock,
+        Self::DeleteByOwnClock,
+        Self::AvailableIsNeverDue,
         Self::SettleBeforeDurable,
         Self::SettleReplaceable,
         Self::SweepDestroys,

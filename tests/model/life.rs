@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 
 use super::flaw::Flaw;
 use super::promises;
-use super::state::{Bytes, END, LAST_RENEWAL, Record, Seen, State, URL_LIFE};
+use super::state::{Bytes, END, LAST_RENEWAL, Record, Seen, State, Tick, URL_LIFE};
 use super::tasks::{Actor, Task, advance, begin};
 
 /// What may happen to the file in one search.
@@ -34,6 +34,8 @@ pub struct Life {
     pub power_cuts: bool,
     /// Whether records from a backup may come back, that don't have the file.
     pub restores: bool,
+    /// When the file is to be deleted once it is available; it may be uploaded later.
+    pub delete_after: Option<Tick>,
     /// How the service differs from what it is; `None`: not at all.
     pub flaw: Option<Flaw>,
 }
@@ -184,7 +186,9 @@ impl Model for Life {
             actions.push(Action::Deliver { again: true });
             actions.push(Action::Deliver { again: false });
         }
-        if state.is_due() && has_room(Actor::Reconciler) {
+        // The first sweep after a start also takes what isn't due yet.
+        let is_taken = state.is_due() || self.delete_after.is_some() && state.is_available();
+        if is_taken && has_room(Actor::Reconciler) {
             actions.push(Action::Begin(Actor::Reconciler));
         }
         let is_swept = state.has_others() || state.has_orphan() || state.aside.is_some();

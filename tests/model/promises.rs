@@ -105,6 +105,21 @@ pub fn all() -> Vec<Property<Life>> {
             "nothing is set aside or destroyed before its time",
             |_: &Life, state: &State| !state.seen.swept_early,
         ),
+        Property::always(
+            "nothing is deleted before its time by the store's clock",
+            |life: &Life, state: &State| match (life.delete_after, state.seen.over_at) {
+                (Some(delete_after), Some(at)) => at >= delete_after,
+                (None, at) => at.is_none(),
+                (Some(_), None) => true,
+            },
+        ),
+        Property::always(
+            "what is to be deleted goes within a few reconciliations of its time",
+            |life: &Life, state: &State| {
+                let is_over = life.delete_after.is_some_and(|at| state.time >= at);
+                !is_over || in_the_end(life, state, |end| !end.is_available())
+            },
+        ),
         // That the search gets to where it could be wrong.
         Property::sometimes(
             "two workers have measured at a time",
@@ -153,6 +168,13 @@ pub fn all() -> Vec<Property<Life>> {
             "a file expires and is removed",
             |_: &Life, state: &State| {
                 state.record.is_none() && !state.seen.deleted && state.seen.puts == 0
+            },
+        ),
+        Property::sometimes(
+            "a file goes because its time is over",
+            |life: &Life, state: &State| {
+                life.delete_after.is_none()
+                    || state.seen.over_at.is_some() && state.status() == Some(Status::Deleted)
             },
         ),
         Property::sometimes("a tombstone is removed", |_: &Life, state: &State| {

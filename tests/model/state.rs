@@ -72,6 +72,8 @@ pub struct Seen {
     pub put_at: Option<Tick>,
     /// An object was set aside, or destroyed, before its time.
     pub swept_early: bool,
+    /// When, by the store's clock, somebody first found that an available file's time is over.
+    pub over_at: Option<Tick>,
 }
 
 /// `FileRecord`, as far as an operation looks at it.
@@ -172,6 +174,12 @@ impl State {
         self.record
             .as_mut()
             .filter(|record| record.status == status && record.is_over())
+    }
+
+    /// Whether the file can be downloaded.
+    pub fn is_available(&self) -> bool {
+        let status = self.record.as_ref().map(|record| record.status);
+        matches!(status, Some(Status::Available(_)))
     }
 
     /// `MetadataStore::due_records` for the only file there is.

@@ -64,6 +64,8 @@ pub enum Step {
     LookForLateBytes(Over),
     /// The same, where there were none: `MetadataStore::schedule_reconcile` or `MetadataStore::remove`.
     EndOfExpired(Over, Tick),
+    /// `reconcile::delete_if_over`: `Stores::compare_clocks`.
+    CompareClocks { deadline: Tick },
     /// `reconcile::expire`: `MetadataStore::transition`.
     Expire { deadline: Tick, now: Tick },
     /// `delete_file`: `MetadataStore::delete`.
@@ -98,6 +100,7 @@ impl Step {
         match self {
             Self::Head(finalizing) => finalizing.is_reconcile,
             Self::CleanUp(_)
+            | Self::CompareClocks { .. }
             | Self::LookForLateBytes(_)
             | Self::Quarantine
             | Self::EndQuarantine => true,
@@ -183,6 +186,9 @@ pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
         Actor::Reconciler => match record.status {
             Status::Pending => look(record, finalizing(true)),
             Status::Expired => Some(Step::LookForLateBytes(record.into())),
+            Status::Available(_) if life.delete_after.is_some() => {
+                Some(Step::CompareClocks { deadline })
+            }
             _ => clean_up(record),
         },
         Actor::Deleter if !record.is_visible(now) => None,
@@ -285,6 +291,13 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
             None
         }
         Step::LookAtClock { deadline } => expire_if_over(deadline, now),
+        Step::CompareClocks { deadline } => {
+            let as_of = agreed(life, Flaw::DeleteByOwnClock, now, ahead)?;
+            life.delete_after.filter(|at| as_of >= *at)?;
+            state.seen.over_at.get_or_insert(now);
+            let now = now.saturating_add_signed(ahead);
+            Some(Step::WriteTombstone { deadline, now })
+        }
         Step::Expire { deadline, now } => expire(life, state, deadline, now),
         Step::WriteTombstone { deadline, now } => write_tombstone(life, state, deadline, now),
         Step::DeleteBytesFirst { deadline, now } => {
@@ -393,7 +406,8 @@ fn settle(
     let next = match verdict {
         Verdict::Available(object) => {
             record.status = Status::Available(object);
-            record.reconcile_at = None;
+            let is_due = !life.has(Flaw::AvailableIsNeverDue);
+            record.reconcile_at = life.delete_after.filter(|_| is_due);
             state.seen.available.get_or_insert(object);
             None
         }

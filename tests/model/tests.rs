@@ -4,6 +4,7 @@ use stateright::{Checker, DiscoveryClassification, HasDiscoveries, Model};
 
 use super::flaw::Flaw;
 use super::life::Life;
+use super::state::END;
 
 const THREADS: usize = 2;
 
@@ -18,7 +19,15 @@ const PAIRS: Life = Life {
     clocks: false,
     power_cuts: false,
     restores: false,
+    delete_after: None,
     flaw: None,
+};
+
+/// The file is to be deleted some time after it can be uploaded.
+const ENDS: Life = Life {
+    delete_after: Some(END - 1),
+    renews: false,
+    ..CLOCKS
 };
 
 /// Every process has a clock of its own, and none is right.
@@ -108,6 +117,17 @@ fn the_promises_hold_in_every_state_where_old_records_are_restored() {
     search(RESTORES);
 }
 
+#[test]
+fn the_promises_hold_in_every_state_where_files_are_to_be_deleted_at_some_time() {
+    search(ENDS);
+    // Before its bytes may have come.
+    search(Life {
+        delete_after: Some(1),
+        versioned: true,
+        ..ENDS
+    });
+}
+
 /// Without a second URL and a second upload, which would be more states than a test has time for.
 #[test]
 fn the_promises_hold_in_every_state_where_three_operations_meet() {
@@ -125,6 +145,7 @@ fn every_flaw_breaks_a_promise() {
         let from = match flaw {
             Flaw::LaterFormsStay | Flaw::KeepTheNewest => FORMS,
             Flaw::ExpireByOwnClock | Flaw::RemoveByOwnClock => CLOCKS,
+            Flaw::DeleteByOwnClock | Flaw::AvailableIsNeverDue => ENDS,
             Flaw::SettleBeforeDurable => POWER_CUTS,
             Flaw::SettleReplaceable => SUSPENDED,
             Flaw::SweepByOwnClock | Flaw::SweepDestroys => RESTORES,

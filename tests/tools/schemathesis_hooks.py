@@ -89,6 +89,8 @@ def map_case(context, case):
         case.body = with_possible_end(case.body)
     if "/pairings" in case.operation.path and isinstance(case.body, dict):
         case.body = with_known_codes(case.operation.path, case.body)
+    if case.operation.path.endswith("/files") and isinstance(case.body, dict):
+        case.body = with_time_to_come(case.body, "deleteAfter")
     return case
 
 
@@ -126,13 +128,19 @@ def before_call(context, case, kwargs):
 def with_possible_end(token):
     """What a schema has no words for: an end that is a time lies within a year, and a label is seen."""
     changed = dict(token)
-    label, end = token.get("label"), token.get("expiresAt")
+    label = token.get("label")
     if isinstance(label, str) and 0 < len(label) <= MAX_LABEL:
         changed["label"] = seen(label)
-    if isinstance(end, str) and END.match(end):
-        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
-        changed["expiresAt"] = soon.isoformat(timespec="seconds")
-    return changed
+    return with_time_to_come(changed, "expiresAt")
+
+
+def with_time_to_come(body, field):
+    """The same for any time that has to lie ahead, and not too far."""
+    end = body.get(field)
+    if not isinstance(end, str) or not END.match(end):
+        return body
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
+    return {**body, field: soon.isoformat(timespec="seconds")}
 
 
 def seen(label):

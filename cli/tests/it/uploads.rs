@@ -397,3 +397,33 @@ fn a_program_that_is_asked_to_end_says_as_much_with_its_own_exit_code() {
     assert_eq!(said[2], "✗ b: not uploaded");
     assert!(ran.err.ends_with('\n'), "{ran:?}");
 }
+
+#[test]
+fn a_file_is_uploaded_with_the_time_at_which_it_is_deleted() {
+    let service = Service::start(&[("MAX_KEEP", "30d")]);
+    service.file("notes.txt", b"for a week");
+    let ran = service.run(&["upload", "--delete-after", "7d", "notes.txt"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let record = &service.records()[0];
+    let time = |field: &str| chrono::DateTime::parse_from_rfc3339(record[field].as_str().unwrap());
+    let kept = time("deleteAfter").unwrap() - time("createdAt").unwrap();
+    assert!(
+        (kept - chrono::TimeDelta::days(7)).num_seconds().abs() < 60,
+        "{record}"
+    );
+    let info = service.run(&["info", ran.out.trim_end()]);
+    assert!(
+        info.out
+            .lines()
+            .any(|line| line.starts_with("delete on 20")),
+        "{info:?}"
+    );
+
+    // Beyond what the service keeps it says so, and nothing is there.
+    let ran = service.run(&["upload", "--delete-after", "8w", "notes.txt"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.err.contains("must be no later than"), "{ran:?}");
+    let ran = service.run(&["upload", "--delete-after", "soon", "notes.txt"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(service.records().len(), 1);
+}

@@ -11,7 +11,7 @@ use super::{
     pending, removable, settle, state_of,
 };
 use crate::domain::{FileRecord, Status, Timestamp, Transition};
-use crate::metadata_store::{DueRecord, MAX_PAGE, MetadataStore};
+use crate::metadata_store::{DueRecord, MAX_PAGE, MetadataStore, TransitionOutcome};
 
 type Store = Arc<dyn MetadataStore>;
 
@@ -61,7 +61,7 @@ pub async fn due_records_come_earliest_first_until_the_moment_itself(store: &Sto
     assert_eq!(due(store, moment(-1), None, MAX_PAGE).await, []);
 }
 
-pub async fn an_available_record_is_never_due(store: &Store) {
+pub async fn an_available_record_is_due_only_to_be_deleted_at_its_time(store: &Store) {
     let mut expected = Vec::new();
     for state in every_state() {
         let record = insert(store, in_state(pending(-10), state)).await;
@@ -69,16 +69,33 @@ pub async fn an_available_record_is_never_due(store: &Store) {
             expected.push(due_record_of(&record));
         }
     }
-    let settled = insert(store, pending(-10)).await;
-    settle(
-        store,
-        settled.id,
-        &Transition::available(object()),
-        moment(0),
-    )
-    .await;
+    let mut ending = None;
+    for delete_after in [None, Some(moment(77))] {
+        let record = insert(store, pending(-10).deleted_after(delete_after)).await;
+        let available = Transition::available(object(), delete_after);
+        let settled = store.transition(record.id, &available).await;
+        assert_eq!(settled.unwrap(), TransitionOutcome::Applied);
+        let read = store.get(record.id).await.unwrap();
+        let read = read.expect("a record that exists");
+        assert_eq!(read.delete_after, delete_after);
+        assert_eq!(read, available.apply_to(record));
+        if read.reconcile_at.is_some() {
+            expected.push(due_record_of(&read));
+            ending = Some(read);
+        }
+    }
     expected.sort_unstable();
-    eventually(expected, || due(store, far_expiry(), None, MAX_PAGE)).await;
+    let all_due = || due(store, far_expiry(), None, MAX_PAGE);
+    eventually(expected.clone(), all_due).await;
+
+    let mut ending = ending.expect("one has an end");
+    let deleted = store.delete(ending.id, moment(78), far_expiry(), GRACE);
+    assert!(deleted.await.unwrap());
+    expected.retain(|due_record| due_record.id != ending.id);
+    ending.reconcile_at = Some(moment(78));
+    expected.push(due_record_of(&ending));
+    expected.sort_unstable();
+    eventually(expected, all_due).await;
 }
 
 pub async fn due_records_go_on_behind_the_cursor_even_at_one_moment(store: &Store) {

@@ -186,7 +186,7 @@ pub async fn each_settlement_ends_pending_and_sets_what_follows(store: &Store) {
     let record = insert(store, pending(0)).await;
     let mut unversioned = object();
     unversioned.version_id = None;
-    let settlement = Transition::available(unversioned);
+    let settlement = Transition::available(unversioned, None);
     assert_eq!(
         settle(store, record.id, &settlement, moment(10)).await,
         TransitionOutcome::Applied
@@ -312,7 +312,13 @@ pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &S
     unversioned.version_id = None;
     for (object, waits) in [(object(), false), (unversioned, true)] {
         let record = insert(store, pending(0)).await;
-        settle(store, record.id, &Transition::available(object), moment(10)).await;
+        settle(
+            store,
+            record.id,
+            &Transition::available(object, None),
+            moment(10),
+        )
+        .await;
         let deleted = store.delete(record.id, moment(77), far_expiry(), GRACE);
         assert!(deleted.await.unwrap());
         let mut tombstone = record;

@@ -49,7 +49,7 @@ fn newest_first(records: &[FileRecord], has: impl Fn(&FileRecord) -> bool) -> Ve
 pub async fn a_record_keeps_its_owner_through_its_life(store: &Store) {
     let alice = Some(person("alice"));
     let record = insert(store, pending(-10).owned_by(alice)).await;
-    let available = Transition::available(object());
+    let available = Transition::available(object(), None);
     store.transition(record.id, &available).await.unwrap();
     assert_eq!(stored(store, record.id).await.owner, alice);
     let deadline = record.upload_expires_at;
@@ -103,7 +103,7 @@ pub async fn a_persons_page_follows_a_record_through_its_life(store: &Store) {
     let shown = async |status| walk(store, alice, status, 10).await;
     let both = vec![record.id, other.id];
     eventually(both.clone(), || shown(None)).await;
-    let available = Transition::available(object());
+    let available = Transition::available(object(), None);
     store.transition(record.id, &available).await.unwrap();
     eventually(both, || shown(None)).await;
     eventually(vec![record.id], || shown(Some(Status::Available))).await;

@@ -143,7 +143,7 @@ pub async fn a_page_follows_a_record_from_status_to_status(store: &Store) {
     let shown = async |status| walk(store, status, 10).await.concat();
     eventually(vec![record.id], || shown(Some(Status::Pending))).await;
 
-    let available = Transition::available(object());
+    let available = Transition::available(object(), None);
     store.transition(record.id, &available).await.unwrap();
     eventually(vec![record.id], || shown(Some(Status::Available))).await;
     eventually(vec![], || shown(Some(Status::Pending))).await;
@@ -200,7 +200,7 @@ pub async fn each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
                 // deleted again.
                 insert(&store, pending(written)).await;
                 let between = insert(&store, pending(-1000 - written % EARLIER)).await;
-                let available = Transition::available(object());
+                let available = Transition::available(object(), None);
                 let settled = store.transition(between.id, &available);
                 settled.await.expect("a settlement is answered");
                 let deleted = store.delete(between.id, moment(0), far_expiry(), GRACE);

@@ -59,7 +59,7 @@ pub async fn of_many_settlements_exactly_one_succeeds(store: &Store) {
         let settlement = if i % 2 == 0 {
             let mut object = object();
             object.version_id = Some(VersionId(format!("version-{i}")));
-            Transition::available(object)
+            Transition::available(object, None)
         } else {
             every_settlement(&record)[1 + i % 4 / 2].clone()
         };
@@ -88,7 +88,7 @@ pub async fn of_many_deletions_exactly_one_succeeds_and_no_settlement_outlives_i
                 let deleted = store.delete(id, now, far_expiry(), GRACE).await;
                 (deleted.expect("a deletion is answered"), 0)
             } else {
-                let outcome = settle(&store, id, &Transition::available(object()), now).await;
+                let outcome = settle(&store, id, &Transition::available(object(), None), now).await;
                 (false, usize::from(outcome == TransitionOutcome::Applied))
             }
         }

@@ -41,6 +41,7 @@ const CONTENT_TYPE: &str = "contentType";
 const DECLARED_SHA256: &str = "declaredSha256";
 const S3_KEY: &str = "s3Key";
 const CREATED_AT: &str = "createdAt";
+const DELETE_AFTER: &str = "deleteAfter";
 pub(super) const UPLOAD_EXPIRES_AT: &str = "uploadExpiresAt";
 pub(super) const STATUS: &str = "status";
 pub(super) const SHA256: &str = "sha256";
@@ -87,6 +88,9 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
     ]);
     if let Some(name) = &record.declared.display_name {
         item.insert(DISPLAY_NAME, string(name));
+    }
+    if let Some(at) = record.delete_after {
+        item.insert(DELETE_AFTER, millis(at));
     }
     if let Some(sha256) = record.declared.sha256 {
         item.insert(DECLARED_SHA256, string(sha256));
@@ -182,6 +186,7 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
             content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
             sha256: attributes.digest(DECLARED_SHA256)?,
         },
+        delete_after: attributes.optional(DELETE_AFTER, Attributes::millis)?,
         upload_expires_at: attributes.millis(UPLOAD_EXPIRES_AT)?,
         state: attributes.state()?,
         reconcile_at: attributes.optional(RECONCILE_AT, Attributes::millis)?,

@@ -18,7 +18,7 @@ use crate::domain::{
 macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
-         sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name"
+         sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after"
     };
 }
 pub(super) use columns;
@@ -27,7 +27,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -46,6 +46,7 @@ const PURGE_AT: usize = 11;
 const RECONCILE_AT: usize = 12;
 const OWNER: usize = 13;
 const DISPLAY_NAME: usize = 14;
+const DELETE_AFTER: usize = 15;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
@@ -70,6 +71,7 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
             .display_name
             .as_ref()
             .map(DisplayName::as_str),
+        record.delete_after.map(|at| at.timestamp_millis()),
     ])?;
     Ok(inserted == 1)
 }
@@ -85,6 +87,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
             content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
             sha256: digest(row, DECLARED_SHA256)?,
         },
+        delete_after: moment(row, DELETE_AFTER)?,
         upload_expires_at: required(row, UPLOAD_EXPIRES_AT, moment)?,
         state: state(row)?,
         reconcile_at: moment(row, RECONCILE_AT)?,

@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 6;
+pub(super) const SCHEMA_VERSION: i64 = 7;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -156,12 +156,25 @@ const DISPLAY_NAMES: &str = "
 ALTER TABLE files ADD COLUMN display_name TEXT;
 ";
 
+/// When an available file is to be deleted, if that was said. It is due by `review_at`, as everything is.
+const DELETE_AFTER: &str = "
+ALTER TABLE files ADD COLUMN delete_after INTEGER;
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
 fn steps_from(version: i64) -> &'static [&'static str] {
     match version {
-        0 => &[FILES_SINCE_3, KEYS, MARKER, OWNERS, ITEMS, DISPLAY_NAMES],
+        0 => &[
+            FILES_SINCE_3,
+            KEYS,
+            MARKER,
+            OWNERS,
+            ITEMS,
+            DISPLAY_NAMES,
+            DELETE_AFTER,
+        ],
         1 => &[
             KEYS,
             SET_FILES_ASIDE,
@@ -171,6 +184,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OWNERS,
             ITEMS,
             DISPLAY_NAMES,
+            DELETE_AFTER,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -180,10 +194,12 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OWNERS,
             ITEMS,
             DISPLAY_NAMES,
+            DELETE_AFTER,
         ],
-        3 => &[MARKER, OWNERS, ITEMS, DISPLAY_NAMES],
-        4 => &[OWNERS, ITEMS, DISPLAY_NAMES],
-        5 => &[DISPLAY_NAMES],
+        3 => &[MARKER, OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER],
+        4 => &[OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER],
+        5 => &[DISPLAY_NAMES, DELETE_AFTER],
+        6 => &[DELETE_AFTER],
         _ => &[],
     }
 }

@@ -8,7 +8,7 @@ import { FileList } from '../../../web/file_list.js';
 import { Format } from '../../../web/format.js';
 import { chooseLanguage } from '../../../web/language.js';
 import { Meter } from '../../../web/meter.js';
-import { nameOf } from '../../../web/record.js';
+import { endOf, nameOf } from '../../../web/record.js';
 import { savedAs, shellWord } from '../../../web/saved_name.js';
 import { putOutcome, retryAfterMs } from '../../../web/put_outcome.js';
 import { Sha256 } from '../../../web/sha256.js';
@@ -102,6 +102,14 @@ test('a file is called as its name was given, and as it is kept where nobody kep
   assert.equal(nameOf({ displayName: 'a b?.txt', filename: 'a_b_.txt' }), 'a b?.txt');
   for (const displayName of [undefined, null, '', 5]) {
     assert.equal(nameOf({ displayName, filename: 'a_b_.txt' }), 'a_b_.txt');
+  }
+});
+
+test('a file has an end only if the service says when', () => {
+  const at = '2026-12-04T10:00:00.000Z';
+  assert.equal(endOf({ deleteAfter: at }), Date.parse(at));
+  for (const deleteAfter of [undefined, null, '', 'soon']) {
+    assert.equal(endOf({ deleteAfter }), null);
   }
 });
 

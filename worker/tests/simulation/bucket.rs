@@ -105,7 +105,7 @@ impl Bucket {
         }
         objects.put(key, bytes, verified);
         histories.update(upload.id, |history| history.accepted.push(sha256));
-        if histories.history(upload.id).was_available && !self.has_versions {
+        if histories.history(upload.id).available_since.is_some() && !self.has_versions {
             histories.breaks(upload.id, "an old download URL brings other bytes");
         }
         chaos.note(format_args!("PUT {name}: accepted"));

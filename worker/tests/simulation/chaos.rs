@@ -9,12 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use file_share::domain::{Timestamp, from_millis};
 use tokio::time::{Instant, sleep};
 
 /// When the clients of the ports give up on a call.
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// How long a process may seem to be stopped: longer than the visibility timeout.
 const STALL_MILLIS: std::ops::Range<u64> = 35_000..100_000;
+
+/// The store's time when it begins, in milliseconds since the Unix epoch.
+const STORE_BEGAN_MILLIS: i64 = 1_790_000_000_000;
 
 /// How many calls of a thousand go wrong, one of these a seed.
 const FAULT_RATES: [u64; 4] = [0, 20, 100, 300];
@@ -75,6 +79,11 @@ impl Chaos {
 
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// The store's time, which goes on by no process's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        from_millis(STORE_BEGAN_MILLIS).unwrap() + self.elapsed()
     }
 
     pub(crate) fn note(&self, event: impl Display) {

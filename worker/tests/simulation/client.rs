@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use file_share::domain::{Declaration, FileId};
+use file_share::domain::{Declaration, FileId, Timestamp, whole_millis};
 use file_share::metadata_store::PageRequest;
 use file_share::operations::{
     Context, CreatedFile, NewFile, OperationError, Stores, Whose, create_file, delete_file,
@@ -23,6 +23,8 @@ use super::stores::Shared;
 /// The longest pause between two calls of one client, in milliseconds.
 const LONGEST_PAUSE: u64 = 15_000;
 const LARGEST_FILE: u64 = 300;
+/// For how long a file is kept at the most whose end is said, in milliseconds.
+const LONGEST_KEPT: u64 = 400_000;
 
 pub(crate) struct Client {
     pub shared: Shared,
@@ -121,7 +123,10 @@ impl Client {
             _ => None,
         };
         let new = Declaration::sample().of_length(length).of_digest(declared);
-        let new = NewFile::sample(new);
+        let new = NewFile {
+            delete_after: self.end_of_a_file(),
+            ..NewFile::sample(new)
+        };
         self.wait_for_a_millisecond_of_our_own().await;
         let create = create_file(&self.stores, &self.presigner, &self.context, new, None);
         let Some(Ok(CreatedFile { record, upload })) = self.api(create).await else {
@@ -145,6 +150,15 @@ impl Client {
             self.dawdle(&upload).await;
             self.bucket.put(&upload, bytes).await;
         }
+    }
+
+    /// Some are to be deleted at some time, which may come before their bytes do, by this API's clock.
+    fn end_of_a_file(&self) -> Option<Timestamp> {
+        let chaos = &self.shared.chaos;
+        let in_a_while = chaos.millis(1..LONGEST_KEPT);
+        chaos
+            .chance(30)
+            .then(|| whole_millis(self.stores.clock.now() + in_a_while))
     }
 
     fn some_upload(&self) -> Option<Upload> {
@@ -242,7 +256,7 @@ impl Client {
             }
             Some(Err(OperationError::FileNotFound)) => self.shared.histories.told_absent(id),
             Some(Err(OperationError::UploadExpired | OperationError::FileRejected(_)))
-                if before.owed().is_some() =>
+                if before.owed(self.shared.chaos.now()).is_some() =>
             {
                 self.shared
                     .histories

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use file_share::domain::{FileId, FileState, Sha256Digest, Status, StoredObject, Transition};
+use file_share::domain::{
+    FileId, FileState, Sha256Digest, Status, StoredObject, Timestamp, Transition,
+};
 
 use super::chaos::Chaos;
 
@@ -15,6 +18,8 @@ use super::chaos::Chaos;
 pub(crate) struct FileHistory {
     pub number: usize,
     pub declared_sha256: Option<Sha256Digest>,
+    /// When it is to be deleted, by the store's clock.
+    pub delete_after: Option<Timestamp>,
     /// Digests of what the store took, in order.
     pub accepted: Vec<Sha256Digest>,
     /// A client was told that the file exists.
@@ -27,14 +32,30 @@ pub(crate) struct FileHistory {
     pub told: Option<StoredObject>,
     /// How often the record left `pending`.
     pub settlements: usize,
-    /// It was available once, so a download URL may be under way.
-    pub was_available: bool,
+    /// It was deleted because its time was over.
+    pub ended: bool,
+    /// It was available once, since then, so a download URL may be under way.
+    pub available_since: Option<Timestamp>,
 }
 
 impl FileHistory {
-    /// The digest that the file has to have in the end: that of what the store accepted first, if it
-    /// is what was declared and nobody wanted the file gone.
-    pub(crate) fn owed(&self) -> Option<Sha256Digest> {
+    /// Whether its time is over by the store's clock.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.delete_after.is_some_and(|at| at <= now)
+    }
+
+    /// Whether it should have been deleted by `now`, given so long for it.
+    pub(crate) fn should_be_gone(&self, now: Timestamp, given: Duration) -> bool {
+        let since = self.delete_after.zip(self.available_since);
+        since.is_some_and(|(over_at, available_since)| over_at.max(available_since) + given <= now)
+    }
+
+    /// The digest that the file has to have as long as its time isn't over: that of what the store accepted first,
+    /// if it is what was declared and nobody wanted the file gone.
+    pub(crate) fn owed(&self, now: Timestamp) -> Option<Sha256Digest> {
+        if self.is_over(now) {
+            return None;
+        }
         let first = *self.accepted.first()?;
         let is_as_declared = self
             .declared_sha256
@@ -103,8 +124,11 @@ impl FileHistories {
 
     /// The record left `pending` in the store itself.
     pub(crate) fn record_settlement(&self, id: FileId, settlement: &Transition) {
+        let now = self.chaos.now();
         let settlements = self.update(id, |history| {
-            history.was_available |= settlement.to.status() == Status::Available;
+            if settlement.to.status() == Status::Available {
+                history.available_since = Some(now);
+            }
             history.settlements += 1;
             history.settlements
         });
@@ -141,8 +165,20 @@ impl FileHistories {
     /// A client was told that there is no such file.
     pub(crate) fn told_absent(&self, id: FileId) {
         let history = self.history(id);
-        if history.owed().is_some() {
+        if history.owed(self.chaos.now()).is_some() {
             self.breaks(id, "an accepted upload is not found");
         }
+    }
+
+    /// The record becomes a tombstone in the store itself. `state` is what it said just before.
+    pub(crate) fn record_deletion(&self, id: FileId, state: Option<&FileState>) {
+        let history = self.history(id);
+        if history.delete_tried || !matches!(state, Some(FileState::Available(_))) {
+            return;
+        }
+        if !history.is_over(self.chaos.now()) {
+            self.breaks(id, "deleted before its time, and nobody asked for it");
+        }
+        self.update(id, |history| history.ended = true);
     }
 }

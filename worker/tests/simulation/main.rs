@@ -52,7 +52,7 @@ fn the_promises_hold_for_every_seed() {
     let first = from_environment("SIMULATION_FIRST_SEED", 1);
     let seeds = from_environment("SIMULATION_SEEDS", SEEDS);
     let next = AtomicU64::new(first);
-    let (available, deleted) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let [available, deleted, ended] = std::array::from_fn(|_| AtomicUsize::new(0));
     let threads = std::thread::available_parallelism().map_or(1, |it| it.get());
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -65,6 +65,7 @@ fn the_promises_hold_for_every_seed() {
                     let outcome = simulate(seed);
                     available.fetch_add(outcome.available, SeqCst);
                     deleted.fetch_add(outcome.deleted, SeqCst);
+                    ended.fetch_add(outcome.ended, SeqCst);
                     if !outcome.broken.is_empty() {
                         // One is enough to look into.
                         next.store(u64::MAX / 2, SeqCst);
@@ -74,9 +75,12 @@ fn the_promises_hold_for_every_seed() {
             });
         }
     });
-    let (available, deleted) = (available.into_inner(), deleted.into_inner());
-    println!("{seeds} seeds from {first}: {available} files available, {deleted} deleted");
-    assert!(available > 0 && deleted > 0, "the simulation does nothing");
+    let [available, deleted, ended] = [available, deleted, ended].map(AtomicUsize::into_inner);
+    println!(
+        "{seeds} seeds from {first}: {available} files available, {deleted} deleted, {ended} at their time"
+    );
+    let did_something = available > 0 && deleted > 0 && ended > 0;
+    assert!(did_something, "the simulation does nothing");
 }
 
 #[test]

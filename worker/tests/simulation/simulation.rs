@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use file_share::access::Caller;
 use file_share::clock::{Clock, SkewedClock};
-use file_share::domain::{FileId, FileState, Lifecycle, ObjectKey, Timestamp, from_millis};
+use file_share::domain::{FileId, FileState, Lifecycle, ObjectKey, Timestamp};
 use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::object_store::ObjectStore;
@@ -18,7 +18,7 @@ use file_share_worker::event_queue::MAX_RECEIVE_WAIT;
 use file_share_worker::event_queue::in_memory::{Attributes, InMemoryQueue};
 use futures_util::TryStreamExt;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::bucket::{Bucket, digest};
 use super::chaos::Chaos;
@@ -32,6 +32,8 @@ pub(crate) const BUCKET: &str = "file-share-bucket";
 /// How long things go wrong.
 pub(crate) const CHAOS: Duration = Duration::from_secs(300);
 pub(crate) const RECONCILE_INTERVAL: Duration = Duration::from_secs(30);
+/// Within so many reconciliations of its time a file is deleted, once nothing fails any more.
+const REVIEWS: u32 = 4;
 /// The life of a file in short, with production's proportions where they matter: what is kept is kept
 /// for longer than a URL can bring bytes.
 pub(crate) const UPLOAD_LIFETIME: Duration = Duration::from_secs(120);
@@ -57,16 +59,17 @@ pub(crate) fn lifecycle() -> Lifecycle {
         reconcile_after: Duration::from_secs(30),
         retention: RETENTION,
         empty_retention: EMPTY_RETENTION,
+        max_keep: None,
     }
 }
 
 /// The store's clock: wall-clock time that goes with tokio's.
-#[derive(Clone, Copy)]
-pub(crate) struct SimulatedClock(Instant);
+#[derive(Clone)]
+pub(crate) struct SimulatedClock(Arc<Chaos>);
 
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
-        from_millis(1_790_000_000_000).unwrap() + self.0.elapsed()
+        self.0.now()
     }
 }
 
@@ -76,6 +79,8 @@ pub(crate) struct Outcome {
     pub broken: Vec<String>,
     pub available: usize,
     pub deleted: usize,
+    /// How many were deleted because their time was over.
+    pub ended: usize,
 }
 
 pub(crate) fn simulate(seed: u64) -> Outcome {
@@ -91,12 +96,12 @@ pub(crate) fn simulate(seed: u64) -> Outcome {
 
 async fn live(seed: u64) -> Outcome {
     let chaos = Arc::new(Chaos::new(seed));
-    let clock = SimulatedClock(Instant::now());
+    let clock = SimulatedClock(chaos.clone());
     let versioned = chaos.chance(50);
     let shared = Shared {
         histories: Arc::new(FileHistories::new(chaos.clone())),
         metadata: Arc::new(MemoryMetadataStore::default()),
-        objects: Arc::new(MemoryObjectStore::new(Arc::new(clock), versioned)),
+        objects: Arc::new(MemoryObjectStore::new(Arc::new(clock.clone()), versioned)),
         chaos,
         power: Power::default(),
     };
@@ -104,13 +109,13 @@ async fn live(seed: u64) -> Outcome {
     let bucket = Arc::new(Bucket {
         shared: shared.clone(),
         queue: queue.clone(),
-        clock: Arc::new(clock),
+        clock: Arc::new(clock.clone()),
         knows_digests: shared.chaos.chance(50),
         has_versions: versioned,
     });
     let mut workers = JoinSet::new();
     for number in 0..WORKERS {
-        let own = SkewedClock::new(Arc::new(clock), 0);
+        let own = SkewedClock::new(Arc::new(clock.clone()), 0);
         workers.spawn(supervise(number, shared.clone(), queue.clone(), own));
     }
     let presigner = Arc::new(Presigner::new(
@@ -122,7 +127,7 @@ async fn live(seed: u64) -> Outcome {
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
         let ahead = API_AHEAD[shared.chaos.pick(0..API_AHEAD.len() as u64) as usize];
-        let api = SkewedClock::new(Arc::new(clock), ahead);
+        let api = SkewedClock::new(Arc::new(clock.clone()), ahead);
         let client = Client {
             shared: shared.clone(),
             bucket: bucket.clone(),
@@ -152,7 +157,13 @@ async fn live(seed: u64) -> Outcome {
 /// Once nothing fails any more, what was accepted doesn't keep anybody waiting.
 async fn judge_recovery(shared: &Shared) {
     for (id, history) in shared.histories.all() {
-        if history.owed().is_some() {
+        if history.should_be_gone(shared.chaos.now(), REVIEWS * RECONCILE_INTERVAL)
+            && let Some(FileState::Available(_)) = state(shared, id).await
+        {
+            let promise = "its time is over, and it isn't deleted";
+            shared.histories.breaks(id, promise);
+        }
+        if history.owed(shared.chaos.now()).is_some() {
             let state = state(shared, id).await;
             if !matches!(state, Some(FileState::Available(_))) {
                 shared
@@ -171,9 +182,10 @@ async fn state(shared: &Shared, id: FileId) -> Option<FileState> {
 /// When all time is over, only files that are owed to somebody are left, and they are what they were.
 async fn judge_the_end(shared: &Shared, queue: &InMemoryQueue) -> Outcome {
     let histories = &shared.histories;
-    let (mut available, mut deleted) = (0, 0);
+    let (mut available, mut deleted, mut ended) = (0, 0, 0);
     for (id, history) in histories.all() {
         deleted += usize::from(history.deleted);
+        ended += usize::from(history.ended);
         match state(shared, id).await {
             Some(FileState::Available(object)) => {
                 available += 1;
@@ -183,8 +195,10 @@ async fn judge_the_end(shared: &Shared, queue: &InMemoryQueue) -> Outcome {
                 let status = other.status().as_str();
                 histories.breaks(id, &format!("it is {status} for ever"));
             }
-            None if history.owed().is_some() => histories.breaks(id, "an accepted upload is lost"),
-            None if history.told.is_some() && !history.delete_tried => {
+            None if history.owed(shared.chaos.now()).is_some() => {
+                histories.breaks(id, "an accepted upload is lost")
+            }
+            None if history.told.is_some() && !history.delete_tried && !history.ended => {
                 histories.breaks(id, "an available file is gone");
             }
             None => {}
@@ -206,6 +220,7 @@ async fn judge_the_end(shared: &Shared, queue: &InMemoryQueue) -> Outcome {
         broken,
         available,
         deleted,
+        ended,
     }
 }
 
@@ -216,6 +231,9 @@ async fn judge_available(
     object: &file_share::domain::StoredObject,
 ) {
     let histories = &shared.histories;
+    if history.is_over(shared.chaos.now()) {
+        histories.breaks(id, "it is kept beyond its time");
+    }
     if history.deleted {
         histories.breaks(id, "a deleted file is back");
     }

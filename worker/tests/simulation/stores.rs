@@ -151,6 +151,7 @@ impl metadata_calls::Interceptor for Faults {
             Call::Insert(record) | Call::InsertKeyed(record) => {
                 self.shared.histories.update(record.id, |history| {
                     history.declared_sha256 = record.declared.sha256;
+                    history.delete_after = record.delete_after;
                 });
                 call.name().to_owned()
             }
@@ -160,6 +161,13 @@ impl metadata_calls::Interceptor for Faults {
             _ => call.name().to_owned(),
         };
         let what = self.described(&what, call.id());
+        let made = async {
+            if let Call::Delete(id) = call {
+                let state = self.state(id).await;
+                self.shared.histories.record_deletion(id, state.as_ref());
+            }
+            made.await
+        };
         self.call(what, "the metadata store", made).await
     }
 

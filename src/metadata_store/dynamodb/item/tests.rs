@@ -18,7 +18,9 @@ fn one_of_each() -> Vec<FileRecord> {
         .named("a b.txt")
         .of_digest(Some(Sha256Digest::from_bytes([1; 32])));
     let owner = Some(UserId::of("https://id.example.org", "alice"));
-    let pending = FileRecord::sample_of(at, declared).owned_by(owner);
+    let pending = FileRecord::sample_of(at, declared)
+        .owned_by(owner)
+        .deleted_after(Some(at));
     every_state()
         .map(|state| in_state(pending.clone(), state))
         .into()
@@ -126,6 +128,7 @@ fn an_attribute_that_is_missing_is_named() {
     let optional = [
         OWNER,
         DISPLAY_NAME,
+        DELETE_AFTER,
         DECLARED_SHA256,
         VERSION_ID,
         RECONCILE_AT,
