@@ -107,13 +107,6 @@ async fn look(stores: &Stores, record: &FileRecord) -> Result<Option<Arrived>, S
     Ok(reader.map(Arrived::from))
 }
 
-/// What came of measuring once.
-enum Attempt {
-    Over(Finalized),
-    /// What was measured has no version, and others may have come in its place.
-    Overtaken,
-}
-
 /// Measures what was found for a pending record, and settles it.
 pub(super) async fn settle_arrived(
     stores: &Stores,
@@ -122,9 +115,9 @@ pub(super) async fn settle_arrived(
 ) -> Result<Finalized, OperationError> {
     let id = record.id;
     match settle_once(stores, record, arrived).await? {
-        Attempt::Over(finalized) => Ok(finalized),
+        Some(finalized) => Ok(finalized),
         // In a box, so that what it takes along isn't a part of every settlement.
-        Attempt::Overtaken => Box::pin(settle_again(stores, id)).await,
+        None => Box::pin(settle_again(stores, id)).await,
     }
 }
 
@@ -144,30 +137,31 @@ async fn settle_again(stores: &Stores, id: FileId) -> Result<Finalized, Operatio
         return Ok(not_arrived);
     };
     match settle_once(stores, record, arrived).await? {
-        Attempt::Over(finalized) => Ok(finalized),
-        Attempt::Overtaken => Ok(not_arrived),
+        Some(finalized) => Ok(finalized),
+        None => Ok(not_arrived),
     }
 }
 
+/// `None`: what was measured has no version, and others may have come in its place.
 async fn settle_once(
     stores: &Stores,
     record: FileRecord,
     mut arrived: Arrived,
-) -> Result<Attempt, OperationError> {
+) -> Result<Option<Finalized>, OperationError> {
     let uploads_are_over = arrived.head.replaceable;
     if arrived.head.replaceable {
         match once_nothing_replaces_it(stores, &record).await? {
             Some(final_one) => arrived = final_one,
             None => {
                 let not_yet = Finalized::with(FinalizeOutcome::NotYet, record);
-                return Ok(Attempt::Over(not_yet));
+                return Ok(Some(not_yet));
             }
         }
     }
     let arrived_at = arrived.head.last_modified;
     let Some(verdict) = measure(stores, &record, arrived).await? else {
         let not_arrived = Finalized::with(FinalizeOutcome::NotArrived, record);
-        return Ok(Attempt::Over(not_arrived));
+        return Ok(Some(not_arrived));
     };
     let reconcile_at = record.due_at_once(stores.clock.now());
     let transition = match verdict {
@@ -176,7 +170,7 @@ async fn settle_once(
             stores.objects.make_durable(record.key()).await?;
             let is_told_apart = object.version_id.is_some();
             if !is_told_apart && !uploads_are_over && !is_alone(stores, &record).await? {
-                return Ok(Attempt::Overtaken);
+                return Ok(None);
             }
             let mut transition = Transition::available(object, record.delete_after);
             if !is_told_apart {
@@ -195,9 +189,9 @@ async fn settle_once(
     let outcome = stores.metadata.transition(record.id, &transition);
     if outcome.await? == TransitionOutcome::Unchanged {
         return match stores.metadata.get(record.id).await? {
-            Some(record) if !record.status().is_final() => Ok(Attempt::Overtaken),
-            Some(record) => after_settlement(stores, record).await.map(Attempt::Over),
-            None => Ok(Attempt::Over(Finalized {
+            Some(record) if !record.status().is_final() => Ok(None),
+            Some(record) => after_settlement(stores, record).await.map(Some),
+            None => Ok(Some(Finalized {
                 outcome: FinalizeOutcome::UnknownFile,
                 record: None,
             })),
@@ -215,7 +209,7 @@ async fn settle_once(
         }
     };
     let settled = transition.apply_to(record);
-    Ok(Attempt::Over(Finalized::with(outcome, settled)))
+    Ok(Some(Finalized::with(outcome, settled)))
 }
 
 /// Whether what was measured, and has no version, is still all that can come: an operator may have had versions
