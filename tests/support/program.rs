@@ -359,6 +359,12 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        // One that strace watches would outlive it.
+        let id = self.process_id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        for child in children.unwrap_or_default().split_whitespace() {
+            let _ = Command::new("kill").args(["-s", "KILL", child]).status();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
