@@ -15,6 +15,10 @@ use proptest_state_machine::ReferenceStateMachine;
 use super::call::{Call, GRACE, any_call};
 
 /// What a call answers.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "of a test, which holds one at a time"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Answer {
     Nothing,
