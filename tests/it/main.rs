@@ -41,6 +41,7 @@ mod original_behaviours;
 mod orphans;
 mod other_pages;
 mod overload;
+mod pairing_stores;
 mod pairings;
 mod programs;
 mod readme;
