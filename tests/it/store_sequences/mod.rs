@@ -159,9 +159,12 @@ async fn ask(store: &dyn MetadataStore, call: &Call) -> Result<Answer, StoreErro
             Err(StoreError::AlreadyExists { .. }) => Answer::AlreadyExists,
             other => other.map(|()| Answer::Nothing)?,
         },
-        Call::Get(id) => Answer::Record(store.get(*id).await?),
+        Call::Get(id) => Answer::Record(store.get(*id).await?.map(Box::new)),
         Call::Page(request) => Answer::Page(store.page(*request).await?),
-        Call::RenewUpload(id, until) => Answer::Record(store.renew_upload(*id, *until).await?),
+        Call::RenewUpload(id, until) => {
+            let renewed = store.renew_upload(*id, *until).await?;
+            Answer::Record(renewed.map(Box::new))
+        }
         Call::Transition(id, transition) => {
             Answer::Transition(store.transition(*id, transition).await?)
         }

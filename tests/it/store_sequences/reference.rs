@@ -15,15 +15,11 @@ use proptest_state_machine::ReferenceStateMachine;
 use super::call::{Call, GRACE, any_call};
 
 /// What a call answers.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "of a test, which holds one at a time"
-)]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Answer {
     Nothing,
     AlreadyExists,
-    Record(Option<FileRecord>),
+    Record(Option<Box<FileRecord>>),
     Page(Page),
     Transition(TransitionOutcome),
     Deleted(bool),
@@ -60,9 +56,11 @@ impl Reference {
                 self.records.push(FileRecord::clone(record));
                 Answer::Nothing
             }
-            Call::Get(id) => Answer::Record(self.get(*id)),
+            Call::Get(id) => Answer::Record(self.get(*id).map(Box::new)),
             Call::Page(request) => Answer::Page(self.page(*request)),
-            Call::RenewUpload(id, until) => Answer::Record(self.renew_upload(*id, *until)),
+            Call::RenewUpload(id, until) => {
+                Answer::Record(self.renew_upload(*id, *until).map(Box::new))
+            }
             Call::Transition(id, transition) => {
                 Answer::Transition(self.transition(*id, transition))
             }
