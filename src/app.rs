@@ -234,22 +234,23 @@ impl App {
                 "none are set: see the AWS_ variables or the AWS profile",
             )
         })?;
+        let policy = gate::policy_beside_s3(settings)?;
+        let audit = audit::open_on_standard_output(settings, &policy, &*stores.clock)?;
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
             create_limit,
-            audit: None,
+            audit: audit.clone(),
             // Clients come through a load balancer, and all have its address.
             permits: CallPermits::new(true),
             stop: stop.clone(),
         });
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let address = BucketAddress::Fixed(bucket_url);
-        let policy = gate::policy_beside_s3(settings)?;
         let gate = Gate::new(policy, Arc::clone(&items));
         let public_url = settings.public_url.clone();
-        let whom = (OwnHosts::Any { public_url }, gate, None);
+        let whom = (OwnHosts::Any { public_url }, gate, audit.clone());
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
@@ -257,7 +258,7 @@ impl App {
             items,
             local: None,
             key: None,
-            audit: None,
+            audit,
             stop,
         })
     }

@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
-use crate::access::Policy;
+use crate::access::{Policy, SignInAt};
 use crate::audit::{AuditKey, AuditLog};
 use crate::clock::Clock;
 use crate::config::{ApiSettings, AuditSetting};
@@ -26,17 +27,46 @@ pub(super) fn open(
     data_dir: &Path,
     clock: &dyn Clock,
 ) -> Result<Option<Arc<AuditLog>>, StartError> {
-    let asks = matches!(policy, Policy::Key(_) | Policy::Oidc(_));
-    match settings.audit {
-        AuditSetting::On => {}
-        AuditSetting::Auto if asks => {}
-        AuditSetting::Auto | AuditSetting::Off => return Ok(None),
+    if !is_kept(settings, policy) {
+        return Ok(None);
     }
     let key = AuditKey::load_or_create(data_dir);
     let key = key.map_err(|error| StartError::new("the key of the audit log", error))?;
     let log = AuditLog::in_data_dir(data_dir, key, clock.now());
     let log = log.map_err(|error| StartError::new("the audit log", error))?;
     Ok(Some(Arc::new(log)))
+}
+
+/// The audit log beside S3, if one is kept: on standard output, which whoever runs the program collects. All
+/// processes of a service sign with one key, since they share the secret that it follows from.
+pub(super) fn open_on_standard_output(
+    settings: &ApiSettings,
+    policy: &Policy,
+    clock: &dyn Clock,
+) -> Result<Option<Arc<AuditLog>>, StartError> {
+    let Policy::Oidc(SignInAt { secret, .. }) = policy else {
+        return Ok(None);
+    };
+    if !is_kept(settings, policy) {
+        return Ok(None);
+    }
+    let seed = Sha256::new()
+        .chain_update("file-share audit key 1\n")
+        .chain_update(secret)
+        .finalize();
+    let log = AuditKey::from_seed(&seed)
+        .and_then(|key| AuditLog::on_standard_output(key, clock.now()))
+        .map_err(|error| StartError::new("the audit log", error))?;
+    Ok(Some(Arc::new(log)))
+}
+
+fn is_kept(settings: &ApiSettings, policy: &Policy) -> bool {
+    let asks = matches!(policy, Policy::Key(_) | Policy::Oidc(_));
+    match settings.audit {
+        AuditSetting::On => true,
+        AuditSetting::Auto => asks,
+        AuditSetting::Off => false,
+    }
 }
 
 /// Keeps the log until `stop`, and ends it with a checkpoint.

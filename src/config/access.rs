@@ -21,7 +21,8 @@ pub struct AccessArgs {
         value_name = "auto|open|key|oidc"
     )]
     pub access: String,
-    /// Whether local mode keeps who did what, in DATA_DIR/audit. auto: where callers are asked who they are
+    /// Whether it is kept who did what: in DATA_DIR/audit, or on standard output in aws mode. auto: where callers are
+    /// asked who they are
     #[arg(
         long,
         env = "AUDIT",
@@ -95,8 +96,11 @@ impl AccessArgs {
             "off" => Ok(AuditSetting::Off),
             _ => Err("must be auto, on or off".to_owned()),
         });
-        if is_local == Some(false) && audit == Some(AuditSetting::On) {
-            problems.missing("AUDIT", "it is kept in local mode alone so far");
+        if is_local == Some(false) && audit == Some(AuditSetting::On) && !has_issuer {
+            problems.missing(
+                "AUDIT",
+                "with MODE=aws it is kept where OIDC_ISSUER says who calls",
+            );
         }
         Some((access?, audit?))
     }
@@ -148,7 +152,7 @@ mod tests {
             (("oidc", "auto"), true, false, "needs OIDC_ISSUER"),
             (("root", "auto"), true, false, "auto, open, key or oidc"),
             (("auto", "maybe"), true, false, "auto, on or off"),
-            (("open", "on"), false, false, "local mode alone"),
+            (("open", "on"), false, false, "where OIDC_ISSUER says"),
         ] {
             let refused = judged(settings, is_local, has_issuer).unwrap_err();
             assert!(refused.contains(message), "{refused}");

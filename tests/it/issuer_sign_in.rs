@@ -1,6 +1,7 @@
 //! People who sign in with a browser at an issuer that isn't ours, and what they then see of a real service.
 
 use std::path::Path;
+use std::process::{Command, Output};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, Response, StatusCode};
@@ -442,4 +443,44 @@ async fn in_aws_mode_a_sign_in_may_begin_at_one_process_and_end_at_another() {
     assert_eq!(status, 204);
     bob.json(Method::POST, "/v1/session/end", None).await;
     assert_eq!(bob.session().await["principal"], Value::Null);
+    // What each process did is a chain on its standard output; they sign with one key.
+    let dir = data_dir();
+    let mut keys = Vec::new();
+    for (program, done) in [
+        (one, &["end_session"][..]),
+        (other, &["begin_session", "create_file", "delete_file"]),
+    ] {
+        let lines = program.said_until_its_end();
+        for action in done {
+            assert!(
+                lines.contains(&format!("\"{action}\"")),
+                "{action}: {lines}"
+            );
+        }
+        assert!(
+            !lines.contains("bobs.txt") && !lines.contains("eyJ"),
+            "{lines}"
+        );
+        let file = dir.path().join("audit.jsonl");
+        std::fs::write(&file, &lines).unwrap();
+        let verified = verify_audit(&[file.to_str().unwrap()]);
+        let said = String::from_utf8(verified.stdout).unwrap();
+        assert!(verified.status.success(), "{said}");
+        let key = said
+            .lines()
+            .find_map(|line| line.strip_prefix("signed by "));
+        keys.push(key.unwrap().to_owned());
+        // A line that is taken out shows.
+        let cut: Vec<&str> = lines.lines().collect();
+        std::fs::write(&file, [&cut[..1], &cut[2..]].concat().join("\n")).unwrap();
+        assert!(!verify_audit(&[file.to_str().unwrap()]).status.success());
+    }
+    assert_eq!(keys[0], keys[1]);
+}
+
+/// `file-share audit verify`.
+fn verify_audit(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_file-share"));
+    command.args(["audit", "verify"]).args(arguments);
+    command.output().unwrap()
 }

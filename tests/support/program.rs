@@ -4,9 +4,10 @@
 //! `target/test-logs/`. A program that doesn't start fails the test with what it said.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::ministack::{Credentials, Deployment};
@@ -20,6 +21,8 @@ pub(crate) struct Program {
     pub base: String,
     /// What it printed for the person who started it; empty for the worker.
     pub greeting: String,
+    /// Reads what it says on standard output after that, to its end.
+    rest: Option<JoinHandle<String>>,
     log: PathBuf,
 }
 
@@ -254,6 +257,12 @@ impl Program {
             "the program didn't start: {}",
             program.log()
         );
+        // Read to its end, so that it never waits for a reader and never has none.
+        program.rest = Some(std::thread::spawn(move || {
+            let mut rest = String::new();
+            let _ = lines.read_to_string(&mut rest);
+            rest
+        }));
         program
     }
 
@@ -272,6 +281,7 @@ impl Program {
             child,
             base: String::new(),
             greeting: String::new(),
+            rest: None,
             log,
         }
     }
@@ -341,6 +351,18 @@ impl Program {
 
     /// SIGTERM, and how it ended.
     pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.end()
+    }
+
+    /// SIGTERM, and what it had said on standard output since its greeting.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn said_until_its_end(mut self) -> String {
+        self.end();
+        let rest = self.rest.take().expect("it says something");
+        rest.join().expect("reading doesn't panic")
+    }
+
+    fn end(&mut self) -> ExitStatus {
         self.signal("TERM");
         let deadline = Instant::now() + LIMIT;
         loop {
