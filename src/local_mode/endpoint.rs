@@ -46,6 +46,12 @@ const CORS: CorsRules = CorsRules {
                       x-amz-version-id",
 };
 
+/// For a download alone: see [`is_brought_by_a_redirect`].
+const CORS_OF_DOWNLOADS: CorsRules = CorsRules {
+    request_headers: "authorization, content-type, range, traceparent, tracestate, baggage, sentry-trace",
+    ..CORS
+};
+
 /// What the endpoint needs to answer.
 pub struct LocalStoreParts {
     /// Where the bytes are.
@@ -223,8 +229,11 @@ impl LocalEndpoint {
             let scheme = value.as_bytes().get(..6).unwrap_or_default();
             self.parts.is_behind_a_proxy() && scheme.eq_ignore_ascii_case(b"basic ")
         };
+        let is_harmless = |value: &HeaderValue| {
+            is_for_the_proxy(value) || is_brought_by_a_redirect(request.method(), value)
+        };
         let mut sent = request.headers().get_all(header::AUTHORIZATION).iter();
-        match is_presigned && !sent.all(is_for_the_proxy) {
+        match is_presigned && !sent.all(is_harmless) {
             true => Err(S3Error::two_signatures()),
             false => Ok(()),
         }
@@ -246,7 +255,13 @@ impl LocalEndpoint {
     }
 
     fn preflight(&self, request: &Request) -> Result<Response, S3Error> {
-        let allowed = self.parts.cors.preflight(&CORS, request.headers());
+        let headers = request.headers();
+        let asked = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let rules = match asked.is_some_and(|method| method == "GET" || method == "HEAD") {
+            true => &CORS_OF_DOWNLOADS,
+            false => &CORS,
+        };
+        let allowed = self.parts.cors.preflight(rules, headers);
         let headers = allowed.ok_or_else(|| {
             S3Error::new(
                 StatusCode::FORBIDDEN,
@@ -259,6 +274,14 @@ impl LocalEndpoint {
         response.headers_mut().extend(headers);
         Ok(response)
     }
+}
+
+/// Whether it is what the API was shown: the redirect to the bytes leads to the API's own origin here, and clients
+/// keep `Authorization` there, where they drop it on the way to S3. It counts for nothing. No redirect leads to an
+/// upload, so a client that sends its token along with one is told of it, as S3 would.
+fn is_brought_by_a_redirect(method: &Method, value: &HeaderValue) -> bool {
+    let scheme = value.as_bytes().get(..7).unwrap_or_default();
+    matches!(*method, Method::GET | Method::HEAD) && scheme.eq_ignore_ascii_case(b"bearer ")
 }
 
 fn no_host() -> S3Error {
