@@ -20,7 +20,7 @@ const TOOLS = fileURLToPath(new URL('../../target/browser-tools/', import.meta.u
 const require = createRequire(path.join(TOOLS, 'package.json'));
 const esbuild = require('esbuild');
 
-// {mode, service, port, store?}: the port is that of the pages that the service allows.
+// {mode, service, port, store?, token?}: the port is that of the pages that the service allows.
 const setup = JSON.parse(process.env.FILE_SHARE_BROWSER_TEST);
 const LIMIT = { timeout: 5 * LIMIT_MS };
 const run = promisify(execFile);
@@ -33,6 +33,10 @@ const origin = `http://127.0.0.1:${setup.port}`;
 const origins = [origin, setup.service, setup.store].filter(Boolean);
 // What the pages' server has: path to script.
 const scripts = new Map();
+// As a page's own backend gives it to its user.
+const given = setup.token ? `<script>globalThis.FILE_SHARE_TOKEN = ${JSON.stringify(setup.token)}</script>` : '';
+const { FILE_SHARE_TOKEN: _, ...environment } = process.env;
+const env = { ...environment, ...(setup.token ? { FILE_SHARE_TOKEN: setup.token } : {}) };
 let browser;
 let folder;
 let pages;
@@ -47,7 +51,8 @@ before(async () => {
       response.writeHead(script ? 200 : 404, { 'Content-Type': 'text/javascript' }).end(script);
     } else {
       response.writeHead(200, { 'Content-Type': 'text/html' });
-      response.end(`<!DOCTYPE html><input type="file" multiple><script type="module" src="${request.url}.js"></script>`);
+      const script = `<script type="module" src="${request.url}.js"></script>`;
+      response.end(`<!DOCTYPE html>${given}<input type="file" multiple>${script}`);
     }
   });
   await new Promise((resolve, reject) => pages.once('error', reject).listen(setup.port, '127.0.0.1', resolve));
@@ -77,7 +82,7 @@ async function bundled(contents, options) {
 async function inNode(name, code) {
   const place = path.join(folder, name);
   await writeFile(place, code);
-  const { stdout } = await run('node', [place], { timeout: 2 * LIMIT_MS });
+  const { stdout } = await run('node', [place], { timeout: 2 * LIMIT_MS, env });
   assert.equal(stdout, 'the same bytes\n');
 }
 

@@ -14,7 +14,8 @@ use crate::support::program::{Program, data_dir};
 const CALLBACK: &str = "/v1/session/callback";
 const HTML: &str = "text/html,application/xhtml+xml";
 
-fn settings(issuer: &Issuer) -> [(&'static str, String); 8] {
+/// What a service is told that asks this issuer.
+pub(crate) fn settings(issuer: &Issuer) -> [(&'static str, String); 8] {
     [
         ("ACCESS", String::new()),
         ("OIDC_ISSUER", issuer.url.clone()),

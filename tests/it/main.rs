@@ -69,5 +69,6 @@ mod support {
     pub(crate) mod ministack;
     pub(crate) mod node_tests;
     pub(crate) mod program;
+    pub(crate) mod recording_proxy;
     pub(crate) mod small_disk;
 }

@@ -94,6 +94,12 @@ impl Issuer {
         self.control("groups", &body).await;
     }
 
+    /// What tokens of `program` have from now on: `groups`, those in the `first` of them alone, and the `seconds`
+    /// that they live for.
+    pub(crate) async fn set_program(&self, said: &Value) {
+        self.control("program", said).await;
+    }
+
     async fn control(&self, what: &str, body: &Value) {
         let request = self.client.post(format!("{}/control/{what}", self.url));
         let answer = sent(request.json(body)).await;

@@ -10,6 +10,8 @@
 //   POST /control/rotate              a new key signs; those before it stay listed
 //   POST /control/rotate {forget}     those before it are gone
 //   POST /control/groups {person, groups}
+//   POST /control/program {groups, first?, seconds?}
+//                                     the program's groups, those in its next token, and how long its tokens live
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import http from 'node:http';
@@ -26,6 +28,9 @@ const people = new Map([
   ['carol', { name: 'Carol Clark', email: 'carol@example.org', groups: ['guests'] }],
   ['dave', { name: 'Dave <b>Dunn</b>', email: 'dave@example.org', groups: ['others'] }],
 ]);
+
+// What tokens of `program` have: no groups, unless they are given some.
+let program = { seconds: 300 };
 
 // Node 20 may wait for ever while it exports a key. Whoever starts this notices and starts another one, so all keys
 // are made before its first line. Those of RSA take long and differ in their names alone.
@@ -67,7 +72,8 @@ const configuration = (keys) => ({
   // The service reads ID tokens and never asks for more.
   conformIdTokenClaims: false,
   findAccount: (_, id) => people.has(id) && { accountId: id, claims: () => ({ sub: id, ...people.get(id) }) },
-  extraTokenClaims: (_, token) => people.get(token.accountId) && { ...people.get(token.accountId) },
+  extraTokenClaims: (_, token) => (token.kind === 'ClientCredentials' ? claimsOfProgram()
+    : people.get(token.accountId) && { ...people.get(token.accountId) }),
   issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
   // Nobody is asked for their consent.
   loadExistingGrant: async ({ oidc }) => {
@@ -78,7 +84,7 @@ const configuration = (keys) => ({
   },
   interactions: { url: (_, interaction) => `/login/${interaction.uid}` },
   ttl: {
-    AccessToken: 300, AuthorizationCode: 60, ClientCredentials: 300, Grant: 3600, IdToken: 300, Interaction: 600,
+    AccessToken: 300, AuthorizationCode: 60, ClientCredentials: () => program.seconds, Grant: 3600, IdToken: 300, Interaction: 600,
     RefreshToken: 3600, Session: 3600,
   },
   features: {
@@ -103,6 +109,12 @@ const configuration = (keys) => ({
   },
 });
 
+function claimsOfProgram() {
+  const groups = program.first ?? program.groups;
+  program.first = undefined;
+  return groups && { groups };
+}
+
 async function logIn(request, response) {
   if (request.method === 'POST') {
     const login = { accountId: new URLSearchParams(await text(request)).get('person') };
@@ -121,6 +133,8 @@ async function control(request, response) {
     keys = [...newKeys(), ...(said.forget ? [] : keys)];
     // What was begun goes on: all providers of a process share what is in memory.
     provider = new Provider(issuer, configuration(keys));
+  } else if (request.url === '/control/program') {
+    program = { seconds: 300, ...said };
   } else {
     people.get(said.person).groups = said.groups;
   }
