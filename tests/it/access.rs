@@ -19,8 +19,8 @@ fn asking(data_dir: &Path) -> Program {
 /// How a program asks to be let in.
 const UNGUARDED: [&str; 2] = ["/v1/pairings", "/v1/pairings/redeem"];
 
-/// Each call of the contract that not everybody may make: its method and its address, of a file that there is.
-fn calls(base: &str, id: &str) -> Vec<(String, String)> {
+/// Each call of the contract that not everybody may make: its method and its path. What deletes the file comes last.
+pub(crate) fn guarded() -> Vec<(String, String)> {
     let contract: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
     let paths = contract["paths"].as_object().unwrap().iter();
     let calls = paths.flat_map(|(path, methods)| {
@@ -30,23 +30,27 @@ fn calls(base: &str, id: &str) -> Vec<(String, String)> {
     let guarded = calls.filter(|(_, path)| {
         !path.starts_with("/v1/session") && !UNGUARDED.contains(&path.as_str())
     });
-    let mut calls: Vec<(String, String)> = guarded
-        .map(|(method, path)| {
-            let id = match path.starts_with("/v1/users") {
-                true => "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa",
-                false => id,
-            };
-            let path = path.replace("{user_id}", id).replace("{id}", id);
-            (method, format!("{base}{path}"))
-        })
-        .collect();
-    // What deletes the file comes last.
+    let mut calls: Vec<(String, String)> = guarded.collect();
     calls.sort_by_key(|(method, _)| method == "DELETE");
     calls
 }
 
+/// The address of a path of the contract, of a file that there is.
+pub(crate) fn address(base: &str, path: &str, id: &str) -> String {
+    let path = path.replace("{user_id}", "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    format!("{base}{}", path.replace("{id}", id))
+}
+
+/// Each of them with its address.
+fn calls(base: &str, id: &str) -> Vec<(String, String)> {
+    let calls = guarded().into_iter();
+    calls
+        .map(|(method, path)| (method, address(base, &path, id)))
+        .collect()
+}
+
 /// The status of a call, with a body that creates a file or a token where there is one.
-fn status(method: &str, url: &str, proof: &[&str]) -> String {
+pub(crate) fn status(method: &str, url: &str, proof: &[&str]) -> String {
     let mut arguments = match method {
         "HEAD" => vec!["--head"],
         method => vec!["--request", method],

@@ -46,6 +46,7 @@ mod pairings;
 mod programs;
 mod readme;
 mod refusal_log;
+mod role_access;
 mod s3_store;
 mod schemathesis;
 mod scrub;
