@@ -16,6 +16,7 @@
 #   STACK_READY_FILE             a file that exists only while the stack is known to be deployed
 #   BUCKET_NAME  TABLE_NAME  QUEUE_NAME  BUCKET_ALLOWED_ORIGINS
 #   VISIBILITY_TIMEOUT_SECONDS  MAX_RECEIVE_COUNT
+#   SIGN_IN  PUBLIC_URL          cognito needs an emulator that has it
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -59,6 +60,8 @@ set -- RequireTls=false EnforceWriteOnce=false
 [ -z "${BUCKET_ALLOWED_ORIGINS:-}" ] || set -- "$@" "AllowedOrigins=$BUCKET_ALLOWED_ORIGINS"
 [ -z "${VISIBILITY_TIMEOUT_SECONDS:-}" ] || set -- "$@" "VisibilityTimeoutSeconds=$VISIBILITY_TIMEOUT_SECONDS"
 [ -z "${MAX_RECEIVE_COUNT:-}" ] || set -- "$@" "MaxReceiveCount=$MAX_RECEIVE_COUNT"
+[ -z "${SIGN_IN:-}" ] || set -- "$@" "SignIn=$SIGN_IN"
+[ -z "${PUBLIC_URL:-}" ] || set -- "$@" "PublicUrl=$PUBLIC_URL"
 
 # A second run finds no changes, which is what an idempotent script wants and not a failure.
 if ! "$aws" cloudformation deploy \

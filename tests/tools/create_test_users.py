@@ -6,8 +6,8 @@ A user has exactly one of the stack's policies and nothing else, so that a permi
 from the template fails a test. The emulator's root user would pass every check. One action is added
 that AWS doesn't know: it asks for sqs:DeleteMessage where the emulator asks for sqs:DeleteMessageBatch.
 
-Prints one JSON object: "outputs" (the stack's outputs by name), and "api", "worker" and "operator", each
-with "accessKeyId" and "secretAccessKey". The emulator is the one in AWS_ENDPOINT_URL; without it the
+Prints one JSON object: "outputs" (the stack's outputs by name), and "api", "worker", "operator" and
+"execution", each with "accessKeyId" and "secretAccessKey". The emulator is the one in AWS_ENDPOINT_URL; without it the
 script stops, so that it can't make users in an AWS account.
 
 One process for all the calls, because starting the AWS command line costs more than the calls do.
@@ -28,6 +28,7 @@ POLICY_OUTPUTS = {
     "api": "ApiPolicyArn",
     "worker": "WorkerPolicyArn",
     "operator": "OperatorPolicyArn",
+    "execution": "ExecutionPolicyArn",
 }
 
 
