@@ -80,6 +80,28 @@ fn the_emulator_deploys_the_one_template_and_is_healthy_only_then() {
     }
 }
 
+/// LocalStack answers for those services alone that it is told to have.
+#[test]
+fn the_emulator_has_the_services_of_everything_that_the_template_makes_by_default() {
+    let compose = compose();
+    let services = &compose["services"]["localstack"]["environment"]["SERVICES"];
+    let services: BTreeSet<&str> = services.as_str().unwrap().split(',').collect();
+    let template = include_str!("../../deploy/stack.yaml");
+    let (_, resources) = template.split_once("\nResources:\n").unwrap();
+    let (resources, _) = resources.split_once("\nOutputs:\n").unwrap();
+    let mut types = 0;
+    for resource in resources.split("    Type: AWS::").skip(1) {
+        let (kind, rest) = resource.split_once('\n').unwrap();
+        if rest.starts_with("    Condition: CognitoSignsIn\n") {
+            continue;
+        }
+        let service = kind.split("::").next().unwrap().to_ascii_lowercase();
+        assert!(services.contains(&*service), "{kind} needs {service}");
+        types += 1;
+    }
+    assert!(types > 8, "{types}");
+}
+
 #[test]
 fn the_programs_use_the_inner_endpoint_and_clients_the_outer_one() {
     let compose = compose();

@@ -37,14 +37,14 @@ pub(crate) fn service(data_dir: &Path, issuer: &Issuer, more: &[(&str, &str)]) -
 }
 
 /// One person's browser before one service.
-struct Browser {
+pub(crate) struct Browser {
     client: Client,
     base: String,
     cookies: Vec<(String, String)>,
 }
 
 impl Browser {
-    fn at(base: &str) -> Self {
+    pub(crate) fn at(base: &str) -> Self {
         Self {
             client: client(),
             base: base.to_owned(),
@@ -68,26 +68,37 @@ impl Browser {
 
     /// What the issuer sends the person back with.
     async fn query_of(&mut self, issuer: &Issuer, person: &str, return_to: &str) -> String {
+        let start = self.begin(return_to).await;
+        let callback = format!("{}{CALLBACK}", self.base);
+        issuer.sign_in(&start, &callback, person).await
+    }
+
+    /// The issuer's page that the service sends the person to.
+    pub(crate) async fn begin(&mut self, return_to: &str) -> String {
         let start = self
             .page(&format!("/v1/session/start?returnTo={return_to}"))
             .await;
         assert_eq!(start.status(), StatusCode::FOUND);
-        let callback = format!("{}{CALLBACK}", self.base);
-        issuer.sign_in(location(&start), &callback, person).await
+        location(&start).to_owned()
     }
 
-    async fn page(&mut self, path: &str) -> Response {
+    pub(crate) async fn page(&mut self, path: &str) -> Response {
         self.ask(Method::GET, path, &[(ACCEPT.as_str(), HTML)], None)
             .await
     }
 
-    async fn json(&mut self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn json(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let answer = self.ask(method, path, &[], body).await;
         let status = answer.status().as_u16();
         (status, answer.json().await.unwrap_or_default())
     }
 
-    async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         method: Method,
         path: &str,
@@ -135,12 +146,12 @@ impl Browser {
         Ok(names.collect())
     }
 
-    async fn session(&mut self) -> Value {
+    pub(crate) async fn session(&mut self) -> Value {
         self.json(Method::GET, "/v1/session", None).await.1
     }
 }
 
-fn location(answer: &Response) -> &str {
+pub(crate) fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 

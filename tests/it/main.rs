@@ -10,6 +10,7 @@ mod audit;
 mod aws_faults;
 mod check;
 mod clients;
+mod cognito;
 mod completion;
 mod compose;
 mod contract;

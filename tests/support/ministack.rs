@@ -21,7 +21,7 @@ use std::{
     io,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
@@ -87,6 +87,10 @@ pub(crate) struct Deployment {
     pub worker: Credentials,
     /// What the person who looks after the dead-letter queue may do, and no more.
     pub operator: Credentials,
+    /// What starts the API may do, and no more.
+    pub execution: Credentials,
+    /// What the stack says of itself, by name.
+    pub outputs: Value,
     /// Root: for a test's own preparations and checks, never for the code under test.
     pub admin: Credentials,
 }
@@ -128,15 +132,22 @@ impl MiniStack {
     ///
     /// As [`MiniStack::shared`].
     pub(crate) async fn start_with(environment: &[(&str, &str)]) -> MiniStack {
-        let executable = executable();
-        let mut failure = String::new();
-        for _ in 0..START_ATTEMPTS {
-            match start_on(&executable, free_port(), environment).await {
-                Ok(ministack) => return ministack,
-                Err(reason) => failure = reason,
-            }
-        }
-        panic!("MiniStack didn't start: {failure}");
+        started(&[&executable()], environment).await
+    }
+
+    /// An emulator whose Cognito is an issuer at its own address: see `tests/tools/ministack_as_issuer.py`.
+    ///
+    /// # Panics
+    ///
+    /// As [`MiniStack::shared`].
+    pub(crate) async fn start_as_issuer() -> MiniStack {
+        let ministack = executable();
+        let python = ministack.with_file_name("python");
+        let script = project_root().join("tests/tools/ministack_as_issuer.py");
+        // Its keys go there, which several emulators may share.
+        let state = project_root().join("target/ministack-state");
+        let state = state.to_str().expect("the project's path is text");
+        started(&[&python, &script], &[("STATE_DIR", state)]).await
     }
 
     /// Deploys the stack under names made from `name`, which no other deployment of any process
@@ -186,6 +197,53 @@ impl MiniStack {
         run(self.deploy_command(stack)).await;
     }
 
+    /// Makes people of a user pool, and tokens of one of them for another client; what
+    /// `create_test_people.py` prints.
+    ///
+    /// # Panics
+    ///
+    /// If they can't be made.
+    pub(crate) async fn create_people(&self, user_pool: &str) -> Value {
+        let script = project_root().join("tests/tools/create_test_people.py");
+        let mut command = self.tool_command(self.tools.join("python"));
+        command.arg(script).arg(user_pool);
+        let created = run(command).await;
+        serde_json::from_slice(&created).expect("create_test_people.py prints one JSON object")
+    }
+
+    /// What the AWS command line answers to a user, or what it says instead.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be run, or answers no JSON.
+    pub(crate) async fn aws(
+        &self,
+        user: &Credentials,
+        arguments: &[&str],
+    ) -> Result<Value, String> {
+        let mut command = self.tool_command(self.tools.join("aws"));
+        command
+            .args(arguments)
+            .args(["--output", "json"])
+            .env("AWS_ACCESS_KEY_ID", &user.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &user.secret_access_key);
+        let (_, output) = finished(command).await;
+        match output.status.success() {
+            true => Ok(serde_json::from_slice(&output.stdout).expect("it answers JSON")),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Whether the stack would be deployed with these settings of the script; else why not.
+    pub(crate) async fn refuses_to_deploy(&self, settings: &[(&str, &str)]) -> Option<String> {
+        let number = DEPLOYMENTS.fetch_add(1, Ordering::Relaxed);
+        let mut deploy = self.deploy_command(&format!("fs-refused-{number}"));
+        deploy.envs(settings.iter().copied());
+        let (_, output) = finished(deploy).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (!output.status.success()).then_some(said)
+    }
+
     /// The script that `make init` and the compose file run, so that every test exercises it.
     fn deploy_command(&self, stack: &str) -> Command {
         let script = project_root().join("localstack-init/ready.d/10-deploy-stack.sh");
@@ -224,6 +282,8 @@ impl MiniStack {
             "BUCKET_ALLOWED_ORIGINS",
             "VISIBILITY_TIMEOUT_SECONDS",
             "MAX_RECEIVE_COUNT",
+            "SIGN_IN",
+            "PUBLIC_URL",
         ] {
             command.env_remove(setting_of_the_script);
         }
@@ -271,8 +331,22 @@ impl Deployment {
             api: credentials("api"),
             worker: credentials("worker"),
             operator: credentials("operator"),
+            execution: credentials("execution"),
+            outputs: created["outputs"].clone(),
             admin: Credentials::admin(),
         }
+    }
+}
+
+impl Deployment {
+    /// What the stack says of itself by this name.
+    ///
+    /// # Panics
+    ///
+    /// If it says nothing.
+    pub(crate) fn output(&self, name: &str) -> &str {
+        let output = self.outputs[name].as_str();
+        output.unwrap_or_else(|| panic!("the stack has no output {name}"))
     }
 }
 
@@ -309,23 +383,35 @@ fn executable() -> PathBuf {
     executable
 }
 
-/// Starts the emulator on `port` and waits until it answers.
+/// Starts the emulator with this command and waits until it answers.
+async fn started(command: &[&Path], environment: &[(&str, &str)]) -> MiniStack {
+    let mut failure = String::new();
+    for _ in 0..START_ATTEMPTS {
+        match start_on(command, free_port(), environment).await {
+            Ok(ministack) => return ministack,
+            Err(reason) => failure = reason,
+        }
+    }
+    panic!("MiniStack didn't start: {failure}");
+}
+
+/// The same on `port`.
 async fn start_on(
-    executable: &Path,
+    command: &[&Path],
     port: u16,
     environment: &[(&str, &str)],
 ) -> Result<MiniStack, String> {
     let endpoint = format!("http://127.0.0.1:{port}");
     let (log_path, log) = log_file(port).expect("target/ is writable");
     let errors = log.try_clone().expect("a file handle can be duplicated");
-    let tools = executable
+    let tools = command[0]
         .parent()
         .expect("an executable lies in a folder")
         .to_owned();
 
     let mut wrapper = Command::new("sh")
         .args(["-c", DIE_WITH_STDIN, "ministack"])
-        .arg(executable)
+        .args(command)
         .env("AUTH", "true")
         .env("BIND_HOST", "127.0.0.1")
         // What it writes into queue URLs: `localhost` may be ::1, where it doesn't listen.
@@ -390,14 +476,8 @@ fn log_file(port: u16) -> io::Result<(PathBuf, File)> {
 }
 
 /// Runs a tool to its end and hands back its standard output.
-async fn run(mut command: Command) -> Vec<u8> {
-    let (command, output) = tokio::task::spawn_blocking(move || {
-        let output = command.output();
-        (command, output)
-    })
-    .await
-    .expect("nothing in the closure panics");
-    let output = output.unwrap_or_else(|error| panic!("{command:?} can't be run: {error}"));
+async fn run(command: Command) -> Vec<u8> {
+    let (command, output) = finished(command).await;
     assert!(
         output.status.success(),
         "{:?} ended with {}\n{}{}",
@@ -407,6 +487,18 @@ async fn run(mut command: Command) -> Vec<u8> {
         String::from_utf8_lossy(&output.stderr)
     );
     output.stdout
+}
+
+/// Runs a tool to its end, whatever that is.
+async fn finished(mut command: Command) -> (Command, Output) {
+    let (command, output) = tokio::task::spawn_blocking(move || {
+        let output = command.output();
+        (command, output)
+    })
+    .await
+    .expect("nothing in the closure panics");
+    let output = output.unwrap_or_else(|error| panic!("{command:?} can't be run: {error}"));
+    (command, output)
 }
 
 fn text(value: &Value, name: &str) -> String {

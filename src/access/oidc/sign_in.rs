@@ -230,6 +230,8 @@ impl Issuer {
             ("id_token_hint", id_token_hint),
             ("client_id", &self.settings().client_id),
             ("post_logout_redirect_uri", post_logout_uri),
+            // Cognito's name for it, without which it answers 400 and ends nothing. Other issuers have to ignore it.
+            ("logout_uri", post_logout_uri),
         ]);
         Some(with_query(metadata.end_session.as_ref()?, &query))
     }
