@@ -319,6 +319,45 @@ async fn a_program_of_somebody_in_the_user_pool_has_their_role_by_the_access_tok
     }
 }
 
+/// MiniStack keeps what it is told of this and holds nobody to it, so what it keeps is looked at.
+#[tokio::test]
+async fn nobody_signs_up_in_the_user_pool_gives_a_password_to_a_program_or_deletes_it_by_mistake() {
+    let pool = Pool::shared().await;
+    let (ministack, deployment) = (&pool.ministack, &pool.deployment);
+    let user_pool = deployment.output("UserPoolId");
+    let ask = async |action: &str, more: &[&str]| {
+        let arguments = ["cognito-idp", action, "--user-pool-id", user_pool];
+        let arguments = [&arguments[..], more].concat();
+        ministack.aws(&deployment.admin, &arguments).await
+    };
+    let made = &ask("describe-user-pool", &[]).await.unwrap()["UserPool"];
+    let only_by_others = &made["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"];
+    assert_eq!(only_by_others, &json!(true));
+    assert_eq!(made["DeletionProtection"], "ACTIVE");
+    assert_eq!(made["Policies"]["PasswordPolicy"]["MinimumLength"], 12);
+    let template = include_str!("../../deploy/stack.yaml");
+    for resource in ["UserPool", "AdminsGroup", "MembersGroup", "GuestsGroup"] {
+        let (_, rest) = template.split_once(&format!("\n  {resource}:\n")).unwrap();
+        let (attributes, _) = rest.split_once("    Properties:\n").unwrap();
+        for kept in ["DeletionPolicy: Retain\n", "UpdateReplacePolicy: Retain\n"] {
+            assert!(attributes.contains(kept), "{resource}: {attributes}");
+        }
+    }
+
+    let client = pool.setting("OIDC_CLIENT_ID");
+    let made = ask("describe-user-pool-client", &["--client-id", client]).await;
+    let made = &made.unwrap()["UserPoolClient"];
+    assert_eq!(made["AllowedOAuthFlows"], json!(["code"]));
+    assert_eq!(
+        made["CallbackURLs"],
+        json!([format!("{PUBLIC_URL}/v1/session/callback")])
+    );
+    assert_eq!(
+        made["ExplicitAuthFlows"],
+        json!(["ALLOW_REFRESH_TOKEN_AUTH"])
+    );
+}
+
 #[derive(Parser)]
 struct Cli {
     #[command(flatten)]
