@@ -4,7 +4,8 @@
 //! be read before the next request. hyper closes the connection instead; a client that isn't told so sends its next
 //! request there, and hears nothing.
 //!
-//! Invariant: a request without a body, and one whose body was read to its end, costs its connection nothing.
+//! Invariant: a request without a body, one whose body was read to its end, and one whose body somebody still reads
+//! behind the answer, costs its connection nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -19,7 +20,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use poem::http::{HeaderValue, header};
 use poem::{Request, Response};
 
-/// Whether a request's body was read to its end.
+/// Whether a request's body was given up before its end.
 pub(super) struct BodyWatch(Option<Arc<AtomicBool>>);
 
 impl BodyWatch {
@@ -29,19 +30,20 @@ impl BodyWatch {
         if body.is_end_stream() {
             return Self(None);
         }
-        let is_read = Arc::new(AtomicBool::new(false));
+        let is_given_up = Arc::new(AtomicBool::new(false));
         let watched = Watched {
             body,
-            is_read: Arc::clone(&is_read),
+            is_read: false,
+            is_given_up: Arc::clone(&is_given_up),
         };
         request.set_body(poem::Body::from(watched.boxed()));
-        Self(Some(is_read))
+        Self(Some(is_given_up))
     }
 
     /// Has the answer say that the connection ends, if something of the body is left.
     pub(super) fn announce_end(&self, response: &mut Response) {
-        let is_left = |is_read: &Arc<AtomicBool>| !is_read.load(Ordering::Relaxed);
-        if self.0.as_ref().is_some_and(is_left) {
+        let is_given_up = self.0.as_ref();
+        if is_given_up.is_some_and(|is_given_up| is_given_up.load(Ordering::Relaxed)) {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
@@ -50,7 +52,14 @@ impl BodyWatch {
 
 struct Watched {
     body: BoxBody<Bytes, io::Error>,
-    is_read: Arc<AtomicBool>,
+    is_read: bool,
+    is_given_up: Arc<AtomicBool>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.is_given_up.store(!self.is_read, Ordering::Relaxed);
+    }
 }
 
 impl Body for Watched {
@@ -63,7 +72,7 @@ impl Body for Watched {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.is_read.store(true, Ordering::Relaxed);
+            self.is_read = true;
         }
         polled
     }
