@@ -35,8 +35,8 @@ const origins = [origin, setup.service, setup.store].filter(Boolean);
 const scripts = new Map();
 // As a page's own backend gives it to its user.
 const given = setup.token ? `<script>globalThis.FILE_SHARE_TOKEN = ${JSON.stringify(setup.token)}</script>` : '';
-const { FILE_SHARE_TOKEN: _, ...environment } = process.env;
-const env = { ...environment, ...(setup.token ? { FILE_SHARE_TOKEN: setup.token } : {}) };
+// The developer's own token is nobody's here; one that is undefined isn't set.
+const env = { ...process.env, FILE_SHARE_TOKEN: setup.token };
 let browser;
 let folder;
 let pages;
