@@ -191,13 +191,30 @@ fn a_program_that_was_killed_on_a_full_disk_starts_there_and_deletes() {
     let program = disk.program(&SETTINGS);
     delete_while_full(&disk, &program.base, reserved);
 
-    // The second time even what was reserved is somebody else's.
+    // The second time even what was reserved is somebody else's. Then what finds no room is refused and stays as it
+    // was, until there is some.
     let _ = std::fs::remove_file(disk.data().join(RESERVED));
     disk.fill();
     program.kill();
     disk.fill();
     let program = disk.program(&SETTINGS);
-    delete_while_full(&disk, &program.base, later);
+    let base = program.base.as_str();
+    let mut refused = Vec::new();
+    for file in later {
+        disk.fill();
+        match delete(base, file).as_str() {
+            "204" => assert_eq!(curl_status(&[&url(base, file)]), "404"),
+            "507" => {
+                assert_eq!(curl_status(&[&url(base, file)]), "307");
+                refused.push(file);
+            }
+            other => panic!("{other}"),
+        }
+    }
+    std::fs::remove_file(disk.fill()).unwrap();
+    for file in refused {
+        eventually("it is deleted", || delete(base, file) == "204");
+    }
     can_create_once_there_is_room(&disk, &program.base, source.path());
     assert!(program.terminate().success());
 }
