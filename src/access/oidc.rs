@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 pub use self::claims::Identity;
 pub use self::kept::IssuerUnavailable;
@@ -44,6 +45,9 @@ use crate::domain::Timestamp;
 pub const MAX_BEARER_BYTES: usize = 8 * 1024;
 /// How far the issuer's clock and this one may lie apart.
 pub const LEEWAY: Duration = Duration::from_secs(60);
+/// How many codes are exchanged at a time. Whoever began a sign-in can send any code, as often as they like, and each
+/// costs the issuer a request and this process a connection.
+const MAX_EXCHANGES: usize = 32;
 /// How long keys serve before they are asked for again, so that one that the issuer took back ends here too.
 const KEYS_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// How long what the issuer says of itself serves before it is asked for again.
@@ -133,6 +137,7 @@ struct Inner {
     metadata: Arc<Kept<Metadata>>,
     keys: Arc<Kept<Keys>>,
     remembered: Remembered,
+    exchanges: Semaphore,
 }
 
 impl fmt::Debug for Issuer {
@@ -166,6 +171,7 @@ impl Issuer {
             metadata: Kept::new(Arc::clone(&clock)),
             keys: Kept::new(Arc::clone(&clock)),
             remembered: Remembered::new(clock),
+            exchanges: Semaphore::new(MAX_EXCHANGES),
             settings,
         })))
     }

@@ -184,6 +184,8 @@ impl Issuer {
         let unavailable = |why: &str| IssuerUnavailable(format!("its token endpoint: {why}"));
         let endpoint = metadata.token.as_ref();
         let endpoint = endpoint.ok_or_else(|| unavailable("it names none"))?;
+        let permit = self.0.exchanges.try_acquire();
+        let _permit = permit.map_err(|_| unavailable("too many sign in at a time"))?;
         let mut fields = vec![
             ("grant_type", "authorization_code"),
             ("code", code),

@@ -298,3 +298,27 @@ async fn an_id_token_that_is_not_of_this_sign_in_is_refused() {
     give(&fixture, &key.sign(&id_claims(&fixture, &begun, &several)));
     begun.finish(&fixture, &begun.query()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn however_many_come_with_codes_the_issuer_is_asked_for_a_bounded_number_at_a_time() {
+    let key = Signer::p256("e");
+    let fixture = Fixture::new(&[&key]).await;
+    let begun = Begun::new(&fixture).await;
+    let query = begun.query();
+    fixture.fake.state().mood = fake_issuer::Mood::Hangs;
+    let coming = (0..MAX_EXCHANGES).map(|_| begun.finish(&fixture, &query));
+    let coming = futures_util::future::join_all(coming);
+    let one_more = async {
+        // Behind all of them, which wait for the issuer by now.
+        tokio::task::yield_now().await;
+        why(begun.finish(&fixture, &query).await)
+    };
+    let (_, refused) = tokio::join!(coming, one_more);
+    let SignInFailed::IssuerUnavailable(IssuerUnavailable(why)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(why.contains("too many sign in at a time"), "{why}");
+    // They had their time, and others have theirs.
+    let later = self::why(begun.finish(&fixture, &query).await);
+    assert!(!later.to_string().contains("too many"), "{later}");
+}
