@@ -62,7 +62,10 @@ pub struct Entry<'a> {
 #[derive(Debug)]
 enum Sink {
     Days(DayFiles),
-    StandardOutput,
+    StandardOutput {
+        /// A line failed, and part of it may be out.
+        is_torn: bool,
+    },
 }
 
 /// The log of one process run: one chain.
@@ -104,7 +107,12 @@ impl AuditLog {
     /// # Errors
     /// No random numbers, or standard output is closed.
     pub fn on_standard_output(key: AuditKey, now: Timestamp) -> io::Result<Self> {
-        Self::begin(Sink::StandardOutput, Chain::begin(None)?, key, now)
+        Self::begin(
+            Sink::StandardOutput { is_torn: false },
+            Chain::begin(None)?,
+            key,
+            now,
+        )
     }
 
     fn begin(sink: Sink, chain: Chain, key: AuditKey, now: Timestamp) -> io::Result<Self> {
@@ -180,7 +188,7 @@ impl AuditLog {
             inner.checkpoint_if_due(&self.key, now)?;
             match &mut inner.sink {
                 Sink::Days(days) => days.take_unsynced(),
-                Sink::StandardOutput => None,
+                Sink::StandardOutput { .. } => None,
             }
         };
         // Without the lock, which every call waits for.
@@ -203,7 +211,7 @@ impl AuditLog {
     pub(crate) fn take_all_room(&self) -> io::Result<()> {
         match &mut self.lock().sink {
             Sink::Days(days) => days.take_all_room(),
-            Sink::StandardOutput => Ok(()),
+            Sink::StandardOutput { .. } => Ok(()),
         }
     }
 
@@ -216,7 +224,14 @@ impl Inner {
     fn reserve(&mut self) -> io::Result<()> {
         match &mut self.sink {
             Sink::Days(days) => days.reserve(),
-            Sink::StandardOutput => Ok(()),
+            // Nothing is done as long as whoever collects the lines doesn't take one.
+            Sink::StandardOutput { is_torn: true } => {
+                let mut out = io::stdout().lock();
+                out.write_all(b"\n").and_then(|()| out.flush())?;
+                self.sink = Sink::StandardOutput { is_torn: false };
+                Ok(())
+            }
+            Sink::StandardOutput { .. } => Ok(()),
         }
     }
 
@@ -226,9 +241,12 @@ impl Inner {
         let text = line.text();
         match &mut self.sink {
             Sink::Days(days) => days.append(&text, now)?,
-            Sink::StandardOutput => {
+            Sink::StandardOutput { is_torn } => {
                 let mut out = io::stdout().lock();
-                out.write_all(format!("{text}\n").as_bytes())?;
+                let line = format!("{text}\n");
+                let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+                *is_torn = written.is_err();
+                written?;
             }
         }
         self.refusals.left_out = 0;

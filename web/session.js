@@ -6,7 +6,8 @@
 //   in, out   somebody is signed in, or nobody is
 //
 // Invariant: only the service's word who this is leads in, and a refusal of a call that began before that leads
-// nobody out again. Another tab's word is a reason to ask, and no more. The key is handed on and never kept.
+// nobody out again. Whoever comes in after somebody else finds a page that begins anew: what one person has under way
+// never goes on as another's. Another tab's word is a reason to ask, and no more. The key is handed on and never kept.
 //
 // Absent on purpose: the DOM, and what people read. What touches the world comes in as `ports`.
 
@@ -19,6 +20,8 @@ export class Session {
   #api = null;
   #standing;
   #hasEnded = false;
+  // The ID of whoever was in; undefined until somebody was. The holders of a key are one.
+  #whose = undefined;
   // When somebody got in.
   #since = 0;
   // Of signing in and out, so that what was asked before that changes nothing.
@@ -34,7 +37,8 @@ export class Session {
 
   // `standing` is `asking` or `open`, as the service said with the page. ports: channel {postMessage, onmessage} to
   // the other tabs, now() in milliseconds that never go back, after(ms, run) → cancel, wake() for what waits for
-  // somebody to be in, show({standing, who} or {standing, hasEnded, trouble, signOutAt?}), showProxy(problem or null).
+  // somebody to be in, show({standing, who} or {standing, hasEnded, trouble, signOutAt?}), showProxy(problem or null),
+  // startAnew() where another person is in than before.
   constructor(standing, ports) {
     this.#standing = standing;
     this.#ports = ports;
@@ -151,6 +155,12 @@ export class Session {
   }
 
   #enter(standing, who) {
+    const id = who?.id ?? null;
+    if (this.#whose !== undefined && this.#whose !== id) {
+      this.#ports.startAnew();
+      return;
+    }
+    this.#whose = id;
     const wasOut = this.isOut;
     this.#standing = standing;
     this.#hasEnded = false;

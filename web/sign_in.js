@@ -52,6 +52,7 @@ export function openSession({ base, liveRegion, wake }) {
     wake,
     show,
     showProxy: (problem) => notice.update(problem),
+    startAnew: () => location.reload(),
   });
   byId('sign-out').addEventListener('click', async () => {
     if (!(await session.signOut())) {

@@ -15,7 +15,8 @@
 //! Invariant: a refusal depends on headers that browsers set by themselves; clients that are no
 //! browser send none of them and notice nothing.
 //!
-//! Absent on purpose: cookies, tokens and sessions. There are none to ride on.
+//! Absent on purpose: who sends a request. A session's cookie comes along with requests of pages of our own site alone
+//! (`SameSite=Strict`); this holds also where nobody is asked, and for browsers that know no such cookies.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! The calls under `/v1/session`: who is signed in, signing in with the local key, and signing out.
 //!
-//! Invariant: they are the only calls that anybody may make, they show nothing of a file, and no answer and
-//! no log has the key or a session's ID; the latter goes into a cookie that no script reads.
+//! Invariant: anybody may make them, they show nothing of a file, and no answer and no log has the key or a session's
+//! ID; the latter goes into a cookie that no script reads.
 
 use std::sync::Arc;
 

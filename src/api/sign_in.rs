@@ -3,8 +3,8 @@
 //! Invariant: whoever comes back gets a session of their own with an ID that nobody knew before, or a page that says
 //! why not and leads nowhere by itself. No answer leads to another site than the issuer's.
 //!
-//! Absent on purpose: the flow itself, which is in `access::oidc`. The cookie of the flow isn't cleared: it is worth
-//! nothing once its code was used, and is gone after ten minutes.
+//! Absent on purpose: the flow itself, which is in `access::oidc`. The cookie of the flow isn't cleared: the issuer takes
+//! its code once, and it is gone after ten minutes.
 
 use std::sync::Arc;
 

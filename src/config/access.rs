@@ -96,7 +96,8 @@ impl AccessArgs {
             "off" => Ok(AuditSetting::Off),
             _ => Err("must be auto, on or off".to_owned()),
         });
-        if is_local == Some(false) && audit == Some(AuditSetting::On) && !has_issuer {
+        let is_asked = access == Some(AccessSetting::Oidc);
+        if is_local == Some(false) && audit == Some(AuditSetting::On) && !is_asked {
             problems.missing(
                 "AUDIT",
                 "with MODE=aws it is kept where OIDC_ISSUER says who calls",
@@ -153,6 +154,7 @@ mod tests {
             (("root", "auto"), true, false, "auto, open, key or oidc"),
             (("auto", "maybe"), true, false, "auto, on or off"),
             (("open", "on"), false, false, "where OIDC_ISSUER says"),
+            (("open", "on"), false, true, "where OIDC_ISSUER says"),
         ] {
             let refused = judged(settings, is_local, has_issuer).unwrap_err();
             assert!(refused.contains(message), "{refused}");

@@ -19,7 +19,7 @@ function page({ standing = 'asking', isSomebody = false, isAsked = true, keeps =
     return service.isAway ? { type: 'lost' } : event();
   };
   const api = {
-    session: () => answer('session', () => ({ type: 'session', isAsked: service.isAsked, who: service.isSomebody ? WHO : null })),
+    session: () => answer('session', () => ({ type: 'session', isAsked: service.isAsked, who: service.isSomebody ? (service.who ?? WHO) : null })),
     signIn: (key) =>
       answer('signIn', () => {
         service.isSomebody ||= key === KEY && keeps;
@@ -31,7 +31,7 @@ function page({ standing = 'asking', isSomebody = false, isAsked = true, keeps =
         return { type: 'signedOut', signOutAt: service.signOutAt ?? null };
       }),
   };
-  const told = { shown: [], proxy: [], posted: [], woken: 0, begun: 0 };
+  const told = { shown: [], proxy: [], posted: [], woken: 0, begun: 0, anew: 0 };
   const timers = [];
   const time = { now: 1 };
   const channel = { postMessage: (word) => told.posted.push(word), onmessage: null };
@@ -46,6 +46,7 @@ function page({ standing = 'asking', isSomebody = false, isAsked = true, keeps =
     wake: () => (told.woken += 1),
     show: (state) => told.shown.push(state),
     showProxy: (problem) => told.proxy.push(problem),
+    startAnew: () => (told.anew += 1),
   });
   const begin = async (key = null) => {
     void session.begin(api, key).then(() => (told.begun += 1));
@@ -158,6 +159,24 @@ test('who comes back from the issuer is in, and the tabs that wait for it hear s
   one.service.signOutAt = 'https://id.example/end';
   await one.session.signOut();
   assert.equal(last(one).signOutAt, 'https://id.example/end');
+});
+
+test('what one person has under way never goes on as another’s who signs in after them', async () => {
+  const one = page({ isSomebody: true });
+  one.service.who = { kind: 'user', id: 'usr_a', name: 'Alice' };
+  await one.begin();
+  one.service.isSomebody = false;
+  one.time.now = 2;
+  one.session.heard(REFUSED, 2);
+  one.service.isSomebody = true;
+  one.service.who = { kind: 'user', id: 'usr_b', name: 'Bob' };
+  one.hear('in');
+  await one.rest();
+  assert.deepEqual([one.told.anew, one.told.woken, last(one).standing, one.session.isOut], [1, 0, 'out', true]);
+  one.service.who = { kind: 'user', id: 'usr_a', name: 'Alice' };
+  one.hear('in');
+  await one.rest();
+  assert.deepEqual([one.told.anew, one.told.woken, last(one).standing], [1, 1, 'in']);
 });
 
 test('signing out shows the panel here and tells the other tabs, which ask for themselves', async () => {
