@@ -136,7 +136,8 @@ pub struct ApiArgs {
     )]
     pub listen: String,
     /// The URL under which clients reach this service, if a proxy stands before it. Left out,
-    /// presigned URLs of local mode name the host that each request came to
+    /// presigned URLs of local mode name the host that each request came to. Aws mode needs it with
+    /// OIDC_ISSUER, which sends people back there
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
     /// Further host names under which local mode answers, separated by commas; *.lan is every name below
@@ -420,12 +421,21 @@ impl ApiArgs {
             .access
             .judge(is_local, matches!(oidc, Some(Some(_))), problems);
         let (access, audit) = access.unzip();
+        let signs_in_beside_s3 = is_local == Some(false) && access == Some(AccessSetting::Oidc);
         let needs_secret = matches!(&oidc, Some(Some(it)) if it.session_secret.is_none());
-        if is_local == Some(false) && access == Some(AccessSetting::Oidc) && needs_secret {
+        if signs_in_beside_s3 && needs_secret {
             problems.missing(
                 "SESSION_SECRET",
                 "is needed with OIDC_ISSUER and MODE=aws: 32 characters or more, the same for all processes, such \
                  as those of: openssl rand -hex 32",
+            );
+        }
+        // Else people would come back to whatever host a request named: local mode knows which are its own.
+        if signs_in_beside_s3 && matches!(public_url, Some(None)) {
+            problems.missing(
+                "PUBLIC_URL",
+                "is needed with OIDC_ISSUER and MODE=aws: where people reach the service, such as \
+                 https://files.example.org. The issuer sends them back to /v1/session/callback below it",
             );
         }
         let mode = if is_local? {

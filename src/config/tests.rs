@@ -105,3 +105,26 @@ fn origins_are_exact_or_a_star_alone() {
     assert!(origins("*,https://a.example").is_err());
     assert!(origins("a.example").is_err());
 }
+
+#[test]
+fn people_come_back_from_an_issuer_to_an_address_that_no_request_in_aws_mode_can_choose() {
+    const AWS: [&str; 4] = [
+        "--mode=aws",
+        "--oidc-issuer=https://id.example.org",
+        "--oidc-client-id=files",
+        "--session-secret=0123456789abcdef0123456789abcdef",
+    ];
+    let refused = |more: &[&str]| judge(&[&AWS, more].concat()).unwrap_err().to_string();
+    for without in [&[][..], &["--public-url= "]] {
+        let message = refused(without);
+        assert!(message.contains("  PUBLIC_URL: is needed"), "{message}");
+        assert!(message.contains("/v1/session/callback"), "{message}");
+    }
+    // What isn't right is said once.
+    let message = refused(&["--public-url=files.example.org"]);
+    assert_eq!(message.matches("  PUBLIC_URL:").count(), 1, "{message}");
+    assert!(judge(&[&AWS[..], &["--public-url=https://files.example.org"]].concat()).is_ok());
+    // Nobody is led to an issuer, or the one process knows the hosts that are its own.
+    assert!(judge(&[&AWS[..], &["--access=open"]].concat()).is_ok());
+    assert!(judge(&[&AWS[1..], &["--mode=local"]].concat()).is_ok());
+}

@@ -216,11 +216,15 @@ async fn all_of_them_show_their_token_to_the_service_and_never_to_the_store() {
     let port = free_port();
     let origin = format!("http://127.0.0.1:{port}");
     let store_url = store.url();
+    let listen = format!("127.0.0.1:{}", free_port());
+    let public_url = format!("http://{listen}");
     let settings = issuer_sign_in::settings(&issuer);
     let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
     let settings: Vec<(&str, &str)> = settings
         .chain([
             ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("LISTEN", &listen),
+            ("PUBLIC_URL", &public_url),
             ("ALLOWED_ORIGINS", &origin),
             ("S3_PUBLIC_ENDPOINT_URL", &store_url),
         ])

@@ -11,7 +11,7 @@ use crate::support::issuer::{Issuer, client};
 use crate::support::ministack::MiniStack;
 use crate::support::program::{Program, data_dir};
 
-const CALLBACK: &str = "/v1/session/callback";
+pub(crate) const CALLBACK: &str = "/v1/session/callback";
 const HTML: &str = "text/html,application/xhtml+xml";
 
 /// What a service is told that asks this issuer.
@@ -39,8 +39,10 @@ pub(crate) fn service(data_dir: &Path, issuer: &Issuer, more: &[(&str, &str)]) -
 /// One person's browser before one service.
 pub(crate) struct Browser {
     client: Client,
-    base: String,
-    cookies: Vec<(String, String)>,
+    pub(crate) base: String,
+    /// Where the issuer sends it back to, if that isn't where it is.
+    pub(crate) public: Option<String>,
+    pub(crate) cookies: Vec<(String, String)>,
 }
 
 impl Browser {
@@ -48,12 +50,13 @@ impl Browser {
         Self {
             client: client(),
             base: base.to_owned(),
+            public: None,
             cookies: Vec::new(),
         }
     }
 
     /// A person who has signed in.
-    async fn of(base: &str, issuer: &Issuer, person: &str) -> Self {
+    pub(crate) async fn of(base: &str, issuer: &Issuer, person: &str) -> Self {
         let mut browser = Self::at(base);
         let back = browser.sign_in(issuer, person, "/").await;
         assert_eq!(back.status(), StatusCode::FOUND, "{person}");
@@ -61,15 +64,26 @@ impl Browser {
     }
 
     /// What the service answers when the issuer has sent the person back to it.
-    async fn sign_in(&mut self, issuer: &Issuer, person: &str, return_to: &str) -> Response {
+    pub(crate) async fn sign_in(
+        &mut self,
+        issuer: &Issuer,
+        person: &str,
+        return_to: &str,
+    ) -> Response {
         let query = self.query_of(issuer, person, return_to).await;
         self.page(&format!("{CALLBACK}?{query}")).await
     }
 
     /// What the issuer sends the person back with.
-    async fn query_of(&mut self, issuer: &Issuer, person: &str, return_to: &str) -> String {
+    pub(crate) async fn query_of(
+        &mut self,
+        issuer: &Issuer,
+        person: &str,
+        return_to: &str,
+    ) -> String {
         let start = self.begin(return_to).await;
-        let callback = format!("{}{CALLBACK}", self.base);
+        let public = self.public.as_ref().unwrap_or(&self.base);
+        let callback = format!("{public}{CALLBACK}");
         issuer.sign_in(&start, &callback, person).await
     }
 
@@ -129,7 +143,7 @@ impl Browser {
         answer
     }
 
-    async fn create(&mut self, name: &str) -> String {
+    pub(crate) async fn create(&mut self, name: &str) -> String {
         let wanted = json!({"filename": name, "size": 5});
         let (status, file) = self.json(Method::POST, "/v1/files", Some(wanted)).await;
         assert_eq!(status, 201, "{file}");
@@ -137,7 +151,7 @@ impl Browser {
     }
 
     /// The names in a list, the oldest first; or the status that there is none with.
-    async fn list(&mut self, query: &str) -> Result<Vec<String>, u16> {
+    pub(crate) async fn list(&mut self, query: &str) -> Result<Vec<String>, u16> {
         let (status, page) = self
             .json(Method::GET, &format!("/v1/files{query}"), None)
             .await;
@@ -428,26 +442,32 @@ async fn in_aws_mode_a_sign_in_may_begin_at_one_process_and_end_at_another() {
     assert!(refused.contains("OIDC_ISSUER") && refused.contains("ACCESS=open"));
 
     let secret = [("SESSION_SECRET", "0123456789abcdef0123456789abcdef")];
-    let with: Vec<(&str, &str)> = without.into_iter().chain(secret).collect();
+    let without: Vec<(&str, &str)> = without.into_iter().chain(secret).collect();
+    let refused = Program::aws_api_refuses(&deployment, &without);
+    assert!(refused.contains("PUBLIC_URL: is needed"), "{refused}");
+    let public = "https://files.example.org";
+    let with = [&without[..], &[("PUBLIC_URL", public)]].concat();
     let [one, other] = [&with, &with].map(|settings| Program::aws_api(&deployment, settings));
-    let mut bob = Browser::at(&one.base);
+    let at = |process: &Program| {
+        let mut browser = Browser::at(&process.listening_at());
+        browser.public = Some(public.to_owned());
+        browser
+    };
+    let mut bob = at(&one);
+    // Whatever host a request names, the issuer sends people back to the one that is set.
+    let strange = [("host", "evil.example")];
+    let start = "/v1/session/start";
+    let start = bob.ask(Method::GET, start, &strange, None).await;
+    assert!(location(&start).contains("redirect_uri=https%3A%2F%2Ffiles.example.org%2Fv1%2F"));
     let query = bob.query_of(&issuer, "bob", "/").await;
-    // The issuer is told where the browser came from.
-    let host = one.base.strip_prefix("http://").unwrap();
-    bob.base.clone_from(&other.base);
-    let back = bob
-        .ask(
-            Method::GET,
-            &format!("{CALLBACK}?{query}"),
-            &[("host", host)],
-            None,
-        )
-        .await;
+    bob.base = other.listening_at();
+    let back = bob.page(&format!("{CALLBACK}?{query}")).await;
     assert_eq!(back.status(), StatusCode::FOUND);
     let id = bob.create("bobs.txt").await;
-    bob.base.clone_from(&one.base);
+    bob.base = one.listening_at();
     assert_eq!(bob.list("").await, names(&["bobs.txt"]));
-    let mut alice = Browser::of(&other.base, &issuer, "alice").await;
+    let mut alice = at(&other);
+    alice.sign_in(&issuer, "alice", "/").await;
     assert_eq!(alice.list("").await, names(&[]));
     assert_eq!(alice.list("?owner=all").await, names(&["bobs.txt"]));
     let path = format!("/v1/files/{id}");

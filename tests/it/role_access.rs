@@ -79,7 +79,7 @@ async fn proofs(base: &str, issuer: &Issuer) -> Vec<Option<String>> {
 
 /// Everybody makes every call, one after the other.
 async fn each_is_answered_as_the_table_says(program: &Program, issuer: &Issuer) {
-    let base = &program.base;
+    let base = &program.listening_at();
     let rows: Vec<_> = ANSWERS.trim().lines().map(row).collect();
     let calls = guarded();
     assert_eq!(rows.len(), calls.len(), "a row for each call");
@@ -126,7 +126,8 @@ async fn every_call_of_the_contract_is_answered_by_role_and_scope_in_aws_mode() 
     let settings = settings(&issuer);
     let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
     let secret = ("SESSION_SECRET", "0123456789abcdef0123456789abcdef");
-    let settings: Vec<(&str, &str)> = settings.chain([secret]).collect();
+    let public = ("PUBLIC_URL", "https://files.example.org");
+    let settings: Vec<(&str, &str)> = settings.chain([secret, public]).collect();
     let program = Program::aws_api(&deployment, &settings);
     each_is_answered_as_the_table_says(&program, &issuer).await;
 }
