@@ -106,6 +106,7 @@ macro_rules! metadata_store_conformance {
             a_keyed_insert_adds_its_record
             a_key_that_is_taken_names_the_first_request_and_nothing_is_written
             a_key_outlives_the_file_that_it_names
+            a_key_can_be_looked_at_without_an_insert_as_long_as_it_holds
             a_key_is_free_again_from_the_moment_on_at_which_its_time_is_over
             a_keyed_insert_of_a_taken_id_is_refused_and_leaves_the_key_free
             of_many_inserts_with_one_key_exactly_one_succeeds

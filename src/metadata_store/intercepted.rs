@@ -11,7 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
+    DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
+    TransitionOutcome,
 };
 use crate::domain::{FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition};
 
@@ -22,6 +23,8 @@ pub enum Call<'a> {
     Insert(&'a FileRecord),
     /// [`MetadataStore::insert_keyed`], of this record.
     InsertKeyed(&'a FileRecord),
+    /// [`MetadataStore::earlier_request`].
+    EarlierRequest,
     /// [`MetadataStore::get`], of this record.
     Get(FileId),
     /// [`MetadataStore::page`].
@@ -50,6 +53,7 @@ impl Call<'_> {
         match self {
             Self::Insert(_) => "insert",
             Self::InsertKeyed(_) => "insert_keyed",
+            Self::EarlierRequest => "earlier_request",
             Self::Get(_) => "get",
             Self::Page => "page",
             Self::RenewUpload(_) => "renew_upload",
@@ -74,7 +78,7 @@ impl Call<'_> {
             | Self::PostponeReconcile(id)
             | Self::ScheduleReconcile(id)
             | Self::Remove(id) => Some(*id),
-            Self::Page | Self::DueRecords | Self::Check => None,
+            Self::EarlierRequest | Self::Page | Self::DueRecords | Self::Check => None,
         }
     }
 }
@@ -116,6 +120,15 @@ impl<S: MetadataStore + ?Sized, I: Interceptor> MetadataStore for Intercepted<S,
         let made = self.store.insert_keyed(record, request, now);
         let call = Call::InsertKeyed(record);
         self.interceptor.around(call, made).await
+    }
+
+    async fn earlier_request(
+        &self,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<Option<EarlierRequest>, StoreError> {
+        let made = self.store.earlier_request(request, now);
+        self.interceptor.around(Call::EarlierRequest, made).await
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

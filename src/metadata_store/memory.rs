@@ -64,6 +64,13 @@ impl MemoryMetadataStore {
     }
 }
 
+fn earlier_of((request, id): &(KeyedRequest, FileId)) -> EarlierRequest {
+    EarlierRequest {
+        id: *id,
+        fingerprint: request.fingerprint,
+    }
+}
+
 #[async_trait]
 impl MarkedStore for MemoryMetadataStore {
     async fn marker(&self) -> Result<Option<Marker>, StoreError> {
@@ -107,11 +114,8 @@ impl MetadataStore for MemoryMetadataStore {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, (request, _)| now < request.expires_at);
         let key = *request.key.digest().as_bytes();
-        if let Some((earlier, id)) = keys.get(&key) {
-            return Ok(KeyedInsert::KeyTaken(EarlierRequest {
-                id: *id,
-                fingerprint: earlier.fingerprint,
-            }));
+        if let Some(earlier) = keys.get(&key) {
+            return Ok(KeyedInsert::KeyTaken(earlier_of(earlier)));
         }
         if records.contains_key(&record.id) {
             return Err(StoreError::AlreadyExists {
@@ -121,6 +125,18 @@ impl MetadataStore for MemoryMetadataStore {
         records.insert(record.id, record.clone());
         keys.insert(key, (*request, record.id));
         Ok(KeyedInsert::Inserted)
+    }
+
+    async fn earlier_request(
+        &self,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<Option<EarlierRequest>, StoreError> {
+        let _records = self.records()?;
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = keys.get(request.key.digest().as_bytes());
+        let earlier = earlier.filter(|(request, _)| now < request.expires_at);
+        Ok(earlier.map(earlier_of))
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

@@ -114,6 +114,13 @@ pub trait MetadataStore: Send + Sync {
         now: Timestamp,
     ) -> Result<KeyedInsert, StoreError>;
 
+    /// The request that the key of `request` stands for at `now` (a consistent read); `None` if it is free.
+    async fn earlier_request(
+        &self,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<Option<EarlierRequest>, StoreError>;
+
     /// The record as it is now (a consistent read), tombstones included.
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError>;
 

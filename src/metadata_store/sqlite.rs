@@ -31,13 +31,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use self::error::store_error;
 use self::pending_count::PendingCount;
 use self::readers::Readers;
 use self::writer::{Disk, Kind, Writer};
 use super::{
-    DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
+    DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
+    TransitionOutcome,
 };
 use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::domain::{FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition};
@@ -208,6 +210,15 @@ impl MetadataStore for SqliteMetadataStore {
             })
             .await??
             .ok_or(StoreError::AlreadyExists { store: STORE })
+    }
+
+    async fn earlier_request(
+        &self,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<Option<EarlierRequest>, StoreError> {
+        let read = |connection: &Connection| idempotency::earlier(connection, request, now);
+        self.readers.point(read).map_err(store_error)
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

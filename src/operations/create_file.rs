@@ -19,7 +19,7 @@ use crate::domain::{
     Declaration, FileId, FileRecord, IdempotencyKey, KeyedRequest, ObjectKey, Sha256Digest,
     Timestamp,
 };
-use crate::metadata_store::KeyedInsert;
+use crate::metadata_store::{EarlierRequest, KeyedInsert};
 use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
 /// How long a key stands for the request that it came with first. Clients try again for minutes; a day
@@ -120,7 +120,24 @@ pub async fn create_file(
         fingerprint: new.fingerprint(),
         expires_at: now + IDEMPOTENCY_KEY_LIFETIME,
     });
-    let prepared = prepare(stores, presigner, context, new, now).await?;
+    let delete_after = match stores.lifecycle.delete_after(new.delete_after, now) {
+        Ok(at) => at,
+        Err(invalid) => {
+            // It may be a repetition, whose time was to come when the first request came.
+            let earlier = match &request {
+                Some(request) => stores.metadata.earlier_request(request, now).await?,
+                None => None,
+            };
+            return match (earlier, request) {
+                (Some(earlier), Some(request)) => {
+                    let again = repeated(stores, presigner, context, earlier, &request, method);
+                    Box::pin(again).await
+                }
+                _ => Err(OperationError::DeleteAfter(invalid)),
+            };
+        }
+    };
+    let prepared = prepare(stores, presigner, context, new, delete_after, now).await?;
     let Some(request) = request else {
         stores.metadata.insert(&prepared.record).await?;
         return Ok(prepared);
@@ -130,13 +147,27 @@ pub async fn create_file(
         .insert_keyed(&prepared.record, &request, now);
     match inserting.await? {
         KeyedInsert::Inserted => Ok(prepared),
-        KeyedInsert::KeyTaken(earlier) if earlier.fingerprint == request.fingerprint => {
+        KeyedInsert::KeyTaken(earlier) => {
             // In a box, so that it isn't a part of every create.
-            let existing = existing_file(stores, presigner, context, earlier.id, method);
-            Box::pin(existing).await
+            let again = repeated(stores, presigner, context, earlier, &request, method);
+            Box::pin(again).await
         }
-        KeyedInsert::KeyTaken(_) => Err(OperationError::IdempotencyKeyReused),
     }
+}
+
+/// What a request is answered with whose key came before.
+async fn repeated(
+    stores: &Stores,
+    presigner: &Presigner,
+    context: &Context,
+    earlier: EarlierRequest,
+    request: &KeyedRequest,
+    method: UploadMethod,
+) -> Result<CreatedFile, OperationError> {
+    if earlier.fingerprint != request.fingerprint {
+        return Err(OperationError::IdempotencyKeyReused);
+    }
+    existing_file(stores, presigner, context, earlier.id, method).await
 }
 
 /// What a repeated request is answered with: the file that the first one made, as it is now.
@@ -168,10 +199,9 @@ async fn prepare(
     presigner: &Presigner,
     context: &Context,
     new: NewFile,
+    delete_after: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<CreatedFile, OperationError> {
-    let delete_after = stores.lifecycle.delete_after(new.delete_after, now);
-    let delete_after = delete_after.map_err(OperationError::DeleteAfter)?;
     let id = FileId::new(now);
     let terms = UploadTerms::of(ObjectKey::new(id), &new.declared);
     let bucket = context.bucket()?;

@@ -20,8 +20,8 @@ use file_share::{
     },
     item_store::{self, Item},
     metadata_store::{
-        DueRecord, KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest, StoreError,
-        TransitionOutcome,
+        DueRecord, EarlierRequest, KeyedInsert, MAX_PAGE, MetadataStore, Page, PageRequest,
+        StoreError, TransitionOutcome,
         conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
         dynamodb::DynamoDbMetadataStore,
     },
@@ -77,6 +77,14 @@ impl MetadataStore for AsDeployed {
         now: Timestamp,
     ) -> Result<KeyedInsert, StoreError> {
         self.api.insert_keyed(record, request, now).await
+    }
+
+    async fn earlier_request(
+        &self,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<Option<EarlierRequest>, StoreError> {
+        self.api.earlier_request(request, now).await
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

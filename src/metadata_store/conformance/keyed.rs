@@ -83,6 +83,32 @@ pub async fn a_key_outlives_the_file_that_it_names(store: &Store) {
     assert_eq!(outcome, taken_by(&record, &request));
 }
 
+pub async fn a_key_can_be_looked_at_without_an_insert_as_long_as_it_holds(store: &Store) {
+    let (record, request) = (pending(0), own_request());
+    let looked = async |request: &KeyedRequest, seconds| {
+        let looked = store.earlier_request(request, moment(seconds)).await;
+        looked.expect("a look is answered")
+    };
+    assert_eq!(looked(&request, 0).await, None);
+    let request = KeyedRequest {
+        expires_at: moment(60),
+        ..request
+    };
+    insert_keyed(store, &record, &request, 0).await;
+    let other = KeyedRequest {
+        fingerprint: Sha256Digest::from_bytes([8; 32]),
+        ..request
+    };
+    let earlier = EarlierRequest {
+        id: record.id,
+        fingerprint: request.fingerprint,
+    };
+    for again in [&request, &other] {
+        assert_eq!(looked(again, 59).await, Some(earlier));
+        assert_eq!(looked(again, 60).await, None);
+    }
+}
+
 pub async fn a_key_is_free_again_from_the_moment_on_at_which_its_time_is_over(store: &Store) {
     let request = KeyedRequest {
         expires_at: moment(60),

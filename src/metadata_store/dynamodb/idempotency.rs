@@ -58,7 +58,7 @@ impl DynamoDbMetadataStore {
                     return Err(StoreError::AlreadyExists { store: STORE });
                 }
                 Some(Cancelled::KeyTaken | Cancelled::Conflict) => {
-                    if let Some(earlier) = self.earlier_request(request, now).await? {
+                    if let Some(earlier) = self.request_of_key(request, now).await? {
                         return Ok(KeyedInsert::KeyTaken(earlier));
                     }
                 }
@@ -135,7 +135,7 @@ impl DynamoDbMetadataStore {
     }
 
     /// The request that the key stands for at `now`.
-    async fn earlier_request(
+    pub(super) async fn request_of_key(
         &self,
         request: &KeyedRequest,
         now: Timestamp,

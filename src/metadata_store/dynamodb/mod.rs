@@ -38,7 +38,8 @@ use self::{
     items::PARENT,
 };
 use super::{
-    DueRecord, KeyedInsert, MetadataStore, Page, PageRequest, StoreError, TransitionOutcome,
+    DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
+    TransitionOutcome,
 };
 use crate::{
     aws::unavailable,
@@ -235,6 +236,14 @@ impl MetadataStore for DynamoDbMetadataStore {
         now: Timestamp,
     ) -> Result<KeyedInsert, StoreError> {
         self.insert_with_key(record, request, now).await
+    }
+
+    async fn earlier_request(
+        &self,
+        request: &KeyedRequest,
+        now: Timestamp,
+    ) -> Result<Option<EarlierRequest>, StoreError> {
+        self.request_of_key(request, now).await
     }
 
     async fn get(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {

@@ -1,5 +1,6 @@
 //! Files that are deleted at some time: not before it, whatever a process's clock says, and soon after.
 
+use super::owners::person;
 use super::*;
 use crate::clock::SkewedClock;
 
@@ -23,6 +24,12 @@ impl OperationsFixture {
     ) -> Result<CreatedFile, OperationError> {
         let new = self.new_file(delete_after);
         create_file(&self.stores, &self.presigner, &self.context, new, None).await
+    }
+
+    async fn create_keyed(&self, new: &NewFile, key: &str) -> Result<CreatedFile, OperationError> {
+        let key = crate::domain::IdempotencyKey::parse(key).unwrap();
+        let (stores, presigner) = (&self.stores, &self.presigner);
+        create_file(stores, presigner, &self.context, new.clone(), Some(key)).await
     }
 
     async fn available_until(&self, delete_after: Duration) -> FileId {
@@ -166,4 +173,41 @@ async fn a_create_that_comes_again_later_is_the_same_although_all_files_have_an_
     // One that asks for another end is another request.
     let other = again(fixture.new_file(Some(Duration::from_secs(60)))).await;
     assert!(matches!(other, Err(OperationError::IdempotencyKeyReused)));
+}
+
+/// The answer to the first attempt was lost, and the client tries again for as long as a key holds.
+#[tokio::test]
+async fn a_create_that_comes_again_when_its_own_time_is_over_gets_the_file_that_it_made() {
+    let mut fixture = OperationsFixture::new();
+    let new = fixture.new_file(Some(SOON));
+    let first = fixture.create_keyed(&new, "k").await.unwrap();
+    let id = first.record.id;
+    fixture.clock.advance(SOON + LEAST);
+    // While it waits for its bytes, with a fresh URL.
+    let pending = fixture.create_keyed(&new, "k").await.unwrap();
+    assert_eq!((pending.record.id, pending.upload.is_some()), (id, true));
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    let available = fixture.create_keyed(&new, "k").await.unwrap();
+    assert_eq!(
+        (available.record.id, available.upload.is_some()),
+        (id, false)
+    );
+    // Once it was deleted, as of any other that is gone.
+    fixture.reconcile().await;
+    let deleted = fixture.create_keyed(&new, "k").await;
+    assert!(matches!(deleted, Err(OperationError::FileOfKeyDeleted)));
+    // Another request with this key is none of this, and a key that nobody came with makes nothing.
+    let other = NewFile {
+        declared: Declaration::sample().named("other.txt"),
+        ..new.clone()
+    };
+    let reused = fixture.create_keyed(&other, "k").await;
+    assert!(matches!(reused, Err(OperationError::IdempotencyKeyReused)));
+    let refused = fixture.create_keyed(&new, "another").await;
+    assert!(matches!(refused, Err(OperationError::DeleteAfter(_))));
+    // Nor does one of somebody else's.
+    fixture.context.caller = person("bob", crate::access::Role::Member);
+    let refused = fixture.create_keyed(&new, "k").await;
+    assert!(matches!(refused, Err(OperationError::DeleteAfter(_))));
 }

@@ -9,7 +9,7 @@ use crate::access::{Person, Role};
 use crate::domain::{IdempotencyKey, UserId};
 use crate::metadata_store::PageRequest;
 
-fn person(name: &str, role: Role) -> Caller {
+pub(super) fn person(name: &str, role: Role) -> Caller {
     Caller::User(Arc::new(Person {
         id: UserId::of("https://id.example.org", name),
         role,
