@@ -16,6 +16,9 @@ import { openDropZone } from './drop_zone.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { FilesView } from './files_view.js';
 import { Format } from './format.js';
+import { Interrupted } from './interrupted.js';
+import { InterruptedView } from './interrupted_view.js';
+import { KeptUploads } from './kept_uploads.js';
 import { locale, strings } from './language.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { put } from './put.js';
@@ -25,6 +28,7 @@ import { isInFlight, isOver } from './upload_machine.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
 import { PendingPoller } from './pending_poller.js';
+import { UploadStore } from './upload_store.js';
 
 // Of announcements, so that of those about a batch the last one holds.
 const TOPIC = 'batch';
@@ -43,7 +47,7 @@ const maxUploadBytes = Number(told('max-upload-bytes'));
 const reachable = [location.origin, told('store-origin')].filter(Boolean).map((origin) => new URL(origin).origin);
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
-const { api, session, isIn, isGuest } = openSession({ base, liveRegion, wake });
+const { api, session, isIn, isGuest, owner } = openSession({ base, liveRegion, wake });
 const listOperator = operatorPart();
 const fresh = new Set();
 const others = new Set();
@@ -58,14 +62,17 @@ const poller = new PendingPoller({
   look: (id, wait, signal) => api.look(id, wait, signal),
   onSeen: (record) => {
     uploads.seen(record);
+    interrupted.seen(record);
     listSync.upsert(record);
   },
   onWaiting: (record) => {
     uploads.seen(record);
+    interrupted.seen(record);
     listSync.saw(record);
   },
   onGone: (id) => {
     uploads.gone(id);
+    interrupted.gone(id);
     listSync.forget(id);
   },
   now,
@@ -93,6 +100,28 @@ const uploads = new Uploads(
     after,
   },
   onUpload,
+);
+
+const kept = new KeptUploads(new UploadStore(), { place: base.pathname, owner, now });
+const interrupted = new Interrupted(
+  {
+    kept,
+    look: (id) => api.look(id),
+    watch: (id) => poller.watch(id),
+    sha256,
+    resume: (upload) => uploads.resume(upload),
+    held: () => uploads.items.map(({ state }) => state.id).filter(Boolean),
+    channel: new BroadcastChannel(`file-share uploads ${base.pathname}`),
+    after,
+  },
+  showInterrupted,
+);
+const interruptedView = new InterruptedView(
+  { strings, format },
+  {
+    offer: (id, file) => interrupted.offer(id, file),
+    remove: ({ id, name }) => removeFile({ id, filename: name }),
+  },
 );
 
 const batch = new Batch();
@@ -130,6 +159,7 @@ const filesView = new FilesView(
 function onUpload(item) {
   const { phase, record } = item.state;
   batch.follow(item, now());
+  kept.follow(item);
   isPutAway = false;
   if (phase === 'available') {
     fresh.add(record.id);
@@ -190,12 +220,18 @@ function sayEnd(items) {
   liveRegion.say(strings.said.finished(batchView.counts(batch), named, why), TOPIC);
 }
 
+function showInterrupted() {
+  interruptedView.show(interrupted.items, now());
+  showFiles();
+}
+
 function canBeCancelled({ state }) {
   return state.phase === 'queued' || isInFlight(state);
 }
 
 function showFiles() {
-  const records = listSync.list.records.filter(({ id }) => !uploads.owns(id));
+  const owned = uploads.owned;
+  const records = listSync.list.records.filter(({ id }) => !owned.has(id) && !interrupted.owns(id));
   records.filter((record) => !isFinal(record)).forEach(({ id }) => poller.watch(id));
   filesView.render(records, { fresh, others }, now());
   const isEmpty = records.length === 0;
@@ -267,11 +303,12 @@ async function removeFile(record) {
   const isGone = await listSync.remove(id);
   if (isGone) {
     poller.forget(id);
+    interrupted.gone(id);
   }
   liveRegion.show(isGone ? strings.removed(name) : strings.removeFailed(name));
 }
 
-function takeFiles({ files, isCut, unreadable }) {
+async function takeFiles({ files, isCut, unreadable }) {
   // A drop finds the page also where it shows no place for one.
   if (session.isOut) {
     liveRegion.show(strings.signIn.first);
@@ -281,12 +318,13 @@ function takeFiles({ files, isCut, unreadable }) {
     liveRegion.show(strings.guest.first);
     return;
   }
-  const taken = uploads.add(files);
+  const others = await interrupted.take(files);
+  const taken = uploads.add(others);
   if (taken > 0) {
     liveRegion.say(strings.said.started(taken), TOPIC);
   }
   unreadable.forEach((name) => liveRegion.show(strings.folderUnreadable(name)));
-  if (isCut || taken < files.length) {
+  if (isCut || taken < others.length) {
     // It stays until it was read, since what isn't taken would be missed late.
     byId('uploads-note').textContent = strings.tooMany(format.count(MAX_QUEUED));
     byId('uploads-note').hidden = false;
@@ -362,9 +400,19 @@ function start() {
   });
   window.addEventListener('online', wake);
   document.addEventListener('visibilitychange', wake);
-  setInterval(showFiles, TIMES_EVERY_MS);
+  setInterval(showInterrupted, TIMES_EVERY_MS);
   showFiles();
-  void isIn.then(refreshList);
+  void isIn.then(() => {
+    refreshList();
+    return isGuest() ? null : lookForInterrupted();
+  });
+}
+
+async function lookForInterrupted() {
+  await interrupted.begin();
+  if (interrupted.items.length > 0) {
+    liveRegion.say(strings.interrupted.said(interrupted.items.length));
+  }
 }
 
 start();

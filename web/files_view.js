@@ -89,7 +89,7 @@ export class FilesView {
       h('div', { className: 'row-text' }, name, h('p', { className: 'meta' }, size, time, status, reason)),
       h('div', { className: 'row-buttons' }, copy, download, remove),
     );
-    const row = { element, time, status, reason, copy, download, shown: null };
+    const row = { element, time, status, reason, copy, download, shown: null, since: null };
     this.#rows.set(id, row);
     return row;
   }
@@ -97,16 +97,18 @@ export class FilesView {
   // `status` is what the record comes to for whoever looks.
   #update(row, record, status, now) {
     setText(row.time, this.#format.when(Date.parse(record.createdAt), now));
-    if (row.shown === status) {
+    const since = status === 'pending' ? this.#format.since(Date.parse(record.createdAt), now) : null;
+    if (row.shown === status && row.since === since) {
       return;
     }
     row.shown = status;
+    row.since = since;
     const { statusWhy, why } = this.#strings;
     const isAvailable = status === 'available';
     const isComing = status === 'pending' || status === 'processing';
     row.element.dataset.status = status;
     row.status.hidden = isAvailable;
-    row.status.textContent = this.#strings.status[status];
+    row.status.textContent = since === null ? this.#strings.status[status] : this.#strings.waitingSince(since);
     row.status.title = isComing ? statusWhy[status] : '';
     row.reason.hidden = isAvailable || isComing;
     row.reason.textContent = status === 'rejected' ? statusWhy.rejected(record.reason ?? why.unsaid) : (statusWhy[status] ?? '');

@@ -95,6 +95,13 @@ export class Format {
     return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
   }
 
+  // The time of a moment, with its date if that isn't today's.
+  since(at, now) {
+    const isToday = new Date(at).toDateString() === new Date(now).toDateString();
+    const options = { ...(isToday ? {} : { dateStyle: 'medium' }), timeStyle: 'short' };
+    return new Intl.DateTimeFormat(this.#locale, options).format(at);
+  }
+
   #ago(count, unit) {
     return new Intl.RelativeTimeFormat(this.#locale).format(-count, unit);
   }

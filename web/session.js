@@ -52,6 +52,11 @@ export class Session {
     return this.#standing === 'asking' || this.#standing === 'out';
   }
 
+  // The ID of whoever is in or was last; '' for the operator, and where nobody has to be.
+  get owner() {
+    return this.#whose ?? '';
+  }
+
   // With the key of the link by which the page was opened, or null. Resolves when the page may go on.
   begin(api, key) {
     this.#api = api;

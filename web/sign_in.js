@@ -15,7 +15,7 @@ import { SessionNotice, sessionChannel } from './session_notice.js';
 import { SignInPanel } from './sign_in_panel.js';
 
 // `base` is the service's URL. wake() is called when what waits for a sign-in may go on. Gives the API, the session,
-// and a promise of the moment when the page may begin.
+// a promise of the moment when the page may begin, and whose files these are then.
 export function openSession({ base, liveRegion, wake }) {
   const root = document.documentElement;
   const isAtIssuer = root.dataset.signIn === 'oidc';
@@ -63,7 +63,7 @@ export function openSession({ base, liveRegion, wake }) {
   const isIn = session.begin(api, takeKeys((key) => void session.signIn(key)));
   // Whoever sees only what others pass on has no list and uploads nothing.
   const isGuest = () => root.dataset.role === 'guest';
-  return { api, session, isIn, isGuest };
+  return { api, session, isIn, isGuest, owner: () => session.owner };
 }
 
 // What would still show something of a file: its name in the tab's title, and a question about it.

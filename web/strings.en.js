@@ -85,6 +85,24 @@ export const strings = {
   progressNamed: (name) => `Sending ${name}`,
   leave: 'Files are still being sent.',
 
+  interrupted: {
+    title: 'Interrupted',
+    hint: 'These weren’t through when the page was closed. Choose or drop the same files again, and they go on under the same links.',
+    state: 'Interrupted: choose it again',
+    checking: 'Looking at the file …',
+    choose: 'Choose again',
+    chooseNamed: (name) => `Choose again: ${isolated(name)}`,
+    said: (n) => (n === 1 ? '1 upload was interrupted' : `${n} uploads were interrupted`),
+    why: {
+      otherSize: (size, expected) =>
+        `That is another file: it has ${size}, and this one has ${expected}. Choose the same one, or send the other as a new file.`,
+      otherFile:
+        'That is another file, or it was changed since: its bytes aren’t those that were announced. Nothing was sent. ' +
+        'Choose the same one, or send the other as a new file.',
+      unreadable: 'That file can’t be read. Choose it again.',
+    },
+  },
+
   why: {
     tooLarge: (size, limit) => `It is too large: ${size}, and the limit is ${limit}. Nothing was sent.`,
     nameTooLong: 'Its name is too long. Shorten it to at most 255 characters. Nothing was sent.',
@@ -204,6 +222,7 @@ export const strings = {
     expired: 'Never arrived',
     otherBytes: 'Not what you sent',
   },
+  waitingSince: (time) => `Waiting for its bytes since ${time}`,
   statusWhy: {
     pending: 'Nothing has arrived yet, or it is being checked.',
     processing: 'The service is doing something with it. It can be fetched when that is done.',

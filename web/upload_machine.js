@@ -2,13 +2,16 @@
 //
 // Invariant: pure. `next` takes a state and an event and gives the next state and what has to be done,
 // at most one piece of work and its clean-up; it does nothing itself. Every loop has a bound in LIMITS.
-// A file is `available` here only if its digest is that of this upload's bytes. A record in a state that isn't known is waited for: it is neither deleted nor sent again.
+// A file is `available` here only if its digest is that of this upload's bytes. A record in a state that isn't known
+// is waited for: it is neither deleted nor sent again. By itself it deletes only a record that certainly has no bytes:
+// none was sent to it, or the store has refused what was.
 //
 //   queued → hashing → creating → sending → completing → confirming → available, rejected
 //                                 │   ▲ │
 //                  expired URL: renewing└── lost answer: waiting → looking ──▶ sending, or settled
 //
-// failed and cancelled can be reached from everywhere before confirming.
+// failed and cancelled can be reached from everywhere before confirming. What was interrupted on another page, or on
+// this one before it was loaded anew, goes on from queued to looking.
 //
 // Absent on purpose: the DOM, HTTP and timers. Commands say what to do:
 //   {do: 'hash' | 'create' | 'put' | 'renew' | 'look' | 'complete'}   the work of a phase
@@ -68,6 +71,8 @@ export function begin() {
     restarts: 0,
     // What the store said to the bytes: `stored` (200), `there` (412: somebody's bytes), or nothing.
     sent: null,
+    // Whether bytes went out of which it isn't known what became.
+    mayHaveBytes: false,
     // Confirming: whether the service does more with the file than waiting for its bytes.
     isProcessing: false,
     // Waiting: the phase to go on with, whether the browser said that it is offline, and what else is known.
@@ -78,6 +83,11 @@ export function begin() {
     record: null,
     problem: null,
   };
+}
+
+// An upload that was interrupted before, of whose record and bytes no more is known than these.
+export function resume({ id, sha256 }) {
+  return { ...begin(), id, sha256, mayHaveBytes: true };
 }
 
 // Whether nothing more happens by itself.
@@ -97,6 +107,9 @@ export function next(state, event, now) {
   if (event.type === 'retry') {
     return retry(state);
   }
+  if (event.type === 'dismiss') {
+    return dismiss(state);
+  }
   const step = STEPS[state.phase]?.[event.type];
   if (step) {
     return step(state, event, now);
@@ -105,7 +118,7 @@ export function next(state, event, now) {
     return lost(state, event);
   }
   if (COMMANDS[state.phase] && event.type === 'refused') {
-    return fail(state, event.problem);
+    return failForGood(state, event.problem);
   }
   return stay(state);
 }
@@ -114,7 +127,7 @@ const NO_FAILURES = { failures: 0, offlineFailures: 0, signedOutFailures: 0 };
 
 const STEPS = {
   queued: {
-    start: (state) => go(state, 'hashing'),
+    start: (state) => go(state, state.id === null ? 'hashing' : 'looking'),
   },
   hashing: {
     hashed: (state, { sha256 }) => go(state, 'creating', { sha256, failures: 0 }),
@@ -131,7 +144,7 @@ const STEPS = {
     there: (state) => go(state, 'completing', { ...NO_FAILURES, sent: 'there' }),
     expired: (state) => renew(state),
     damaged: (state) => restart(state, 'hashing', { code: 'damaged' }),
-    unreadable: (state) => fail(state, { code: 'unreadable' }),
+    unreadable: (state) => fail({ ...state, mayHaveBytes: true }, { code: 'unreadable' }),
   },
   renewing: {
     renewed: (state, { upload }) => go(state, 'sending', { upload }),
@@ -177,6 +190,16 @@ function fail(state, problem) {
   return end(state, 'failed', { problem });
 }
 
+// Trying again begins anew, so a record without bytes would only be waited for, by everybody who sees it.
+function failForGood(state, problem) {
+  return isEmpty(state) ? { ...fail(withoutRecord(state), problem), commands: discard(state) } : fail(state, problem);
+}
+
+// Whether its record certainly has no bytes.
+function isEmpty({ id, mayHaveBytes, sent }) {
+  return id !== null && !mayHaveBytes && sent === null;
+}
+
 function confirm(state, isProcessing = false) {
   if (state.phase !== 'confirming') {
     return { state: { ...state, phase: 'confirming', isProcessing }, commands: [{ do: 'watch', id: state.id }] };
@@ -191,7 +214,7 @@ function send(state, now) {
 function renew(state) {
   return state.renewals < LIMITS.renewals
     ? go(state, 'renewing', { renewals: state.renewals + 1 })
-    : fail(state, { code: 'expired' });
+    : failForGood(state, { code: 'expired' });
 }
 
 // What the record comes to. Only what is known to be final ends the upload.
@@ -213,21 +236,23 @@ function settle(state, record) {
 // Whether the bytes that are there are those that were to be sent: whoever knows a file's ID can have a URL
 // for it, and send something else first.
 function compare(state, record) {
-  return state.sha256 === record.sha256 ? end(state, 'available', { record, problem: null }) : fail(state, { code: 'otherBytes' });
+  return state.sha256 === record.sha256
+    ? end(state, 'available', { record, problem: null })
+    : fail({ ...state, mayHaveBytes: true }, { code: 'otherBytes' });
 }
 
 // Another record for the same file. The old one would only confuse the list.
 function restart(state, phase, problem) {
   if (state.restarts >= LIMITS.restarts) {
-    return fail(state, problem);
+    return failForGood(state, problem);
   }
-  const discarded = discard(state);
+  const discarded = problem.code === 'expired' || isEmpty(state) ? discard(state) : [];
   const again = go(withoutRecord(state), phase, { restarts: state.restarts + 1 });
   return { state: again.state, commands: [...discarded, ...again.commands] };
 }
 
 function withoutRecord(state) {
-  return { ...state, id: null, upload: null, record: null, sent: null, isProcessing: false };
+  return { ...state, id: null, upload: null, record: null, sent: null, mayHaveBytes: false, isProcessing: false };
 }
 
 function discard(state) {
@@ -239,7 +264,8 @@ function discard(state) {
 function lost(state, { offline = false, retryAfterMs = 0, cause = null }) {
   const counter = counterOf(offline, cause);
   const failures = state[counter] + 1;
-  const counted = { ...state, [counter]: failures, cause };
+  const mayHaveBytes = state.mayHaveBytes || state.phase === 'sending';
+  const counted = { ...state, [counter]: failures, cause, mayHaveBytes };
   if (failures > LIMITS[counter]) {
     return fail(counted, cause ?? { code: 'unreachable' });
   }
@@ -273,12 +299,17 @@ function retry(state) {
     return stay(state);
   }
   const { id, upload, problem } = state;
-  const fresh = { ...begin(), sha256: state.sha256 };
+  const fresh = { ...begin(), sha256: state.sha256, mayHaveBytes: state.mayHaveBytes };
   // A record that still waits for its bytes is gone on with; the look says whether it does.
   if (state.phase === 'failed' && id !== null && !BEGINS_ANEW.has(problem.code)) {
     return go({ ...fresh, id, upload: STALE_URL.has(problem.code) ? null : upload }, 'looking');
   }
-  // Where other bytes are in the file, it isn't this upload's to delete.
-  const commands = problem?.code === 'otherBytes' ? [] : discard(state);
-  return { state: { ...fresh, sha256: null }, commands };
+  return { state: begin(), commands: state.phase === 'rejected' || isEmpty(state) ? discard(state) : [] };
+}
+
+// Taken off the list. A record that may have bytes is a file in the list like any other.
+function dismiss(state) {
+  return state.phase === 'failed' && isEmpty(state)
+    ? { state: withoutRecord(state), commands: discard(state) }
+    : stay(state);
 }

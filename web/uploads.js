@@ -5,7 +5,7 @@
 //
 // Absent on purpose: the DOM. What touches the world comes in as `ports`, so that this runs in tests.
 
-import { begin, isInFlight, isOver, next } from './upload_machine.js';
+import { begin, isInFlight, isOver, next, resume } from './upload_machine.js';
 import { Meter } from './meter.js';
 
 export const MAX_IN_FLIGHT = 3;
@@ -34,31 +34,20 @@ export class Uploads {
   add(named) {
     const room = Math.max(0, MAX_QUEUED - this.#items.size);
     const taken = named.slice(0, room);
-    const added = [];
-    for (const { name, file } of taken) {
-      this.#lastKey += 1;
+    const added = taken.map(({ name, file }) => {
       const problem = this.#ports.refusal({ name, size: file.size });
-      const state = problem ? { ...begin(), phase: 'failed', problem } : begin();
-      const item = {
-        key: this.#lastKey,
-        name,
-        file,
-        state,
-        // Refused before anything was sent, so that trying again can't help.
-        isFinal: problem !== null,
-        loaded: 0,
-        meter: new Meter(),
-        // Names its requests to create, so that a lost answer makes no second record.
-        requestName: this.#ports.newName(),
-        work: 0,
-        stop: () => {},
-      };
-      this.#items.set(item.key, item);
-      added.push(item);
-    }
+      return this.#enter({ name, file, state: problem ? { ...begin(), phase: 'failed', problem } : begin() });
+    });
     added.forEach((item) => this.#onChange(item));
     this.#fill();
     return taken.length;
+  }
+
+  // Goes on with an upload that was interrupted, under its record `id`. `sha256` is that of the file.
+  resume({ name, file, id, sha256 }) {
+    const item = this.#enter({ name, file, state: resume({ id, sha256 }) });
+    this.#onChange(item);
+    this.#fill();
   }
 
   // Whether leaving the page would lose something.
@@ -87,6 +76,7 @@ export class Uploads {
   // Takes an item that is over off the list.
   dismiss(item) {
     if (isOver(item.state)) {
+      this.#send(item, { type: 'dismiss' });
       this.#items.delete(item.key);
     }
   }
@@ -110,9 +100,30 @@ export class Uploads {
     this.#ofRecord(id, { type: 'gone' });
   }
 
-  // Whether a record is shown here rather than in the list.
-  owns(id) {
-    return this.items.some((item) => item.state.id === id && item.state.phase !== 'available');
+  // The IDs of the records that are shown here rather than in the list.
+  get owned() {
+    const shown = this.items.filter(({ state }) => state.id !== null && state.phase !== 'available');
+    return new Set(shown.map(({ state }) => state.id));
+  }
+
+  #enter({ name, file, state }) {
+    this.#lastKey += 1;
+    const item = {
+      key: this.#lastKey,
+      name,
+      file,
+      state,
+      // Refused before anything was sent, so that trying again can't help.
+      isFinal: state.problem !== null,
+      loaded: 0,
+      meter: new Meter(),
+      // Names its requests to create, so that a lost answer makes no second record.
+      requestName: this.#ports.newName(),
+      work: 0,
+      stop: () => {},
+    };
+    this.#items.set(item.key, item);
+    return item;
   }
 
   #ofRecord(id, event) {

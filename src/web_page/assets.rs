@@ -64,6 +64,10 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("uploads.js"),
     embedded!("uploads_view.js"),
     embedded!("pending_poller.js"),
+    embedded!("interrupted.js"),
+    embedded!("interrupted_view.js"),
+    embedded!("kept_uploads.js"),
+    embedded!("upload_store.js"),
 ];
 
 const PAGES: &[Asset] = &[

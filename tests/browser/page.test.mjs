@@ -288,7 +288,7 @@ page('two tabs see what the other does, and so does another person', async (open
 page('a file of somebody else goes from pending to available while one looks', async (open) => {
   const created = await create('live.txt', 5);
   const tab = await open(faultProxy.base);
-  await listed(tab, 'live.txt').getByText('On its way').waitFor();
+  await listed(tab, 'live.txt').getByText(/^Waiting for its bytes since/).waitFor();
   await send(created, 'hello');
   await arrives(tab, 'live.txt');
 });

@@ -1,8 +1,9 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
 //! `answers.test.mjs` what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with
-//! many files at a time, `sign_in.test.mjs` how people get in where the service asks for its key, `pairing.test.mjs` how
-//! they let programs in, and `issuer_sign_in.test.mjs` how they get in at an issuer. They are run here against the real
-//! programs in both modes; the last three in local mode.
+//! many files at a time, `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how
+//! people get in where the service asks for its key, `pairing.test.mjs` how they let programs in, and
+//! `issuer_sign_in.test.mjs` how they get in at an issuer. They are run here against the real programs in both modes;
+//! the last four in local mode.
 
 use std::path::Path;
 
@@ -60,6 +61,11 @@ fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
 #[test]
 fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_their_session() {
     with_a_service_that_asks("sign_in.test.mjs", 13);
+}
+
+#[test]
+fn an_upload_that_the_page_was_closed_over_goes_on_with_the_same_bytes_under_its_link() {
+    with_a_service_that_asks("interrupted.test.mjs", 5);
 }
 
 #[test]

@@ -196,7 +196,7 @@ test('a hint that is not taken leaves the file to the poller', async () => {
   at.puts[0].end({ type: 'stored' });
   await settle();
   assert.deepEqual(at.watched, ['id1']);
-  assert.ok(at.uploads.owns('id1'));
+  assert.ok(at.uploads.owned.has('id1'));
   at.uploads.seen({ id: 'id1', status: 'rejected', reason: 'r' });
   assert.deepEqual(phases(at), ['rejected']);
 });

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, begin, isInFlight, isOver, next } from '../../../web/upload_machine.js';
+import { LIMITS, begin, isInFlight, isOver, next, resume } from '../../../web/upload_machine.js';
 
 const NOW = 1_000_000;
 const upload = { url: 'u', headers: {}, method: 'PUT', deadline: NOW + 1000 };
@@ -245,9 +245,57 @@ test('what stood in the way all the time is what is named in the end', () => {
 });
 
 test('a URL that names the wrong host is not used again', () => {
-  const { state } = after([...sending, { type: 'refused', problem: { code: 'elsewhere', origin: 'http://a' } }]);
-  const again = after(['retry', { type: 'seen', record: record('pending') }], state);
+  const elsewhere = { type: 'refused', problem: { code: 'elsewhere', origin: 'http://a' } };
+  const { state } = after([...sending, elsewhere]);
+  assert.deepEqual(after(['retry', 'start'], state).commands, [{ do: 'hash' }]);
+  // Where bytes went out before, the record is gone on with.
+  const sent = after([...sending, lost, 'woken', { type: 'seen', record: record('pending') }, elsewhere]);
+  assert.deepEqual(sent.commands, []);
+  const again = after(['retry', { type: 'seen', record: record('pending') }], sent.state);
   assert.deepEqual(again.commands, [{ do: 'renew' }]);
+});
+
+test('what is refused for good frees its record, and only if that certainly has no bytes', () => {
+  const full = { type: 'refused', problem: { code: 'full' } };
+  const free = after([...sending, full]);
+  assert.deepEqual([free.state.phase, free.state.problem.code, free.state.id], ['failed', 'full', null]);
+  assert.deepEqual(free.commands, [{ do: 'discard', id: 'a' }]);
+  assert.deepEqual(after(['retry'], free.state).commands, []);
+  // One PUT of which nobody knows what became, before the one that was refused.
+  const kept = after([...sending, lost, 'woken', { type: 'seen', record: record('pending') }, full]);
+  assert.deepEqual([kept.state.phase, kept.state.id, kept.commands], ['failed', 'a', []]);
+  assert.deepEqual(after(['dismiss'], kept.state).commands, [], 'it is a file in the list like any other');
+  // Damaged bytes were refused; those before them may be there.
+  const damaged = after([...sending, lost, 'woken', { type: 'seen', record: record('pending') }, 'damaged']);
+  assert.deepEqual(damaged.commands, [{ do: 'hash' }]);
+});
+
+test('taking a failed upload off the list frees a record that nothing was sent to', () => {
+  const signedOut = { type: 'lost', cause: { code: 'signedOut', status: 401 } };
+  let { state } = after([...sending, 'expired']);
+  while (state.phase !== 'failed') {
+    ({ state } = after([signedOut, 'woken'], state));
+  }
+  assert.equal(state.id, 'a');
+  assert.deepEqual(after(['dismiss'], state).commands, [{ do: 'discard', id: 'a' }]);
+  const others = after([...sending, 'expired', 'settled', { type: 'seen', record: record('available', { sha256: 'e'.repeat(64) }) }]);
+  assert.deepEqual(after(['dismiss'], others.state).commands, [], 'other bytes aren’t ours to delete');
+});
+
+test('what was interrupted goes on under its record, which is looked at first and never deleted by itself', () => {
+  const interrupted = resume({ id: 'a', sha256: DIGEST });
+  const looking = after(['start'], interrupted);
+  assert.deepEqual([looking.state.phase, looking.commands], ['looking', [{ do: 'look' }]]);
+  const renewing = after([{ type: 'seen', record: record('pending') }], looking.state);
+  assert.deepEqual(renewing.commands, [{ do: 'renew' }]);
+  const sent = after([{ type: 'renewed', upload }, 'there', { type: 'seen', record: record('available') }], renewing.state);
+  assert.equal(sent.state.phase, 'available');
+  const refused = after([{ type: 'renewed', upload }, { type: 'refused', problem: { code: 'full' } }], renewing.state);
+  assert.deepEqual([refused.state.phase, refused.state.id, refused.commands], ['failed', 'a', []]);
+  const again = after(['retry'], refused.state);
+  assert.deepEqual([again.state.id, again.commands], ['a', [{ do: 'look' }]]);
+  const gone = after(['gone'], looking.state);
+  assert.deepEqual(gone.commands, [{ do: 'create' }]);
 });
 
 test('a lost answer to the creation is asked for again', () => {
