@@ -11,11 +11,11 @@
 //! Absent on purpose: a bucket for each client. The disk is one.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use tracing::{Span, field::Empty};
 
 /// The most that is logged of a client's text, in bytes. Our own longest path, an object's below a
 /// bucket, has 109.
@@ -42,14 +42,25 @@ pub fn cut(text: &str) -> Cow<'_, str> {
     format!("{}…", &text[..beginning]).into()
 }
 
-/// What all lines about one request have in common.
-pub fn request_span(request_id: &str) -> Span {
-    tracing::info_span!("request", %request_id, operation = Empty)
+tokio::task_local! {
+    /// What the request asks for, once that is known.
+    static OPERATION: Cell<Option<&'static str>>;
 }
 
-/// Says in the request's lines from now on what it asks for.
+/// Answers a request, and says what it asked for, if one of its tasks named that. A field of the request's span would
+/// be written out for every request, and most have no line.
+pub async fn with_operation<T>(answering: impl Future<Output = T>) -> (T, Option<&'static str>) {
+    let answered = async {
+        let answer = answering.await;
+        (answer, OPERATION.get().get())
+    };
+    OPERATION.scope(Cell::new(None), answered).await
+}
+
+/// Says what the request that is being answered asks for.
 pub fn name_operation(label: &'static str) {
-    Span::current().record("operation", label);
+    // Without a request, as in a test of the service alone, nobody wants to know.
+    let _ = OPERATION.try_with(|operation| operation.set(Some(label)));
 }
 
 /// A bounded number of lines a second.

@@ -12,6 +12,7 @@
 mod audit;
 mod permits;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +76,9 @@ impl FileService {
 /// [`OperationError::NotAllowed`] and [`OperationError::Overloaded`].
 impl FileService {
     /// The one way in: asks whether the caller may, takes a permit for what `action` does, does it, and has it
-    /// written down who did it with what. `file`: the one that it is about, if there is one yet.
+    /// written down who did it with what. `file`: the one that it is about, if there is one yet. `operation` is pinned
+    /// where it is made: handed over by value it would stand in the future of each function that it goes through, and
+    /// be copied with it.
     async fn run<T: MadeFile>(
         &self,
         context: &Context,
@@ -131,7 +134,7 @@ impl FileService {
         key: Option<IdempotencyKey>,
     ) -> Result<CreatedFile, OperationError> {
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
-        let creating = async {
+        let creating = pin!(async {
             // Before the limit: a create that no URL can be signed for takes nothing from it.
             context.bucket()?;
             let now = stores.clock.now();
@@ -146,7 +149,7 @@ impl FileService {
                 Ok(_) | Err(_) => admitted.give_back(),
             }
             created
-        };
+        });
         self.run(context, Action::CreateFile, None, creating).await
     }
 
@@ -158,7 +161,9 @@ impl FileService {
         method: UploadMethod,
     ) -> Result<PresignedUpload, OperationError> {
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
-        let renewing = operations::renew_upload(stores, presigner, context, id, method);
+        let renewing = pin!(operations::renew_upload(
+            stores, presigner, context, id, method
+        ));
         self.run(context, Action::RenewUpload, Some(id), renewing)
             .await
     }
@@ -169,7 +174,7 @@ impl FileService {
         context: &Context,
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
-        let completing = operations::complete_upload(&self.0.stores, context, id);
+        let completing = pin!(operations::complete_upload(&self.0.stores, context, id));
         self.run(context, Action::CompleteUpload, Some(id), completing)
             .await
     }
@@ -182,7 +187,9 @@ impl FileService {
         method: DownloadMethod,
     ) -> Result<PresignedUrl, OperationError> {
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
-        let signing = operations::download_file(stores, presigner, context, id, method);
+        let signing = pin!(operations::download_file(
+            stores, presigner, context, id, method
+        ));
         self.run(context, Action::DownloadFile, Some(id), signing)
             .await
     }
@@ -193,7 +200,7 @@ impl FileService {
         context: &Context,
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
-        let describing = operations::describe_file(&self.0.stores, context, id);
+        let describing = pin!(operations::describe_file(&self.0.stores, context, id));
         self.run(context, Action::DescribeFile, Some(id), describing)
             .await
     }
@@ -205,7 +212,13 @@ impl FileService {
         id: FileId,
         wait: Duration,
     ) -> Result<FileRecord, OperationError> {
-        let waiting = operations::await_settled(&self.0.stores, context, id, wait, &self.0.stop);
+        let waiting = pin!(operations::await_settled(
+            &self.0.stores,
+            context,
+            id,
+            wait,
+            &self.0.stop
+        ));
         self.run(context, Action::AwaitFile, Some(id), waiting)
             .await
     }
@@ -221,13 +234,18 @@ impl FileService {
             Whose::Mine => Action::ListFiles,
             Whose::All => Action::ListAllFiles,
         };
-        let listing = operations::list_files(&self.0.stores, context, whose, request);
+        let listing = pin!(operations::list_files(
+            &self.0.stores,
+            context,
+            whose,
+            request
+        ));
         self.run(context, action, None, listing).await
     }
 
     /// [`operations::delete_file`].
     pub async fn delete_file(&self, context: &Context, id: FileId) -> Result<(), OperationError> {
-        let deleting = operations::delete_file(&self.0.stores, context, id);
+        let deleting = pin!(operations::delete_file(&self.0.stores, context, id));
         self.run(context, Action::DeleteFile, Some(id), deleting)
             .await
     }

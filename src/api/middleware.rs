@@ -3,6 +3,7 @@
 //!
 //! Invariant: no query string is logged, since a presigned URL's secret is in its query.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -65,12 +66,10 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         if let Some(uri) = without_prefix(request.uri(), &self.path_prefix) {
             *request.uri_mut() = uri;
         }
-        let span = request_log::request_span(&id);
-        let mut response = self
-            .inner
-            .get_response(request)
-            .instrument(span.clone())
-            .await;
+        let span = tracing::info_span!("request", request_id = %id);
+        // Pinned, since some KiB would otherwise be moved from future to future.
+        let answering = pin!(self.inner.get_response(request).instrument(span.clone()));
+        let (mut response, operation) = request_log::with_operation(answering).await;
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
@@ -79,7 +78,7 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         span.in_scope(|| {
             let answered = || {
                 let method = cut(method.as_str());
-                tracing::info!(%method, path, status, millis, "answered");
+                tracing::info!(%method, path, operation, status, millis, "answered");
             };
             // What succeeds is the most by far and says the least, since its file has a record: a line for
             // each would be a sixth of a download's cost here, and an eighth of a create's. A deletion
@@ -88,7 +87,7 @@ impl<E: Endpoint> Endpoint for Observed<E> {
                 500.. => request_log::FAILED.log(answered),
                 400.. => request_log::REFUSED.log(answered),
                 _ if method == Method::DELETE => answered(),
-                _ => tracing::debug!(%method, path, status, millis, "answered"),
+                _ => tracing::debug!(%method, path, operation, status, millis, "answered"),
             }
         });
         Ok(response)

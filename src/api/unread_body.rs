@@ -26,6 +26,13 @@ pub(super) struct BodyWatch(Option<Arc<AtomicBool>>);
 impl BodyWatch {
     /// Watches the body of this request.
     pub(super) fn over(request: &mut Request) -> Self {
+        let says_so = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+        if !says_so
+            .iter()
+            .any(|name| request.headers().contains_key(name))
+        {
+            return Self(None);
+        }
         let body: BoxBody<Bytes, io::Error> = request.take_body().into();
         if body.is_end_stream() {
             return Self(None);

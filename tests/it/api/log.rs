@@ -98,7 +98,7 @@ async fn a_wait_is_called_otherwise_than_a_look_at_the_same_path() {
         .filter(|line| line["path"].as_str().unwrap().ends_with("/metadata"));
     let called: Vec<_> = lines
         .map(|line| {
-            let operation = line["span"]["operation"].as_str().unwrap_or("nothing");
+            let operation = line["operation"].as_str().unwrap_or("nothing");
             (operation.to_owned(), line["status"].as_u64().unwrap())
         })
         .collect();
