@@ -4,6 +4,7 @@
 
 mod audit;
 mod gate;
+mod greeting;
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 pub use gate::RequiredKey;
+pub use greeting::Greeting;
 
 use crate::access::Gate;
 use crate::api::{self, ApiParts, OwnHosts, PrefixRoute, SessionCookie};
@@ -395,6 +397,7 @@ fn api_parts(
         hosts,
         gate: Arc::new(gate),
         cookie: session_cookie(settings),
+        is_open_to_others: settings.is_open_to_others(),
         clock: Arc::clone(&stores.clock),
         audit,
     }

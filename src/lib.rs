@@ -38,6 +38,8 @@ pub mod item_store;
 #[cfg(feature = "server")]
 pub mod local_mode;
 pub mod metadata_store;
+#[cfg(feature = "server")]
+pub mod network_addresses;
 pub mod object_store;
 pub mod operations;
 pub mod own_paths;

@@ -2,17 +2,16 @@
 //! what a start needs, and mark stores as belonging together.
 
 use std::io::{IsTerminal, Write};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use file_share::access::LocalKey;
-use file_share::app::{App, RequiredKey, StartError, listen};
+use file_share::app::{App, Greeting, StartError, listen};
 use file_share::audit_verify::{self, AuditArgs};
 use file_share::config::{
     self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, CheckArgs, CheckSettings,
-    Mode, ScrubArgs, ScrubSettings,
+    ScrubArgs, ScrubSettings,
 };
+use file_share::network_addresses::reached_at;
 use file_share::{adopt, check, scrub, shutdown, telemetry};
 
 #[global_allocator]
@@ -164,7 +163,13 @@ async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
     let address = listener.local_addr().unwrap_or(settings.listen);
     // Before anybody is told that it runs: who was told may stop it at once.
     let stop = shutdown::on_signal();
-    greet(settings, address, app.key());
+    greet(&Greeting {
+        settings,
+        listening: address,
+        reached: reached_at(address),
+        key: app.key(),
+        is_read_by_a_person: std::io::stdout().is_terminal(),
+    });
     if settings.is_open_to_others() {
         tracing::warn!("whoever reaches this service may do everything (ACCESS=open)");
     }
@@ -173,73 +178,7 @@ async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// What a person who just started the program wants to know.
-fn greet(settings: &ApiSettings, address: SocketAddr, key: Option<&RequiredKey>) {
-    let base = match &settings.public_url {
-        Some(url) => url.to_string().trim_end_matches('/').to_owned(),
-        None => format!("http://{}", reached_at(address)),
-    };
-    let place = match &settings.mode {
-        Mode::Local { data_dir } => format!("files and records are kept in {}", data_dir.display()),
-        Mode::Aws { .. } => format!(
-            "bucket {}, table {}",
-            settings.common.bucket_name, settings.common.table_name
-        ),
-    };
-    let (sign_in, header) = match key {
-        Some(key) => (sign_in(settings, &base, key), bearer_of(settings)),
-        None => (String::new(), String::new()),
-    };
-    let greeting = format!(
-        "File Share Service on {base} ({place})\n{sign_in}  \
-           explorer   {base}/explorer\n  \
-           Swagger UI {base}/docs\n  \
-           try it     curl -s {base}/v1/files{header} -H 'Content-Type: application/json' \
-           -d '{{\"filename\":\"hello.txt\",\"size\":5}}'\n"
-    );
-    // Nobody may be reading, which is no reason not to serve.
-    let _ = std::io::stdout().write_all(greeting.as_bytes());
-}
-
-/// What shows the key to a call of curl, and no eye that looks on.
-fn bearer_of(settings: &ApiSettings) -> String {
-    match &settings.mode {
-        Mode::Local { data_dir } => {
-            let file = data_dir.join(LocalKey::FILE_NAME);
-            format!(" -H \"Authorization: Bearer $(cat '{}')\"", file.display())
-        }
-        Mode::Aws { .. } => String::new(),
-    }
-}
-
-/// How somebody signs in. The key itself is shown once, to a person at a terminal: standard output often ends
-/// in a log. It stands behind a `#`, which browsers send to nobody.
-fn sign_in(settings: &ApiSettings, base: &str, key: &RequiredKey) -> String {
-    match &settings.mode {
-        Mode::Local { .. } if key.is_new && std::io::stdout().is_terminal() => {
-            format!("  sign in    {base}/#key={}\n", key.key.expose())
-        }
-        Mode::Local { data_dir } => format!(
-            "  sign in    with the key in {}\n",
-            data_dir.join(LocalKey::FILE_NAME).display()
-        ),
-        Mode::Aws { .. } => String::new(),
-    }
-}
-
-/// Where others reach what listens on all of this machine's addresses, as far as can be told: at the one that
-/// this machine would send from. No packet is sent for it.
-fn reached_at(address: SocketAddr) -> SocketAddr {
-    if !address.ip().is_unspecified() {
-        return address;
-    }
-    // An address that is nobody's (RFC 5737), which is routed as any other.
-    let own = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
-        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
-        socket.local_addr()
-    });
-    match own {
-        Ok(own) => SocketAddr::new(own.ip(), address.port()),
-        Err(_) => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
-    }
+/// Nobody may be reading, which is no reason not to serve.
+fn greet(greeting: &Greeting<'_>) {
+    let _ = std::io::stdout().write_all(greeting.to_string().as_bytes());
 }

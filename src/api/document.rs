@@ -273,9 +273,16 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                     "principal": {"nullable": true},
                     "expiresAt": {"nullable": true, "format": "date-time"},
                     "signIn": {"nullable": true},
+                    "shareBase": {"nullable": true, "format": "uri"},
                 },
-                "required": ["principal", "expiresAt", "signIn"],
-                "example": {"principal": examples::operator(), "expiresAt": null, "signIn": null},
+                "required": ["principal", "expiresAt", "signIn", "shareBase"],
+                "example": {
+                    "principal": examples::operator(),
+                    "expiresAt": null,
+                    "signIn": null,
+                    "shareBase": null,
+                    "openToOthers": false,
+                },
             }),
         ),
         (

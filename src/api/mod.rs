@@ -59,6 +59,7 @@ use crate::access::Gate;
 use crate::audit::AuditLog;
 use crate::clock::Clock;
 use crate::cors::CorsPolicy;
+use crate::network_addresses::NetworkAddresses;
 use crate::own_paths;
 use crate::presigned_url::BucketAddress;
 use crate::service::FileService;
@@ -82,6 +83,8 @@ pub struct ApiParts {
     pub gate: Arc<Gate>,
     /// How a browser keeps its session.
     pub cookie: SessionCookie,
+    /// Whether others than this machine reach the service and may do everything.
+    pub is_open_to_others: bool,
     /// By which sessions end.
     pub clock: Arc<dyn Clock>,
     /// Where it is written down who did what, if it is.
@@ -101,6 +104,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let service_url = ServiceUrl {
         public_url: parts.public_url,
         path_prefix: path_prefix.clone(),
+        addresses: NetworkAddresses::default(),
     };
     let files = FilesApi {
         service: parts.service,
@@ -118,6 +122,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
         service_url: service_url.clone(),
+        is_open_to_others: parts.is_open_to_others,
     };
     let sign_in = SignInApi {
         audited: audited.clone(),

@@ -3,11 +3,14 @@
 //! Invariant: nobody is handed a URL for a host of which their browser says that it isn't the one that was
 //! asked for.
 
+use std::net::SocketAddr;
+
 use http::Uri;
 use poem::Request;
 
 use super::browser_guard::{check_host_is_passed_on, host_of};
 use crate::domain::Invalid;
+use crate::network_addresses::{NetworkAddresses, means_this_machine};
 use crate::own_paths;
 use crate::presigned_url::{BucketAddress, BucketUrl};
 
@@ -31,9 +34,34 @@ pub(super) struct ServiceUrl {
     pub public_url: Option<Uri>,
     /// The path under which a proxy shows this API, without a slash at its end.
     pub path_prefix: String,
+    /// Those of this machine.
+    pub addresses: NetworkAddresses,
 }
 
 impl ServiceUrl {
+    /// The URL for links that are passed on to others, without a slash at its end; `None`: the one by which this
+    /// request came, as far as is known here.
+    ///
+    /// Only whoever sits at this machine is told its addresses. What a proxy or a container's host passes on came to
+    /// an address that is mapped to ours, and ours are no use to others.
+    pub(super) fn for_others(&self, request: &Request, is_forwarded: bool) -> Option<String> {
+        if let Some(url) = &self.public_url {
+            return Some(url.to_string().trim_end_matches('/').to_owned());
+        }
+        let is_from_here = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
+        let is_here = request
+            .remote_addr()
+            .as_socket_addr()
+            .is_some_and(is_from_here);
+        let host = host_of(request).ok()??;
+        if is_forwarded || !is_here || !means_this_machine(host.host()) {
+            return None;
+        }
+        let listening = request.local_addr().as_socket_addr()?;
+        let reached = self.addresses.reached_at(*listening);
+        reached.first().map(|address| format!("http://{address}"))
+    }
+
     /// The URL for whoever sent this request, without a slash at its end.
     ///
     /// # Errors

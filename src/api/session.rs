@@ -28,6 +28,7 @@ pub(super) struct SessionApi {
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
     pub service_url: ServiceUrl,
+    pub is_open_to_others: bool,
 }
 
 #[derive(Tags)]
@@ -48,6 +49,14 @@ pub(super) struct WireSession {
     /// How somebody signs in: `key` with `POST /v1/session`; `oidc` at the service's issuer, to which
     /// `GET /v1/session/start` leads a browser. Null where nobody has to. There may be other ways one day.
     pub sign_in: Option<String>,
+    /// What links begin with that are passed on to others, without a slash at the end, such as
+    /// `http://192.168.1.7:8000`. Null: the URL by which this request came. It is the operator's public URL if there is
+    /// one; else, for a request from the service's own computer to a name such as `localhost`, an address that
+    /// others in the network reach, if there is any. Null for nobody where somebody has to sign in.
+    pub share_base: Option<String>,
+    /// Whether others than the service's own computer reach it and nobody is asked who they are: whoever reaches it may
+    /// do everything.
+    pub open_to_others: bool,
 }
 
 /// Who somebody is.
@@ -165,6 +174,10 @@ impl SessionApi {
             Admission::BehindUnknownProxy => None,
         };
         let session = self.gate.session(proof, now).await?;
+        let share_base = principal
+            .is_some()
+            .then(|| self.service_url.for_others(request, proof.is_forwarded))
+            .flatten();
         Ok(Shown::Session(Json(WireSession {
             principal,
             expires_at: session.map(|session| format_timestamp(session.expires_at)),
@@ -172,6 +185,8 @@ impl SessionApi {
                 SignInWith::Key => "key".to_owned(),
                 SignInWith::Issuer => "oidc".to_owned(),
             }),
+            share_base,
+            open_to_others: self.is_open_to_others,
         })))
     }
 

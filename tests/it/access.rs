@@ -181,7 +181,13 @@ fn a_session_says_who_is_signed_in_outlives_the_program_and_is_over_when_it_is_e
     let program = asking(dir.path());
     let session = format!("{}/v1/session", program.base);
     let shown = curl_json(&[&session]);
-    let nobody = json!({"principal": null, "expiresAt": null, "signIn": "key"});
+    let nobody = json!({
+        "principal": null,
+        "expiresAt": null,
+        "signIn": "key",
+        "shareBase": null,
+        "openToOthers": false,
+    });
     assert_eq!(shown, nobody);
     let cookie = session_of(&program.base, &key(dir.path()));
     let shown = curl_json(&["--header", &cookie, &session]);

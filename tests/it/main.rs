@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod access;
+mod addresses;
 mod api;
 mod api_tokens;
 mod architecture;

@@ -145,6 +145,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
         max_upload_bytes: 1_000,
         cors: CorsPolicy::default(),
         hosts: OwnHosts::Any { public_url: None },
+        is_open_to_others: true,
         gate: Arc::new(Gate::new(
             Policy::Open,
             Arc::new(MemoryItemStore::default()),

@@ -44,6 +44,20 @@ impl Program {
         Self::serving(command, settings)
     }
 
+    /// The API program in local mode, for a person at a terminal, which is util-linux's.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn local_in_terminal(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = clean_command(Path::new("script"));
+        command
+            .args(["--quiet", "--return", "--flush", "--command"])
+            .arg(built("file-share"))
+            .arg("/dev/null")
+            .env("SHELL", "/bin/sh")
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, settings)
+    }
+
     /// The API program in local mode, with no more than so many files and sockets.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
     pub(crate) fn local_with_descriptors(data_dir: &Path, descriptors: u32) -> Self {

@@ -10,6 +10,7 @@ use crate::api::document;
 use crate::clock::SystemClock;
 use crate::domain::{Timestamp, UserId};
 use crate::item_store::memory::MemoryItemStore;
+use crate::network_addresses::NetworkAddresses;
 
 struct Service<E> {
     endpoint: E,
@@ -31,6 +32,7 @@ fn service() -> Service<impl Endpoint<Output = Response>> {
         service_url: ServiceUrl {
             public_url: Some("https://files.example.org/course".parse().unwrap()),
             path_prefix: "/course".into(),
+            addresses: NetworkAddresses::default(),
         },
     };
     Service {
