@@ -82,12 +82,13 @@ export class Api {
     return answer.status === 204 || answer.code === GONE ? { type: 'deleted' } : failure(answer);
   }
 
-  // Whether the service asks who one is, and who that is: null for nobody. → session {isAsked, who} | refused | lost
+  // Whether the service asks who one is, who that is (null for nobody), and what links for others begin with (null
+  // for what the page's own do). → session {isAsked, who, shareBase} | refused | lost
   async session() {
     const answer = await this.#call('GET', SESSION);
-    const { principal, signIn } = answer.json;
+    const { principal, signIn, shareBase = null } = answer.json;
     return answer.status === 200 && principal !== undefined
-      ? { type: 'session', isAsked: typeof signIn === 'string', who: principal }
+      ? { type: 'session', isAsked: typeof signIn === 'string', who: principal, shareBase }
       : failure(answer);
   }
 

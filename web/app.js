@@ -23,6 +23,8 @@ import { locale, strings } from './language.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { put } from './put.js';
 import { isFinal, nameOf } from './record.js';
+import { showQr } from './qr_dialog.js';
+import { openShareAddress } from './share_notice.js';
 import { openSession } from './sign_in.js';
 import { isInFlight, isOver } from './upload_machine.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
@@ -48,6 +50,7 @@ const reachable = [location.origin, told('store-origin')].filter(Boolean).map((o
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 const { api, session, isIn, isGuest, owner } = openSession({ base, liveRegion, wake });
+const shared = openShareAddress({ base, api, isIn, root: byId('share-notice') });
 const listOperator = operatorPart();
 const fresh = new Set();
 const others = new Set();
@@ -125,7 +128,15 @@ const interruptedView = new InterruptedView(
 );
 
 const batch = new Batch();
-const batchView = new BatchView({ strings, format }, { copy, pageOf: (id) => api.pageOf(id), dismiss: putBatchAway });
+const batchView = new BatchView(
+  { strings, format },
+  {
+    copy,
+    pageOf: (id) => shared.pageOf(id),
+    showQr: (link) => showQr(link, shared.isForNobodyElse),
+    dismiss: putBatchAway,
+  },
+);
 let isPutAway = false;
 let willShow = false;
 
@@ -270,7 +281,7 @@ function dismiss(item) {
 }
 
 function copyLink({ id }) {
-  return copy(api.pageOf(id), strings.copied);
+  return copy(shared.pageOf(id), strings.copied);
 }
 
 function sayTrouble(problem) {

@@ -10,14 +10,15 @@ export class BatchView {
   #format;
   #records = [];
 
-  // actions: copy(text, done), pageOf(id), dismiss().
-  constructor({ strings, format }, { copy, pageOf, dismiss }) {
+  // actions: copy(text, done), pageOf(id), showQr(link), dismiss().
+  constructor({ strings, format }, { copy, pageOf, showQr, dismiss }) {
     this.#strings = strings;
     this.#format = format;
     byId('copy-links').addEventListener('click', () => {
       const links = this.#records.map(({ id }) => pageOf(id));
       copy(links.join('\n'), links.length === 1 ? strings.copied : strings.linksCopied(links.length));
     });
+    byId('show-qr').addEventListener('click', () => showQr(pageOf(this.#records[0].id)));
     byId('copy-receipt').addEventListener('click', () => {
       const parts = this.#records.map((record) => this.#receipt(record, pageOf(record.id)));
       copy(parts.join('\n\n'), strings.receiptCopied);
@@ -37,6 +38,8 @@ export class BatchView {
     byId('batch-bar').value = batch.percent;
     byId('batch-end').hidden = !isOver;
     byId('copy-links').hidden = !isSent;
+    // A code leads to one page.
+    byId('show-qr').hidden = !isSent || arrived.length > 1;
     byId('copy-receipt').hidden = !isSent;
     setText(byId('copy-links'), arrived.length === 1 ? strings.copyLink : strings.copyLinks);
   }

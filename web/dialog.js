@@ -41,7 +41,8 @@ export function showText({ title, text, close }) {
   field.select();
 }
 
-function open(dialog, onClose) {
+// Shows it before everything else until it closes; then it is gone.
+export function open(dialog, onClose) {
   dialog.addEventListener('close', () => {
     dialog.remove();
     onClose();

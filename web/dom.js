@@ -30,15 +30,20 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-export function icon(name) {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('class', 'icon');
-  svg.setAttribute('aria-hidden', 'true');
+// A picture of one path.
+export function svg(viewBox, d, attributes) {
+  const picture = document.createElementNS(SVG, 'svg');
+  for (const [name, value] of Object.entries({ viewBox, ...attributes })) {
+    picture.setAttribute(name, value);
+  }
   const path = document.createElementNS(SVG, 'path');
-  path.setAttribute('d', ICONS[name]);
-  svg.append(path);
-  return svg;
+  path.setAttribute('d', d);
+  picture.append(path);
+  return picture;
+}
+
+export function icon(name) {
+  return svg('0 0 24 24', ICONS[name], { class: 'icon', 'aria-hidden': 'true' });
 }
 
 export function byId(id) {

@@ -15,6 +15,8 @@ import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
 import { endOf, isFinal, nameOf, standing } from './record.js';
 import { savedAs, shellWord } from './saved_name.js';
+import { qrButton, showQr } from './qr_dialog.js';
+import { openShareAddress } from './share_notice.js';
 import { openSession } from './sign_in.js';
 
 const LONG_WAIT_S = 20;
@@ -26,6 +28,7 @@ const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 // Ends the pause that is being made.
 let wake = () => {};
 const { api, isIn } = openSession({ base, liveRegion, wake: () => wake() });
+const shared = openShareAddress({ base, api, isIn, root: byId('share-notice') });
 
 function show(state, ...children) {
   const card = byId('card');
@@ -94,14 +97,14 @@ function showAvailable(record, hasWaited) {
   download.addEventListener('click', askFirst(() => api.look(id), sayTrouble));
   const link = h(
     'button',
-    { type: 'button', className: 'large', onclick: () => copy(api.pageOf(id), strings.copied) },
+    { type: 'button', className: 'large', onclick: () => copy(shared.pageOf(id), strings.copied) },
     icon('link'),
     h('span', {}, strings.copyLink),
   );
   show(
     'available',
     ...head(record),
-    h('div', { className: 'card-buttons' }, download, link),
+    h('div', { className: 'card-buttons' }, download, link, qrButton(() => showQr(shared.pageOf(id), shared.isForNobodyElse))),
     h('p', { className: 'soft', hidden: !hasWaited }, strings.file.started),
     h(
       'details',

@@ -237,6 +237,18 @@ export const strings = {
   remove: 'Delete',
   removeNamed: (name) => `Delete ${name}`,
   copied: 'Link copied',
+  onlyHere: {
+    text: 'Only this computer can open these links.',
+    operator: (port) =>
+      `To let others in the network open them, start the service with LISTEN=0.0.0.0:${port} while this computer is in ` +
+      'that network. If they reach it under another address, set PUBLIC_URL to that.',
+  },
+  qr: {
+    button: 'QR code',
+    title: 'Scan to open',
+    picture: 'QR code of the link below',
+    tooLong: 'The link is too long for a QR code.',
+  },
   digestCopied: 'SHA-256 copied',
   copyByHand: 'Copy this link',
   close: 'Close',

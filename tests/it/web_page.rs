@@ -1,9 +1,9 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
 //! `answers.test.mjs` what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with
 //! many files at a time, `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how
-//! people get in where the service asks for its key, `pairing.test.mjs` how they let programs in, and
-//! `issuer_sign_in.test.mjs` how they get in at an issuer. They are run here against the real programs in both modes;
-//! the last four in local mode.
+//! people get in where the service asks for its key, `pairing.test.mjs` how they let programs in,
+//! `issuer_sign_in.test.mjs` how they get in at an issuer, and `share.test.mjs` what they pass on to others. They are run
+//! here against the real programs in both modes; the last five in local mode.
 
 use std::path::Path;
 
@@ -71,6 +71,30 @@ fn an_upload_that_the_page_was_closed_over_goes_on_with_the_same_bytes_under_its
 #[test]
 fn people_let_programs_in_by_the_code_that_they_type_and_by_no_link() {
     with_a_service_that_asks("pairing.test.mjs", 11);
+}
+
+#[test]
+fn links_name_an_address_that_others_reach_and_a_room_reads_them_from_the_wall() {
+    let dirs = [data_dir(), data_dir()];
+    let plain = Program::local(dirs[0].path(), &[]);
+    let everywhere = Program::local(dirs[1].path(), &[("LISTEN", "0.0.0.0:0")]);
+    let (_, port) = everywhere.base.rsplit_once(':').unwrap();
+    let here = format!("http://127.0.0.1:{port}");
+    let setup = json!({
+        "mode": "local",
+        "plain": plain.base,
+        "everywhere": {
+            "here": format!("{here}/"),
+            "others": format!("{}/", everywhere.base),
+            "isInANetwork": everywhere.base != here,
+        },
+    });
+    node_tests::run("share.test.mjs", &setup, 10);
+}
+
+#[test]
+fn the_qr_codes_of_the_page_are_read_by_another_program_in_each_size() {
+    node_tests::run("qr.test.mjs", &json!({}), 4);
 }
 
 fn with_a_service_that_asks(script: &str, at_least: u32) {

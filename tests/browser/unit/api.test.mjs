@@ -131,18 +131,20 @@ test('while nobody is signed in nothing is asked about files, and who this is ca
     assert.deepEqual([event.type, event.cause.code], ['lost', 'signedOut'], name);
   }
   assert.deepEqual(asked, []);
-  assert.deepEqual(await api.session(), { type: 'session', isAsked: true, who: null });
+  assert.deepEqual(await api.session(), { type: 'session', isAsked: true, who: null, shareBase: null });
   assert.equal((await api.signOut()).type, 'signedOut');
   assert.deepEqual(asked, ['GET /v1/session', 'POST /v1/session/end']);
 });
 
 test('who this is, a key and an end of the session are answered so', async () => {
   const operator = { principal: { kind: 'operator' }, expiresAt: null };
+  const shareBase = 'http://192.168.1.7:8000';
   for (const [answer, expected] of [
-    [json(200, { ...operator, signIn: 'key' }), { type: 'session', isAsked: true, who: operator.principal }],
-    [json(200, { ...operator, signIn: null }), { type: 'session', isAsked: false, who: operator.principal }],
+    [json(200, { ...operator, signIn: 'key', shareBase }), { isAsked: true, shareBase }],
+    // A service from before there was one says none.
+    [json(200, { ...operator, signIn: null }), { isAsked: false, shareBase: null }],
   ]) {
-    assert.deepEqual(await answering(answer).api.session(), expected);
+    assert.deepEqual(await answering(answer).api.session(), { type: 'session', who: operator.principal, ...expected });
   }
   for (const [answer, type] of [
     [{ status: 204 }, 'signedIn'],

@@ -1,0 +1,30 @@
+// Links for others in a page: what they name, and once a notice where nobody else can open them.
+//
+// Invariant: decides nothing; `share_address.js` does.
+
+import { h } from './dom.js';
+import { fillOperator, operatorPart } from './explain.js';
+import { strings } from './language.js';
+import { ShareAddress } from './share_address.js';
+
+const HTTP_PORT = '80';
+
+// `root` is an empty place in the page. isIn resolves when the service may be asked.
+export function openShareAddress({ base, api, isIn, root }) {
+  const operator = operatorPart();
+  fillOperator(operator, strings.onlyHere.operator(location.port || HTTP_PORT));
+  root.append(h('p', {}, strings.onlyHere.text), operator);
+  const address = new ShareAddress(base, () => api.session(), () => {
+    root.hidden = !address.isForNobodyElse;
+  });
+  const look = () => void isIn.then(() => address.look());
+  window.addEventListener('online', look);
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) {
+      look();
+    }
+  });
+  // After what the page shows first.
+  setTimeout(look);
+  return address;
+}
