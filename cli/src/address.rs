@@ -51,6 +51,22 @@ pub(crate) fn server_key(base: &str) -> String {
     }
 }
 
+/// Whether a host's name or address means the machine of whoever asks it: to others it leads to their own.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    address.is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        || host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+}
+
+/// Whether nobody but this machine comes to an address.
+pub(crate) fn is_for_this_machine(address: &str) -> bool {
+    let uri: Option<Uri> = address.parse().ok();
+    uri.as_ref()
+        .and_then(Uri::host)
+        .is_some_and(is_this_machine)
+}
+
 /// Where the bytes are sent or fetched, if that is an address of a store: a full one, with no user in it,
 /// and not in the clear where the service itself is reached by TLS.
 ///

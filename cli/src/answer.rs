@@ -12,7 +12,7 @@ use crate::intermediary::{answered, is_page};
 use crate::wire::Problem;
 
 /// What a service answers that asks for its key.
-pub(crate) const SIGN_IN_REQUIRED: &str = "sign_in_required";
+const SIGN_IN_REQUIRED: &str = "sign_in_required";
 /// What to do about a token that was good once.
 const LOGIN_AGAIN: &str =
     "the token that fshare login got isn't taken any more: run fshare login again";

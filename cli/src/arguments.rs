@@ -36,10 +36,14 @@ Exit codes:
 const LOGIN: &str = "The token that this gets holds for 90 days. It is kept in the user's configuration directory, for this
 service alone, and all commands use it there. Only the person at the browser needs one, so this works over SSH.";
 
+const QR: &str =
+    "The code names the address by which others reach the service, where that knows it. In a pipe the dark modules are
+drawn, for light paper; --json gives them as rows of 1 and 0.";
+
 const DOCTOR: &str =
-    "Each check is a line: ✓ all is well, ✗ it isn't (the next line says what helps), – it wasn't
-looked at. A test file is created, as large as the service takes any, sent, fetched and deleted again. Exit code 0: all is ✓; 3:
-the server can't be reached; 1: anything else.";
+    "Each check is a line: ✓ all is well, ! it works and something should be known, ✗ it isn't well (the next line says what
+helps), – it wasn't looked at. A test file is created, as large as the service takes any, sent, fetched and deleted again.
+Exit code 0: all is ✓ or !; 3: the server can't be reached; 1: anything else.";
 
 /// Share files from a terminal, through a File Share Service.
 #[derive(Debug, Parser)]
@@ -86,6 +90,13 @@ pub(crate) enum Command {
     },
     /// Open the page of a file in the browser; in a pipe, print its address
     Open {
+        /// The file's ID, or its link
+        #[arg(value_name = "ID|URL")]
+        file: String,
+    },
+    /// Show the QR code of a file's link, for a room full of people
+    #[command(after_help = QR)]
+    Qr {
         /// The file's ID, or its link
         #[arg(value_name = "ID|URL")]
         file: String,
@@ -158,6 +169,9 @@ pub(crate) struct Upload {
     /// 2027-01-31T09:05:00+01:00
     #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
     pub delete_after: Option<FileEnd>,
+    /// Show the QR code of each link as well, on standard error
+    #[arg(long, conflicts_with = "json")]
+    pub qr: bool,
 }
 
 #[derive(Debug, Args)]

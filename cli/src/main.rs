@@ -26,6 +26,7 @@ mod output;
 mod platform;
 mod proxies;
 mod put;
+mod qr;
 mod retry;
 mod sign_in_calls;
 mod stored_tokens;
@@ -143,6 +144,7 @@ async fn dispatch(
         Command::Open { file } => open_browser::open(&service, file, until, output)
             .await
             .map(one),
+        Command::Qr { file } => qr::show(&service, file, output).await.map(one),
         Command::Download(download) => download::run(&service, download, until, output)
             .await
             .map(one),

@@ -58,6 +58,21 @@ impl Output {
         self.write(&as_json_text(value))
     }
 
+    /// Lines of a picture that this program drew, colours included, as a result.
+    ///
+    /// # Errors
+    /// Nobody reads it any more.
+    pub(crate) fn picture(&self, lines: &[String]) -> Result<(), CliError> {
+        self.write(&lines.join("\n"))
+    }
+
+    /// The same on standard error.
+    pub(crate) fn picture_beside(&self, lines: &[String]) {
+        self.bars.suspend(|| {
+            let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
+        });
+    }
+
     /// One line. Bars are out of the way meanwhile.
     fn write(&self, line: &str) -> Result<(), CliError> {
         self.bars

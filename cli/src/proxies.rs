@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use tower_service::Service;
 
+use crate::address::is_this_machine;
 use crate::error::CliError;
 use crate::http::innermost;
 
@@ -96,13 +97,6 @@ fn is_socks(proxy: &Intercept) -> bool {
         .uri()
         .scheme_str()
         .is_some_and(|scheme| scheme.starts_with("socks"))
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-    address.is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-        || host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
 }
 
 /// Connections, by a proxy where there is one.

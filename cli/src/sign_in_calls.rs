@@ -59,6 +59,29 @@ pub(crate) struct TokenInfo {
     pub last_used_at: Option<String>,
 }
 
+/// Who asks, and how the service is reached by others.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Session {
+    /// Nobody, if it is missing.
+    pub principal: Option<Principal>,
+    /// How somebody signs in; missing where nobody has to.
+    pub sign_in: Option<String>,
+    /// What links begin with that are passed on to others, if it isn't the address of the service as it was asked.
+    pub share_base: Option<String>,
+    /// Whether nobody is asked who they are, and others than the service's machine reach it.
+    pub open_to_others: bool,
+}
+
+/// Who somebody is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Principal {
+    pub kind: String,
+    pub name: Option<String>,
+    pub role: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Tokens {
     tokens: Vec<TokenInfo>,
@@ -110,6 +133,12 @@ impl ApiClient {
             true => Ok(Redemption::Token(token)),
             false => Err(CliError::Unusable("the server's token is none".to_owned())),
         }
+    }
+
+    /// Who this is to the service, asked once.
+    pub(crate) async fn session(&self) -> Result<Session, CliError> {
+        let call = self.call_once(Method::GET, "/v1/session", None, None);
+        parsed(&expect(call.await?, StatusCode::OK)?)
     }
 
     /// The tokens of whoever asks.

@@ -21,6 +21,7 @@ use crate::file_end::FileEnd;
 use crate::inputs::{self, Input};
 use crate::output::{Output, local_time};
 use crate::put::send;
+use crate::qr::LinksForOthers;
 use crate::retry::Deadline;
 use crate::wire::Record;
 
@@ -97,10 +98,17 @@ pub(crate) async fn run(
         reported?;
     }
     // Links last, in the order in which the files were named.
+    let for_others = match arguments.qr {
+        true => Some(LinksForOthers::of(service).await),
+        false => None,
+    };
     let mut codes = Vec::new();
     for (shown, state) in progress.all() {
         codes.push(match &state {
             UploadState::Done(link) => {
+                if let Some(for_others) = &for_others {
+                    for_others.show_beside(link, &shown, output);
+                }
                 if !output.json {
                     say_link(output, link, &shown)?;
                 }

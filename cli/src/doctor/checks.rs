@@ -19,10 +19,11 @@ use super::buffering::{LIMIT as BUFFERING, Waiting, buffering};
 use super::remedies::{CUT_OFF, OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, remedy_for};
 use super::report::{CheckFailure, Passed, Report};
 use super::server_check::{clocks, server};
+use super::sign_in::{Standing, sign_in};
 use super::store::{cors, reachable};
 use super::test_file::{Content, TestFile};
 use crate::address::origin_of;
-use crate::answer::{SHOW_KEY, SIGN_IN_REQUIRED, expect};
+use crate::answer::expect;
 use crate::api_client::{AGENT, ApiClient, MAX_FILE_BYTES};
 use crate::error::CliError;
 use crate::http::{Body, Sent, empty, full};
@@ -41,9 +42,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often a body is sent that breaks the connection, before it is said that it does.
 const UPLOAD_ATTEMPTS: u32 = 3;
 
-const AFTER_SERVER: [&str; 11] = [
+const AFTER_SERVER: [&str; 12] = [
     "stores",
     "clocks",
+    "sign-in",
     "create",
     "addresses",
     "store",
@@ -54,8 +56,10 @@ const AFTER_SERVER: [&str; 11] = [
     "download",
     "delete",
 ];
+/// From `create` on.
+const AFTER_SIGN_IN: &[&str] = AFTER_SERVER.split_at(3).1;
 /// From `addresses` on.
-const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(3).1;
+const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(4).1;
 
 /// How much goes out at a time where an answer may come in between, in bytes, and the pause before it.
 const SLOW_PIECE_BYTES: usize = 64 * 1024;
@@ -103,6 +107,12 @@ impl Checks<'_> {
         report.check("stores", limit, self.stores()).await?;
         let clocks = async { clocks(&server_answer, SystemTime::now()) };
         report.check("clocks", limit, clocks).await?;
+        let mut standing = Standing::In;
+        let signing_in = sign_in(self.service, &mut standing);
+        report.check("sign-in", limit, signing_in).await?;
+        if matches!(standing, Standing::Out) {
+            return report.skip(AFTER_SIGN_IN, "nobody is let in");
+        }
         let Some(file) = report.check("create", limit, self.create()).await? else {
             return report.skip(AFTER_CREATE, "no file could be created");
         };
@@ -218,10 +228,6 @@ impl Checks<'_> {
             created = self.create_once(&content).await;
         }
         let created = created.map_err(|failure| {
-            if matches!(&failure, CliError::Refused { code, .. } if code == SIGN_IN_REQUIRED) {
-                let said = "the service asks for its key, and another one or none was shown";
-                return CheckFailure::wrong(said, SHOW_KEY);
-            }
             let remedy = match failure {
                 // Such as URLs that lead from https to http.
                 CliError::Unusable(_) => {

@@ -14,6 +14,7 @@ mod remedies;
 mod report;
 mod server_check;
 mod setup_check;
+mod sign_in;
 mod store;
 mod test_file;
 

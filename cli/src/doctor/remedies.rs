@@ -4,6 +4,8 @@ use crate::put::StoreAnswer;
 
 pub(super) const SEE_LOG: &str =
     "the service's log says why (the line with this time, level WARN or ERROR)";
+pub(super) const SIGN_IN_IS_OPEN: &str = "if the network isn't guarded otherwise, leave ACCESS of the service out: then it asks for its \
+     key, or set OIDC_ISSUER, where people sign in";
 pub(super) const OTHER_SERVER: &str = "say the address of a File Share Service, with the path before /v1 if it has one, with --server \
      or FILE_SHARE_URL";
 pub(super) const PUBLIC_ENDPOINT: &str = "the service hands out URLs at that address: set its S3_PUBLIC_ENDPOINT_URL (in local mode: \

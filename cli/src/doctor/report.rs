@@ -1,6 +1,8 @@
-//! What the checks found, one line each: ✓, ✗ with how to mend it, or – with why it wasn't looked at.
+//! What the checks found, one line each: ✓, ! with what to know, ✗ with how to mend it, or – with why it wasn't looked
+//! at.
 //!
-//! **Invariant:** a check that takes longer than its limit is ✗; what wasn't looked at is never ✓.
+//! **Invariant:** a check that takes longer than its limit is ✗; what wasn't looked at is never ✓. A warning alone is
+//! no failure, since what it is about may be meant so.
 
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,8 @@ pub(super) enum CheckFailure {
         remedy: String,
         exit_code: u8,
     },
+    /// It works, and whoever runs the service should know this of it.
+    Warning { said: String, remedy: String },
     /// It couldn't be looked at, and what would change that.
     Hidden { because: String, remedy: String },
 }
@@ -71,7 +75,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// 0 only if every check was made and found nothing; the worst that was found otherwise.
+    /// 0 only if every check was made and found nothing that is wrong; the worst that was found otherwise.
     pub(super) fn exit_code(&self) -> u8 {
         self.exit_code
     }
@@ -121,6 +125,9 @@ impl<'a> Report<'a> {
             } => {
                 self.exit_code = self.exit_code.max(exit_code);
                 self.say('✗', "wrong", name, &said, Some(&remedy), took)
+            }
+            CheckFailure::Warning { said, remedy } => {
+                self.say('!', "warning", name, &said, Some(&remedy), took)
             }
             CheckFailure::Hidden { because, remedy } => {
                 self.exit_code = self.exit_code.max(SOME_FAILED);

@@ -7,10 +7,11 @@ use serde_json::Value;
 use crate::stub::{Stub, StubFault};
 use crate::support::{Ran, Service, damage, fshare, signalled};
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "server",
     "stores",
     "clocks",
+    "sign-in",
     "create",
     "addresses",
     "store",
@@ -178,7 +179,7 @@ fn a_create_that_is_refused_ends_the_checks() {
     let (code, lines) = doctor(&stub.base, &[]);
     assert_eq!(code, 1);
     only_wrong(&lines, "create", "insufficient_storage", "log");
-    assert_eq!(with("not_looked_at", &lines), ALL[4..]);
+    assert_eq!(with("not_looked_at", &lines), ALL[5..]);
     assert_eq!(service.records().len(), 0);
 }
 
@@ -217,7 +218,7 @@ fn an_upload_that_the_store_refuses_is_said_with_its_code() {
         "SignatureDoesNotMatch",
         "S3_PUBLIC_ENDPOINT_URL",
     );
-    assert_eq!(with("not_looked_at", &lines), ALL[8..11]);
+    assert_eq!(with("not_looked_at", &lines), ALL[9..12]);
     assert_eq!(stub.count("PUT "), 1);
     assert_eq!(service.records().len(), 0, "the test file is gone");
 }
@@ -370,14 +371,87 @@ fn a_service_that_asks_for_its_key_says_so_and_is_walked_through_with_it() {
     let service = Service::start(&[("ACCESS", "key")]);
     let (code, lines) = doctor(&service.base, &[]);
     assert_eq!(code, 1);
-    only_wrong(&lines, "create", "asks for its key", "FILE_SHARE_TOKEN");
+    only_wrong(&lines, "sign-in", "asks for its key", "FILE_SHARE_TOKEN");
+    assert_eq!(with("not_looked_at", &lines), ALL[4..]);
     let key = std::fs::read_to_string(service.data().join("access-key")).unwrap();
-    let mut command = service.command(&["doctor", "--json", "--check-limit", "120"]);
-    let ran = Ran::of(command.env("FILE_SHARE_TOKEN", &key).output().unwrap());
+    let with_key = |key: &str| {
+        let mut command = service.command(&["doctor", "--json", "--check-limit", "120"]);
+        Ran::of(command.env("FILE_SHARE_TOKEN", key).output().unwrap())
+    };
+    let ran = with_key(&key);
     assert_eq!(
         (ran.code, with("ok", &ran.json())),
         (0, ALL.to_vec()),
         "{ran:?}"
     );
+    let said = ran.json()[3]["said"].as_str().unwrap().to_owned();
+    assert!(said.ends_with("this is its operator"), "{said}");
     assert!(!format!("{ran:?}").contains(key.trim_end()));
+    let ran = with_key("fsk_0123");
+    only_wrong(&ran.json(), "sign-in", "isn't taken", "fshare login");
+}
+
+#[test]
+fn a_service_that_is_open_to_others_is_warned_of_and_one_for_this_machine_alone_is_not() {
+    let here = Service::start(&[("ACCESS", "")]);
+    for (settings, is_open) in [
+        (&[("ACCESS", "open")][..], false),
+        (&[("ACCESS", "open"), ("LISTEN", "0.0.0.0:0")], true),
+    ] {
+        let service = Service::start(settings);
+        let port = service.base.rsplit_once(':').unwrap().1;
+        let (code, lines) = doctor(&format!("http://127.0.0.1:{port}"), &[]);
+        let expected = if is_open { vec!["sign-in"] } else { vec![] };
+        assert_eq!((code, with("warning", &lines)), (0, expected), "{lines:#?}");
+        assert_eq!(with("ok", &lines).len(), ALL.len() - usize::from(is_open));
+        if is_open {
+            assert!(
+                lines[3]["said"]
+                    .as_str()
+                    .unwrap()
+                    .contains("may do everything")
+            );
+            assert!(lines[3]["mend"].as_str().unwrap().contains("ACCESS"));
+            let ran = Ran::of(fshare(&service.base).arg("doctor").output().unwrap());
+            assert!(ran.out.contains("\n! sign-in "), "{ran:?}");
+        }
+    }
+    let (code, lines) = doctor(&here.base, &[]);
+    assert_eq!((code, with("ok", &lines)), (0, ALL.to_vec()), "{lines:#?}");
+}
+
+#[test]
+fn an_issuer_that_is_away_is_named_with_what_to_do() {
+    let settings = [
+        ("ACCESS", "oidc"),
+        // Nobody listens there.
+        ("OIDC_ISSUER", "http://127.0.0.1:1"),
+        ("OIDC_CLIENT_ID", "files"),
+        ("OIDC_AUDIENCE", "files"),
+    ];
+    let service = Service::start(&settings);
+    let (code, lines) = doctor(&service.base, &[]);
+    assert_eq!(code, 1);
+    // It wasn't asked for anything yet, so nothing is known of it.
+    only_wrong(&lines, "sign-in", "sign in at its issuer", "fshare login");
+    let start = format!("{}/v1/session/start", service.base);
+    let mut asked = std::process::Command::new("curl");
+    let asked = asked.args(["-s", "-o", "/dev/null", &start]).status();
+    assert!(asked.unwrap().success());
+    let (code, lines) = doctor(&service.base, &[]);
+    assert_eq!(code, 1);
+    only_wrong(&lines, "sign-in", "can't reach the issuer", "OIDC_ISSUER");
+    assert_eq!(with("not_looked_at", &lines), ALL[4..]);
+}
+
+#[test]
+fn a_service_from_before_there_were_callers_is_walked_through_all_the_same() {
+    const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n\
+                             Content-Length: 45\r\n\r\n{\"title\":\"\",\"detail\":\"\",\"code\":\"not_a_route\"}";
+    let service = Service::start(&[]);
+    let fault = StubFault::Answer(NOT_FOUND);
+    let stub = Stub::before(&service.base, vec![("GET /v1/session", fault)]);
+    let (_, lines) = doctor(&stub.base, &[]);
+    assert_eq!(with("not_looked_at", &lines), ["sign-in"], "{lines:#?}");
+    assert!(with("ok", &lines).contains(&"delete"), "{lines:#?}");
 }

@@ -15,6 +15,7 @@ mod hostile_server;
 mod interfaces;
 mod links;
 mod opening;
+mod qr;
 mod reverse_proxies;
 mod signing_in;
 mod stub;
