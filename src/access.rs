@@ -19,6 +19,8 @@ pub mod oidc;
 pub mod pairing;
 #[cfg(feature = "server")]
 mod random_text;
+#[cfg(feature = "server")]
+pub mod revocation;
 mod scope;
 #[cfg(feature = "server")]
 mod sessions;
@@ -28,11 +30,12 @@ pub use authorize::{Action, Denied, Resource, authorize};
 pub use caller::{Caller, Person, Principal, Role};
 #[cfg(feature = "server")]
 pub use gate::{
-    Admission, BegunAtIssuer, Gate, NotSignedIn, Policy, Proof, SignInAt, SignInError, SignInWith,
+    Admission, BegunAtIssuer, Gate, NotSignedIn, Policy, Proof, SentToIssuer, SignInAt,
+    SignInError, SignInWith,
 };
 #[cfg(feature = "server")]
 pub use local_key::LocalKey;
 pub use scope::{Scope, Scopes};
 #[cfg(feature = "server")]
-pub use sessions::{Session, SessionId, Sessions, WHOLE_LIFETIME};
+pub use sessions::{Session, SessionId, SessionRef, Sessions, WHOLE_LIFETIME};
 pub use token_caller::{TokenCaller, TokenId};

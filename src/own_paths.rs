@@ -48,6 +48,8 @@ paths! {
     FILES = "/files";
 }
 
+/// What all calls begin with that sign in and out.
+pub const SESSION: &str = "/v1/session";
 /// Sends a browser to the issuer.
 pub const SIGN_IN_START: &str = "/v1/session/start";
 /// Where the issuer sends it back to.

@@ -1,8 +1,9 @@
 //! API tokens: what programs show to act for a person.
 //!
 //! Invariant: a token is known to its holder alone; here its digest is kept. A token that was revoked isn't taken
-//! any more: at once by the process that revoked it, by others within [`REMEMBERED`]. Everything is bounded: how
-//! long a token lives, how many an owner has, how many are remembered, and what is written of their use.
+//! any more: at once by the process that revoked it, by others within [`REMEMBERED`]; the same goes for one that was
+//! made from something of its owner's before everything of theirs was revoked ([`super::revocation`]). Everything is
+//! bounded: how long a token lives, how many an owner has, how many are remembered, and what is written of their use.
 //!
 //! Absent on purpose: who may make and revoke whose tokens, and with which scopes, which is for `authorize` to say,
 //! and how often somebody may try a token that isn't one. A text that can't be a token costs no look into the store.
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 use self::cache::{Epoch, VerifiedTokens};
 use self::stored::StoredToken;
 use self::text::{TokenDigest, digest_of};
+use super::revocation::{self, Revocations, SecurityStamp};
 use super::{Scopes, TokenCaller, TokenId};
 use crate::domain::{Invalid, Timestamp, UserId};
 use crate::item_store::{
@@ -36,6 +38,7 @@ pub use text::TokenText;
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long a token may hold.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const _: () = assert!(LONGEST_LIFETIME.as_secs() < revocation::KEPT_FOR.as_secs());
 /// How many tokens an owner may have. Processes that make one at the same moment may go beyond it, by one each.
 pub const MAX_TOKENS: usize = 100;
 /// How long the name of a token may be, in characters.
@@ -102,6 +105,8 @@ pub struct NewToken {
     pub scopes: Scopes,
     /// Until when it holds; `None`: for [`DEFAULT_LIFETIME`].
     pub expires_at: Option<Timestamp>,
+    /// That of what it is made from.
+    pub stamp: SecurityStamp,
 }
 
 /// What can be shown of a token.
@@ -135,6 +140,9 @@ pub enum CreateTokenError {
     /// The operator has none here: whoever reaches the service is taken for the operator, or nobody is.
     #[error("this service takes no tokens of its operator")]
     NoOperator,
+    /// Whoever asks for it was let in by what has been revoked.
+    #[error("what this is asked for by was revoked: sign in again")]
+    Revoked,
     /// No token could be drawn.
     #[error("the operating system has no random numbers: {0}")]
     NoRandomNumbers(#[from] getrandom::Error),
@@ -148,6 +156,7 @@ pub struct ApiTokens {
     items: Arc<dyn ItemStore>,
     /// In whose list the operator's are.
     operator: Option<String>,
+    revocations: Revocations,
     verified: VerifiedTokens,
     /// Held while one is counted and made, so that this process makes none too many.
     creating: Mutex<()>,
@@ -160,6 +169,7 @@ impl ApiTokens {
     /// service that asked nobody, or had a key that was replaced, would keep the operator's rights.
     pub fn new(items: Arc<dyn ItemStore>, operator: Option<&str>) -> Self {
         Self {
+            revocations: Revocations::new(Arc::clone(&items)),
             items,
             operator: operator.map(|mark| format!("{OPERATOR}-{mark}")),
             verified: VerifiedTokens::default(),
@@ -190,6 +200,10 @@ impl ApiTokens {
             expires_at,
             ItemBody::of(&token).map_err(corrupt)?,
         );
+        let holds = self.revocations.holds(wanted.owner, &wanted.stamp, now);
+        if !holds.await? {
+            return Err(CreateTokenError::Revoked);
+        }
         let one_at_a_time = self.creating.lock().await;
         let (there, is_all) = self.items_of(wanted.owner, now).await?;
         if there.len() >= MAX_TOKENS || !is_all {
@@ -256,8 +270,8 @@ impl ApiTokens {
         removed.map(|_| true)
     }
 
-    /// Ends all tokens of this owner's, such as of somebody who left. How many there were. One that is being made
-    /// at this moment may stay.
+    /// Removes all tokens of this owner's. How many there were. One that is being made at this moment, or isn't in a
+    /// list yet, may stay: [`Revocations::revoke`] before ends it.
     ///
     /// # Errors
     /// If the store doesn't answer; some may be over.
@@ -274,6 +288,7 @@ impl ApiTokens {
                 break;
             }
         }
+        self.verified.forget_all_of(owner);
         Ok(revoked)
     }
 
@@ -330,6 +345,10 @@ impl ApiTokens {
         }
         let caller = Arc::new(token.caller(id, &item)?);
         if item.parent.is_none() || item.parent != self.list_of(caller.owner)? {
+            return Ok(None);
+        }
+        let holds = self.revocations.holds(caller.owner, &token.stamp, now);
+        if !holds.await? {
             return Ok(None);
         }
         self.remember(epoch, &digest, &caller, read_at);

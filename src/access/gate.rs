@@ -5,16 +5,20 @@
 //!
 //! Absent on purpose: HTTP. Where in a request a proof stands is the API's business.
 
+mod at_issuer;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use self::at_issuer::{BegunAtIssuer, NotSignedIn, SentToIssuer};
 use super::api_token::{ApiTokens, TokenText};
-use super::oidc::{Issuer, ReturnTo, SignInFailed, SignInStart, SignedIn, TokenRefused};
+use super::oidc::Issuer;
 use super::pairing::Pairings;
-use super::{Caller, LocalKey, Person, Session, SessionId, Sessions};
+use super::revocation::{Revocations, SecurityStamp};
+use super::{Caller, LocalKey, Session, SessionId, SessionRef, Sessions};
 use crate::config::Groups;
 use crate::domain::{Timestamp, UserId};
 use crate::item_store::{ItemStore, StoreError};
@@ -82,9 +86,11 @@ pub struct Gate {
     policy: Policy,
     /// What sessions are begun with now: those of another key, issuer or order of roles are over.
     mark: Option<String>,
+    items: Arc<dyn ItemStore>,
     sessions: Sessions,
     tokens: ApiTokens,
     pairings: Pairings,
+    revocations: Revocations,
 }
 
 /// What a request shows of who sends it.
@@ -119,7 +125,9 @@ impl Gate {
         Self {
             tokens: ApiTokens::new(Arc::clone(&items), operator),
             pairings: Pairings::new(Arc::clone(&items), operator),
-            sessions: Sessions::new(items),
+            sessions: Sessions::new(Arc::clone(&items)),
+            revocations: Revocations::new(Arc::clone(&items)),
+            items,
             mark,
             policy,
         }
@@ -150,7 +158,7 @@ impl Gate {
             (Policy::Key(key), Some(token)) if key.is(token) => Caller::Operator,
             (Policy::Oidc(at), Some(token)) if !TokenText::is_like(token) => {
                 // Asking an issuer takes much room, and every request would carry it through every layer.
-                Box::pin(of_issuer(&at.issuer, token, now)).await?
+                Box::pin(at_issuer::caller_of(&at.issuer, token, now)).await?
             }
             (Policy::Key(_) | Policy::Oidc(_), Some(token)) => {
                 let caller = self.tokens.verify(token, now).await?;
@@ -200,81 +208,72 @@ impl Gate {
         }
     }
 
-    /// Sends a browser to the issuer, which sends it back to `redirect_uri`; `None` where people don't sign in at
-    /// one.
-    ///
-    /// # Errors
-    /// The issuer can't be asked.
-    pub async fn begin_at_issuer(
-        &self,
-        return_to: ReturnTo,
-        redirect_uri: &str,
-        now: Timestamp,
-    ) -> Result<Option<SignInStart>, SignInFailed> {
-        let Policy::Oidc(at) = &self.policy else {
-            return Ok(None);
-        };
-        let started = at.issuer.begin(return_to, redirect_uri, &at.secret, now);
-        started.await.map(Some)
-    }
-
-    /// Begins a session for whom the issuer sent back with `query` to a browser that kept `cookie`; `None` where
-    /// people don't sign in at one.
-    ///
-    /// # Errors
-    /// [`NotSignedIn`].
-    pub async fn finish_at_issuer(
-        &self,
-        query: &str,
-        cookie: Option<&str>,
-        redirect_uri: &str,
-        now: Timestamp,
-    ) -> Result<Option<BegunAtIssuer>, NotSignedIn> {
-        let Policy::Oidc(at) = &self.policy else {
-            return Ok(None);
-        };
-        let (issuer, secret) = (&at.issuer, &at.secret);
-        let finished = issuer.finish(query, cookie, redirect_uri, secret, now);
-        let SignedIn {
-            identity,
-            return_to,
-            id_token,
-        } = finished.await?;
-        let Some(role) = identity.role(issuer.settings()) else {
-            return Err(NotSignedIn::NoRole {
-                user: identity.user_id,
-            });
-        };
-        let caller = Caller::User(Arc::new(Person {
-            id: identity.user_id,
-            role,
-            name: identity.name,
-        }));
-        let (sessions, mark) = (&self.sessions, self.mark.clone());
-        let begun = sessions.begin(&caller, mark, Some(id_token), now);
-        let (id, session) = begun.await?;
-        Ok(Some(BegunAtIssuer {
-            id,
-            session,
-            return_to,
-        }))
-    }
-
-    /// Where a browser goes to be signed out at the issuer as well, which sends it back to `return_to`.
-    pub fn sign_out_at(&self, session: &Session, return_to: &str) -> Option<String> {
-        let Policy::Oidc(at) = &self.policy else {
-            return None;
-        };
-        let id_token = session.id_token.as_deref()?;
-        at.issuer.end_session_url(id_token, return_to)
-    }
-
     /// The issuer that people sign in at, if they do.
     pub fn issuer(&self) -> Option<&Issuer> {
         match &self.policy {
             Policy::Oidc(at) => Some(&at.issuer),
             Policy::Open | Policy::Loopback | Policy::Key(_) => None,
         }
+    }
+
+    /// Whose session this is; `None` if it is over.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub async fn caller_of(
+        &self,
+        session: &SessionRef,
+        now: Timestamp,
+    ) -> Result<Option<Caller>, StoreError> {
+        let caller = self.sessions.caller_of(session, self.mark.as_deref(), now);
+        caller.await
+    }
+
+    /// Ends this session, if it isn't over.
+    ///
+    /// # Errors
+    /// As [`Self::sign_out`].
+    pub async fn end(&self, session: &SessionRef, now: Timestamp) -> Result<(), StoreError> {
+        self.sessions.end_referred(session, now).await
+    }
+
+    /// The stamp of what a request shows, for what is to be made by it; `None`: everything of that person's was
+    /// revoked since.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub async fn stamp(
+        &self,
+        proof: Proof<'_>,
+        now: Timestamp,
+    ) -> Result<Option<SecurityStamp>, StoreError> {
+        match (&self.policy, proof.bearer) {
+            (Policy::Oidc(at), Some(token)) if !TokenText::is_like(token) => {
+                let Some(identity) = at_issuer::identity_of(&at.issuer, token, now).await? else {
+                    return Ok(None);
+                };
+                let (user, issued_at) = (identity.user_id, identity.issued_at);
+                let stamp = self.revocations.stamp_for_token(user, issued_at, now);
+                stamp.await
+            }
+            (_, Some(_)) => Ok(Some(SecurityStamp::default())),
+            (_, None) => {
+                let session = self.session(proof, now).await?;
+                Ok(Some(session.map(|it| it.stamp).unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Ends all sessions and tokens of this person, and what programs they let in: all that was made so far, and all
+    /// that is still made from it.
+    ///
+    /// # Errors
+    /// A fault of the store: then some of it may hold.
+    pub async fn revoke_all_of(&self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        // What comes behind this would be enough, if lists and other processes were never late.
+        self.revocations.revoke(user, now).await?;
+        self.sessions.end_all_of(user, now).await?;
+        self.tokens.revoke_all(Some(user), now).await.map(drop)
     }
 
     /// Ends the session with this ID that a request names, if there is one.
@@ -301,59 +300,6 @@ impl Gate {
             Policy::Oidc(_) => Some(SignInWith::Issuer),
         }
     }
-}
-
-/// A session that began at the issuer.
-#[derive(Debug)]
-pub struct BegunAtIssuer {
-    /// What the browser keeps.
-    pub id: SessionId,
-    /// Whose it is.
-    pub session: Session,
-    /// Where they were going.
-    pub return_to: ReturnTo,
-}
-
-/// Why somebody who was at the issuer isn't signed in.
-#[derive(Debug, thiserror::Error)]
-pub enum NotSignedIn {
-    /// What came back isn't a sign-in, or can't be checked.
-    #[error(transparent)]
-    Failed(#[from] SignInFailed),
-    /// The issuer knows them, and none of their groups has a role.
-    #[error("none of this person's groups may use the service")]
-    NoRole {
-        /// Who it is.
-        user: UserId,
-    },
-    /// The session couldn't be kept.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Whom an access token of the issuer's is about. Nobody, if it isn't right or its groups have no role; why is for
-/// the log alone.
-async fn of_issuer(issuer: &Issuer, token: &str, now: Timestamp) -> Result<Caller, StoreError> {
-    const ISSUER: &str = "the issuer";
-    let identity = match issuer.verify_bearer(token, now).await {
-        Ok(identity) => identity,
-        Err(unavailable @ TokenRefused::IssuerUnavailable(_)) => {
-            return Err(StoreError::unavailable(ISSUER, unavailable));
-        }
-        Err(refused) => {
-            tracing::debug!(%refused, "an access token isn't taken");
-            return Ok(Caller::Nobody);
-        }
-    };
-    let Some(role) = identity.role(issuer.settings()) else {
-        tracing::debug!(user = %identity.user_id, "none of a person's groups has a role");
-        return Ok(Caller::Nobody);
-    };
-    Ok(Caller::User(Arc::new(Person {
-        id: identity.user_id,
-        role,
-        name: identity.name.clone(),
-    })))
 }
 
 /// Tells what was begun or made with this key from that of the key before it. The key can't be told from it.

@@ -30,8 +30,10 @@ use tokio::sync::Semaphore;
 pub use self::claims::Identity;
 pub use self::kept::IssuerUnavailable;
 pub use self::return_to::ReturnTo;
-pub use self::sign_in::{SignInFailed, SignInStart, SignedIn};
-pub use self::state_cookie::SIGN_IN_TIME;
+pub use self::sign_in::{
+    ENDED_ONCE_FOR, SignInAs, SignInFailed, SignInStart, SignedIn, superfluous, tag_of_callback,
+};
+pub use self::state_cookie::{SIGN_IN_TIME, SignInTag};
 
 use self::discovery::Metadata;
 use self::http::Http;
@@ -48,6 +50,8 @@ pub const LEEWAY: Duration = Duration::from_secs(60);
 /// How many codes are exchanged at a time. Whoever began a sign-in can send any code, as often as they like, and each
 /// costs the issuer a request and this process a connection.
 const MAX_EXCHANGES: usize = 32;
+/// How long whoever asks how the issuer is waits for an answer of its own. What comes later is known the next time.
+const PROBE_WAIT: Duration = Duration::from_millis(500);
 /// How long keys serve before they are asked for again, so that one that the issuer took back ends here too.
 const KEYS_LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// How long what the issuer says of itself serves before it is asked for again.
@@ -138,6 +142,8 @@ struct Inner {
     keys: Arc<Kept<Keys>>,
     remembered: Remembered,
     exchanges: Semaphore,
+    /// Held while it is asked how it is.
+    probe: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Issuer {
@@ -172,6 +178,7 @@ impl Issuer {
             keys: Kept::new(Arc::clone(&clock)),
             remembered: Remembered::new(clock),
             exchanges: Semaphore::new(MAX_EXCHANGES),
+            probe: Arc::new(Semaphore::new(1)),
             settings,
         })))
     }
@@ -243,12 +250,22 @@ impl Issuer {
         }
     }
 
-    /// How the issuer is. Asks it if nobody did yet or if it was away, within the same bounds as everybody.
+    /// How the issuer is, within [`PROBE_WAIT`]. Asks it if nobody did lately or if it was away: in the background, one
+    /// at a time however many want to know, and as seldom as everybody else does.
     pub async fn probe(&self) -> IssuerState {
-        if self.state() != IssuerState::Ok || self.0.keys.value().is_none() {
-            // What came of it is what `state` says.
-            self.0.ask_for_keys().await.ok();
-            self.0.metadata().await.ok();
+        let is_known = self.state() == IssuerState::Ok && !self.0.keys.is_older_than(KEYS_LIFETIME);
+        let is_due = self.0.keys.is_due() || self.0.metadata.is_due();
+        if let (false, true, Ok(turn)) =
+            (is_known, is_due, self.0.probe.clone().try_acquire_owned())
+        {
+            let issuer = Arc::clone(&self.0);
+            let asking = tokio::spawn(async move {
+                // What came of it is what `state` says.
+                issuer.ask_for_keys().await.ok();
+                issuer.metadata().await.ok();
+                drop(turn);
+            });
+            tokio::time::timeout(PROBE_WAIT, asking).await.ok();
         }
         self.state()
     }

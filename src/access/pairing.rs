@@ -6,9 +6,9 @@
 //! ```
 //!
 //! Invariant: a token is handed out once, to whoever holds the device code, for the person who typed the user
-//! code, and only while whoever made them an operator still would. Of the device code its digest is kept. Everything
-//! is bounded: how long a pairing waits, how many begin, by all and by one address, and how often somebody may type a
-//! code that is none.
+//! code, only while whoever made them an operator still would, and not if everything of that person's was revoked
+//! since. Of the device code its digest is kept. Everything is bounded: how long a pairing waits, how many begin, by
+//! all and by one address, and how often somebody may type a code that is none.
 //!
 //! Absent on purpose: links that bring a code along. One click on such a link, sent by a stranger, would let the
 //! stranger in.
@@ -33,6 +33,7 @@ use self::codes::ReadDeviceCode;
 use self::tries::Tries;
 use super::Scopes;
 use super::api_token::{ApiTokens, CreateTokenError, NewToken, TokenInfo, TokenLabel, TokenText};
+use super::revocation::{Revocations, SecurityStamp};
 use crate::domain::{Invalid, Timestamp, UserId, from_millis, whole_millis};
 use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, ItemStore};
 use crate::store_error::StoreError;
@@ -187,6 +188,9 @@ enum State {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         operator: Option<String>,
         scopes: Vec<String>,
+        /// The owner's, as of the session that it was approved from.
+        #[serde(default, skip_serializing_if = "SecurityStamp::is_none")]
+        stamp: SecurityStamp,
     },
     Redeemed,
 }
@@ -196,6 +200,7 @@ pub struct Pairings {
     items: Arc<dyn ItemStore>,
     /// The mark of what makes an operator now.
     operator: Option<String>,
+    revocations: Revocations,
     tries: Tries,
     begun: Begun,
 }
@@ -205,6 +210,7 @@ impl Pairings {
     /// What an operator approved is worth nothing once that is another one, such as after the key was replaced.
     pub fn new(items: Arc<dyn ItemStore>, operator: Option<&str>) -> Self {
         Self {
+            revocations: Revocations::new(Arc::clone(&items)),
             items,
             operator: operator.map(str::to_owned),
             tries: Tries::default(),
@@ -276,7 +282,7 @@ impl Pairings {
     }
 
     /// Lets the program in that waits with the code that `by` typed: with a token of theirs that may do this.
-    /// `None` is the operator. Doing it again changes nothing.
+    /// `None` is the operator. `stamp`: that of the session it is done from. Doing it again changes nothing.
     ///
     /// # Errors
     /// As [`Self::look`].
@@ -285,6 +291,7 @@ impl Pairings {
         typed: &str,
         by: Option<UserId>,
         scopes: Scopes,
+        stamp: SecurityStamp,
         now: Timestamp,
     ) -> Result<PairingId, ApproveError> {
         let approved = State::Approved {
@@ -294,6 +301,7 @@ impl Pairings {
                 None => self.operator.clone(),
             },
             scopes: scopes.iter().map(|it| it.as_str().to_owned()).collect(),
+            stamp,
         };
         let (item, mut pairing) = self.find(typed, by, now).await?;
         let id = PairingId::of(&pairing.device_sha256);
@@ -333,7 +341,7 @@ impl Pairings {
         if !bool::from(pairing.device_sha256.as_bytes().ct_eq(shown.as_bytes())) {
             return Ok(Redemption::Gone);
         }
-        let (owner, scopes) = match &pairing.state {
+        let (owner, scopes, stamp) = match &pairing.state {
             State::Waiting => return Ok(Redemption::Pending),
             State::Redeemed => return Ok(Redemption::Gone),
             State::Approved {
@@ -341,27 +349,39 @@ impl Pairings {
                 operator,
                 ..
             } if *operator != self.operator => return Ok(Redemption::Gone),
-            State::Approved { owner, scopes, .. } => {
-                (owner.as_deref(), Scopes::from_stored(scopes))
-            }
+            State::Approved {
+                owner,
+                scopes,
+                stamp,
+                ..
+            } => (owner.as_deref(), Scopes::from_stored(scopes), stamp.clone()),
         };
+        let owner = owner.map(UserId::parse).transpose().map_err(corrupt)?;
+        if !self.revocations.holds(owner, &stamp, now).await? {
+            return Ok(Redemption::Gone);
+        }
         let wanted = NewToken {
-            owner: owner.map(UserId::parse).transpose().map_err(corrupt)?,
+            owner,
             label: TokenLabel::from_stored(&pairing.client),
             scopes,
             expires_at: None,
+            stamp,
         };
         let id = PairingId::of(&pairing.device_sha256);
         let change = pairing.in_state(State::Redeemed);
         if !self.items.replace(&change.item(&item)?, now).await? {
             return Ok(Redemption::Gone);
         }
-        let (text, token) = tokens.create(wanted, now).await?;
-        Ok(Redemption::Approved {
-            pairing: id,
-            text,
-            token,
-        })
+        match tokens.create(wanted, now).await {
+            Ok((text, token)) => Ok(Redemption::Approved {
+                pairing: id,
+                text,
+                token,
+            }),
+            // A moment ago.
+            Err(CreateTokenError::Revoked) => Ok(Redemption::Gone),
+            Err(error) => Err(error),
+        }
     }
 
     async fn find(

@@ -2,25 +2,32 @@
 //!
 //! Invariant: an ID is known to its browser alone; what is kept is its digest, so that whoever reads the store
 //! signs in nowhere. A session that was ended is over at once in the process that ended it, and within
-//! [`REMEMBERED_FOR`] in all others.
+//! [`REMEMBERED_FOR`] in all others; likewise all sessions of somebody of whom everything was revoked
+//! ([`super::revocation`]).
 //!
 //! Absent on purpose: more sessions for a longer time. Who is signed in for hours signs in again.
+
+mod stored;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Caller, Person, Role};
+use self::stored::{Body, read};
+use super::Caller;
+use super::revocation::{self, Revocations, SecurityStamp};
 use crate::domain::{Timestamp, UserId, from_millis};
-use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, ItemStore, StoreError};
+use crate::item_store::{
+    Item, ItemBody, ItemKey, ItemKind, ItemList, ItemParent, ItemStore, MAX_ITEM_PAGE, StoreError,
+};
 
 /// After so long a session is over, however much it is used.
 pub const WHOLE_LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
+const _: () = assert!(WHOLE_LIFETIME.as_secs() < revocation::KEPT_FOR.as_secs());
 /// After so long without a call a session is over.
 const IDLE_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// That a session was used is written this often at most.
@@ -44,6 +51,39 @@ impl SessionId {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// What says which session it is, and is no proof of it.
+    pub fn reference(&self) -> SessionRef {
+        SessionRef::of(&self.0)
+    }
+}
+
+/// Which session is meant: the digest of its ID. Whoever knows it can end the session and do nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRef(String);
+
+impl SessionRef {
+    /// That of the session with this ID.
+    pub fn of(id: &str) -> Self {
+        Self(hex::encode(Sha256::digest(id.as_bytes())))
+    }
+
+    /// Reads what [`Self::as_str`] gives; `None` if it is something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
+        let good = text.len() == 2 * ID_BYTES && text.bytes().all(is_digit);
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn key(&self) -> Result<ItemKey, StoreError> {
+        ItemKey::new(ItemKind::Session, &self.0)
+            .map_err(|error| StoreError::corrupt(STORE, error.0))
+    }
 }
 
 impl fmt::Debug for SessionId {
@@ -61,6 +101,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// What an issuer wants to see at the end of the session, if one began it.
     pub id_token: Option<String>,
+    /// What is made from this session has it too.
+    pub stamp: SecurityStamp,
 }
 
 impl fmt::Debug for Session {
@@ -69,82 +111,6 @@ impl fmt::Debug for Session {
             .field("caller", &self.caller)
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
-    }
-}
-
-/// A session as it is kept.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    who: Who,
-    /// What a session was begun with that may be replaced, such as the local key: its mark.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    begun_with: Option<String>,
-    began_at: i64,
-    last_used_at: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    id_token: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
-enum Who {
-    Operator,
-    User {
-        id: String,
-        role: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        name: Option<String>,
-    },
-}
-
-impl Who {
-    fn of(caller: &Caller) -> Option<Self> {
-        match caller {
-            Caller::Operator => Some(Self::Operator),
-            Caller::User(person) => Some(Self::User {
-                id: person.id.to_string(),
-                role: person.role.as_str().to_owned(),
-                name: person.name.clone(),
-            }),
-            // A token is shown with each request.
-            Caller::Token(_) | Caller::Nobody => None,
-        }
-    }
-
-    /// `None` for whom a later version of this program let in: nobody knows here what they may do.
-    fn caller(&self) -> Option<Caller> {
-        match self {
-            Self::Operator => Some(Caller::Operator),
-            Self::User { id, role, name } => Some(Caller::User(Arc::new(Person {
-                id: UserId::parse(id).ok()?,
-                role: Role::parse(role)?,
-                name: name.clone(),
-            }))),
-        }
-    }
-}
-
-impl Body {
-    /// When the session is over. A clock that is set ahead ends it early; one that is set back would make it
-    /// longer, so a session that was used in the future is over as well.
-    fn is_over(&self, now: Timestamp) -> bool {
-        let (Some(began), Some(used)) =
-            (from_millis(self.began_at), from_millis(self.last_used_at))
-        else {
-            return true;
-        };
-        now >= began + WHOLE_LIFETIME
-            || now >= used + IDLE_LIFETIME
-            || now + CLOCKS_DIFFER_BY < used
-    }
-
-    fn session(&self) -> Option<Session> {
-        Some(Session {
-            caller: self.who.caller()?,
-            expires_at: from_millis(self.began_at)? + WHOLE_LIFETIME,
-            id_token: self.id_token.clone(),
-        })
     }
 }
 
@@ -167,6 +133,7 @@ struct Known {
 /// The sessions that there are.
 pub struct Sessions {
     items: Arc<dyn ItemStore>,
+    revocations: Revocations,
     known: Mutex<Known>,
 }
 
@@ -180,6 +147,7 @@ impl Sessions {
     /// The sessions in this store.
     pub fn new(items: Arc<dyn ItemStore>) -> Self {
         Self {
+            revocations: Revocations::new(Arc::clone(&items)),
             items,
             known: Mutex::default(),
         }
@@ -200,20 +168,21 @@ impl Sessions {
         getrandom::fill(&mut bytes).map_err(|error| StoreError::unavailable(STORE, error))?;
         let id = SessionId(hex::encode(bytes));
         let nobody = || StoreError::corrupt(STORE, "nobody can have a session");
-        let mut body = Body {
-            who: Who::of(caller).ok_or_else(nobody)?,
-            begun_with,
-            began_at: now.timestamp_millis(),
-            last_used_at: now.timestamp_millis(),
-            id_token,
+        let owner = caller.owner();
+        let stamp = match owner {
+            Some(owner) => self.revocations.stamp_of(owner, now).await?,
+            None => SecurityStamp::default(),
         };
+        let mut body = Body::begun(caller, begun_with, now).ok_or_else(nobody)?;
+        (body.id_token, body.stamp) = (id_token, stamp);
         let session = body.session().ok_or_else(nobody)?;
         let text = stored(&body).or_else(|_| {
             // Without it an issuer asks once more who signs out.
             body.id_token = None;
             stored(&body)
         });
-        let item = Item::new(key(id.expose())?, None, now + WHOLE_LIFETIME, text?);
+        let list = owner.map(list_of).transpose()?;
+        let item = Item::new(id.reference().key()?, list, now + WHOLE_LIFETIME, text?);
         match self.items.put_new(&item, now).await? {
             true => Ok((id, session)),
             false => Err(StoreError::AlreadyExists { store: STORE }),
@@ -235,7 +204,7 @@ impl Sessions {
         if id.len() != 2 * ID_BYTES || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
         }
-        let key = key(id)?;
+        let key = SessionRef::of(id).key()?;
         let (known, ended) = {
             let known = self.lock();
             (known.sessions.get(key.as_str()).cloned(), known.ended)
@@ -249,16 +218,13 @@ impl Sessions {
             self.lock().sessions.remove(key.as_str());
             return Ok(None);
         };
-        // What can't be read was written by another version: then one signs in again.
-        let Ok(mut body) = item.body.read::<Body>() else {
+        let Some((mut body, session)) = read(&item, begun_with, now) else {
             return Ok(None);
         };
-        if body.is_over(now) || body.begun_with.as_deref() != begun_with {
+        let owner = session.caller.owner();
+        if !self.revocations.holds(owner, &session.stamp, now).await? {
             return Ok(None);
         }
-        let Some(session) = body.session() else {
-            return Ok(None);
-        };
         let last_used = from_millis(body.last_used_at).unwrap_or_default();
         if now >= last_used + USE_WRITTEN_EVERY {
             body.last_used_at = now.timestamp_millis();
@@ -287,15 +253,71 @@ impl Sessions {
     /// # Errors
     /// A store's fault: then it may go on.
     pub async fn end(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
-        let Ok(key) = key(id) else {
-            return Ok(());
-        };
+        self.end_referred(&SessionRef::of(id), now).await
+    }
+
+    /// Whose session this is; `None` if it is over. It isn't used by that.
+    ///
+    /// # Errors
+    /// A store's fault.
+    pub async fn caller_of(
+        &self,
+        session: &SessionRef,
+        begun_with: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Caller>, StoreError> {
+        let item = self.items.get(&session.key()?, now).await?;
+        let read = item.and_then(|item| read(&item, begun_with, now));
+        Ok(read.map(|(_, session)| session.caller))
+    }
+
+    /// Ends this session, if it isn't over.
+    ///
+    /// # Errors
+    /// As [`Self::end`].
+    pub async fn end_referred(
+        &self,
+        session: &SessionRef,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = session.key()?;
         let removed = self.items.remove(&key, now).await;
         // Also where nobody said whether it was done.
         let mut known = self.lock();
         known.ended += 1;
         known.sessions.remove(key.as_str());
         removed.map(drop)
+    }
+
+    /// Removes all sessions of this person. One that is being begun at this moment, or isn't in the list yet, may
+    /// stay: [`Revocations::revoke`] before ends it.
+    ///
+    /// # Errors
+    /// As [`Self::end`]; some may be over.
+    pub async fn end_all_of(&self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        let list = list_of(user)?;
+        let mut after = None;
+        let ended = loop {
+            let page = self.items.list(&list, after.as_ref(), MAX_ITEM_PAGE, now);
+            let page = match page.await {
+                Ok(page) => page,
+                Err(error) => break Err(error),
+            };
+            let removing = page.items.iter().map(|it| self.items.remove(&it.key, now));
+            if let Err(error) = futures_util::future::try_join_all(removing).await {
+                break Err(error);
+            }
+            after = page.next;
+            if after.is_none() {
+                break Ok(());
+            }
+        };
+        // Also where nobody said whether it was done.
+        let mut known = self.lock();
+        known.ended += 1;
+        let is_theirs = |it: &Remembered| it.session.caller.owner() == Some(user);
+        known.sessions.retain(|_, it| !is_theirs(it));
+        ended
     }
 
     /// Unless one was ended since `ended` were: it may be this one, and the look that found it came before.
@@ -315,9 +337,9 @@ impl Sessions {
     }
 }
 
-fn key(id: &str) -> Result<ItemKey, StoreError> {
-    let digest = hex::encode(Sha256::digest(id.as_bytes()));
-    ItemKey::new(ItemKind::Session, &digest).map_err(|error| StoreError::corrupt(STORE, error.0))
+fn list_of(user: UserId) -> Result<ItemParent, StoreError> {
+    ItemParent::new(ItemList::Sessions, &user.to_string())
+        .map_err(|error| StoreError::corrupt(STORE, error.0))
 }
 
 fn stored(body: &Body) -> Result<ItemBody, StoreError> {

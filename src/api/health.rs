@@ -22,14 +22,15 @@ pub(crate) fn healthz() -> Response {
 }
 
 /// Answers 200 if both stores answer the calls that requests need, else 503. An issuer that is away is said and no
-/// more: whoever is signed in works on, and a new process would find it as far away.
+/// more: whoever is signed in works on, and a new process would find it as far away. It is asked from here too, so that
+/// what is said doesn't wait for somebody to sign in.
 #[handler]
 pub(crate) async fn readyz(service: Data<&Arc<FileService>>, gate: Data<&Arc<Gate>>) -> Response {
     match tokio::time::timeout(READY_TIMEOUT, service.check()).await {
         Ok(Ok(())) => {
             let mut said = json!({"status": "ready"});
             if let Some(issuer) = gate.issuer() {
-                said["issuer"] = match issuer.state() {
+                said["issuer"] = match issuer.probe().await {
                     IssuerState::NotAsked => "not asked",
                     IssuerState::Ok => "ok",
                     IssuerState::Away { .. } => "away",

@@ -18,6 +18,7 @@ use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
+use super::set_cookies::SetCookies;
 use crate::access::{Admission, Caller, Gate};
 use crate::capacity::Overloaded;
 use crate::clock::Clock;
@@ -165,6 +166,10 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             self.audited
                 .refused(&request, &Caller::Nobody, "request", code);
         }
+        let cookies = SetCookies::default();
+        if uri.path().starts_with(own_paths::SESSION) {
+            request.extensions_mut().insert(cookies.clone());
+        }
         let preflight = (request.method() == Method::OPTIONS)
             .then(|| self.cors.preflight(&CORS, &asked))
             .flatten();
@@ -201,6 +206,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
                 }
             }
         };
+        cookies.append_to(response.headers_mut());
         self.cors.decorate(&CORS, &asked, response.headers_mut());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED || asks_for_methods {
             let allowed = self.routes.methods(uri.path());
@@ -244,16 +250,24 @@ impl<E> ApiConventions<E> {
     /// A problem as a page for people.
     fn page_of(&self, problem: &Problem, request_id: &str) -> Response {
         let code = problem.code;
+        // Whoever is signed in at the issuer would come back as the same person, again and again.
+        let (start, again) = match code {
+            Code::NoRole => ("start?prompt=login", "Sign in as somebody else"),
+            _ => ("start", "Sign in again"),
+        };
         let words = [
             ("product", "File Share"),
-            ("again", "Sign in again"),
+            ("start", start),
+            ("again", again),
             ("title", code.title()),
             ("detail", &problem.detail),
             ("advice", code.advice()),
             ("code", code.as_str()),
             ("request_id", request_id),
         ];
-        self.failed_sign_in.response(code.status(), &words)
+        let mut response = self.failed_sign_in.response(code.status(), &words);
+        problem.say_when_again(response.headers_mut());
+        response
     }
 
     /// Whether there is no room for the request. Who asks whether the program is alive, or can work,
@@ -310,6 +324,7 @@ fn refused_by_the_framework(error: poem::Error) -> Response {
         "status" => format!("must be {}", Status::choices()),
         "uploadMethod" => "must be PUT or POST".into(),
         "owner" => "must be all, or left out for your own files".into(),
+        "prompt" => "must be login, or left out".into(),
         _ => "isn't right, or is there more than once".into(),
     };
     let error = FieldError {

@@ -28,6 +28,7 @@ mod proof;
 mod public_urls;
 pub mod server;
 mod session;
+mod set_cookies;
 mod sign_in;
 mod slow_client_timeout;
 mod tokens;
@@ -134,6 +135,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let tokens = TokensApi {
         audited: audited.clone(),
         gate: Arc::clone(&parts.gate),
+        cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
     };
     let pairings = PairingsApi {

@@ -248,10 +248,15 @@ impl PairingsApi {
             // Who may not see everybody's files lets no program see them.
             self.allowed(request, Action::ListAllFiles)?;
         }
-        let undertaking = self.audited.begin(request, &caller, action.as_str())?;
         let (gate, now, owner) = (Arc::clone(&self.gate), self.clock.now(), caller.owner());
+        let stamp = gate
+            .stamp(self.cookie.proof(request.headers()), now)
+            .await?;
+        let stamp = stamp.unwrap_or_default();
+        let undertaking = self.audited.begin(request, &caller, action.as_str())?;
         let approving = async move {
-            let pairing = gate.pairings().approve(&typed, owner, scopes, now).await;
+            let pairings = gate.pairings();
+            let pairing = pairings.approve(&typed, owner, scopes, stamp, now).await;
             let came = match &pairing {
                 Ok(pairing) => Came::Done(Some(pairing.to_string())),
                 Err(ApproveError::Store(_)) => Came::Unknown,

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use poem::http::{HeaderValue, header};
+use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -112,12 +112,15 @@ impl Problem {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, scheme);
         }
-        if let Some(seconds) = self.retry_after_seconds {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        self.say_when_again(response.headers_mut());
         response
+    }
+
+    /// `Retry-After`, where the same request may succeed later.
+    pub fn say_when_again(&self, headers: &mut HeaderMap) {
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::access::{Proof, SessionId};
+use crate::access::oidc::SignInTag;
+use crate::access::{Proof, SessionId, SessionRef};
 
 /// What the names of most headers begin with that proxies add to a request that they pass on.
 const FORWARDED: &str = "x-forwarded";
@@ -28,8 +29,10 @@ const FORWARDED_BY: [HeaderName; 7] = [
 pub struct SessionCookie {
     /// The session's. With `__Host-` browsers take it only from this very host, over https.
     name: String,
-    /// That of a sign-in under way.
-    sign_in_name: String,
+    /// Says which session there is, where that can't be shown.
+    reference_name: String,
+    /// What the name of a sign-in under way begins with.
+    sign_in_prefix: String,
     is_secure: bool,
 }
 
@@ -50,7 +53,8 @@ impl SessionCookie {
         };
         Self {
             name: named("session"),
-            sign_in_name: named("sign-in"),
+            reference_name: named("session-ref"),
+            sign_in_prefix: named("sign-in") + "-",
             is_secure,
         }
     }
@@ -65,10 +69,45 @@ impl SessionCookie {
         self.header(&self.name, "", 0, "Strict")
     }
 
+    /// Sets what says which session there is, and is no proof of it. Who signs in anew comes from the issuer's site,
+    /// from where a browser brings no cookie that is strictly for ours: this one, so that the session before can be
+    /// ended.
+    pub fn set_reference(&self, id: &SessionId, lifetime: Duration) -> String {
+        let reference = id.reference();
+        self.header(
+            &self.reference_name,
+            reference.as_str(),
+            lifetime.as_secs(),
+            "Lax",
+        )
+    }
+
+    /// Has the browser forget it.
+    pub fn clear_reference(&self) -> String {
+        self.header(&self.reference_name, "", 0, "Lax")
+    }
+
+    /// Whether there is something to forget.
+    pub fn has_reference(&self, headers: &HeaderMap) -> bool {
+        cookies(headers).any(|(name, _)| name == self.reference_name)
+    }
+
+    /// Which session the browser has, or had, as far as the request says.
+    pub fn reference(&self, headers: &HeaderMap) -> Option<SessionRef> {
+        let shown = cookie(headers, &self.name).map(SessionRef::of);
+        shown.or_else(|| SessionRef::parse(cookie(headers, &self.reference_name)?))
+    }
+
     /// Has the browser keep what a sign-in needs when it is back. It comes from the issuer's site then, from where
     /// a browser brings no cookie that is strictly for ours.
-    pub fn set_sign_in(&self, value: &str, lifetime: Duration) -> String {
-        self.header(&self.sign_in_name, value, lifetime.as_secs(), "Lax")
+    pub fn set_sign_in(&self, tag: &SignInTag, value: &str, lifetime: Duration) -> String {
+        let name = format!("{}{}", self.sign_in_prefix, tag.as_str());
+        self.header(&name, value, lifetime.as_secs(), "Lax")
+    }
+
+    /// Has the browser forget a sign-in.
+    pub fn clear_sign_in(&self, tag: &SignInTag) -> String {
+        self.set_sign_in(tag, "", Duration::ZERO)
     }
 
     fn header(&self, name: &str, value: &str, seconds: u64, same_site: &str) -> String {
@@ -79,9 +118,18 @@ impl SessionCookie {
         format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={same_site}{secure}")
     }
 
-    /// What the browser kept of a sign-in that is under way.
-    pub fn sign_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        cookie(headers, &self.sign_in_name)
+    /// What the browser kept of this sign-in.
+    pub fn sign_in<'a>(&self, headers: &'a HeaderMap, tag: &SignInTag) -> Option<&'a str> {
+        cookie(headers, &format!("{}{}", self.sign_in_prefix, tag.as_str()))
+    }
+
+    /// What the browser kept of all sign-ins that are under way.
+    pub fn sign_ins<'a>(&self, headers: &'a HeaderMap) -> Vec<(SignInTag, &'a str)> {
+        let tagged = cookies(headers).filter_map(|(name, value)| {
+            let tag = name.strip_prefix(self.sign_in_prefix.as_str())?;
+            Some((SignInTag::parse(tag)?, value))
+        });
+        tagged.collect()
     }
 
     /// What the request's headers show.
@@ -111,14 +159,17 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The value of the one cookie of this name.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let named = cookies(headers).filter(|(own, _)| *own == name);
+    one(named.map(|(_, value)| value))
+}
+
+/// Names and values.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let texts = headers.get_all(header::COOKIE).iter();
     let pairs = texts
         .filter_map(|value| HeaderValue::to_str(value).ok())
         .flat_map(|text| text.split(';'));
-    one(pairs
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(own, _)| *own == name)
-        .map(|(_, value)| value))
+    pairs.filter_map(|pair| pair.trim().split_once('='))
 }
 
 fn one<T>(mut values: impl Iterator<Item = T>) -> Option<T> {
@@ -252,14 +303,48 @@ mod tests {
 
     #[test]
     fn what_a_sign_in_needs_comes_along_from_the_issuers_site() {
-        let set = secure().set_sign_in("abc.def", Duration::from_secs(600));
-        assert!(set.starts_with("__Host-sign-in=abc.def; "), "{set}");
+        let tag = SignInTag::parse("0123456789abcdef").unwrap();
+        let set = secure().set_sign_in(&tag, "abc.def", Duration::from_secs(600));
+        assert!(
+            set.starts_with("__Host-sign-in-0123456789abcdef=abc.def; "),
+            "{set}"
+        );
         assert!(
             set.contains("SameSite=Lax") && set.contains("HttpOnly"),
             "{set}"
         );
-        let back = headers(&[("cookie", "sign-in=abc; session=x")]);
-        assert_eq!(plain().sign_in(&back), Some("abc"));
-        assert_eq!(secure().sign_in(&back), None);
+        let back = "sign-in-0123456789abcdef=abc; session=x; sign-in-8000-0123456789abcdef=d; \
+                    sign-in-fedcba9876543210=e; sign-in-=f; sign-in=g";
+        let back = headers(&[("cookie", back)]);
+        assert_eq!(plain().sign_in(&back, &tag), Some("abc"));
+        assert_eq!(secure().sign_in(&back, &tag), None);
+        let of = |service: &str| {
+            let found = SessionCookie::new(false, service);
+            let found = found.sign_ins(&back).into_iter();
+            found.map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(""), ["abc", "e"]);
+        assert_eq!(of("8000"), ["d"]);
+        assert!(plain().clear_sign_in(&tag).contains("Max-Age=0"));
+    }
+
+    #[test]
+    fn which_session_there_is_is_said_by_itself_or_by_what_is_no_proof() {
+        let digest = SessionRef::of("an id");
+        let said = format!("session-ref={}", digest.as_str());
+        let reference = |cookies: &str| {
+            let mut all = HeaderMap::new();
+            all.append("cookie", HeaderValue::from_str(cookies).unwrap());
+            assert_eq!(
+                plain().proof(&all).session,
+                all["cookie"].to_str().unwrap().strip_prefix("session=")
+            );
+            plain().reference(&all)
+        };
+        assert_eq!(reference(&said), Some(digest.clone()));
+        assert_eq!(reference("session=an id"), Some(digest));
+        for none in ["", "session-ref=", "session-ref=an id", "session-ref=../a"] {
+            assert_eq!(reference(none), None, "{none}");
+        }
     }
 }

@@ -17,6 +17,7 @@ use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
 use super::public_urls::ServiceUrl;
+use super::set_cookies::SetCookies;
 use crate::access::{Admission, Caller, Gate, Principal, SignInError, SignInWith, WHOLE_LIFETIME};
 use crate::clock::Clock;
 use crate::domain::format_timestamp;
@@ -91,7 +92,8 @@ impl From<Principal<'_>> for WirePrincipal {
 #[oai(rename = "SignedOut", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireSignedOut {
-    /// The issuer's page, to be signed out there too; null if there is none. A secret of whoever signs out.
+    /// The issuer's page, to be signed out there too; null if there is none, or if the issuer can't be asked for it. A
+    /// secret of whoever signs out.
     pub sign_out_at: Option<String>,
 }
 
@@ -251,10 +253,6 @@ impl SessionApi {
         let (proof, now) = (self.cookie.proof(request.headers()), self.clock.now());
         let mut sign_out_at = None;
         if let Some(session) = self.gate.session(proof, now).await? {
-            // Without a host to come back to, whoever signs out stays at the issuer's page.
-            let back = self.service_url.for_request(request).ok();
-            let back = back.map(|base| format!("{base}/"));
-            sign_out_at = back.and_then(|back| self.gate.sign_out_at(&session, &back));
             let ending = self
                 .audited
                 .begin(request, &session.caller, "end_session")?;
@@ -265,6 +263,13 @@ impl SessionApi {
                 (ended, came)
             };
             ending.finish(signing_out).await??;
+            // Behind the end, since it may take a while. Without a host to come back to nobody is led there.
+            if let Ok(base) = self.service_url.for_request(request) {
+                sign_out_at = self.gate.sign_out_at(&session, &format!("{base}/")).await;
+            }
+        }
+        if self.cookie.has_reference(request.headers()) {
+            SetCookies::of(request).add(self.cookie.clear_reference());
         }
         let signed_out = WireSignedOut { sign_out_at };
         Ok(SignedOut::Ended(Json(signed_out), self.cookie.clear()))

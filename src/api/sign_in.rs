@@ -1,24 +1,28 @@
 //! The two calls by which a browser signs in at the issuer: it is sent there, and comes back.
 //!
-//! Invariant: whoever comes back gets a session of their own with an ID that nobody knew before, or a page that says
-//! why not and leads nowhere by itself. No answer leads to another site than the issuer's.
+//! Invariant: whoever comes back gets a session of their own with an ID that nobody knew before, and the one that the
+//! browser had is over; or a page that says why not and leads nowhere by itself. No answer leads to another site than
+//! the issuer's. The cookie of a sign-in goes when it comes back, unless the issuer couldn't be asked: then the same
+//! address may be tried again.
 //!
-//! Absent on purpose: the flow itself, which is in `access::oidc`. The cookie of the flow isn't cleared: the issuer takes
-//! its code once, and it is gone after ten minutes.
+//! Absent on purpose: the flow itself, which is in `access::oidc`.
 
 use std::sync::Arc;
 
 use poem::Request;
 use poem_openapi::param::Query;
-use poem_openapi::{ApiResponse, OpenApi, Tags};
+use poem_openapi::{ApiResponse, Enum, OpenApi, Tags};
 
 use super::audited::{AuditedRequests, Came};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
 use super::proof::SessionCookie;
 use super::public_urls::ServiceUrl;
-use crate::access::oidc::{IssuerUnavailable, ReturnTo, SIGN_IN_TIME, SignInFailed};
-use crate::access::{Caller, Gate, NotSignedIn, WHOLE_LIFETIME};
+use super::set_cookies::SetCookies;
+use crate::access::oidc::{
+    self, IssuerUnavailable, ReturnTo, SIGN_IN_TIME, SignInAs, SignInFailed, SignInTag,
+};
+use crate::access::{BegunAtIssuer, Caller, Gate, NotSignedIn, WHOLE_LIFETIME};
 use crate::clock::Clock;
 use crate::domain::Invalid;
 use crate::own_paths;
@@ -26,6 +30,8 @@ use crate::request_log;
 
 /// What a sign-in is called in the audit log, as one with the key.
 const ACTION: &str = "begin_session";
+/// What the end of a session is called there, however it is ended.
+const END: &str = "end_session";
 
 pub(super) struct SignInApi {
     pub audited: AuditedRequests,
@@ -39,6 +45,14 @@ pub(super) struct SignInApi {
 enum Tag {
     /// Sign in, where the service asks who you are.
     Session,
+}
+
+/// What the issuer is to ask a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+enum Prompt {
+    /// Who they are, also if they are signed in there.
+    #[oai(rename = "login")]
+    Login,
 }
 
 #[derive(ApiResponse)]
@@ -87,14 +101,29 @@ impl SignInApi {
         /// it isn't given, or isn't one.
         #[oai(name = "returnTo")]
         return_to: Query<Option<String>>,
+        /// `login` has the issuer ask who they are also if they are signed in there: to sign in as somebody else.
+        #[oai(name = "prompt")]
+        prompt: Query<Option<Prompt>>,
     ) -> Result<Sent, ApiError<operation_errors::StartSignIn>> {
         let return_to = ReturnTo::or_first_page(return_to.as_deref());
+        let sign_in_as = match *prompt {
+            Some(Prompt::Login) => SignInAs::WhomTheySay,
+            None => SignInAs::Anybody,
+        };
         let callback = self.callback(request)?;
-        let now = self.clock.now();
-        let started = self.gate.begin_at_issuer(return_to, &callback, now).await;
-        let start = started.map_err(failed)?;
-        let start = start.ok_or_else(|| Code::SignInUnavailable.plain())?;
-        let cookie = self.cookie.set_sign_in(&start.cookie, SIGN_IN_TIME);
+        let (kept, now) = (self.cookie.sign_ins(request.headers()), self.clock.now());
+        let to = (return_to, sign_in_as);
+        let sent = self.gate.begin_at_issuer(to, &callback, &kept, now).await;
+        let sent = sent.map_err(failed)?;
+        let sent = sent.ok_or_else(|| Code::SignInUnavailable.plain())?;
+        for tag in &sent.superfluous {
+            let cleared = self.cookie.clear_sign_in(tag);
+            SetCookies::of(request).add(cleared);
+        }
+        let start = sent.start;
+        let cookie = self
+            .cookie
+            .set_sign_in(&start.tag, &start.cookie, SIGN_IN_TIME);
         Ok(Sent::ToIssuer(start.url, cookie))
     }
 
@@ -126,7 +155,12 @@ impl SignInApi {
         let callback = self.callback(request)?;
         let undertaking = self.audited.begin(request, &Caller::Nobody, ACTION)?;
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let kept = self.cookie.sign_in(request.headers()).map(str::to_owned);
+        let tag = oidc::tag_of_callback(&query);
+        let kept = tag
+            .as_ref()
+            .and_then(|tag| self.cookie.sign_in(request.headers(), tag))
+            .map(str::to_owned);
+        let under_way = tag.filter(|_| kept.is_some());
         let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
         let signing_in = async move {
             let finished = gate.finish_at_issuer(&query, kept.as_deref(), &callback, now);
@@ -144,18 +178,55 @@ impl SignInApi {
             Ok(begun) => begun.ok_or_else(|| Code::SignInUnavailable.plain())?,
             Err(why) => {
                 let problem = not_signed_in(why);
+                if problem.code != Code::IssuerUnavailable {
+                    self.forget(request, under_way);
+                }
                 self.audited
                     .refused(request, &Caller::Nobody, ACTION, problem.code);
                 return Err(problem.into());
             }
         };
-        let location = self.service_url.path_of(begun.return_to.as_str());
-        let cookie = self.cookie.set(&begun.id, WHOLE_LIFETIME);
-        Ok(Returned::SignedIn(location, cookie))
+        self.end_the_one_before(request).await?;
+        self.forget(request, under_way);
+        Ok(self.signed_in(request, &begun))
     }
 }
 
 impl SignInApi {
+    /// What a browser is told that has this session now.
+    fn signed_in(&self, request: &Request, begun: &BegunAtIssuer) -> Returned {
+        let reference = self.cookie.set_reference(&begun.id, WHOLE_LIFETIME);
+        SetCookies::of(request).add(reference);
+        let location = self.service_url.path_of(begun.return_to.as_str());
+        Returned::SignedIn(location, self.cookie.set(&begun.id, WHOLE_LIFETIME))
+    }
+
+    /// Has the browser forget this sign-in.
+    fn forget(&self, request: &Request, sign_in: Option<SignInTag>) {
+        if let Some(tag) = sign_in {
+            SetCookies::of(request).add(self.cookie.clear_sign_in(&tag));
+        }
+    }
+
+    /// Ends the session that the browser had: it forgets that one now, so nobody could end it any more.
+    async fn end_the_one_before(&self, request: &Request) -> Result<(), Problem> {
+        let now = self.clock.now();
+        let Some(before) = self.cookie.reference(request.headers()) else {
+            return Ok(());
+        };
+        let Some(caller) = self.gate.caller_of(&before, now).await? else {
+            return Ok(());
+        };
+        let undertaking = self.audited.begin(request, &caller, END)?;
+        let gate = Arc::clone(&self.gate);
+        let ending = async move {
+            let ended = gate.end(&before, now).await;
+            let came = Came::of(&ended, None);
+            (ended, came)
+        };
+        Ok(undertaking.finish(ending).await??)
+    }
+
     /// Where the issuer sends browsers back to. It knows this address, and refuses another one.
     fn callback(&self, request: &Request) -> Result<String, Problem> {
         let base = self.service_url.for_request(request);
@@ -194,6 +265,7 @@ fn failed(why: SignInFailed) -> Problem {
         }
         SignInFailed::Callback
         | SignInFailed::NotBegun
+        | SignInFailed::EndedBefore
         | SignInFailed::OtherIssuer
         | SignInFailed::Refused(_) => Code::SignInFailed.with(why.to_string()),
     }

@@ -16,6 +16,7 @@ use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
+use super::proof::SessionCookie;
 use crate::access::api_token::{CreateTokenError, NewToken, TokenInfo, TokenLabel, TokenText};
 use crate::access::{Action, Caller, Denied, Gate, Resource, Scope, Scopes, TokenId, authorize};
 use crate::clock::Clock;
@@ -26,6 +27,7 @@ use crate::request_log;
 pub(super) struct TokensApi {
     pub audited: AuditedRequests,
     pub gate: Arc<Gate>,
+    pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -222,14 +224,23 @@ impl TokensApi {
             self.allowed(request, Action::ListAllFiles, Resource::Service)?;
         }
         let action = Action::CreateToken.as_str();
+        let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
+        let proof = self.cookie.proof(request.headers());
+        let refused = |error| {
+            let problem = not_made(error);
+            self.audited.refused(request, &caller, action, problem.code);
+            problem
+        };
+        let stamp = gate.stamp(proof, now).await?;
+        let stamp = stamp.ok_or_else(|| refused(CreateTokenError::Revoked))?;
         let begun = self.audited.begin(request, &caller, action)?;
         let new = NewToken {
             owner: caller.owner(),
             label: wanted.label,
             scopes: wanted.scopes,
             expires_at: wanted.expires_at,
+            stamp,
         };
-        let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
         let making = async move {
             let made = gate.tokens().create(new, now).await;
             let came = match &made {
@@ -239,7 +250,7 @@ impl TokensApi {
             };
             (made, came)
         };
-        let (text, token) = begun.finish(making).await?.map_err(not_made)?;
+        let (text, token) = begun.finish(making).await?.map_err(refused)?;
         Ok(Created::Token(Json(WireNewToken::of(&text, &token))))
     }
 
@@ -294,7 +305,9 @@ impl TokensApi {
 
     /// Revoke all tokens of a person
     ///
-    /// For administrators: of somebody who left. Nothing is wrong if there are none.
+    /// For administrators: of somebody who left. Their sessions end as well, and programs that they let in and that
+    /// have no token yet get none. Nothing is wrong if there are none. Have the issuer refuse that person first: whom
+    /// it still vouches for may sign in anew.
     #[oai(
         path = "/users/:user_id/tokens",
         method = "delete",
@@ -313,7 +326,7 @@ impl TokensApi {
         let begun = self.audited.begin(request, &caller, action)?;
         let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
         let revoking = async move {
-            let revoked = gate.tokens().revoke_all(Some(user), now).await;
+            let revoked = gate.revoke_all_of(user, now).await;
             let came = Came::of(&revoked, Some(user.to_string()));
             (revoked, came)
         };
@@ -352,6 +365,7 @@ pub(super) fn not_made(error: CreateTokenError) -> Problem {
         }
         CreateTokenError::TooMany => Code::TooManyTokens.plain(),
         CreateTokenError::NoOperator => Code::TokensUnavailable.plain(),
+        CreateTokenError::Revoked => Code::SignInRequired.with(error.to_string()),
         CreateTokenError::NoRandomNumbers(error) => {
             request_log::FAILED.log(|| tracing::error!(%error, "no token can be made"));
             Code::InternalError.plain()

@@ -19,11 +19,21 @@ pub enum ItemKind {
     Token,
     /// A program that waits for a person to let it in.
     Pairing,
+    /// A sign-in at an issuer that was ended.
+    SignIn,
+    /// Everything of somebody's was revoked.
+    Revocation,
 }
 
 impl ItemKind {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::Session, Self::Token, Self::Pairing];
+    pub const ALL: [Self; 5] = [
+        Self::Session,
+        Self::Token,
+        Self::Pairing,
+        Self::SignIn,
+        Self::Revocation,
+    ];
 
     /// What keys of this kind begin with, before the `#`.
     pub const fn prefix(self) -> &'static str {
@@ -31,6 +41,8 @@ impl ItemKind {
             Self::Session => "session",
             Self::Token => "token",
             Self::Pairing => "pairing",
+            Self::SignIn => "sign-in",
+            Self::Revocation => "revocation",
         }
     }
 }

@@ -96,8 +96,10 @@ page('who has no role reads so on a page that leads nowhere by itself', async (o
   await browser.picture(tab, '44-no-role');
   const { url } = { url: tab.url() };
   assert.ok(url.startsWith(`${base}/v1/session/callback`), 'where it ended');
-  // Signing in as somebody else goes on from there.
-  await tab.getByRole('link', { name: 'Sign in again' }).waitFor();
+  // Signing in as somebody else goes on from there, and the issuer asks as whom.
+  await tab.getByRole('link', { name: 'Sign in as somebody else' }).click();
+  await atIssuer(tab, 'bob');
+  await isIn(tab);
 });
 
 // As a program without a browser does.
@@ -131,6 +133,23 @@ page('a person lets a program in after the issuer has led them back, and it acts
   assert.equal((await call('GET', '/v1/files?owner=all', { token })).status, 403);
   const listed = (await call('GET', '/v1/tokens', { token })).json.tokens;
   assert.deepEqual(listed.map(({ label }) => label), ['fshare on a laptop']);
+});
+
+page('two tabs that both go to the issuer both come back, and one session is left', async (open, context) => {
+  const [one, other] = [await open(`${base}/?tab=1`), await open(`${base}/?tab=2`)];
+  await way(one).click();
+  await one.getByRole('button', { name: 'bob', exact: true }).waitFor();
+  await way(other).click();
+  await atIssuer(other, 'bob');
+  await isIn(other);
+  const first = (await context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+  await atIssuer(one, 'bob');
+  await isIn(one);
+  assert.deepEqual([one, other].map((tab) => new URL(tab.url()).search), ['?tab=1', '?tab=2']);
+  const names = (await context.cookies()).map(({ name }) => name);
+  assert.ok(!names.some((name) => name.includes('sign-in')), `${names}`);
+  const before = await fetch(`${base}/v1/session`, { headers: { Cookie: first } });
+  assert.equal((await before.json()).principal, null);
 });
 
 page('a guest reads that no program acts for them, and lets none in', async (open, context) => {

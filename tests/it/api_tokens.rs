@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use file_share::access::Scopes;
 use file_share::access::api_token::{ApiTokens, NewToken, TokenLabel};
+use file_share::access::revocation::SecurityStamp;
 use file_share::aws::dynamodb_client;
 use file_share::clock::{Clock, SystemClock};
 use file_share::domain::UserId;
@@ -32,6 +33,7 @@ async fn a_token_lives_and_ends(store: Arc<dyn ItemStore>) {
         label: TokenLabel::parse("résumé uploads").unwrap(),
         scopes: Scopes::parse(&["read"]).unwrap(),
         expires_at: None,
+        stamp: SecurityStamp::default(),
     };
     let tokens = process();
     let (text, info) = tokens.create(wanted.clone(), now).await.unwrap();

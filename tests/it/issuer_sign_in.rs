@@ -408,7 +408,7 @@ async fn behind_https_and_below_a_path_cookies_and_addresses_are_those_that_brow
     let mut bob = Browser::at(&program.listening_at());
     let start = bob.page("/v1/session/start").await;
     let kept = start.headers()[SET_COOKIE].to_str().unwrap();
-    assert!(kept.starts_with("__Host-sign-in=") && kept.contains("; Secure"));
+    assert!(kept.starts_with("__Host-sign-in-") && kept.contains("; Secure"));
     let callback = "https://files.example.org/v1/session/callback";
     let query = issuer.sign_in(location(&start), callback, "bob").await;
     let back = bob.page(&format!("{CALLBACK}?{query}")).await;

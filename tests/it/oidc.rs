@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use file_share::access::Role;
 use file_share::access::oidc::{
-    Issuer, IssuerState, ReturnTo, SignInFailed, SignedIn, TokenRefused,
+    Issuer, IssuerState, ReturnTo, SignInAs, SignInFailed, SignedIn, TokenRefused,
 };
 use file_share::clock::{Clock, SystemClock};
 use file_share::config::{OidcArgs, OidcSettings, Problems};
@@ -71,7 +71,8 @@ async fn at_the_callback(
 ) -> (String, String) {
     let return_to = ReturnTo::parse("/f/1?x=2").unwrap();
     let now = SystemClock.now();
-    let start = service.begin(return_to, CALLBACK, SECRET, now).await;
+    let to = (return_to, SignInAs::Anybody);
+    let start = service.begin(to, CALLBACK, SECRET, now).await;
     let start = start.ok().unwrap();
     let query = issuer.sign_in(&start.url, CALLBACK, person).await;
     (query, start.cookie)
@@ -157,8 +158,9 @@ async fn people_sign_in_with_and_without_a_secret_of_the_client() {
             assert_eq!(identity.role(service.settings()), Some(role));
             assert_eq!(signed_in.return_to.as_str(), "/f/1?x=2");
 
-            let end = service.end_session_url(&signed_in.id_token, "http://127.0.0.1:8000/");
-            let page = issuer.page(&end.unwrap()).await;
+            let hint = Some(signed_in.id_token.as_str());
+            let end = service.end_session_url(hint, "http://127.0.0.1:8000/");
+            let page = issuer.page(&end.await.unwrap()).await;
             // It knows the token and where to come back to; without its cookie it asks nobody.
             assert!(page.contains("/session/end/confirm"), "{page}");
         }

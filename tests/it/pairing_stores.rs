@@ -5,6 +5,7 @@ use std::sync::Arc;
 use file_share::access::Scopes;
 use file_share::access::api_token::{ApiTokens, TokenLabel};
 use file_share::access::pairing::{ApproveError, Pairings, Redemption, Source};
+use file_share::access::revocation::SecurityStamp;
 use file_share::aws::dynamodb_client;
 use file_share::clock::{Clock, SystemClock};
 use file_share::domain::UserId;
@@ -37,8 +38,13 @@ async fn a_pairing_goes_from_process_to_process(store: Arc<dyn ItemStore>) {
     let seen = process().look(&typed, alice, now).await.unwrap();
     assert_eq!(seen.client, client);
     let scopes = Scopes::parse(&["read"]).unwrap();
-    process().approve(&typed, alice, scopes, now).await.unwrap();
-    let late = process().approve(&typed, bob, scopes, now).await;
+    let approve = async |by| {
+        let stamp = SecurityStamp::default();
+        let process = process();
+        process.approve(&typed, by, scopes, stamp, now).await
+    };
+    approve(alice).await.unwrap();
+    let late = approve(bob).await;
     assert!(matches!(late, Err(ApproveError::Unknown)), "{late:?}");
 
     let redeemers = (0..REDEEMERS).map(|_| {

@@ -126,7 +126,7 @@ async fn people_sign_in_at_an_issuer_and_the_page_shows_each_role_what_it_may_se
         "plain": plain.base,
         "issuer": {"base": program.base, "issuer": issuer.url},
     });
-    let run = move || node_tests::run("issuer_sign_in.test.mjs", &setup, 9);
+    let run = move || node_tests::run("issuer_sign_in.test.mjs", &setup, 10);
     tokio::task::spawn_blocking(run).await.unwrap();
     assert!(!program.log().contains("code="), "{}", program.log());
 }

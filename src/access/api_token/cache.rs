@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::text::TokenDigest;
 use crate::access::{TokenCaller, TokenId};
+use crate::domain::UserId;
 
 /// How many tokens are remembered. One that finds no place is looked up each time.
 const MAX_REMEMBERED: usize = 10_000;
@@ -101,6 +102,12 @@ impl VerifiedTokens {
         let mut state = self.lock();
         state.forgotten += 1;
         state.tokens.remove(&id);
+    }
+
+    pub(super) fn forget_all_of(&self, owner: Option<UserId>) {
+        let mut state = self.lock();
+        state.forgotten += 1;
+        state.tokens.retain(|_, token| token.caller.owner != owner);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

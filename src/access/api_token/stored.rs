@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::text::TokenDigest;
 use super::{NewToken, STORE, TokenInfo, TokenLabel, USE_STEP, corrupt};
+use crate::access::revocation::SecurityStamp;
 use crate::access::{Scopes, TokenCaller, TokenId};
 use crate::domain::{Timestamp, UserId, from_millis, whole_millis};
 use crate::item_store::Item;
@@ -27,6 +28,9 @@ pub(super) struct StoredToken {
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<i64>,
+    /// The owner's, when it was made.
+    #[serde(default, skip_serializing_if = "SecurityStamp::is_none")]
+    pub(super) stamp: SecurityStamp,
     /// What a later version of this program knows of.
     #[serde(flatten)]
     more: Map<String, Value>,
@@ -45,6 +49,7 @@ impl StoredToken {
             owner: wanted.owner.map(|owner| owner.to_string()),
             created_at: whole_millis(now).timestamp_millis(),
             last_used_at: None,
+            stamp: wanted.stamp.clone(),
             more: Map::new(),
         }
     }

@@ -34,6 +34,7 @@ fn wanted(owner: Option<UserId>) -> NewToken {
         label: TokenLabel::parse("build server").unwrap(),
         scopes: Scopes::parse(&["read", "write"]).unwrap(),
         expires_at: None,
+        stamp: SecurityStamp::default(),
     }
 }
 

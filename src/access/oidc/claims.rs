@@ -50,6 +50,8 @@ pub struct Identity {
     pub name: Option<String>,
     /// The groups that the issuer says they are in.
     pub groups: Vec<String>,
+    /// When the token was made; `None`: it doesn't say.
+    pub issued_at: Option<Timestamp>,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -188,6 +190,7 @@ fn identity(
         user_id: UserId::of(&settings.issuer, subject),
         name: name(claims),
         groups: groups(claims, settings.roles_claim.as_deref()),
+        issued_at: time(claims, "iat").ok().flatten(),
         expires_at,
     })
 }

@@ -82,6 +82,7 @@ mod tests {
             user_id: UserId::of("i", "s"),
             name: None,
             groups: Vec::new(),
+            issued_at: None,
             expires_at: at(1_000),
         });
         let digest = |number: usize| {

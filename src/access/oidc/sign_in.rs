@@ -4,7 +4,10 @@
 //! was sent to (`iss`), with a code that only whoever has the cookie can exchange (PKCE), for a token that was made
 //! for this sign-in (`nonce`).
 //!
-//! Absent on purpose: sessions, and where the cookie is kept. The issuer refuses a code that is used twice.
+//! Absent on purpose: sessions, where the cookie is kept, and that a sign-in is ended once, which is for whoever has a
+//! store. An issuer refuses a code that is used twice.
+
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -16,14 +19,18 @@ use subtle::ConstantTimeEq;
 
 use super::discovery::Metadata;
 use super::jose::Unverified;
-use super::state_cookie::{self, Pending};
-use super::{Identity, Issuer, IssuerUnavailable, ReturnTo, TokenRefused, claims};
+use super::state_cookie::{self, Pending, SignInTag};
+use super::{
+    Identity, Issuer, IssuerUnavailable, LEEWAY, ReturnTo, SIGN_IN_TIME, TokenRefused, claims,
+};
 use crate::domain::Timestamp;
 
 /// How long the query of a callback may be, in bytes.
 const MAX_QUERY_BYTES: usize = 8 * 1024;
 /// How long an ID token may be, in bytes. It comes from the issuer and not from a caller.
 const MAX_ID_TOKEN_BYTES: usize = 32 * 1024;
+/// How long whoever signs out waits for the issuer to say where its page for it is.
+const SIGN_OUT_WAIT: Duration = Duration::from_secs(3);
 /// How much of the issuer's word for a failure is repeated, in characters.
 const MAX_ERROR_CHARACTERS: usize = 40;
 /// Random bytes of what nobody may guess.
@@ -35,10 +42,21 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// How somebody signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInAs {
+    /// As whoever they are at the issuer, if they are signed in there.
+    Anybody,
+    /// As whom they say: the issuer asks them, whoever is signed in there.
+    WhomTheySay,
+}
+
 /// Where a browser is sent, and what it keeps until it is back.
 pub struct SignInStart {
     /// The issuer's page.
     pub url: String,
+    /// Tells the cookie from those of other sign-ins.
+    pub tag: SignInTag,
     /// The cookie's value, for ten minutes.
     pub cookie: String,
 }
@@ -51,7 +69,13 @@ pub struct SignedIn {
     pub return_to: ReturnTo,
     /// What the issuer wants to see at the sign-out. A secret.
     pub id_token: String,
+    /// Which sign-in this was: the digest of its `state`. It must not be ended again for [`ENDED_ONCE_FOR`].
+    pub state_digest: String,
 }
+
+/// So long a sign-in could be ended again: its cookie may be of a process whose clock is ahead.
+pub const ENDED_ONCE_FOR: Duration =
+    Duration::from_secs(SIGN_IN_TIME.as_secs() + 2 * LEEWAY.as_secs());
 
 /// Why somebody isn't signed in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +86,9 @@ pub enum SignInFailed {
     /// The browser didn't begin this, or too long ago.
     #[error("this browser didn't begin the sign-in, or more than ten minutes ago")]
     NotBegun,
+    /// It was ended before: the cookie and the address were copied, or shown twice.
+    #[error("this sign-in was ended before")]
+    EndedBefore,
     /// It comes from another issuer, or doesn't say from which.
     #[error("the answer isn't from the issuer that was asked")]
     OtherIssuer,
@@ -98,7 +125,7 @@ impl Issuer {
     /// The issuer can't be asked, or has no page for it.
     pub async fn begin(
         &self,
-        return_to: ReturnTo,
+        (return_to, sign_in_as): (ReturnTo, SignInAs),
         redirect_uri: &str,
         secret: &[u8],
         now: Timestamp,
@@ -113,7 +140,7 @@ impl Issuer {
             return_to,
         };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&pending.verifier));
-        let query = form(&[
+        let mut query = form(&[
             ("response_type", "code"),
             ("client_id", &self.settings().client_id),
             ("redirect_uri", redirect_uri),
@@ -123,8 +150,13 @@ impl Issuer {
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
         ]);
+        if sign_in_as == SignInAs::WhomTheySay {
+            // Of OpenID Connect's words the one that every issuer has to know.
+            query.push_str("&prompt=login");
+        }
         Ok(SignInStart {
             url: with_query(page, &query),
+            tag: SignInTag::of(&pending.state),
             cookie: state_cookie::seal(&pending, secret, now),
         })
     }
@@ -169,6 +201,7 @@ impl Issuer {
             identity,
             return_to: pending.return_to,
             id_token,
+            state_digest: hex::encode(Sha256::digest(&pending.state)),
         })
     }
 
@@ -225,18 +258,42 @@ impl Issuer {
         Ok(id_token.to_owned())
     }
 
-    /// Where a browser goes to end the session at the issuer as well; `None`: it has no page for that, or never said.
-    pub fn end_session_url(&self, id_token_hint: &str, post_logout_uri: &str) -> Option<String> {
-        let metadata = self.0.metadata.value()?;
-        let query = form(&[
-            ("id_token_hint", id_token_hint),
-            ("client_id", &self.settings().client_id),
+    /// Where a browser goes to end the session at the issuer as well; `None`: it has no page for that, or it never
+    /// said so and can't be asked within [`SIGN_OUT_WAIT`]. Without a hint the issuer may ask who signs out.
+    pub async fn end_session_url(
+        &self,
+        id_token_hint: Option<&str>,
+        post_logout_uri: &str,
+    ) -> Option<String> {
+        let asked = tokio::time::timeout(SIGN_OUT_WAIT, self.0.metadata()).await;
+        let known = asked.ok().and_then(Result::ok);
+        let metadata = known.or_else(|| self.0.metadata.value())?;
+        let hint = id_token_hint.map(|token| ("id_token_hint", token));
+        let fields = [
+            ("client_id", self.settings().client_id.as_str()),
             ("post_logout_redirect_uri", post_logout_uri),
             // Cognito's name for it, without which it answers 400 and ends nothing. Other issuers have to ignore it.
             ("logout_uri", post_logout_uri),
-        ]);
-        Some(with_query(metadata.end_session.as_ref()?, &query))
+        ];
+        let fields: Vec<(&str, &str)> = hint.into_iter().chain(fields).collect();
+        Some(with_query(metadata.end_session.as_ref()?, &form(&fields)))
     }
+}
+
+/// Which sign-in a callback's query says that it ends; `None` if it can't be read, or doesn't say.
+pub fn tag_of_callback(query: &str) -> Option<SignInTag> {
+    let state = Callback::parse(query).ok()?.state?;
+    Some(SignInTag::of(&state))
+}
+
+/// Which of the cookies of earlier sign-ins a browser has to forget that is given this one.
+pub fn superfluous(
+    start: &SignInStart,
+    kept: &[(SignInTag, &str)],
+    secret: &[u8],
+    now: Timestamp,
+) -> Vec<SignInTag> {
+    state_cookie::superfluous(kept, start.cookie.len(), secret, now)
 }
 
 /// What the issuer sends with the browser.

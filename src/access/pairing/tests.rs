@@ -53,7 +53,10 @@ impl Service {
     }
 
     async fn approve(&self, typed: &str, by: Option<UserId>) -> Result<PairingId, ApproveError> {
-        self.pairings.approve(typed, by, scopes(), now()).await
+        let stamp = SecurityStamp::default();
+        self.pairings
+            .approve(typed, by, scopes(), stamp, now())
+            .await
     }
 }
 
@@ -166,7 +169,7 @@ async fn a_pairing_is_gone_after_five_minutes_approved_or_not() {
         let typed = pairing.user_code.to_string();
         let late = service
             .pairings
-            .approve(&typed, alice(), scopes(), end)
+            .approve(&typed, alice(), scopes(), SecurityStamp::default(), end)
             .await;
         assert!(is_unknown(&late));
     }

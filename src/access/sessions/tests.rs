@@ -1,6 +1,7 @@
 //! Sessions in a store that two processes share.
 
 use super::*;
+use crate::access::{Person, Role};
 use crate::item_store::memory::MemoryItemStore;
 
 fn at(seconds: u64) -> Timestamp {
@@ -122,7 +123,10 @@ async fn an_id_and_a_token_are_in_no_print_and_the_id_is_not_kept() {
     assert_eq!(id.expose().len(), 64);
     assert!(!format!("{sessions:?} {id:?} {session:?}").contains(id.expose()));
     assert!(!format!("{session:?}").contains("a.b.c"));
-    let item = sessions.items.get(&key(id.expose()).unwrap(), at(1)).await;
+    let item = sessions
+        .items
+        .get(&id.reference().key().unwrap(), at(1))
+        .await;
     let item = item.unwrap().unwrap();
     assert!(!format!("{item:?}").contains(id.expose()));
 }

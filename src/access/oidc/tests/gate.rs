@@ -77,3 +77,42 @@ async fn while_the_issuer_is_away_nobody_is_taken_for_nobody() {
     let gate = gate_of(issuer, &Arc::default());
     assert!(gate.admit(bearer(&token), now()).await.is_err());
 }
+
+/// An issuer that takes a code as often as it is shown.
+#[tokio::test]
+async fn a_sign_in_is_ended_once_also_if_its_issuer_takes_a_code_twice_and_at_another_process() {
+    const CALLBACK: &str = "https://files.example.org/v1/session/callback";
+    let key = Signer::p256("e");
+    let Fixture { fake, issuer, .. } = Fixture::with(&[&key], &[]).await;
+    let items: Arc<MemoryItemStore> = Arc::default();
+    let [one, other] = [&issuer, &issuer].map(|it| gate_of(it.clone(), &items));
+    let to = (ReturnTo::parse("/f/1").unwrap(), SignInAs::Anybody);
+    let sent = one.begin_at_issuer(to, CALLBACK, &[], now()).await.unwrap();
+    let start = sent.unwrap().start;
+    let field = |name: &str| {
+        let (_, rest) = start.url.split_once(&format!("&{name}=")).unwrap();
+        rest.split('&').next().unwrap().to_owned()
+    };
+    let query = format!("code=c0de&state={}", field("state"));
+    assert_eq!(tag_of_callback(&query), Some(start.tag.clone()));
+    let id_token = key.sign(&json!({
+        "iss": fake.url, "aud": "files", "sub": "alice", "nonce": field("nonce"),
+        "iat": NOW - 10, "exp": NOW + 300,
+    }));
+    fake.state().token = (200, json!({"id_token": id_token}));
+    let end = async |gate: &Gate| {
+        let cookie = Some(start.cookie.as_str());
+        gate.finish_at_issuer(&query, cookie, CALLBACK, now()).await
+    };
+    let begun = end(&one).await.unwrap().unwrap();
+    assert_eq!(begun.return_to.as_str(), "/f/1");
+    for gate in [&one, &other] {
+        let again = end(gate).await.unwrap_err();
+        assert!(again.to_string().contains("ended before"), "{again}");
+    }
+    let sessions = items.everything();
+    let sessions = sessions
+        .iter()
+        .filter(|it| it.key.as_str().starts_with("session#"));
+    assert_eq!(sessions.count(), 1);
+}

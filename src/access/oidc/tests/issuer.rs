@@ -254,3 +254,46 @@ async fn whoever_does_not_wait_does_not_make_the_issuer_be_asked_again() {
         1
     );
 }
+
+#[tokio::test]
+async fn whoever_asks_how_the_issuer_is_has_it_asked_again_within_bounds_and_does_not_wait() {
+    let key = Signer::ed25519("o");
+    let fixture = Fixture::new(&[&key]).await;
+    let discovery = "/.well-known/openid-configuration";
+    let is_away = |state| matches!(state, IssuerState::Away { .. });
+    fixture.fake.state().mood = Mood::Away;
+    for _ in 0..100 {
+        assert!(is_away(fixture.issuer.probe().await));
+    }
+    assert_eq!(fixture.fake.requests(discovery), 1);
+    // It is back. Nobody signs in, and nobody has a token.
+    fixture.fake.state().mood = Mood::Answers;
+    assert!(is_away(fixture.issuer.probe().await));
+    fixture.pass(5);
+    for _ in 0..100 {
+        assert_eq!(fixture.issuer.probe().await, IssuerState::Ok);
+    }
+    assert_eq!(fixture.fake.requests(discovery), 2);
+    assert_eq!(fixture.fake.requests("/keys"), 1);
+    // What was seen long ago is looked at again.
+    fixture.fake.state().mood = Mood::Away;
+    fixture.pass(10 * 60 + 1);
+    assert!(is_away(fixture.issuer.probe().await));
+    assert_eq!(fixture.fake.requests("/keys"), 2);
+    // Keys at hand serve on.
+    assert!(fixture.verify(&key.sign(&fixture.claims())).await.is_ok());
+}
+
+#[tokio::test]
+async fn however_many_ask_how_an_issuer_is_that_hangs_none_waits_for_it() {
+    let fixture = Fixture::new(&[&Signer::ed25519("o")]).await;
+    fixture.fake.state().mood = Mood::Hangs;
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let asking = (0..50).map(|_| fixture.issuer.probe());
+    let asking = futures_util::future::join_all(asking);
+    let states = asking.await;
+    assert!(states.iter().all(|it| *it == IssuerState::NotAsked));
+    assert!(begun.elapsed() <= Duration::from_secs(1));
+    assert!(fixture.fake.requests("/.well-known/openid-configuration") <= 1);
+}

@@ -21,7 +21,7 @@ impl Begun {
         let return_to = ReturnTo::parse("/f/1?x=2").unwrap();
         let begun = fixture
             .issuer
-            .begin(return_to, CALLBACK, SECRET, now())
+            .begin((return_to, SignInAs::Anybody), CALLBACK, SECRET, now())
             .await
             .unwrap();
         Self {
@@ -127,7 +127,8 @@ async fn somebody_signs_in_and_returns_to_where_they_were_going() {
 
     let end = fixture
         .issuer
-        .end_session_url(&id_token, "https://files.example.org/")
+        .end_session_url(Some(&id_token), "https://files.example.org/")
+        .await
         .unwrap();
     assert!(end.starts_with(&format!(
         "{}/end?id_token_hint={id_token}",
@@ -141,7 +142,6 @@ async fn somebody_signs_in_and_returns_to_where_they_were_going() {
 async fn a_public_client_names_itself_in_the_form() {
     let key = Signer::p256("e");
     let fixture = Fixture::with(&[&key], &[]).await;
-    assert_eq!(fixture.issuer.end_session_url("t", "u"), None);
     let begun = Begun::new(&fixture).await;
     give(
         &fixture,
@@ -321,4 +321,54 @@ async fn however_many_come_with_codes_the_issuer_is_asked_for_a_bounded_number_a
     // They had their time, and others have theirs.
     let later = self::why(begun.finish(&fixture, &query).await);
     assert!(!later.to_string().contains("too many"), "{later}");
+}
+
+#[tokio::test]
+async fn whoever_signs_out_is_led_to_the_issuer_also_if_nobody_asked_it_yet_and_without_a_token() {
+    let key = Signer::p256("e");
+    let fixture = Fixture::with(&[&key], &[]).await;
+    let back = "https://files.example.org/";
+    let there = fixture.issuer.end_session_url(None, back).await.unwrap();
+    let encoded = "https%3A%2F%2Ffiles.example.org%2F";
+    let page = format!("{}/end?client_id=files&", fixture.fake.url);
+    assert!(there.starts_with(&page), "{there}");
+    assert!(there.contains(&format!("&post_logout_redirect_uri={encoded}")));
+    assert!(!there.contains("id_token_hint"), "{there}");
+    // Known by now, also while the issuer is away and what it said is old.
+    fixture.fake.state().mood = fake_issuer::Mood::Away;
+    fixture.pass(2 * 60 * 60);
+    let again = fixture.issuer.end_session_url(Some("t"), back).await;
+    assert!(again.unwrap().contains("?id_token_hint=t&client_id=files&"));
+    // It has no page for it.
+    let fixture = Fixture::with(&[&key], &[]).await;
+    fixture.fake.state().discovery["end_session_endpoint"] = Value::Null;
+    assert_eq!(fixture.issuer.end_session_url(None, back).await, None);
+}
+
+#[tokio::test]
+async fn whoever_signs_out_does_not_wait_long_for_an_issuer_that_is_away() {
+    let key = Signer::p256("e");
+    for mood in [fake_issuer::Mood::Away, fake_issuer::Mood::Hangs] {
+        let fixture = Fixture::with(&[&key], &[]).await;
+        fixture.fake.state().mood = mood;
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        let there = fixture
+            .issuer
+            .end_session_url(Some("t"), "https://files.example.org/");
+        assert_eq!(there.await, None);
+        assert!(begun.elapsed() <= Duration::from_secs(3));
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn who_wants_to_be_somebody_else_is_asked_by_the_issuer_and_nobody_else_is() {
+    let fixture = Fixture::with(&[&Signer::p256("e")], &[]).await;
+    for (sign_in_as, is_asked) in [(SignInAs::Anybody, false), (SignInAs::WhomTheySay, true)] {
+        let to = (ReturnTo::parse("/").unwrap(), sign_in_as);
+        let begun = fixture.issuer.begin(to, CALLBACK, SECRET, now()).await;
+        let url = begun.ok().unwrap().url;
+        assert_eq!(url.ends_with("&prompt=login"), is_asked, "{url}");
+    }
 }
