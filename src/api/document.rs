@@ -272,17 +272,26 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                 "properties": {
                     "principal": {"nullable": true},
                     "expiresAt": {"nullable": true, "format": "date-time"},
+                    "quota": {"nullable": true},
                     "signIn": {"nullable": true},
                     "shareBase": {"nullable": true, "format": "uri"},
                 },
-                "required": ["principal", "expiresAt", "signIn", "shareBase"],
+                "required": ["principal", "expiresAt", "quota", "signIn", "shareBase"],
                 "example": {
                     "principal": examples::operator(),
                     "expiresAt": null,
+                    "quota": null,
                     "signIn": null,
                     "shareBase": null,
                     "openToOthers": false,
                 },
+            }),
+        ),
+        (
+            "Quota",
+            json!({
+                "properties": {"bytes": {"nullable": true}, "files": {"nullable": true}},
+                "required": ["bytes", "files"],
             }),
         ),
         (

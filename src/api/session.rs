@@ -47,6 +47,9 @@ pub(super) struct WireSession {
     pub principal: Option<WirePrincipal>,
     /// When the session is over, in UTC, if it is used until then; null without one.
     pub expires_at: Option<String>,
+    /// How much of the service whoever sends this request may take, and has taken; null where nothing bounds it, as for
+    /// everybody so far.
+    pub quota: Option<WireQuota>,
     /// How somebody signs in: `key` with `POST /v1/session`; `oidc` at the service's issuer, to which
     /// `GET /v1/session/start` leads a browser. Null where nobody has to. There may be other ways one day.
     pub sign_in: Option<String>,
@@ -58,6 +61,28 @@ pub(super) struct WireSession {
     /// Whether others than the service's own computer reach it and nobody is asked who they are: whoever reaches it may
     /// do everything.
     pub open_to_others: bool,
+}
+
+/// How much somebody may have here.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "Quota", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireQuota {
+    /// The length of all their files together, in bytes; null where nothing bounds it.
+    pub bytes: Option<WireUsage>,
+    /// How many files they have; null where nothing bounds it.
+    pub files: Option<WireUsage>,
+}
+
+/// How much there is, and may be.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "Usage", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireUsage {
+    /// How much there is.
+    pub used: u64,
+    /// How much there may be.
+    pub limit: u64,
 }
 
 /// Who somebody is.
@@ -183,6 +208,7 @@ impl SessionApi {
         Ok(Shown::Session(Json(WireSession {
             principal,
             expires_at: session.map(|session| format_timestamp(session.expires_at)),
+            quota: None,
             sign_in: self.gate.sign_in_with().map(|way| match way {
                 SignInWith::Key => "key".to_owned(),
                 SignInWith::Issuer => "oidc".to_owned(),

@@ -184,6 +184,7 @@ fn a_session_says_who_is_signed_in_outlives_the_program_and_is_over_when_it_is_e
     let nobody = json!({
         "principal": null,
         "expiresAt": null,
+        "quota": null,
         "signIn": "key",
         "shareBase": null,
         "openToOthers": false,

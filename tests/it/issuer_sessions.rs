@@ -308,6 +308,19 @@ async fn readiness_asks_an_issuer_that_was_away_again_and_is_ready_all_the_while
 }
 
 #[tokio::test]
+async fn a_session_says_that_nobody_has_a_quota() {
+    let (dir, issuer) = (data_dir(), Issuer::start());
+    let program = service(dir.path(), &issuer, &[]);
+    let mut bob = Browser::of(&program.base, &issuer, "bob").await;
+    for session in [
+        bob.session().await,
+        Browser::at(&program.base).session().await,
+    ] {
+        assert_eq!(session.get("quota"), Some(&Value::Null), "{session}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_left_is_signed_out_and_what_they_let_in_gets_no_token() {
     let (dir, issuer) = (data_dir(), Issuer::start());
     let program = service(dir.path(), &issuer, &[]);

@@ -141,6 +141,8 @@ test('who this is, a key and an end of the session are answered so', async () =>
   const shareBase = 'http://192.168.1.7:8000';
   for (const [answer, expected] of [
     [json(200, { ...operator, signIn: 'key', shareBase }), { isAsked: true, shareBase }],
+    // What it doesn't need to know yet.
+    [json(200, { ...operator, signIn: 'key', quota: null, shareBase }), { isAsked: true, shareBase }],
     // A service from before there was one says none.
     [json(200, { ...operator, signIn: null }), { isAsked: false, shareBase: null }],
   ]) {
