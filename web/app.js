@@ -15,12 +15,15 @@ import { askFirst } from './download.js';
 import { openDropZone } from './drop_zone.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { FilesView } from './files_view.js';
+import { beginHeadline, makeRoom, rememberFiles } from './headline.js';
 import { Format } from './format.js';
 import { Interrupted } from './interrupted.js';
 import { InterruptedView } from './interrupted_view.js';
 import { KeptUploads } from './kept_uploads.js';
 import { locale, strings } from './language.js';
+import { deleteMany } from './delete_many.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
+import { ListTools } from './list_tools.js';
 import { put } from './put.js';
 import { isFinal, nameOf } from './record.js';
 import { showQr } from './qr_dialog.js';
@@ -164,7 +167,12 @@ const filesView = new FilesView(
     download: (id) => askFirst(() => api.look(id), sayTrouble),
     copy: copyLink,
     remove: removeFile,
+    pick: (id, isWanted, isRange) => listTools.pick(id, isWanted, isRange),
   },
+);
+const listTools = new ListTools(
+  { strings, format, locale },
+  { change: showFiles, copyLinks: (records) => copyLinks(records.map(({ id }) => id)), remove: removeFiles, after },
 );
 
 function onUpload(item) {
@@ -244,9 +252,14 @@ function showFiles() {
   const owned = uploads.owned;
   const records = listSync.list.records.filter(({ id }) => !owned.has(id) && !interrupted.owns(id));
   records.filter((record) => !isFinal(record)).forEach(({ id }) => poller.watch(id));
-  filesView.render(records, { fresh, others }, now());
+  const arranged = listTools.arrange(records);
+  filesView.render(arranged, { fresh, others }, now());
+  listTools.show(arranged, listSync.list.isComplete);
   const isEmpty = records.length === 0;
-  byId('files-list').hidden = isEmpty;
+  if (listSync.isLoaded) {
+    rememberFiles(!isEmpty);
+  }
+  byId('files-list').hidden = arranged.shown.length === 0;
   byId('files-empty').hidden = !(isEmpty && listSync.isLoaded && listSync.list.isComplete);
   byId('files-loading').hidden = listSync.isLoaded || listSync.isFailing;
   showListTrouble();
@@ -254,7 +267,8 @@ function showFiles() {
   byId('load-more').hidden = listSync.isFull;
   byId('list-full').hidden = !listSync.isFull;
   byId('load-more').disabled = listSync.isGettingOlder;
-  setText(byId('load-more'), listSync.isGettingOlder ? strings.loadingMore : strings.loadMore);
+  const words = listTools.isPlain ? strings : { loadMore: strings.find.older, loadingMore: strings.find.looking };
+  setText(byId('load-more'), listSync.isGettingOlder ? words.loadingMore : words.loadMore);
 }
 
 function showListTrouble() {
@@ -282,6 +296,10 @@ function dismiss(item) {
 
 function copyLink({ id }) {
   return copy(shared.pageOf(id), strings.copied);
+}
+
+function copyLinks(ids) {
+  return copy(ids.map((id) => api.pageOf(id)).join('\n'), strings.linksCopied(ids.length));
 }
 
 function sayTrouble(problem) {
@@ -319,6 +337,16 @@ async function removeFile(record) {
   liveRegion.show(isGone ? strings.removed(name) : strings.removeFailed(name));
 }
 
+function removeFiles(records) {
+  return deleteMany(records, { strings, format }, { remove: (id) => api.remove(id), gone: forgetFile, say: (text) => liveRegion.show(text), after });
+}
+
+function forgetFile(id) {
+  listSync.forget(id);
+  poller.forget(id);
+  interrupted.gone(id);
+}
+
 async function takeFiles({ files, isCut, unreadable }) {
   // A drop finds the page also where it shows no place for one.
   if (session.isOut) {
@@ -329,6 +357,7 @@ async function takeFiles({ files, isCut, unreadable }) {
     liveRegion.show(strings.guest.first);
     return;
   }
+  makeRoom();
   const others = await interrupted.take(files);
   const taken = uploads.add(others);
   if (taken > 0) {
@@ -368,7 +397,8 @@ function getOlderAhead() {
   const end = byId('files-more');
   const observer = new IntersectionObserver(
     async ([entry]) => {
-      if (entry.isIntersecting) {
+      // Whoever looks for something is told how far that went, and asks for more.
+      if (entry.isIntersecting && listTools.isPlain) {
         const goesOn = await listSync.older();
         // The observer tells of changes only, and the end may be as near as before.
         after(goesOn ? 0 : OLDER_AGAIN_MS, () => {
@@ -383,6 +413,7 @@ function getOlderAhead() {
 }
 
 function start() {
+  beginHeadline();
   fillIn(strings);
   const limit = format.size(maxUploadBytes);
   byId('drop-hint').textContent = strings.dropHint(limit);
@@ -397,7 +428,10 @@ function start() {
   byId('clear-over').addEventListener('click', () =>
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
-  byId('load-more').addEventListener('click', () => listSync.older({ isByHand: true }));
+  byId('load-more').addEventListener('click', () => {
+    const isPlain = listTools.isPlain;
+    void (isPlain ? listSync.older({ isByHand: true }) : listSync.allOlder(() => !listTools.isPlain));
+  });
   byId('everybodys').addEventListener('change', ({ target }) => void listSync.showAll(target.checked));
   byId('list-notice').append(listOperator);
   byId('list-full').textContent = strings.listFull(format.count(MAX_LISTED));

@@ -35,7 +35,10 @@ function watchDrags(onDrop) {
   const zone = byId('drop');
   // Enter and leave come for every element on the way: the drag is over when they are even.
   let depth = 0;
-  const show = () => zone.classList.toggle('is-over', depth > 0);
+  const show = () => {
+    zone.classList.toggle('is-over', depth > 0);
+    byId('drop-veil').hidden = depth === 0;
+  };
   const bringsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
   document.addEventListener('dragenter', (event) => {
     if (bringsFiles(event)) {

@@ -12,6 +12,8 @@ const MAX_REMOVED = 1000;
 
 export class FileList {
   #records = new Map();
+  // In their order; null after a change.
+  #sorted = null;
   #cursor = null;
   #isComplete = false;
   #removed = new Set();
@@ -20,7 +22,8 @@ export class FileList {
   #changedAt = new Map();
 
   get records() {
-    return [...this.#records.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+    this.#sorted ??= [...this.#records.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+    return this.#sorted;
   }
 
   get size() {
@@ -105,6 +108,7 @@ export class FileList {
     const isStale = known !== undefined && isFinal(known) && !isFinal(record);
     if (!this.#removed.has(record.id) && !isStale) {
       this.#records.set(record.id, record);
+      this.#sorted = null;
     }
   }
 
@@ -118,11 +122,13 @@ export class FileList {
 
   #drop(id) {
     this.#changedAt.delete(id);
+    this.#sorted = null;
     return this.#records.delete(id);
   }
 
   #dropAll() {
     this.#records.clear();
+    this.#sorted = null;
     this.#changedAt.clear();
     this.#isComplete = false;
   }

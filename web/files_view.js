@@ -4,48 +4,115 @@
 // is added or changes around it.
 
 import { nameOf, standing } from './record.js';
-import { breakable, h, icon, nameProperties, setText, tile } from './dom.js';
+import { RowWindow } from './row_window.js';
+import { breakable, h, icon, nameProperties, tile } from './dom.js';
 
 export class FilesView {
   #root;
+  // Those that are there, by the ID of their record.
   #rows = new Map();
+  #records = [];
+  #show = () => {};
+  #window = new RowWindow();
+  #isLong = false;
+  // In the place of rows that aren't there.
+  #above = gap();
+  #below = gap();
   #strings;
   #format;
   #actions;
 
-  // actions: pageOf(id), downloadOf(id), download(id) → a click's handler, copy(record), remove(record, row).
+  // actions: pageOf(id), downloadOf(id), download(id) → a click's handler, copy(record), remove(record, row),
+  // pick(id, isWanted, isRange).
   constructor(root, { strings, format }, actions) {
     this.#root = root;
     this.#strings = strings;
     this.#format = format;
     this.#actions = actions;
+    root.append(this.#above, this.#below);
+    // Once a frame, if there are rows that aren't there.
+    let willLook = false;
+    const look = () => {
+      if (this.#isLong && !willLook) {
+        willLook = true;
+        requestAnimationFrame(() => {
+          willLook = false;
+          this.#place();
+        });
+      }
+    };
+    window.addEventListener('scroll', look, { passive: true });
+    window.addEventListener('resize', look);
   }
 
-  // `fresh` are the IDs of files that this page has just sent, and `others` those of files that it wanted to
-  // send and that hold somebody else's bytes.
-  render(records, { fresh, others }, now) {
-    const wanted = new Set(records.map(({ id }) => id));
+  // The records in `shown` are seen, in this order; `selection` is null where nothing can be selected. `fresh` are the
+  // IDs of files that this page has just sent, and `others` those of files that it wanted to send and that hold
+  // somebody else's bytes.
+  render({ shown, selection }, { fresh, others }, now) {
+    this.#records = shown;
+    this.#show = (record) => {
+      const row = this.#rows.get(record.id) ?? this.#create(record, fresh.has(record.id));
+      this.#update(row, record, others.has(record.id) ? 'otherBytes' : standing(record), now);
+      this.#showPick(row, record, selection);
+      return row;
+    };
+    this.#place();
+    if (this.#isLong && this.#window.measure(...this.#measured())) {
+      this.#place();
+    }
+  }
+
+  // As many rows as there have to be, where one is now.
+  #place() {
+    const records = this.#records;
+    const { top } = this.#root.getBoundingClientRect();
+    const { from, to } = this.#window.range(records.length, { top, seen: window.innerHeight });
+    this.#isLong = to - from < records.length;
+    const there = this.#withFocused(records.slice(from, to), from);
+    const wanted = new Set(there.map(({ id }) => id));
     for (const [id, row] of this.#rows) {
       if (!wanted.has(id)) {
         this.#remove(id, row);
       }
     }
-    let place = this.#root.firstElementChild;
-    for (const record of records) {
-      const row = this.#rows.get(record.id) ?? this.#create(record, fresh.has(record.id));
-      this.#update(row, record, others.has(record.id) ? 'otherBytes' : standing(record), now);
-      if (row.element === place) {
+    this.#above.hidden = from === 0;
+    this.#below.hidden = to === records.length;
+    this.#above.style.height = `${this.#window.heightOf(from)}px`;
+    this.#below.style.height = `${this.#window.heightOf(records.length - to)}px`;
+    let place = this.#above.nextElementSibling;
+    there.forEach((record, at) => {
+      const { element } = this.#show(record);
+      setPosition(element, this.#isLong ? from + at + 1 : null, records.length);
+      if (element === place) {
         place = place.nextElementSibling;
       } else {
-        this.#root.insertBefore(row.element, place);
+        this.#root.insertBefore(element, place);
       }
+    });
+  }
+
+  // A row with the focus stays, however far one scrolls.
+  #withFocused(there, from) {
+    const focused = document.activeElement?.closest('.row');
+    const id = [...this.#rows].find(([, { element }]) => element === focused)?.[0];
+    const at = id === undefined ? -1 : this.#records.findIndex((record) => record.id === id);
+    if (at < 0 || (at >= from && at < from + there.length)) {
+      return there;
     }
+    return at < from ? [this.#records[at], ...there] : [...there, this.#records[at]];
+  }
+
+  // How many rows there are, and how high they are together.
+  #measured() {
+    const rows = [...this.#rows.values()].map(({ element }) => element.getBoundingClientRect());
+    return [rows.length, rows.reduce((sum, { height }) => sum + height, 0)];
   }
 
   // The focus goes to the row that takes the place, so that a keyboard needn't begin at the top.
   #remove(id, { element }) {
     const hadFocus = element.contains(document.activeElement);
-    const neighbour = element.nextElementSibling ?? element.previousElementSibling;
+    const isRow = (sibling) => sibling?.matches('.row');
+    const neighbour = [element.nextElementSibling, element.previousElementSibling].find(isRow);
     element.remove();
     this.#rows.delete(id);
     if (hadFocus) {
@@ -89,14 +156,18 @@ export class FilesView {
       h('div', { className: 'row-text' }, name, h('p', { className: 'meta' }, size, time, status, reason)),
       h('div', { className: 'row-buttons' }, copy, download, remove),
     );
-    const row = { element, time, status, reason, copy, download, shown: null, since: null };
+    const row = { element, time, status, reason, copy, download, pick: null, when: '', shown: null, since: null };
     this.#rows.set(id, row);
     return row;
   }
 
   // `status` is what the record comes to for whoever looks.
   #update(row, record, status, now) {
-    setText(row.time, this.#format.when(Date.parse(record.createdAt), now));
+    const when = this.#format.when(Date.parse(record.createdAt), now);
+    if (row.when !== when) {
+      row.when = when;
+      row.time.textContent = when;
+    }
     const since = status === 'pending' ? this.#format.since(Date.parse(record.createdAt), now) : null;
     if (row.shown === status && row.since === since) {
       return;
@@ -116,6 +187,36 @@ export class FilesView {
     row.copy.hidden = !isAvailable && !isComing;
     // Its place is kept, so that what stands beside it doesn't jump.
     row.download.classList.toggle('is-away', !isAvailable);
+  }
+
+  // A box to select the file with, made when the first is wanted.
+  #showPick(row, record, selection) {
+    if (selection === null) {
+      row.pick?.parentElement.remove();
+      row.pick = null;
+      return;
+    }
+    if (row.pick === null) {
+      row.pick = h('input', { type: 'checkbox', 'aria-label': this.#strings.selection.named(nameOf(record)) });
+      row.pick.addEventListener('click', (event) => this.#actions.pick(record.id, row.pick.checked, event.shiftKey));
+      row.element.prepend(h('label', { className: 'pick' }, row.pick));
+    }
+    row.pick.checked = selection.has(record.id);
+  }
+}
+
+function gap() {
+  return h('li', { className: 'gap', 'aria-hidden': 'true', hidden: true });
+}
+
+// Where not all rows are there, a screen reader is told which these are.
+function setPosition(element, position, length) {
+  if (position === null) {
+    element.removeAttribute('aria-posinset');
+    element.removeAttribute('aria-setsize');
+  } else {
+    element.setAttribute('aria-posinset', position);
+    element.setAttribute('aria-setsize', length);
   }
 }
 

@@ -14,12 +14,16 @@ export class Format {
   #locale;
   #whole;
   #tenths;
+  #relative;
+  // By their options: making one takes longer than all that it writes for a list.
+  #times = new Map();
 
   constructor({ strings, locale }) {
     this.#strings = strings;
     this.#locale = locale;
     this.#whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
     this.#tenths = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+    this.#relative = new Intl.RelativeTimeFormat(locale);
   }
 
   size(bytes) {
@@ -84,25 +88,38 @@ export class Format {
     }
     const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
     const options = { day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) };
-    return new Intl.DateTimeFormat(this.#locale, options).format(at);
+    return this.#time(at, options);
   }
 
   exactTime(at) {
-    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'full', timeStyle: 'long' }).format(at);
+    return this.#time(at, { dateStyle: 'full', timeStyle: 'long' });
   }
 
   timeOfEnd(at) {
-    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
+    return this.#time(at, { dateStyle: 'medium', timeStyle: 'medium' });
+  }
+
+  date(at) {
+    return this.#time(at, { dateStyle: 'medium' });
   }
 
   // The time of a moment, with its date if that isn't today's.
   since(at, now) {
     const isToday = new Date(at).toDateString() === new Date(now).toDateString();
-    const options = { ...(isToday ? {} : { dateStyle: 'medium' }), timeStyle: 'short' };
-    return new Intl.DateTimeFormat(this.#locale, options).format(at);
+    return this.#time(at, { ...(isToday ? {} : { dateStyle: 'medium' }), timeStyle: 'short' });
   }
 
   #ago(count, unit) {
-    return new Intl.RelativeTimeFormat(this.#locale).format(-count, unit);
+    return this.#relative.format(-count, unit);
+  }
+
+  #time(at, options) {
+    const which = Object.values(options).join();
+    const known = this.#times.get(which);
+    const format = known ?? new Intl.DateTimeFormat(this.#locale, options);
+    if (!known) {
+      this.#times.set(which, format);
+    }
+    return format.format(at);
   }
 }

@@ -10,7 +10,9 @@
 import { backOff } from './back_off.js';
 import { FileList } from './file_list.js';
 
+// Of the newest files, which are asked for again and again, and of older ones.
 const PAGE = 50;
+const OLDER_PAGE = 100;
 const MAX_EMPTY_PAGES = 10;
 const MAX_USELESS_PAGES = 3;
 export const MAX_LISTED = 10_000;
@@ -98,6 +100,11 @@ export class ListSync {
     return this.list.size >= MAX_LISTED;
   }
 
+  // Reads older pages until there are none, none comes, or `isWanted` says so.
+  async allOlder(isWanted) {
+    while (isWanted() && (await this.older({ isByHand: true })));
+  }
+
   // Reads the next older page. Whether that is worth doing again at once, if one wants still more. A person
   // who asks for it gets it also where it isn't likely to bring anything.
   async older({ isByHand = false } = {}) {
@@ -108,7 +115,7 @@ export class ListSync {
     this.isGettingOlder = true;
     this.#onChange();
     const { cursor, size } = this.list;
-    const answer = await this.#page(cursor);
+    const answer = await this.#page(cursor, OLDER_PAGE);
     this.isGettingOlder = false;
     // If the list began anew meanwhile, this page doesn't follow it any more.
     if (answer.type === 'page' && this.list.cursor === cursor) {
@@ -120,12 +127,12 @@ export class ListSync {
   }
 
   // The first page from here on that has files, or what comes of asking for it.
-  async #page(from) {
+  async #page(from, limit = PAGE) {
     const asked = new Set();
     let cursor = from;
     for (;;) {
       asked.add(cursor);
-      const answer = await this.#ports.api.list({ limit: PAGE, cursor, isOfAll: this.#isOfAll });
+      const answer = await this.#ports.api.list({ limit, cursor, isOfAll: this.#isOfAll });
       if (answer.type !== 'page') {
         return answer;
       }

@@ -55,6 +55,8 @@ const OVER = new Set(['available', 'rejected', 'failed', 'cancelled']);
 // such a reason: the store may have taken all of it before.
 const BEGINS_ANEW = new Set(['damaged', 'otherBytes']);
 const STALE_URL = new Set(['mixed', 'elsewhere']);
+// The store's own word against the bytes.
+const OF_STORE = new Set(['full', 'store']);
 
 export function begin() {
   return {
@@ -118,7 +120,7 @@ export function next(state, event, now) {
     return lost(state, event);
   }
   if (COMMANDS[state.phase] && event.type === 'refused') {
-    return failForGood(state, event.problem);
+    return fail(state, event.problem);
   }
   return stay(state);
 }
@@ -145,6 +147,7 @@ const STEPS = {
     expired: (state) => renew(state),
     damaged: (state) => restart(state, 'hashing', { code: 'damaged' }),
     unreadable: (state) => fail({ ...state, mayHaveBytes: true }, { code: 'unreadable' }),
+    refused: (state, { problem }) => refuse(state, problem),
   },
   renewing: {
     renewed: (state, { upload }) => go(state, 'sending', { upload }),
@@ -188,6 +191,14 @@ function end(state, phase, changes = {}) {
 
 function fail(state, problem) {
   return end(state, 'failed', { problem });
+}
+
+// Only the store knows that it has no bytes, and the page where it sent none.
+function refuse(state, problem) {
+  if (OF_STORE.has(problem.code)) {
+    return failForGood(state, problem);
+  }
+  return fail({ ...state, mayHaveBytes: state.mayHaveBytes || !STALE_URL.has(problem.code) }, problem);
 }
 
 // Trying again begins anew, so a record without bytes would only be waited for, by everybody who sees it.

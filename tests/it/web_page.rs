@@ -1,9 +1,9 @@
-//! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and
-//! `answers.test.mjs` what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with
-//! many files at a time, `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how
-//! people get in where the service asks for its key, `pairing.test.mjs` how they let programs in,
-//! `issuer_sign_in.test.mjs` how they get in at an issuer, and `share.test.mjs` what they pass on to others. They are run
-//! here against the real programs in both modes; the last five in local mode.
+//! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and `answers.test.mjs`
+//! what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with many files at a time,
+//! `long_list.test.mjs` with thousands that are there, `interrupted.test.mjs` how uploads go on that the page was
+//! closed over, `sign_in.test.mjs` how people get in where the service asks for its key, `pairing.test.mjs` how they
+//! let programs in, `issuer_sign_in.test.mjs` how they get in at an issuer, and `share.test.mjs` what they pass on
+//! to others. They are run here against the real programs in both modes; `long_list` and the last five in local mode.
 
 use std::path::Path;
 
@@ -56,6 +56,11 @@ fn the_page_waits_for_what_it_does_not_know_and_passes_on_nothing_that_it_did_no
 #[test]
 fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
     with_local_programs(fill);
+}
+
+#[test]
+fn of_thousands_of_files_any_is_found_sorted_selected_and_deleted_quickly() {
+    with_local_programs(|setup| node_tests::run("long_list.test.mjs", setup, 4));
 }
 
 #[test]

@@ -247,11 +247,7 @@ test('what stood in the way all the time is what is named in the end', () => {
 test('a URL that names the wrong host is not used again', () => {
   const elsewhere = { type: 'refused', problem: { code: 'elsewhere', origin: 'http://a' } };
   const { state } = after([...sending, elsewhere]);
-  assert.deepEqual(after(['retry', 'start'], state).commands, [{ do: 'hash' }]);
-  // Where bytes went out before, the record is gone on with.
-  const sent = after([...sending, lost, 'woken', { type: 'seen', record: record('pending') }, elsewhere]);
-  assert.deepEqual(sent.commands, []);
-  const again = after(['retry', { type: 'seen', record: record('pending') }], sent.state);
+  const again = after(['retry', { type: 'seen', record: record('pending') }], state);
   assert.deepEqual(again.commands, [{ do: 'renew' }]);
 });
 
@@ -265,12 +261,18 @@ test('what is refused for good frees its record, and only if that certainly has 
   const kept = after([...sending, lost, 'woken', { type: 'seen', record: record('pending') }, full]);
   assert.deepEqual([kept.state.phase, kept.state.id, kept.commands], ['failed', 'a', []]);
   assert.deepEqual(after(['dismiss'], kept.state).commands, [], 'it is a file in the list like any other');
+  // What somebody else than the store says of a PUT says nothing about the file.
+  const proxied = after([...sending, { type: 'refused', problem: { code: 'intermediary', status: 413 } }]);
+  assert.deepEqual([proxied.state.id, proxied.commands], ['a', []]);
+  assert.deepEqual(after(['dismiss'], proxied.state).commands, []);
   // Damaged bytes were refused; those before them may be there.
   const damaged = after([...sending, lost, 'woken', { type: 'seen', record: record('pending') }, 'damaged']);
   assert.deepEqual(damaged.commands, [{ do: 'hash' }]);
 });
 
 test('taking a failed upload off the list frees a record that nothing was sent to', () => {
+  const elsewhere = after([...sending, { type: 'refused', problem: { code: 'elsewhere', origin: 'http://a' } }]);
+  assert.deepEqual(after(['dismiss'], elsewhere.state).commands, [{ do: 'discard', id: 'a' }]);
   const signedOut = { type: 'lost', cause: { code: 'signedOut', status: 401 } };
   let { state } = after([...sending, 'expired']);
   while (state.phase !== 'failed') {

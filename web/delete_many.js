@@ -1,0 +1,37 @@
+// Deletes many files after one question, and says what came of it.
+//
+// Invariant: what isn't deleted is named, and stays in the list.
+
+import { ask } from './dialog.js';
+import { forEach } from './for_each.js';
+import { nameOf } from './record.js';
+
+// How many files are named in a question or an answer.
+const MAX_NAMED = 3;
+
+// ports: remove(id) → event of the API, gone(id) for each that is deleted, say(sentence), after(ms, run).
+export async function deleteMany(records, { strings, format }, ports) {
+  const { selection: words, keep } = strings;
+  const count = format.count(records.length);
+  const names = (some) => words.names(
+    some.slice(0, MAX_NAMED).map(nameOf),
+    some.length > MAX_NAMED ? strings.said.more(format.count(some.length - MAX_NAMED)) : null,
+  );
+  const isWanted = await ask({
+    title: words.removeTitle(count),
+    text: words.removeText(names(records)),
+    yes: words.removeYes(count),
+    no: keep,
+  });
+  if (!isWanted) {
+    return;
+  }
+  const byId = new Map(records.map((record) => [record.id, record]));
+  const failed = await forEach([...byId.keys()], ports.remove, { done: 'deleted', after: ports.after, onDone: ports.gone });
+  const deleted = format.count(records.length - failed.length);
+  ports.say(
+    failed.length === 0
+      ? words.removed(deleted)
+      : words.notRemoved(deleted, format.count(failed.length), names(failed.map((id) => byId.get(id)))),
+  );
+}
