@@ -3,7 +3,7 @@
 // Invariant: nothing moves under somebody's eyes by itself. Whether there were files is remembered for the next time
 // that the page is opened; meanwhile only what a person does makes room.
 
-const KEY = 'file-share there are files';
+const KEY = 'file-share:there-are-files';
 const COMPACT = 'is-compact';
 
 const root = document.documentElement;
