@@ -25,6 +25,7 @@ import { deleteMany } from './delete_many.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { ListTools } from './list_tools.js';
 import { put } from './put.js';
+import { ScreenLock, share } from './share.js';
 import { isFinal, nameOf } from './record.js';
 import { showQr } from './qr_dialog.js';
 import { openShareAddress } from './share_notice.js';
@@ -55,6 +56,7 @@ const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 const { api, session, isIn, isGuest, owner } = openSession({ base, liveRegion, wake });
 const shared = openShareAddress({ base, api, isIn, root: byId('share-notice') });
 const listOperator = operatorPart();
+const screenLock = new ScreenLock();
 const fresh = new Set();
 const others = new Set();
 
@@ -135,6 +137,7 @@ const batchView = new BatchView(
   { strings, format },
   {
     copy,
+    share,
     pageOf: (id) => shared.pageOf(id),
     showQr: (link) => showQr(link, shared.isForNobodyElse),
     dismiss: putBatchAway,
@@ -167,6 +170,7 @@ const filesView = new FilesView(
     download: (id) => askFirst(() => api.look(id), sayTrouble),
     copy: copyLink,
     remove: removeFile,
+    share: share && ((record) => share({ title: nameOf(record), links: [api.pageOf(record.id)] })),
     pick: (id, isWanted, isRange) => listTools.pick(id, isWanted, isRange),
   },
 );
@@ -215,6 +219,7 @@ function showUploads() {
   if (batch.endsNow(now())) {
     sayEnd(items);
   }
+  screenLock.want(going.length > 0);
   byId('uploads').hidden = items.length === 0 && (batch.all === 0 || isPutAway);
   batchView.show(batch);
   batchView.showTitle(batch.all === 0 || isPutAway ? null : batch);
@@ -445,6 +450,7 @@ function start() {
   });
   window.addEventListener('online', wake);
   document.addEventListener('visibilitychange', wake);
+  document.addEventListener('visibilitychange', () => void screenLock.renew());
   setInterval(showInterrupted, TIMES_EVERY_MS);
   showFiles();
   void isIn.then(() => {

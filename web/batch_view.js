@@ -10,8 +10,10 @@ export class BatchView {
   #format;
   #records = [];
 
-  // actions: copy(text, done), pageOf(id), showQr(link), dismiss().
-  constructor({ strings, format }, { copy, pageOf, showQr, dismiss }) {
+  #canShare;
+
+  // actions: copy(text, done), pageOf(id), showQr(link), dismiss(), and share({title, links}) or null where there is no way to.
+  constructor({ strings, format }, { copy, share, pageOf, showQr, dismiss }) {
     this.#strings = strings;
     this.#format = format;
     byId('copy-links').addEventListener('click', () => {
@@ -19,6 +21,11 @@ export class BatchView {
       copy(links.join('\n'), links.length === 1 ? strings.copied : strings.linksCopied(links.length));
     });
     byId('show-qr').addEventListener('click', () => showQr(pageOf(this.#records[0].id)));
+    this.#canShare = share !== null;
+    byId('share-links').addEventListener('click', () => {
+      const links = this.#records.map(({ id }) => pageOf(id));
+      share({ title: links.length === 1 ? nameOf(this.#records[0]) : strings.arrivedCount(links.length), links });
+    });
     byId('copy-receipt').addEventListener('click', () => {
       const parts = this.#records.map((record) => this.#receipt(record, pageOf(record.id)));
       copy(parts.join('\n\n'), strings.receiptCopied);
@@ -41,6 +48,7 @@ export class BatchView {
     // A code leads to one page.
     byId('show-qr').hidden = !isSent || arrived.length > 1;
     byId('copy-receipt').hidden = !isSent;
+    byId('share-links').hidden = !isSent || !this.#canShare;
     setText(byId('copy-links'), arrived.length === 1 ? strings.copyLink : strings.copyLinks);
   }
 

@@ -10,6 +10,8 @@ const ICONS = {
   download: 'M12 4v11M7.500 11l4.500 4.500 4.500-4.500M5 19.500h14',
   remove: 'M5 7h14M10 4h4M7 7l.8 12a1 1 0 0 0 1 1h6.400a1 1 0 0 0 1-1L17 7M10.200 11v5M13.800 11v5',
   close: 'M6.500 6.500l11 11M17.500 6.500l-11 11',
+  more: 'M5.500 12h.01M12 12h.01M18.500 12h.01',
+  share: 'M12 15V4M8 7.500l4-4 4 4M6 11.500v7a1.500 1.500 0 0 0 1.500 1.500h9a1.500 1.500 0 0 0 1.500-1.500v-7',
   again: 'M19 12a7 7 0 1 1-2.300-5.200M19.500 4v4.500H15',
 };
 
@@ -88,6 +90,36 @@ export function shortened(name) {
 // A file's name, that may go on in the next line after `_`, `-` and `.` rather than anywhere.
 export function breakable(name) {
   return shortened(name).split(/(?<=[_.-])(?=[^_.-])/).flatMap((part, at) => (at === 0 ? [part] : [h('wbr'), part]));
+}
+
+const SHORT_NAME = 20;
+const ENDING = 12;
+const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+// What belongs to the letter before it.
+const JOINED = /[\p{M}\p{Emoji_Modifier}\u200c\u200d]/u;
+
+// A file's name on one line, in two parts of which the second one stays: what tells files apart is mostly at the end.
+export function oneLine(name) {
+  const letters = [...name];
+  const at = letters.length <= SHORT_NAME ? 0 : endingOf(letters, name);
+  const [head, tail] = [letters.slice(0, at).join(''), letters.slice(at).join('')];
+  return at <= 0
+    ? [h('span', { className: 'name-head' }, name)]
+    : [h('span', { className: 'name-head' }, head), h('span', { className: 'name-tail' }, tail)];
+}
+
+// Where the part begins that stays; 0 for nowhere. Letters that are written from right to left aren't taken apart,
+// which would change their order.
+function endingOf(letters, name) {
+  if (RIGHT_TO_LEFT.test(name)) {
+    const dot = letters.lastIndexOf('.');
+    return letters.length - dot <= ENDING ? dot : 0;
+  }
+  let at = letters.length - ENDING;
+  while (at > 0 && (JOINED.test(letters[at]) || letters[at - 1] === '\u200d')) {
+    at -= 1;
+  }
+  return at;
 }
 
 // A sheet of paper with the ending of the file's name on it, in the colour of its kind.

@@ -5,7 +5,7 @@
 
 import { nameOf, standing } from './record.js';
 import { RowWindow } from './row_window.js';
-import { breakable, h, icon, nameProperties, tile } from './dom.js';
+import { h, icon, nameProperties, oneLine, tile } from './dom.js';
 
 export class FilesView {
   #root;
@@ -23,7 +23,7 @@ export class FilesView {
   #actions;
 
   // actions: pageOf(id), downloadOf(id), download(id) → a click's handler, copy(record), remove(record, row),
-  // pick(id, isWanted, isRange).
+  // pick(id, isWanted, isRange), and share(record) or null where the browser has no way to.
   constructor(root, { strings, format }, actions) {
     this.#root = root;
     this.#strings = strings;
@@ -124,8 +124,8 @@ export class FilesView {
     const strings = this.#strings;
     const { id } = record;
     const called = nameOf(record);
-    const name = h('a', { ...nameProperties(called), href: this.#actions.pageOf(id) }, ...breakable(called));
-    const size = h('span', { title: this.#format.exactSize(record.size) }, this.#format.size(record.size));
+    const name = h('a', { ...nameProperties(called), href: this.#actions.pageOf(id) }, ...oneLine(called));
+    const size = h('span', { className: 'size', title: this.#format.exactSize(record.size) }, this.#format.size(record.size));
     const time = h('time', {
       dateTime: record.createdAt,
       title: this.#format.exactTime(Date.parse(record.createdAt)),
@@ -133,6 +133,7 @@ export class FilesView {
     const status = h('span', { className: 'chip' });
     const reason = h('span', { className: 'reason' });
     const copy = button('link', strings.copyLink, strings.copyLinkNamed(called), 'copy');
+    copy.title = strings.copyLink;
     copy.addEventListener('click', () => this.#actions.copy(record));
     const download = h(
       'a',
@@ -149,12 +150,16 @@ export class FilesView {
     const remove = button('remove', null, strings.removeNamed(called), 'square');
     remove.title = strings.remove;
     remove.addEventListener('click', () => this.#actions.remove(record));
+    const share = this.#actions.share && button('share', null, strings.shareNamed(called), 'square');
+    share?.addEventListener('click', () => this.#actions.share(record));
+    const others = h('div', { className: 'row-others' }, share, download, remove);
     const element = h(
       'li',
       { className: isFresh ? 'row is-fresh' : 'row' },
       tile(called, record.contentType),
       h('div', { className: 'row-text' }, name, h('p', { className: 'meta' }, size, time, status, reason)),
-      h('div', { className: 'row-buttons' }, copy, download, remove),
+      h('div', { className: 'row-buttons' }, copy, opener(others, strings.moreNamed(called))),
+      others,
     );
     const row = { element, time, status, reason, copy, download, pick: null, when: '', shown: null, since: null };
     this.#rows.set(id, row);
@@ -203,6 +208,20 @@ export class FilesView {
     }
     row.pick.checked = selection.has(record.id);
   }
+}
+
+// Where there is no room for the other buttons, what shows them.
+function opener(others, label) {
+  const more = h(
+    'button',
+    { type: 'button', className: 'square opener', 'aria-label': label, 'aria-expanded': 'false' },
+    icon('more'),
+  );
+  more.addEventListener('click', () => {
+    const isOpen = others.classList.toggle('is-open');
+    more.setAttribute('aria-expanded', String(isOpen));
+  });
+  return more;
 }
 
 function gap() {

@@ -2,7 +2,7 @@
 //
 // Invariant: shows what there is, and decides nothing. A row that is there stays the same element.
 
-import { breakable, byId, h, icon, nameProperties, setText, tile } from './dom.js';
+import { byId, h, icon, nameProperties, oneLine, setText, tile } from './dom.js';
 
 export class InterruptedView {
   #rows = new Map();
@@ -58,7 +58,7 @@ export class InterruptedView {
     });
     const choose = h(
       'button',
-      { type: 'button', className: 'wide', 'aria-label': words.chooseNamed(name), onclick: () => input.click() },
+      { type: 'button', className: 'wide', title: words.choose, 'aria-label': words.chooseNamed(name), onclick: () => input.click() },
       icon('again'),
       h('span', {}, words.choose),
     );
@@ -80,7 +80,7 @@ export class InterruptedView {
       h(
         'div',
         { className: 'row-text' },
-        h('p', { className: 'row-line' }, h('span', nameProperties(name), ...breakable(name)), state),
+        h('p', { className: 'row-line' }, h('span', nameProperties(name), ...oneLine(name)), state),
         detail,
         problem,
       ),

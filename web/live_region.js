@@ -3,9 +3,10 @@
 // Invariant: nothing is said while something else still has to be read; progress at sensible intervals
 // only.
 
+import { Toast } from './toast.js';
+
 const SETTLE_MS = 600;
 const PROGRESS_EVERY_MS = 15_000;
-const TOAST_MS = 2600;
 // More than this at once is noise.
 const MAX_SENTENCES = 5;
 
@@ -14,12 +15,11 @@ export class LiveRegion {
   #toast;
   #sentences = [];
   #timer = null;
-  #toastTimer = null;
   #progressAt = 0;
 
   constructor(region, toast) {
     this.#region = region;
-    this.#toast = toast;
+    this.#toast = new Toast(toast);
   }
 
   // Sentences that come together are read together; of those on one topic only the last, which is what holds.
@@ -48,9 +48,6 @@ export class LiveRegion {
 
   show(sentence) {
     this.say(sentence);
-    this.#toast.textContent = sentence;
-    this.#toast.classList.add('is-shown');
-    clearTimeout(this.#toastTimer);
-    this.#toastTimer = setTimeout(() => this.#toast.classList.remove('is-shown'), TOAST_MS);
+    this.#toast.show(sentence);
   }
 }

@@ -2,7 +2,7 @@
 //
 // Invariant: shows states, and decides nothing.
 
-import { breakable, h, icon, nameProperties, setText, tile } from './dom.js';
+import { h, icon, nameProperties, oneLine, setText, tile } from './dom.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { isInFlight, isOver } from './upload_machine.js';
 
@@ -102,7 +102,7 @@ export class UploadsView {
     );
     const again = h(
       'button',
-      { type: 'button', 'aria-label': strings.tryAgainNamed(item.name) },
+      { type: 'button', className: 'wide', title: strings.tryAgain, 'aria-label': strings.tryAgainNamed(item.name) },
       icon('again'),
       h('span', {}, strings.tryAgain),
     );
@@ -121,7 +121,7 @@ export class UploadsView {
       h(
         'div',
         { className: 'row-text' },
-        h('p', { className: 'row-line' }, h('span', nameProperties(item.name), ...breakable(item.name)), state),
+        h('p', { className: 'row-line' }, h('span', nameProperties(item.name), ...oneLine(item.name)), state),
         bar,
         detail,
         operator,

@@ -62,6 +62,8 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("row_window.js"),
     embedded!("selection.js"),
     embedded!("session.js"),
+    embedded!("share.js"),
+    embedded!("toast.js"),
     embedded!("session_notice.js"),
     embedded!("sha256.js"),
     embedded!("share_address.js"),

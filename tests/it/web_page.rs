@@ -1,9 +1,10 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and `answers.test.mjs`
 //! what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with many files at a time,
-//! `long_list.test.mjs` with thousands that are there, `interrupted.test.mjs` how uploads go on that the page was
-//! closed over, `sign_in.test.mjs` how people get in where the service asks for its key, `pairing.test.mjs` how they
-//! let programs in, `issuer_sign_in.test.mjs` how they get in at an issuer, and `share.test.mjs` what they pass on
-//! to others. They are run here against the real programs in both modes; `long_list` and the last five in local mode.
+//! `long_list.test.mjs` with thousands that are there, `phone.test.mjs` how it fits small screens and large text,
+//! `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how people get in where
+//! the service asks for its key, `pairing.test.mjs` how they let programs in, `issuer_sign_in.test.mjs` how they
+//! get in at an issuer, and `share.test.mjs` what they pass on to others. They are run here against the real programs in both modes; those from `long_list` on in local
+//! mode.
 
 use std::path::Path;
 
@@ -61,6 +62,11 @@ fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
 #[test]
 fn of_thousands_of_files_any_is_found_sorted_selected_and_deleted_quickly() {
     with_local_programs(|setup| node_tests::run("long_list.test.mjs", setup, 4));
+}
+
+#[test]
+fn a_phone_has_low_rows_and_toasts_that_cover_nothing_and_large_text_stays_in_its_boxes() {
+    with_local_programs(|setup| node_tests::run("phone.test.mjs", setup, 7));
 }
 
 #[test]
