@@ -14,6 +14,7 @@ const ANSWER_WITHIN_MS = 15_000;
 const COMPLETE_WITHIN_MS = 25_000;
 const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
 const GONE = 'file_not_found';
+const NO_TOKEN = 'token_not_found';
 const FORBIDDEN = 403;
 const SHORTEST = 'v1/files?limit=1';
 const SESSION = 'v1/session';
@@ -128,6 +129,20 @@ export class Api {
     return answer.status === 204 ? { type: 'approved' } : pairingFailure(answer);
   }
 
+  // The tokens of whoever is signed in, the newest first. → tokens {tokens} | refused | lost
+  async tokens() {
+    const answer = await this.#call('GET', 'v1/tokens');
+    const { tokens } = answer.json;
+    const isIt = answer.status === 200 && Array.isArray(tokens) && tokens.every(isToken);
+    return isIt ? { type: 'tokens', tokens } : failure(answer);
+  }
+
+  // → ended | refused | lost. What isn't there any more is ended too.
+  async endToken(id) {
+    const answer = await this.#call('DELETE', `v1/tokens/${encodeURIComponent(id)}`);
+    return answer.status === 204 || answer.code === NO_TOKEN ? { type: 'ended' } : failure(answer);
+  }
+
   // For people: a page that shows the file, waits for it where it must, and has a button.
   pageOf(id) {
     return new URL(`f/${id}`, this.#base).href;
@@ -228,6 +243,15 @@ function pairingFailure(answer) {
     default:
       return failure(answer);
   }
+}
+
+function isToken(json) {
+  return (
+    ['id', 'label', 'expiresAt'].every((field) => typeof json?.[field] === 'string') &&
+    !Number.isNaN(Date.parse(json.expiresAt)) &&
+    (json.lastUsedAt === null || !Number.isNaN(Date.parse(json.lastUsedAt))) &&
+    Array.isArray(json.scopes)
+  );
 }
 
 function isUpload(json) {

@@ -25,6 +25,7 @@ import { deleteMany } from './delete_many.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { ListTools } from './list_tools.js';
 import { put } from './put.js';
+import { TokensDialog } from './tokens_dialog.js';
 import { ScreenLock, share } from './share.js';
 import { isFinal, nameOf } from './record.js';
 import { showQr } from './qr_dialog.js';
@@ -433,6 +434,8 @@ function start() {
   byId('clear-over').addEventListener('click', () =>
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
+  const tokens = new TokensDialog({ api, format, say: (sentence) => liveRegion.show(sentence) });
+  byId('show-tokens').addEventListener('click', () => void tokens.open());
   byId('load-more').addEventListener('click', () => {
     const isPlain = listTools.isPlain;
     void (isPlain ? listSync.older({ isByHand: true }) : listSync.allOlder(() => !listTools.isPlain));

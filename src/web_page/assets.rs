@@ -64,6 +64,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("session.js"),
     embedded!("share.js"),
     embedded!("toast.js"),
+    embedded!("tokens_dialog.js"),
     embedded!("session_notice.js"),
     embedded!("sha256.js"),
     embedded!("share_address.js"),

@@ -2,9 +2,9 @@
 //! what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with many files at a time,
 //! `long_list.test.mjs` with thousands that are there, `phone.test.mjs` how it fits small screens and large text,
 //! `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how people get in where
-//! the service asks for its key, `pairing.test.mjs` how they let programs in, `issuer_sign_in.test.mjs` how they
-//! get in at an issuer, and `share.test.mjs` what they pass on to others. They are run here against the real programs in both modes; those from `long_list` on in local
-//! mode.
+//! the service asks for its key, `pairing.test.mjs` how they let programs in, `tokens.test.mjs` how they see what those
+//! may do, `issuer_sign_in.test.mjs` how they get in at an issuer, and `share.test.mjs` what they pass on to others. They
+//! are run here against the real programs in both modes; those from `long_list` on in local mode.
 
 use std::path::Path;
 
@@ -77,6 +77,11 @@ fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_t
 #[test]
 fn an_upload_that_the_page_was_closed_over_goes_on_with_the_same_bytes_under_its_link() {
     with_a_service_that_asks("interrupted.test.mjs", 5);
+}
+
+#[test]
+fn whoever_is_signed_in_sees_what_programs_may_do_and_ends_their_tokens() {
+    with_a_service_that_asks("tokens.test.mjs", 3);
 }
 
 #[test]

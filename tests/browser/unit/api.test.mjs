@@ -66,6 +66,26 @@ test('what the service says of a code is understood', async () => {
   }
 });
 
+test('what the service says of tokens is understood, and nothing else is shown as one', async () => {
+  const token = { id: 't', label: 'fshare', scopes: ['read'], createdAt: record.createdAt, expiresAt: record.createdAt, lastUsedAt: null };
+  for (const [call, answer, type] of [
+    ['tokens', json(200, { tokens: [token, { ...token, lastUsedAt: record.createdAt }] }), 'tokens'],
+    ['tokens', json(200, { tokens: [] }), 'tokens'],
+    ['tokens', json(200, { tokens: [{ ...token, expiresAt: 'soon' }] }), 'lost'],
+    ['tokens', json(200, { tokens: [{ ...token, scopes: 'all' }] }), 'lost'],
+    ['tokens', problem(403, 'not_allowed'), 'refused'],
+    ['tokens', page(200), 'lost'],
+    ['endToken', { status: 204 }, 'ended'],
+    ['endToken', problem(404, 'token_not_found'), 'ended'],
+    ['endToken', page(404), 'lost'],
+    ['endToken', json(200, {}), 'lost'],
+    ['endToken', problem(503, 'overloaded'), 'lost'],
+  ]) {
+    const { api } = answering(answer);
+    assert.equal((await api[call]('t')).type, type, `${call} ${JSON.stringify(answer)}`);
+  }
+});
+
 test('what the service answers is understood', async () => {
   const page = { files: [record], nextCursor: null };
   for (const [call, answer, type] of [

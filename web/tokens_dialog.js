@@ -1,0 +1,104 @@
+// The tokens by which programs act for whoever is signed in: what each may do, when it was used last, and its end.
+//
+// Invariant: nothing is asked for before somebody looks. No token's text is here, since the service shows none again.
+
+import { ask } from './dialog.js';
+import { explain } from './explain.js';
+import { h, setText } from './dom.js';
+import { strings } from './language.js';
+
+export class TokensDialog {
+  #api;
+  #format;
+  #say;
+  #dialog = null;
+  #list = h('ul', { className: 'tokens' });
+  #state = h('p', { role: 'status' });
+
+  // api: tokens(), endToken(id). say(sentence) is for everybody.
+  constructor({ api, format, say }) {
+    this.#api = api;
+    this.#format = format;
+    this.#say = say;
+  }
+
+  async open() {
+    if (this.#dialog !== null) {
+      return;
+    }
+    const words = strings.tokens;
+    const close = h('button', { type: 'button', autofocus: true, onclick: () => this.#dialog.close() }, strings.close);
+    this.#dialog = h(
+      'dialog',
+      { className: 'wide-dialog', 'aria-labelledby': 'tokens-title' },
+      h('h2', { id: 'tokens-title' }, words.title),
+      h('p', {}, words.hint),
+      this.#state,
+      this.#list,
+      h('div', { className: 'dialog-buttons' }, close),
+    );
+    this.#dialog.addEventListener('close', () => {
+      this.#dialog.remove();
+      this.#dialog = null;
+    });
+    this.#list.replaceChildren();
+    setText(this.#state, words.loading);
+    document.body.append(this.#dialog);
+    this.#dialog.showModal();
+    this.#show(await this.#api.tokens());
+  }
+
+  #show(answer) {
+    const isThere = answer.type === 'tokens';
+    const tokens = isThere ? answer.tokens : [];
+    this.#list.replaceChildren(...tokens.map((token) => this.#row(token)));
+    this.#showState(isThere ? null : this.#why(answer));
+  }
+
+  #showState(trouble) {
+    const text = trouble ?? (this.#list.childElementCount === 0 ? strings.tokens.none : '');
+    setText(this.#state, text);
+    this.#state.hidden = text === '';
+    this.#list.hidden = this.#list.childElementCount === 0;
+  }
+
+  #why({ cause, problem }) {
+    return explain(cause ?? problem, this.#format).text || strings.tokens.unreachable;
+  }
+
+  #row(token) {
+    const words = strings.tokens;
+    const { id, label, scopes, lastUsedAt, expiresAt } = token;
+    const used = lastUsedAt === null ? words.neverUsed : words.lastUsed(this.#format.timeOfEnd(Date.parse(lastUsedAt)));
+    const end = h('button', { type: 'button', 'aria-label': words.endNamed(label) }, words.end);
+    const row = h(
+      'li',
+      { dataset: { id } },
+      h('strong', { dir: 'auto' }, label),
+      h('span', {}, words.may(scopes.map((scope) => words.scopes[scope] ?? scope))),
+      h('span', {}, used),
+      h('span', {}, words.until(this.#format.timeOfEnd(Date.parse(expiresAt)))),
+      end,
+    );
+    end.addEventListener('click', () => this.#end(row, token));
+    return row;
+  }
+
+  async #end(row, { id, label }) {
+    const words = strings.tokens;
+    const isWanted = await ask({ title: words.endTitle, text: words.endText(label), yes: words.endYes, no: strings.keep });
+    if (!isWanted) {
+      return;
+    }
+    const answer = await this.#api.endToken(id);
+    if (answer.type !== 'ended') {
+      this.#showState(this.#why(answer));
+      return;
+    }
+    const next = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    (next ?? this.#dialog)?.querySelector('button')?.focus();
+    this.#showState(null);
+    this.#say(words.ended(label));
+  }
+}
