@@ -17,9 +17,7 @@ import { explain, fillOperator, operatorPart } from './explain.js';
 import { FilesView } from './files_view.js';
 import { beginHeadline, makeRoom, rememberFiles } from './headline.js';
 import { Format } from './format.js';
-import { Interrupted } from './interrupted.js';
-import { InterruptedView } from './interrupted_view.js';
-import { KeptUploads } from './kept_uploads.js';
+import { openInterrupted } from './interrupted_panel.js';
 import { locale, strings } from './language.js';
 import { deleteMany } from './delete_many.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
@@ -27,6 +25,7 @@ import { ListTools } from './list_tools.js';
 import { put } from './put.js';
 import { TokensDialog } from './tokens_dialog.js';
 import { ScreenLock, share } from './share.js';
+import { getOlderAhead } from './older_ahead.js';
 import { isFinal, nameOf } from './record.js';
 import { showQr } from './qr_dialog.js';
 import { openShareAddress } from './share_notice.js';
@@ -35,17 +34,12 @@ import { isInFlight, isOver } from './upload_machine.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
 import { PendingPoller } from './pending_poller.js';
-import { UploadStore } from './upload_store.js';
 
 // Of announcements, so that of those about a batch the last one holds.
 const TOPIC = 'batch';
 // How many files that weren't sent are named in one.
 const MAX_NAMED = 3;
 const TIMES_EVERY_MS = 30_000;
-// After older files couldn't be fetched.
-const OLDER_AGAIN_MS = 3000;
-// How far above the end of the list the next page is asked for.
-const AHEAD = '600px';
 
 const base = new URL(document.documentElement.dataset.base, location.href);
 const told = (name) => document.querySelector(`meta[name="${name}"]`).content;
@@ -111,25 +105,19 @@ const uploads = new Uploads(
   onUpload,
 );
 
-const kept = new KeptUploads(new UploadStore(), { place: base.pathname, owner, now });
-const interrupted = new Interrupted(
+const { kept, interrupted, show: showInterrupted } = openInterrupted(
+  { place: base.pathname, strings, format },
   {
-    kept,
+    owner,
+    now,
+    after,
     look: (id) => api.look(id),
     watch: (id) => poller.watch(id),
     sha256,
     resume: (upload) => uploads.resume(upload),
     held: () => uploads.items.map(({ state }) => state.id).filter(Boolean),
-    channel: new BroadcastChannel(`file-share uploads ${base.pathname}`),
-    after,
-  },
-  showInterrupted,
-);
-const interruptedView = new InterruptedView(
-  { strings, format },
-  {
-    offer: (id, file) => interrupted.offer(id, file),
-    remove: ({ id, name }) => removeFile({ id, filename: name }),
+    remove: removeFile,
+    onChange: showFiles,
   },
 );
 
@@ -243,11 +231,6 @@ function sayEnd(items) {
   const one = failed.length === 1 ? items.filter(({ name, state }) => name === failed[0] && isOver(state)).at(-1) : undefined;
   const why = [more, one && uploadsView.why(one)].filter(Boolean).join(' ');
   liveRegion.say(strings.said.finished(batchView.counts(batch), named, why), TOPIC);
-}
-
-function showInterrupted() {
-  interruptedView.show(interrupted.items, now());
-  showFiles();
 }
 
 function canBeCancelled({ state }) {
@@ -366,8 +349,9 @@ async function takeFiles({ files, isCut, unreadable }) {
   makeRoom();
   const others = await interrupted.take(files);
   const taken = uploads.add(others);
-  if (taken > 0) {
-    liveRegion.say(strings.said.started(taken), TOPIC);
+  const begun = taken + files.length - others.length;
+  if (begun > 0) {
+    liveRegion.say(strings.said.started(begun), TOPIC);
   }
   unreadable.forEach((name) => liveRegion.show(strings.folderUnreadable(name)));
   if (isCut || taken < others.length) {
@@ -398,26 +382,6 @@ function refreshList() {
   }
 }
 
-// Asks for older files as the end of the list comes near.
-function getOlderAhead() {
-  const end = byId('files-more');
-  const observer = new IntersectionObserver(
-    async ([entry]) => {
-      // Whoever looks for something is told how far that went, and asks for more.
-      if (entry.isIntersecting && listTools.isPlain) {
-        const goesOn = await listSync.older();
-        // The observer tells of changes only, and the end may be as near as before.
-        after(goesOn ? 0 : OLDER_AGAIN_MS, () => {
-          observer.unobserve(end);
-          observer.observe(end);
-        });
-      }
-    },
-    { rootMargin: AHEAD },
-  );
-  observer.observe(end);
-}
-
 function start() {
   beginHeadline();
   fillIn(strings);
@@ -434,7 +398,7 @@ function start() {
   byId('clear-over').addEventListener('click', () =>
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
-  const tokens = new TokensDialog({ api, format, say: (sentence) => liveRegion.show(sentence) });
+  const tokens = new TokensDialog({ api, format });
   byId('show-tokens').addEventListener('click', () => void tokens.open());
   byId('load-more').addEventListener('click', () => {
     const isPlain = listTools.isPlain;
@@ -443,7 +407,8 @@ function start() {
   byId('everybodys').addEventListener('change', ({ target }) => void listSync.showAll(target.checked));
   byId('list-notice').append(listOperator);
   byId('list-full').textContent = strings.listFull(format.count(MAX_LISTED));
-  getOlderAhead();
+  // Whoever looks for something is told how far that went, and asks for more.
+  getOlderAhead(byId('files-more'), { isWanted: () => listTools.isPlain, older: () => listSync.older(), after });
   window.addEventListener('beforeunload', (event) => {
     if (uploads.isBusy) {
       event.preventDefault();
@@ -454,7 +419,10 @@ function start() {
   window.addEventListener('online', wake);
   document.addEventListener('visibilitychange', wake);
   document.addEventListener('visibilitychange', () => void screenLock.renew());
-  setInterval(showInterrupted, TIMES_EVERY_MS);
+  setInterval(() => {
+    showInterrupted();
+    showFiles();
+  }, TIMES_EVERY_MS);
   showFiles();
   void isIn.then(() => {
     refreshList();

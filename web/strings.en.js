@@ -311,7 +311,7 @@ export const strings = {
     endTitle: 'End this token?',
     endText: (label) => `${isolated(label)} lets nobody in any more. The program that has it needs another one. This can’t be undone.`,
     endYes: 'End it',
-    ended: (label) => `${isolated(label)} is ended`,
+    ended: (label) => `${isolated(label)} is ended.`,
   },
 
   everybodys: 'Everybody’s files',

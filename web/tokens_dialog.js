@@ -10,16 +10,14 @@ import { strings } from './language.js';
 export class TokensDialog {
   #api;
   #format;
-  #say;
   #dialog = null;
   #list = h('ul', { className: 'tokens' });
   #state = h('p', { role: 'status' });
 
-  // api: tokens(), endToken(id). say(sentence) is for everybody.
-  constructor({ api, format, say }) {
+  // api: tokens(), endToken(id).
+  constructor({ api, format }) {
     this.#api = api;
     this.#format = format;
-    this.#say = say;
   }
 
   async open() {
@@ -52,11 +50,17 @@ export class TokensDialog {
     const isThere = answer.type === 'tokens';
     const tokens = isThere ? answer.tokens : [];
     this.#list.replaceChildren(...tokens.map((token) => this.#row(token)));
-    this.#showState(isThere ? null : this.#why(answer));
+    if (isThere) {
+      this.#showState(null);
+    } else {
+      setText(this.#state, this.#why(answer));
+    }
   }
 
-  #showState(trouble) {
-    const text = trouble ?? (this.#list.childElementCount === 0 ? strings.tokens.none : '');
+  // What is to be said besides, or null.
+  #showState(words) {
+    const none = this.#list.childElementCount === 0 ? strings.tokens.none : null;
+    const text = [words, none].filter(Boolean).join(' ');
     setText(this.#state, text);
     this.#state.hidden = text === '';
     this.#list.hidden = this.#list.childElementCount === 0;
@@ -98,7 +102,6 @@ export class TokensDialog {
     const next = row.nextElementSibling ?? row.previousElementSibling;
     row.remove();
     (next ?? this.#dialog)?.querySelector('button')?.focus();
-    this.#showState(null);
-    this.#say(words.ended(label));
+    this.#showState(words.ended(label));
   }
 }

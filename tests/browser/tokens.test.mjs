@@ -62,7 +62,7 @@ page('the page lists what programs may do, and ends one of them', async (open) =
   await call('DELETE', `/v1/tokens/${other.id}`);
   await row('سكربت').getByRole('button').click();
   await question.getByRole('button', { name: 'End it' }).click();
-  await dialog(tab).getByText('No program has a token of yours.').waitFor();
+  await dialog(tab).getByRole('status').getByText(/is ended\. No program has a token of yours\./).waitFor();
   await tab.keyboard.press('Escape');
   await dialog(tab).waitFor({ state: 'detached' });
 });
