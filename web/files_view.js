@@ -65,8 +65,10 @@ export class FilesView {
   // As many rows as there have to be, where one is now.
   #place() {
     const records = this.#records;
-    const { top } = this.#root.getBoundingClientRect();
-    const { from, to } = this.#window.range(records.length, { top, seen: window.innerHeight });
+    const { from, to } = this.#window.range(records.length, () => {
+      const { top } = this.#root.getBoundingClientRect();
+      return { top, seen: window.innerHeight };
+    });
     this.#isLong = to - from < records.length;
     const there = this.#withFocused(records.slice(from, to), from);
     const wanted = new Set(there.map(({ id }) => id));

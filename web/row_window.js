@@ -15,12 +15,13 @@ const USUAL_HEIGHT = 80;
 export class RowWindow {
   #height = USUAL_HEIGHT;
 
-  // Of so many rows those from `from` up to before `to`. `top` is how far below the window's upper edge the list
-  // begins, and `seen` how high the window is; in pixels.
-  range(length, { top, seen }) {
+  // Of so many rows those from `from` up to before `to`. look() is asked only if that matters, since measuring costs:
+  // `top` is how far below the window's upper edge the list begins, and `seen` how high the window is; in pixels.
+  range(length, look) {
     if (length <= ALL_UP_TO) {
       return { from: 0, to: length };
     }
+    const { top, seen } = look();
     const at = (pixels) => Math.min(length, Math.max(0, pixels / this.#height));
     const from = Math.floor(at(-top - AHEAD * seen) / STEP) * STEP;
     const to = Math.ceil(at(-top + (1 + AHEAD) * seen) / STEP) * STEP;
