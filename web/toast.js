@@ -21,8 +21,8 @@ export class Toast {
 
   show(sentence) {
     const element = this.#element;
-    // Above a dialog that is open.
-    (document.querySelector('dialog[open]') ?? document.body).append(element);
+    // Above a dialog that is open, and above the last of several.
+    ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(element);
     element.textContent = sentence;
     this.#place();
     element.classList.add('is-shown');
