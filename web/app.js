@@ -61,6 +61,8 @@ const after = (ms, run) => {
   return () => clearTimeout(timer);
 };
 
+const newName = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-');
+
 const poller = new PendingPoller({
   look: (id, wait, signal) => api.look(id, wait, signal),
   onSeen: (record) => {
@@ -97,7 +99,7 @@ const uploads = new Uploads(
       return reachable.includes(origin) ? null : { code: 'elsewhere', origin };
     },
     watch: (id) => poller.watch(id, true),
-    newName: () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-'),
+    newName,
     now,
     isOnline: () => navigator.onLine,
     after,
@@ -111,6 +113,7 @@ const { kept, interrupted, show: showInterrupted } = openInterrupted(
     owner,
     now,
     after,
+    newName,
     look: (id) => api.look(id),
     watch: (id) => poller.watch(id),
     sha256,
@@ -432,8 +435,9 @@ function start() {
 
 async function lookForInterrupted() {
   await interrupted.begin();
-  if (interrupted.items.length > 0) {
-    liveRegion.say(strings.interrupted.said(interrupted.items.length));
+  const count = interrupted.items.length + interrupted.notBegun.count;
+  if (count > 0) {
+    liveRegion.say(strings.interrupted.said(count));
   }
 }
 

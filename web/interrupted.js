@@ -16,6 +16,8 @@ export class Interrupted {
   #waiting = new Map();
   #ports;
   #onChange;
+  // Of queues that came to nothing: {id, count, files}.
+  #notBegun = [];
   // What other tabs say that they are at, while this page looks for what was interrupted.
   #elsewhere = null;
 
@@ -31,6 +33,20 @@ export class Interrupted {
     return [...this.#waiting.values()];
   }
 
+  // What waited for its turn when its page was closed, and hasn't been chosen again: how many, and the names of some.
+  get notBegun() {
+    return {
+      count: this.#notBegun.reduce((sum, { count }) => sum + count, 0),
+      names: this.#notBegun.flatMap(({ files }) => files.map(({ name }) => name)),
+    };
+  }
+
+  forgetNotBegun() {
+    this.#notBegun.forEach(({ id }) => this.#ports.kept.forget(id));
+    this.#notBegun = [];
+    this.#onChange();
+  }
+
   owns(id) {
     return this.#waiting.has(id);
   }
@@ -41,8 +57,12 @@ export class Interrupted {
     this.#elsewhere = elsewhere;
     this.#ports.channel.postMessage({ ask: true });
     const answered = new Promise((resolve) => this.#ports.after(ANSWER_WITHIN_MS, resolve));
-    const entries = await this.#ports.kept.load();
+    const { entries, queues } = await this.#ports.kept.load();
     await answered;
+    this.#notBegun = queues.filter(({ id }) => !elsewhere.has(id) && !this.#ports.held().includes(id));
+    if (this.#notBegun.length > 0) {
+      this.#onChange();
+    }
     for (const entry of entries) {
       const { id } = entry;
       const event = await this.#ports.look(id);
@@ -72,6 +92,7 @@ export class Interrupted {
 
   // Of {name, file}s goes on with those that look like what was interrupted, and gives back the others.
   async take(named) {
+    this.#begin(named);
     if (this.#waiting.size === 0) {
       return named;
     }
@@ -120,6 +141,23 @@ export class Interrupted {
     this.#ports.resume({ name, file, id, sha256 });
     this.#onChange();
     return true;
+  }
+
+  // What is chosen again isn't left over any more.
+  #begin(named) {
+    if (this.#notBegun.length === 0) {
+      return;
+    }
+    const key = (name, { size, lastModified }) => [name, size, lastModified].join();
+    const begun = new Set(named.map(({ name, file }) => key(name, file)));
+    for (const queue of this.#notBegun) {
+      const left = queue.files.filter((one) => !begun.has(key(one.name, one)));
+      queue.count -= queue.files.length - left.length;
+      queue.files = left;
+    }
+    this.#notBegun.filter(({ files }) => files.length === 0).forEach(({ id }) => this.#ports.kept.forget(id));
+    this.#notBegun = this.#notBegun.filter(({ files }) => files.length > 0);
+    this.#onChange();
   }
 
   #meet(entry, event) {

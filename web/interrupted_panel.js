@@ -7,14 +7,14 @@ import { InterruptedView } from './interrupted_view.js';
 import { KeptUploads } from './kept_uploads.js';
 import { UploadStore } from './upload_store.js';
 
-// `place` is the path of the service. ports: owner(), now(), after(ms, run), look(id), watch(id), sha256(file),
+// `place` is the path of the service. ports: owner(), now(), after(ms, run), newName(), look(id), watch(id), sha256(file),
 // resume(upload), held(), remove(record), onChange(). Gives what remembers, what was interrupted, and a function that
 // shows it as it is now.
 export function openInterrupted({ place, strings, format }, ports) {
-  const { owner, now, onChange, remove } = ports;
-  const kept = new KeptUploads(new UploadStore(), { place, owner, now });
+  const { owner, now, after, onChange, remove } = ports;
+  const kept = new KeptUploads(new UploadStore(), { place, owner, now, after, page: ports.newName() });
   const channel = new BroadcastChannel(`file-share uploads ${place}`);
-  const interrupted = new Interrupted({ ...ports, kept, channel }, () => {
+  const interrupted = new Interrupted({ ...ports, kept, channel, held: () => [...ports.held(), kept.queueId] }, () => {
     show();
     onChange();
   });
@@ -22,9 +22,10 @@ export function openInterrupted({ place, strings, format }, ports) {
     { strings, format },
     {
       offer: (id, file) => interrupted.offer(id, file),
+      forgetNotBegun: () => interrupted.forgetNotBegun(),
       remove: ({ id, name }) => remove({ id, filename: name }),
     },
   );
-  const show = () => view.show(interrupted.items, now());
+  const show = () => view.show(interrupted.items, interrupted.notBegun, now());
   return { kept, interrupted, show };
 }

@@ -4,20 +4,27 @@
 
 import { byId, h, icon, nameProperties, oneLine, setText, tile } from './dom.js';
 
+// How many files that weren't begun are named.
+const MAX_NAMED = 3;
+
 export class InterruptedView {
   #rows = new Map();
   #strings;
   #format;
   #actions;
 
-  // actions: offer(id, file), remove({id, name}).
+  // actions: offer(id, file), remove({id, name}), forgetNotBegun().
   constructor({ strings, format }, actions) {
     this.#strings = strings;
     this.#format = format;
     this.#actions = actions;
+    byId('forget-not-begun').addEventListener('click', () => {
+      actions.forgetNotBegun();
+      byId('choose-files').focus();
+    });
   }
 
-  show(items, now) {
+  show(items, notBegun, now) {
     const wanted = new Set(items.map(({ entry }) => entry.id));
     for (const [id, row] of this.#rows) {
       if (!wanted.has(id)) {
@@ -28,7 +35,11 @@ export class InterruptedView {
       const row = this.#rows.get(item.entry.id) ?? this.#create(item.entry);
       this.#update(row, item, now);
     }
-    byId('interrupted').hidden = items.length === 0;
+    byId('interrupted').hidden = items.length === 0 && notBegun.count === 0;
+    byId('interrupted-hint').hidden = items.length === 0;
+    byId('interrupted-list').hidden = items.length === 0;
+    byId('not-begun').hidden = notBegun.count === 0;
+    setText(byId('not-begun-text'), notBegun.count === 0 ? '' : this.#notBegun(notBegun));
   }
 
   #remove(id, { element }) {
@@ -101,6 +112,12 @@ export class InterruptedView {
     setText(row.problem, problem === null ? '' : this.#why(problem));
     row.problem.hidden = problem === null;
     row.choose.ariaDisabled = String(isChecking);
+  }
+
+  #notBegun({ count, names }) {
+    const named = names.slice(0, MAX_NAMED);
+    const more = count > named.length ? this.#strings.said.more(this.#format.count(count - named.length)) : null;
+    return this.#strings.interrupted.notBegun(count, this.#format.count(count), this.#strings.selection.names(named, more));
   }
 
   #why(problem) {

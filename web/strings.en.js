@@ -95,6 +95,10 @@ export const strings = {
     checking: 'Looking at the file …',
     choose: 'Choose again',
     chooseNamed: (name) => `Choose again: ${isolated(name)}`,
+    notBegun: (n, count, names) =>
+      n === 1
+        ? `1 file waited for its turn when the page was closed, and nothing of it was sent: ${names}. Choose it again.`
+        : `${count} files waited for their turn when the page was closed, and nothing of them was sent: ${names}. Choose them again.`,
     said: (n) => (n === 1 ? '1 upload was interrupted' : `${n} uploads were interrupted`),
     why: {
       otherSize: (size, expected) =>

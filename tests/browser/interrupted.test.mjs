@@ -18,7 +18,7 @@ async function crashWhile(open, paths, address = faultProxy.base) {
   const tab = await open(address);
   await choose(tab, paths);
   await until('the records are there', async () => (await tab.locator('#uploads-list .row[data-phase="sending"]').count()) === paths.length);
-  await until('they are remembered', async () => (await remembered(tab)).length >= paths.length);
+  await until('they are remembered', async () => (await remembered(tab)).length === paths.length);
   await tab.close();
 }
 
@@ -104,6 +104,33 @@ page('what was interrupted goes on when the same files are dropped again, and a 
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await tab.locator('#interrupted').waitFor({ state: 'hidden' });
   assert.equal((await api('GET', `/v1/files/${before.changed}/metadata`)).status, 404);
+});
+
+page('of a batch that was interrupted also those are named that never had their turn', async (open) => {
+  bytesProxy().always({ method: 'PUT' }, { hold: new Promise(() => {}) });
+  const paths = await Promise.all(Array.from({ length: 8 }, (_, at) => file(`of-eight-${at}.txt`, `${at}`)));
+  const first = await open(faultProxy.base);
+  await choose(first, paths);
+  await until('they are remembered', async () => {
+    const kept = await remembered(first);
+    return kept.filter(({ sha256 }) => sha256).length === 3 && kept.some(({ count }) => count === 5);
+  });
+  await first.close();
+  faultProxy.clear();
+  bytesProxy().clear();
+  const tab = await open(faultProxy.base);
+  const notice = tab.locator('#not-begun');
+  await notice.getByText(/^5 files waited for their turn .* nothing of them was sent: .of-eight-3\.txt., .of-eight-4\.txt., .of-eight-5\.txt., 2 more\. Choose them again\.$/).waitFor();
+  await until('three are interrupted', async () => (await rows(tab).count()) === 3);
+  await isAccessible(tab, 'a batch that was interrupted');
+  await browser.picture(tab, '32-not-begun');
+  await choose(tab, paths);
+  for (let at = 0; at < 8; at += 1) {
+    await arrives(tab, `of-eight-${at}.txt`);
+  }
+  await tab.locator('#interrupted').waitFor({ state: 'hidden' });
+  assert.equal(faultProxy.count(CREATE), 5, 'those that had a record keep it');
+  await until('all is forgotten', async () => (await remembered(tab)).length === 0);
 });
 
 page('what another tab is sending is not interrupted, and what arrived meanwhile is neither', async (open) => {

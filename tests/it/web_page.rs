@@ -76,7 +76,7 @@ fn people_sign_in_with_the_key_by_link_or_by_hand_and_what_they_began_outlives_t
 
 #[test]
 fn an_upload_that_the_page_was_closed_over_goes_on_with_the_same_bytes_under_its_link() {
-    with_a_service_that_asks("interrupted.test.mjs", 5);
+    with_a_service_that_asks("interrupted.test.mjs", 6);
 }
 
 #[test]

@@ -29,7 +29,8 @@ const item = (key, phase, id, more = {}) => ({
 });
 
 function keeper(store, more = {}) {
-  return new KeptUploads(store, { place: '/', owner: () => '', now: () => 0, ...more });
+  const after = (ms, run) => setImmediate(run);
+  return new KeptUploads(store, { place: '/', owner: () => '', now: () => 0, after, page: 'p', ...more });
 }
 
 test('an upload is remembered while its record waits, and forgotten when it is through', async () => {
@@ -69,7 +70,7 @@ test('what is remembered belongs to one person at one service, and not for ever'
   keeper(store, { owner: () => 'ann', now: () => -8 * DAY_MS }).follow(item('d', 'sending', 'id4'));
   // As another version of the page may have left it.
   store.entries.set('id5', { id: 'id5', place: '/', owner: 'ann', keptAt: 0 });
-  const found = async (owner) => (await keeper(store, { owner: () => owner }).load()).map(({ id }) => id);
+  const found = async (owner) => (await keeper(store, { owner: () => owner }).load()).entries.map(({ id }) => id);
   assert.deepEqual(await found('ann'), ['id1']);
   assert.deepEqual(await found('bob'), ['id2']);
   assert.deepEqual(await found(''), []);
@@ -77,15 +78,34 @@ test('what is remembered belongs to one person at one service, and not for ever'
   assert.ok(store.entries.has('id3'), 'of another service, which has it');
 });
 
+test('what waits for its turn is remembered in one entry, until it has begun', async () => {
+  const store = memory();
+  let puts = 0;
+  const kept = keeper({ ...store, put: async (entry) => store.put(entry, (puts += 1)) });
+  for (let key = 0; key < 5000; key += 1) {
+    kept.follow(item(key, 'queued', null));
+  }
+  await settle();
+  assert.equal(puts, 1);
+  const { queues } = await kept.load();
+  assert.deepEqual([queues[0].count, queues[0].files.length], [5000, 2000], 'all are counted, and so many named');
+  for (let key = 0; key < 5000; key += 1) {
+    kept.follow(item(key, key % 2 ? 'hashing' : 'cancelled', null));
+  }
+  await settle();
+  await settle();
+  assert.equal(store.entries.size, 0);
+});
+
 // A page on which uploads were interrupted, with a service that says this of their records.
-async function page({ entries, looks = {}, held = [], others = [] }) {
+async function page({ entries = [], queues = [], looks = {}, held = [], others = [] }) {
   const forgotten = [];
   const resumed = [];
   const posted = [];
   const channel = { postMessage: (message) => posted.push(message) };
   const interrupted = new Interrupted(
     {
-      kept: { load: async () => entries, forget: (id) => forgotten.push(id) },
+      kept: { load: async () => ({ entries, queues }), forget: (id) => forgotten.push(id) },
       look: async (id) => looks[id] ?? { type: 'seen', record: { id, status: 'pending', createdAt: '2026-11-26T23:51:00Z' } },
       watch: () => {},
       sha256: async ({ sha256 }) => sha256 ?? Promise.reject(new Error('unreadable')),
@@ -164,6 +184,20 @@ test('of files that are dropped the same ones go on, and the others are new', as
   assert.deepEqual(await at.interrupted.take(named), named.slice(1));
   assert.deepEqual(at.resumed.map(({ id }) => id), ['a']);
   assert.deepEqual(at.interrupted.items.map((one) => [one.entry.id, one.problem]), [['b', null], ['c', null]]);
+});
+
+test('what never had its turn is named until it is chosen again or put away', async () => {
+  const queue = (id, names) => ({ id, count: names.length, files: names.map((name) => ({ name, size: 5, lastModified: 7 })) });
+  const at = await page({ queues: [queue('queue a', ['a', 'b', 'c']), queue('queue b', ['d'])], others: ['queue b'] });
+  assert.deepEqual(at.interrupted.notBegun, { count: 3, names: ['a', 'b', 'c'] });
+  const named = [{ name: 'a', file: file() }, { name: 'b', file: file({ size: 6 }) }];
+  assert.deepEqual(await at.interrupted.take(named), named, 'they are new to the service');
+  assert.deepEqual(at.interrupted.notBegun, { count: 2, names: ['b', 'c'] });
+  await at.interrupted.take([{ name: 'b', file: file() }, { name: 'c', file: file() }]);
+  assert.deepEqual([at.interrupted.notBegun.count, at.forgotten], [0, ['queue a']]);
+  const later = await page({ queues: [queue('queue a', ['a'])] });
+  later.interrupted.forgetNotBegun();
+  assert.deepEqual([later.interrupted.notBegun.count, later.forgotten], [0, ['queue a']]);
 });
 
 test('what arrives or is deleted while the file is read does not go on', async () => {
