@@ -12,8 +12,8 @@ const AHEAD = '600px';
 export function getOlderAhead(end, { isWanted, older, after }) {
   const observer = new IntersectionObserver(
     async ([entry]) => {
-      if (entry.isIntersecting && isWanted()) {
-        const goesOn = await older();
+      if (entry.isIntersecting) {
+        const goesOn = isWanted() && (await older());
         // The observer tells of changes only, and the end may be as near as before.
         after(goesOn ? 0 : AGAIN_MS, () => {
           observer.unobserve(end);
