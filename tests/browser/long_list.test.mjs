@@ -103,6 +103,7 @@ page('once there are files the headline makes room for them, and the whole windo
   await share('makes-room.txt');
   await listed(first, 'makes-room.txt').waitFor();
   const large = await where(first);
+  await first.close();
   // While one looks nothing moves; the next time it is so from the beginning.
   const tab = await open(faultProxy.base);
   await listed(tab, 'makes-room.txt').waitFor();
