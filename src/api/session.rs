@@ -149,8 +149,8 @@ fn key_of(mut fields: Map<String, Value>) -> Result<String, Problem> {
     match (fields.remove("key"), fields.is_empty()) {
         (_, false) => refused("(unknown)", "there are fields besides key"),
         (Some(Value::String(key)), true) => Ok(key),
+        (None | Some(Value::Null), true) => refused("key", "is required: the key of this service"),
         (Some(_), true) => refused("key", "must be a string"),
-        (None, true) => refused("key", "is required: the key of this service"),
     }
 }
 
@@ -299,5 +299,24 @@ impl SessionApi {
         }
         let signed_out = WireSignedOut { sign_out_at };
         Ok(SignedOut::Ended(Json(signed_out), self.cookie.clear()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn null_is_the_same_as_left_out() {
+        let problem = |body: Value| {
+            key_of(body.as_object().unwrap().clone())
+                .unwrap_err()
+                .detail
+        };
+        let missing = problem(json!({}));
+        assert!(missing.contains("is required"), "{missing}");
+        assert_eq!(problem(json!({"key": null})), missing);
     }
 }

@@ -138,12 +138,12 @@ impl Wanted {
     fn read(mut fields: Map<String, Value>) -> Result<Self, Problem> {
         let label = match fields.remove("label") {
             Some(Value::String(text)) => TokenLabel::parse(&text),
+            None | Some(Value::Null) => Err(Invalid("is required: what you call the token".into())),
             Some(_) => Err(Invalid("must be a string".into())),
-            None => Err(Invalid("is required: what you call the token".into())),
         };
         let scopes = match fields.remove("scopes") {
+            None | Some(Value::Null) => Err(Invalid("is required: what the token may do".into())),
             Some(value) => scopes_of(value),
-            None => Err(Invalid("is required: what the token may do".into())),
         };
         let expires_at = match fields.remove("expiresAt") {
             None | Some(Value::Null) => Ok(None),
@@ -371,5 +371,26 @@ pub(super) fn not_made(error: CreateTokenError) -> Problem {
             Code::InternalError.plain()
         }
         CreateTokenError::Store(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: Value) -> Result<Wanted, Problem> {
+        Wanted::read(body.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn null_is_the_same_as_left_out() {
+        let wanted = read(json!({"label": "a", "scopes": ["read"], "expiresAt": null}));
+        assert_eq!(wanted.unwrap().expires_at, None);
+        let problem = |body| read(body).unwrap_err().detail;
+        let missing = problem(json!({}));
+        assert!(missing.contains("is required"), "{missing}");
+        assert_eq!(problem(json!({"label": null, "scopes": null})), missing);
     }
 }

@@ -143,8 +143,11 @@ impl Fields {
     pub(super) fn text(&mut self, field: &'static str, what: &str) -> String {
         match self.left.remove(field) {
             Some(Value::String(text)) => return text,
+            // As everywhere: null is the same as left out.
+            None | Some(Value::Null) => {
+                self.refuse(field, Invalid(format!("is required: {what}")));
+            }
             Some(_) => self.refuse(field, Invalid("must be a string".into())),
-            None => self.refuse(field, Invalid(format!("is required: {what}"))),
         }
         String::new()
     }
@@ -159,5 +162,25 @@ impl Fields {
             true => Ok(read),
             false => Err(Problem::fields(Code::InvalidRequest, self.errors)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn null_is_the_same_as_left_out() {
+        let problem = |body: Value| {
+            let mut fields = Fields::of(body.as_object().unwrap().clone());
+            fields.text("client", "what it is");
+            fields.end((), "client").unwrap_err().detail
+        };
+        let missing = problem(json!({}));
+        assert!(missing.contains("is required"), "{missing}");
+        assert_eq!(problem(json!({"client": null})), missing);
+        assert_ne!(problem(json!({"client": 1})), missing);
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{
     ContentLength, ContentType, DisplayName, FileId, FileName, FileRecord, FileState,
     MAX_CONTENT_LENGTH, MAX_DISPLAY_NAME_CHARS, RejectionReason, Sha256Digest, Status, Transition,
-    VersionId,
+    VersionId, parse_timestamp,
 };
 use crate::metadata_store::{MetadataStore, StoreError, TransitionOutcome};
 
@@ -95,6 +95,28 @@ pub async fn a_name_stays_as_it_was_given_through_a_files_life(store: &Store) {
         let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE);
         assert!(deleted.await.unwrap());
         assert_eq!(stored(store, record.id).await.declared, declared);
+    }
+}
+
+pub async fn whatever_time_a_file_is_to_be_deleted_at_reads_back_and_is_when_it_is_due(
+    store: &Store,
+) {
+    for text in [
+        "9999-12-31T23:59:59.999Z",
+        "9999-12-31T23:59:58.60+00:00",
+        "2028-02-29T23:59:60Z",
+        "2262-04-11T23:47:16.855Z",
+        "2038-01-19T03:14:08-12:34",
+    ] {
+        let at = parse_timestamp(text).expect("a time");
+        let record = insert(store, pending(0).deleted_after(Some(at))).await;
+        assert_eq!(stored(store, record.id).await, record, "{text}");
+        let available = Transition::available(object(), Some(at));
+        let applied = store.transition(record.id, &available).await;
+        assert_eq!(applied.expect("it is pending"), TransitionOutcome::Applied);
+        let settled = stored(store, record.id).await;
+        assert_eq!(settled, available.apply_to(record), "{text}");
+        assert_eq!(settled.reconcile_at, Some(at), "{text}");
     }
 }
 
