@@ -10,9 +10,11 @@
 mod chain;
 mod day_files;
 mod key;
+mod standard_output;
 mod verify;
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,10 +23,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::access::Caller;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, UserId};
 use chain::{Chain, Line};
 use day_files::DayFiles;
 pub use key::AuditKey;
+use standard_output::StandardOutput;
+pub use standard_output::Written;
 pub use verify::{Problem, Verification, Verifier};
 
 /// After so many lines a checkpoint is written.
@@ -33,11 +37,40 @@ const LINES_A_CHECKPOINT: u64 = 1_000;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The outcome of what was done.
 pub const DONE: &str = "done";
+/// The outcome of what may have been done or not.
+pub const UNKNOWN: &str = "unknown";
 
 /// How many refusals have a line of their own within [`REFUSAL_WINDOW`]; what is beyond is counted. Refusals
 /// cost their sender nothing, and would fill the disk.
 const MAX_REFUSALS: u64 = 600;
 const REFUSAL_WINDOW: Duration = Duration::from_secs(60);
+
+/// Who did something, or was refused.
+#[derive(Debug, Clone, Copy)]
+pub enum Actor<'a> {
+    /// Whoever called.
+    Caller(&'a Caller),
+    /// Somebody who signed in and has no role, so that no call is theirs.
+    WithoutRole(UserId),
+    /// The program itself, in a task of its own.
+    System,
+}
+
+impl<'a> From<&'a Caller> for Actor<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self::Caller(caller)
+    }
+}
+
+impl fmt::Display for Actor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caller(caller) => write!(f, "{caller}"),
+            Self::WithoutRole(user) => write!(f, "{user}"),
+            Self::System => f.write_str("system"),
+        }
+    }
+}
 
 /// One decision.
 #[derive(Debug, Clone)]
@@ -47,7 +80,7 @@ pub struct Entry<'a> {
     /// Which request asked for it.
     pub request_id: &'a str,
     /// Who asked.
-    pub caller: &'a Caller,
+    pub caller: Actor<'a>,
     /// What was asked for, such as `delete_file`.
     pub action: &'static str,
     /// What it was about, such as a file's ID; `None` if nothing was there yet.
@@ -62,10 +95,7 @@ pub struct Entry<'a> {
 #[derive(Debug)]
 enum Sink {
     Days(DayFiles),
-    StandardOutput {
-        /// A line failed, and part of it may be out.
-        is_torn: bool,
-    },
+    StandardOutput(StandardOutput),
 }
 
 /// The log of one process run: one chain.
@@ -107,12 +137,14 @@ impl AuditLog {
     /// # Errors
     /// No random numbers, or standard output is closed.
     pub fn on_standard_output(key: AuditKey, now: Timestamp) -> io::Result<Self> {
-        Self::begin(
-            Sink::StandardOutput { is_torn: false },
-            Chain::begin(None)?,
-            key,
-            now,
-        )
+        Self::on_output(StandardOutput::open()?, key, now)
+    }
+
+    fn on_output(output: StandardOutput, key: AuditKey, now: Timestamp) -> io::Result<Self> {
+        let log = Self::begin(Sink::StandardOutput(output), Chain::begin(None)?, key, now)?;
+        let drain = log.lock().drain();
+        drain.map_or(Ok(()), |drain| drain())?;
+        Ok(log)
     }
 
     fn begin(sink: Sink, chain: Chain, key: AuditKey, now: Timestamp) -> io::Result<Self> {
@@ -145,16 +177,22 @@ impl AuditLog {
         self.lock().reserve()
     }
 
-    /// Writes a line about what was done.
+    /// Writes a line about what was done. Nothing may be handed out before it is there, for which there is
+    /// [`Written::wait`].
     ///
     /// # Errors
     /// What the system says. After [`Self::reserve`] it isn't for lack of room.
-    pub fn record(&self, entry: &Entry<'_>) -> io::Result<()> {
+    pub fn record(&self, entry: &Entry<'_>) -> io::Result<Written> {
         let mut inner = self.lock();
         let line = inner.chain.entry(entry);
         inner.write(line, entry.time)?;
+        let written = match &inner.sink {
+            Sink::Days(_) => Written::already(),
+            Sink::StandardOutput(out) => out.last(),
+        };
         inner.lines_since_checkpoint += 1;
-        inner.checkpoint_if_due(&self.key, entry.time)
+        inner.checkpoint_if_due(&self.key, entry.time)?;
+        Ok(written)
     }
 
     /// Writes a line about what was refused, or counts it if there were too many just now.
@@ -163,18 +201,24 @@ impl AuditLog {
     /// As [`Self::record`].
     pub fn record_refusal(&self, entry: &Entry<'_>) -> io::Result<()> {
         {
-            let refusals = &mut self.lock().refusals;
+            let mut inner = self.lock();
+            // They take no room from calls that are under way.
+            let has_room = match &inner.sink {
+                Sink::Days(_) => true,
+                Sink::StandardOutput(out) => !out.is_full(),
+            };
+            let refusals = &mut inner.refusals;
             if refusals.since.elapsed() >= REFUSAL_WINDOW {
                 refusals.since = Instant::now();
                 refusals.written = 0;
             }
-            if refusals.written >= MAX_REFUSALS {
+            if refusals.written >= MAX_REFUSALS || !has_room {
                 refusals.left_out += 1;
                 return Ok(());
             }
             refusals.written += 1;
         }
-        self.record(entry)
+        self.record(entry).map(drop)
     }
 
     /// Writes a checkpoint if one is due, and has the disk keep what was written. To be called every few
@@ -188,7 +232,7 @@ impl AuditLog {
             inner.checkpoint_if_due(&self.key, now)?;
             match &mut inner.sink {
                 Sink::Days(days) => days.take_unsynced(),
-                Sink::StandardOutput { .. } => None,
+                Sink::StandardOutput(_) => None,
             }
         };
         // Without the lock, which every call waits for.
@@ -202,7 +246,9 @@ impl AuditLog {
     pub fn close(&self, now: Timestamp) -> io::Result<()> {
         let mut inner = self.lock();
         inner.checkpoint(&self.key, now)?;
+        let drain = inner.drain();
         drop(inner);
+        drain.map_or(Ok(()), |drain| drain())?;
         self.tick(now)
     }
 
@@ -211,7 +257,32 @@ impl AuditLog {
     pub(crate) fn take_all_room(&self) -> io::Result<()> {
         match &mut self.lock().sink {
             Sink::Days(days) => days.take_all_room(),
-            Sink::StandardOutput { .. } => Ok(()),
+            Sink::StandardOutput(_) => Ok(()),
+        }
+    }
+
+    /// A log on this pipe, for whose reader somebody waits so long.
+    #[cfg(test)]
+    pub(crate) fn on_pipe(pipe: std::fs::File, patience: Duration) -> Self {
+        let output = StandardOutput::to(pipe, patience).expect("a thread");
+        let key = AuditKey::from_seed(&[7; 32]).expect("a key");
+        Self::on_output(output, key, Timestamp::UNIX_EPOCH).expect("a first line")
+    }
+
+    /// Has more lines written than a pipe takes.
+    #[cfg(test)]
+    pub(crate) fn fill(&self) {
+        let entry = Entry {
+            time: Timestamp::UNIX_EPOCH,
+            request_id: "filler",
+            caller: Actor::System,
+            action: "fill",
+            resource: None,
+            outcome: DONE,
+            source: None,
+        };
+        for _ in 0..500 {
+            let _ = self.record(&entry);
         }
     }
 
@@ -225,33 +296,29 @@ impl Inner {
         match &mut self.sink {
             Sink::Days(days) => days.reserve(),
             // Nothing is done as long as whoever collects the lines doesn't take one.
-            Sink::StandardOutput { is_torn: true } => {
-                let mut out = io::stdout().lock();
-                out.write_all(b"\n").and_then(|()| out.flush())?;
-                self.sink = Sink::StandardOutput { is_torn: false };
-                Ok(())
-            }
-            Sink::StandardOutput { .. } => Ok(()),
+            Sink::StandardOutput(out) => out.reserve(),
         }
     }
 
-    /// The chain goes on only behind a line that was written.
+    /// The chain goes on only behind a line that was written, or will be before any other.
     fn write(&mut self, mut line: Line, now: Timestamp) -> io::Result<()> {
         line.left_out = Some(self.refusals.left_out).filter(|count| *count > 0);
         let text = line.text();
         match &mut self.sink {
             Sink::Days(days) => days.append(&text, now)?,
-            Sink::StandardOutput { is_torn } => {
-                let mut out = io::stdout().lock();
-                let line = format!("{text}\n");
-                let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
-                *is_torn = written.is_err();
-                written?;
-            }
+            Sink::StandardOutput(out) => out.append(&text)?,
         }
         self.refusals.left_out = 0;
         self.chain.wrote(&text);
         Ok(())
+    }
+
+    /// A wait for lines that are on their way, which blocks; `None` where there are none.
+    fn drain(&self) -> Option<impl FnOnce() -> io::Result<()> + use<>> {
+        match &self.sink {
+            Sink::Days(_) => None,
+            Sink::StandardOutput(out) => Some(out.drain()),
+        }
     }
 
     fn checkpoint_if_due(&mut self, key: &AuditKey, now: Timestamp) -> io::Result<()> {

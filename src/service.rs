@@ -121,7 +121,7 @@ impl FileService {
         };
         let outcome = operation.await;
         if let Some(line) = line {
-            line.end(&outcome)?;
+            line.end(&outcome).await?;
         }
         outcome
     }

@@ -14,13 +14,10 @@ use tracing::Instrument;
 use super::middleware::RequestId;
 use super::problem::{Code, Problem};
 use crate::access::Caller;
-use crate::audit::{AuditLog, DONE, Entry};
+use crate::audit::{Actor, AuditLog, DONE, Entry, UNKNOWN};
 use crate::clock::Clock;
 use crate::request_log;
 use crate::store_error::StoreError;
-
-/// The outcome of what may have been done or not.
-const UNKNOWN: &str = "unknown";
 
 /// Writes lines about requests; none where no log is kept.
 #[derive(Clone)]
@@ -54,10 +51,10 @@ impl AuditedRequests {
     }
 
     /// What was refused, if it is a refusal that has to be known.
-    pub(super) fn refused(
+    pub(super) fn refused<'a>(
         &self,
         request: &Request,
-        caller: &Caller,
+        caller: impl Into<Actor<'a>>,
         action: &'static str,
         code: Code,
     ) {
@@ -65,7 +62,7 @@ impl AuditedRequests {
             return;
         };
         let id = request_id(request);
-        let entry = self.entry(request, &id, caller, action, code.as_str());
+        let entry = self.entry(request, &id, caller.into(), action, code.as_str());
         log_failure(log.record_refusal(&entry));
     }
 
@@ -73,7 +70,7 @@ impl AuditedRequests {
         &self,
         request: &Request,
         request_id: &'a str,
-        caller: &'a Caller,
+        caller: Actor<'a>,
         action: &'static str,
         outcome: &'static str,
     ) -> Entry<'a> {
@@ -144,7 +141,10 @@ impl Undertaking {
                 return Ok(made);
             };
             match came {
-                Came::Done(resource) => log.record(&self.entry(resource, DONE)).map_err(failed)?,
+                Came::Done(resource) => {
+                    let line = log.record(&self.entry(resource, DONE)).map_err(failed)?;
+                    line.wait().await.map_err(failed)?;
+                }
                 Came::DoneBy(..) | Came::ToNothing => {}
                 // Bounded as refusals are: a store that is away fails every call.
                 Came::Unknown => log_failure(log.record_refusal(&self.entry(None, UNKNOWN))),
@@ -160,7 +160,7 @@ impl Undertaking {
         Entry {
             time: self.audited.clock.now(),
             request_id: &self.request_id,
-            caller: &self.caller,
+            caller: (&self.caller).into(),
             action: self.action,
             resource,
             outcome,
@@ -175,7 +175,7 @@ impl Drop for Undertaking {
         if !self.is_written
             && let Some(log) = &self.audited.log
         {
-            log_failure(log.record(&self.entry(None, UNKNOWN)));
+            log_failure(log.record(&self.entry(None, UNKNOWN)).map(drop));
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::access::oidc::{
     self, IssuerUnavailable, ReturnTo, SIGN_IN_TIME, SignInAs, SignInFailed, SignInTag,
 };
 use crate::access::{BegunAtIssuer, Caller, Gate, NotSignedIn, WHOLE_LIFETIME};
+use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::domain::Invalid;
 use crate::own_paths;
@@ -177,12 +178,17 @@ impl SignInApi {
         let begun = match undertaking.finish(signing_in).await? {
             Ok(begun) => begun.ok_or_else(|| Code::SignInUnavailable.plain())?,
             Err(why) => {
+                let who = match &why {
+                    NotSignedIn::NoRole { user } => Actor::WithoutRole(*user),
+                    NotSignedIn::Failed(_) | NotSignedIn::Store(_) => {
+                        Actor::Caller(&Caller::Nobody)
+                    }
+                };
                 let problem = not_signed_in(why);
                 if problem.code != Code::IssuerUnavailable {
                     self.forget(request, under_way);
                 }
-                self.audited
-                    .refused(request, &Caller::Nobody, ACTION, problem.code);
+                self.audited.refused(request, who, ACTION, problem.code);
                 return Err(problem.into());
             }
         };

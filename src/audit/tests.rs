@@ -25,7 +25,7 @@ fn deleted<'a>(id: &str, caller: &'a Caller, seconds: u64) -> Entry<'a> {
     Entry {
         time: at(seconds),
         request_id: "r-1",
-        caller,
+        caller: caller.into(),
         action: "delete_file",
         resource: Some(id.to_owned()),
         outcome: "done",
@@ -54,7 +54,8 @@ fn two_runs(dir: &Path) -> Vec<String> {
     for run in 0..2 {
         let log = open(dir);
         for file in 0..3 {
-            log.record(&deleted(&format!("f{file}"), &Caller::Operator, run))
+            let _ = log
+                .record(&deleted(&format!("f{file}"), &Caller::Operator, run))
                 .unwrap();
         }
         log.close(at(run)).unwrap();
@@ -71,7 +72,7 @@ fn a_line_says_who_did_what_with_what_when_from_where_and_what_came_of_it() {
         role: Role::Member,
         name: Some("Alice".into()),
     }));
-    log.record(&deleted("f1", &person, 1)).unwrap();
+    let _ = log.record(&deleted("f1", &person, 1)).unwrap();
     let line: serde_json::Value = serde_json::from_str(&lines(dir.path())[1]).unwrap();
     for (field, value) in [
         ("target", "audit"),
@@ -92,12 +93,13 @@ fn a_line_says_who_did_what_with_what_when_from_where_and_what_came_of_it() {
 fn lines_as_they_were_written_are_whole_over_runs_and_days() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
-    log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
+    let _ = log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
     let next_day = 24 * 60 * 60;
-    log.record(&deleted("f", &Caller::Nobody, next_day))
+    let _ = log
+        .record(&deleted("f", &Caller::Nobody, next_day))
         .unwrap();
     // A clock that is set back writes on where it was.
-    log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
+    let _ = log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
     drop(log);
     assert_eq!(fs::read_dir(dir.path().join("audit")).unwrap().count(), 2);
     let lines = two_runs(dir.path());
@@ -226,7 +228,7 @@ fn what_could_mislead_a_terminal_is_escaped() {
     let log = open(dir.path());
     let mut entry = deleted("a\u{1b}[2J\u{202e}\n\u{7f}é😀", &Caller::Operator, 0);
     entry.request_id = "\r\n";
-    log.record(&entry).unwrap();
+    let _ = log.record(&entry).unwrap();
     let lines = lines(dir.path());
     assert_eq!(lines.len(), 2);
     assert!(lines[1].bytes().all(|byte| (b' '..=b'~').contains(&byte)));
@@ -238,10 +240,10 @@ async fn a_checkpoint_comes_after_a_thousand_lines_or_five_minutes() {
     let dir = tempfile::tempdir().unwrap();
     let log = open(dir.path());
     for _ in 0..LINES_A_CHECKPOINT {
-        log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
+        let _ = log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
     }
     assert_eq!(verify(&lines(dir.path())).checkpoints, 1);
-    log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
+    let _ = log.record(&deleted("f", &Caller::Operator, 0)).unwrap();
     log.tick(at(0)).unwrap();
     assert_eq!(verify(&lines(dir.path())).checkpoints, 1);
     tokio::time::advance(CHECKPOINT_INTERVAL).await;
@@ -263,11 +265,97 @@ async fn a_flood_of_refusals_is_counted_and_takes_no_room() {
         log.record_refusal(&refused).unwrap();
     }
     assert_eq!(lines(dir.path()).len() as u64, 1 + MAX_REFUSALS);
-    log.record(&deleted("f", &Caller::Operator, 1)).unwrap();
+    let _ = log.record(&deleted("f", &Caller::Operator, 1)).unwrap();
     assert_eq!(verify(&lines(dir.path())).left_out, 5_000);
     tokio::time::advance(REFUSAL_WINDOW).await;
     log.record_refusal(&refused).unwrap();
     let found = verify(&lines(dir.path()));
     assert_eq!((found.lines, found.left_out), (MAX_REFUSALS + 3, 5_000));
     assert_eq!(found.problems, []);
+}
+
+/// A log on a pipe, and its other end.
+fn on_pipe(patience: Duration) -> (AuditLog, io::PipeReader) {
+    let (reader, writer) = io::pipe().unwrap();
+    let pipe = fs::File::from(std::os::fd::OwnedFd::from(writer));
+    (AuditLog::on_pipe(pipe, patience), reader)
+}
+
+/// Reads lines until the pipe's other end is closed.
+fn reading(reader: io::PipeReader) -> std::thread::JoinHandle<Vec<String>> {
+    std::thread::spawn(move || {
+        let lines = io::BufRead::lines(io::BufReader::new(reader));
+        lines.map(Result::unwrap).collect()
+    })
+}
+
+#[tokio::test]
+async fn as_long_as_nobody_reads_standard_output_nothing_is_begun_and_no_line_is_lost() {
+    let patience = Duration::from_millis(50);
+    let (log, reader) = on_pipe(patience);
+    let mut recorded = 0;
+    let mut record = || {
+        recorded += 1;
+        log.record(&deleted(&format!("f{recorded}"), &Caller::Operator, 1))
+            .unwrap()
+    };
+    record().wait().await.unwrap();
+    // The pipe takes some hundred lines. What is begun then isn't handed out, and soon nothing is begun.
+    let began = Instant::now();
+    let mut waited = Ok(());
+    while log.reserve().is_ok() {
+        waited = record().wait().await;
+        assert!(began.elapsed() < Duration::from_secs(20), "it goes on");
+    }
+    assert_eq!(waited.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    let refused = log.reserve().unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+    // Nor is anybody held up by it.
+    assert!(log.reserve().is_err() && log.tick(at(1)).is_ok());
+    let more = (0..100).map(|_| record()).collect::<Vec<_>>();
+    // Somebody reads: all of it comes, in its order, and the log goes on.
+    let read = reading(reader);
+    for line in more {
+        line.wait().await.unwrap();
+    }
+    log.reserve().unwrap();
+    record().wait().await.unwrap();
+    log.close(at(2)).unwrap();
+    drop(log);
+    let lines = read.join().unwrap();
+    let found = verify(&lines);
+    assert_eq!(found.problems, []);
+    // With the start and the checkpoint.
+    assert_eq!((found.lines, found.other_lines), (recorded + 2, 0));
+}
+
+#[tokio::test]
+async fn however_much_waits_for_standard_output_it_is_bounded_and_refusals_take_no_room() {
+    let (log, reader) = on_pipe(Duration::from_millis(20));
+    let entry = deleted("f", &Caller::Operator, 1);
+    let mut queued = 0;
+    while log.record(&entry).is_ok() {
+        queued += 1;
+        assert!(queued < 10_000, "it goes on");
+        if queued == 3_000 {
+            // Half of the room is for the lines of what is under way.
+            log.record_refusal(&entry).unwrap();
+            assert!(log.reserve().is_err());
+        }
+    }
+    let read = reading(reader);
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while drain_fails(&log) {
+        assert!(std::time::Instant::now() < deadline, "it doesn't go on");
+    }
+    let _ = log.record(&entry).unwrap();
+    log.close(at(1)).unwrap();
+    drop(log);
+    let found = verify(&read.join().unwrap());
+    assert_eq!((found.problems, found.left_out), (vec![], 1));
+}
+
+fn drain_fails(log: &AuditLog) -> bool {
+    let drain = log.lock().drain().unwrap();
+    drain().is_err()
 }

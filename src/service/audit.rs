@@ -6,7 +6,7 @@
 use std::io;
 
 use crate::access::Action;
-use crate::audit::{AuditLog, DONE, Entry};
+use crate::audit::{AuditLog, DONE, Entry, UNKNOWN};
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord};
 use crate::metadata_store::Page;
@@ -15,8 +15,6 @@ use crate::presigned_url::{PresignedUpload, PresignedUrl};
 use crate::request_log;
 use crate::store_error::StoreError;
 
-/// It was begun, and nobody knows here whether it was done.
-const UNKNOWN: &str = "unknown";
 const STORE: &str = "the audit log";
 
 /// What an operation brings, by the file that it made.
@@ -75,7 +73,7 @@ impl<'a> PendingLine<'a> {
     ///
     /// # Errors
     /// The line can't be written: then nothing may be handed out.
-    pub(super) fn end<T: MadeFile>(
+    pub(super) async fn end<T: MadeFile>(
         mut self,
         outcome: &Result<T, OperationError>,
     ) -> Result<(), OperationError> {
@@ -83,7 +81,8 @@ impl<'a> PendingLine<'a> {
         match outcome {
             Ok(done) => {
                 let entry = self.entry(done.made_file().or(self.file), DONE);
-                self.audit.record(&entry).map_err(failed)
+                let line = self.audit.record(&entry).map_err(failed)?;
+                line.wait().await.map_err(failed)
             }
             Err(OperationError::Store(_)) => {
                 // Bounded as refusals are: a store that is away fails every call.
@@ -108,7 +107,8 @@ impl<'a> PendingLine<'a> {
 impl Drop for PendingLine<'_> {
     fn drop(&mut self) {
         if !self.is_written {
-            log_failure(self.audit.record(&self.entry(self.file, UNKNOWN)));
+            let line = self.audit.record(&self.entry(self.file, UNKNOWN));
+            log_failure(line.map(drop));
         }
     }
 }
@@ -133,7 +133,7 @@ fn entry<'a>(
     Entry {
         time: clock.now(),
         request_id: &context.request_id,
-        caller: &context.caller,
+        caller: (&context.caller).into(),
         action: action.as_str(),
         resource: None,
         outcome,
@@ -191,6 +191,10 @@ mod tests {
         }
     }
 
+    fn now() -> crate::domain::Timestamp {
+        from_millis(1_790_000_000_000).unwrap()
+    }
+
     struct Service {
         service: FileService,
         metadata: Arc<MemoryMetadataStore>,
@@ -202,10 +206,16 @@ mod tests {
     impl Service {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let now = from_millis(1_790_000_000_000).unwrap();
-            let clock = Arc::new(ManualClock::at(now));
             let key = AuditKey::from_seed(&[7; 32]).unwrap();
-            let audit = Arc::new(AuditLog::in_data_dir(dir.path(), key, now).unwrap());
+            let audit = AuditLog::in_data_dir(dir.path(), key, now()).unwrap();
+            Self {
+                dir,
+                ..Self::with_audit(Arc::new(audit))
+            }
+        }
+
+        fn with_audit(audit: Arc<AuditLog>) -> Self {
+            let clock = Arc::new(ManualClock::at(now()));
             let metadata = Arc::new(MemoryMetadataStore::default());
             let lifetime = Duration::from_secs(900);
             let credentials = SigningCredentials::fixed("local", "secret");
@@ -230,7 +240,7 @@ mod tests {
                 service,
                 metadata,
                 audit,
-                dir,
+                dir: tempfile::tempdir().unwrap(),
                 context: Context::new(Caller::Operator, None, bucket, "r".into()),
             }
         }
@@ -287,5 +297,43 @@ mod tests {
         service.metadata.set_fault(Some("away"));
         api.delete_file(context, id).await.unwrap_err();
         assert_eq!((line("unknown"), line("done")), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn as_long_as_nobody_takes_the_lines_nothing_is_handed_out_and_nothing_begun() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let file = std::fs::File::from(std::os::fd::OwnedFd::from(writer));
+        let audit = AuditLog::on_pipe(file, Duration::from_millis(50));
+        let service = Service::with_audit(Arc::new(audit));
+        let (api, context) = (&service.service, &service.context);
+        let id = service.create().await.unwrap();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let downloaded = api.download_file(context, id, DownloadMethod::Get).await;
+            match downloaded {
+                Err(OperationError::UploadPending) => {
+                    service.audit.fill();
+                }
+                Err(OperationError::Store(StoreError::Unavailable { .. })) => break,
+                other => panic!("{other:?}"),
+            }
+            assert!(tokio::time::Instant::now() < deadline, "it goes on");
+        }
+        let before = service.metadata.count();
+        for _ in 0..2 {
+            let refused = service.create().await.unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::StoreUnavailable);
+        }
+        assert_eq!(service.metadata.count(), before);
+        // What changes nothing goes on.
+        api.describe_file(context, id).await.unwrap();
+        let reading = std::thread::spawn(move || std::io::read_to_string(reader).unwrap());
+        while service.create().await.is_err() {
+            assert!(tokio::time::Instant::now() < deadline, "it doesn't go on");
+            tokio::task::yield_now().await;
+        }
+        drop(service);
+        let text = reading.join().unwrap();
+        assert!(text.lines().count() > 2 && text.ends_with('\n'));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use file_share::domain::UserId;
 use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -262,7 +263,12 @@ async fn whose_groups_have_no_role_ends_on_a_page_that_says_so_and_leads_nowhere
     let lines: String = audit
         .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default())
         .collect();
-    assert!(lines.contains("no_role") && lines.contains("begin_session"));
+    let refused = lines.lines().find(|line| line.contains("no_role"));
+    let refused: Value = serde_json::from_str(refused.unwrap()).unwrap();
+    assert_eq!(refused["action"], "begin_session");
+    // Who it was, so that somebody can give him a role.
+    let dave = UserId::of(&issuer.url, "dave").to_string();
+    assert_eq!(refused["caller"], dave);
 }
 
 #[tokio::test]
