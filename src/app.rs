@@ -28,11 +28,12 @@ use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::create_limits::{CreateLimit, CreateRate, PendingByAddress};
 use crate::domain::ObjectKey;
+use crate::file_events::EventWriter;
 use crate::item_store::ItemStore;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
-use crate::operations::{OrphanSweeper, Reconciler, Stores};
+use crate::operations::{DeletionLog, OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketAddress, BucketUrl, Presigner, SigningCredentials};
 use crate::service::{CallPermits, FileService, ServiceParts};
 pub use crate::stores::StartError;
@@ -62,6 +63,8 @@ pub struct App {
     key: Option<RequiredKey>,
     /// Where it is written down who did what, if it is.
     audit: Option<Arc<AuditLog>>,
+    /// Writes what happens to files, if that is kept.
+    event_writer: Option<EventWriter>,
     /// Tells the endpoint that the program stops.
     stop: CancellationToken,
 }
@@ -156,6 +159,11 @@ impl App {
         };
         let (policy, key) = gate::policy(settings, objects.data_dir())?;
         let audit = audit::open(settings, &policy, objects.data_dir(), &*stores.clock)?;
+        let (stores, event_writer) = audit::events(audit.is_some(), stores, &items);
+        let deletions = audit.clone().map(|log| {
+            let clock = Arc::clone(&stores.clock);
+            Arc::new(audit::OwnDeletions { log, clock }) as Arc<dyn DeletionLog>
+        });
         let gate = Gate::new(policy, Arc::clone(&items));
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
@@ -196,7 +204,7 @@ impl App {
             endpoint: api::observed(routed, own_prefix(settings)).boxed(),
             local: Some(LocalTasks {
                 uploaded: receiver,
-                reconciler: Reconciler::new(stores.clone()),
+                reconciler: Reconciler::new(stores.clone()).logging_to(deletions),
                 reconcile_interval: settings.common.reconcile_interval,
                 sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
                 counted,
@@ -206,6 +214,7 @@ impl App {
             items,
             key,
             audit,
+            event_writer,
             stop,
         })
     }
@@ -238,6 +247,7 @@ impl App {
         })?;
         let policy = gate::policy_beside_s3(settings)?;
         let audit = audit::open_on_standard_output(settings, &policy, &*stores.clock)?;
+        let (stores, event_writer) = audit::events(audit.is_some(), stores, &items);
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
@@ -261,6 +271,7 @@ impl App {
             local: None,
             key: None,
             audit,
+            event_writer,
             stop,
         })
     }
@@ -302,10 +313,13 @@ impl App {
             tracing::info!(%address, "listening");
         }
         let (told, stop) = (shutdown.clone(), self.stop);
-        let time_is_up = tokio::spawn(async move {
+        let time_is_up = CancellationToken::new();
+        let over = time_is_up.clone();
+        tokio::spawn(async move {
             told.cancelled().await;
             stop.cancel();
             tokio::time::sleep(STOP_LIMIT).await;
+            over.cancel();
         });
         // Beyond the last request.
         let served = CancellationToken::new();
@@ -313,6 +327,11 @@ impl App {
             let clock = Arc::clone(&self.stores.clock);
             tokio::spawn(audit::keep(log, clock, served.clone()))
         });
+        // Beyond the last file that is finalized.
+        let settled = CancellationToken::new();
+        let writing = self
+            .event_writer
+            .map(|writer| tokio::spawn(writer.run(settled.clone())));
         // When this returns the endpoint is gone, and with it the sender of the finalize queue.
         api::server::serve(listener, self.endpoint, shutdown).await;
         served.cancel();
@@ -322,9 +341,16 @@ impl App {
         if let Some((finalizing, counted)) = local_tasks {
             tokio::select! {
                 _ = async { tokio::join!(finalizing, counted) } => {}
-                _ = time_is_up => {
+                () = time_is_up.cancelled() => {
                     tracing::warn!("some uploads are left to be finalized at the next start");
                 }
+            }
+        }
+        settled.cancel();
+        if let Some(writing) = writing {
+            tokio::select! {
+                _ = writing => {}
+                () = time_is_up.cancelled() => {}
             }
         }
     }

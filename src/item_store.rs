@@ -1,4 +1,4 @@
-//! The port to small items: sessions, API tokens, pairings.
+//! The port to small items: sessions, API tokens, pairings, events of files.
 //!
 //! Invariant: every call that writes is one conditional write, atomic and safe to repeat. An item that is over
 //! isn't there, whether or not its store has removed it yet. Each write gives an item a version that no other

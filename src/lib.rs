@@ -32,6 +32,7 @@ pub mod create_limits;
 #[cfg(feature = "server")]
 pub mod disk_space;
 pub mod domain;
+pub mod file_events;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod item_store;

@@ -25,6 +25,7 @@ use crate::access::{Action, Resource, authorize};
 use crate::audit::AuditLog;
 use crate::create_limits::{CreateLimit, TooManyCreates};
 use crate::domain::{FileId, FileRecord, IdempotencyKey};
+use crate::file_events::{EventPage, EventPosition};
 use crate::metadata_store::{Page, PageRequest};
 use crate::operations::{self, Context, CreatedFile, NewFile, OperationError, Stores, Whose};
 use crate::presigned_url::{
@@ -122,6 +123,9 @@ impl FileService {
         let outcome = operation.await;
         if let Some(line) = line {
             line.end(&outcome).await?;
+            if let Ok(done) = &outcome {
+                audit::note(&self.0.stores, context, action, file, done);
+            }
         }
         outcome
     }
@@ -145,6 +149,7 @@ impl FileService {
                 Ok(CreatedFile {
                     record,
                     upload: Some(_),
+                    ..
                 }) => admitted.keep(record.id, stores.lifecycle.uploads_end_at(record)),
                 Ok(_) | Err(_) => admitted.give_back(),
             }
@@ -241,6 +246,19 @@ impl FileService {
             request
         ));
         self.run(context, action, None, listing).await
+    }
+
+    /// [`operations::list_events`].
+    pub async fn list_events(
+        &self,
+        context: &Context,
+        id: FileId,
+        after: Option<EventPosition>,
+        limit: usize,
+    ) -> Result<EventPage, OperationError> {
+        let listing = operations::list_events(&self.0.stores, context, id, after, limit);
+        self.run(context, Action::ListEvents, Some(id), listing)
+            .await
     }
 
     /// [`operations::delete_file`].

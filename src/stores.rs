@@ -233,6 +233,7 @@ pub async fn open(
             objects: objects.port,
             clock: Arc::new(SystemClock),
             lifecycle: common.lifecycle,
+            events: crate::file_events::FileEvents::off(),
         },
         items: records.items,
         records: records.marked,

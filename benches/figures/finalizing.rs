@@ -38,6 +38,7 @@ pub(crate) fn figures() -> Vec<Figure> {
         objects: Arc::new(objects.clone()),
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
+        events: file_share::file_events::FileEvents::off(),
     };
     let length = usize::try_from(MAX_CONTENT_LENGTH).expect("20 MiB fit");
     let mut random = fastrand::Rng::with_seed(20);

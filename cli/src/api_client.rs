@@ -18,7 +18,7 @@ use crate::error::CliError;
 use crate::http::{Body, Http, NoAnswer, NoAnswerReason, Sent, empty, full};
 use crate::retry::{Deadline, Retry, retry_after};
 use crate::stored_tokens::{StoredToken, StoredTokens, TokenFile};
-use crate::wire::{Created, Page, Record, Renewed, Upload};
+use crate::wire::{Created, EventPage, Page, Record, Renewed, Upload};
 
 /// The most that a file may have, by the contract; a server may take less, and says so.
 pub(crate) const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
@@ -221,6 +221,26 @@ impl ApiClient {
                 );
                 path += &format!("&{name}={value}");
             }
+        }
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        parsed(&expect(answer, StatusCode::OK)?)
+    }
+
+    /// What happened to a file, newest first.
+    pub(crate) async fn events(
+        &self,
+        id: Uuid,
+        limit: usize,
+        cursor: Option<&str>,
+        until: Deadline,
+    ) -> Result<EventPage, CliError> {
+        let mut path = format!("/v1/files/{id}/events?limit={limit}");
+        if let Some(cursor) = cursor {
+            let all = percent_encoding::NON_ALPHANUMERIC;
+            path += &format!(
+                "&cursor={}",
+                percent_encoding::utf8_percent_encode(cursor, all)
+            );
         }
         let answer = self.call(Method::GET, &path, None, None, until).await?;
         parsed(&expect(answer, StatusCode::OK)?)

@@ -88,6 +88,8 @@ pub(crate) enum Command {
         #[arg(value_name = "ID|URL")]
         file: String,
     },
+    /// Show what happened to a file: who did what when, newest first
+    Events(Events),
     /// Open the page of a file in the browser; in a pipe, print its address
     Open {
         /// The file's ID, or its link
@@ -186,6 +188,17 @@ pub(crate) struct List {
     /// All of them
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// The file's ID, or its link
+    #[arg(value_name = "ID|URL")]
+    pub file: String,
+    /// How many at most
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -16,6 +16,7 @@ mod commands;
 mod doctor;
 mod download;
 mod error;
+mod events;
 mod file_end;
 mod http;
 mod inputs;
@@ -141,6 +142,9 @@ async fn dispatch(
             .await
             .map(one),
         Command::Info { file } => commands::info(&service, file, until, output).await.map(one),
+        Command::Events(wanted) => events::list(&service, wanted, patience, output)
+            .await
+            .map(one),
         Command::Open { file } => open_browser::open(&service, file, until, output)
             .await
             .map(one),

@@ -137,6 +137,28 @@ pub(crate) struct Page {
     pub next_cursor: Option<String>,
 }
 
+/// Something that happened to a file.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Event {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub at: String,
+    pub last_at: String,
+    pub count: u64,
+    pub caller: Option<String>,
+    pub token: Option<String>,
+    pub request_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventPage {
+    pub events: Vec<Event>,
+    pub next_cursor: Option<String>,
+    pub kept: bool,
+}
+
 /// RFC 9457, as far as it is used here.
 #[derive(Deserialize, Default)]
 #[serde(default)]

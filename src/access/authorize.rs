@@ -26,6 +26,8 @@ pub enum Action {
     ListFiles,
     /// Shows a page of everybody's records.
     ListAllFiles,
+    /// Shows what happened to a file.
+    ListEvents,
     /// Deletes a file.
     DeleteFile,
     /// Makes a token that acts for the caller.
@@ -44,7 +46,7 @@ pub enum Action {
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::CreateFile,
         Self::RenewUpload,
         Self::CompleteUpload,
@@ -53,6 +55,7 @@ impl Action {
         Self::AwaitFile,
         Self::ListFiles,
         Self::ListAllFiles,
+        Self::ListEvents,
         Self::DeleteFile,
         Self::CreateToken,
         Self::ListTokens,
@@ -78,6 +81,7 @@ impl Action {
             | Self::AwaitFile
             | Self::ListFiles
             | Self::ListAllFiles
+            | Self::ListEvents
             | Self::ListTokens
             | Self::LookAtPairing => false,
         }
@@ -92,6 +96,7 @@ impl Action {
             | Self::AwaitFile
             | Self::ListFiles
             | Self::ListAllFiles
+            | Self::ListEvents
             | Self::ListTokens => Some(Scope::Read),
             Self::DeleteFile => Some(Scope::Delete),
             Self::CreateToken
@@ -111,6 +116,7 @@ impl Action {
             Self::DownloadFile => "download_file",
             Self::DescribeFile | Self::AwaitFile => "describe_file",
             Self::ListFiles | Self::ListAllFiles => "list_files",
+            Self::ListEvents => "list_events",
             Self::DeleteFile => "delete_file",
             Self::CreateToken => "create_token",
             Self::ListTokens => "list_tokens",
@@ -270,7 +276,7 @@ mod tests {
     }
 
     /// What is done with a file, or before one is known.
-    const OF_FILES: [Action; 9] = [
+    const OF_FILES: [Action; 10] = [
         Action::CreateFile,
         Action::RenewUpload,
         Action::CompleteUpload,
@@ -279,6 +285,7 @@ mod tests {
         Action::AwaitFile,
         Action::ListFiles,
         Action::ListAllFiles,
+        Action::ListEvents,
         Action::DeleteFile,
     ];
 

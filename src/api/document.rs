@@ -267,6 +267,29 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
             }),
         ),
         (
+            "EventPage",
+            json!({
+                "properties": {"nextCursor": {"nullable": true}},
+                "required": ["nextCursor"],
+                "example": examples::events(),
+            }),
+        ),
+        (
+            "FileEvent",
+            json!({
+                "properties": {
+                    "at": {"format": "date-time"},
+                    "lastAt": {"format": "date-time"},
+                    "count": {"minimum": 1},
+                    "caller": {"nullable": true},
+                    "token": {"nullable": true},
+                    "requestId": {"nullable": true},
+                },
+                "required": ["caller", "token", "requestId"],
+                "example": examples::events()["events"][0],
+            }),
+        ),
+        (
             "Session",
             json!({
                 "properties": {

@@ -14,6 +14,7 @@ use crate::domain::{
     ContentLength, FileId, FileRecord, Lifecycle, MAX_CONTENT_LENGTH, RejectionReason,
     Sha256Digest, StoredObject, Timestamp, Transition, format_timestamp, from_millis,
 };
+use crate::file_events::EventKind;
 use crate::operations::OperationError;
 
 /// 2026-01-31, five past nine in UTC.
@@ -121,6 +122,31 @@ pub(super) fn page() -> Value {
     json!({"files": [available()], "nextCursor": cursor})
 }
 
+/// What happened to the file, newest first.
+pub(super) fn events() -> Value {
+    let event = |kind: EventKind, millis: i64, count: u64, caller: &str| {
+        json!({
+            "type": kind.as_str(),
+            "at": time(millis),
+            "lastAt": time(millis + 1_000 * (count as i64 - 1)),
+            "count": count,
+            "caller": caller,
+            "token": null,
+            "requestId": (caller != "system").then_some("019c13418d5b7f4d9a7e0d8a4c1b2e40"),
+        })
+    };
+    let person = "usr_gu6qyegrnco24sk2yxorpu77wm";
+    json!({
+        "events": [
+            event(EventKind::Downloaded, 60_000, 3, person),
+            event(EventKind::Available, UPLOADED_AFTER_MILLIS + 50, 1, "system"),
+            event(EventKind::Created, 0, 1, person),
+        ],
+        "nextCursor": null,
+        "kept": true,
+    })
+}
+
 /// The problem that the operation answers with this code.
 pub(super) fn problem(code: Code, operation_id: &str) -> Value {
     let problem = match (code, operation_id) {
@@ -129,6 +155,9 @@ pub(super) fn problem(code: Code, operation_id: &str) -> Value {
             Err(invalid) => code.with(format!("cursor: {invalid}")),
             Ok(_) => code.plain(),
         },
+        (Code::InvalidRequest, "list_events") => code.with(
+            "failed to parse parameter `limit`: verification failed. maximum(100, exclusive: false)",
+        ),
         (Code::InvalidRequest, "describe_file") => code.with(
             "failed to parse parameter `wait`: verification failed. maximum(20, exclusive: false)",
         ),

@@ -43,7 +43,7 @@ pub(super) struct FilesApi {
 }
 
 #[derive(Tags)]
-enum Tag {
+pub(super) enum Tag {
     /// Create a file, send its bytes to the URL that comes back, and fetch it once it is available.
     Files,
 }
@@ -159,7 +159,8 @@ impl FilesApi {
         let key = idempotency_key(request.headers())?;
         let new = CreateFileBody::from(body.fields).judge(self.max_upload_bytes)?;
         let context = self.context(request);
-        let CreatedFile { record, upload } = self.service.create_file(&context, new, key).await?;
+        let CreatedFile { record, upload, .. } =
+            self.service.create_file(&context, new, key).await?;
         let (prefix, id) = (&self.path_prefix, record.id);
         let location = format!("{prefix}/v1/files/{id}");
         let links = format!(
@@ -371,20 +372,24 @@ impl FilesApi {
     }
 }
 
+/// The one place where a request becomes a call by a caller.
+pub(super) fn context(bucket: &BucketAddress, request: &Request) -> Context {
+    let caller = request.extensions().get::<Caller>();
+    // Headers that a proxy may have set are anybody's to write.
+    let address = request.remote_addr().as_socket_addr();
+    let request_id = request.extensions().get::<RequestId>();
+    let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
+    Context::new(
+        caller.cloned().unwrap_or(Caller::Nobody),
+        address.map(SocketAddr::ip),
+        bucket_for(bucket, request),
+        request_id,
+    )
+}
+
 impl FilesApi {
-    /// The one place where a request becomes a call by a caller.
     fn context(&self, request: &Request) -> Context {
-        let caller = request.extensions().get::<Caller>();
-        // Headers that a proxy may have set are anybody's to write.
-        let address = request.remote_addr().as_socket_addr();
-        let request_id = request.extensions().get::<RequestId>();
-        let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
-        Context::new(
-            caller.cloned().unwrap_or(Caller::Nobody),
-            address.map(SocketAddr::ip),
-            bucket_for(&self.bucket, request),
-            request_id,
-        )
+        context(&self.bucket, request)
     }
 
     async fn redirect(
@@ -404,7 +409,7 @@ impl FilesApi {
 }
 
 /// A text that is no ID names no file: the same answer as for an ID that nobody has.
-fn file_id(text: &str) -> Result<FileId, Problem> {
+pub(super) fn file_id(text: &str) -> Result<FileId, Problem> {
     FileId::parse(text).map_err(|_| Code::FileNotFound.plain())
 }
 

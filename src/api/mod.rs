@@ -10,6 +10,7 @@ mod browser_guard;
 mod create_file_body;
 mod docs_pages;
 mod document;
+mod events;
 mod examples;
 mod files;
 mod header_timer;
@@ -43,6 +44,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
 use audited::AuditedRequests;
 pub use browser_guard::OwnHosts;
+use events::EventsApi;
 use files::FilesApi;
 pub use middleware::RequestId;
 use pairings::PairingsApi;
@@ -107,6 +109,11 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         path_prefix: path_prefix.clone(),
         addresses: NetworkAddresses::default(),
     };
+    let events = EventsApi {
+        service: Arc::clone(&parts.service),
+        bucket: parts.bucket.clone(),
+        path_prefix: path_prefix.clone(),
+    };
     let files = FilesApi {
         service: parts.service,
         bucket: parts.bucket,
@@ -145,7 +152,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         clock: Arc::clone(&parts.clock),
         service_url,
     };
-    let service = document::service((files, session, sign_in, tokens, pairings));
+    let service = document::service((files, events, session, sign_in, tokens, pairings));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();
     let pages = web_page

@@ -122,6 +122,7 @@ operations! {
         UploadExpired, InvalidRequest;
     DescribeFile = "describe_file": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
     ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
+    ListEvents = "list_events": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
     DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;
     CreateToken = "create_token": SignInRequired, NotAllowed, InvalidRequest, TooManyTokens, TokensUnavailable, ContentTooLarge,
         UnsupportedMediaType, InsufficientStorage;

@@ -12,10 +12,14 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
-use crate::access::{Policy, SignInAt};
-use crate::audit::{AuditKey, AuditLog};
+use crate::access::{Action, Policy, SignInAt};
+use crate::audit::{Actor, AuditKey, AuditLog, DONE, Entry, UNKNOWN};
 use crate::clock::Clock;
 use crate::config::{ApiSettings, AuditSetting};
+use crate::domain::FileId;
+use crate::file_events::{EventWriter, FileEvents, KeptOf};
+use crate::item_store::{ItemStore, StoreError};
+use crate::operations::{DeletionLog, Stores};
 
 /// How often lines are given to the disk for good, and how late a checkpoint may come.
 const TICK: Duration = Duration::from_secs(2);
@@ -58,6 +62,60 @@ pub(super) fn open_on_standard_output(
         .and_then(|key| AuditLog::on_standard_output(key, clock.now()))
         .map_err(|error| StartError::new("the audit log", error))?;
     Ok(Some(Arc::new(log)))
+}
+
+/// What happens to files is kept for those whom they belong to where it is kept who did what: on the stores that
+/// operations work on, and by what has to be run.
+pub(super) fn events(
+    is_kept: bool,
+    stores: Stores,
+    items: &Arc<dyn ItemStore>,
+) -> (Stores, Option<EventWriter>) {
+    if !is_kept {
+        return (stores, None);
+    }
+    let (items, clock) = (Arc::clone(items), Arc::clone(&stores.clock));
+    let (events, writer) = FileEvents::kept_in(items, KeptOf::AllFiles, clock);
+    (Stores { events, ..stores }, Some(writer))
+}
+
+/// What the program deletes by itself, in the audit log.
+pub(super) struct OwnDeletions {
+    pub(super) log: Arc<AuditLog>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// What stands in place of a request's ID.
+const RECONCILER: &str = "reconciler";
+
+impl DeletionLog for OwnDeletions {
+    fn reserve(&self) -> Result<(), StoreError> {
+        let reserved = self.log.reserve();
+        reserved.map_err(|error| StoreError::from_io("the audit log", error))
+    }
+
+    fn record(&self, file: FileId, is_certain: bool) {
+        let entry = Entry {
+            time: self.clock.now(),
+            request_id: RECONCILER,
+            caller: Actor::System,
+            action: Action::DeleteFile.as_str(),
+            resource: Some(file.to_string()),
+            outcome: match is_certain {
+                true => DONE,
+                false => UNKNOWN,
+            },
+            source: None,
+        };
+        let recorded = match is_certain {
+            true => self.log.record(&entry).map(drop),
+            // Bounded as refusals are: a store that is away fails every deletion.
+            false => self.log.record_refusal(&entry),
+        };
+        if let Err(error) = recorded {
+            tracing::error!(%error, file_id = %file, "a line of the audit log can't be written");
+        }
+    }
 }
 
 fn is_kept(settings: &ApiSettings, policy: &Policy) -> bool {

@@ -1,3 +1,5 @@
+//! What is true of every token, and what is refused.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

@@ -23,16 +23,19 @@ pub enum ItemKind {
     SignIn,
     /// Everything of somebody's was revoked.
     Revocation,
+    /// Something that happened to a file.
+    Event,
 }
 
 impl ItemKind {
     /// All there are.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Session,
         Self::Token,
         Self::Pairing,
         Self::SignIn,
         Self::Revocation,
+        Self::Event,
     ];
 
     /// What keys of this kind begin with, before the `#`.
@@ -43,6 +46,7 @@ impl ItemKind {
             Self::Pairing => "pairing",
             Self::SignIn => "sign-in",
             Self::Revocation => "revocation",
+            Self::Event => "event",
         }
     }
 }
@@ -109,15 +113,18 @@ pub enum ItemList {
     Sessions,
     /// Somebody's API tokens.
     Tokens,
+    /// What happened to a file.
+    Events,
 }
 
 impl ItemList {
-    const ALL: [Self; 2] = [Self::Sessions, Self::Tokens];
+    const ALL: [Self; 3] = [Self::Sessions, Self::Tokens, Self::Events];
 
     const fn prefix(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
             Self::Tokens => "tokens",
+            Self::Events => "events",
         }
     }
 }

@@ -96,6 +96,8 @@ pub struct CreatedFile {
     pub record: FileRecord,
     /// What to send the bytes with; `None` if the file isn't pending any more.
     pub upload: Option<PresignedUpload>,
+    /// Whether an earlier request created it.
+    pub is_repeated: bool,
 }
 
 /// Creates a file, with a key once for each key: a request that comes again within
@@ -190,7 +192,11 @@ async fn existing_file(
     let found = stores.record_for(context, Action::CreateFile, id).await;
     let record = found.map_err(of_key)?;
     let upload = upload.filter(|_| !record.status().is_final());
-    Ok(CreatedFile { record, upload })
+    Ok(CreatedFile {
+        record,
+        upload,
+        is_repeated: true,
+    })
 }
 
 /// The record and its URL, not yet written anywhere.
@@ -212,5 +218,6 @@ async fn prepare(
     Ok(CreatedFile {
         record,
         upload: Some(upload),
+        is_repeated: false,
     })
 }

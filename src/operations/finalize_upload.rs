@@ -12,6 +12,7 @@ use crate::domain::{
     FileId, FileRecord, FileState, ObjectKey, RejectionReason, Sha256Digest, StoredBytes,
     StoredObject, Transition, TransitionCondition,
 };
+use crate::file_events::EventKind;
 use crate::metadata_store::TransitionOutcome;
 use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
 use crate::store_error::StoreError;
@@ -209,6 +210,13 @@ async fn settle_once(
         }
     };
     let settled = transition.apply_to(record);
+    let kind = match outcome {
+        FinalizeOutcome::Rejected => EventKind::Rejected,
+        _ => EventKind::Available,
+    };
+    stores
+        .events
+        .done_by_the_program(kind, &settled, stores.clock.now());
     Ok(Some(Finalized::with(outcome, settled)))
 }
 

@@ -19,6 +19,7 @@ mod describe_file;
 mod download_file;
 mod error;
 mod finalize_upload;
+mod list_events;
 mod list_files;
 mod reconcile;
 mod renew_upload;
@@ -40,8 +41,9 @@ pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::download_file;
 pub use error::{ErrorCode, OperationError};
 pub use finalize_upload::{FinalizeOutcome, finalize_upload};
+pub use list_events::list_events;
 pub use list_files::{Whose, list_files};
-pub use reconcile::{ReconcileReport, Reconciler};
+pub use reconcile::{DeletionLog, ReconcileReport, Reconciler};
 pub use renew_upload::renew_upload;
 pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
 pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
@@ -49,6 +51,7 @@ pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepRepo
 use crate::access::{Action, Resource, authorize};
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, Lifecycle};
+use crate::file_events::FileEvents;
 use crate::metadata_store::MetadataStore;
 use crate::object_store::ObjectStore;
 use crate::store_error::StoreError;
@@ -64,6 +67,8 @@ pub struct Stores {
     pub clock: Arc<dyn Clock>,
     /// How long the steps of a file's life may take.
     pub lifecycle: Lifecycle,
+    /// What happened to files, for those whom they belong to.
+    pub events: FileEvents,
 }
 
 impl Stores {

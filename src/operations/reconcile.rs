@@ -15,6 +15,7 @@
 //! [`Lifecycle::next_reconcile_at`]: crate::domain::Lifecycle::next_reconcile_at
 //! [`Lifecycle::is_early_reconcile`]: crate::domain::Lifecycle::is_early_reconcile
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -30,6 +31,7 @@ use crate::domain::{
     FileId, FileRecord, FileState, LONGEST_RECONCILE_GAP, ObjectKey, Status, StoreTime, Timestamp,
     Transition,
 };
+use crate::file_events::EventKind;
 use crate::metadata_store::{DueRecord, MAX_PAGE, TransitionOutcome};
 use crate::object_store::{Lookup, ObjectReader};
 use crate::store_error::StoreError;
@@ -75,10 +77,23 @@ enum Reconciled {
     NothingNew,
 }
 
+/// Where it is written down that the program deleted a file by itself.
+pub trait DeletionLog: Send + Sync {
+    /// Sees to it that there is room for a line.
+    ///
+    /// # Errors
+    /// There is none: then the file isn't deleted now.
+    fn reserve(&self) -> Result<(), StoreError>;
+
+    /// Writes the line of a deletion that was made, or of one of which a store didn't say whether it was.
+    fn record(&self, file: FileId, is_certain: bool);
+}
+
 /// One reconciler, with the place where its last round stopped.
 pub struct Reconciler {
     stores: Stores,
     resume_after: Option<DueRecord>,
+    deletions: Option<Arc<dyn DeletionLog>>,
 }
 
 impl Reconciler {
@@ -87,7 +102,13 @@ impl Reconciler {
         Self {
             stores,
             resume_after: None,
+            deletions: None,
         }
+    }
+
+    /// The same, which writes down what it deletes.
+    pub fn logging_to(self, deletions: Option<Arc<dyn DeletionLog>>) -> Self {
+        Self { deletions, ..self }
     }
 
     /// Sweeps of as many rounds as it takes, `interval` apart with a fifth of jitter so that many
@@ -325,9 +346,21 @@ impl Reconciler {
         if !now.is_ok_and(|now| is_over(now.timestamp())) {
             return Ok(Reconciled::NothingNew);
         }
-        if !delete_record(stores, &record).await? {
+        let log = self.deletions.as_deref();
+        if let Some(log) = log {
+            log.reserve()?;
+        }
+        let deleted = delete_record(stores, &record).await;
+        if let (Some(log), Ok(true) | Err(_)) = (log, &deleted) {
+            log.record(record.id, deleted.is_ok());
+        }
+        if !deleted? {
             return Ok(Reconciled::NothingNew);
         }
+        let at = stores.clock.now();
+        stores
+            .events
+            .done_by_the_program(EventKind::Deleted, &record, at);
         tracing::info!(file_id = %record.id, "file deleted: its time is over");
         Ok(Reconciled::Deleted)
     }
@@ -348,7 +381,11 @@ impl Reconciler {
         let transition = Transition::expired(&record, purge_at, purge_at);
         let expiring = self.stores.metadata.transition(record.id, &transition);
         Ok(match expiring.await? {
-            TransitionOutcome::Applied => Reconciled::Expired,
+            TransitionOutcome::Applied => {
+                let (events, now) = (&self.stores.events, self.stores.clock.now());
+                events.done_by_the_program(EventKind::Expired, &record, now);
+                Reconciled::Expired
+            }
             TransitionOutcome::Unchanged => Reconciled::NothingNew,
         })
     }

@@ -21,6 +21,7 @@ mod completion;
 mod delete_after;
 mod disturbed;
 mod durability;
+mod events;
 mod forms;
 mod idempotency;
 mod owners;
@@ -69,6 +70,7 @@ impl OperationsFixture {
                 empty_retention: Duration::from_secs(86_400),
                 max_keep: None,
             },
+            events: crate::file_events::FileEvents::off(),
         };
         Self {
             reconciler: Reconciler::new(stores.clone()),

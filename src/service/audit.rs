@@ -9,8 +9,9 @@ use crate::access::Action;
 use crate::audit::{AuditLog, DONE, Entry, UNKNOWN};
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord};
+use crate::file_events::{EventKind, EventPage};
 use crate::metadata_store::Page;
-use crate::operations::{Context, CreatedFile, ErrorCode, OperationError};
+use crate::operations::{Context, CreatedFile, ErrorCode, OperationError, Stores};
 use crate::presigned_url::{PresignedUpload, PresignedUrl};
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -23,14 +24,28 @@ pub(super) trait MadeFile {
     fn made_file(&self) -> Option<FileId> {
         None
     }
+
+    /// What this is to whom the file belongs, where an action usually is `usual`.
+    fn event(&self, usual: Option<EventKind>) -> Option<EventKind> {
+        usual
+    }
 }
 
 impl MadeFile for CreatedFile {
     fn made_file(&self) -> Option<FileId> {
         Some(self.record.id)
     }
+
+    fn event(&self, usual: Option<EventKind>) -> Option<EventKind> {
+        match (self.is_repeated, &self.upload) {
+            (false, _) => usual,
+            (true, Some(_)) => Some(EventKind::UploadRenewed),
+            (true, None) => None,
+        }
+    }
 }
 impl MadeFile for FileRecord {}
+impl MadeFile for EventPage {}
 impl MadeFile for Page {}
 impl MadeFile for PresignedUpload {}
 impl MadeFile for PresignedUrl {}
@@ -110,6 +125,33 @@ impl Drop for PendingLine<'_> {
             let line = self.audit.record(&self.entry(self.file, UNKNOWN));
             log_failure(line.map(drop));
         }
+    }
+}
+
+/// Notes for whom the file belongs to what was done.
+pub(super) fn note<T: MadeFile>(
+    stores: &Stores,
+    context: &Context,
+    action: Action,
+    file: Option<FileId>,
+    done: &T,
+) {
+    let usual = match action {
+        Action::CreateFile => Some(EventKind::Created),
+        Action::RenewUpload => Some(EventKind::UploadRenewed),
+        Action::CompleteUpload => Some(EventKind::Completed),
+        Action::DownloadFile => Some(EventKind::Downloaded),
+        Action::DeleteFile => Some(EventKind::Deleted),
+        _ => None,
+    };
+    let (kind, file) = (done.event(usual), done.made_file().or(file));
+    if let (Some(kind), Some(file)) = (kind, file) {
+        let (caller, request_id) = (&context.caller, &context.request_id);
+        let at = match kind {
+            EventKind::Created => file.created_at(),
+            _ => stores.clock.now(),
+        };
+        stores.events.done_by(caller, kind, file, request_id, at);
     }
 }
 
@@ -228,6 +270,7 @@ mod tests {
                     }),
                     clock: clock as _,
                     lifecycle: Lifecycle::default(),
+                    events: crate::file_events::FileEvents::off(),
                 },
                 presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
                 create_limit: CreateLimit::Off,

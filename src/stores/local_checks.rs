@@ -186,6 +186,7 @@ impl DataDirCheck {
             objects: Arc::clone(&objects) as _,
             clock: Arc::new(SystemClock),
             lifecycle: self.lifecycle,
+            events: crate::file_events::FileEvents::off(),
         };
         let check = MarkersCheck {
             stores,

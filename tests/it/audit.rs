@@ -18,7 +18,7 @@ fn files(data_dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn lines(data_dir: &Path) -> Vec<Value> {
+pub(crate) fn lines(data_dir: &Path) -> Vec<Value> {
     let texts = files(data_dir)
         .into_iter()
         .map(|file| fs::read_to_string(file).unwrap());
@@ -45,7 +45,7 @@ fn decisions(data_dir: &Path) -> Vec<(String, String, String)> {
         .collect()
 }
 
-fn verify(data_dir: &Path, more: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn verify(data_dir: &Path, more: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(built("file-share"));
     command
         .args(["audit", "verify"])

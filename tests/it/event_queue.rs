@@ -122,6 +122,7 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
         objects: Arc::new(S3ObjectStore::new(s3_client(&sdk), &deployment.bucket)),
         clock: Arc::new(SystemClock),
         lifecycle,
+        events: file_share::file_events::FileEvents::off(),
     };
     let now = SystemClock.now();
     let record = FileRecord::sample(now);

@@ -8,7 +8,7 @@ use file_share::{
     clock::{Clock, SystemClock},
     domain::{Lifecycle, Status, Timestamp},
     item_store::{
-        Item, ItemKind, ItemList, ItemParent, ItemStore, StoreError,
+        Item, ItemKey, ItemKind, ItemList, ItemParent, ItemStore, StoreError,
         conformance::{Fixture, item, moment},
     },
     item_store_conformance,
@@ -86,6 +86,7 @@ async fn an_item_is_in_no_list_of_files_and_never_due() {
         objects: Arc::new(bucket),
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
+        events: file_share::file_events::FileEvents::off(),
     };
     let mut reconciler = Reconciler::new(stores.clone());
     let report = reconciler.run_once(SystemClock.now()).await.unwrap();
@@ -192,4 +193,32 @@ async fn a_program_that_may_not_write_items_is_told_so() {
     let parent = listed().parent.unwrap();
     let list = worker.list(&parent, None, 1, moment(0)).await;
     assert!(matches!(list, Err(StoreError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn what_happens_to_files_is_written_by_either_program_once_and_listed_by_the_api() {
+    let deployment = Deployment::shared().await;
+    let api = store(deployment, &deployment.api).await;
+    let worker = store(deployment, &deployment.worker).await;
+    let id = format!("{:032x}", fastrand::u128(..));
+    let parent = ItemParent::new(ItemList::Events, &id).unwrap();
+    let event = |n: u8| Item {
+        key: ItemKey::new(ItemKind::Event, &format!("{id}-{n}")).unwrap(),
+        parent: Some(parent.clone()),
+        ..item()
+    };
+    let events = [event(0), event(1)];
+    for (program, event) in [&worker, &api].into_iter().zip(&events) {
+        assert!(program.put_new(event, moment(0)).await.unwrap());
+        // Sent again it is the same, and another one finds the key taken.
+        assert!(program.put_new(event, moment(0)).await.unwrap());
+        let other = event.with_fresh_version();
+        assert!(!program.put_new(&other, moment(0)).await.unwrap());
+    }
+    let page = api.list(&parent, None, 10, moment(0)).await.unwrap();
+    assert_eq!(page.items, events);
+    let got = ItemStore::get(&api, &events[0].key, moment(0)).await;
+    assert_eq!(got.unwrap().as_ref(), Some(&events[0]));
+    let listed = worker.list(&parent, None, 1, moment(0)).await;
+    assert!(matches!(listed, Err(StoreError::Unavailable { .. })));
 }

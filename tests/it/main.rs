@@ -22,6 +22,7 @@ mod dead_letters;
 mod documents;
 mod dynamodb_store;
 mod event_queue;
+mod events;
 mod explorer;
 mod form_uploads;
 mod full_disk;

@@ -120,6 +120,7 @@ async fn on_s3_they_are_hidden_and_not_destroyed_with_the_permissions_of_the_wor
         objects: Arc::new(bucket()),
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
+        events: file_share::file_events::FileEvents::off(),
     };
     let ahead = i64::try_from(TWO_DAYS.as_millis()).unwrap();
     let in_two_days = |metadata| Stores {

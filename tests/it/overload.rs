@@ -131,6 +131,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
                 }),
                 clock: Arc::new(SystemClock),
                 lifecycle: Lifecycle::default(),
+                events: file_share::file_events::FileEvents::off(),
             },
             presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
             create_limit: CreateLimit::Off,

@@ -54,6 +54,7 @@ async fn fill(data_dir: &Path, count: u64) -> Vec<FileId> {
         objects: Arc::new(objects.clone()),
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
+        events: file_share::file_events::FileEvents::off(),
     };
     // Many at a time, since each waits for the disk.
     stream::iter(0..count)
@@ -244,6 +245,7 @@ async fn in_aws_mode_the_promised_version_is_read_with_the_permissions_of_the_ap
         objects: Arc::new(S3ObjectStore::new(s3.clone(), &deployment.bucket)),
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
+        events: file_share::file_events::FileEvents::off(),
     };
     let put = async |record: &FileRecord, bytes: Bytes| {
         let put = s3.put_object().bucket(&deployment.bucket);

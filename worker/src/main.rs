@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use file_share::aws::sqs_client;
 use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
+use file_share::file_events::{FileEvents, KeptOf};
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::stores::{self, Access, StoreChoices};
 use file_share::{shutdown, telemetry};
@@ -16,6 +17,7 @@ use file_share_worker::operator;
 use file_share_worker::settings::{
     DeadLetterSettings, InspectArgs, RedriveArgs, WorkerArgs, WorkerSettings,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Finalizes uploads: takes the store's event notifications from SQS, measures and hashes what
 /// arrived, and looks after what notifications and crashes left behind.
@@ -111,7 +113,13 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         region: opened.region(),
     }));
     opened.start_unmarked().await?;
-    let stores = opened.stores;
+    // Where callers are asked who they are, each file belongs to somebody, and is one whose events are kept.
+    let clock = Arc::clone(&opened.stores.clock);
+    let (events, writer) = FileEvents::kept_in(opened.items, KeptOf::OwnedFiles, clock);
+    let stores = Stores {
+        events,
+        ..opened.stores
+    };
     let consumer = Consumer::new(queue, Arc::new(stores.clone()), &common.bucket_name);
     let reconciler = Reconciler::new(stores.clone());
     tracing::info!(
@@ -119,18 +127,23 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         table = common.table_name,
         "the worker consumes event notifications"
     );
+    // Beyond what is in hand at the stop.
+    let over = CancellationToken::new();
+    let writing = tokio::spawn(writer.run(over.clone()));
     tokio::join!(
         say_if_a_store_is_away(&stores, stop.clone()),
         consumer.run(stop.clone()),
         reconcile(reconciler, common.reconcile_interval, stop.clone()),
         sweep_orphans(&stores, &common, stop)
     );
+    over.cancel();
+    let _ = writing.await;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// Not a reason to end, or to wait: they may be on their way up, and everything is tried again.
-async fn say_if_a_store_is_away(stores: &Stores, stop: tokio_util::sync::CancellationToken) {
+async fn say_if_a_store_is_away(stores: &Stores, stop: CancellationToken) {
     tokio::select! {
         checked = stores.check() => if let Err(error) = checked {
             tracing::warn!(error = %error.chain(), "a store doesn't answer yet");
@@ -139,11 +152,7 @@ async fn say_if_a_store_is_away(stores: &Stores, stop: tokio_util::sync::Cancell
     }
 }
 
-async fn sweep_orphans(
-    stores: &Stores,
-    common: &CommonSettings,
-    stop: tokio_util::sync::CancellationToken,
-) {
+async fn sweep_orphans(stores: &Stores, common: &CommonSettings, stop: CancellationToken) {
     if let Some(interval) = common.orphan_sweep_interval {
         let sweeper = OrphanSweeper::new(stores.clone(), common.orphan_limit);
         sweeper.run(interval, stop).await;
@@ -152,11 +161,7 @@ async fn sweep_orphans(
 
 /// A round that is under way at shutdown is broken off: each of its steps is one conditional write,
 /// and the next round finds what is left.
-async fn reconcile(
-    reconciler: Reconciler,
-    interval: std::time::Duration,
-    stop: tokio_util::sync::CancellationToken,
-) {
+async fn reconcile(reconciler: Reconciler, interval: std::time::Duration, stop: CancellationToken) {
     tokio::select! {
         () = reconciler.run(interval, stop.clone()) => {}
         () = stop.cancelled() => {}

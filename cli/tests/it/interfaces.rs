@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::support::{Ran, Service, fshare, in_terminal};
 
@@ -215,4 +216,31 @@ fn a_service_that_asks_for_its_key_is_used_with_it_and_told_apart_from_others() 
     assert!(elsewhere.err.contains("sign_in_required"), "{elsewhere:?}");
     let nonsense = run(&["list"], "fsk_\u{1}");
     assert_eq!(nonsense.code, 2, "{nonsense:?}");
+}
+
+#[test]
+fn what_happened_to_a_file_is_shown_newest_first_where_it_is_kept() {
+    let service = Service::start(&[("AUDIT", "on")]);
+    let link = service.upload("notes.txt", b"notes");
+    let began = std::time::Instant::now();
+    // It is written beside the calls.
+    let ran = loop {
+        let ran = service.run(&["events", &link]);
+        if ran.out.contains("available") && ran.out.contains("created") {
+            break ran;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{ran:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let last = ran.out.lines().last().unwrap();
+    assert!(last.ends_with("created         operator"), "{ran:?}");
+    let newest = service.run(&["events", &link, "--limit", "1", "--json"]);
+    let newest = newest.json();
+    assert_eq!(newest.len(), 1);
+    assert!(newest[0]["at"].is_string(), "{newest:?}");
+    let open = Service::start(&[]);
+    let link = open.upload("notes.txt", b"notes");
+    let ran = open.run(&["events", &link]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.err.contains("doesn't keep"), "{ran:?}");
 }

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{
     DynamoDbMetadataStore,
-    expression::Placeholders,
+    expression::{Placeholders, update_expression},
     is_condition_failed,
     item::{
         Attributes, EXPIRES_AT_MILLIS, FILE_ID, Item as Stored, STORE, expiry, millis, number,
@@ -23,8 +23,8 @@ use crate::{
     aws::unavailable,
     domain::Timestamp,
     item_store::{
-        Item, ItemBody, ItemKey, ItemPage, ItemParent, ItemStore, ItemVersion, MAX_ITEM_PAGE,
-        StoreError,
+        Item, ItemBody, ItemKey, ItemKind, ItemPage, ItemParent, ItemStore, ItemVersion,
+        MAX_ITEM_PAGE, StoreError,
     },
 };
 
@@ -90,6 +90,33 @@ impl DynamoDbMetadataStore {
         }
     }
 
+    /// The same for an item that the worker writes too, which may update what is in the table and puts nothing into it:
+    /// an update of what isn't there makes it.
+    async fn put_by_update(
+        &self,
+        item: &Item,
+        condition: String,
+        mut placeholders: Placeholders,
+    ) -> Result<bool, StoreError> {
+        let mut set = vec![
+            (BODY, string(item.body.as_str())),
+            (VERSION, number(item.version.number())),
+        ];
+        set.extend(expiry(item.expires_at));
+        set.extend(item.parent.iter().map(|it| (PARENT, string(it.as_str()))));
+        let remove: &[&'static str] = match item.parent {
+            Some(_) => &[],
+            None => &[PARENT],
+        };
+        let update = update_expression(set, None, remove, &mut placeholders);
+        let version = placeholders.name(VERSION);
+        let own = placeholders.value("own", number(item.version.number()));
+        let condition = format!("({condition}) OR {version} = {own}");
+        let key = string(&item.key);
+        let updated = self.send_update(key, update, condition, placeholders);
+        Ok(updated.await?.is_some())
+    }
+
     /// As many of the list as are asked for, in order, and whether more follow.
     async fn query_items(
         &self,
@@ -125,7 +152,10 @@ impl ItemStore for DynamoDbMetadataStore {
         let expiry = placeholders.name(EXPIRES_AT_MILLIS);
         let now = placeholders.value("now", millis(now));
         let free = format!("attribute_not_exists({key}) OR {expiry} <= {now}");
-        self.put_item_if(item, free, placeholders).await
+        match item.key.kind() {
+            ItemKind::Event => self.put_by_update(item, free, placeholders).await,
+            _ => self.put_item_if(item, free, placeholders).await,
+        }
     }
 
     async fn get(&self, key: &ItemKey, now: Timestamp) -> Result<Option<Item>, StoreError> {

@@ -96,12 +96,13 @@ impl DynamoDbMetadataStore {
         if let Some(token) = token {
             condition = token.or_repeated(&condition, &mut placeholders);
         }
-        self.send_update(id, update, condition, placeholders).await
+        self.send_update(string(id), update, condition, placeholders)
+            .await
     }
 
     async fn send_update(
         &self,
-        id: FileId,
+        key: AttributeValue,
         update: String,
         condition: String,
         placeholders: Placeholders,
@@ -110,7 +111,7 @@ impl DynamoDbMetadataStore {
             .client
             .update_item()
             .table_name(&self.table)
-            .key(FILE_ID, string(id))
+            .key(FILE_ID, key)
             .update_expression(update)
             .condition_expression(condition)
             .set_expression_attribute_names(Some(placeholders.names))
@@ -157,7 +158,7 @@ impl DynamoDbMetadataStore {
         let condition = condition.expression(&mut placeholders);
         let condition = token.or_repeated(&condition, &mut placeholders);
         let changed = self
-            .send_update(id, update, condition, placeholders)
+            .send_update(string(id), update, condition, placeholders)
             .await?;
         Ok(changed.is_some())
     }
@@ -178,7 +179,7 @@ impl DynamoDbMetadataStore {
         let update = update_expression(set, uploads_end, &[], &mut placeholders);
         let condition = condition.expression(&mut placeholders);
         let changed = self
-            .send_update(id, update, condition, placeholders)
+            .send_update(string(id), update, condition, placeholders)
             .await?;
         Ok(changed.is_some())
     }

@@ -129,7 +129,7 @@ impl Client {
         };
         self.wait_for_a_millisecond_of_our_own().await;
         let create = create_file(&self.stores, &self.presigner, &self.context, new, None);
-        let Some(Ok(CreatedFile { record, upload })) = self.api(create).await else {
+        let Some(Ok(CreatedFile { record, upload, .. })) = self.api(create).await else {
             return;
         };
         let upload = upload.expect("a file that was just created is pending");

@@ -109,6 +109,7 @@ impl Faults {
             }),
             clock: Arc::new(clock.clone()),
             lifecycle,
+            events: file_share::file_events::FileEvents::off(),
         }
     }
 

@@ -1,0 +1,196 @@
+//! Writes what was noted, beside the calls.
+//!
+//! Invariant: bounded in what waits and in what is under way. What can't be written is counted, and the count is
+//! logged once a minute at most.
+//!
+//! Absent on purpose: attempts again. The audit log has what is missing here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::event::{Body, EventPosition, item_body};
+use super::windows::{More, Windows};
+use super::{Doer, EVENT_LIFETIME, EventKind, Note, STORE, list_of};
+use crate::clock::Clock;
+use crate::domain::{Invalid, Timestamp};
+use crate::item_store::{Item, ItemStore};
+use crate::store_error::StoreError;
+
+/// Writes under way at a time.
+const MAX_WRITES: u32 = 16;
+/// How often counts that are due are written, and losses are logged.
+const TICK: Duration = Duration::from_secs(60);
+/// How long a write may take: a store that hangs holds nothing up for ever.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end of a program waits for what was noted.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// Writes events until the program ends.
+pub struct EventWriter {
+    items: Arc<dyn ItemStore>,
+    notes: mpsc::Receiver<Note>,
+    left_out: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+    windows: Windows,
+    writes: Arc<Semaphore>,
+}
+
+impl EventWriter {
+    pub(super) fn new(
+        items: Arc<dyn ItemStore>,
+        notes: mpsc::Receiver<Note>,
+        left_out: Arc<AtomicU64>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            items,
+            notes,
+            left_out,
+            clock,
+            windows: Windows::default(),
+            writes: Arc::new(Semaphore::new(MAX_WRITES as usize)),
+        }
+    }
+
+    /// Writes until `stop`, and then what was noted before, within a bound.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut ticks = interval_at(Instant::now() + TICK, TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                note = self.notes.recv() => match note {
+                    Some(note) => self.take(&note).await,
+                    None => break,
+                },
+                _ = ticks.tick() => {
+                    let due = self.windows.due(self.clock.now(), false);
+                    self.add_all(due).await;
+                    self.say_what_is_missing();
+                }
+                () = stop.cancelled() => break,
+            }
+        }
+        let ending = async {
+            while let Ok(note) = self.notes.try_recv() {
+                self.take(&note).await;
+            }
+            // What is added to has to be there.
+            self.writes_are_over().await;
+            let due = self.windows.due(self.clock.now(), true);
+            self.add_all(due).await;
+            self.writes_are_over().await;
+        };
+        if timeout(STOP_LIMIT, ending).await.is_err() {
+            tracing::warn!("some events of files weren't written before the end");
+        }
+        self.say_what_is_missing();
+    }
+
+    async fn take(&mut self, note: &Note) {
+        let by = match note.kind.is_repeatable() {
+            true => self.windows.count(note),
+            false => Some(note.by.clone()),
+        };
+        let Some(by) = by else {
+            return;
+        };
+        match new_item(note, &by) {
+            Ok(item) => {
+                let more = match note.kind.is_repeatable() {
+                    true => self.windows.begin(note, by, item.key.clone()),
+                    false => None,
+                };
+                self.add_all(more).await;
+                let (items, now) = (Arc::clone(&self.items), note.at);
+                self.write(async move { items.put_new(&item, now).await.map(drop) })
+                    .await;
+            }
+            Err(_) => self.missing(),
+        }
+    }
+
+    async fn add_all(&mut self, due: impl IntoIterator<Item = More>) {
+        for more in due {
+            let (items, now) = (Arc::clone(&self.items), self.clock.now());
+            self.write(async move { add(&*items, &more, now).await })
+                .await;
+        }
+    }
+
+    /// Has it written, as soon as there is room among those that are under way.
+    async fn write(&self, writing: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+        let Ok(permit) = Arc::clone(&self.writes).acquire_owned().await else {
+            return;
+        };
+        let left_out = Arc::clone(&self.left_out);
+        tokio::spawn(async move {
+            let _permit = permit;
+            match timeout(WRITE_TIMEOUT, writing).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::debug!(error = %error.chain(), "an event of a file isn't written");
+                    left_out.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => {
+                    left_out.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+
+    /// Waits for those that are under way.
+    async fn writes_are_over(&self) {
+        let _ = self.writes.acquire_many(MAX_WRITES).await;
+    }
+
+    fn missing(&self) {
+        self.left_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn say_what_is_missing(&self) {
+        let count = self.left_out.swap(0, Ordering::Relaxed);
+        if count > 0 {
+            tracing::warn!(
+                count,
+                "events of files weren't written and will not be shown"
+            );
+        }
+    }
+}
+
+fn new_item(note: &Note, by: &Doer) -> Result<Item, Invalid> {
+    let position = match note.kind {
+        EventKind::Created => EventPosition::of_creation(note.file),
+        _ => EventPosition::of_now(note.at),
+    };
+    let mut body = Body::from(note);
+    body.caller.clone_from(&by.caller);
+    body.token.clone_from(&by.token);
+    let parent = list_of(note.file).map_err(|error| Invalid(error.to_string()))?;
+    Ok(Item::new(
+        position.key(note.file)?,
+        Some(parent),
+        note.at + EVENT_LIFETIME,
+        item_body(&body)?,
+    ))
+}
+
+/// Adds to an event that this process wrote, so nobody else writes it.
+async fn add(items: &dyn ItemStore, more: &More, now: Timestamp) -> Result<(), StoreError> {
+    let corrupt = |invalid: Invalid| StoreError::corrupt(STORE, invalid.0);
+    // Its time may be over, or it was never written.
+    let Some(item) = items.get(&more.key, now).await? else {
+        return Ok(());
+    };
+    let mut body: Body = item.body.read().map_err(corrupt)?;
+    body.count += more.count;
+    body.last_at = body.last_at.max(more.last_at.timestamp_millis());
+    let body = item_body(&body).map_err(corrupt)?;
+    items.replace(&Item { body, ..item }, now).await?;
+    Ok(())
+}
