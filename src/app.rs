@@ -5,6 +5,7 @@
 mod audit;
 mod gate;
 mod greeting;
+mod receipts;
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -35,6 +36,7 @@ use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{DeletionLog, OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketAddress, BucketUrl, Presigner, SigningCredentials};
+use crate::receipt::ReceiptKeys;
 use crate::service::{CallPermits, FileService, ServiceParts};
 pub use crate::stores::StartError;
 use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
@@ -164,6 +166,7 @@ impl App {
             let clock = Arc::clone(&stores.clock);
             Arc::new(audit::OwnDeletions { log, clock }) as Arc<dyn DeletionLog>
         });
+        let receipt_keys = receipts::keys(settings, Some(objects.data_dir()))?;
         let gate = Gate::new(policy, Arc::clone(&items));
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
@@ -185,6 +188,7 @@ impl App {
             stores: stores.clone(),
             presigner: presigner(settings, secret.credentials(), LOCAL_REGION)
                 .naming_every_version(),
+            receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
             audit: audit.clone(),
             permits: CallPermits::new(settings.public_url.is_some()),
@@ -193,6 +197,7 @@ impl App {
         let public_url = settings.public_url.as_ref();
         let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
         let whom = (hosts, gate, audit.clone());
+        let service = (service, receipt_keys);
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         let routed = PrefixRoute {
             path: format!("/{bucket}"),
@@ -248,10 +253,12 @@ impl App {
         let policy = gate::policy_beside_s3(settings)?;
         let audit = audit::open_on_standard_output(settings, &policy, &*stores.clock)?;
         let (stores, event_writer) = audit::events(audit.is_some(), stores, &items);
+        let receipt_keys = receipts::keys(settings, None)?;
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
+            receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
             audit: audit.clone(),
             // Clients come through a load balancer, and all have its address.
@@ -263,6 +270,7 @@ impl App {
         let gate = Gate::new(policy, Arc::clone(&items));
         let public_url = settings.public_url.clone();
         let whom = (OwnHosts::Any { public_url }, gate, audit.clone());
+        let service = (service, receipt_keys);
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         Ok(Self {
             endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
@@ -408,7 +416,7 @@ fn presigner(settings: &ApiSettings, credentials: SigningCredentials, region: &s
 
 fn api_parts(
     settings: &ApiSettings,
-    service: FileService,
+    (service, receipt_keys): (FileService, Arc<ReceiptKeys>),
     bucket: BucketAddress,
     cors: CorsPolicy,
     (hosts, gate, audit): (OwnHosts, Gate, Option<Arc<AuditLog>>),
@@ -416,6 +424,7 @@ fn api_parts(
 ) -> ApiParts {
     ApiParts {
         service: Arc::new(service),
+        receipt_keys,
         bucket,
         public_url: settings.public_url.clone(),
         max_upload_bytes: settings.max_upload_bytes,

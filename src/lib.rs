@@ -48,6 +48,8 @@ pub mod own_paths;
 pub mod owner_only_files;
 pub mod presigned_url;
 #[cfg(feature = "server")]
+pub mod receipt;
+#[cfg(feature = "server")]
 pub mod request_host;
 #[cfg(feature = "server")]
 pub mod request_log;

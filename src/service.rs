@@ -31,6 +31,7 @@ use crate::operations::{self, Context, CreatedFile, NewFile, OperationError, Sto
 use crate::presigned_url::{
     DownloadMethod, PresignedUpload, PresignedUrl, Presigner, UploadMethod,
 };
+use crate::receipt::{ReceiptKeys, SignedReceipt};
 use crate::request_log;
 use crate::store_error::StoreError;
 
@@ -40,6 +41,8 @@ pub struct ServiceParts {
     pub stores: Stores,
     /// Signs the URLs that are handed out.
     pub presigner: Presigner,
+    /// What signs receipts.
+    pub receipt_keys: Arc<ReceiptKeys>,
     /// How many files one address may create, or have pending.
     pub create_limit: CreateLimit,
     /// How many calls are in hand at a time.
@@ -207,6 +210,30 @@ impl FileService {
     ) -> Result<FileRecord, OperationError> {
         let describing = pin!(operations::describe_file(&self.0.stores, context, id));
         self.run(context, Action::DescribeFile, Some(id), describing)
+            .await
+    }
+
+    /// [`operations::attest_file`], signed. `issuer` is where the caller reaches the service.
+    ///
+    /// # Errors
+    /// Besides those: [`OperationError::ReceiptsUnavailable`] where there is no key.
+    pub async fn issue_receipt(
+        &self,
+        context: &Context,
+        id: FileId,
+        issuer: &str,
+    ) -> Result<SignedReceipt, OperationError> {
+        let ServiceParts {
+            stores,
+            receipt_keys,
+            ..
+        } = &self.0;
+        let signing = async {
+            let file = operations::attest_file(stores, context, id).await?;
+            let signed = receipt_keys.sign(&file, issuer, stores.clock.now());
+            signed.ok_or(OperationError::ReceiptsUnavailable)
+        };
+        self.run(context, Action::IssueReceipt, Some(id), signing)
             .await
     }
 

@@ -22,6 +22,8 @@ pub enum Action {
     DescribeFile,
     /// Shows a record once its file is settled.
     AwaitFile,
+    /// Signs what is known of an available file, for its owner to show to others.
+    IssueReceipt,
     /// Shows a page of the caller's records.
     ListFiles,
     /// Shows a page of everybody's records.
@@ -53,6 +55,7 @@ impl Action {
         Self::DownloadFile,
         Self::DescribeFile,
         Self::AwaitFile,
+        Self::IssueReceipt,
         Self::ListFiles,
         Self::ListAllFiles,
         Self::ListEvents,
@@ -79,6 +82,7 @@ impl Action {
             | Self::ApprovePairing => true,
             Self::DescribeFile
             | Self::AwaitFile
+            | Self::IssueReceipt
             | Self::ListFiles
             | Self::ListAllFiles
             | Self::ListEvents
@@ -94,6 +98,7 @@ impl Action {
             Self::DownloadFile
             | Self::DescribeFile
             | Self::AwaitFile
+            | Self::IssueReceipt
             | Self::ListFiles
             | Self::ListAllFiles
             | Self::ListEvents
@@ -115,6 +120,7 @@ impl Action {
             Self::CompleteUpload => "complete_upload",
             Self::DownloadFile => "download_file",
             Self::DescribeFile | Self::AwaitFile => "describe_file",
+            Self::IssueReceipt => "issue_receipt",
             Self::ListFiles | Self::ListAllFiles => "list_files",
             Self::ListEvents => "list_events",
             Self::DeleteFile => "delete_file",
@@ -283,6 +289,7 @@ mod tests {
         Action::DownloadFile,
         Action::DescribeFile,
         Action::AwaitFile,
+        Action::IssueReceipt,
         Action::ListFiles,
         Action::ListAllFiles,
         Action::ListEvents,
@@ -436,10 +443,14 @@ mod tests {
         let contract = include_str!("../../tests/openapi.json");
         let contract: serde_json::Value = serde_json::from_str(contract).unwrap();
         let calls = contract["paths"].as_object().unwrap().iter();
-        // Who signs in is nobody yet, and so is a program that waits to be let in.
+        // Who signs in is nobody yet, and so is a program that waits to be let in; and whoever has a receipt may
+        // verify it.
         let is_for_everybody = |path: &str| {
             path.starts_with("/v1/session")
-                || matches!(path, "/v1/pairings" | "/v1/pairings/redeem")
+                || matches!(
+                    path,
+                    "/v1/pairings" | "/v1/pairings/redeem" | "/v1/receipts/keys"
+                )
         };
         let calls = calls.filter(|(path, _)| !is_for_everybody(path));
         let in_contract: BTreeSet<&str> = calls

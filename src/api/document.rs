@@ -23,6 +23,9 @@ use crate::own_paths;
 const TITLE: &str = "File Share Service";
 /// Where a response has its problem, as a JSON pointer (RFC 6901).
 const PROBLEM_CONTENT: &str = "/content/application~1problem+json";
+/// Where a response has a receipt, and what that looks like: three parts of base64url.
+const RECEIPT: &str = "/responses/200/content/application~1jose";
+const RECEIPT_PATTERN: &str = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$";
 const SUMMARY: &str = "\
 Hands out short-lived presigned URLs and keeps the metadata. No byte of a file goes through this API: \
 clients send bytes straight to the object store, and fetch them straight from it.\n\n\
@@ -117,6 +120,12 @@ pub(super) fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
             .flat_map(|operations| operations.iter_mut())
         {
             add_conventions(method, operation);
+            if let Some(receipt) = operation.pointer_mut(RECEIPT) {
+                merge(
+                    receipt,
+                    json!({"schema": {"pattern": RECEIPT_PATTERN}, "example": examples::receipt()}),
+                );
+            }
             describe(operation);
             // Not by index: that would write a `parameters: null` where there are none.
             let parameters = operation
@@ -288,6 +297,24 @@ fn schema_details() -> BTreeMap<&'static str, Value> {
                 "required": ["caller", "token", "requestId"],
                 "example": examples::events()["events"][0],
             }),
+        ),
+        (
+            "ReceiptKey",
+            json!({
+                "properties": {
+                    "kty": {"enum": ["OKP"]},
+                    "crv": {"enum": ["Ed25519"]},
+                    "x": {"pattern": "^[A-Za-z0-9_-]{43}$"},
+                    "kid": {"pattern": "^[A-Za-z0-9_-]{43}$"},
+                    "use": {"enum": ["sig"]},
+                    "alg": {"enum": ["Ed25519"]},
+                },
+                "example": examples::receipt_key(),
+            }),
+        ),
+        (
+            "ReceiptKeys",
+            json!({"example": {"keys": [examples::receipt_key()]}}),
         ),
         (
             "Session",

@@ -12,7 +12,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::files::{Tag, context, file_id};
+use super::files::{Tag, context_of, file_id};
 use super::json::Json;
 use super::operation_errors::{self, ApiError};
 use super::problem::Code;
@@ -130,7 +130,7 @@ impl EventsApi {
             ),
         };
         let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
-        let context = context(&self.bucket, request);
+        let context = context_of(request, &self.bucket);
         let page = self.service.list_events(&context, id, after, limit).await?;
         let next_cursor = page.next.map(|position| write_cursor(position, id));
         let link = next_cursor.as_ref().map(|cursor| {

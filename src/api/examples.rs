@@ -11,11 +11,13 @@ use super::create_file_body::CreateFileBody;
 use super::problem::{Code, Problem};
 use super::wire::{ListFilter, WireFile, read_cursor, write_cursor};
 use crate::domain::{
-    ContentLength, FileId, FileRecord, Lifecycle, MAX_CONTENT_LENGTH, RejectionReason,
-    Sha256Digest, StoredObject, Timestamp, Transition, format_timestamp, from_millis,
+    AttestedFile, ContentLength, FileId, FileRecord, Lifecycle, MAX_CONTENT_LENGTH,
+    RejectionReason, Sha256Digest, StoredObject, Timestamp, Transition, format_timestamp,
+    from_millis,
 };
 use crate::file_events::EventKind;
 use crate::operations::OperationError;
+use crate::receipt::{ReceiptKeys, SignedReceipt};
 
 /// 2026-01-31, five past nine in UTC.
 const CREATED_AT_MILLIS: i64 = 1_769_850_300_123;
@@ -109,6 +111,34 @@ pub(super) fn waiting_pairing() -> Value {
         "beganAt": time(0),
         "expiresAt": time(5 * 60 * 1000),
     })
+}
+
+/// The key of RFC 8037, appendix A, whose private half everybody knows.
+fn receipt_keys() -> ReceiptKeys {
+    const SEED: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c,
+        0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae,
+        0x7f, 0x60,
+    ];
+    ReceiptKeys::from_seeds([&SEED])
+}
+
+/// What verifies the receipt below.
+pub(super) fn receipt_key() -> Value {
+    serde_json::to_value(receipt_keys().published().next()).unwrap_or_default()
+}
+
+/// The receipt of the file, once it is there.
+pub(super) fn receipt() -> Value {
+    let file = AttestedFile {
+        id: record().id,
+        display_name: "hello.txt".into(),
+        size: 5,
+        sha256: Sha256Digest::parse_hex(SHA256).expect("a digest"),
+        uploaded_at: moment(UPLOADED_AFTER_MILLIS),
+    };
+    let signed = receipt_keys().sign(&file, "https://files.example.org", moment(60_000));
+    signed.map(SignedReceipt::into_text).into()
 }
 
 /// Who runs the service.

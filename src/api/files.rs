@@ -372,24 +372,9 @@ impl FilesApi {
     }
 }
 
-/// The one place where a request becomes a call by a caller.
-pub(super) fn context(bucket: &BucketAddress, request: &Request) -> Context {
-    let caller = request.extensions().get::<Caller>();
-    // Headers that a proxy may have set are anybody's to write.
-    let address = request.remote_addr().as_socket_addr();
-    let request_id = request.extensions().get::<RequestId>();
-    let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
-    Context::new(
-        caller.cloned().unwrap_or(Caller::Nobody),
-        address.map(SocketAddr::ip),
-        bucket_for(bucket, request),
-        request_id,
-    )
-}
-
 impl FilesApi {
     fn context(&self, request: &Request) -> Context {
-        context(&self.bucket, request)
+        context_of(request, &self.bucket)
     }
 
     async fn redirect(
@@ -406,6 +391,21 @@ impl FilesApi {
             "private, no-store".into(),
         ))
     }
+}
+
+/// The one place where a request becomes a call by a caller.
+pub(super) fn context_of(request: &Request, bucket: &BucketAddress) -> Context {
+    let caller = request.extensions().get::<Caller>();
+    // Headers that a proxy may have set are anybody's to write.
+    let address = request.remote_addr().as_socket_addr();
+    let request_id = request.extensions().get::<RequestId>();
+    let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
+    Context::new(
+        caller.cloned().unwrap_or(Caller::Nobody),
+        address.map(SocketAddr::ip),
+        bucket_for(bucket, request),
+        request_id,
+    )
 }
 
 /// A text that is no ID names no file: the same answer as for an ID that nobody has.

@@ -27,6 +27,7 @@ mod problem;
 mod problem_code;
 mod proof;
 mod public_urls;
+mod receipts;
 pub mod server;
 mod session;
 mod set_cookies;
@@ -52,6 +53,7 @@ pub use prefix_route::PrefixRoute;
 pub use proof::SessionCookie;
 use public_urls::ServiceUrl;
 pub use public_urls::{own_prefix, path_prefix};
+use receipts::ReceiptsApi;
 use session::SessionApi;
 use sign_in::SignInApi;
 use tokens::TokensApi;
@@ -65,6 +67,7 @@ use crate::cors::CorsPolicy;
 use crate::network_addresses::NetworkAddresses;
 use crate::own_paths;
 use crate::presigned_url::BucketAddress;
+use crate::receipt::ReceiptKeys;
 use crate::service::FileService;
 use crate::web_page::WebPage;
 
@@ -72,6 +75,8 @@ use crate::web_page::WebPage;
 pub struct ApiParts {
     /// The operations.
     pub service: Arc<FileService>,
+    /// What verifies receipts.
+    pub receipt_keys: Arc<ReceiptKeys>,
     /// Where clients reach the bucket.
     pub bucket: BucketAddress,
     /// The URL under which clients reach the service; `None`: the host that each request came to.
@@ -114,6 +119,12 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         bucket: parts.bucket.clone(),
         path_prefix: path_prefix.clone(),
     };
+    let receipts = ReceiptsApi {
+        service: Arc::clone(&parts.service),
+        keys: parts.receipt_keys,
+        service_url: service_url.clone(),
+        bucket: parts.bucket.clone(),
+    };
     let files = FilesApi {
         service: parts.service,
         bucket: parts.bucket,
@@ -152,7 +163,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         clock: Arc::clone(&parts.clock),
         service_url,
     };
-    let service = document::service((files, events, session, sign_in, tokens, pairings));
+    let service = document::service((files, events, receipts, session, sign_in, tokens, pairings));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();
     let pages = web_page

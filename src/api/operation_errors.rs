@@ -121,6 +121,9 @@ operations! {
     DownloadFile = "download_file" | "head_file": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected,
         UploadExpired, InvalidRequest;
     DescribeFile = "describe_file": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
+    IssueReceipt = "issue_receipt": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected,
+        UploadExpired, ReceiptsUnavailable, InvalidRequest;
+    ListReceiptKeys = "list_receipt_keys": ;
     ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
     ListEvents = "list_events": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
     DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;

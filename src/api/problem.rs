@@ -157,6 +157,7 @@ impl From<ErrorCode> for Code {
             ErrorCode::UploadExpired => Self::UploadExpired,
             ErrorCode::IdempotencyKeyReused => Self::IdempotencyKeyReused,
             ErrorCode::FormUploadUnavailable => Self::FormUploadUnavailable,
+            ErrorCode::ReceiptsUnavailable => Self::ReceiptsUnavailable,
             ErrorCode::StoreUnavailable => Self::StoreUnavailable,
             ErrorCode::Overloaded => Self::Overloaded,
             ErrorCode::InsufficientStorage => Self::InsufficientStorage,

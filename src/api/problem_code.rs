@@ -236,6 +236,14 @@ codes! {
             `GET /v1/files/{id}/metadata?wait=20` tell you when the file is settled.",
         detail: Some("the bytes haven't been seen yet"),
     }
+    ReceiptsUnavailable {
+        name: ErrorCode::ReceiptsUnavailable.as_str(),
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "This service signs no receipts",
+        advice: "The operator sets RECEIPT_KEY to a key of its own; then files that are there already have receipts too.",
+        detail: Some("this service has no key to sign receipts with: its operator can set RECEIPT_KEY"),
+    }
     UploadSettled {
         name: ErrorCode::UploadSettled.as_str(),
         status: StatusCode::CONFLICT,

@@ -10,6 +10,7 @@ mod environment;
 mod limits;
 mod mode;
 mod oidc;
+mod receipt;
 mod scrub;
 mod values;
 
@@ -28,6 +29,7 @@ pub use limits::{LimitArgs, LimitSettings};
 pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
 pub use oidc::{Groups, OidcArgs, OidcSettings, SecretText, is_this_machine};
+pub use receipt::{ReceiptArgs, ReceiptSeed};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
@@ -198,6 +200,9 @@ pub struct ApiArgs {
     /// Where people sign in.
     #[command(flatten)]
     pub oidc: OidcArgs,
+    /// What signs receipts.
+    #[command(flatten)]
+    pub receipt: ReceiptArgs,
     /// What clients may leave waiting.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -260,6 +265,8 @@ pub struct ApiSettings {
     pub audit: AuditSetting,
     /// Where people sign in; `None`: nowhere.
     pub oidc: Option<OidcSettings>,
+    /// What signs receipts, the newest first; none: local mode has one of its own.
+    pub receipt_keys: Vec<ReceiptSeed>,
     /// Exact origins, or `*` alone.
     pub allowed_origins: Vec<String>,
     /// What clients may leave waiting.
@@ -417,6 +424,7 @@ impl ApiArgs {
             common.lifecycle.max_keep = limits.max_keep;
         }
         let oidc = self.oidc.judge(problems);
+        let receipt_keys = self.receipt.judge(problems);
         let access = self
             .access
             .judge(is_local, matches!(oidc, Some(Some(_))), problems);
@@ -459,6 +467,7 @@ impl ApiArgs {
             access: access?,
             audit: audit?,
             oidc: oidc?,
+            receipt_keys: receipt_keys?,
             limits: limits?,
             common: common?,
         })

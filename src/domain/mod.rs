@@ -6,6 +6,7 @@
 //! Invariant: nothing here does I/O, knows HTTP or an SDK, or reads a clock. The time is always
 //! handed in.
 
+mod attested_file;
 mod content_length;
 mod content_type;
 mod declaration;
@@ -26,6 +27,7 @@ mod timestamp;
 mod transition;
 mod user_id;
 
+pub use attested_file::AttestedFile;
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
 pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};
 pub use declaration::Declaration;

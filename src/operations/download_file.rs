@@ -3,9 +3,9 @@
 //! Invariant: the URL names the version that was measured, so that what it brings is what the
 //! record says.
 
-use super::{Context, OperationError, Stores};
+use super::{Context, OperationError, Stores, available};
 use crate::access::Action;
-use crate::domain::{FileId, FileState};
+use crate::domain::FileId;
 use crate::presigned_url::{DownloadMethod, DownloadTerms, PresignedUrl, Presigner};
 
 /// Signs a URL that brings the version that was measured, under the file's name and type.
@@ -21,15 +21,7 @@ pub async fn download_file(
     method: DownloadMethod,
 ) -> Result<PresignedUrl, OperationError> {
     let record = stores.record_for(context, Action::DownloadFile, id).await?;
-    let object = match &record.state {
-        FileState::Available(object) => object,
-        FileState::Pending => return Err(OperationError::UploadPending),
-        FileState::Rejected { reason, .. } => {
-            return Err(OperationError::FileRejected(reason.clone()));
-        }
-        FileState::Expired { .. } => return Err(OperationError::UploadExpired),
-        FileState::Deleted { .. } => return Err(OperationError::FileNotFound),
-    };
+    let object = available(&record)?;
     let terms = DownloadTerms {
         key: record.key(),
         version_id: object.version_id.as_ref(),

@@ -48,6 +48,9 @@ pub enum OperationError {
     /// It can't be told where the caller reaches the bucket, so no URL can be signed for it.
     #[error("where the bucket is reached: {}", .0.0)]
     BucketAddressUnknown(Invalid),
+    /// There is no key that signs receipts.
+    #[error("this service signs no receipts")]
+    ReceiptsUnavailable,
     /// Too many calls of this kind are in hand; the same call again soon is right.
     #[error("too many calls are in hand")]
     Overloaded,
@@ -84,6 +87,7 @@ impl OperationError {
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
             Self::DeleteAfter(_) | Self::BucketAddressUnknown(_) => ErrorCode::InvalidRequest,
+            Self::ReceiptsUnavailable => ErrorCode::ReceiptsUnavailable,
             Self::Overloaded => ErrorCode::Overloaded,
             Self::TooManyCreates => ErrorCode::TooManyCreates,
             Self::Store(error) => match error {
@@ -151,6 +155,8 @@ error_codes! {
     IdempotencyKeyReused = "idempotency_key_reused",
     /// The store can't take forms safely.
     FormUploadUnavailable = "form_upload_unavailable",
+    /// There is no key that signs receipts.
+    ReceiptsUnavailable = "receipts_unavailable",
     /// A store can't be reached; the same call again is right.
     StoreUnavailable = "store_unavailable",
     /// Too much is in hand; the same call again is right.

@@ -10,6 +10,7 @@
 //! Absent on purpose: HTTP, SDK types, retries. A store's fault comes back as
 //! [`OperationError::Store`], and whoever called knows how to wait.
 
+mod attest_file;
 mod clean_up;
 mod complete_upload;
 mod context;
@@ -33,6 +34,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use attest_file::attest_file;
 pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
 pub use context::Context;
 pub use create_file::{CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file};
@@ -50,11 +52,22 @@ pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepRepo
 
 use crate::access::{Action, Resource, authorize};
 use crate::clock::Clock;
-use crate::domain::{FileId, FileRecord, Lifecycle};
+use crate::domain::{FileId, FileRecord, FileState, Lifecycle, StoredObject};
 use crate::file_events::FileEvents;
 use crate::metadata_store::MetadataStore;
 use crate::object_store::ObjectStore;
 use crate::store_error::StoreError;
+
+/// The bytes of an available file, or why there are none.
+fn available(record: &FileRecord) -> Result<&StoredObject, OperationError> {
+    match &record.state {
+        FileState::Available(object) => Ok(object),
+        FileState::Pending => Err(OperationError::UploadPending),
+        FileState::Rejected { reason, .. } => Err(OperationError::FileRejected(reason.clone())),
+        FileState::Expired { .. } => Err(OperationError::UploadExpired),
+        FileState::Deleted { .. } => Err(OperationError::FileNotFound),
+    }
+}
 
 /// Everything that an operation works on.
 #[derive(Clone)]

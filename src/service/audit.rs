@@ -13,6 +13,7 @@ use crate::file_events::{EventKind, EventPage};
 use crate::metadata_store::Page;
 use crate::operations::{Context, CreatedFile, ErrorCode, OperationError, Stores};
 use crate::presigned_url::{PresignedUpload, PresignedUrl};
+use crate::receipt::SignedReceipt;
 use crate::request_log;
 use crate::store_error::StoreError;
 
@@ -49,6 +50,7 @@ impl MadeFile for EventPage {}
 impl MadeFile for Page {}
 impl MadeFile for PresignedUpload {}
 impl MadeFile for PresignedUrl {}
+impl MadeFile for SignedReceipt {}
 impl MadeFile for () {}
 
 /// The line of a call that is under way.
@@ -273,6 +275,7 @@ mod tests {
                     events: crate::file_events::FileEvents::off(),
                 },
                 presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
+                receipt_keys: Arc::default(),
                 create_limit: CreateLimit::Off,
                 permits: CallPermits::new(false),
                 audit: Some(Arc::clone(&audit)),

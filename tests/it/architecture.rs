@@ -90,6 +90,7 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
             "file_events",
         ],
     ),
+    ("receipt", &["domain", "secret_file"]),
     // The one way in to the operations.
     (
         "service",
@@ -104,6 +105,7 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
             "metadata_store",
             "operations",
             "presigned_url",
+            "receipt",
             "store_error",
             "file_events",
         ],
@@ -123,6 +125,7 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
             "metadata_store",
             "own_paths",
             "presigned_url",
+            "receipt",
             "request_host",
             "request_log",
             "service",
@@ -199,6 +202,8 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
             "object_store",
             "operations",
             "presigned_url",
+            "receipt",
+            "secret_file",
             "service",
             "stores",
             "file_events",

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::issuer_sign_in::{self, service};
-use crate::support::curl::{curl, curl_json, curl_status};
+use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::issuer::{Issuer, client};
 use crate::support::ministack::{MiniStack, project_root};
 use crate::support::node_tests::{self, free_port};
@@ -337,6 +337,44 @@ async fn a_program_on_its_own_renews_its_token_before_it_ends_and_once_after_a_4
     assert_eq!(list.status(), StatusCode::OK);
     let list: Value = list.json().await.unwrap();
     assert_eq!(list["files"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn a_receipt_is_verified_as_the_document_says_and_what_was_changed_is_refused() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let base = &program.base;
+    let record = {
+        let path = dir.path().join("to-send");
+        std::fs::write(&path, "handed in").unwrap();
+        let created = create(base, &json!({"filename": "notes.txt", "size": 9}));
+        assert_eq!(upload(&created, &path), "200");
+        created
+    };
+    let url = format!("{base}/v1/files/{}", record["id"].as_str().unwrap());
+    let settled = curl_json(&[&format!("{url}/metadata?wait=20")]);
+    assert_eq!(settled["status"], "available");
+    let receipt = String::from_utf8(curl(&[&format!("{url}/receipt")])).unwrap();
+    let changed = receipt.replacen("eyJ", "eyI", 2);
+    let script = recipe("Receipts", "python", base);
+    for (receipt, content, said) in [
+        (&receipt, "handed in", "the same bytes"),
+        (&receipt, "handed on", "another file"),
+        (&changed, "handed in", "not genuine"),
+    ] {
+        let beside = data_dir();
+        std::fs::write(beside.path().join("notes.txt"), content).unwrap();
+        std::fs::write(beside.path().join("notes.txt.receipt.jws"), receipt).unwrap();
+        let output = run_in(beside.path(), &mut python(&script));
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8(printed).unwrap();
+        assert!(printed.ends_with(&format!("{said}\n")), "{printed}");
+        assert_eq!(
+            output.status.success(),
+            said == "the same bytes",
+            "{printed}"
+        );
+    }
 }
 
 /// Versions in the document are those that the tests install.

@@ -184,6 +184,18 @@ async fn only_what_starts_the_api_may_read_the_secret_of_sign_ins_and_an_update_
     let (resource, _) = rest.split_once("\n\n").unwrap();
     assert!(resource.contains("\n        ExcludePunctuation: true"));
 
+    // Letters of base64url for 32 bytes, which outlive the stack.
+    let receipt_key = deployment.output("ReceiptKeyArn");
+    let key = read_secret(ministack, &deployment.execution, receipt_key).await;
+    assert_eq!(key.unwrap().len(), 43);
+    let (_, rest) = template.split_once("\n  ReceiptKey:\n").unwrap();
+    let (resource, _) = rest.split_once("\n\n").unwrap();
+    for line in ["    ExcludePunctuation: true", "DeletionPolicy: Retain"] {
+        assert!(resource.contains(&format!("\n    {line}")), "{line}");
+    }
+    let read = read_secret(ministack, &deployment.api, receipt_key).await;
+    assert!(is_forbidden(&read), "{read:?}");
+
     for (program, user) in [
         ("api", &deployment.api),
         ("worker", &deployment.worker),

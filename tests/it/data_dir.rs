@@ -123,6 +123,7 @@ fn nobody_else_can_read_anything_even_under_an_open_umask() {
     for expected in [
         "lock",
         "signing-secret",
+        "receipt-key",
         "metadata.sqlite",
         "metadata.sqlite-wal",
         "metadata.sqlite-shm",
@@ -146,7 +147,7 @@ fn what_was_too_open_is_closed_at_the_next_start() {
     modes(dir.path(), &mut found);
     for (path, _) in &found {
         let mode = if path.is_dir() { 0o777 } else { 0o666 };
-        if !path.ends_with("signing-secret") {
+        if !path.ends_with("signing-secret") && !path.ends_with("receipt-key") {
             fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
         }
     }
@@ -209,6 +210,7 @@ fn no_link_at_a_name_that_the_program_opens_is_followed() {
     for (name, is_dir) in [
         ("lock", false),
         ("signing-secret", false),
+        ("receipt-key", false),
         ("metadata.sqlite", false),
         ("metadata.sqlite-wal", false),
         ("metadata.sqlite-shm", false),
@@ -259,6 +261,7 @@ fn a_file_that_has_another_name_elsewhere_is_not_used() {
     for name in [
         "lock",
         "signing-secret",
+        "receipt-key",
         "metadata.sqlite",
         "metadata.sqlite-wal",
     ] {

@@ -218,3 +218,19 @@ fn a_program_that_was_killed_on_a_full_disk_starts_there_and_deletes() {
     can_create_once_there_is_room(&disk, &program.base, source.path());
     assert!(program.terminate().success());
 }
+
+/// As after an update from a version that had no receipts.
+#[test]
+fn a_start_on_a_full_disk_that_has_no_key_of_receipts_comes_up_and_makes_one() {
+    let (disk, source) = (SmallDisk::new(DISK), source());
+    let program = disk.program(&SETTINGS);
+    let stored = stored_file(&program.base, source.path());
+    assert!(program.terminate().success());
+    std::fs::remove_file(disk.data().join("receipt-key")).unwrap();
+    disk.fill();
+    let program = disk.program(&SETTINGS);
+    let file = url(&program.base, &stored);
+    assert_eq!(curl_status(&[&file]), "307");
+    assert_eq!(curl_status(&[&format!("{file}/receipt")]), "200");
+    assert!(program.terminate().success());
+}

@@ -49,6 +49,7 @@ mod pairing_stores;
 mod pairings;
 mod programs;
 mod readme;
+mod receipts;
 mod refusal_log;
 mod revocation_stores;
 mod role_access;

@@ -134,11 +134,13 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
                 events: file_share::file_events::FileEvents::off(),
             },
             presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
+            receipt_keys: Arc::default(),
             create_limit: CreateLimit::Off,
             audit: None,
             permits: CallPermits::new(false),
             stop: CancellationToken::new(),
         })),
+        receipt_keys: Arc::default(),
         bucket: BucketAddress::RequestHost {
             bucket: "a-bucket".into(),
         },
