@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -203,6 +204,21 @@ impl ApiClient {
                 .min(until.left());
             sleep(pause).await;
         }
+    }
+
+    /// The receipt of an available file.
+    pub(crate) async fn receipt(&self, id: Uuid, until: Deadline) -> Result<String, CliError> {
+        let path = format!("/v1/files/{id}/receipt");
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        let answer = expect(answer, StatusCode::OK)?;
+        let text = String::from_utf8(answer.body.into());
+        text.map_err(|_| CliError::Unusable("the server's receipt isn't text".to_owned()))
+    }
+
+    /// What verifies receipts, as it came.
+    pub(crate) async fn receipt_keys(&self, until: Deadline) -> Result<Bytes, CliError> {
+        let answer = self.call(Method::GET, "/v1/receipts/keys", None, None, until);
+        Ok(expect(answer.await?, StatusCode::OK)?.body)
     }
 
     pub(crate) async fn page(

@@ -40,6 +40,13 @@ const QR: &str =
     "The code names the address by which others reach the service, where that knows it. In a pipe the dark modules are
 drawn, for light paper; --json gives them as rows of 1 and 0.";
 
+const RECEIPT: &str = "Whoever has a receipt can show what arrived and when, also after the file is gone. It leads nobody to the file.";
+
+const VERIFY: &str = "The keys are those of the service that --server or FILE_SHARE_URL names, never of the one that the receipt names.
+Without a service: save what its /v1/receipts/keys answers, and name that file with --keys. Exit code 0: all of it holds;
+1: the receipt isn't genuine, or the file is another one, or something can't be read; 3: the service that has the keys
+can't be reached.";
+
 const DOCTOR: &str =
     "Each check is a line: ✓ all is well, ! it works and something should be known, ✗ it isn't well (the next line says what
 helps), – it wasn't looked at. A test file is created, as large as the service takes any, sent, fetched and deleted again.
@@ -105,6 +112,12 @@ pub(crate) enum Command {
     },
     /// Download a file, and check that it is the one that was uploaded
     Download(Download),
+    /// Get the receipt of a file: what arrived and when, signed by the service
+    #[command(after_help = RECEIPT)]
+    Receipt(Receipt),
+    /// Verify a receipt, and that a file is the one that it is about
+    #[command(after_help = VERIFY)]
+    Verify(Verify),
     /// Delete files for good
     Delete(Delete),
     /// Sign in at a service that asks who you are: shows a code, which you type in the browser
@@ -231,6 +244,32 @@ pub(crate) struct Download {
     /// Replace a file that is there already
     #[arg(long, short)]
     pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Receipt {
+    /// The file's ID, or its link
+    #[arg(value_name = "ID|URL")]
+    pub file: String,
+    /// Where to write it: a file, or a folder; else standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long, short)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The receipt; `-` for standard input
+    #[arg(value_name = "RECEIPT")]
+    pub receipt: PathBuf,
+    /// A file that may be the one of the receipt
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A file with the service's keys, instead of asking the service for them
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

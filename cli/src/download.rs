@@ -61,7 +61,8 @@ pub(crate) async fn run(
     if !record.is_available() {
         return Err(CliError::Settled(record.why_unavailable()));
     }
-    match target_of(arguments, &record)? {
+    let named = || safe_name(record.name(), &record.id.to_string());
+    match target_of(arguments.output.as_deref(), named, arguments.force)? {
         Target::StandardOutput => {
             let kept = fetch_hidden(&service, &record, until, output).await?;
             pass_on(kept, || Ok(io::stdout())).await
@@ -74,26 +75,60 @@ pub(crate) async fn run(
             say_where(&path, &record, output)
         }
         Target::File { path, permissions } => {
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(".fshare-");
-            if permissions.is_none() {
-                new_file(&mut builder);
-            }
-            let hidden = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
-            let mut hidden = hidden.map_err(here)?;
+            let mut hidden = hidden_beside(&path, permissions.is_none())?;
             fetch(&service, &record, hidden.as_file_mut(), until, output).await?;
-            if let Some(permissions) = permissions {
-                hidden
-                    .as_file()
-                    .set_permissions(permissions)
-                    .map_err(here)?;
-            }
-            hidden.as_file().sync_all().map_err(here)?;
-            keep(hidden, &path, arguments.force)?;
+            keep(hidden, permissions, &path, arguments.force)?;
             say_where(&path, &record, output)
         }
     }
+}
+
+/// Writes a short content as a download is written, and says where, unless that was standard output. In a folder it
+/// is called `name`, as far as that is a name.
+///
+/// # Errors
+/// It can't be written, or something is there already.
+pub(crate) async fn save(
+    output: &Path,
+    name: &str,
+    force: bool,
+    content: &[u8],
+) -> Result<Option<PathBuf>, CliError> {
+    match target_of(Some(output), || safe_name(name, "receipt"), force)? {
+        Target::StandardOutput => {
+            let mut out = io::stdout();
+            let written = out.write_all(content).and_then(|()| out.flush());
+            written.map_err(|error| CliError::of_standard_output(&error))?;
+            Ok(None)
+        }
+        Target::Stream(path) => {
+            let mut kept = tempfile::tempfile().map_err(here)?;
+            kept.write_all(content)
+                .and_then(|()| kept.rewind())
+                .map_err(here)?;
+            let open = path.clone();
+            pass_on(kept, move || File::options().append(true).open(open)).await?;
+            Ok(Some(path))
+        }
+        Target::File { path, permissions } => {
+            let mut hidden = hidden_beside(&path, permissions.is_none())?;
+            hidden.write_all(content).map_err(here)?;
+            keep(hidden, permissions, &path, force)?;
+            Ok(Some(path))
+        }
+    }
+}
+
+/// A file in the same folder, that has no name of its own yet.
+fn hidden_beside(path: &Path, is_new: bool) -> Result<NamedTempFile, CliError> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fshare-");
+    if is_new {
+        new_file(&mut builder);
+    }
+    let hidden = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
+    hidden.map_err(here)
 }
 
 fn here(error: io::Error) -> CliError {
@@ -136,7 +171,18 @@ async fn pass_on<W: Write>(
     copied.map_err(here)
 }
 
-fn keep(hidden: NamedTempFile, path: &Path, force: bool) -> Result<(), CliError> {
+/// `permissions` are those of the file that is replaced.
+fn keep(
+    hidden: NamedTempFile,
+    permissions: Option<Permissions>,
+    path: &Path,
+    force: bool,
+) -> Result<(), CliError> {
+    let file = hidden.as_file();
+    if let Some(permissions) = permissions {
+        file.set_permissions(permissions).map_err(here)?;
+    }
+    file.sync_all().map_err(here)?;
     let kept = if force {
         hidden.persist(path)
     } else {
@@ -160,17 +206,21 @@ fn occupied(path: &Path) -> CliError {
     ))
 }
 
-fn target_of(arguments: &arguments::Download, record: &Record) -> Result<Target, CliError> {
-    let name = || safe_name(record.name(), &record.id.to_string());
-    match &arguments.output {
+/// `name` is what it is called where only a folder is named, or nothing.
+fn target_of(
+    output: Option<&Path>,
+    name: impl FnOnce() -> String,
+    force: bool,
+) -> Result<Target, CliError> {
+    match output {
         Some(path) if path.as_os_str() == "-" => Ok(Target::StandardOutput),
         Some(path) => match descriptor(path) {
             Some(STANDARD_OUTPUT) => Ok(Target::StandardOutput),
-            Some(_) => Ok(Target::Stream(path.clone())),
-            None if path.is_dir() => named_by_server(path.join(name()), arguments.force),
-            None => named_by_person(path, arguments.force),
+            Some(_) => Ok(Target::Stream(path.to_owned())),
+            None if path.is_dir() => named_by_server(path.join(name()), force),
+            None => named_by_person(path, force),
         },
-        None => named_by_server(name().into(), arguments.force),
+        None => named_by_server(name().into(), force),
     }
 }
 

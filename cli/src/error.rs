@@ -62,6 +62,12 @@ pub(crate) enum CliError {
     /// The bytes that came aren't those of the record.
     #[error("{0}")]
     Damaged(String),
+    /// What was given as a receipt is none.
+    #[error("{0}")]
+    NoReceipt(String),
+    /// The service whose keys were looked at hasn't signed the receipt.
+    #[error("{0}")]
+    NotGenuine(String),
     /// It took longer than `--timeout`.
     #[error("{0}")]
     TooSlow(String),
@@ -93,6 +99,8 @@ impl CliError {
             Self::Here(_) => "local_error",
             Self::Settled(_) => "not_available",
             Self::Damaged(_) => "damaged",
+            Self::NoReceipt(_) => "no_receipt",
+            Self::NotGenuine(_) => "not_genuine",
             Self::TooSlow(_) => "timeout",
             Self::NotRead => "not_read",
         }

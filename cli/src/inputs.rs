@@ -358,7 +358,7 @@ fn fits(size: u64) -> Result<(), CliError> {
 }
 
 /// Length and SHA-256 of all that comes, which is also copied.
-fn digest(from: &mut impl Read, to: &mut impl Write) -> io::Result<(u64, String)> {
+pub(crate) fn digest(from: &mut impl Read, to: &mut impl Write) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
     let mut piece = vec![0; PIECE_BYTES];
     let mut size = 0;

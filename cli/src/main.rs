@@ -21,6 +21,7 @@ mod file_end;
 mod http;
 mod inputs;
 mod intermediary;
+mod jws;
 mod login;
 mod open_browser;
 mod output;
@@ -28,11 +29,13 @@ mod platform;
 mod proxies;
 mod put;
 mod qr;
+mod receipt;
 mod retry;
 mod sign_in_calls;
 mod stored_tokens;
 mod tokens;
 mod upload;
+mod verify;
 mod wire;
 
 use std::io::Write;
@@ -132,6 +135,11 @@ async fn dispatch(
             let url = url.as_ref().unwrap_or(server);
             return login::logout(url, patience, output).await.map(one);
         }
+        Command::Verify(verify) => {
+            let until = Deadline::after(patience);
+            let code = verify::run(server, verify, until, output).await;
+            return code.map(|code| vec![code]);
+        }
         _ => {}
     }
     let service = ApiClient::at(server)?;
@@ -152,6 +160,9 @@ async fn dispatch(
         Command::Download(download) => download::run(&service, download, until, output)
             .await
             .map(one),
+        Command::Receipt(receipt) => receipt::run(&service, receipt, until, output)
+            .await
+            .map(one),
         Command::Doctor(doctor) => doctor::run(&service, doctor, output, test_file)
             .await
             .map(|code| vec![code]),
@@ -164,6 +175,7 @@ async fn dispatch(
         },
         Command::Login { .. }
         | Command::Logout { .. }
+        | Command::Verify(_)
         | Command::Completions { .. }
         | Command::Man => Ok(Vec::new()),
     }

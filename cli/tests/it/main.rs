@@ -16,6 +16,7 @@ mod interfaces;
 mod links;
 mod opening;
 mod qr;
+mod receipts;
 mod reverse_proxies;
 mod signing_in;
 mod stub;

@@ -1,0 +1,54 @@
+//! `fshare receipt`: what the service signs about a file, for whoever has to show it.
+//!
+//! **Invariant:** what is written is a receipt by its form, and nothing is replaced unless that was asked for. Whether it
+//! is genuine says `fshare verify`.
+
+use serde_json::json;
+
+use crate::address::parse_file;
+use crate::api_client::ApiClient;
+use crate::arguments;
+use crate::download;
+use crate::error::CliError;
+use crate::jws::UnverifiedReceipt;
+use crate::output::Output;
+use crate::retry::Deadline;
+
+/// What a service answers as long as a file waits for its bytes.
+const PENDING: &str = "upload_pending";
+
+pub(crate) async fn run(
+    service: &ApiClient,
+    arguments: &arguments::Receipt,
+    until: Deadline,
+    output: &Output,
+) -> Result<(), CliError> {
+    let (service, id) = parse_file(&arguments.file, service)?;
+    let text = match service.receipt(id, until).await {
+        Err(CliError::Refused { code, .. }) if code == PENDING => {
+            output.note_to_watcher("waiting until its bytes are there");
+            service.settled(id, until).await?;
+            service.receipt(id, until).await?
+        }
+        answered => answered?,
+    };
+    let receipt = UnverifiedReceipt::parse(&text)?;
+    let Some(path) = &arguments.output else {
+        return match output.json {
+            true => output.json_line(&json!({ "id": id.to_string(), "receipt": text })),
+            false => output.result(&text),
+        };
+    };
+    let name = receipt.unverified_name().unwrap_or_else(|| id.to_string());
+    let name = format!("{name}.receipt.jws");
+    let content = format!("{text}\n");
+    let saved = download::save(path, &name, arguments.force, content.as_bytes()).await?;
+    let Some(saved) = saved else {
+        return Ok(());
+    };
+    if output.json {
+        return output.json_line(&json!({ "id": id.to_string(), "path": saved, "receipt": text }));
+    }
+    output.note_to_watcher(&format!("✓ {}", saved.display()));
+    Ok(())
+}
