@@ -5,7 +5,7 @@
 // by it. While nobody is signed in, nothing is asked about files. Nothing here tries again; whoever called decides.
 
 import { mediaType } from './validation.js';
-import { SIGN_IN_REQUIRED, isAboutHost, mediaTypeOf, notFromService, outcomeOf } from './intermediary.js';
+import { JOSE, SIGN_IN_REQUIRED, isAboutHost, mediaTypeOf, notFromService, outcomeOf } from './intermediary.js';
 import { retryAfterMs } from './put_outcome.js';
 import { isRecord } from './record.js';
 
@@ -59,6 +59,19 @@ export class Api {
     const patience = ANSWER_WITHIN_MS + wait * 1000;
     const answer = await this.#call('GET', `v1/files/${id}/metadata${query}`, { patience, signal });
     return seenOr(answer);
+  }
+
+  // What the service signs about an available file. → receipt {text} | gone | refused | lost
+  async receipt(id) {
+    const answer = await this.#call('GET', `v1/files/${id}/receipt`);
+    return answer.status === 200 && answer.text ? { type: 'receipt', text: answer.text } : goneOr(answer);
+  }
+
+  // What verifies receipts. → keys {keys} | refused | lost
+  async receiptKeys() {
+    const answer = await this.#call('GET', 'v1/receipts/keys');
+    const { keys } = answer.json;
+    return answer.status === 200 && Array.isArray(keys) ? { type: 'keys', keys } : failure(answer);
   }
 
   // Says that the bytes were sent, which spares the wait for the store's notification. A hint that a
@@ -210,15 +223,17 @@ export class Api {
 async function read(response) {
   const mediaType = mediaTypeOf(response.headers.get('Content-Type'));
   const json = JSON_TYPES.has(mediaType) ? await response.json() : {};
+  const text = mediaType === JOSE ? await response.text() : '';
   const { status } = response;
   const isRedirect = response.type === 'opaqueredirect';
   const foreign = notFromService({ status, isRedirect, mediaType, json });
-  if (!JSON_TYPES.has(mediaType)) {
+  if (!JSON_TYPES.has(mediaType) && mediaType !== JOSE) {
     await response.body?.cancel();
   }
   return {
     status,
     json,
+    text,
     code: foreign ? undefined : json.code,
     foreign,
     retryAfterMs: retryAfterMs(response.headers.get('Retry-After')),

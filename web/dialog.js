@@ -42,7 +42,7 @@ export function showText({ title, text, close }) {
 }
 
 // Shows it before everything else until it closes; then it is gone.
-export function open(dialog, onClose) {
+export function open(dialog, onClose = () => {}) {
   dialog.addEventListener('close', () => {
     dialog.remove();
     onClose();

@@ -5,7 +5,6 @@
 
 import { LiveRegion } from './live_region.js';
 import { backOff } from './back_off.js';
-import { comparison } from './compare.js';
 import { copyText } from './copy.js';
 import { showText } from './dialog.js';
 import { askFirst } from './download.js';
@@ -87,6 +86,55 @@ function sayTrouble(problem) {
   }
 }
 
+// What few people ask for comes when they do. Null if it doesn't come, which people are told.
+async function late(loading) {
+  try {
+    return await loading;
+  } catch {
+    sayTrouble({ code: 'unreachable' });
+    return null;
+  }
+}
+
+async function openReceipt() {
+  const module = await late(import('./receipt.js'));
+  if (module === null) {
+    return;
+  }
+  const { showReceipt } = module;
+  const answer = await api.receipt(id);
+  if (answer.type === 'receipt') {
+    const isOne = showReceipt(answer.text, { strings, format, say: (sentence) => liveRegion.show(sentence) });
+    if (!isOne) {
+      liveRegion.show(strings.receiptView.odd);
+    }
+    return;
+  }
+  if (answer.type === 'gone') {
+    liveRegion.show(strings.file.goneTitle);
+    return;
+  }
+  sayTrouble(answer.cause ?? answer.problem ?? { code: 'unreachable' });
+}
+
+let areChecksThere = false;
+
+async function fillInChecks(place, record) {
+  if (areChecksThere) {
+    return;
+  }
+  areChecksThere = true;
+  const modules = await late(Promise.all([import('./check_file.js'), import('./receipt.js')]));
+  if (modules === null) {
+    areChecksThere = false;
+    return;
+  }
+  const [{ fileCheck }, { receiptCheck }] = modules;
+  const keys = () => api.receiptKeys();
+  const server = new URL('.', base).href.replace(/\/$/, '');
+  place.append(...fileCheck(record), ...receiptCheck(record, { strings, format, keys, server }));
+}
+
 function showAvailable(record, hasWaited) {
   const download = h(
     'a',
@@ -101,29 +149,29 @@ function showAvailable(record, hasWaited) {
     icon('link'),
     h('span', {}, strings.copyLink),
   );
+  const receipt = h(
+    'button',
+    { type: 'button', className: 'large', onclick: openReceipt },
+    h('span', {}, strings.receiptView.button),
+  );
+  const check = h('div', { className: 'check' });
+  const checks = h('details', { ontoggle: () => fillInChecks(check, record) }, h('summary', {}, strings.file.check), check);
+  check.append(
+    h('p', {}, strings.file.checkText),
+    h('code', { className: 'digest' }, record.sha256),
+    h('code', { dir: 'ltr' }, strings.file.checkCommand(shellWord(savedAs(nameOf(record))))),
+    h(
+      'button',
+      { type: 'button', onclick: () => copy(record.sha256, strings.digestCopied) },
+      strings.file.copyDigest,
+    ),
+  );
   show(
     'available',
     ...head(record),
-    h('div', { className: 'card-buttons' }, download, link, qrButton(() => showQr(shared.pageOf(id), shared.isForNobodyElse))),
+    h('div', { className: 'card-buttons' }, download, link, receipt, qrButton(() => showQr(shared.pageOf(id), shared.isForNobodyElse))),
     h('p', { className: 'soft', hidden: !hasWaited }, strings.file.started),
-    h(
-      'details',
-      {},
-      h('summary', {}, strings.file.check),
-      h(
-        'div',
-        { className: 'check' },
-        h('p', {}, strings.file.checkText),
-        h('code', { className: 'digest' }, record.sha256),
-        h('code', { dir: 'ltr' }, strings.file.checkCommand(shellWord(savedAs(nameOf(record))))),
-        h(
-          'button',
-          { type: 'button', onclick: () => copy(record.sha256, strings.digestCopied) },
-          strings.file.copyDigest,
-        ),
-        ...comparison(record),
-      ),
-    ),
+    checks,
   );
   if (hasWaited) {
     liveRegion.say(strings.file.started);

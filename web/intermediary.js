@@ -1,6 +1,6 @@
 // Answers that neither the service nor the store gave: those of a proxy, a gateway or a sign-in before it.
 //
-// Invariant: pure. The service answers with JSON, and with a `code` where it refuses; the store with S3's
+// Invariant: pure. The service answers with JSON or a receipt, and with a `code` where it refuses; the store with S3's
 // XML. What has neither form says nothing about a file, whatever its status is.
 
 // The person's session is over, as far as one can tell: a redirect that no call of ours leads to, 401, or a
@@ -13,6 +13,9 @@ const FORBIDDEN = 403;
 const FOR_GOOD = new Set([413, 421]);
 // Refusals of the service whose cause is that the proxy doesn't pass the Host header on.
 const HOST_CODES = new Set(['misdirected_request', 'origin_not_allowed']);
+
+// The media type of receipts.
+export const JOSE = 'application/jose';
 
 // What the service's own word comes to that somebody has to sign in.
 export const SIGN_IN_REQUIRED = { code: 'signedOut', status: SIGN_IN, by: 'service' };
@@ -31,7 +34,7 @@ export function notFromService({ status, isRedirect, mediaType, json }) {
   const isOurs =
     status === 0 ||
     status === 204 ||
-    (isSuccess && mediaType === 'application/json') ||
+    (isSuccess && (mediaType === 'application/json' || mediaType === JOSE)) ||
     isProblem;
   if (isOurs) {
     return null;

@@ -27,13 +27,14 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("back_off.js"),
     embedded!("batch.js"),
     embedded!("batch_view.js"),
-    embedded!("compare.js"),
+    embedded!("check_file.js"),
     embedded!("copy.js"),
     embedded!("dialog.js"),
     embedded!("delete_many.js"),
     embedded!("digest.js"),
     embedded!("dom.js"),
     embedded!("download.js"),
+    embedded!("drop_target.js"),
     embedded!("drop_zone.js"),
     embedded!("explain.js"),
     embedded!("file_list.js"),
@@ -44,6 +45,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("collect_files.js"),
     embedded!("intermediary.js"),
     embedded!("issuer_panel.js"),
+    embedded!("jws.js"),
     embedded!("key_link.js"),
     embedded!("language.js"),
     embedded!("list_sync.js"),
@@ -57,6 +59,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("put_outcome.js"),
     embedded!("qr.js"),
     embedded!("qr_dialog.js"),
+    embedded!("receipt.js"),
     embedded!("record.js"),
     embedded!("saved_name.js"),
     embedded!("row_window.js"),
@@ -157,11 +160,42 @@ mod tests {
         }
     }
 
+    /// What a module imports only when somebody asks for it.
+    fn loaded_later(name: &str) -> Vec<&'static str> {
+        let source = find(name).map_or("", |asset| text(asset.content));
+        let names = source.split("import('./").skip(1);
+        names.filter_map(|rest| rest.split('\'').next()).collect()
+    }
+
+    #[test]
+    fn what_few_people_ask_for_comes_when_they_do() {
+        let later = loaded_later("file_page.js");
+        assert_eq!(later, ["receipt.js", "check_file.js", "receipt.js"]);
+        let at_once = modules_of("file_page.js");
+        for name in later.iter().flat_map(|name| modules_of(name)) {
+            let is_shared = [
+                "copy.js",
+                "dialog.js",
+                "dom.js",
+                "language.js",
+                "saved_name.js",
+                "strings.en.js",
+            ];
+            assert!(
+                is_shared.contains(&name) || !at_once.contains(&name),
+                "{name}"
+            );
+        }
+    }
+
     #[test]
     fn every_module_is_part_of_a_page() {
         let mut used = modules_of("app.js");
         used.extend(modules_of("file_page.js"));
         used.extend(modules_of("pair_page.js"));
+        for entry in used.clone() {
+            used.extend(loaded_later(entry).into_iter().flat_map(modules_of));
+        }
         for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
             assert!(used.contains(&asset.name), "{} is dead", asset.name);
         }

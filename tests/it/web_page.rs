@@ -1,5 +1,6 @@
 //! The web page, in real headless Chromium: `tests/browser/page.test.mjs` is what it has to do, and `answers.test.mjs`
 //! what it has to make of answers that it doesn't hope for, `batch.test.mjs` what it does with many files at a time,
+//! `receipts.test.mjs` how people check files and receipts,
 //! `long_list.test.mjs` with thousands that are there, `phone.test.mjs` how it fits small screens and large text,
 //! `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how people get in where
 //! the service asks for its key, `pairing.test.mjs` how they let programs in, `tokens.test.mjs` how they see what those
@@ -29,6 +30,9 @@ const STRICT: [(&str, &str); 4] = [
     ("RECONCILE_INTERVAL", "200ms"),
 ];
 
+/// What signs receipts in aws mode.
+const RECEIPT_KEY: &str = "0123456789012345678901234567890123456789012";
+
 /// Runs what a page has to do, with these programs.
 fn browse(setup: &Value) {
     node_tests::run("page.test.mjs", setup, 22);
@@ -57,6 +61,21 @@ fn the_page_waits_for_what_it_does_not_know_and_passes_on_nothing_that_it_did_no
 #[test]
 fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
     with_local_programs(fill);
+}
+
+/// Runs what a page has to do with receipts, and with files that people check.
+fn check(setup: &Value) {
+    node_tests::run("receipts.test.mjs", setup, 5);
+}
+
+#[test]
+fn receipts_are_shown_and_checked_on_the_page_of_a_file_and_so_are_files() {
+    with_local_programs(check);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_aws_mode_receipts_are_shown_and_checked_on_the_page_of_a_file_too() {
+    with_aws_programs("web-page-receipts", check).await;
 }
 
 #[test]
@@ -196,6 +215,7 @@ fn run_in_aws(deployment: &Deployment, run: fn(&Value)) {
     let api = |settings: &[(&'static str, &'static str)]| {
         let mut settings: Vec<(&str, &str)> = settings.to_vec();
         settings.push(("S3_PUBLIC_ENDPOINT_URL", &store));
+        settings.push(("RECEIPT_KEY", RECEIPT_KEY));
         Program::aws_api(deployment, &settings)
     };
     let (plain, hurried, strict) = (api(&[]), api(&HURRIED), api(&STRICT));

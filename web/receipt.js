@@ -1,0 +1,131 @@
+// A file's receipt for people: shown, saved, printed and copied; and the place where one is checked.
+//
+// Invariant: what a receipt says is shown as its own word only where the service gave it just now, or its signature was
+// verified. Loaded when somebody asks for it.
+
+import { copyText } from './copy.js';
+import { open } from './dialog.js';
+import { h } from './dom.js';
+import { takeDrops } from './drop_target.js';
+import { MAX_RECEIPT_CHARS, readReceipt, verify } from './jws.js';
+import { savedAs, shellWord } from './saved_name.js';
+
+const TYPE = 'application/jose';
+const ENDING = '.receipt.jws';
+
+// Shows the receipt that the service has just given. say(sentence) tells people what was done. Whether it could be read.
+export function showReceipt(text, { strings, format, say }) {
+  const receipt = readReceipt(text);
+  if (receipt === null) {
+    return false;
+  }
+  const words = strings.receiptView;
+  const { claims } = receipt;
+  const name = `${savedAs(claims.displayName)}${ENDING}`;
+  const copy = async () => {
+    if (await copyText(receipt.text)) {
+      say(strings.receiptCopied);
+    }
+  };
+  const buttons = [
+    [words.print, () => window.print()],
+    [strings.copyReceipt, copy],
+    [strings.close, () => dialog.close()],
+  ].map(([label, onclick]) => h('button', { type: 'button', onclick }, label));
+  const save = h('button', { type: 'button', className: 'primary', onclick: () => saveAs(name, receipt.text) }, words.save);
+  const dialog = h(
+    'dialog',
+    { className: 'receipt', 'aria-labelledby': 'receipt-title' },
+    h('h2', { id: 'receipt-title' }, words.title),
+    h('p', {}, words.about),
+    facts(claims, { strings, format }),
+    h('p', { id: 'receipt-label' }, words.text),
+    // In reach of the keyboard, since it may have to be scrolled.
+    h('code', { className: 'receipt-text', dir: 'ltr', tabIndex: 0, role: 'group', 'aria-labelledby': 'receipt-label' }, receipt.text),
+    h('div', { className: 'dialog-buttons' }, save, ...buttons),
+  );
+  open(dialog);
+  return true;
+}
+
+function facts(claims, { strings, format }) {
+  const words = strings.receiptView;
+  const size = `${format.size(claims.size)} (${format.exactSize(claims.size)})`;
+  const uploadedAt = h('time', { dateTime: claims.uploadedAt }, format.exactTime(Date.parse(claims.uploadedAt)));
+  const rows = [
+    [words.name, h('bdi', {}, claims.displayName)],
+    [words.size, claims.size < 1024 ? format.exactSize(claims.size) : size],
+    [words.sha256, h('code', { className: 'receipt-digest' }, claims.sha256)],
+    [words.arrived, uploadedAt],
+    [words.issuer, h('bdi', {}, claims.iss)],
+    [words.issued, format.exactTime(claims.iat * 1000)],
+  ];
+  return h('dl', {}, ...rows.flatMap(([term, value]) => [h('dt', {}, term), h('dd', {}, value)]));
+}
+
+function saveAs(name, text) {
+  const url = URL.createObjectURL(new Blob([`${text}\n`], { type: TYPE }));
+  h('a', { href: url, download: name }).click();
+  // The browser has it by then; a minute is enough for any question that it asks first.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+// A place to paste a receipt into, or to drop its file on, and where the answer stands. keys() asks the service.
+export function receiptCheck(record, { strings, format, keys, server }) {
+  const words = strings.receiptView;
+  const verdict = h('p', { role: 'status' });
+  const place = h('textarea', {
+    className: 'drop-target',
+    rows: 4,
+    spellcheck: false,
+    dir: 'ltr',
+    placeholder: words.checkHint,
+    'aria-label': words.check,
+  });
+  // An answer that comes late is about a receipt that was there before.
+  let turn = 0;
+  const look = async (text) => {
+    turn += 1;
+    const ours = turn;
+    verdict.textContent = text.trim() === '' ? '' : words.checking;
+    const said = text.trim() === '' ? '' : await judge(text, record, { strings, format, keys, server });
+    if (ours === turn) {
+      verdict.textContent = said;
+    }
+  };
+  place.addEventListener('input', () => void look(place.value));
+  takeDrops(place, async (file) => {
+    // What is longer is none, and isn't read.
+    const text = file.size <= MAX_RECEIPT_CHARS ? await file.text().catch(() => '') : '';
+    place.value = text;
+    await (text === '' ? look('.') : look(text));
+  });
+  return [h('h2', {}, words.check), place, verdict];
+}
+
+async function judge(text, record, { strings, format, keys, server }) {
+  const words = strings.receiptView;
+  const receipt = readReceipt(text);
+  if (receipt === null) {
+    return words.noReceipt;
+  }
+  const answer = await keys();
+  if (answer.type !== 'keys') {
+    return words.unreachable;
+  }
+  const { claims } = receipt;
+  const name = shellWord(`${savedAs(record.displayName ?? record.filename)}${ENDING}`);
+  switch (await verify(receipt, answer.keys)) {
+    case 'genuine': {
+      const time = format.exactTime(Date.parse(claims.uploadedAt));
+      const about = claims.jti === record.id ? words.ofThis : words.ofAnother;
+      return [words.genuine(claims.displayName, format.size(claims.size), time), about].join(' ');
+    }
+    case 'insecure':
+      return words.insecure(`fshare verify ${name} --server ${server}`);
+    case 'unsupported':
+      return words.unsupported(`fshare verify ${name} --server ${server}`);
+    default:
+      return words.notGenuine;
+  }
+}
