@@ -48,7 +48,7 @@ pub enum Action {
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CreateFile,
         Self::RenewUpload,
         Self::CompleteUpload,
@@ -282,7 +282,7 @@ mod tests {
     }
 
     /// What is done with a file, or before one is known.
-    const OF_FILES: [Action; 10] = [
+    const OF_FILES: [Action; 11] = [
         Action::CreateFile,
         Action::RenewUpload,
         Action::CompleteUpload,
