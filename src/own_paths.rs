@@ -21,6 +21,8 @@ paths! {
     INDEX = "/";
     /// The page of one file, which people share.
     FILE_PAGE = "/f/{id}";
+    /// The same, as links end that somebody typed.
+    FILE_PAGE_WITH_SLASH = "/f/{id}/";
     /// Where people let a program in that shows them a code.
     PAIR_PAGE = "/pair";
     /// What these consist of.
@@ -58,6 +60,11 @@ pub const SIGN_IN_CALLBACK: &str = "/v1/session/callback";
 /// A page's path as a route: with `:id` for `{id}`.
 pub fn route(page: &str) -> String {
     page.replace('{', ":").replace('}', "")
+}
+
+/// Whether it depends on the caller what is shown at a path that isn't the API's.
+pub fn is_for_callers(path: &str) -> bool {
+    path.starts_with("/f/")
 }
 
 /// Whether a path that begins with this segment may be one of ours.

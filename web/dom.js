@@ -59,12 +59,12 @@ export function setText(element, text) {
   }
 }
 
-// Puts the texts of the language where the page has places for them.
+// Puts the texts of the language where the page has places for them. Mostly the service has done so.
 export function fillIn(strings) {
   const find = (path) => path.split('.').reduce((place, key) => place[key], strings);
   document.documentElement.lang = strings.language;
   for (const element of document.querySelectorAll('[data-text]')) {
-    element.textContent = find(element.dataset.text);
+    setText(element, find(element.dataset.text));
   }
   for (const element of document.querySelectorAll('[data-label]')) {
     element.setAttribute('aria-label', find(element.dataset.label));

@@ -1,7 +1,8 @@
 // The page of one file, which people pass on: waits while the file is on its way, and hands it over.
 //
 // Invariant: a download begins by itself only for somebody who has waited for it here. Only the service's word
-// ends the waiting: in a state that isn't known, and while something else answers, the page goes on asking.
+// ends the waiting: in a state that isn't known, and while something else answers, the page goes on asking. What is
+// shown has the same elements as what the service wrote in its place (src/web_page/file_page.rs).
 
 import { LiveRegion } from './live_region.js';
 import { backOff } from './back_off.js';
@@ -21,7 +22,8 @@ import { openSession } from './sign_in.js';
 const LONG_WAIT_S = 20;
 
 const base = new URL(document.documentElement.dataset.base, location.href);
-const id = location.pathname.split('/').pop();
+// What stands behind it belongs to the text that the link was copied from.
+const id = /\/f\/([^/]*?)(?:[.)>,]|%3E)*\/?$/i.exec(location.pathname)?.[1] ?? '';
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 // Ends the pause that is being made.

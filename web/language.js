@@ -18,4 +18,6 @@ export function chooseLanguage(wanted, all = ALL) {
   return { strings: all[0], locale: all[0].language };
 }
 
-export const { strings, locale } = chooseLanguage(globalThis.navigator?.languages ?? []);
+const chosen = chooseLanguage(globalThis.navigator?.languages ?? []);
+export const strings = chosen.strings;
+export const locale = chosen.locale;

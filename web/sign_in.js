@@ -42,7 +42,9 @@ export function openSession({ base, liveRegion, wake }) {
     }
   }
 
-  const session = new Session(root.dataset.session, {
+  // The service may show a file with the page to somebody who is in, and is asked all the same.
+  const standing = root.dataset.session === 'in' ? 'asking' : root.dataset.session;
+  const session = new Session(standing, {
     channel: sessionChannel(base.pathname),
     now: () => performance.now(),
     after: (ms, run) => {

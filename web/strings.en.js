@@ -1,5 +1,6 @@
 // Everything that the pages say, in English. A second language is a file like this one, and a line in
-// language.js.
+// language.js. The service writes some of them itself, before any script runs (src/web_page/words.rs): those may be
+// texts, or functions that do no more than put their parameters into one.
 //
 // Invariant: texts only. Numbers, sizes and times come in already formatted.
 // Absent on purpose: what the service says itself (the reason of a rejection, the detail of a problem).
@@ -316,6 +317,17 @@ export const strings = {
     endText: (label) => `${isolated(label)} lets nobody in any more. The program that has it needs another one. This can’t be undone.`,
     endYes: 'End it',
     ended: (label) => `${isolated(label)} is ended.`,
+  // For browsers without scripts. The service writes it.
+  noScript: {
+    send: 'This page needs JavaScript. Without it, files are sent from a terminal, with the program of this service:',
+    curl:
+      'Or with curl, in two steps: the first tells the service of the file, at the address of this page, and answers with ' +
+      'the UPLOAD_URL for the second.',
+    links: 'Links to files work without JavaScript.',
+    signIn: 'This service asks who you are, and its page needs JavaScript for that.',
+    pending: 'Without JavaScript this page doesn’t notice: load it again later.',
+    pair: 'This page needs JavaScript.',
+    checkText: 'The file has this SHA-256. Compare it with what your computer says of the download:',
   },
 
   everybodys: 'Everybody’s files',

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::audited::AuditedRequests;
 use super::browser_guard::{self, OwnHosts};
 use super::document::Routes;
+use super::file_page::accepts_html;
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
 use super::set_cookies::SetCookies;
@@ -27,7 +28,7 @@ use crate::domain::Status;
 use crate::own_paths;
 use crate::request_log::{self, cut};
 use crate::service::CallPermits;
-use crate::web_page::FailedSignIn;
+use crate::web_page::{FailedSignIn, ForPeople};
 
 const X_REQUEST_ID: &str = "x-request-id";
 /// What we take from a client as the ID of its request, in bytes.
@@ -44,6 +45,10 @@ const CORS: CorsRules = CorsRules {
 /// The ID of a request, in its extensions.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// In the extensions of a request that was HEAD, and is answered as GET.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AskedForHead;
 
 /// The outermost layer: gives every request an ID and a line in the log: at `debug` if the records tell
 /// what it did, else at `info`.
@@ -147,6 +152,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             if !allowed.contains(&Method::HEAD) && allowed.contains(&Method::GET) {
                 // The connection leaves the body out of an answer to HEAD.
                 request.set_method(Method::GET);
+                request.extensions_mut().insert(AskedForHead);
             }
         }
         // Cheap: a `Uri` shares its text. What it is for happens rarely.
@@ -234,16 +240,20 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
 impl<E> ApiConventions<E> {
     /// Leaves with a call of the API who sends it, for whoever builds its context.
     async fn identify(&self, request: &mut Request) -> Result<(), Problem> {
-        if !is_below(request.uri().path(), own_paths::API) {
+        let is_page = own_paths::is_for_callers(request.uri().path());
+        if !is_page && !is_below(request.uri().path(), own_paths::API) {
             return Ok(());
         }
         let proof = self.cookie.proof(request.headers());
-        match self.gate.admit(proof, self.clock.now()).await? {
-            Admission::As(caller) => {
+        match self.gate.admit(proof, self.clock.now()).await {
+            Ok(Admission::As(caller)) => {
                 request.extensions_mut().insert(caller);
                 Ok(())
             }
-            Admission::BehindUnknownProxy => Err(Code::UnknownProxy.plain()),
+            // A page tells nothing then, and what it asks the API for says why.
+            _ if is_page && accepts_html(request.headers()) => Ok(()),
+            Ok(Admission::BehindUnknownProxy) => Err(Code::UnknownProxy.plain()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -338,9 +348,8 @@ fn refused_by_the_framework(error: poem::Error) -> Response {
 /// issuer.
 fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let accepts = request.headers().get(header::ACCEPT);
-    let accepts_html = || accepts.is_some_and(|it| it.as_bytes().starts_with(b"text/html"));
-    (path == own_paths::SIGN_IN_START || path == own_paths::SIGN_IN_CALLBACK) && accepts_html()
+    (path == own_paths::SIGN_IN_START || path == own_paths::SIGN_IN_CALLBACK)
+        && accepts_html(request.headers())
 }
 
 /// The problem that a response stands for; an error of the framework's becomes one.
@@ -349,7 +358,8 @@ fn problem_of(mut response: Response) -> Result<Response, Problem> {
         return Err(problem);
     }
     let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) {
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.extensions().get::<ForPeople>().is_some() {
         return Ok(response);
     }
     Err(match status {

@@ -12,6 +12,7 @@ mod docs_pages;
 mod document;
 mod events;
 mod examples;
+mod file_page;
 mod files;
 mod header_timer;
 mod health;
@@ -46,6 +47,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use audited::AuditedRequests;
 pub use browser_guard::OwnHosts;
 use events::EventsApi;
+use file_page::FilePage;
 use files::FilesApi;
 pub use middleware::RequestId;
 use pairings::PairingsApi;
@@ -109,6 +111,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         sign_in: parts.gate.sign_in_with(),
     };
     let path_prefix = path_prefix(parts.public_url.as_ref());
+    let bucket = parts.bucket.clone();
     let service_url = ServiceUrl {
         public_url: parts.public_url,
         path_prefix: path_prefix.clone(),
@@ -161,13 +164,28 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         gate: Arc::clone(&parts.gate),
         cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
-        service_url,
+        service_url: service_url.clone(),
     };
     let service = document::service((files, events, receipts, session, sign_in, tokens, pairings));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();
-    let pages = web_page
-        .mount(pages)
+    let pages = web_page.mount(pages);
+    let file_page = Arc::new(FilePage {
+        service: Arc::clone(&readiness),
+        bucket,
+        service_url,
+        page: web_page,
+        asks: parts.gate.asks(),
+    });
+    let pages = pages
+        .at(
+            own_paths::route(own_paths::FILE_PAGE),
+            poem::get(Arc::clone(&file_page)),
+        )
+        .at(
+            own_paths::route(own_paths::FILE_PAGE_WITH_SLASH),
+            poem::get(file_page),
+        )
         .at(own_paths::HEALTHZ, poem::get(health::healthz))
         .at(
             own_paths::READYZ,

@@ -1,6 +1,18 @@
 //! What the pages consist of, as it lies in `web/`.
 //!
-//! Invariant: everything in `web/` is here; a test compares.
+//! Invariant: everything in `web/` is here; a test compares. The pages have their texts before any script runs, in each
+//! language.
+
+use std::sync::{LazyLock, OnceLock};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::bundle::bundle;
+use super::html::Html;
+use super::static_content::StaticContent;
+use super::words::Language;
 
 /// A file that a page loads.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +88,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("sign_in_panel.js"),
     embedded!("strings.en.js"),
     embedded!("theme.css"),
+    embedded!("tokens.css"),
     embedded!("upload_machine.js"),
     embedded!("uploads.js"),
     embedded!("uploads_view.js"),
@@ -109,30 +122,138 @@ pub(super) fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// The text of a page.
-pub(super) fn page(name: &str) -> &'static str {
-    let page = PAGES.iter().find(|page| page.name == name);
-    page.map_or("", |page| text(page.content))
+/// The text of a module or a style sheet.
+pub(super) fn source(name: &str) -> &'static str {
+    find(name).map_or("", |asset| text(asset.content))
 }
 
-/// A module and all that it imports, in the order in which they are found.
-pub(super) fn modules_of(entry: &str) -> Vec<&'static str> {
-    let mut found: Vec<&'static str> = find(entry).map(|asset| asset.name).into_iter().collect();
-    let mut next = 0;
-    while next < found.len() {
-        let source = find(found[next]).map_or("", |asset| text(asset.content));
-        for (at, start) in source.match_indices(" from './") {
-            let rest = &source[at + start.len()..];
-            let name = rest.split('\'').next().unwrap_or_default();
-            if let Some(asset) = find(name)
-                && !found.contains(&asset.name)
-            {
-                found.push(asset.name);
+/// A page, with its texts in this language.
+pub(super) fn page(name: &str, language: Language) -> &'static str {
+    static LOCALIZED: LazyLock<[Vec<(&str, String)>; Language::ALL.len()]> = LazyLock::new(|| {
+        Language::ALL.map(|language| {
+            let localized = |page: &Asset| localized(text(page.content), language);
+            PAGES
+                .iter()
+                .map(|page| (page.name, localized(page)))
+                .collect()
+        })
+    });
+    let pages = &LOCALIZED[language as usize];
+    let page = pages.iter().find(|(own, _)| *own == name);
+    page.map_or("", |(_, html)| html)
+}
+
+/// The page with its texts where `dom.js` would put them: in the elements with `data-text`, which are empty, and in
+/// the label of those with `data-label`.
+fn localized(html: &str, language: Language) -> String {
+    let mut localized = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once(" data-") {
+        localized.push_str(before);
+        rest = after;
+        localized.push_str(" data-");
+        let Some((attribute, value)) = after.split_once("=\"") else {
+            break;
+        };
+        let path = value.split('"').next().unwrap_or_default();
+        let text = |path: &str| Html::text(&language.words().get(path)).into_string();
+        match attribute {
+            "label" => {
+                let end = attribute.len() + 2 + path.len() + 1;
+                localized.push_str(&after[..end]);
+                localized.push_str(&format!(" aria-label=\"{}\"", text(path)));
+                rest = &after[end..];
             }
+            "text" => {
+                let end = after.find('>').map_or(after.len(), |at| at + 1);
+                localized.push_str(&after[..end]);
+                localized.push_str(&text(path));
+                rest = &after[end..];
+            }
+            _ => {}
         }
-        next += 1;
     }
-    found
+    localized.push_str(rest);
+    localized
+}
+
+/// What everything looks like, as an element: with the page it is there at once, and a line that is slow to answer is
+/// asked one time less before anything can be read.
+pub(super) fn style() -> &'static Html {
+    static STYLE: LazyLock<Html> = LazyLock::new(|| {
+        Html::composed(format!(
+            "<style>{}</style>\n<noscript><style>{NO_SCRIPT_STYLE}</style></noscript>",
+            stylesheet()
+        ))
+    });
+    &STYLE
+}
+
+/// Where styles may be from, for a Content-Security-Policy: those that are in [`style`], known by their digests.
+pub(super) fn style_sources() -> &'static str {
+    static SOURCES: LazyLock<String> = LazyLock::new(|| {
+        let source = |style: &str| {
+            let digest = Sha256::digest(style.as_bytes());
+            format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
+        };
+        format!("{} {}", source(stylesheet()), source(NO_SCRIPT_STYLE))
+    });
+    &SOURCES
+}
+
+/// What can do nothing without a script isn't shown then.
+const NO_SCRIPT_STYLE: &str = ".needs-script { display: none !important }";
+
+/// The style sheets in one.
+fn stylesheet() -> &'static str {
+    static SHEET: LazyLock<String> = LazyLock::new(|| {
+        let sheets = ["tokens.css", "theme.css", "page.css"].map(source);
+        plain_css(&sheets.concat())
+    });
+    &SHEET
+}
+
+/// A style sheet without comments and indentation.
+pub(super) fn plain_css(source: &str) -> String {
+    let mut sheet = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some((before, comment)) = rest.split_once("/*") {
+        sheet.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, after)| after);
+    }
+    sheet.push_str(rest);
+    let lines = sheet.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What is answered for each asset: a module with all that it imports, anything else as it is.
+pub(super) fn content(name: &str) -> Option<&'static StaticContent> {
+    static CONTENT: LazyLock<Vec<OnceLock<StaticContent>>> =
+        LazyLock::new(|| ASSETS.iter().map(|_| OnceLock::new()).collect());
+    let at = ASSETS.iter().position(|asset| asset.name == name)?;
+    let asset = ASSETS[at];
+    Some(CONTENT[at].get_or_init(|| {
+        let content_type = content_type(asset.name);
+        match asset.name.ends_with(".js") {
+            true => StaticContent::new(content_type, bundle(asset.name)),
+            false => StaticContent::new(content_type, Bytes::from_static(asset.content)),
+        }
+    }))
+}
+
+/// The digest of everything, so that all addresses change with any asset: modules name each other by
+/// relative addresses, and those of two versions must not meet.
+pub(super) fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let mut hasher = Sha256::new();
+        for Asset { name, content } in ASSETS {
+            hasher.update(name);
+            hasher.update((content.len() as u64).to_be_bytes());
+            hasher.update(content);
+        }
+        hex::encode(&hasher.finalize()[..8])
+    });
+    &VERSION
 }
 
 fn text(content: &'static [u8]) -> &'static str {
@@ -171,8 +292,8 @@ mod tests {
     fn what_few_people_ask_for_comes_when_they_do() {
         let later = loaded_later("file_page.js");
         assert_eq!(later, ["receipt.js", "check_file.js", "receipt.js"]);
-        let at_once = modules_of("file_page.js");
-        for name in later.iter().flat_map(|name| modules_of(name)) {
+        let at_once = super::super::bundle::in_order("file_page.js");
+        for name in later.iter().flat_map(|name| super::super::bundle::in_order(name)) {
             let is_shared = [
                 "copy.js",
                 "dialog.js",
@@ -190,17 +311,30 @@ mod tests {
 
     #[test]
     fn every_module_is_part_of_a_page() {
-        let mut used = modules_of("app.js");
-        used.extend(modules_of("file_page.js"));
-        used.extend(modules_of("pair_page.js"));
-        for entry in used.clone() {
-            used.extend(loaded_later(entry).into_iter().flat_map(modules_of));
-        }
+        let of = |entry| super::super::bundle::in_order(entry);
+        let entries = ["app.js", "file_page.js", "pair_page.js"];
+        let used: Vec<&str> = entries.into_iter().flat_map(of).collect();
         for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
-            assert!(used.contains(&asset.name), "{} is dead", asset.name);
+            // One that a page may need later is named where it is fetched.
+            let fetched = format!("import('./{}')", asset.name);
+            let is_fetched = ASSETS
+                .iter()
+                .any(|other| text(other.content).contains(&fetched));
+            let is_used = used.contains(&asset.name) || is_fetched;
+            assert!(is_used, "{} is dead", asset.name);
         }
         for page in ["file_page.js", "pair_page.js"] {
-            assert!(!modules_of(page).contains(&"uploads.js"), "{page}");
+            assert!(!of(page).contains(&"uploads.js"), "{page}");
         }
+    }
+
+    #[test]
+    fn the_style_sheet_has_every_rule_and_no_comment() {
+        let sheet = stylesheet();
+        assert!(!sheet.contains("/*") && !sheet.contains("\n\n") && !sheet.contains("\n "));
+        for rule in ["--paper: #f6f5f0;", "@media (max-width: 34rem)"] {
+            assert!(sheet.contains(rule), "{rule}");
+        }
+        assert_eq!(sheet.matches('{').count(), sheet.matches('}').count());
     }
 }

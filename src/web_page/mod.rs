@@ -4,30 +4,47 @@
 //! What they consist of lies in `web/` as plain modules and is built into the program. Here it is
 //! given its addresses, its caching and its Content-Security-Policy.
 //!
-//! Invariant: nothing is loaded from another host, no script or style stands in a page itself, and a
-//! page may send bytes to this service and to the store, and to nobody else. All addresses are
+//! Invariant: nothing is loaded from another host, no script stands in a page itself, what styles stand there are known
+//! by their digests, and a page may send bytes to this service and to the store, and to nobody else. All addresses are
 //! relative, so the pages work under any host name and behind any prefix.
 //!
-//! Absent on purpose: any knowledge of files. The pages are the same for everybody; what they show
-//! they ask the API for, as any other client does.
+//! Absent on purpose: who may see a file. Whoever has a file's page rendered has asked the service for its record as
+//! that caller; all other pages are the same for everybody.
 
 mod assets;
+mod bundle;
+mod content_coding;
+mod figures;
+mod file_page;
+mod html;
+mod static_content;
+mod words;
 
-use bytes::Bytes;
-use poem::endpoint::make_sync;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
-use poem::{Endpoint, EndpointExt, Request, Response, Route};
-use sha2::{Digest, Sha256};
+use poem::{Endpoint, Request, Response, Route, handler};
 
 use crate::access::SignInWith;
-use crate::domain::FileId;
 use crate::own_paths::{self, route};
-use assets::Asset;
+use content_coding::Coding;
+pub use file_page::FileView;
+use file_page::Parts;
+pub use html::{Html, Preview};
+pub use static_content::StaticContent;
+pub use words::{Language, Words};
 
 /// For what never changes: a changed asset has another address.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Kept, but asked about before it is used.
 const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
+/// Kept by nobody: what is shown to one caller.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+/// What the choice of an answer depends on, for caches.
+const BY_CODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
+const BY_LANGUAGE: HeaderValue = HeaderValue::from_static("Accept-Encoding, Accept-Language");
+const BY_READER: HeaderValue =
+    HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Cookie");
+const HTML: &str = "text/html; charset=utf-8";
 
 /// What the pages have to know of the service that serves them.
 #[derive(Debug, Clone)]
@@ -41,193 +58,284 @@ pub struct WebPage {
     pub sign_in: Option<SignInWith>,
 }
 
+/// A page of `web/`, and the module that it begins with; none if it has no script.
+#[derive(Debug, Clone, Copy)]
+pub struct Template {
+    /// The file.
+    pub html: &'static str,
+    /// The module.
+    pub entry: &'static str,
+}
+
+/// What people see first.
+const INDEX: Template = Template {
+    html: "index.html",
+    entry: "app.js",
+};
+/// What they pass on.
+const FILE: Template = Template {
+    html: "file.html",
+    entry: "file_page.js",
+};
+/// Where they let programs in.
+const PAIR: Template = Template {
+    html: "pair.html",
+    entry: "pair_page.js",
+};
+/// What they see who come from the issuer and aren't signed in.
+const SIGN_IN_FAILED: Template = Template {
+    html: "sign_in_failed.html",
+    entry: "",
+};
+
+/// In the extensions of an answer that is a page for people whatever its status is, and not to be made a problem.
+#[derive(Debug, Clone, Copy)]
+pub struct ForPeople;
+
+/// For whom a page is made, and where it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The language of what it says.
+    pub language: Language,
+    /// Leads from the page to the service's first one, such as `../`; empty for that itself.
+    pub root: &'a str,
+    /// Whether it is known who asks: then what belongs to files is shown at once. The page asks anyway.
+    pub is_in: bool,
+}
+
 impl WebPage {
-    /// Adds the pages, and what they consist of, to `routes`.
+    /// Adds the pages that are the same for everybody, and what all pages consist of, to `routes`.
     pub fn mount(&self, routes: Route) -> Route {
-        let version = version();
-        let index = Page {
-            html: self.fill_in("index.html", "app.js", "", &version),
-            policy: self.policy(),
-        };
-        let file = Page {
-            html: self.fill_in("file.html", "file_page.js", "../", &version),
-            policy: self.policy(),
-        };
-        let pair = Page {
-            html: self.fill_in("pair.html", "pair_page.js", "", &version),
-            policy: self.policy(),
-        };
         routes
-            .at(own_paths::PAIR_PAGE, poem::get(pair.endpoint()))
-            .at(own_paths::INDEX, poem::get(index.endpoint()))
-            .at(route(own_paths::FILE_PAGE), poem::get(file.endpoint()))
-            .at(
-                route(own_paths::WEB_ASSET),
-                poem::get(asset_endpoint(version)),
-            )
+            .at(own_paths::PAIR_PAGE, poem::get(self.endpoint(PAIR)))
+            .at(own_paths::INDEX, poem::get(self.endpoint(INDEX)))
+            .at(route(own_paths::WEB_ASSET), poem::get(asset))
     }
 
-    /// A page with the addresses of its assets and the service's limit. `up` leads from the page to
-    /// the root.
-    fn fill_in(&self, name: &str, entry: &str, up: &str, version: &str) -> String {
-        let base = format!("{up}web/{version}");
-        // Told at once, the browser needn't find the modules one import after the other.
+    /// A page for one reader, with what belongs in those of its places that not every page has.
+    pub fn html(&self, template: Template, shown: Shown<'_>, places: &[(&str, &Html)]) -> Html {
+        let root = shown.root;
+        let assets = format!("{root}web/{}", assets::version());
         // Told with the page, it has nothing to ask first where nobody has to sign in.
         let (session, sign_in) = match self.sign_in {
-            Some(SignInWith::Key) => ("asking", "key"),
-            Some(SignInWith::Issuer) => ("asking", "oidc"),
             None => ("open", ""),
+            Some(with) => {
+                let session = if shown.is_in { "in" } else { "asking" };
+                let with = match with {
+                    SignInWith::Key => "key",
+                    SignInWith::Issuer => "oidc",
+                };
+                (session, with)
+            }
         };
-        let modules: String = assets::modules_of(entry)
-            .iter()
-            .map(|module| format!("<link rel=\"modulepreload\" href=\"{base}/{module}\">\n"))
-            .collect();
-        assets::page(name)
-            .replace("<!-- modules -->\n", &modules)
-            .replace("{{assets}}", &base)
-            .replace("{{session}}", session)
-            .replace("{{sign_in}}", sign_in)
-            .replace("{{max_upload_bytes}}", &self.max_upload_bytes.to_string())
-            .replace(
-                "{{store_origin}}",
-                self.store_origin.as_deref().unwrap_or_default(),
-            )
+        let Template { html, entry } = template;
+        let limit = shown.language.size(self.max_upload_bytes);
+        let hint = |path| Html::text(&shown.language.words().with(path, &[&limit]));
+        let base = root.strip_suffix('/').unwrap_or(".");
+        let every_page = [
+            ("assets", &Html::text(&assets)),
+            ("lang", &Html::markup(shown.language.tag())),
+            ("root", &Html::text(root)),
+            ("base", &Html::text(base)),
+            ("style", assets::style()),
+            ("entry", &Html::markup(entry)),
+            ("session", &Html::markup(session)),
+            ("sign_in", &Html::markup(sign_in)),
+            (
+                "max_upload_bytes",
+                &Html::text(&self.max_upload_bytes.to_string()),
+            ),
+            (
+                "store_origin",
+                &Html::text(self.store_origin.as_deref().unwrap_or_default()),
+            ),
+            ("drop_hint", &hint("dropHint")),
+            ("drop_hint_touch", &hint("dropHintTouch")),
+        ];
+        let places: Vec<(&str, &Html)> = places.iter().chain(&every_page).copied().collect();
+        Html::fill(assets::page(html, shown.language), &places)
+    }
+
+    fn endpoint(&self, template: Template) -> SamePage {
+        let contents = Language::ALL.map(|language| {
+            let shown = Shown {
+                language,
+                root: "",
+                is_in: false,
+            };
+            StaticContent::new(HTML, self.html(template, shown, &[]).into_string())
+        });
+        SamePage {
+            contents,
+            policy: self.policy(),
+        }
+    }
+
+    /// The page of a file, for the caller of a request with these headers. `url` is where it is, if that can be told.
+    pub fn file_page(
+        &self,
+        asked: &HeaderMap,
+        view: FileView<'_>,
+        shown: Shown<'_>,
+        url: Option<&str>,
+    ) -> Response {
+        let html = self.file_html(&view.parts(shown.language, shown.root, url), shown);
+        let status = match view {
+            FileView::Seen(_) => StatusCode::OK,
+            FileView::NoSuchFile | FileView::WhoAsks => StatusCode::NOT_FOUND,
+            FileView::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        self.for_one_reader(asked, status, html)
+    }
+
+    fn file_html(&self, parts: &Parts, shown: Shown<'_>) -> Html {
+        let busy = if parts.is_busy { "true" } else { "false" };
+        self.html(
+            FILE,
+            shown,
+            &[
+                ("title", &Html::text(&parts.title)),
+                ("preview", &parts.preview),
+                ("state", &Html::markup(parts.state)),
+                ("busy", &Html::markup(busy)),
+                ("notice", &parts.notice),
+                ("card", &parts.card),
+            ],
+        )
+    }
+
+    /// The answer with a page that is nobody else's, to a request with these headers.
+    ///
+    /// It is compressed with what it shows in it. No secret is in it that somebody could find out by its length.
+    pub fn for_one_reader(&self, asked: &HeaderMap, status: StatusCode, html: Html) -> Response {
+        let html = html.into_string();
+        let coding = Coding::of_request(asked);
+        let encoded = coding.encode(html.as_bytes(), content_coding::ONCE);
+        let name = encoded.is_ok().then(|| coding.name()).flatten();
+        let mut response = Response::builder()
+            .status(status)
+            .content_type(HTML)
+            .body(encoded.unwrap_or_else(|_| html.into()));
+        let headers = response.headers_mut();
+        if let Some(name) = name {
+            headers.insert(header::CONTENT_ENCODING, name);
+        }
+        headers.insert(header::VARY, BY_READER);
+        headers.insert(header::CACHE_CONTROL, PRIVATE);
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy());
+        response.extensions_mut().insert(ForPeople);
+        response
     }
 
     /// What somebody sees who comes from the issuer and isn't signed in.
     pub fn failed_sign_in(&self) -> FailedSignIn {
-        FailedSignIn {
-            html: self.fill_in("sign_in_failed.html", "", "../../", &version()),
-        }
+        FailedSignIn { page: self.clone() }
     }
 
     fn policy(&self) -> HeaderValue {
         let store = self.store_origin.as_deref().unwrap_or_default();
         let policy = format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+            "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self'; \
              connect-src 'self' {store}; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+            styles = assets::style_sources(),
         );
         // An origin of ours is a part of a URL that was parsed, so it can stand in a header.
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
     }
 }
 
+/// The names of the colours and the like, as a style sheet, for pages that have their own.
+pub fn style_tokens() -> String {
+    assets::plain_css(assets::source("tokens.css"))
+}
+
+/// The product's mark, as an address that loads nothing.
+pub fn mark_as_data() -> String {
+    let mark = assets::source("mark.svg");
+    format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(mark))
+}
+
+/// The language that whoever sends a request wants most of those there are.
+pub fn language_of(headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE);
+    Language::of_reader(
+        accepted
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default(),
+    )
+}
+
 /// The page about a sign-in that failed. It has no script.
 #[derive(Debug, Clone)]
 pub struct FailedSignIn {
-    html: String,
+    page: WebPage,
 }
 
 impl FailedSignIn {
     /// The page, with these words in the places of the same names.
     pub fn response(&self, status: StatusCode, words: &[(&str, &str)]) -> Response {
-        let mut html = self.html.clone();
-        for (place, words) in words {
-            html = html.replace(&format!("{{{{{place}}}}}"), &escaped(words));
-        }
+        let words: Vec<(&str, Html)> = words
+            .iter()
+            .map(|(place, text)| (*place, Html::text(text)))
+            .collect();
+        let places: Vec<(&str, &Html)> = words.iter().map(|(place, html)| (*place, html)).collect();
+        let shown = Shown {
+            language: Language::English,
+            root: "../../",
+            is_in: false,
+        };
+        let html = self.page.html(SIGN_IN_FAILED, shown, &places);
         let mut response = Response::builder()
             .status(status)
-            .content_type("text/html; charset=utf-8")
-            .body(html);
-        let policy = HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+            .content_type(HTML)
+            .body(html.into_string());
+        let policy = format!(
+            "default-src 'none'; style-src {}; img-src 'self'; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'",
+            assets::style_sources(),
         );
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
         response
     }
 }
 
-/// As text of an element, or of an attribute in quotes.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+/// Scripts and pictures. While two versions of the program run, the one may be asked for an asset of the other: then it
+/// gives its own, for this once.
+#[handler]
+async fn asset(request: &Request) -> Response {
+    let name = request.raw_path_param("name").unwrap_or_default();
+    let Some(content) = assets::content(name) else {
+        return StatusCode::NOT_FOUND.into();
+    };
+    let is_ours = request.raw_path_param("version") == Some(assets::version());
+    let caching = if is_ours { FOR_EVER } else { ASK_FIRST };
+    content
+        .response(request.headers(), caching, BY_CODING)
+        .await
 }
 
-/// A page, and what it may do.
-struct Page {
-    html: String,
+/// A page that is the same for everybody who reads its language.
+struct SamePage {
+    /// By language.
+    contents: [StaticContent; Language::ALL.len()],
     policy: HeaderValue,
 }
 
-impl Page {
-    fn endpoint(self) -> impl Endpoint<Output = Response> + 'static {
-        make_sync(move |request: Request| {
-            // For the link that a browser without scripts is shown. Nothing but an ID gets in.
-            let id = request.raw_path_param("id").map(FileId::parse);
-            let id = id.and_then(Result::ok).map(|id| id.to_string());
-            let html = self.html.replace("{{id}}", &id.unwrap_or_default());
-            let html = Bytes::from(html);
-            let mut response = cacheable(&request, "text/html; charset=utf-8", html, ASK_FIRST);
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
-            response
-        })
-        .map_to_response()
+impl Endpoint for SamePage {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let headers = request.headers();
+        let content = &self.contents[language_of(headers) as usize];
+        let mut response = content.response(headers, ASK_FIRST, BY_LANGUAGE).await;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        Ok(response)
     }
-}
-
-/// Scripts, style and pictures. While two versions of the program run, the one may be asked for an
-/// asset of the other: then it gives its own, for this once.
-fn asset_endpoint(version: String) -> impl Endpoint<Output = Response> + 'static {
-    make_sync(move |request: Request| {
-        let name = request.raw_path_param("name").unwrap_or_default();
-        let Some(Asset { name, content }) = assets::find(name) else {
-            return StatusCode::NOT_FOUND.into();
-        };
-        let is_ours = request.raw_path_param("version") == Some(&version);
-        let caching = if is_ours { FOR_EVER } else { ASK_FIRST };
-        let content_type = assets::content_type(name);
-        cacheable(&request, content_type, Bytes::from_static(content), caching)
-    })
-    .map_to_response()
-}
-
-/// An answer that a browser keeps, or 304 if it has it (RFC 9110, section 13.1.2).
-fn cacheable(
-    request: &Request,
-    content_type: &'static str,
-    content: Bytes,
-    caching: HeaderValue,
-) -> Response {
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&content)[..16]));
-    let mut response = if has(request.headers(), &tag) {
-        StatusCode::NOT_MODIFIED.into()
-    } else {
-        Response::builder().content_type(content_type).body(content)
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, caching);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(header::ETAG, tag);
-    }
-    response
-}
-
-fn has(headers: &HeaderMap, tag: &str) -> bool {
-    headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|list| list.split(','))
-        // A proxy that compresses makes a weak tag of ours.
-        .any(|candidate| candidate.trim().trim_start_matches("W/") == tag)
-}
-
-/// The digest of everything, so that all addresses change with any asset: modules name each other by
-/// relative addresses, and those of two versions must not meet.
-fn version() -> String {
-    let mut hasher = Sha256::new();
-    for Asset { name, content } in assets::ASSETS {
-        hasher.update(name);
-        hasher.update((content.len() as u64).to_be_bytes());
-        hasher.update(content);
-    }
-    hex::encode(&hasher.finalize()[..8])
 }
 
 #[cfg(test)]
@@ -257,23 +365,42 @@ mod tests {
         );
     }
 
+    const PAGES: [Template; 3] = [INDEX, FILE, PAIR];
+
+    /// The page with all that every page has.
+    fn html(page: &WebPage, template: Template, root: &str, is_in: bool) -> String {
+        let shown = Shown {
+            language: Language::English,
+            root,
+            is_in,
+        };
+        let parts = FileView::NoSuchFile.parts(shown.language, root, None);
+        match template.html {
+            "file.html" => page.file_html(&parts, shown),
+            _ => page.html(template, shown, &[]),
+        }
+        .into_string()
+    }
+
     #[test]
     fn a_page_says_from_the_start_whether_anybody_has_to_sign_in() {
-        for (sign_in, expected) in [
-            (Some(SignInWith::Key), "asking\" data-sign-in=\"key"),
-            (Some(SignInWith::Issuer), "asking\" data-sign-in=\"oidc"),
-            (None, "open\" data-sign-in=\""),
+        for (sign_in, is_in, expected) in [
+            (Some(SignInWith::Key), false, "asking\" data-sign-in=\"key"),
+            (Some(SignInWith::Key), true, "in\" data-sign-in=\"key"),
+            (
+                Some(SignInWith::Issuer),
+                false,
+                "asking\" data-sign-in=\"oidc",
+            ),
+            (None, false, "open\" data-sign-in=\""),
+            (None, true, "open\" data-sign-in=\""),
         ] {
             let page = WebPage {
                 sign_in,
                 ..page(None)
             };
-            for (name, entry) in [
-                ("index.html", "app.js"),
-                ("file.html", "file_page.js"),
-                ("pair.html", "pair_page.js"),
-            ] {
-                let html = page.fill_in(name, entry, "", "0123");
+            for template in PAGES {
+                let html = html(&page, template, "", is_in);
                 let said = format!("data-session=\"{expected}\"");
                 assert!(html.contains(&said), "{html}");
             }
@@ -282,23 +409,40 @@ mod tests {
 
     #[test]
     fn everything_in_a_page_is_filled_in_and_nothing_in_it_is_absolute() {
-        for (name, entry, up) in [
-            ("index.html", "app.js", ""),
-            ("file.html", "file_page.js", "../"),
-            ("pair.html", "pair_page.js", ""),
-        ] {
-            let html = page(None).fill_in(name, entry, up, "0123");
-            let html = html.replace("{{id}}", "");
+        for (template, root) in [(INDEX, ""), (FILE, "../"), (FILE, "../../"), (PAIR, "")] {
+            let html = html(&page(None), template, root, false);
             assert!(!html.contains("{{"), "{html}");
-            assert!(html.contains(&format!("src=\"{up}web/0123/{entry}\"")));
+            let entry = format!("src=\"{root}web/{}/{}\"", assets::version(), template.entry);
+            assert!(html.contains(&entry), "{html}");
             // Only where files are sent does the page need to know the limit.
-            assert_eq!(html.contains("content=\"1234\""), name == "index.html");
+            assert_eq!(
+                html.contains("content=\"1234\""),
+                template.html == "index.html"
+            );
             for attribute in ["href=\"", "src=\""] {
                 for (at, _) in html.match_indices(attribute) {
                     let target = &html[at + attribute.len()..];
-                    let own = target.starts_with(up) && !target.starts_with(['/', 'h']);
-                    assert!(own || target.starts_with(".."), "{target}");
+                    let own = target.starts_with(root) && !target.starts_with(['/', 'h']);
+                    assert!(
+                        own || target.starts_with(root.trim_end_matches('/')),
+                        "{target}"
+                    );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_of_a_page_is_there_before_a_script_runs() {
+        for template in PAGES {
+            let html = html(&page(None), template, "", false);
+            assert_eq!(
+                html.matches(" data-label=").count(),
+                html.matches(" aria-label=").count()
+            );
+            for (at, _) in html.match_indices(" data-text=") {
+                let (_, text) = html[at..].split_once('>').unwrap();
+                assert!(!text.starts_with('<'), "{}", &html[at..at + 60]);
             }
         }
     }

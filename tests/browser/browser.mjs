@@ -90,10 +90,10 @@ export class Browser {
   }
 }
 
-// Nothing that keeps a person with a disability from using the page.
-export async function isAccessible(page, what) {
+// Nothing that keeps a person with a disability from using the page, or the part of it that a selector names.
+export async function isAccessible(page, what, part = 'html') {
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const { violations } = await page.evaluate((selector) => globalThis.axe.run(selector), part);
   const found = violations.map(({ id, impact, nodes }) => `${impact}: ${id} at ${nodes.map((n) => n.target)}`);
   assert.deepEqual(found, [], what);
 }

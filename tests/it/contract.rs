@@ -195,7 +195,7 @@ fn the_pages_load_nothing_from_elsewhere() {
             scripts[0].len() > 500_000 && scripts[0].contains(library),
             "{page} has no {library}"
         );
-        assert!(html.contains("<title>File Share Service"), "{page}");
+        assert!(html.contains("<title>File Share · "), "{page}");
         // Without one, browsers ask for /favicon.ico, which isn't there.
         assert!(html.contains("rel=\"icon\" href=\"data:"), "{page}");
         assert!(html.contains("openapi.json"), "{page} shows the contract");

@@ -77,7 +77,8 @@ fn what_a_new_file_points_at_can_be_read_before_and_after_its_bytes_came() {
     assert!(String::from_utf8(advice).unwrap().contains("wait=20"));
     let record = curl_json(&[&at(&link(&links, "describedby"))]);
     assert_eq!(record["status"], "pending");
-    let page = curl(&[&at(&link(&links, "alternate"))]);
+    let html = ["--header", "Accept: text/html"];
+    let page = curl(&[html[0], html[1], &at(&link(&links, "alternate"))]);
     assert!(String::from_utf8(page).unwrap().contains("<!DOCTYPE html>"));
 
     let bytes = dir.path().join("hello");

@@ -57,6 +57,7 @@ mod s3_store;
 mod schemathesis;
 mod scrub;
 mod security;
+mod served_pages;
 mod slow_uploads;
 mod start_check;
 mod store_markers;

@@ -12,7 +12,6 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::issuer_sign_in;
-use crate::support::curl::curl;
 use crate::support::issuer::Issuer;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::node_tests::{self, free_port};
@@ -232,80 +231,4 @@ fn run_in_aws(deployment: &Deployment, run: fn(&Value)) {
             "aws": Path::new(ROOT).join("target/test-tools/bin/aws"),
         },
     }));
-}
-
-/// Status, headers in lower case, and body.
-fn fetch(url: &str, headers: &[&str]) -> (u16, String, String) {
-    let mut arguments = vec!["--include", url];
-    for header in headers {
-        arguments.extend(["--header", header]);
-    }
-    let answer = String::from_utf8(curl(&arguments)).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head.to_lowercase(), body.to_owned())
-}
-
-fn header<'a>(head: &'a str, name: &str) -> &'a str {
-    head.lines()
-        .find_map(|line| line.strip_prefix(&format!("{name}: ")))
-        .unwrap_or_else(|| panic!("no {name} in {head}"))
-}
-
-#[test]
-fn a_page_is_asked_about_before_it_is_used_again_and_what_it_consists_of_never_changes() {
-    let dir = data_dir();
-    let program = Program::local(dir.path(), &[]);
-    let (status, head, html) = fetch(&format!("{}/", program.base), &[]);
-    assert_eq!(status, 200);
-    assert_eq!(header(&head, "cache-control"), "no-cache");
-    assert_eq!(header(&head, "content-type"), "text/html; charset=utf-8");
-    let tag = format!("If-None-Match: {}", header(&head, "etag"));
-    let (status, head, body) = fetch(&format!("{}/", program.base), &[&tag]);
-    assert_eq!((status, body.as_str()), (304, ""));
-    assert_eq!(header(&head, "cache-control"), "no-cache");
-
-    let (_, rest) = html.split_once("src=\"web/").unwrap();
-    let script = rest.split('"').next().unwrap();
-    let (status, head, _) = fetch(&format!("{}/web/{script}", program.base), &[]);
-    assert_eq!(status, 200);
-    assert_eq!(
-        header(&head, "content-type"),
-        "text/javascript; charset=utf-8"
-    );
-    assert!(header(&head, "cache-control").contains("immutable"));
-    // A page of another version of the program, as in the middle of an update.
-    let (status, head, _) = fetch(&format!("{}/web/0123/app.js", program.base), &[]);
-    assert_eq!(status, 200);
-    assert_eq!(header(&head, "cache-control"), "no-cache");
-    assert_eq!(
-        fetch(&format!("{}/web/0123/none.js", program.base), &[]).0,
-        404
-    );
-}
-
-#[test]
-fn a_page_of_a_file_has_a_link_for_browsers_without_scripts_and_nothing_else_of_its_address() {
-    let dir = data_dir();
-    let program = Program::local(dir.path(), &[]);
-    let id = "01a20c20-66ec-73bb-a365-2d7ee6e60e8b";
-    let (status, _, html) = fetch(&format!("{}/f/{id}", program.base), &[]);
-    assert_eq!(status, 200);
-    assert!(html.contains(&format!("<a href=\"../v1/files/{id}\">")));
-    let (_, _, html) = fetch(&format!("{}/f/%22%3E%3Cscript%3E", program.base), &[]);
-    assert!(html.contains("<a href=\"../v1/files/\">"), "{html}");
-}
-
-#[test]
-fn pages_answer_head_and_refuse_what_they_are_not_for() {
-    let dir = data_dir();
-    let program = Program::local(dir.path(), &[]);
-    for path in ["/", "/f/x", "/pair", "/web/0/app.js"] {
-        let url = format!("{}{path}", program.base);
-        let head = String::from_utf8(curl(&["--head", &url])).unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
-        let answer = String::from_utf8(curl(&["--include", "--request", "POST", &url])).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 405"), "{path}: {answer}");
-        assert!(answer.to_lowercase().contains("\nallow: get"), "{answer}");
-    }
 }

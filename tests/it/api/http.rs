@@ -48,7 +48,8 @@ async fn every_page_of_the_service_takes_get_and_head_alone_and_says_so() {
             .replace("{code}", "overloaded");
         assert!(!path.contains('{'), "{path}");
         for method in [Method::GET, Method::HEAD] {
-            let response = service.request(method, &path).send().await.unwrap();
+            let request = service.request(method, &path).header("Accept", "text/html");
+            let response = request.send().await.unwrap();
             assert_eq!(response.status(), StatusCode::OK, "{path}");
         }
         let asked = service.request(Method::OPTIONS, &path).send().await;
