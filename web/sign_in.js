@@ -7,6 +7,7 @@
 
 import { Api } from './api.js';
 import { byId, setText } from './dom.js';
+import { openLanguageSwitch } from './language_switch.js';
 import { IssuerPanel } from './issuer_panel.js';
 import { takeKeys } from './key_link.js';
 import { strings } from './language.js';
@@ -56,6 +57,10 @@ export function openSession({ base, liveRegion, wake }) {
     showProxy: (problem) => notice.update(problem),
     startAnew: () => location.reload(),
   });
+  const languageSwitch = byId('language');
+  if (languageSwitch !== null) {
+    openLanguageSwitch(languageSwitch);
+  }
   byId('sign-out').addEventListener('click', async () => {
     if (!(await session.signOut())) {
       liveRegion.show(strings.signIn.signOutFailed);

@@ -23,6 +23,9 @@ export const strings = {
   skip: 'Skip to the files',
   explorer: 'API',
   navigation: 'For developers',
+  // The other language, in that language.
+  switchTo: 'Deutsch',
+  switchToTag: 'de',
 
   headline: 'Share a file.',
   promise: 'Send it, then pass on the link. Whoever opens it gets exactly what you sent.',

@@ -65,12 +65,14 @@ impl Language {
     fn decimal(self) -> char {
         match self {
             Self::English => '.',
+            Self::German => ',',
         }
     }
 
     fn thousands(self) -> char {
         match self {
             Self::English => ',',
+            Self::German => '.',
         }
     }
 }
@@ -106,6 +108,8 @@ mod tests {
         ] {
             assert_eq!(Language::English.size(bytes), expected, "{bytes}");
         }
+        assert_eq!(Language::German.size(1280), "1,3 KB");
+        assert_eq!(Language::German.size(1000), "1.000 Bytes");
     }
 
     #[test]

@@ -136,6 +136,10 @@ impl WebPage {
             ("assets", &Html::text(&assets)),
             ("lang", &Html::markup(shown.language.tag())),
             ("root", &Html::text(root)),
+            (
+                "switch_to",
+                &Html::text(&shown.language.words().get("switchToTag")),
+            ),
             ("base", &Html::text(base)),
             ("style", assets::style()),
             ("entry", &Html::markup(entry)),

@@ -21,16 +21,19 @@ const ISOLATE: (char, char) = ('\u{2068}', '\u{2069}');
 pub enum Language {
     /// English.
     English,
+    /// German.
+    German,
 }
 
 impl Language {
     /// All there are. The first is for whoever reads none of them.
-    pub const ALL: [Self; 1] = [Self::English];
+    pub const ALL: [Self; 2] = [Self::English, Self::German];
 
     /// As `lang` in HTML has it (RFC 5646).
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
+            Self::German => "de",
         }
     }
 
@@ -405,6 +408,21 @@ mod tests {
     #[test]
     fn a_reader_gets_the_language_that_they_want_most_of_those_there_are() {
         for accepted in [
+            "de",
+            "de-AT,de;q=0.9,en;q=0.8",
+            "fr, DE;q=0.2",
+            "en;q=0.1, de;q=0.2",
+            "en;q=0, de",
+        ] {
+            assert_eq!(
+                Language::of_reader(accepted),
+                Language::German,
+                "{accepted}"
+            );
+        }
+        for accepted in [
+            "de;q=0",
+            "de;q=0.5, en;q=0.5, en-GB;q=0.6",
             "",
             "*",
             "en",

@@ -214,3 +214,39 @@ for (const colorScheme of ['light', 'dark']) {
     { colorScheme },
   );
 }
+
+page(
+  'a reader gets their language from the first text on, and another one if they choose it',
+  async (open) => {
+    const { id } = await share('Notizen.txt', '12');
+    const tab = await open(faultProxy.base);
+    await tab.getByRole('heading', { name: 'Datei teilen.' }).waitFor();
+    assert.equal(await tab.evaluate(() => document.documentElement.lang), 'de');
+    await isAccessible(tab, 'the page in German');
+    await browser.picture(tab, '33-german');
+    const shared = await open(`${faultProxy.base}f/${id}`);
+    await shared.getByRole('link', { name: 'Herunterladen' }).waitFor();
+    await shared.getByText(/^gesendet /).waitFor();
+    await isAccessible(shared, 'the page of a file in German');
+    await shared.getByRole('button', { name: 'English' }).click();
+    await shared.getByRole('link', { name: 'Download' }).waitFor();
+    await tab.reload();
+    await tab.getByRole('heading', { name: 'Share a file.' }).waitFor();
+    await tab.getByRole('button', { name: 'Deutsch' }).click();
+    await tab.getByRole('heading', { name: 'Datei teilen.' }).waitFor();
+  },
+  { locale: 'de-DE' },
+);
+
+page(
+  'without scripts too a reader gets their language',
+  async (open) => {
+    const { id } = await share('Notizen ohne.txt', 'x'.repeat(1300));
+    const tab = await open(faultProxy.base);
+    await tab.getByRole('heading', { name: 'Datei teilen.' }).filter({ visible: true }).waitFor();
+    const shared = await open(`${faultProxy.base}f/${id}`);
+    await shared.getByText('1,3 KB').waitFor();
+    await shared.getByRole('link', { name: 'Herunterladen' }).waitFor();
+  },
+  { locale: 'de-DE', javaScriptEnabled: false },
+);

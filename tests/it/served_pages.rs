@@ -23,7 +23,7 @@ fn pages_are_small_soon_there_and_readable_without_scripts() {
         "plain": plain.base,
         "asking": {"base": asking.base},
     });
-    node_tests::run("served.test.mjs", &setup, 11);
+    node_tests::run("served.test.mjs", &setup, 13);
 }
 
 /// Status, headers in lower case, and body.
