@@ -72,7 +72,7 @@ impl Endpoint for FilePage {
 
 impl FilePage {
     async fn shown(&self, request: &Request, id: Option<FileId>) -> Response {
-        let context = files::context(&self.bucket, request);
+        let context = files::context_of(request, &self.bucket);
         let is_in = context.caller != Caller::Nobody;
         let shown = Shown {
             language: language_of(request.headers()),
@@ -124,7 +124,7 @@ impl FilePage {
             Some(AskedForHead) => DownloadMethod::Head,
             None => DownloadMethod::Get,
         };
-        let context = files::context(&self.bucket, request);
+        let context = files::context_of(request, &self.bucket);
         let url = self.service.download_file(&context, id, method).await;
         let url = url.map_err(Problem::from)?;
         let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
