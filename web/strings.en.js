@@ -320,6 +320,8 @@ export const strings = {
     endText: (label) => `${isolated(label)} lets nobody in any more. The program that has it needs another one. This can’t be undone.`,
     endYes: 'End it',
     ended: (label) => `${isolated(label)} is ended.`,
+  },
+
   // For browsers without scripts. The service writes it.
   noScript: {
     send: 'This page needs JavaScript. Without it, files are sent from a terminal, with the program of this service:',
