@@ -25,6 +25,9 @@ export const strings = {
   navigation: 'Für Entwickler',
   switchTo: 'English',
   switchToTag: 'en',
+  share: 'Teilen',
+  shareNamed: (name) => `Teilen: ${isolated(name)}`,
+  moreNamed: (name) => `Mehr zu ${isolated(name)}`,
 
   headline: 'Datei teilen.',
   promise: 'Senden und den Link weitergeben. Wer ihn öffnet, bekommt genau das, was gesendet wurde.',
@@ -58,7 +61,7 @@ export const strings = {
   receipt: ({ name, size, sha256, time, link }) => `${name}\n${size}, angekommen ${time}\nSHA-256 ${sha256}\n${link}`,
   dismissBatch: 'Diese Zusammenfassung schließen',
   cancelAll: 'Alle abbrechen',
-  clearDone: 'Fertige entfernen',
+  clearDone: 'Nicht Gesendetes entfernen',
   phase: {
     queued: 'Wartet, bis sie dran ist',
     hashing: 'Wird vorbereitet',
@@ -95,6 +98,10 @@ export const strings = {
     checking: 'Die Datei wird angesehen …',
     choose: 'Noch einmal auswählen',
     chooseNamed: (name) => `Noch einmal auswählen: ${isolated(name)}`,
+    notBegun: (n, count, names) =>
+      n === 1
+        ? `1 Datei wartete noch, als die Seite geschlossen wurde, und nichts davon wurde gesendet: ${names}. Bitte noch einmal auswählen.`
+        : `${count} Dateien warteten noch, als die Seite geschlossen wurde, und nichts davon wurde gesendet: ${names}. Bitte noch einmal auswählen.`,
     said: (n) => counted(n, `${n} Upload wurde unterbrochen`, `${n} Uploads wurden unterbrochen`),
     why: {
       otherSize: (size, expected) =>
@@ -253,6 +260,63 @@ export const strings = {
     more: (n) => `${n} weitere`,
   },
 
+  find: {
+    label: 'Nach Namen suchen',
+    found: (some, all) => `${some} von ${all} Dateien`,
+    foundSoFar: (some, all) => `${some} der neuesten ${all} Dateien. Ältere wurden nicht durchsucht.`,
+    sortedSoFar: (all) => `Das sind die neuesten ${all} Dateien in dieser Reihenfolge. Ältere sind nicht dabei.`,
+    older: 'Ältere Dateien durchsuchen',
+    looking: 'Ältere Dateien werden durchsucht …',
+  },
+  order: 'Reihenfolge',
+  orders: { newest: 'Neueste zuerst', oldest: 'Älteste zuerst', name: 'Nach Namen', largest: 'Größte zuerst' },
+  selection: {
+    start: 'Auswählen',
+    tools: 'Was ausgewählt ist',
+    named: (name) => `${isolated(name)} auswählen`,
+    count: (n) => `${n} ausgewählt`,
+    all: 'Alle auswählen',
+    copy: 'Links kopieren',
+    remove: 'Löschen',
+    end: 'Fertig',
+    names: (names, more) => [...names.map(isolated), more].filter(Boolean).join(', '),
+    removeTitle: (n) => (n === '1' ? 'Diese Datei löschen?' : `${n} Dateien löschen?`),
+    removeText: (names) => `Für alle gelöscht, und ihre Links führen ins Leere: ${names}. Das lässt sich nicht zurücknehmen.`,
+    removeYes: (n) => (n === '1' ? 'Löschen' : `${n} Dateien löschen`),
+    removed: (n) => (n === '1' ? '1 Datei ist gelöscht' : `${n} Dateien sind gelöscht`),
+    notRemoved: (n, failed, names) => `${n} gelöscht. ${failed} konnten nicht gelöscht werden: ${names}. Noch einmal versuchen.`,
+  },
+  onlyHere: {
+    text: 'Nur dieser Computer kann diese Links öffnen.',
+    operator: (port) =>
+      `Damit andere im Netz sie öffnen können, den Dienst mit LISTEN=0.0.0.0:${port} starten, während dieser Computer in ` +
+      'dem Netz ist. Erreichen sie ihn unter einer anderen Adresse, so soll PUBLIC_URL sie nennen.',
+  },
+  qr: {
+    button: 'QR-Code',
+    title: 'Zum Öffnen scannen',
+    picture: 'QR-Code des Links darunter',
+    tooLong: 'Der Link ist zu lang für einen QR-Code.',
+  },
+  tokens: {
+    title: 'Tokens',
+    hint: 'Programme zeigen sie vor, um für Sie zu handeln. Wer ein Token hat, kann tun, was es erlaubt, bis es endet.',
+    loading: 'Tokens werden gesucht …',
+    none: 'Kein Programm hat ein Token von Ihnen.',
+    unreachable: 'Der Dienst ist gerade nicht erreichbar. Gleich noch einmal versuchen.',
+    scopes: { read: 'sehen und holen', write: 'senden', delete: 'löschen', admin: 'Dateien von allen' },
+    may: (scopes) => `Darf: ${scopes.join(', ')}`,
+    lastUsed: (time) => `Zuletzt benutzt ${time}`,
+    neverUsed: 'Nie benutzt',
+    until: (time) => `Gilt bis ${time}`,
+    end: 'Beenden',
+    endNamed: (label) => `${isolated(label)} beenden`,
+    endTitle: 'Dieses Token beenden?',
+    endText: (label) => `${isolated(label)} lässt niemanden mehr herein. Das Programm, das es hat, braucht ein anderes. Das lässt sich nicht zurücknehmen.`,
+    endYes: 'Beenden',
+    ended: (label) => `${isolated(label)} ist beendet.`,
+  },
+
   noScript: {
     send: 'Diese Seite braucht JavaScript. Ohne geht es im Terminal, mit dem Programm dieses Dienstes:',
     curl:
@@ -330,5 +394,36 @@ export const strings = {
     same: 'Das ist genau diese Datei.',
     different: 'Das ist eine andere Datei, oder nicht die ganze.',
     unreadable: 'Diese Datei kann nicht gelesen werden.',
+    orDrop: 'oder hier ablegen. Sie bleibt auf diesem Computer.',
+  },
+
+  receiptView: {
+    button: 'Beleg',
+    title: 'Beleg',
+    about:
+      'Der Dienst hat unterschrieben, was wann angekommen ist. Wer diesen Text hat, kann ihn prüfen, auf dieser Seite oder mit ' +
+      'fshare verify, auch wenn die Datei nicht mehr da ist.',
+    name: 'Datei',
+    size: 'Größe',
+    sha256: 'SHA-256',
+    arrived: 'Angekommen',
+    issuer: 'Unterschrieben von',
+    issued: 'Unterschrieben am',
+    text: 'Der Beleg',
+    save: 'Speichern',
+    print: 'Drucken',
+    odd: 'Was kam, ist kein Beleg.',
+    check: 'Einen Beleg prüfen',
+    checkHint: 'Einen Beleg einfügen oder seine Datei hier ablegen',
+    checking: 'Wird angesehen …',
+    genuine: (name, size, time) => `Echt: Dieser Dienst hat unterschrieben, dass ${isolated(name)} (${size}) angekommen ist, ${time}.`,
+    ofThis: 'Es ist der Beleg dieser Datei.',
+    ofAnother: 'Es ist der Beleg einer anderen Datei.',
+    notGenuine: 'Nicht echt: Dieser Dienst hat ihn nicht unterschrieben, oder er wurde geändert.',
+    noReceipt: 'Das ist kein Beleg, oder kein ganzer.',
+    unreachable: 'Die Schlüssel des Dienstes können gerade nicht geholt werden. Gleich noch einmal versuchen.',
+    insecure: (command) =>
+      `Auf einer Seite, die über http kam, kann ein Browser keine Unterschriften prüfen. Im Terminal geht es: ${command}`,
+    unsupported: (command) => `Dieser Browser kann solche Unterschriften nicht prüfen. Im Terminal geht es: ${command}`,
   },
 };
