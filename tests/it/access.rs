@@ -105,7 +105,7 @@ fn every_call_of_the_contract_wants_the_key_or_a_session_and_takes_either() {
         let created = curl_json(&[&created[..], &[&format!("{base}/v1/files")]].concat());
         let id = created["id"].as_str().unwrap();
         let calls = calls(base, id);
-        assert_eq!(calls.len(), 15, "{calls:?}");
+        assert_eq!(calls.len(), 16, "{calls:?}");
         for (method, url) in &calls {
             let nobody: [&[&str]; 4] = [
                 &[],
