@@ -34,8 +34,11 @@ const INTERNAL_BRIDGES: [&str; 12] = [
 /// The addresses of this machine, asked of the system again and again.
 #[derive(Debug, Clone, Default)]
 pub struct NetworkAddresses {
-    known: Arc<Mutex<Option<(Instant, Vec<IpAddr>)>>>,
+    known: Arc<Mutex<Option<Known>>>,
 }
+
+/// What the system said, and when.
+type Known = (Instant, Vec<IpAddr>);
 
 impl NetworkAddresses {
     /// As [`reached_at`], by what the system said some seconds ago at the most.

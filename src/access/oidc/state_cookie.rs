@@ -76,8 +76,8 @@ impl SignInTag {
 
 /// Which of the cookies of earlier sign-ins a browser has to forget that is given another one of `bytes`: what is none
 /// any more, and the oldest beyond the bounds.
-pub(super) fn superfluous<'a>(
-    kept: &[(SignInTag, &'a str)],
+pub(super) fn superfluous(
+    kept: &[(SignInTag, &str)],
     bytes: usize,
     secret: &[u8],
     now: Timestamp,
