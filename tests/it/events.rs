@@ -147,19 +147,21 @@ async fn whoever_owns_a_file_sees_what_happened_to_it_in_aws_mode() {
     let public = ("PUBLIC_URL", "https://files.example.org");
     let settings: Vec<(&str, &str)> = settings.chain([secret, public]).collect();
     let program = Program::aws_api(&deployment, &settings);
+    // It calls itself by its public URL.
+    let base = program.listening_at();
     let worker = Program::worker(&deployment, &[("RECONCILE_INTERVAL", "200ms")]);
     let [bob, alice, carol] = proofs(&issuer).await;
     let dir = data_dir();
     let source = dir.path().join("source");
     std::fs::write(&source, "hello").unwrap();
-    an_owner_sees_who_did_what(&program.base, &source, &bob, &alice, &carol);
+    an_owner_sees_who_did_what(&base, &source, &bob, &alice, &carol);
     // What the worker deletes by itself is seen too.
     let at = chrono::Utc::now() + chrono::TimeDelta::seconds(3);
     let body = json!({"filename": "a.txt", "size": 5, "deleteAfter": at.to_rfc3339()});
-    let url = format!("{}/v1/files", program.base);
+    let url = format!("{base}/v1/files");
     let created = curl_json(&["--header", &bob, "--json", &body.to_string(), &url]);
     assert_eq!(upload(&created, &source), "200");
-    let seen = events(&program.base, created["id"].as_str().unwrap(), &bob, 3);
+    let seen = events(&base, created["id"].as_str().unwrap(), &bob, 3);
     assert_eq!(seen[0]["type"], "file.deleted");
     assert_eq!(seen[0]["caller"], "system");
     assert!(worker.log().contains("file deleted: its time is over"));
