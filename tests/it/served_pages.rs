@@ -121,7 +121,7 @@ fn whatever_is_the_same_for_everybody_comes_in_the_coding_that_the_client_weighs
     let program = Program::local(dir.path(), &[]);
     let base = &program.base;
     for (url, at_most) in [
-        (format!("{base}/"), 8_000),
+        (format!("{base}/"), 10_000),
         (format!("{base}/pair"), 8_000),
         (script(&program), 50_000),
         (format!("{base}/openapi.json"), 60_000),
