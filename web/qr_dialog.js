@@ -5,7 +5,6 @@
 import { open } from './dialog.js';
 import { h, svg } from './dom.js';
 import { strings } from './language.js';
-import { QUIET_ZONE, qrCode, qrPath } from './qr.js';
 
 export function qrButton(onclick) {
   return h('button', { type: 'button', className: 'large', onclick }, strings.qr.button);
@@ -13,14 +12,14 @@ export function qrButton(onclick) {
 
 // `isForNobodyElse`: whether only this computer can open the link. Only the service can make links so long that
 // there is no code for them, and none does.
-export function showQr(link, isForNobodyElse) {
+export async function showQr(link, isForNobodyElse) {
   const { qr, close } = strings;
-  const rows = qrCode(link);
+  const shown = await pictureOf(link);
   const dialog = h(
     'dialog',
     { className: 'qr', 'aria-labelledby': 'dialog-title', 'aria-describedby': 'dialog-text' },
     h('h2', { id: 'dialog-title' }, qr.title),
-    rows === null ? h('p', {}, qr.tooLong) : picture(rows, qr.picture),
+    shown,
     h('p', { id: 'dialog-text', className: 'qr-link', dir: 'ltr' }, link),
     isForNobodyElse ? h('p', { className: 'qr-note' }, strings.onlyHere.text) : null,
     h(
@@ -32,7 +31,19 @@ export function showQr(link, isForNobodyElse) {
   open(dialog, () => {});
 }
 
-function picture(rows, label) {
-  const size = rows.length + 2 * QUIET_ZONE;
-  return svg(`0 0 ${size} ${size}`, qrPath(rows), { class: 'qr-code', role: 'img', 'aria-label': label });
+// What draws codes is as large as a tenth of the page, and few ask for one.
+async function pictureOf(link) {
+  let drawn;
+  try {
+    drawn = await import('./qr.js');
+  } catch {
+    return h('p', {}, strings.qr.unreachable);
+  }
+  const rows = drawn.qrCode(link);
+  if (rows === null) {
+    return h('p', {}, strings.qr.tooLong);
+  }
+  const size = rows.length + 2 * drawn.QUIET_ZONE;
+  const attributes = { class: 'qr-code', role: 'img', 'aria-label': strings.qr.picture };
+  return svg(`0 0 ${size} ${size}`, drawn.qrPath(rows), attributes);
 }

@@ -297,6 +297,7 @@ export const strings = {
     title: 'Zum Öffnen scannen',
     picture: 'QR-Code des Links darunter',
     tooLong: 'Der Link ist zu lang für einen QR-Code.',
+    unreachable: 'Der Dienst ist gerade nicht erreichbar. Gleich noch einmal versuchen.',
   },
   tokens: {
     title: 'Tokens',

@@ -285,6 +285,7 @@ export const strings = {
     title: 'Scan to open',
     picture: 'QR code of the link below',
     tooLong: 'The link is too long for a QR code.',
+    unreachable: 'The service can’t be reached right now. Try again soon.',
   },
   digestCopied: 'SHA-256 copied',
   copyByHand: 'Copy this link',
