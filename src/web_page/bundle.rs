@@ -36,7 +36,20 @@ pub(super) fn bundle(entry: &str) -> String {
             bundle.push_str(&function_of(name));
         }
     }
+    let exported = exports(entry);
+    if !exported.is_empty() {
+        // Whoever fetches it later by `import('./…')` gets what the module itself would give.
+        let (exported, variable) = (exported.join(", "), variable(entry));
+        let _ = writeln!(bundle, "export const {{ {exported} }} = {variable};");
+    }
     bundle
+}
+
+/// The names that a module exports.
+fn exports(name: &str) -> Vec<&'static str> {
+    statements(assets::source(name))
+        .filter_map(|statement| declared(statement.strip_prefix("export ")?))
+        .collect()
 }
 
 /// The modules that `entry` needs, each behind those that it imports, and `entry` at the end.
@@ -80,19 +93,18 @@ fn variable(module: &str) -> String {
 
 fn function_of(name: &str) -> String {
     let mut body = String::new();
-    let mut exported = Vec::new();
     for statement in statements(assets::source(name)) {
         if is_import(statement) {
             body.push_str(&import_of(statement));
         } else if let Some(declaration) = statement.strip_prefix("export ") {
-            exported.extend(declared(declaration));
             body.push_str(declaration);
         } else {
             body.push_str(statement);
         }
         body.push('\n');
     }
-    let (variable, body, exported) = (variable(name), without_comments(&body), exported.join(", "));
+    let (variable, body) = (variable(name), without_comments(&body));
+    let exported = exports(name).join(", ");
     format!("const {variable} = (() => {{\n{body}return {{ {exported} }};\n}})();\n")
 }
 
@@ -223,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_module_is_a_function_that_gives_what_it_exports() {
-        let bundle = bundle("back_off.js");
+        let bundle = function_of("back_off.js");
         assert!(
             bundle.starts_with("const $back_off_js = (() => {\n"),
             "{bundle}"
@@ -252,6 +264,22 @@ mod tests {
             without_comments("  a; // b\n\n  // c\n  d(`\n  // e\n`);\n"),
             "a; // b\nd(`\n  // e\n`);\n"
         );
+    }
+
+    #[test]
+    fn what_is_fetched_later_gives_what_its_module_exports() {
+        for name in ["check_file.js", "receipt.js", "qr.js"] {
+            let end = format!(
+                "export const {{ {} }} = {};\n",
+                exports(name).join(", "),
+                variable(name)
+            );
+            assert!(
+                !exports(name).is_empty() && bundle(name).ends_with(&end),
+                "{name}"
+            );
+        }
+        assert!(!bundle("app.js").contains("\nexport "));
     }
 
     #[test]
