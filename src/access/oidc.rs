@@ -250,7 +250,7 @@ impl Issuer {
         }
     }
 
-    /// How the issuer is, within [`PROBE_WAIT`]. Asks it if nobody did lately or if it was away: in the background, one
+    /// How the issuer is, within `PROBE_WAIT`. Asks it if nobody did lately or if it was away: in the background, one
     /// at a time however many want to know, and as seldom as everybody else does.
     pub async fn probe(&self) -> IssuerState {
         let is_known = self.state() == IssuerState::Ok && !self.0.keys.is_older_than(KEYS_LIFETIME);

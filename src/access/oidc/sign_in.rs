@@ -259,7 +259,7 @@ impl Issuer {
     }
 
     /// Where a browser goes to end the session at the issuer as well; `None`: it has no page for that, or it never
-    /// said so and can't be asked within [`SIGN_OUT_WAIT`]. Without a hint the issuer may ask who signs out.
+    /// said so and can't be asked within `SIGN_OUT_WAIT`. Without a hint the issuer may ask who signs out.
     pub async fn end_session_url(
         &self,
         id_token_hint: Option<&str>,
