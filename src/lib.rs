@@ -18,7 +18,6 @@ pub mod audit;
 pub mod audit_verify;
 pub mod aws;
 #[cfg(feature = "server")]
-pub mod capability_token;
 #[cfg(feature = "server")]
 pub mod capacity;
 #[cfg(feature = "server")]
