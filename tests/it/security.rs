@@ -29,7 +29,10 @@ fn every_test_that_security_md_names_is_in_the_tree() {
     }
     let text = fs::read_to_string(root.join("SECURITY.md")).unwrap();
     let mut named = 0;
+    let mut threats = std::collections::BTreeSet::new();
     for row in text.lines().filter(|line| line.starts_with("| **")) {
+        let threat = row.split("**").nth(1).unwrap();
+        assert!(threats.insert(threat), "{threat} stands there twice");
         // The last cell of a threat has its tests.
         let cell = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap();
         let tests: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
