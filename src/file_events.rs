@@ -6,8 +6,9 @@
 //!
 //! Invariant: a view. The audit log says what was done and can't miss any of it; an event is noted beside it, fails no
 //! call and keeps none waiting. So a process that is killed, or a store that is away for long, may cost events, which
-//! are counted in the log. How much is written is bounded by files and callers, and not by calls: what somebody does
-//! again and again to a file within an hour is one event with a count. No event has a URL, a name, a token's text or
+//! are counted in the log; so may a client that goes away in the middle of a call. What somebody does again and again to
+//! a file within an hour is one event with a count, for 10,000 files and callers at a time; beyond those each is an
+//! event. No event has a URL, a name, a token's text or
 //! any content.
 //!
 //! Absent on purpose: addresses. They are the operator's, in the audit log.
@@ -36,6 +37,9 @@ use event::Body;
 pub const EVENT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// The most events that wait to be written; what comes on top of them is counted and left out.
 const QUEUE_CAPACITY: usize = 4_096;
+/// So many of the newest events of a file are looked at for its deletion: behind that come only counts of what was
+/// under way.
+const LOOKED_AT: usize = 50;
 /// How errors call the store, where what it holds makes no sense.
 const STORE: &str = "the store of events";
 
@@ -112,12 +116,13 @@ impl FileEvents {
         self.0.is_some()
     }
 
-    /// Notes what `caller` did to a file.
+    /// Notes what `caller` did to a file; `owner` is whose it is, where that is known.
     pub fn done_by(
         &self,
         caller: &Caller,
         kind: EventKind,
         file: FileId,
+        owner: Option<UserId>,
         request_id: &str,
         at: Timestamp,
     ) {
@@ -128,7 +133,7 @@ impl FileEvents {
                 at,
                 by: Doer::of(caller),
                 request_id: (!request_id.is_empty()).then(|| request_id.to_owned()),
-                owner: caller.owner(),
+                owner,
             });
         }
     }
@@ -189,7 +194,8 @@ impl FileEvents {
         })
     }
 
-    /// Whose a file was of which no record is left, as its creation says; `None` if nothing is known of it.
+    /// Whose a file was of which no record is left, as its creation says, or its deletion where the creation is longer
+    /// ago than events are kept; `None` if nothing is known of it.
     ///
     /// # Errors
     /// The store's fault.
@@ -205,10 +211,20 @@ impl FileEvents {
         let key = EventPosition::of_creation(file)
             .key(file)
             .map_err(corrupt)?;
-        let Some(item) = kept.items.get(&key, now).await? else {
-            return Ok(None);
+        let body = match kept.items.get(&key, now).await? {
+            Some(item) => item.body.read::<Body>().map_err(corrupt)?,
+            None => {
+                let list = list_of(file)?;
+                let newest = kept.items.list(&list, None, LOOKED_AT, now).await?;
+                let mut bodies = newest.items.into_iter().map(|item| item.body.read());
+                let deletion = bodies
+                    .find_map(|body: Result<Body, _>| body.ok().filter(Body::is_of_a_deletion));
+                let Some(deletion) = deletion else {
+                    return Ok(None);
+                };
+                deletion
+            }
         };
-        let body: Body = item.body.read().map_err(corrupt)?;
         let owner = body.owner.as_deref().map(UserId::parse).transpose();
         Ok(Some(owner.map_err(corrupt)?))
     }

@@ -125,10 +125,12 @@ impl FileService {
         };
         let outcome = operation.await;
         if let Some(line) = line {
-            line.end(&outcome).await?;
+            let written = line.end(&outcome)?;
+            // Before anybody can hang up again: what has its line has its event.
             if let Ok(done) = &outcome {
                 audit::note(&self.0.stores, context, action, file, done);
             }
+            audit::is_out(written).await?;
         }
         outcome
     }
@@ -228,11 +230,11 @@ impl FileService {
             receipt_keys,
             ..
         } = &self.0;
-        let signing = async {
+        let signing = pin!(async {
             let file = operations::attest_file(stores, context, id).await?;
             let signed = receipt_keys.sign(&file, issuer, stores.clock.now());
             signed.ok_or(OperationError::ReceiptsUnavailable)
-        };
+        });
         self.run(context, Action::IssueReceipt, Some(id), signing)
             .await
     }
@@ -283,7 +285,8 @@ impl FileService {
         after: Option<EventPosition>,
         limit: usize,
     ) -> Result<EventPage, OperationError> {
-        let listing = operations::list_events(&self.0.stores, context, id, after, limit);
+        let stores = &self.0.stores;
+        let listing = pin!(operations::list_events(stores, context, id, after, limit));
         self.run(context, Action::ListEvents, Some(id), listing)
             .await
     }
@@ -293,5 +296,6 @@ impl FileService {
         let deleting = pin!(operations::delete_file(&self.0.stores, context, id));
         self.run(context, Action::DeleteFile, Some(id), deleting)
             .await
+            .map(drop)
     }
 }

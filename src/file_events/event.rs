@@ -183,9 +183,15 @@ pub(super) struct Body {
     pub(super) token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) request_id: Option<String>,
-    /// Whose file it is; of a creation.
+    /// Whose file it is; of a creation and a deletion.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) owner: Option<String>,
+}
+
+impl Body {
+    pub(super) fn is_of_a_deletion(&self) -> bool {
+        self.kind == EventKind::Deleted.as_str()
+    }
 }
 
 impl From<&Note> for Body {
@@ -200,7 +206,9 @@ impl From<&Note> for Body {
             token: note.by.token.clone(),
             request_id: note.request_id.clone(),
             owner: match note.kind {
-                EventKind::Created => note.owner.map(|owner| owner.to_string()),
+                EventKind::Created | EventKind::Deleted => {
+                    note.owner.map(|owner| owner.to_string())
+                }
                 _ => None,
             },
         }

@@ -77,6 +77,20 @@ fn what_somebody_does_again_within_an_hour_is_counted_in_the_event_that_is_there
 }
 
 #[test]
+fn an_event_that_a_wrong_clock_dated_ahead_takes_no_counts_once_it_is_right_again() {
+    let mut windows = Windows::default();
+    let file = FileId::new(at(0));
+    let ahead = 10 * 365 * 24 * 60 * 60;
+    assert!(count(&mut windows, &download(file, 1, ahead), 0).is_some());
+    assert!(count(&mut windows, &download(file, 2, ahead), 1).is_some());
+    let note = download(file, 1, 0);
+    let by = windows.count(&note).expect("an event of its own");
+    assert_eq!(windows.begin(&note, by, key(2)), None);
+    assert_eq!(windows.due(at(1), true), []);
+    assert!(count(&mut windows, &download(file, 2, 1), 3).is_some());
+}
+
+#[test]
 fn a_file_that_everybody_fetches_has_so_many_events_an_hour_and_no_more() {
     let mut windows = Windows::default();
     let file = FileId::new(at(0));
@@ -161,10 +175,11 @@ async fn what_happened_to_a_file_is_listed_newest_first_page_by_page_and_of_that
         (EventKind::Deleted, 4),
     ] {
         let moment = file.created_at() + Duration::from_secs(seconds);
-        kept.events.done_by(&operator, kind, file, "r-1", moment);
+        kept.events
+            .done_by(&operator, kind, file, None, "r-1", moment);
     }
     kept.events
-        .done_by(&operator, EventKind::Created, other, "r-2", at(0));
+        .done_by(&operator, EventKind::Created, other, None, "r-2", at(0));
     kept.stop.cancel();
     kept.writing.await.unwrap();
     let expected = [
@@ -201,7 +216,7 @@ async fn a_store_that_is_away_or_slow_costs_events_and_no_call_its_time() {
     kept.items.set_fault(Some("away"));
     let note = |kind| {
         kept.events
-            .done_by(&Caller::Operator, kind, file, "r", at(0))
+            .done_by(&Caller::Operator, kind, file, None, "r", at(0))
     };
     // More than wait, and nobody reads meanwhile: this is no point at which another task could run.
     for _ in 0..2 * QUEUE_CAPACITY {
@@ -219,12 +234,34 @@ async fn a_store_that_is_away_or_slow_costs_events_and_no_call_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_would_be_counted_in_an_event_that_was_never_written_is_counted_as_left_out() {
+    let kept = kept(KeptOf::AllFiles);
+    let file = FileId::new(at(0));
+    let fetched = || {
+        let (operator, kind) = (Caller::Operator, EventKind::Downloaded);
+        kept.events.done_by(&operator, kind, file, None, "r", at(0));
+    };
+    let left_out = &kept.events.0.as_ref().unwrap().left_out;
+    kept.items.set_fault(Some("away"));
+    fetched();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(left_out.swap(0, Ordering::Relaxed), 1);
+    kept.items.set_fault(None);
+    for _ in 0..3 {
+        fetched();
+    }
+    kept.clock.advance(REFRESH);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(left_out.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_count_is_shown_some_minutes_later_without_an_end_of_the_program() {
     let kept = kept(KeptOf::AllFiles);
     let file = FileId::new(at(0));
     for _ in 0..5 {
         let (operator, kind) = (Caller::Operator, EventKind::Downloaded);
-        kept.events.done_by(&operator, kind, file, "r", at(0));
+        kept.events.done_by(&operator, kind, file, None, "r", at(0));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let count = async || walk(&kept.events, file, 10).await[0].count;
@@ -254,7 +291,14 @@ async fn a_worker_keeps_what_happens_to_files_that_are_somebodys() {
 async fn where_none_are_kept_nothing_is_written_and_there_is_nothing_to_see() {
     let events = FileEvents::off();
     let file = FileId::new(at(0));
-    events.done_by(&Caller::Operator, EventKind::Created, file, "r", at(0));
+    events.done_by(
+        &Caller::Operator,
+        EventKind::Created,
+        file,
+        None,
+        "r",
+        at(0),
+    );
     let page = events.page(file, None, 10, at(1)).await.unwrap();
     assert_eq!(page, EventPage::default());
     assert!(!page.are_kept);

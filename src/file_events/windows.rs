@@ -14,6 +14,8 @@ use crate::item_store::ItemKey;
 pub(super) const WINDOW: Duration = Duration::from_secs(60 * 60);
 /// How long a count may be behind.
 pub(super) const REFRESH: Duration = Duration::from_secs(10 * 60);
+/// How far clocks may go back, and an event that was begun is still counted in.
+const CLOCK_SLACK: Duration = Duration::from_secs(60);
 /// The most events that are counted in at a time: some 3 MB. What comes on top is an event each time.
 const MAX_WINDOWS: usize = 10_000;
 /// So many callers of one file have an event of their own in an hour; all others share one.
@@ -53,7 +55,7 @@ impl Windows {
         let Some(of_file) = of_file else {
             return Some(note.by.clone());
         };
-        let is_open = |window: &Window| note.at < window.began_at + WINDOW;
+        let is_open = |window: &Window| window.is_open_at(note.at);
         let named = of_file.get(&note.by).is_some_and(is_open);
         let has_room = of_file.contains_key(&note.by) || of_file.len() < MAX_CALLERS_OF_A_FILE;
         let by = match named || has_room {
@@ -97,7 +99,7 @@ impl Windows {
         let mut due = Vec::new();
         for of_file in self.open.values_mut() {
             of_file.retain(|_, window| {
-                let is_over = window.began_at + WINDOW <= now;
+                let is_over = !window.is_open_at(now);
                 if all || is_over || window.written_at + REFRESH <= now {
                     due.extend(window.take());
                     window.written_at = now;
@@ -112,6 +114,11 @@ impl Windows {
 }
 
 impl Window {
+    /// One that began in the future, by a clock that was wrong then, isn't.
+    fn is_open_at(&self, now: Timestamp) -> bool {
+        now < self.began_at + WINDOW && self.began_at <= now + CLOCK_SLACK
+    }
+
     fn take(&mut self) -> Option<More> {
         let count = std::mem::take(&mut self.more);
         (count > 0).then(|| More {

@@ -69,7 +69,11 @@ impl EventWriter {
                 },
                 _ = ticks.tick() => {
                     let due = self.windows.due(self.clock.now(), false);
-                    self.add_all(due).await;
+                    // A store that hangs must not keep the program from its end.
+                    tokio::select! {
+                        () = self.add_all(due) => {}
+                        () = stop.cancelled() => break,
+                    }
                     self.say_what_is_missing();
                 }
                 () = stop.cancelled() => break,
@@ -107,23 +111,27 @@ impl EventWriter {
                 };
                 self.add_all(more).await;
                 let (items, now) = (Arc::clone(&self.items), note.at);
-                self.write(async move { items.put_new(&item, now).await.map(drop) })
+                self.write(1, async move { items.put_new(&item, now).await.map(drop) })
                     .await;
             }
-            Err(_) => self.missing(),
+            Err(_) => self.left_out(1),
         }
     }
 
     async fn add_all(&mut self, due: impl IntoIterator<Item = More>) {
         for more in due {
             let (items, now) = (Arc::clone(&self.items), self.clock.now());
-            self.write(async move { add(&*items, &more, now).await })
+            self.write(more.count, async move { add(&*items, &more, now).await })
                 .await;
         }
     }
 
-    /// Has it written, as soon as there is room among those that are under way.
-    async fn write(&self, writing: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+    /// Has so much written, as soon as there is room among those that are under way.
+    async fn write(
+        &self,
+        count: u64,
+        writing: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+    ) {
         let Ok(permit) = Arc::clone(&self.writes).acquire_owned().await else {
             return;
         };
@@ -134,10 +142,10 @@ impl EventWriter {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     tracing::debug!(error = %error.chain(), "an event of a file isn't written");
-                    left_out.fetch_add(1, Ordering::Relaxed);
+                    left_out.fetch_add(count, Ordering::Relaxed);
                 }
                 Err(_) => {
-                    left_out.fetch_add(1, Ordering::Relaxed);
+                    left_out.fetch_add(count, Ordering::Relaxed);
                 }
             }
         });
@@ -148,8 +156,8 @@ impl EventWriter {
         let _ = self.writes.acquire_many(MAX_WRITES).await;
     }
 
-    fn missing(&self) {
-        self.left_out.fetch_add(1, Ordering::Relaxed);
+    fn left_out(&self, count: u64) {
+        self.left_out.fetch_add(count, Ordering::Relaxed);
     }
 
     fn say_what_is_missing(&self) {
@@ -181,16 +189,19 @@ fn new_item(note: &Note, by: &Doer) -> Result<Item, Invalid> {
 }
 
 /// Adds to an event that this process wrote, so nobody else writes it.
+///
+/// # Errors
+/// The store's fault; also if the event was never written, or has changed all the same.
 async fn add(items: &dyn ItemStore, more: &More, now: Timestamp) -> Result<(), StoreError> {
     let corrupt = |invalid: Invalid| StoreError::corrupt(STORE, invalid.0);
-    // Its time may be over, or it was never written.
-    let Some(item) = items.get(&more.key, now).await? else {
-        return Ok(());
-    };
+    let missing = || StoreError::unavailable(STORE, "the event to count in isn't there");
+    let item = items.get(&more.key, now).await?.ok_or_else(missing)?;
     let mut body: Body = item.body.read().map_err(corrupt)?;
     body.count += more.count;
     body.last_at = body.last_at.max(more.last_at.timestamp_millis());
     let body = item_body(&body).map_err(corrupt)?;
-    items.replace(&Item { body, ..item }, now).await?;
-    Ok(())
+    match items.replace(&Item { body, ..item }, now).await? {
+        true => Ok(()),
+        false => Err(missing()),
+    }
 }

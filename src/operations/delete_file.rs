@@ -10,7 +10,8 @@ use crate::access::Action;
 use crate::domain::{FileId, FileRecord};
 use crate::store_error::StoreError;
 
-/// Turns a file in any state into a tombstone, which no client sees. Its bytes go at once, or later.
+/// Turns a file in any state into a tombstone, which no client sees. Its bytes go at once, or later. What it was is
+/// given back.
 ///
 /// # Errors
 /// [`OperationError::FileNotFound`] if there is none (any more). A fault of the object store is no
@@ -19,10 +20,10 @@ pub async fn delete_file(
     stores: &Stores,
     context: &Context,
     id: FileId,
-) -> Result<(), OperationError> {
+) -> Result<FileRecord, OperationError> {
     let record = stores.record_for(context, Action::DeleteFile, id).await?;
     match delete_record(stores, &record).await? {
-        true => Ok(()),
+        true => Ok(record),
         false => Err(OperationError::FileNotFound),
     }
 }

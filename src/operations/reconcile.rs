@@ -89,6 +89,35 @@ pub trait DeletionLog: Send + Sync {
     fn record(&self, file: FileId, is_certain: bool);
 }
 
+/// A deletion that is under way, and gets its line also if the program ends meanwhile.
+struct PendingDeletion<'a> {
+    log: &'a dyn DeletionLog,
+    file: FileId,
+    is_over: bool,
+}
+
+impl<'a> PendingDeletion<'a> {
+    fn of(log: &'a dyn DeletionLog, file: FileId) -> Self {
+        let is_over = false;
+        Self { log, file, is_over }
+    }
+
+    fn end(mut self, deleted: &Result<bool, StoreError>) {
+        self.is_over = true;
+        if let Ok(true) | Err(_) = deleted {
+            self.log.record(self.file, deleted.is_ok());
+        }
+    }
+}
+
+impl Drop for PendingDeletion<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.log.record(self.file, false);
+        }
+    }
+}
+
 /// One reconciler, with the place where its last round stopped.
 pub struct Reconciler {
     stores: Stores,
@@ -350,9 +379,10 @@ impl Reconciler {
         if let Some(log) = log {
             log.reserve()?;
         }
+        let pending = log.map(|log| PendingDeletion::of(log, record.id));
         let deleted = delete_record(stores, &record).await;
-        if let (Some(log), Ok(true) | Err(_)) = (log, &deleted) {
-            log.record(record.id, deleted.is_ok());
+        if let Some(pending) = pending {
+            pending.end(&deleted);
         }
         if !deleted? {
             return Ok(Reconciled::NothingNew);

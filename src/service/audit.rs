@@ -6,9 +6,9 @@
 use std::io;
 
 use crate::access::Action;
-use crate::audit::{AuditLog, DONE, Entry, UNKNOWN};
+use crate::audit::{AuditLog, DONE, Entry, UNKNOWN, Written};
 use crate::clock::Clock;
-use crate::domain::{FileId, FileRecord};
+use crate::domain::{FileId, FileRecord, UserId};
 use crate::file_events::{EventKind, EventPage};
 use crate::metadata_store::Page;
 use crate::operations::{Context, CreatedFile, ErrorCode, OperationError, Stores};
@@ -26,6 +26,11 @@ pub(super) trait MadeFile {
         None
     }
 
+    /// Whose the file is, where the record is brought.
+    fn owner(&self) -> Option<UserId> {
+        None
+    }
+
     /// What this is to whom the file belongs, where an action usually is `usual`.
     fn event(&self, usual: Option<EventKind>) -> Option<EventKind> {
         usual
@@ -37,6 +42,10 @@ impl MadeFile for CreatedFile {
         Some(self.record.id)
     }
 
+    fn owner(&self) -> Option<UserId> {
+        self.record.owner
+    }
+
     fn event(&self, usual: Option<EventKind>) -> Option<EventKind> {
         match (self.is_repeated, &self.upload) {
             (false, _) => usual,
@@ -45,7 +54,11 @@ impl MadeFile for CreatedFile {
         }
     }
 }
-impl MadeFile for FileRecord {}
+impl MadeFile for FileRecord {
+    fn owner(&self) -> Option<UserId> {
+        self.owner
+    }
+}
 impl MadeFile for EventPage {}
 impl MadeFile for Page {}
 impl MadeFile for PresignedUpload {}
@@ -86,29 +99,28 @@ impl<'a> PendingLine<'a> {
         })
     }
 
-    /// Writes what became of the call.
+    /// Has what became of the call written; [`is_out`] waits until it is.
     ///
     /// # Errors
     /// The line can't be written: then nothing may be handed out.
-    pub(super) async fn end<T: MadeFile>(
+    pub(super) fn end<T: MadeFile>(
         mut self,
         outcome: &Result<T, OperationError>,
-    ) -> Result<(), OperationError> {
+    ) -> Result<Written, OperationError> {
         self.is_written = true;
         match outcome {
             Ok(done) => {
                 let entry = self.entry(done.made_file().or(self.file), DONE);
-                let line = self.audit.record(&entry).map_err(failed)?;
-                line.wait().await.map_err(failed)
+                self.audit.record(&entry).map_err(failed)
             }
             Err(OperationError::Store(_)) => {
                 // Bounded as refusals are: a store that is away fails every call.
                 let entry = self.entry(self.file, UNKNOWN);
                 log_failure(self.audit.record_refusal(&entry));
-                Ok(())
+                Ok(Written::already())
             }
             // It was decided before anything was done.
-            Err(_) => Ok(()),
+            Err(_) => Ok(Written::already()),
         }
     }
 
@@ -118,6 +130,14 @@ impl<'a> PendingLine<'a> {
             ..entry(self.clock, self.context, self.action, outcome)
         }
     }
+}
+
+/// Waits for a line.
+///
+/// # Errors
+/// It takes too long: then nothing may be handed out.
+pub(super) async fn is_out(line: Written) -> Result<(), OperationError> {
+    line.wait().await.map_err(failed)
 }
 
 /// The client went away.
@@ -153,7 +173,10 @@ pub(super) fn note<T: MadeFile>(
             EventKind::Created => file.created_at(),
             _ => stores.clock.now(),
         };
-        stores.events.done_by(caller, kind, file, request_id, at);
+        let owner = done.owner();
+        stores
+            .events
+            .done_by(caller, kind, file, owner, request_id, at);
     }
 }
 

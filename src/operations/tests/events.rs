@@ -1,13 +1,15 @@
 //! What the program does to files by itself, as those see it whom they belong to, and who sees it at all.
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::owners::person;
 use super::*;
 use crate::access::Role;
 use crate::domain::UserId;
-use crate::file_events::{EventKind, FileEvents, KeptOf};
+use crate::file_events::{EVENT_LIFETIME, EventKind, FileEvents, KeptOf};
 use crate::item_store::memory::MemoryItemStore;
+use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
 
 /// As it is where events are kept.
 fn kept() -> (OperationsFixture, CancellationToken) {
@@ -34,7 +36,8 @@ impl OperationsFixture {
         let created = create_file(stores, &self.presigner, context, new, None).await;
         let (id, kind) = (created.unwrap().record.id, EventKind::Created);
         let (events, now) = (&stores.events, self.clock.now());
-        events.done_by(&context.caller, kind, id, "r", now);
+        let owner = context.caller.owner();
+        events.done_by(&context.caller, kind, id, owner, "r", now);
         id
     }
 
@@ -126,6 +129,33 @@ async fn what_happened_to_a_file_is_for_whom_it_belongs_to_and_for_administrator
 }
 
 #[tokio::test]
+async fn the_deletion_of_a_file_that_is_older_than_its_events_is_still_its_owners_to_see() {
+    let (mut fixture, _stop) = kept();
+    let id = fixture.create_noted(None).await;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    fixture
+        .clock
+        .advance(EVENT_LIFETIME + Duration::from_secs(1));
+    assert_eq!(fixture.events(id).await.unwrap(), []);
+    let admin = person("carol", Role::Admin);
+    let record = delete_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
+    let (events, now) = (&fixture.stores.events, fixture.clock.now());
+    events.done_by(&admin, EventKind::Deleted, id, record.owner, "r", now);
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    fixture.reconcile().await;
+    assert_eq!(fixture.stores.metadata.get(id).await.unwrap(), None);
+    let seen = fixture.events(id).await.unwrap();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(seen[0].0, "file.deleted");
+    fixture.context.caller = person("bob", Role::Member);
+    let refused = fixture.events(id).await;
+    assert!(matches!(refused, Err(OperationError::FileNotFound)));
+}
+
+#[tokio::test]
 async fn where_no_events_are_kept_a_file_has_none_and_what_is_no_file_is_none() {
     let fixture = OperationsFixture::new();
     let id = fixture.create().await;
@@ -139,6 +169,22 @@ async fn where_no_events_are_kept_a_file_has_none_and_what_is_no_file_is_none() 
         events(id).await,
         Err(OperationError::FileNotFound)
     ));
+}
+
+/// A bucket in which no deletion comes to an end.
+struct EndlessDeletions;
+
+impl Interceptor for EndlessDeletions {
+    async fn around<T: Send>(
+        &self,
+        call: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if matches!(call, Call::DeleteAllVersions(_)) {
+            std::future::pending::<()>().await;
+        }
+        made.await
+    }
 }
 
 /// Has room, or none, and keeps what it is told.
@@ -188,4 +234,28 @@ async fn a_deletion_by_the_program_is_written_down_or_not_made() {
         .unwrap();
     fixture.reconcile().await;
     assert_eq!(log.told.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deletion_that_the_end_of_the_program_breaks_off_has_its_line() {
+    let fixture = OperationsFixture::new();
+    let log = Arc::new(Deletions::default());
+    let short = Duration::from_secs(60);
+    let id = fixture.create_noted(Some(short)).await;
+    fixture.put(id, HELLO);
+    fixture.finalize(id).await;
+    fixture.clock.advance(short);
+    let stores = Stores {
+        objects: Arc::new(Intercepted {
+            store: Arc::clone(&fixture.stores.objects),
+            interceptor: EndlessDeletions,
+        }),
+        ..fixture.stores.clone()
+    };
+    let mut reconciler = Reconciler::new(stores).logging_to(Some(log.clone() as _));
+    let round = reconciler.run_once(fixture.clock.now()).now_or_never();
+    assert!(round.is_none(), "it came to an end");
+    assert_eq!(*log.told.lock().unwrap(), [(id, false)]);
+    let record = fixture.stores.metadata.get(id).await.unwrap().unwrap();
+    assert_eq!(record.status(), Status::Deleted);
 }

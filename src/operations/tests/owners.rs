@@ -66,7 +66,9 @@ impl<'a> Somebody<'a> {
     }
 
     async fn delete(&self, id: FileId) -> Result<(), OperationError> {
-        delete_file(&self.fixture.stores, &self.context, id).await
+        delete_file(&self.fixture.stores, &self.context, id)
+            .await
+            .map(drop)
     }
 
     async fn listed(&self, whose: Whose) -> Vec<FileId> {

@@ -274,7 +274,7 @@ impl Client {
         let deleted = self.api(delete_file(&self.stores, &self.context, id)).await;
         // An API whose clock is ahead hides what is over earlier than others do.
         let is_gone = match deleted {
-            Some(Ok(())) => true,
+            Some(Ok(_)) => true,
             Some(Err(OperationError::FileNotFound)) => self.clock_is_right,
             _ => false,
         };
