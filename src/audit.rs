@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::access::Caller;
 use crate::domain::{Timestamp, UserId};
-use chain::{Chain, Line};
+use chain::{Chain, Last, Line};
 use day_files::DayFiles;
 pub use key::AuditKey;
 use standard_output::StandardOutput;
@@ -111,6 +111,8 @@ struct Inner {
     sink: Sink,
     lines_since_checkpoint: u64,
     checkpoint_at: Instant,
+    /// The last checkpoint, as long as it doesn't stand in the ordinary log.
+    unsaid: Option<Last>,
     refusals: Refusals,
 }
 
@@ -154,6 +156,7 @@ impl AuditLog {
             sink,
             lines_since_checkpoint: 0,
             checkpoint_at: started,
+            unsaid: None,
             refusals: Refusals {
                 since: started,
                 written: 0,
@@ -221,21 +224,32 @@ impl AuditLog {
         self.record(entry).map(drop)
     }
 
-    /// Writes a checkpoint if one is due, and has the disk keep what was written. To be called every few
-    /// seconds.
+    /// Writes a checkpoint if one is due, says the last one in the ordinary log, and has the disk keep what was written.
+    /// To be called every few seconds, where it may block.
     ///
     /// # Errors
     /// What the system says.
     pub fn tick(&self, now: Timestamp) -> io::Result<()> {
-        let to_sync = {
+        let (to_sync, checkpoint) = {
             let mut inner = self.lock();
             inner.checkpoint_if_due(&self.key, now)?;
-            match &mut inner.sink {
+            let to_sync = match &mut inner.sink {
                 Sink::Days(days) => days.take_unsynced(),
                 Sink::StandardOutput(_) => None,
-            }
+            };
+            (to_sync, inner.unsaid.take())
         };
-        // Without the lock, which every call waits for.
+        // Without the lock, which every call waits for: the disk is slow, and whoever collects the ordinary log may
+        // stand still.
+        if let Some(last) = checkpoint {
+            tracing::info!(
+                target: "audit",
+                chain = last.chain,
+                seq = last.seq,
+                hash = last.hash,
+                "checkpoint of the audit log"
+            );
+        }
         to_sync.map_or(Ok(()), |file| file.sync_data())
     }
 
@@ -335,14 +349,7 @@ impl Inner {
         self.write(line, now)?;
         self.lines_since_checkpoint = 0;
         self.checkpoint_at = Instant::now();
-        let last = self.chain.last();
-        tracing::info!(
-            target: "audit",
-            chain = last.chain,
-            seq = last.seq,
-            hash = last.hash,
-            "checkpoint of the audit log"
-        );
+        self.unsaid = Some(self.chain.last());
         Ok(())
     }
 }

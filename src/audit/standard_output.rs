@@ -56,7 +56,7 @@ struct Waiting {
 
 impl Written {
     /// It is there already.
-    pub(super) fn already() -> Self {
+    pub(crate) fn already() -> Self {
         Self(None)
     }
 
