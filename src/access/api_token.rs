@@ -280,6 +280,17 @@ impl ApiTokens {
         owner: Option<UserId>,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
+        let revoked = self.revoke_all_listed(owner, now).await;
+        // Also where it broke off.
+        self.verified.forget_all_of(owner);
+        revoked
+    }
+
+    async fn revoke_all_listed(
+        &self,
+        owner: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
         let mut revoked = 0;
         for _ in 0..MAX_REVOKE_ROUNDS {
             let found = self.revoke_listed(owner, now).await?;
@@ -288,7 +299,6 @@ impl ApiTokens {
                 break;
             }
         }
-        self.verified.forget_all_of(owner);
         Ok(revoked)
     }
 

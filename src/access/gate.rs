@@ -272,8 +272,10 @@ impl Gate {
     pub async fn revoke_all_of(&self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
         // What comes behind this would be enough, if lists and other processes were never late.
         self.revocations.revoke(user, now).await?;
-        self.sessions.end_all_of(user, now).await?;
-        self.tokens.revoke_all(Some(user), now).await.map(drop)
+        // The one although the other failed: both forget at once here what they remember.
+        let sessions = self.sessions.end_all_of(user, now).await;
+        let tokens = self.tokens.revoke_all(Some(user), now).await;
+        sessions.and(tokens.map(drop))
     }
 
     /// Ends the session with this ID that a request names, if there is one.

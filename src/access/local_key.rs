@@ -87,6 +87,19 @@ mod tests {
     }
 
     #[test]
+    fn two_first_starts_have_one_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys: Vec<LocalKey> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| LocalKey::load_or_create(dir.path()).unwrap()))
+                .collect();
+            let started = starts.into_iter().map(|start| start.join().unwrap());
+            started.collect()
+        });
+        assert!(keys.iter().all(|key| key.is(keys[0].expose())));
+    }
+
+    #[test]
     fn a_key_that_others_could_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         LocalKey::load_or_create(dir.path()).unwrap();

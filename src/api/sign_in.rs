@@ -192,7 +192,13 @@ impl SignInApi {
                 return Err(problem.into());
             }
         };
-        self.end_the_one_before(request).await?;
+        if let Err(problem) = self.end_the_one_before(request).await {
+            // The new one has begun, and its code can't be used again: it counts, and the old one ends by itself.
+            tracing::warn!(
+                code = problem.code.as_str(),
+                "the session before a sign-in couldn't be ended"
+            );
+        }
         self.forget(request, under_way);
         Ok(self.signed_in(request, &begun))
     }

@@ -39,8 +39,8 @@ pub(super) struct Pending {
     pub(super) return_to: ReturnTo,
 }
 
+/// Signed as a whole, so what a later version of this program adds is no lie.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Content {
     s: String,
     n: String,
@@ -181,6 +181,18 @@ mod tests {
         let tag = hmac::sign(&key(b"secret"), content.as_bytes());
         let other = format!("{content}.{}", URL_SAFE_NO_PAD.encode(tag));
         assert!(open(&other, b"secret", at(0)).is_none());
+    }
+
+    #[test]
+    fn what_a_later_version_began_is_taken_too() {
+        let now = from_millis(1_800_000_000_000).unwrap();
+        let ends = (now + SIGN_IN_TIME).timestamp_millis();
+        let content =
+            serde_json::json!({"s": "s", "n": "n", "v": "v", "r": "/", "e": ends, "new": 1});
+        let content = URL_SAFE_NO_PAD.encode(content.to_string());
+        let tag = hmac::sign(&key(b"secret"), &[LABEL, content.as_bytes()].concat());
+        let cookie = format!("{content}.{}", URL_SAFE_NO_PAD.encode(tag));
+        assert_eq!(open(&cookie, b"secret", now).unwrap().state, "s");
     }
 
     #[test]
