@@ -27,6 +27,9 @@ use crate::web_page::{FileView, Shown, WebPage, language_of};
 /// What stands behind a link in a message, and is taken for a part of it.
 const TRAILING: [char; 4] = ['.', ')', '>', ','];
 
+/// Programs that save what they get, and accept HTML all the same: wget from version 2 on.
+const SAVERS: [&str; 1] = ["wget"];
+
 /// What the names have in them that programs give themselves which fetch a page to show what a link leads to. Most of
 /// them accept everything, as curl does.
 const PREVIEWERS: [&str; 14] = [
@@ -142,11 +145,9 @@ impl FilePage {
 fn wants_page(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT);
     let agent = agent.and_then(|value| value.to_str().ok());
-    accepts_html(headers)
-        || agent.is_some_and(|agent| {
-            let agent = agent.to_ascii_lowercase();
-            PREVIEWERS.iter().any(|name| agent.contains(name))
-        })
+    let agent = agent.map(str::to_ascii_lowercase).unwrap_or_default();
+    let is_one_of = |names: &[&str]| names.iter().any(|name| agent.contains(name));
+    !is_one_of(&SAVERS) && (accepts_html(headers) || is_one_of(&PREVIEWERS))
 }
 
 /// Whether HTML is named among what is accepted (RFC 9110, section 12.5.1). That everything is accepted, as programs
@@ -200,6 +201,7 @@ mod tests {
             ("text/html;q=0.0, */*", "", false),
             ("*/*", "curl/8.14.1", false),
             ("*/*", "Wget/1.25.0", false),
+            ("text/html,*/*;q=0.8", "Wget/2.2.0", false),
             ("", "python-requests/2.32", false),
             ("", "", false),
             ("*/*", "Slackbot-LinkExpanding 1.0", true),

@@ -1,8 +1,8 @@
 //! Content that is the same for everybody, in each coding.
 //!
-//! Invariant: a coding, and the digest of the content, is made once, when somebody first asks for it, and kept: what is kept is bounded by what there
-//! is, and a start waits for none of it. An entity tag names one coding of one content, so that a cache never takes one
-//! for another (RFC 9110, section 8.8.3.3).
+//! Invariant: a coding, and the digest of the content, is made once, when somebody first asks for it, and kept: what is
+//! kept is bounded by what there is, and a start waits for none of it. An entity tag names one coding of one content, so
+//! that a cache never takes one for another (RFC 9110, section 8.8.3.3).
 
 use std::sync::{Arc, OnceLock};
 
