@@ -195,6 +195,15 @@ fn a_session_says_who_is_signed_in_outlives_the_program_and_is_over_when_it_is_e
     assert_eq!(shown["principal"]["kind"], "operator");
     assert!(shown["expiresAt"].is_string(), "{shown}");
 
+    // Nor does a name that was rebound to this machine get anything by it.
+    let port = program.base.rsplit(':').next().unwrap();
+    let rebound = format!("Host: rebound.evil.example:{port}");
+    for path in ["/v1/session", "/v1/files", "/v1/tokens"] {
+        let url = format!("{}{path}", program.base);
+        let status = curl_status(&["--header", &rebound, "--header", &cookie, &url]);
+        assert_eq!(status, "421", "{path}");
+    }
+
     // A page of another origin can't end it, nor begin one.
     for path in ["", "/end"] {
         let url = format!("{session}{path}");

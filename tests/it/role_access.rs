@@ -6,14 +6,14 @@ use serde_json::json;
 
 use crate::access::{address, guarded, status};
 use crate::issuer_sign_in::{service, settings};
-use crate::support::curl::curl_json;
+use crate::support::curl::{curl, curl_json};
 use crate::support::issuer::Issuer;
 use crate::support::ministack::MiniStack;
 use crate::support::program::{Program, data_dir};
 
 /// People by their access tokens, and API tokens by owner and scopes. The file that is asked for is the member's, and
-/// nothing was uploaded yet. A guest may have no tokens.
-const CALLERS: [&str; 12] = [
+/// nothing was uploaded yet; for the other member it is a stranger's. A guest may have no tokens.
+const CALLERS: [&str; 14] = [
     "nobody",
     "guest",
     "member",
@@ -26,26 +26,28 @@ const CALLERS: [&str; 12] = [
     "admin: delete",
     "admin: admin",
     "admin: read write delete admin",
+    "other member",
+    "other member: read write delete",
 ];
 
 /// What each of them is answered, in that order.
 const ANSWERS: &str = "
-    POST   /v1/files                   401 403 201 201  403 201 403  403 201 403 403 201
-    GET    /v1/files                   401 403 200 200  200 403 403  200 403 403 403 200
-    POST   /v1/files/{id}/upload       401 404 200 200  403 200 403  403 404 403 403 200
-    POST   /v1/files/{id}/complete     401 404 200 200  403 200 403  403 404 403 403 200
-    GET    /v1/files/{id}              401 404 409 409  409 403 403  404 403 403 403 409
-    HEAD   /v1/files/{id}              401 404 409 409  409 403 403  404 403 403 403 409
-    GET    /v1/files/{id}/metadata     401 404 200 200  200 403 403  404 403 403 403 200
-    GET    /v1/files/{id}/events       401 404 200 200  200 403 403  404 403 403 403 200
-    GET    /v1/files/{id}/receipt      401 404 409 409  409 403 403  404 403 403 403 409
-    DELETE /v1/files/{id}              401 404 204 204  403 403 204  403 403 404 403 204
-    POST   /v1/tokens                  401 403 201 201  403 403 403  403 403 403 403 403
-    GET    /v1/tokens                  401 403 200 200  200 403 403  200 403 403 403 200
-    DELETE /v1/tokens/{id}             401 403 404 404  403 403 403  403 403 403 403 403
-    DELETE /v1/users/{user_id}/tokens  401 403 403 204  403 403 403  403 403 403 403 403
-    POST   /v1/pairings/look           401 403 403 403  403 403 403  403 403 403 403 403
-    POST   /v1/pairings/approve        401 403 403 403  403 403 403  403 403 403 403 403
+    POST   /v1/files                   401 403 201 201  403 201 403  403 201 403 403 201  201 201
+    GET    /v1/files                   401 403 200 200  200 403 403  200 403 403 403 200  200 200
+    POST   /v1/files/{id}/upload       401 404 200 200  403 200 403  403 404 403 403 200  404 404
+    POST   /v1/files/{id}/complete     401 404 200 200  403 200 403  403 404 403 403 200  404 404
+    GET    /v1/files/{id}              401 404 409 409  409 403 403  404 403 403 403 409  404 404
+    HEAD   /v1/files/{id}              401 404 409 409  409 403 403  404 403 403 403 409  404 404
+    GET    /v1/files/{id}/metadata     401 404 200 200  200 403 403  404 403 403 403 200  404 404
+    GET    /v1/files/{id}/events       401 404 200 200  200 403 403  404 403 403 403 200  404 404
+    GET    /v1/files/{id}/receipt      401 404 409 409  409 403 403  404 403 403 403 409  404 404
+    DELETE /v1/files/{id}              401 404 204 204  403 403 204  403 403 404 403 204  404 404
+    POST   /v1/tokens                  401 403 201 201  403 403 403  403 403 403 403 403  201 403
+    GET    /v1/tokens                  401 403 200 200  200 403 403  200 403 403 403 200  200 200
+    DELETE /v1/tokens/{id}             401 403 404 404  403 403 403  403 403 403 403 403  404 403
+    DELETE /v1/users/{user_id}/tokens  401 403 403 204  403 403 403  403 403 403 403 403  403 403
+    POST   /v1/pairings/look           401 403 403 403  403 403 403  403 403 403 403 403  403 403
+    POST   /v1/pairings/approve        401 403 403 403  403 403 403  403 403 403 403 403  403 403
 ";
 
 /// A row's method and path, and its answers.
@@ -58,7 +60,12 @@ fn row(line: &str) -> ((&str, &str), Vec<&str>) {
 /// The header that each caller shows.
 async fn proofs(base: &str, issuer: &Issuer) -> Vec<Option<String>> {
     let mut people = Vec::new();
-    for (role, person) in [("guest", "carol"), ("member", "bob"), ("admin", "alice")] {
+    for (role, person) in [
+        ("guest", "carol"),
+        ("member", "bob"),
+        ("admin", "alice"),
+        ("other member", "erin"),
+    ] {
         let token = issuer.tokens_of(person).await.access;
         people.push((role, format!("Authorization: Bearer {token}")));
     }
@@ -112,6 +119,60 @@ async fn each_is_answered_as_the_table_says(program: &Program, issuer: &Issuer) 
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    what_is_a_strangers_is_as_if_it_had_never_been(base, &proofs);
+}
+
+/// The same answer to the byte, but for the moment, as for a file that nobody made.
+fn what_is_a_strangers_is_as_if_it_had_never_been(base: &str, proofs: &[Option<String>]) {
+    const NEVER: &str = "0190a6e0-0000-7000-8000-000000000000";
+    let of = |caller: &str| {
+        let at = CALLERS.iter().position(|it| *it == caller).unwrap();
+        proofs[at].as_deref().unwrap()
+    };
+    let body = r#"{"filename": "a.txt", "size": 5}"#;
+    let file = ["--header", of("member"), "--json", body];
+    let file = curl_json(&[&file[..], &[&format!("{base}/v1/files")]].concat());
+    let id = file["id"].as_str().unwrap();
+    let answer = |method: &str, path: &str, proof: &str, id: &str| {
+        let url = address(base, path, id);
+        let same = [
+            "--include",
+            "--header",
+            "X-Request-Id: same",
+            "--header",
+            proof,
+        ];
+        let method = match method {
+            "HEAD" => vec!["--head"],
+            method => vec!["--request", method],
+        };
+        let answer = curl(&[&same[..], &method, &[&url]].concat());
+        let answer = String::from_utf8(answer).unwrap();
+        let lines = answer
+            .lines()
+            .filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
+        lines.collect::<Vec<_>>().join("\n").replace(id, NEVER)
+    };
+    let of_files = guarded()
+        .into_iter()
+        .filter(|(_, path)| path.starts_with("/v1/files/{id}"));
+    let mut compared = 0;
+    for (method, path) in of_files {
+        for caller in ["other member", "other member: read write delete", "guest"] {
+            let strangers = answer(&method, &path, of(caller), id);
+            assert!(
+                strangers.starts_with("HTTP/1.1 404"),
+                "{method} {path}: {strangers}"
+            );
+            assert_eq!(
+                strangers,
+                answer(&method, &path, of(caller), NEVER),
+                "{method} {path}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared >= 24, "{compared}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

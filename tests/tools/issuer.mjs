@@ -25,6 +25,7 @@ const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 const people = new Map([
   ['alice', { name: 'Alice Adams', email: 'office@example.org', groups: ['admins'] }],
   ['bob', { name: 'Bob Brown', email: 'office@example.org', groups: ['members'] }],
+  ['erin', { name: 'Erin Evans', email: 'erin@example.org', groups: ['members'] }],
   ['carol', { name: 'Carol Clark', email: 'carol@example.org', groups: ['guests'] }],
   ['dave', { name: 'Dave <b>Dunn</b>', email: 'dave@example.org', groups: ['others'] }],
 ]);
