@@ -137,7 +137,7 @@ fn here(error: io::Error) -> CliError {
 
 fn say_where(path: &Path, record: &Record, output: &Output) -> Result<(), CliError> {
     if output.json {
-        return output.json_line(&json!({ "path": path, "record": record }));
+        return output.json_line(&json!({ "path": path.display().to_string(), "record": record }));
     }
     output.note_to_watcher(&format!("✓ {}", path.display()));
     Ok(())

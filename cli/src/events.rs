@@ -28,6 +28,7 @@ pub(crate) async fn list(
         let page = service.events(id, limit, cursor.as_deref(), until).await?;
         if !page.kept {
             output.note("this service doesn't keep what happens to files");
+            break;
         }
         for event in page.events.iter().take(left) {
             if output.json {

@@ -47,7 +47,8 @@ pub(crate) async fn run(
         return Ok(());
     };
     if output.json {
-        return output.json_line(&json!({ "id": id.to_string(), "path": saved, "receipt": text }));
+        let path = saved.display().to_string();
+        return output.json_line(&json!({ "id": id.to_string(), "path": path, "receipt": text }));
     }
     output.note_to_watcher(&format!("✓ {}", saved.display()));
     Ok(())

@@ -55,7 +55,7 @@ pub(crate) async fn run(
     let code = if holds { DONE } else { SOME_FAILED };
     if output.json {
         let file = compared.map(|(path, difference)| {
-            json!({ "path": path, "same": difference.is_none(), "difference": difference })
+            json!({ "path": path.display().to_string(), "same": difference.is_none(), "difference": difference })
         });
         output.json_line(&json!({
             "genuine": true,
