@@ -162,7 +162,7 @@ const filesView = new FilesView(
     download: (id) => askFirst(() => api.look(id), sayTrouble),
     copy: copyLink,
     remove: removeFile,
-    share: share && ((record) => share({ title: nameOf(record), links: [api.pageOf(record.id)] })),
+    share: share && ((record) => share({ title: nameOf(record), links: [shared.pageOf(record.id)] })),
     pick: (id, isWanted, isRange) => listTools.pick(id, isWanted, isRange),
   },
 );
@@ -291,7 +291,7 @@ function copyLink({ id }) {
 }
 
 function copyLinks(ids) {
-  return copy(ids.map((id) => api.pageOf(id)).join('\n'), strings.linksCopied(ids.length));
+  return copy(ids.map((id) => shared.pageOf(id)).join('\n'), strings.linksCopied(ids.length));
 }
 
 function sayTrouble(problem) {
@@ -339,6 +339,9 @@ function forgetFile(id) {
   interrupted.gone(id);
 }
 
+// How many drops are being compared with what was interrupted.
+let looking = 0;
+
 async function takeFiles({ files, isCut, unreadable }) {
   // A drop finds the page also where it shows no place for one.
   if (session.isOut) {
@@ -350,7 +353,8 @@ async function takeFiles({ files, isCut, unreadable }) {
     return;
   }
   makeRoom();
-  const others = await interrupted.take(files);
+  looking += 1;
+  const others = await interrupted.take(files).finally(() => (looking -= 1));
   const taken = uploads.add(others);
   const begun = taken + files.length - others.length;
   if (begun > 0) {
@@ -413,7 +417,7 @@ function start() {
   // Whoever looks for something is told how far that went, and asks for more.
   getOlderAhead(byId('files-more'), { isWanted: () => listTools.isPlain, older: () => listSync.older(), after });
   window.addEventListener('beforeunload', (event) => {
-    if (uploads.isBusy) {
+    if (uploads.isBusy || looking > 0) {
       event.preventDefault();
       // What older browsers need; none shows the text any more.
       event.returnValue = strings.leave;

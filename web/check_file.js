@@ -5,13 +5,12 @@
 
 import { h } from './dom.js';
 import { takeDrops } from './drop_target.js';
-import { strings } from './language.js';
 import { Sha256 } from './sha256.js';
 
 const PIECE_BYTES = 1024 * 1024;
 
 // A place to drop a file on, a button to choose one, and where the answer stands.
-export function fileCheck(record) {
+export function fileCheck(record, { strings }) {
   const words = strings.file;
   const verdict = h('p', { role: 'status' });
   const input = h('input', { type: 'file', hidden: true });

@@ -13,6 +13,7 @@ import { breakable, byId, fillIn, h, icon, tile } from './dom.js';
 import { Format } from './format.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
+import { fetchModule } from './late.js';
 import { endOf, isFinal, nameOf, standing } from './record.js';
 import { savedAs, shellWord } from './saved_name.js';
 import { qrButton, showQr } from './qr_dialog.js';
@@ -99,7 +100,7 @@ async function late(loading) {
 }
 
 async function openReceipt() {
-  const module = await late(import('./receipt.js'));
+  const module = await late(fetchModule('receipt.js'));
   if (module === null) {
     return;
   }
@@ -126,7 +127,7 @@ async function fillInChecks(place, record) {
     return;
   }
   areChecksThere = true;
-  const modules = await late(Promise.all([import('./check_file.js'), import('./receipt.js')]));
+  const modules = await late(Promise.all([fetchModule('check_file.js'), fetchModule('receipt.js')]));
   if (modules === null) {
     areChecksThere = false;
     return;
@@ -134,7 +135,7 @@ async function fillInChecks(place, record) {
   const [{ fileCheck }, { receiptCheck }] = modules;
   const keys = () => api.receiptKeys();
   const server = new URL('.', base).href.replace(/\/$/, '');
-  place.append(...fileCheck(record), ...receiptCheck(record, { strings, format, keys, server }));
+  place.append(...fileCheck(record, { strings }), ...receiptCheck(record, { strings, format, keys, server }));
 }
 
 function showAvailable(record, hasWaited) {

@@ -101,6 +101,10 @@ export class Interrupted {
       const alike = this.items.find(
         ({ entry }) => entry.name === one.name && entry.size === one.file.size && entry.lastModified === one.file.lastModified,
       );
+      if (alike?.isChecking) {
+        // The same file was dropped before, and is being looked at.
+        continue;
+      }
       const isTaken = alike !== undefined && (await this.offer(alike.entry.id, one.file));
       if (alike && !isTaken) {
         // It was offered as itself, and is one.

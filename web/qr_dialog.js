@@ -5,6 +5,7 @@
 import { open } from './dialog.js';
 import { h, svg } from './dom.js';
 import { strings } from './language.js';
+import { fetchModule } from './late.js';
 
 export function qrButton(onclick) {
   return h('button', { type: 'button', className: 'large', onclick }, strings.qr.button);
@@ -35,7 +36,7 @@ export async function showQr(link, isForNobodyElse) {
 async function pictureOf(link) {
   let drawn;
   try {
-    drawn = await import('./qr.js');
+    drawn = await fetchModule('qr.js');
   } catch {
     return h('p', {}, strings.qr.unreachable);
   }

@@ -19,6 +19,7 @@ export const share =
 // whenever the page is hidden.
 export class ScreenLock {
   #isWanted = false;
+  #isAsking = false;
   #lock = null;
 
   want(isWanted) {
@@ -34,8 +35,11 @@ export class ScreenLock {
       const lock = this.#lock;
       this.#lock = null;
       await lock?.release();
-    } else if (!document.hidden && (this.#lock === null || this.#lock.released)) {
+    } else if (!document.hidden && !this.#isAsking && (this.#lock === null || this.#lock.released)) {
+      // One at a time: a second lock would take the place of the first, which nobody could release then.
+      this.#isAsking = true;
       this.#lock = await request();
+      this.#isAsking = false;
       if (!this.#isWanted) {
         await this.renew();
       }

@@ -284,7 +284,7 @@ export const strings = {
     removeText: (names) => `Für alle gelöscht, und ihre Links führen ins Leere: ${names}. Das lässt sich nicht zurücknehmen.`,
     removeYes: (n) => (n === '1' ? 'Löschen' : `${n} Dateien löschen`),
     removed: (n) => (n === '1' ? '1 Datei ist gelöscht' : `${n} Dateien sind gelöscht`),
-    notRemoved: (n, failed, names) => `${n} gelöscht. ${failed} konnten nicht gelöscht werden: ${names}. Noch einmal versuchen.`,
+    notRemoved: (n, failed, names) => `${n} gelöscht. ${failed} ${failed === '1' ? 'konnte' : 'konnten'} nicht gelöscht werden: ${names}. Noch einmal versuchen.`,
   },
   onlyHere: {
     text: 'Nur dieser Computer kann diese Links öffnen.',

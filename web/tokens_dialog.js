@@ -40,6 +40,7 @@ export class TokensDialog {
       this.#dialog = null;
     });
     this.#list.replaceChildren();
+    this.#state.hidden = false;
     setText(this.#state, words.loading);
     document.body.append(this.#dialog);
     this.#dialog.showModal();

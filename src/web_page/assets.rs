@@ -60,6 +60,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("jws.js"),
     embedded!("key_link.js"),
     embedded!("language.js"),
+    embedded!("late.js"),
     embedded!("language_switch.js"),
     embedded!("list_sync.js"),
     embedded!("list_tools.js"),
@@ -286,7 +287,7 @@ mod tests {
     /// What a module imports only when somebody asks for it.
     fn loaded_later(name: &str) -> Vec<&'static str> {
         let source = find(name).map_or("", |asset| text(asset.content));
-        let names = source.split("import('./").skip(1);
+        let names = source.split("fetchModule('").skip(1);
         names.filter_map(|rest| rest.split('\'').next()).collect()
     }
 

@@ -40,6 +40,25 @@ const remembered = (tab) =>
       }),
   );
 
+// As if the page had kept it.
+const remember = (tab, entry) =>
+  tab.evaluate(
+    (one) =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open('file-share');
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const changing = opening.result.transaction('uploads', 'readwrite');
+          changing.objectStore('uploads').put(one);
+          changing.oncomplete = () => {
+            opening.result.close();
+            resolve();
+          };
+        };
+      }),
+    entry,
+  );
+
 page('what was interrupted says so, takes the same bytes under the same link, and no others', async (open) => {
   const content = randomBytes(3 * MIB);
   const place = await file('interrupted.bin', content);
@@ -133,14 +152,18 @@ page('of a batch that was interrupted also those are named that never had their 
   await until('all is forgotten', async () => (await remembered(tab)).length === 0);
 });
 
-page('what another tab is sending is not interrupted, and what arrived meanwhile is neither', async (open) => {
+page('what another tab is sending is not interrupted, and what arrived meanwhile is neither', async (open, context) => {
   let release;
   bytesProxy().next({ method: 'PUT' }, { hold: new Promise((resolve) => (release = resolve)) });
   const sender = await open(faultProxy.base);
   await choose(sender, [await file('by-the-other-tab.txt', 'x')]);
   await until('it is remembered', async () => (await remembered(sender)).length === 1);
+  const looking = context.waitForEvent('response', (response) => response.url().endsWith('/metadata'));
   const other = await open(faultProxy.base);
   await listed(other, 'by-the-other-tab.txt').getByText(/Waiting for its bytes since \d\d:\d\d/).waitFor();
+  // It has looked for what was interrupted, and drawn what it found.
+  await (await looking).finished();
+  await other.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   assert.ok(await other.locator('#interrupted').isHidden());
   release();
   await arrives(other, 'by-the-other-tab.txt');
@@ -154,6 +177,7 @@ page('what another tab is sending is not interrupted, and what arrived meanwhile
   faultProxy.clear();
   const tab = await open(faultProxy.base);
   await arrives(tab, 'arrived-meanwhile.txt');
+  await until('it looked, and forgot it', async () => (await remembered(tab)).length === 0);
   assert.ok(await tab.locator('#interrupted').isHidden());
 });
 
@@ -180,11 +204,14 @@ page('what was interrupted belongs to whoever was signed in', async (open) => {
   asking.always({ method: 'GET', path: /^\/v1\/session$/ }, { rewrite: somebodyElse });
   const theirs = await open(at);
   await theirs.getByRole('button', { name: 'Sign out' }).waitFor();
-  const looked = theirs.locator('#files-loading');
-  await looked.waitFor({ state: 'hidden' });
-  await until('it looked for interrupted uploads', async () => (await remembered(theirs)).length === 1);
+  // One of theirs, of a file that never was, and behind the other one: when it is gone, both were looked at.
+  const [{ id, place }] = await remembered(theirs);
+  const never = 'ffffffff-ffff-7fff-bfff-ffffffffffff';
+  await remember(theirs, { id: never, name: 'm', size: 1, lastModified: 0, sha256: '0'.repeat(64), place, owner: 'u_somebody-else', keptAt: Date.now() });
+  await theirs.reload();
+  await until('it looked', async () => (await remembered(theirs)).length === 1);
   assert.ok(await theirs.locator('#interrupted').isHidden());
-  assert.equal(asking.count({ path: /metadata$/ }), 0, 'not even the record is asked about');
+  assert.equal(asking.count({ path: new RegExp(`${id}/metadata$`) }), 0, 'not even the record is asked about');
   await theirs.close();
   asking.clear();
   const own = await open(at);

@@ -88,7 +88,7 @@ page('of 5,000 files any is found, sorted and reached, quickly, and the page say
     await until('rows are where one is', () =>
       tab.evaluate(() => {
         const seen = document.elementFromPoint(innerWidth / 2, innerHeight / 2);
-        return seen?.closest('.row') !== null;
+        return Boolean(seen?.closest('.row'));
       }),
     );
   }

@@ -55,6 +55,7 @@ page('a receipt is shown, saved under the file’s name, copied and printed', as
   assert.equal(saved.suggestedFilename(), 'résumé _final_ – 🎉.txt.receipt.jws');
   assert.equal(await readFile(await saved.path(), 'utf8'), `${text}\n`);
   await dialog.getByRole('button', { name: 'Copy receipt' }).click();
+  await tab.locator('.toast', { hasText: 'Receipt copied' }).waitFor();
   assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), text);
 
   await tab.evaluate(() => (globalThis.print = () => (globalThis.isPrinted = true)));
@@ -68,7 +69,7 @@ page('a receipt is shown, saved under the file’s name, copied and printed', as
   await browser.picture(tab, '31-receipt-printed');
   await tab.emulateMedia({ media: 'screen' });
   await dialog.getByRole('button', { name: 'Close' }).click();
-  assert.equal(await dialog.count(), 0);
+  await dialog.waitFor({ state: 'detached' });
 });
 
 page('a receipt is checked where it is pasted or dropped, and what isn’t genuine is said', async (open) => {
