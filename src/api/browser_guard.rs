@@ -24,6 +24,7 @@ use poem::Request;
 use poem::http::uri::Authority;
 use poem::http::{HeaderMap, HeaderName, Uri, header};
 
+use super::middleware::Identified;
 use super::problem::{Code, Problem};
 use crate::cors::CorsPolicy;
 use crate::domain::Invalid;
@@ -100,12 +101,17 @@ fn is_allowed(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Lets a request through that is for this service, and that no page of a stranger's makes change something.
+/// Lets a request through that is for this service, and that no page of a stranger's makes change something; the
+/// host that it is for.
 ///
 /// # Errors
 /// If the request names another host than ours, or none where HTTP wants one, or would change
 /// something for a page of another origin that isn't allowed.
-pub(super) fn judge(request: &Request, hosts: &OwnHosts, cors: &CorsPolicy) -> Result<(), Problem> {
+pub(super) fn judge(
+    request: &Request,
+    hosts: &OwnHosts,
+    cors: &CorsPolicy,
+) -> Result<Option<Authority>, Problem> {
     let host = host_of(request).map_err(|error| Code::InvalidRequest.with(error.to_string()))?;
     if let Some(host) = &host
         && !hosts.include(host.host())
@@ -119,7 +125,7 @@ pub(super) fn judge(request: &Request, hosts: &OwnHosts, cors: &CorsPolicy) -> R
         return Err(Code::MisdirectedRequest.with(detail));
     }
     if request.method().is_safe() || is_own_page(request.headers(), host.as_ref(), hosts, cors) {
-        return Ok(());
+        return Ok(host);
     }
     // A browser that says itself that the page is a foreign one is right. One that doesn't, as over plain
     // HTTP, may well stand before a proxy that hides its name.
@@ -166,6 +172,9 @@ pub(super) fn check_host_is_passed_on(
 /// # Errors
 /// [`HostError`].
 pub(super) fn host_of(request: &Request) -> Result<Option<Authority>, HostError> {
+    if let Some(Identified { host, .. }) = request.extensions().get() {
+        return Ok(host.clone());
+    }
     request_host(request.headers(), request.original_uri(), request.version())
 }
 

@@ -15,7 +15,7 @@ use super::create_file_body::{CreateFileBody, NewFileSchema};
 use super::idempotency_key::idempotency_key;
 use super::json::Json;
 use super::json_body::JsonBody;
-use super::middleware::RequestId;
+use super::middleware::{RequestId, caller_of};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
 use super::public_urls::bucket_for;
@@ -23,7 +23,6 @@ use super::wire::{
     ListFilter, WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus,
     WireUploadMethod, WireWhose, read_cursor, write_cursor,
 };
-use crate::access::Caller;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
 use crate::operations::{Context, CreatedFile, Whose};
@@ -395,13 +394,12 @@ impl FilesApi {
 
 /// The one place where a request becomes a call by a caller.
 pub(super) fn context_of(request: &Request, bucket: &BucketAddress) -> Context {
-    let caller = request.extensions().get::<Caller>();
     // Headers that a proxy may have set are anybody's to write.
     let address = request.remote_addr().as_socket_addr();
     let request_id = request.extensions().get::<RequestId>();
     let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
     Context::new(
-        caller.cloned().unwrap_or(Caller::Nobody),
+        caller_of(request),
         address.map(SocketAddr::ip),
         bucket_for(bucket, request),
         request_id,

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use poem::http::uri::Authority;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::error::ParseParamError;
@@ -45,6 +46,19 @@ const CORS: CorsRules = CorsRules {
 /// The ID of a request, in its extensions.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// Who sends a call of the API, and to which host, in its extensions.
+#[derive(Clone, Debug)]
+pub(super) struct Identified {
+    pub caller: Caller,
+    pub host: Option<Authority>,
+}
+
+/// Who sends a request; nobody, where that isn't asked.
+pub(super) fn caller_of(request: &Request) -> Caller {
+    let identified = request.extensions().get::<Identified>();
+    identified.map_or(Caller::Nobody, |identified| identified.caller.clone())
+}
 
 /// In the extensions of a request that was HEAD, and is answered as GET.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +178,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             false => request.headers().clone(),
         };
         let refused = match browser_guard::judge(&request, &self.hosts, &self.cors) {
-            Ok(()) => self.identify(&mut request).await.err(),
+            Ok(host) => self.identify(&mut request, host).await.err(),
             Err(problem) => Some(problem),
         };
         if let Some(problem) = &refused {
@@ -239,7 +253,11 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
 
 impl<E> ApiConventions<E> {
     /// Leaves with a call of the API who sends it, for whoever builds its context.
-    async fn identify(&self, request: &mut Request) -> Result<(), Problem> {
+    async fn identify(
+        &self,
+        request: &mut Request,
+        host: Option<Authority>,
+    ) -> Result<(), Problem> {
         let is_page = own_paths::is_for_callers(request.uri().path());
         if !is_page && !is_below(request.uri().path(), own_paths::API) {
             return Ok(());
@@ -247,7 +265,7 @@ impl<E> ApiConventions<E> {
         let proof = self.cookie.proof(request.headers());
         match self.gate.admit(proof, self.clock.now()).await {
             Ok(Admission::As(caller)) => {
-                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(Identified { caller, host });
                 Ok(())
             }
             // A page tells nothing then, and what it asks the API for says why.

@@ -24,6 +24,7 @@ use self::shapes::{
 use super::audited::{AuditedRequests, Came};
 use super::json::Json;
 use super::json_body::JsonBody;
+use super::middleware::caller_of;
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
@@ -295,8 +296,7 @@ impl PairingsApi {
 
     /// Who asks, if they may.
     fn allowed(&self, request: &Request, action: Action) -> Result<Caller, Problem> {
-        let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.unwrap_or(Caller::Nobody);
+        let caller = caller_of(request);
         let code = match authorize(&caller, action, Resource::Service) {
             Ok(()) => return Ok(caller),
             Err(Denied::SignInRequired) => Code::SignInRequired,

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::audited::{AuditedRequests, Came};
 use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
+use super::middleware::caller_of;
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
@@ -343,8 +344,7 @@ impl TokensApi {
         action: Action,
         resource: Resource,
     ) -> Result<Caller, Problem> {
-        let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.unwrap_or(Caller::Nobody);
+        let caller = caller_of(request);
         let code = match authorize(&caller, action, resource) {
             Ok(()) => return Ok(caller),
             Err(Denied::SignInRequired) => Code::SignInRequired,

@@ -39,7 +39,7 @@ impl BucketAddress {
             Self::Fixed(url) => Ok(url.clone()),
             Self::RequestHost { bucket } => {
                 let host = host.ok_or_else(|| Invalid::new("the request has no Host header"))?;
-                BucketUrl::on_host(host.as_str(), bucket)
+                BucketUrl::on_authority(host, bucket)
                     .map_err(|_| Invalid::new("the Host header is no host"))
             }
         }

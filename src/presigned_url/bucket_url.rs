@@ -41,12 +41,20 @@ impl BucketUrl {
     /// # Errors
     /// If `host` is more or less than a host with or without a port.
     pub fn on_host(host: &str, bucket: &str) -> Result<Self, Invalid> {
-        let authority = host.parse().ok().filter(is_a_place);
+        let authority = host.parse().map_err(|_| not_a_host())?;
+        Self::on_authority(&authority, bucket)
+    }
+
+    /// The same for a host that was read already.
+    ///
+    /// # Errors
+    /// If it names a user as well.
+    pub fn on_authority(host: &Authority, bucket: &str) -> Result<Self, Invalid> {
+        let authority = Some(host.clone()).filter(is_a_place);
         let authority = authority.and_then(|place| normalized(&Scheme::HTTP, place));
         Ok(Self {
             scheme: Scheme::HTTP,
-            authority: authority
-                .ok_or_else(|| Invalid::new("must be a host such as localhost:8000"))?,
+            authority: authority.ok_or_else(not_a_host)?,
             path_prefix: format!("/{bucket}"),
             name_length: bucket.len(),
         })
@@ -134,6 +142,10 @@ impl BucketUrl {
 }
 
 /// Whether it names a host, with a number if there is a port, and nobody who would be logged in there.
+fn not_a_host() -> Invalid {
+    Invalid::new("must be a host such as localhost:8000")
+}
+
 fn is_a_place(authority: &Authority) -> bool {
     let (all, host) = (authority.as_str(), authority.host());
     !host.is_empty() && !all.contains('@') && (all == host || authority.port().is_some())

@@ -8,6 +8,7 @@
 //! Source: <https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file>.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::UnicodeNormalization;
@@ -24,6 +25,8 @@ const STRIPPED: [char; 2] = ['.', ' '];
 /// are in [`NUMBERED_DEVICES`].
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
+/// How long the name of a device is.
+const DEVICE_BYTES: RangeInclusive<usize> = 3..="conout$".len();
 /// Digits to Windows too.
 const SUPERSCRIPTS: [char; 3] = ['¹', '²', '³'];
 
@@ -86,6 +89,9 @@ fn fitting(name: Cow<'_, str>) -> Cow<'_, str> {
 
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end();
+    if !DEVICE_BYTES.contains(&stem.len()) {
+        return false;
+    }
     let stem = stem.to_ascii_lowercase();
     let is_numbered = |device: &str| {
         let mut number = stem.strip_prefix(device).unwrap_or_default().chars();

@@ -27,7 +27,8 @@ use crate::store_error::StoreError;
 /// person gets others than those that were hashed, or have a cache keep them for everybody. A
 /// download says both itself.
 const DOWNLOAD_CONTENT_ENCODING: &str = "identity";
-const DOWNLOAD_CACHE_CONTROL: &str = "private, no-store";
+/// `private, no-store`, as it stands in a query.
+const DOWNLOAD_CACHE_CONTROL: &str = "private%2C%20no-store";
 
 /// A URL that is a credential: whoever holds it can use it. It prints as `[presigned URL]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -319,18 +320,14 @@ impl Presigner {
         let mut uri = bucket.object(terms.key);
         let content_type = terms.content_type.as_str();
         // In the order in which they are signed.
-        for (separator, name, value) in [
-            ('?', "response-cache-control", DOWNLOAD_CACHE_CONTROL),
-            ('&', "response-content-disposition", disposition.as_str()),
-            ('&', "response-content-encoding", DOWNLOAD_CONTENT_ENCODING),
-            ('&', "response-content-type", content_type),
-        ] {
-            append(&mut uri, separator, name, value);
-        }
+        uri.extend(["?response-cache-control=", DOWNLOAD_CACHE_CONTROL]);
+        append(&mut uri, "response-content-disposition", &disposition);
+        uri.extend(["&response-content-encoding=", DOWNLOAD_CONTENT_ENCODING]);
+        append(&mut uri, "response-content-type", content_type);
         let version = terms.version_id.map(|VersionId(version)| version.as_str());
         let unversioned = self.names_every_version.then_some(NULL_VERSION);
         if let Some(version) = version.or(unversioned) {
-            append(&mut uri, '&', "versionId", version);
+            append(&mut uri, "versionId", version);
         }
         let subject = Subject {
             method: method.as_str(),
@@ -366,9 +363,7 @@ fn credentials_of(identity: &Identity) -> Result<&Credentials, StoreError> {
         .ok_or_else(|| StoreError::unavailable("the signer", "no credentials to sign with"))
 }
 
-fn append(url: &mut String, separator: char, name: &str, value: &str) {
-    url.push(separator);
-    url.push_str(name);
-    url.push('=');
+fn append(url: &mut String, name: &str, value: &str) {
+    url.extend(["&", name, "="]);
     url.extend(utf8_percent_encode(value, QUERY));
 }

@@ -3,8 +3,7 @@
 //! AWS's signer takes any request apart and puts it into canonical form, and derives its key anew
 //! for every request, which was about a sixth of a redirect's time. What we sign is canonical as it is
 //! made, so it is written down once; the key, which holds for a day, is kept, and so is everything that
-//! holds for the second. HMAC and key
-//! derivation are AWS's own.
+//! holds for the second. The derivation of the key is AWS's own.
 //!
 //! Invariant: the signature is the one that AWS's signer ([`sigv4`](super::sigv4)) makes of the same
 //! request. A property test holds the two together, and in local mode that signer verifies every
@@ -16,8 +15,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use aws_sigv4::sign::v4::generate_signing_key;
 use chrono::{Datelike, Timelike};
+use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::utf8_percent_encode;
 use sha2::{Digest, Sha256};
 
@@ -49,7 +49,23 @@ struct SigningScope {
     key: SigningKey,
 }
 
-type SigningKey = Arc<[u8]>;
+/// The key with what HMAC makes of it alone, which is two of the five blocks that a signature hashes.
+#[derive(Clone)]
+struct SigningKey(Hmac<Sha256>);
+
+impl SigningKey {
+    fn derived(secret: &str, at: SystemTime, region: &str) -> Self {
+        let key = generate_signing_key(secret, at, region, SERVICE);
+        Self(Hmac::new_from_slice(key.as_ref()).expect("HMAC takes a key of any length"))
+    }
+
+    /// In hexadecimal digits.
+    fn signature(&self, signed: &str) -> String {
+        let mut mac = self.0.clone();
+        mac.update(signed.as_bytes());
+        Sha256Digest::from_bytes(mac.finalize().into_bytes().into()).to_hex()
+    }
+}
 
 /// A policy and what a form has to say of its signature.
 pub(super) struct SignedPolicy {
@@ -136,10 +152,7 @@ impl Signer {
         ]
         .concat();
         url.push_str("&X-Amz-Signature=");
-        url.push_str(&calculate_signature(
-            &*signing_scope.key,
-            to_sign.as_bytes(),
-        ));
+        url.push_str(&signing_scope.key.signature(&to_sign));
         Ok(url)
     }
 
@@ -157,7 +170,7 @@ impl Signer {
         let credential = format!("{}/{}", credentials.access_key_id(), signing_scope.scope);
         let policy = write(&credential, &signing_scope.time);
         SignedPolicy {
-            signature: calculate_signature(&*signing_scope.key, policy.as_bytes()),
+            signature: signing_scope.key.signature(&policy),
             time: signing_scope.time.clone(),
             credential,
             policy,
@@ -209,13 +222,8 @@ impl Signer {
             last.day == day && last.credentials.secret_access_key() == secret
         };
         let key = last.filter(same_key).map_or_else(
-            || {
-                let at = SystemTime::from(signed_at);
-                generate_signing_key(secret, at, &self.region, SERVICE)
-                    .as_ref()
-                    .into()
-            },
-            |last| Arc::clone(&last.key),
+            || SigningKey::derived(secret, signed_at.into(), &self.region),
+            |last| last.key.clone(),
         );
         SigningScope {
             credentials: credentials.clone(),
