@@ -17,6 +17,7 @@ mod pages;
 mod report;
 mod requests;
 mod rounds;
+mod signed_in;
 mod start;
 mod worker_memory;
 
@@ -27,6 +28,7 @@ mod worker_memory;
 #[path = "../../tests/support"]
 mod support {
     pub(crate) mod curl;
+    pub(crate) mod issuer;
     pub(crate) mod ministack;
     pub(crate) mod program;
 }
@@ -40,10 +42,11 @@ use report::Figure;
 type Group = (&'static str, fn() -> Vec<Figure>);
 
 /// The start comes first: a sync waits for whatever the other groups left to be written.
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("start", start::figures),
     ("creates", requests::creates),
     ("redirects", requests::redirects),
+    ("signed-in", signed_in::figures),
     ("pages", pages::figures),
     ("finalizing", finalizing::figures),
     ("worker-memory", worker_memory::figures),

@@ -14,10 +14,10 @@ use crate::bare_handler::BareHandler;
 use crate::load::{CONNECTIONS, Load};
 use crate::report::{Bound, Figure};
 use crate::rounds::Turns;
-use crate::support::curl::{create, curl_json, upload};
+use crate::support::curl::{curl_json, upload};
 use crate::support::program::{Program, data_dir};
 
-const ROUND: Duration = Duration::from_secs(2);
+pub(crate) const ROUND: Duration = Duration::from_secs(2);
 const LEAST_CREATES: f64 = 0.3;
 const LEAST_REDIRECTS: f64 = 0.5;
 
@@ -45,9 +45,14 @@ pub(crate) fn creates() -> Vec<Figure> {
 
 /// A client that creates a file with each request.
 pub(crate) fn creating(address: SocketAddr) -> Load {
+    creating_as(address, "")
+}
+
+/// The same of somebody who shows this proof: a header's line with its end, or nothing.
+pub(crate) fn creating_as(address: SocketAddr, proof: &str) -> Load {
     let body = json!({"filename": "lecture notes.pdf", "size": 1_048_576}).to_string();
     let request = format!(
-        "POST /v1/files HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+        "POST /v1/files HTTP/1.1\r\nHost: {address}\r\n{proof}Content-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -62,14 +67,10 @@ pub(crate) fn redirects() -> Vec<Figure> {
     let dir = data_dir();
     let program = Program::local(dir.path(), &[]);
     let address = address(&program);
-    let ours = Load {
-        address,
-        requests: (0..CONNECTIONS)
-            .map(|_| shared_file(&program, dir.path()))
-            .map(|id| format!("GET /v1/files/{id} HTTP/1.1\r\nHost: {address}\r\n\r\n").into())
-            .collect(),
-        status: 307,
-    };
+    let files: Vec<String> = (0..CONNECTIONS)
+        .map(|_| shared_file_of(&program, dir.path(), ""))
+        .collect();
+    let ours = redirecting_as(address, &files, "");
     // A redirect has no body: what it says is all in its head.
     let bare = BareHandler::start(ours.once().length());
     let limit = Load {
@@ -83,16 +84,29 @@ pub(crate) fn redirects() -> Vec<Figure> {
     vec![figure]
 }
 
-/// The ID of a file that went through both steps and is available.
-fn shared_file(program: &Program, dir: &std::path::Path) -> String {
+/// A client that asks for one of these files with each request. `proof` as for [`creating_as`].
+pub(crate) fn redirecting_as(address: SocketAddr, files: &[String], proof: &str) -> Load {
+    let request = |id| format!("GET /v1/files/{id} HTTP/1.1\r\nHost: {address}\r\n{proof}\r\n");
+    Load {
+        address,
+        requests: files.iter().map(|id| request(id).into()).collect(),
+        status: 307,
+    }
+}
+
+/// The ID of a file that went through both steps and is available: of whoever shows this proof, as for [`creating_as`].
+pub(crate) fn shared_file_of(program: &Program, dir: &std::path::Path, proof: &str) -> String {
     let content = b"five!";
     let path = dir.join("to-send");
     std::fs::write(&path, content).expect("the data directory can be written to");
     let body = json!({"filename": "lecture notes.pdf", "size": content.len()});
-    let created = create(&program.base, &body);
+    // curl sends no header that is empty.
+    let (proof, files) = (proof.trim_end(), format!("{}/v1/files", program.base));
+    let json = ["--header", proof, "--json", &body.to_string(), &files];
+    let created = curl_json(&json);
     assert_eq!(upload(&created, &path), "200", "the upload is taken");
     let id = created["id"].as_str().expect("a file has an ID").to_owned();
-    let file = curl_json(&[&format!("{}/v1/files/{id}/metadata?wait=20", program.base)]);
+    let file = curl_json(&["--header", proof, &format!("{files}/{id}/metadata?wait=20")]);
     assert_eq!(file["status"], "available", "{file}");
     id
 }
