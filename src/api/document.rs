@@ -9,10 +9,10 @@ use poem::http::Method;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::{Value, json};
 
+use super::cursor;
 use super::examples;
 use super::operation_errors::{BEFORE_ANY_OPERATION, can_end_in};
 use super::problem::{Code, PROBLEM_JSON};
-use super::wire::CURSOR_PATTERN;
 use crate::access::Scope;
 use crate::access::api_token::MAX_LABEL_CHARACTERS;
 use crate::domain::{
@@ -489,7 +489,7 @@ fn describe_parameter(parameter: &mut Value) {
     if parameter["name"] == "cursor" {
         merge(
             &mut parameter["schema"],
-            json!({"pattern": format!("^$|{CURSOR_PATTERN}")}),
+            json!({"pattern": format!("^$|{}", cursor::PATTERN)}),
         );
     }
     if parameter["name"] == "user_id" {

@@ -4,14 +4,12 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
+use super::cursor;
 use super::files::{Tag, context_of, file_id};
 use super::json::Json;
 use super::operation_errors::{self, ApiError};
@@ -146,36 +144,21 @@ impl EventsApi {
     }
 }
 
-/// As the cursors of the list of files: a position, and a check that catches damage and texts from elsewhere.
-pub(super) fn write_cursor(position: EventPosition, file: FileId) -> String {
-    let mut bytes = position.as_bytes().to_vec();
-    bytes.extend(check(position, file));
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+fn write_cursor(position: EventPosition, file: FileId) -> String {
+    let position = position.as_bytes();
+    cursor::write(position, check(position, file))
 }
 
 /// # Errors
 /// A text that [`write_cursor`] didn't write for this file.
-pub(super) fn read_cursor(text: &str, file: FileId) -> Result<EventPosition, Invalid> {
-    let refused = || Invalid::new("must be a nextCursor of this file's events");
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
-    let (position, sent) = bytes.split_first_chunk().ok_or_else(refused)?;
-    let position = EventPosition::from_bytes(*position);
-    match sent == check(position, file) {
-        true => Ok(position),
-        false => Err(refused()),
-    }
+fn read_cursor(text: &str, file: FileId) -> Result<EventPosition, Invalid> {
+    cursor::read(text, |position| check(position, file))
+        .map(EventPosition::from_bytes)
+        .ok_or_else(|| Invalid::new("must be a nextCursor of this file's events"))
 }
 
-fn check(position: EventPosition, file: FileId) -> [u8; 8] {
-    let digest: [u8; 32] = Sha256::new()
-        .chain_update(b"file-share event cursor 1")
-        .chain_update(file.as_bytes())
-        .chain_update(position.as_bytes())
-        .finalize()
-        .into();
-    let mut check = [0; 8];
-    check.copy_from_slice(&digest[..8]);
-    check
+fn check(position: &cursor::Position, file: FileId) -> cursor::Check {
+    cursor::check([&b"file-share event cursor 1"[..], file.as_bytes(), position])
 }
 
 #[cfg(test)]

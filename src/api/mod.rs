@@ -8,6 +8,7 @@
 mod audited;
 mod browser_guard;
 mod create_file_body;
+mod cursor;
 mod docs_pages;
 mod document;
 mod events;

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
+use super::cursor;
 use crate::domain::{FileId, FileRecord, FileState, Invalid, Status, UserId, format_timestamp};
 use crate::operations::Whose;
 use crate::presigned_url::{PresignedUpload, UploadMethod};
@@ -246,9 +245,6 @@ pub(super) struct WireProblem {
     pub errors: Option<Vec<WireFieldError>>,
 }
 
-/// What [`write_cursor`] writes, for the contract: 24 bytes as base64.
-pub(super) const CURSOR_PATTERN: &str = "^[A-Za-z0-9_-]{32}$";
-
 /// Which list a cursor belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ListFilter {
@@ -258,13 +254,10 @@ pub(crate) struct ListFilter {
     pub(crate) status: Option<Status>,
 }
 
-/// Where a page ends, as an opaque text: the ID, the filter that it belongs to, and a check that
-/// catches damage and texts from elsewhere. A position in the list is no secret, so the check is no
-/// signature.
+/// Where a page of the list of files ends: the ID, for this filter.
 pub(crate) fn write_cursor(before: FileId, filter: ListFilter) -> String {
-    let mut bytes = before.as_bytes().to_vec();
-    bytes.extend(cursor_check(before, filter));
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    let id = before.as_bytes();
+    cursor::write(id, cursor_check(id, filter))
 }
 
 /// The ID that a page goes on behind, as [`write_cursor`] wrote it for the same filter.
@@ -272,29 +265,25 @@ pub(crate) fn write_cursor(before: FileId, filter: ListFilter) -> String {
 /// # Errors
 /// A text that [`write_cursor`] didn't write for this filter.
 pub(crate) fn read_cursor(text: &str, filter: ListFilter) -> Result<FileId, Invalid> {
-    let refused = || {
-        Invalid::new("must be a nextCursor of this list, together with the same status as before")
-    };
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
-    let (id, check) = bytes.split_first_chunk::<16>().ok_or_else(refused)?;
-    FileId::from_bytes(*id)
-        .filter(|id| check == cursor_check(*id, filter))
-        .ok_or_else(refused)
+    cursor::read(text, |id| cursor_check(id, filter))
+        .and_then(FileId::from_bytes)
+        .ok_or_else(|| {
+            Invalid::new(
+                "must be a nextCursor of this list, together with the same status as before",
+            )
+        })
 }
 
-fn cursor_check(before: FileId, filter: ListFilter) -> [u8; 8] {
-    let mut hasher = Sha256::new();
-    hasher.update(b"file-share list cursor 1");
-    hasher.update(before.as_bytes());
-    hasher.update(filter.status.map_or("", Status::as_str));
+fn cursor_check(id: &cursor::Position, filter: ListFilter) -> cursor::Check {
+    let status = filter.status.map_or("", Status::as_str);
     // Behind a status, which has no such sign: a person's list is another one than everybody's.
-    if let Some(owner) = filter.owner {
-        hasher.update(format!("/{owner}"));
-    }
-    let digest: [u8; 32] = hasher.finalize().into();
-    let mut check = [0; 8];
-    check.copy_from_slice(&digest[..8]);
-    check
+    let owner = filter.owner.map(|owner| format!("/{owner}"));
+    cursor::check([
+        &b"file-share list cursor 1"[..],
+        id,
+        status.as_bytes(),
+        owner.as_deref().unwrap_or_default().as_bytes(),
+    ])
 }
 
 #[cfg(test)]
