@@ -22,7 +22,7 @@ use crate::operations::OperationError;
 use crate::own_paths;
 use crate::presigned_url::{BucketAddress, DownloadMethod};
 use crate::service::FileService;
-use crate::web_page::{FileView, Shown, WebPage, language_of};
+use crate::web_page::{FileView, Shown, WebPage, language_of, weighted};
 
 /// What stands behind a link in a message, and is taken for a part of it.
 const TRAILING: [char; 4] = ['.', ')', '>', ','];
@@ -159,17 +159,11 @@ pub(super) fn accepts_html(headers: &HeaderMap) -> bool {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|list| list.split(','))
         .any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let media_type = parts.next().unwrap_or_default();
+            let (media_type, weight) = weighted(range);
             let is_html = ["text/html", "application/xhtml+xml"]
                 .iter()
                 .any(|html| media_type.eq_ignore_ascii_case(html));
-            let is_refused = parts.any(|part| {
-                part.strip_prefix("q=")
-                    .and_then(|quality| quality.parse::<f32>().ok())
-                    .is_some_and(|quality| quality <= 0.0)
-            });
-            is_html && !is_refused
+            is_html && weight > 0.0
         })
 }
 
@@ -198,6 +192,7 @@ mod tests {
             ("TEXT/HTML", "", true),
             ("application/json, text/html;q=0.1", "", true),
             ("text/html;q=0", "", false),
+            ("text/html;level=1;Q=0", "", false),
             ("text/html;q=0.0, */*", "", false),
             ("*/*", "curl/8.14.1", false),
             ("*/*", "Wget/1.25.0", false),

@@ -31,6 +31,7 @@ pub use file_page::FileView;
 use file_page::Parts;
 pub use html::{Html, Preview};
 pub use static_content::StaticContent;
+pub(crate) use words::weighted;
 pub use words::{Language, Words};
 
 /// For what never changes: a changed asset has another address.

@@ -66,7 +66,7 @@ impl Language {
 
 /// An element of a list such as `de;q=0.8, en`, and its weight from 0 to 1 (RFC 9110, section 12.4.2). A weight that
 /// isn't right counts as none was given.
-pub(super) fn weighted(element: &str) -> (&str, f32) {
+pub(crate) fn weighted(element: &str) -> (&str, f32) {
     let mut parts = element.split(';').map(str::trim);
     let value = parts.next().unwrap_or_default();
     let quality = parts
