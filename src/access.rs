@@ -30,11 +30,11 @@ pub use authorize::{Action, Denied, Resource, authorize};
 pub use caller::{Caller, Person, Principal, Role};
 #[cfg(feature = "server")]
 pub use gate::{
-    Admission, BegunAtIssuer, Gate, NotSignedIn, Policy, Proof, SentToIssuer, SignInAt,
-    SignInError, SignInWith,
+    Admission, BegunAtIssuer, Gate, NotSignedIn, Policy, Proof, SESSION_SECRET_FILE, SentToIssuer,
+    SignInAt, SignInError, SignInWith,
 };
 #[cfg(feature = "server")]
-pub use local_key::LocalKey;
+pub use local_key::{ACCESS_KEY_FILE, LocalKey};
 pub use scope::{Scope, Scopes};
 #[cfg(feature = "server")]
 pub use sessions::{Session, SessionId, SessionRef, Sessions, WHOLE_LIFETIME};

@@ -26,7 +26,7 @@ use crate::access::Caller;
 use crate::domain::{Timestamp, UserId};
 use chain::{Chain, Last, Line};
 use day_files::DayFiles;
-pub use key::AuditKey;
+pub use key::{AuditKey, KEY_FILE};
 use standard_output::StandardOutput;
 pub use standard_output::Written;
 pub use verify::{Problem, Verification, Verifier};

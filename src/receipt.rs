@@ -16,7 +16,7 @@ use std::fmt;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 
-pub use keys::{PublicKey, ReceiptKeys};
+pub use keys::{KEY_FILE, PublicKey, ReceiptKeys};
 
 use crate::domain::{AttestedFile, Timestamp, format_timestamp};
 

@@ -99,6 +99,14 @@ impl SecretFile {
         }
     }
 
+    /// Whether the secret is in `data_dir`, and a start would take it. Makes and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::load_or_create`].
+    pub fn is_in(&self, data_dir: &Path) -> Result<bool, SecretError> {
+        Ok(self.load(data_dir)?.is_some())
+    }
+
     fn judge(&self, path: PathBuf, text: io::Result<String>) -> Result<String, SecretError> {
         let kind = *self;
         match text {

@@ -48,7 +48,7 @@ pub struct SignInAt {
 }
 
 /// Where the secret lies, where no operator gave one.
-const SECRET_FILE: SecretFile = SecretFile {
+pub const SESSION_SECRET_FILE: SecretFile = SecretFile {
     name: "session-secret",
     prefix: "",
     what: "a session secret",
@@ -62,7 +62,7 @@ impl SignInAt {
     /// # Errors
     /// A file that can't be read or written, that others can read, or that holds something else.
     pub fn secret_in(data_dir: &Path) -> Result<String, SecretError> {
-        SECRET_FILE.load_or_create(data_dir)
+        SESSION_SECRET_FILE.load_or_create(data_dir)
     }
 }
 

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use crate::secret_file::{SecretError, SecretFile};
 
 /// Where it lies. Whoever read it may do everything that the service does.
-const FILE: SecretFile = SecretFile {
+pub const ACCESS_KEY_FILE: SecretFile = SecretFile {
     name: "access-key",
     prefix: "fsk_",
     what: "an access key",
@@ -24,7 +24,7 @@ pub struct LocalKey(String);
 
 impl LocalKey {
     /// The name of its file in the data directory.
-    pub const FILE_NAME: &'static str = FILE.name;
+    pub const FILE_NAME: &'static str = ACCESS_KEY_FILE.name;
 
     /// The key in `data_dir`, which has to exist; a new one if there is none yet. Blocks; meant for the start
     /// of a program.
@@ -32,7 +32,7 @@ impl LocalKey {
     /// # Errors
     /// A file that can't be read or written, that others can read, or that holds something else.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SecretError> {
-        FILE.load_or_create(data_dir).map(Self)
+        ACCESS_KEY_FILE.load_or_create(data_dir).map(Self)
     }
 
     /// The key in `data_dir`, if there is one. Makes and changes nothing.
@@ -40,7 +40,7 @@ impl LocalKey {
     /// # Errors
     /// As [`Self::load_or_create`].
     pub fn load(data_dir: &Path) -> Result<Option<Self>, SecretError> {
-        Ok(FILE.load(data_dir)?.map(Self))
+        Ok(ACCESS_KEY_FILE.load(data_dir)?.map(Self))
     }
 
     /// Whether this is the key. How long that takes tells nothing of the key.

@@ -11,7 +11,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use crate::secret_file::{SecretError, SecretFile};
 
 /// Where it lies. Whoever read it can sign another past.
-const FILE: SecretFile = SecretFile {
+pub const KEY_FILE: SecretFile = SecretFile {
     name: "audit-key",
     prefix: "",
     what: "a key of the audit log",
@@ -31,11 +31,11 @@ impl AuditKey {
     /// # Errors
     /// A file that can't be read or written, that others can read, or that holds something else.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SecretError> {
-        let text = FILE.load_or_create(data_dir)?;
+        let text = KEY_FILE.load_or_create(data_dir)?;
         let seed = hex::decode(&text).unwrap_or_default();
         Self::from_seed(&seed).map_err(|_| SecretError::Damaged {
-            path: data_dir.join(FILE.name),
-            kind: FILE,
+            path: data_dir.join(KEY_FILE.name),
+            kind: KEY_FILE,
         })
     }
 

@@ -28,7 +28,7 @@ pub use finalize_queue::{FINALIZE_QUEUE_CAPACITY, finalize_uploads};
 pub(crate) use post_object::read_form;
 #[cfg(feature = "fuzzing")]
 pub(crate) use range::{Condition, Part, Validators};
-pub use signing_secret::{ACCESS_KEY_ID, SigningSecret};
+pub use signing_secret::{ACCESS_KEY_ID, SIGNING_SECRET_FILE, SigningSecret};
 pub use upload_gate::{EveryUpload, UploadGate, Wanted};
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};

@@ -12,7 +12,7 @@ use crate::secret_file::{SecretError, SecretFile};
 pub const ACCESS_KEY_ID: &str = "local";
 
 /// Where it lies. Whoever read it can sign URLs for every file.
-const FILE: SecretFile = SecretFile {
+pub const SIGNING_SECRET_FILE: SecretFile = SecretFile {
     name: "signing-secret",
     prefix: "",
     what: "a signing secret",
@@ -31,7 +31,7 @@ impl SigningSecret {
     /// # Errors
     /// A file that can't be read or written, that others can read, or that holds something else.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SecretError> {
-        FILE.load_or_create(data_dir).map(Self)
+        SIGNING_SECRET_FILE.load_or_create(data_dir).map(Self)
     }
 
     /// The secret in `data_dir`, if there is one. Makes and changes nothing.
@@ -39,7 +39,7 @@ impl SigningSecret {
     /// # Errors
     /// As [`Self::load_or_create`].
     pub fn load(data_dir: &Path) -> Result<Option<Self>, SecretError> {
-        Ok(FILE.load(data_dir)?.map(Self))
+        Ok(SIGNING_SECRET_FILE.load(data_dir)?.map(Self))
     }
 
     /// What URLs are signed and verified with, under [`ACCESS_KEY_ID`]; it never ends.
@@ -64,7 +64,7 @@ mod tests {
 
     /// As an operator might restore it from a copy.
     fn write(dir: &Path, content: impl AsRef<[u8]>, mode: u32) {
-        let path = dir.join(FILE.name);
+        let path = dir.join(SIGNING_SECRET_FILE.name);
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
     }
@@ -85,7 +85,7 @@ mod tests {
     fn only_the_owner_can_read_it_and_it_does_not_print() {
         let dir = tempfile::tempdir().unwrap();
         let secret = SigningSecret::load_or_create(dir.path()).unwrap();
-        let metadata = fs::metadata(dir.path().join(FILE.name)).unwrap();
+        let metadata = fs::metadata(dir.path().join(SIGNING_SECRET_FILE.name)).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(format!("{secret:?}"), "SigningSecret");

@@ -19,7 +19,7 @@ use crate::secret_file::{SecretError, SecretFile};
 const SEED_BYTES: usize = 32;
 
 /// Where the key of local mode lies. Whoever read it can sign receipts of files that never were.
-const FILE: SecretFile = SecretFile {
+pub const KEY_FILE: SecretFile = SecretFile {
     name: "receipt-key",
     prefix: "",
     what: "a key that signs receipts",
@@ -47,14 +47,14 @@ impl ReceiptKeys {
     /// A file that can't be read or written, that others can read, or that holds something else.
     pub fn and_in_data_dir(mut self, data_dir: &Path) -> Result<Self, SecretError> {
         let text = match self.0.is_empty() {
-            true => Some(FILE.load_or_create(data_dir)?),
-            false => FILE.load(data_dir)?,
+            true => Some(KEY_FILE.load_or_create(data_dir)?),
+            false => KEY_FILE.load(data_dir)?,
         };
         if let Some(text) = text {
             let mut seed = [0; SEED_BYTES];
             hex::decode_to_slice(text, &mut seed).map_err(|_| SecretError::Damaged {
-                path: data_dir.join(FILE.name),
-                kind: FILE,
+                path: data_dir.join(KEY_FILE.name),
+                kind: KEY_FILE,
             })?;
             self.add(&seed);
         }

@@ -14,16 +14,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{LOCAL_METADATA_FILE, MarkersCheck};
-use crate::access::LocalKey;
+use crate::access::{ACCESS_KEY_FILE, SESSION_SECRET_FILE};
+use crate::audit;
 use crate::clock::SystemClock;
 use crate::config::CommonSettings;
 use crate::disk_space::DiskSpace;
 use crate::domain::Lifecycle;
-use crate::local_mode::SigningSecret;
+use crate::local_mode::SIGNING_SECRET_FILE;
 use crate::metadata_store::sqlite::SqliteMetadataStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
 use crate::owner_only_files::UntrustedPath;
+use crate::receipt;
+use crate::secret_file::SecretFile;
 use crate::start_check::{Finding, Flaw, StartCheck};
 use crate::store_error::StoreError;
 use crate::store_marker::{MarkedStore, compare};
@@ -35,27 +38,60 @@ const LOOK_AND_MEND: &str =
 /// The checks of local mode, in the order in which a start meets what they look at. A start itself makes none of
 /// them: it opens all of it, and ends where that fails.
 pub fn local_checks(data_dir: &Path, common: &CommonSettings) -> Vec<Box<dyn StartCheck>> {
-    let parts = [
-        Part::Directory,
-        Part::Secret,
-        Part::AccessKey,
-        Part::Records,
-        Part::Markers,
-        Part::Space,
-    ];
+    let parts = std::iter::once(Part::Directory)
+        .chain(SECRETS.map(Part::Secret))
+        .chain([Part::Records, Part::Markers, Part::Space]);
     let check = |part| DataDirCheck {
         data_dir: data_dir.to_owned(),
         part,
         lifecycle: common.lifecycle,
     };
-    parts.map(|part| Box::new(check(part)) as _).into()
+    parts.map(|part| Box::new(check(part)) as _).collect()
 }
+
+/// A secret of the service's in its data directory. One that others could read is wrong whatever the settings say:
+/// they may have kept it.
+#[derive(Clone, Copy)]
+struct Secret {
+    file: SecretFile,
+    /// What it is, behind "the".
+    what: &'static str,
+    /// Which start makes it where there is none.
+    made_by: &'static str,
+}
+
+const SECRETS: [Secret; 5] = [
+    Secret {
+        file: SIGNING_SECRET_FILE,
+        what: "secret that signs URLs",
+        made_by: "a start makes it",
+    },
+    Secret {
+        file: ACCESS_KEY_FILE,
+        what: "key that callers show",
+        made_by: "a start with ACCESS=key makes it",
+    },
+    Secret {
+        file: SESSION_SECRET_FILE,
+        what: "secret of sign-ins under way",
+        made_by: "a start with OIDC_ISSUER makes it",
+    },
+    Secret {
+        file: receipt::KEY_FILE,
+        what: "key that signs receipts",
+        made_by: "a start without RECEIPT_KEY makes it",
+    },
+    Secret {
+        file: audit::KEY_FILE,
+        what: "key that signs the audit log",
+        made_by: "a start that keeps one (AUDIT) makes it",
+    },
+];
 
 #[derive(Clone, Copy)]
 enum Part {
     Directory,
-    Secret,
-    AccessKey,
+    Secret(Secret),
     Records,
     Markers,
     Space,
@@ -72,8 +108,7 @@ impl StartCheck for DataDirCheck {
     fn name(&self) -> &'static str {
         match self.part {
             Part::Directory => "data-dir",
-            Part::Secret => "signing-secret",
-            Part::AccessKey => LocalKey::FILE_NAME,
+            Part::Secret(secret) => secret.file.name,
             Part::Records => "records",
             Part::Markers => "markers",
             Part::Space => "disk-space",
@@ -84,8 +119,7 @@ impl StartCheck for DataDirCheck {
         let data_dir = self.data_dir.display();
         match self.part {
             Part::Directory => format!("the data directory {data_dir}"),
-            Part::Secret => format!("the secret that signs URLs, in {data_dir}"),
-            Part::AccessKey => format!("the key that callers show, in {data_dir}"),
+            Part::Secret(secret) => format!("the {}, in {data_dir}", secret.what),
             Part::Records => format!("the database of the records, in {data_dir}"),
             Part::Markers => format!("whether records and objects in {data_dir} belong together"),
             Part::Space => format!("how much room the disk of {data_dir} has"),
@@ -102,8 +136,7 @@ impl StartCheck for DataDirCheck {
         }
         vec![match self.part {
             Part::Directory => self.directory(),
-            Part::Secret => self.secret(),
-            Part::AccessKey => self.access_key(),
+            Part::Secret(secret) => self.secret(secret),
             Part::Records => self.records(),
             Part::Markers => return self.markers().await,
             Part::Space => self.space(),
@@ -120,20 +153,11 @@ impl DataDirCheck {
         }
     }
 
-    fn secret(&self) -> Finding {
-        match SigningSecret::load(&self.data_dir) {
-            Ok(Some(_)) => Finding::Fine("it is there, and nobody else can read it".into()),
-            Ok(None) => Finding::Fine("there is none yet: a start makes it".into()),
-            Err(error) => problem("the signing secret", &error),
-        }
-    }
-
-    /// Wrong whatever `ACCESS` says: a key that others could read is one that they may have kept.
-    fn access_key(&self) -> Finding {
-        match LocalKey::load(&self.data_dir) {
-            Ok(Some(_)) => Finding::Fine("it is there, and nobody else can read it".into()),
-            Ok(None) => Finding::Fine("there is none: a start with ACCESS=key makes it".into()),
-            Err(error) => problem("the access key", &error),
+    fn secret(&self, secret: Secret) -> Finding {
+        match secret.file.is_in(&self.data_dir) {
+            Ok(true) => Finding::Fine("it is there, and nobody else can read it".into()),
+            Ok(false) => Finding::Fine(format!("there is none: {}", secret.made_by)),
+            Err(error) => problem(&format!("the {}", secret.what), &error),
         }
     }
 

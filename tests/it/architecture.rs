@@ -165,6 +165,7 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
         "stores",
         &[
             "access",
+            "audit",
             "aws",
             "clock",
             "config",
@@ -177,6 +178,8 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
             "object_store",
             "operations",
             "owner_only_files",
+            "receipt",
+            "secret_file",
             "start_check",
             "store_error",
             "store_marker",

@@ -21,10 +21,13 @@ use crate::support::small_disk::SmallDisk;
 /// The size of a small disk, in bytes.
 const DISK: usize = 32 * 1024 * 1024;
 
-const LOCAL: [&str; 6] = [
+const LOCAL: [&str; 9] = [
     "data-dir",
     "signing-secret",
     "access-key",
+    "session-secret",
+    "receipt-key",
+    "audit-key",
     "records",
     "markers",
     "disk-space",
@@ -145,35 +148,41 @@ fn what_a_start_would_refuse_in_a_data_directory_is_named_and_left_as_it_is() {
     let data = dir.path().join("data");
     assert!(Program::local(&data, &[]).terminate().success());
     let away = dir.path().join("away");
-    let secret = data.join("signing-secret");
     let records = data.join("metadata.sqlite");
 
-    // Others could have read it.
-    fs::set_permissions(&secret, PermissionsExt::from_mode(0o644)).unwrap();
-    let exposed = Checked::local(&data);
-    assert_eq!(exposed.code, 1);
-    only_wrong(&exposed.lines, "signing-secret", "mode 644", "");
-    let mode = fs::metadata(&secret).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o644);
-    fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
-    fs::rename(&secret, &away).unwrap();
-    symlink(&away, &secret).unwrap();
-    only_wrong(
-        &Checked::local(&data).lines,
-        "signing-secret",
-        "symbolic link",
-        "remove it",
-    );
-    fs::remove_file(&secret).unwrap();
-    fs::write(&secret, "hello").unwrap();
-    fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
-    only_wrong(
-        &Checked::local(&data).lines,
-        "signing-secret",
-        "isn't a signing secret",
-        "",
-    );
-    fs::rename(&away, &secret).unwrap();
+    for (name, is_none) in [
+        ("signing-secret", "isn't a signing secret"),
+        ("access-key", "isn't an access key"),
+        ("session-secret", "isn't a session secret"),
+        ("receipt-key", "isn't a key that signs receipts"),
+        ("audit-key", "isn't a key of the audit log"),
+    ] {
+        // Also one that a start by these settings wouldn't use.
+        let secret = data.join(name);
+        if !secret.exists() {
+            fs::copy(data.join("signing-secret"), &secret).unwrap();
+        }
+        // Others could have read it.
+        fs::set_permissions(&secret, PermissionsExt::from_mode(0o644)).unwrap();
+        let exposed = Checked::local(&data);
+        assert_eq!(exposed.code, 1);
+        only_wrong(&exposed.lines, name, "mode 644", "");
+        let mode = fs::metadata(&secret).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
+        fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+        fs::rename(&secret, &away).unwrap();
+        symlink(&away, &secret).unwrap();
+        let linked = Checked::local(&data);
+        only_wrong(&linked.lines, name, "symbolic link", "remove it");
+        fs::remove_file(&secret).unwrap();
+        fs::write(&secret, "hello").unwrap();
+        fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
+        only_wrong(&Checked::local(&data).lines, name, is_none, "");
+        fs::remove_file(&secret).unwrap();
+        if name == "signing-secret" || name == "receipt-key" {
+            fs::rename(&away, &secret).unwrap();
+        }
+    }
 
     // The database is gone, or something else.
     fs::rename(&records, &away).unwrap();
