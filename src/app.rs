@@ -38,6 +38,7 @@ use crate::operations::{DeletionLog, OrphanSweeper, Reconciler, Stores};
 use crate::presigned_url::{BucketAddress, BucketUrl, Presigner, SigningCredentials};
 use crate::receipt::ReceiptKeys;
 use crate::service::{CallPermits, FileService, ServiceParts};
+use crate::store_marker::MarkedStore;
 pub use crate::stores::StartError;
 use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
 
@@ -128,24 +129,29 @@ impl App {
                     secret: Some(secret),
                 },
                 _,
-            ) => Self::beside_its_store(
-                settings,
-                (stores, items),
-                objects,
-                &secret,
-                create_limit,
-                Box::pin(counted),
-            ),
+            ) => {
+                // Before this start marks them. Only a hint depends on it, so a fault is none.
+                let marker = objects.marker().await;
+                let is_known = marker.is_ok_and(|marker| marker.is_some());
+                Self::beside_its_store(
+                    settings,
+                    (stores, items),
+                    (objects, is_known),
+                    &secret,
+                    create_limit,
+                    Box::pin(counted),
+                )
+            }
             (_, Some(sdk)) => Self::before_s3(settings, (stores, items), &sdk, create_limit),
             (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
         }
     }
 
-    /// The API, and the endpoint that takes and gives bytes.
+    /// The API, and the endpoint that takes and gives bytes. `is_known`: whether a start used the objects before.
     fn beside_its_store(
         settings: &ApiSettings,
         (stores, items): (Stores, Arc<dyn ItemStore>),
-        objects: DiskObjectStore,
+        (objects, is_known): (DiskObjectStore, bool),
         secret: &SigningSecret,
         create_limit: CreateLimit,
         counted: Counted,
@@ -166,7 +172,11 @@ impl App {
             let clock = Arc::clone(&stores.clock);
             Arc::new(audit::OwnDeletions { log, clock }) as Arc<dyn DeletionLog>
         });
-        let receipt_keys = receipts::keys(settings, Some(objects.data_dir()))?;
+        let data_dir = receipts::DataDir {
+            path: objects.data_dir(),
+            is_known,
+        };
+        let receipt_keys = receipts::keys(settings, Some(data_dir))?;
         let gate = Gate::new(policy, Arc::clone(&items));
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());

@@ -207,6 +207,7 @@ const MAY_IMPORT: [(&str, &[&str]); 39] = [
             "receipt",
             "secret_file",
             "service",
+            "store_marker",
             "stores",
             "file_events",
         ],

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::hmac;
@@ -12,6 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::ministack::{MiniStack, project_root};
 use crate::support::program::{Program, data_dir};
+
+/// How long a start may take until it has marked its stores. Far more than it needs, for a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// 32 bytes of the number, as the setting has them.
 fn key(number: u8) -> String {
@@ -337,6 +341,54 @@ fn receipts_outlive_restarts_and_new_keys_and_name_the_public_url() {
     for name in ["1", "2", "3"] {
         assert_eq!(said[name]["sha256"], record["sha256"], "{said}");
     }
+}
+
+#[test]
+fn a_directory_that_lost_its_key_says_that_another_signs_and_takes_the_one_before_back() {
+    const SAID: &str = "a new key signs receipts, since there was none";
+    let dir = data_dir();
+    let key = dir.path().join("receipt-key");
+    let ids = |program: &Program| -> Vec<String> {
+        let published = curl_json(&[&format!("{}/v1/receipts/keys", program.base)]);
+        let keys = published["keys"].as_array().unwrap();
+        let ids = keys
+            .iter()
+            .map(|key| key["kid"].as_str().unwrap().to_owned());
+        ids.collect()
+    };
+    let first = Program::local(dir.path(), &[]);
+    let before = ids(&first);
+    assert!(!first.log().contains(SAID), "nobody lost anything");
+    // It was a start once it has marked what it uses.
+    let marker = dir.path().join("objects/store-marker");
+    let deadline = Instant::now() + LIMIT;
+    while std::fs::read(&marker).map_or(true, |text| text.is_empty()) {
+        assert!(Instant::now() < deadline, "{}", first.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    first.terminate();
+
+    // A copy without it was restored.
+    let aside = data_dir();
+    let aside = aside.path().join("receipt-key");
+    std::fs::rename(&key, &aside).unwrap();
+    let second = Program::local(dir.path(), &[]);
+    assert_ne!(ids(&second), before);
+    let log = second.log();
+    let line = log.lines().find(|line| line.contains(SAID)).expect(&log);
+    assert!(
+        line.contains("WARN") && line.contains(key.to_str().unwrap()),
+        "{line}"
+    );
+    second.terminate();
+
+    let third = Program::local(dir.path(), &[]);
+    assert!(!third.log().contains(SAID), "it is said once");
+    third.terminate();
+    std::fs::rename(&aside, &key).unwrap();
+    let fourth = Program::local(dir.path(), &[]);
+    assert_eq!(ids(&fourth), before);
+    assert!(!fourth.log().contains(SAID));
 }
 
 #[test]
