@@ -170,6 +170,18 @@ pub(crate) fn location(answer: &Response) -> &str {
     answer.headers()[LOCATION].to_str().unwrap()
 }
 
+/// The cookie of a browser's session.
+fn session_of(browser: &Browser) -> (String, String) {
+    let is_session = |(name, _): &&(String, String)| {
+        let name = name.trim_start_matches("__Host-");
+        name.starts_with("session-") && !name.starts_with("session-ref")
+    };
+    let mut sessions = browser.cookies.iter().filter(is_session);
+    let session = sessions.next().expect("a browser with a session").clone();
+    assert_eq!(sessions.next(), None);
+    session
+}
+
 fn names(names: &[&str]) -> Result<Vec<String>, u16> {
     Ok(names.iter().map(|&name| name.to_owned()).collect())
 }
@@ -329,27 +341,41 @@ async fn a_callback_counts_once_in_the_browser_that_began_and_leads_to_this_serv
 async fn a_session_is_new_with_each_sign_in_is_the_browsers_alone_and_ends_here_and_there() {
     let (dir, issuer) = (data_dir(), Issuer::start());
     let program = service(dir.path(), &issuer, &[]);
-    let port = program.base.rsplit(':').next().unwrap();
-    let _ = port;
+    // What somebody else put there beforehand: an ID that they made up, and one that they signed in with themselves.
+    let mut carol = Browser::of(&program.base, &issuer, "carol").await;
+    let mut made_up = Browser::at(&program.base);
+    let name = session_of(&carol).0;
+    made_up.cookies.push((name.clone(), "0".repeat(64)));
     let mut bob = Browser::at(&program.base);
-    // One that somebody else put there beforehand.
-    let fixed = "0".repeat(64);
-    bob.cookies.push(("session-0".into(), fixed.clone()));
-    let start = bob.page("/v1/session/start").await;
-    let kept = start.headers()[SET_COOKIE].to_str().unwrap();
-    for part in ["SameSite=Lax", "HttpOnly", "Max-Age=600"] {
-        assert!(kept.contains(part), "{kept}");
+    for planted in [&mut made_up, &mut carol] {
+        bob.cookies.clone_from(&planted.cookies);
+        let fixed = session_of(&bob).1;
+        let start = bob.page("/v1/session/start").await;
+        let kept = start.headers()[SET_COOKIE].to_str().unwrap();
+        for part in ["SameSite=Lax", "HttpOnly", "Max-Age=600"] {
+            assert!(kept.contains(part), "{kept}");
+        }
+        let back = bob.sign_in(&issuer, "bob", "/").await;
+        let set = back.headers()[SET_COOKIE].to_str().unwrap();
+        for part in ["SameSite=Strict", "HttpOnly", "Path=/"] {
+            assert!(set.contains(part), "{set}");
+        }
+        assert_eq!(bob.session().await["principal"]["name"], "Bob Brown");
+        assert_ne!(session_of(&bob).1, fixed);
+        // Whoever put it there isn't bob by it, nor anybody.
+        let theirs = planted.cookies.clone();
+        assert_eq!(session_of(planted).1, fixed);
+        assert_eq!(planted.list("").await, Err(401));
+        planted.cookies = theirs;
+        assert_eq!(planted.session().await["principal"], Value::Null);
     }
-    let back = bob.sign_in(&issuer, "bob", "/").await;
-    let set = back.headers()[SET_COOKIE].to_str().unwrap();
-    for part in ["SameSite=Strict", "HttpOnly", "Path=/"] {
-        assert!(set.contains(part), "{set}");
-    }
-    let first = bob.cookies.clone();
-    assert!(!first.iter().any(|(_, value)| *value == fixed));
+    let first = session_of(&bob);
     let back = bob.sign_in(&issuer, "bob", "/").await;
     assert_eq!(back.status(), StatusCode::FOUND);
-    assert_ne!(bob.cookies, first);
+    assert_ne!(session_of(&bob), first);
+    let mut leftover = Browser::at(&program.base);
+    leftover.cookies.push(first);
+    assert_eq!(leftover.session().await["principal"], Value::Null);
 
     let foreign = [(ORIGIN.as_str(), "https://evil.example")];
     let refused = bob

@@ -5,13 +5,17 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::curl::{create, curl, upload};
+use crate::issuer_sign_in;
+use crate::support::curl::{curl, curl_json, upload};
+use crate::support::issuer::Issuer;
 use crate::support::node_tests;
 use crate::support::program::{Program, data_dir};
 
 /// An ID that no file has.
 const NEVER: &str = "01a20c20-66ec-73bb-a365-2d7ee6e60e8b";
 const HTML: &str = "Accept: text/html,application/xhtml+xml,*/*;q=0.8";
+/// A messenger that shows what a link leads to.
+const AGENT: &str = "User-Agent: Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)";
 
 #[test]
 fn pages_are_small_soon_there_and_readable_without_scripts() {
@@ -54,16 +58,20 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 
 /// Creates a file with these bytes, and waits until it is available.
 fn share(program: &Program, name: &str, bytes: &str, at: &Path) -> String {
-    let created = create(
-        &program.base,
-        &json!({"filename": name, "size": bytes.len()}),
-    );
+    share_as(program, "Accept: */*", name, bytes, at)
+}
+
+/// The same by whoever shows this header.
+fn share_as(program: &Program, proof: &str, name: &str, bytes: &str, at: &Path) -> String {
+    let body = json!({"filename": name, "size": bytes.len()}).to_string();
+    let url = format!("{}/v1/files", program.base);
+    let created = curl_json(&["--header", proof, "--json", &body, &url]);
     let path = at.join("to-send");
     std::fs::write(&path, bytes).unwrap();
     assert_eq!(upload(&created, &path), "200");
     let id = created["id"].as_str().unwrap().to_owned();
     let record = format!("{}/v1/files/{id}/metadata?wait=20", program.base);
-    let record = crate::support::curl::curl_json(&[&record]);
+    let record = curl_json(&["--header", proof, &record]);
     assert_eq!(record["status"], "available");
     id
 }
@@ -200,8 +208,7 @@ fn the_page_of_a_file_tells_people_and_previews_what_it_is_and_gives_programs_th
     let (_, head, _) = fetch(&url, &[HTML, "Accept-Encoding: br"]);
     assert_eq!(header(&head, "content-encoding"), Some("br"));
     // A messenger accepts everything, as curl does, and goes by its name.
-    let agent = "User-Agent: Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)";
-    assert!(text(&url, &[agent]).2.contains("og:title"));
+    assert!(text(&url, &[AGENT]).2.contains("og:title"));
 
     // As people pass it to a terminal.
     for (at, tail) in ["", "/", ".", "/?utm_source=mail"].into_iter().enumerate() {
@@ -307,6 +314,48 @@ fn whoever_may_not_see_a_file_gets_the_page_of_one_that_never_was() {
         curl(&["--location", "--header", &bearer, &url(&id)]),
         b"hello"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_and_another_member_get_the_page_of_a_file_that_never_was_to_the_byte() {
+    let (dir, issuer) = (data_dir(), Issuer::start());
+    let program = issuer_sign_in::service(dir.path(), &issuer, &[]);
+    let proof = async |person: &str| {
+        let token = issuer.tokens_of(person).await.access;
+        format!("Authorization: Bearer {token}")
+    };
+    let bob = proof("bob").await;
+    let id = share_as(&program, &bob, "secret name.txt", "hello", dir.path());
+    let page = |id: &str, who: &[&str]| {
+        let url = format!("{}/f/{id}", program.base);
+        let (status, head, body) = text(&url, &[who, &["X-Request-Id: same"]].concat());
+        let lines = head.lines().filter(|line| !line.starts_with("date:"));
+        (status, lines.collect::<Vec<_>>().join("\n"), body)
+    };
+    let browsers: [&[&str]; 3] = [&[HTML], &[HTML, "Accept-Language: de"], &[AGENT]];
+    for person in ["carol", "erin"] {
+        let proof = proof(person).await;
+        for browser in browsers {
+            let who = [browser, &[&proof]].concat();
+            let strangers = page(&id, &who);
+            assert_eq!(strangers.0, 404, "{person}");
+            assert!(!strangers.2.contains("secret"), "{}", strangers.2);
+            assert!(!strangers.2.contains(&id), "{}", strangers.2);
+            assert_eq!(strangers, page(NEVER, &who), "{person} {browser:?}");
+        }
+        // A program hears what it hears of every ID.
+        let (status, head, problem) = page(&id, &[&proof]);
+        assert_eq!(status, 404);
+        assert!(problem.contains("\"file_not_found\""), "{problem}");
+        assert_eq!((status, head, problem), page(NEVER, &[&proof]), "{person}");
+    }
+    // Whoever may see it does.
+    for person in ["bob", "alice"] {
+        let proof = proof(person).await;
+        let (status, _, html) = page(&id, &[HTML, &proof]);
+        assert_eq!(status, 200, "{person}");
+        assert!(html.contains("secret name.txt"), "{html}");
+    }
 }
 
 #[test]

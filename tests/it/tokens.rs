@@ -1,7 +1,7 @@
 //! API tokens at a running service: made and revoked by people, shown by programs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -50,6 +50,21 @@ impl Service {
     }
 }
 
+/// Every file in a directory, at whatever depth.
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let (mut files, mut directories) = (Vec::new(), vec![directory.to_owned()]);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => directories.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    files
+}
+
 #[test]
 fn a_token_does_what_its_scopes_say_and_is_shown_once() {
     let dir = data_dir();
@@ -89,10 +104,22 @@ fn a_token_does_what_its_scopes_say_and_is_shown_once() {
     let shown = reader.trim_start_matches("Authorization: Bearer ");
     assert!(!listed.to_string().contains(&shown[4..]), "{listed}");
     assert!(!service.program.log().contains(shown));
-    for entry in fs::read_dir(dir.path()).unwrap().flatten() {
-        let bytes = fs::read(entry.path()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        assert!(!text.contains(&shown[4..]), "{:?}", entry.path());
+    let files = files_below(dir.path());
+    let containing = |text: &str| {
+        let contains = |path: &&PathBuf| {
+            let bytes = fs::read(path).unwrap();
+            bytes.windows(text.len()).any(|it| it == text.as_bytes())
+        };
+        files.iter().filter(contains).collect::<Vec<_>>()
+    };
+    let leaks = containing(&shown[4..]);
+    assert!(leaks.is_empty(), "{leaks:?}");
+    // It was looked where tokens are: their IDs are in the database and in the audit log.
+    let known = tokens[0]["id"].as_str().unwrap();
+    let places = containing(known);
+    for place in ["metadata.sqlite", "/audit/"] {
+        let is_there = |path: &&PathBuf| path.to_str().unwrap().contains(place);
+        assert!(places.iter().any(is_there), "{place}: {places:?}");
     }
 }
 
