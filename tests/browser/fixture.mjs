@@ -13,7 +13,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { Browser, LIMIT_MS, until } from './browser.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
 
-// {mode, plain, hurried?, strict?, strictData?, asking?: {base, key}, prefixed?: {target, port, prefix}, everywhere?: {here, others, isInANetwork},
+// {mode, plain, hurried?, strict?, strictData?, asking?: {base, key}, places?: {issuer, all: [{name, base, key}]}, prefixed?: {target, port, prefix}, everywhere?: {here, others, isInANetwork},
 // store?: {target, port, bucket, aws}}: services on the same stores in aws mode, on their own in local
 // mode. The upload URLs of `hurried` run out after two seconds; `strict` takes 1,000 bytes at the most; `asking` asks
 // for the key.

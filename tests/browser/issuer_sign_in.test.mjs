@@ -4,11 +4,14 @@
 // Invariant: waits for what a person would see, with a limit, and never for a time.
 
 import assert from 'node:assert/strict';
-import { arrives, browser, choose, file, listed, sending, setup } from './fixture.mjs';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { arrives, browser, choose, file, folder, listed, sending, setup } from './fixture.mjs';
 import { LIMIT_MS, isAccessible, until } from './browser.mjs';
 import { test } from 'node:test';
 
-const { base, issuer } = setup.issuer;
+const { base, issuer, fshare } = setup.issuer;
 const origins = [base, issuer].map((url) => new URL(url).origin);
 
 function page(name, use, options = {}) {
@@ -133,6 +136,69 @@ page('a person lets a program in after the issuer has led them back, and it acts
   assert.equal((await call('GET', '/v1/files?owner=all', { token })).status, 403);
   const listed = (await call('GET', '/v1/tokens', { token })).json.tokens;
   assert.deepEqual(listed.map(({ label }) => label), ['fshare on a laptop']);
+});
+
+// fshare in a terminal of a machine that its person is connected to by SSH.
+function overSsh(home, ...command) {
+  const program = spawn('script', ['--quiet', '--return', '--flush', '--command', `${fshare} ${command.join(' ')}`, '/dev/null'], {
+    cwd: home,
+    env: {
+      PATH: process.env.PATH, HOME: home, SHELL: '/bin/sh', FILE_SHARE_URL: base,
+      SSH_CONNECTION: '192.0.2.7 50000 192.0.2.8 22',
+    },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ran = { said: '', ended: null };
+  program.stdout.on('data', (data) => { ran.said += data; });
+  program.on('exit', (code) => { ran.ended = code; });
+  return ran;
+}
+
+async function ends(ran) {
+  await until('it ends', () => ran.ended !== null);
+  return { code: ran.ended, said: ran.said };
+}
+
+page('fshare login is let in by the code that its person types, and acts for them until they log out', async (open) => {
+  const home = await mkdtemp(path.join(folder, 'home-'));
+  const refused = await ends(overSsh(home, 'list'));
+  assert.ok(refused.code !== 0 && refused.said.includes('fshare login'), refused.said);
+  const login = overSsh(home, 'login');
+  const [, address, code] = await until('it shows a code', () => /Open +(\S+)\s+and type +(\S+)/.exec(login.said));
+  assert.equal(address, `${base}/pair`);
+  await until('it says until when', () => login.said.includes('Ctrl-C'));
+  // Here it would open a browser where nobody sits.
+  assert.ok(!login.said.includes('opens the page'), login.said);
+  const tab = await open(address);
+  await signIn(tab, 'bob');
+  await tab.getByLabel('Code').fill(code.toLowerCase());
+  await tab.getByRole('button', { name: 'Go on' }).click();
+  await tab.getByText('fshare on ').waitFor();
+  assert.equal(login.ended, null);
+  await tab.getByRole('button', { name: 'Let it in' }).click();
+  await tab.getByRole('heading', { name: 'It is let in' }).waitFor();
+  const done = await ends(login);
+  assert.ok(done.code === 0 && done.said.includes(`signed in at ${base}`), done.said);
+  const tokens = path.join(home, '.config/fshare/tokens.json');
+  assert.equal((await stat(tokens)).mode & 0o777, 0o600);
+  assert.ok(!done.said.includes('fst_'));
+
+  await writeFile(path.join(home, 'from-a-terminal.txt'), 'by bob');
+  const sent = await ends(overSsh(home, 'upload', 'from-a-terminal.txt'));
+  assert.equal(sent.code, 0, sent.said);
+  const files = await ends(overSsh(home, 'list'));
+  assert.ok(files.said.includes('bobs.txt') && files.said.includes('from-a-terminal.txt'), files.said);
+  assert.ok(!files.said.includes('alices.txt'), files.said);
+  await tab.goto(base);
+  await arrives(tab, 'from-a-terminal.txt');
+
+  const { servers } = JSON.parse(await readFile(tokens, 'utf8'));
+  const { token } = servers[base];
+  assert.equal((await call('GET', '/v1/files', { token })).status, 200);
+  const out = await ends(overSsh(home, 'logout'));
+  assert.ok(out.code === 0 && out.said.includes('signed out'), out.said);
+  assert.equal((await call('GET', '/v1/files', { token })).status, 401);
+  assert.notEqual((await ends(overSsh(home, 'list'))).code, 0);
 });
 
 page('two tabs that both go to the issuer both come back, and one session is left', async (open, context) => {

@@ -70,6 +70,7 @@ mod web_page;
 #[path = "../support"]
 mod support {
     pub(crate) mod aws_clients;
+    pub(crate) mod caddy;
     pub(crate) mod curl;
     pub(crate) mod fault_proxy;
     pub(crate) mod hang_up;

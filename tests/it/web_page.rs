@@ -4,7 +4,8 @@
 //! `long_list.test.mjs` with thousands that are there, `phone.test.mjs` how it fits small screens and large text,
 //! `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how people get in where
 //! the service asks for its key, `pairing.test.mjs` how they let programs in, `tokens.test.mjs` how they see what those
-//! may do, `issuer_sign_in.test.mjs` how they get in at an issuer, and `share.test.mjs` what they pass on to others. They
+//! may do, `issuer_sign_in.test.mjs` how they get in at an issuer, `sign_in_places.test.mjs` how they do wherever they
+//! reach the service, and `share.test.mjs` what they pass on to others. They
 //! are run here against the real programs in both modes; those from `long_list` on in local mode.
 
 use std::path::Path;
@@ -12,10 +13,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::issuer_sign_in;
+use crate::support::caddy::Caddy;
 use crate::support::issuer::Issuer;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::node_tests::{self, free_port};
-use crate::support::program::{Program, data_dir};
+use crate::support::program::{Program, built, data_dir};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -158,11 +160,73 @@ async fn people_sign_in_at_an_issuer_and_the_page_shows_each_role_what_it_may_se
     let setup = json!({
         "mode": "local",
         "plain": plain.base,
-        "issuer": {"base": program.base, "issuer": issuer.url},
+        "issuer": {"base": program.base, "issuer": issuer.url, "fshare": built("fshare")},
     });
-    let run = move || node_tests::run("issuer_sign_in.test.mjs", &setup, 10);
+    let run = move || node_tests::run("issuer_sign_in.test.mjs", &setup, 11);
     tokio::task::spawn_blocking(run).await.unwrap();
     assert!(!program.log().contains("code="), "{}", program.log());
+}
+
+/// Where people reach services, other than at an address of their own machine: by a name in the network over http, by
+/// https, and below a path; each with an issuer and with a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_over_http_in_a_network_by_https_and_below_a_path_and_nobody_else_sees_anything()
+ {
+    let (issuer, folder) = (Issuer::start(), data_dir());
+    let (mut places, mut behind, mut programs) = (Vec::new(), Vec::new(), Vec::new());
+    let https = free_port();
+    for (name, path) in [
+        ("network", None),
+        ("https", Some("")),
+        ("path", Some("/share")),
+        ("key-network", None),
+        ("key-path", Some("/key")),
+    ] {
+        let public = path.map(|path| format!("https://localhost:{https}{path}"));
+        let dir = data_dir();
+        let mut settings: Vec<(&str, String)> = Vec::new();
+        if name.starts_with("key") {
+            settings.push(("ACCESS", "key".into()));
+        } else {
+            settings.extend(issuer_sign_in::settings(&issuer));
+            settings.push(("OIDC_CLIENT_ID", "files-web".into()));
+            settings.push(("OIDC_CLIENT_SECRET", "files-web-secret".into()));
+        }
+        match &public {
+            Some(public) => settings.push(("PUBLIC_URL", public.clone())),
+            None => settings.push(("LISTEN", "0.0.0.0:0".into())),
+        }
+        let settings: Vec<(&str, &str)> = settings
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let program = Program::local(dir.path(), &settings);
+        let port = program.listening_at();
+        let port = port.rsplit(':').next().unwrap();
+        if let Some(path) = path {
+            behind.push((path, format!("127.0.0.1:{port}")));
+        }
+        // A name that the browser finds at this machine, and takes for any other one's.
+        let base = public.unwrap_or_else(|| format!("http://classroom:{port}"));
+        issuer.add_address(&base).await;
+        let key = std::fs::read_to_string(dir.path().join("access-key"));
+        places.push(json!({
+            "name": name,
+            "base": base,
+            "key": key.ok().map(|key| key.trim_end().to_owned()),
+        }));
+        programs.push((program, dir));
+    }
+    let _caddy = Caddy::start(folder.path(), https, &behind);
+    let plain_dir = data_dir();
+    let plain = Program::local(plain_dir.path(), &[]);
+    let setup = json!({
+        "mode": "local",
+        "plain": plain.base,
+        "places": {"issuer": issuer.url, "all": places},
+    });
+    let run = move || node_tests::run("sign_in_places.test.mjs", &setup, 5);
+    tokio::task::spawn_blocking(run).await.unwrap();
 }
 
 fn with_local_programs(run: fn(&Value)) {

@@ -94,6 +94,11 @@ impl Issuer {
         self.control("groups", &body).await;
     }
 
+    /// From now on the client `files-web` may send people back to a service that is reached there.
+    pub(crate) async fn add_address(&self, base: &str) {
+        self.control("addresses", &json!({ "base": base })).await;
+    }
+
     /// What tokens of `program` have from now on: `groups`, those in the `first` of them alone, and the `seconds`
     /// that they live for.
     pub(crate) async fn set_program(&self, said: &Value) {

@@ -10,6 +10,7 @@
 //   POST /control/rotate              a new key signs; those before it stay listed
 //   POST /control/rotate {forget}     those before it are gone
 //   POST /control/groups {person, groups}
+//   POST /control/addresses {base}    `files-web` (secret `files-web-secret`) may send people back to a service there
 //   POST /control/program {groups, first?, seconds?}
 //                                     the program's groups, those in its next token, and how long its tokens live
 
@@ -58,12 +59,24 @@ const signsPeopleIn = {
   scope: 'openid profile email groups',
 };
 
+// Where those are that aren't on a loopback address: a client of another kind, to which each of them has to be known.
+const addresses = ['https://files.example.org'];
+const signsPeopleInElsewhere = () => ({
+  ...signsPeopleIn,
+  application_type: 'web',
+  client_id: 'files-web',
+  client_secret: 'files-web-secret',
+  redirect_uris: addresses.map((base) => `${base}/v1/session/callback`),
+  post_logout_redirect_uris: addresses.map((base) => `${base}/`),
+});
+
 const configuration = (keys) => ({
   jwks: { keys },
   cookies: { keys: ['of a test'] },
   clients: [
     { ...signsPeopleIn, client_id: 'files', client_secret: 'files-secret' },
     { ...signsPeopleIn, client_id: 'files-public', token_endpoint_auth_method: 'none' },
+    signsPeopleInElsewhere(),
     {
       client_id: 'program', client_secret: 'program-secret', grant_types: ['client_credentials'],
       redirect_uris: [], response_types: [],
@@ -133,6 +146,9 @@ async function control(request, response) {
   if (request.url === '/control/rotate') {
     keys = [...newKeys(), ...(said.forget ? [] : keys)];
     // What was begun goes on: all providers of a process share what is in memory.
+    provider = new Provider(issuer, configuration(keys));
+  } else if (request.url === '/control/addresses') {
+    addresses.push(said.base);
     provider = new Provider(issuer, configuration(keys));
   } else if (request.url === '/control/program') {
     program = { seconds: 300, ...said };
