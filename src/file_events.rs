@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub use event::{Doer, EventKind, EventPosition, FileEvent};
+pub use event::{EventActor, EventKind, EventPosition, FileEvent};
 pub use writer::EventWriter;
 
 use crate::access::Caller;
@@ -58,7 +58,7 @@ pub(crate) struct Note {
     file: FileId,
     kind: EventKind,
     at: Timestamp,
-    by: Doer,
+    by: EventActor,
     request_id: Option<String>,
     /// Whose file it is, where that is known.
     owner: Option<UserId>,
@@ -66,10 +66,10 @@ pub(crate) struct Note {
 
 /// What happened to files; a handle for whoever has to say or see it.
 #[derive(Clone, Default)]
-pub struct FileEvents(Option<Kept>);
+pub struct FileEvents(Option<Recorder>);
 
 #[derive(Clone)]
-struct Kept {
+struct Recorder {
     of: KeptOf,
     items: Arc<dyn ItemStore>,
     notes: mpsc::Sender<Note>,
@@ -97,13 +97,13 @@ impl FileEvents {
         let (sender, notes) = mpsc::channel(QUEUE_CAPACITY);
         let left_out = Arc::new(AtomicU64::new(0));
         let writer = EventWriter::new(Arc::clone(&items), notes, Arc::clone(&left_out), clock);
-        let kept = Kept {
+        let recorder = Recorder {
             of,
             items,
             notes: sender,
             left_out,
         };
-        (Self(Some(kept)), writer)
+        (Self(Some(recorder)), writer)
     }
 
     /// None are kept: nothing is written, and there is nothing to see.
@@ -131,7 +131,7 @@ impl FileEvents {
                 file,
                 kind,
                 at,
-                by: Doer::of(caller),
+                by: EventActor::of(caller),
                 request_id: (!request_id.is_empty()).then(|| request_id.to_owned()),
                 owner,
             });
@@ -144,21 +144,21 @@ impl FileEvents {
             file: record.id,
             kind,
             at,
-            by: Doer::system(),
+            by: EventActor::system(),
             request_id: None,
             owner: record.owner,
         });
     }
 
     fn note(&self, note: Note) {
-        let Some(kept) = &self.0 else {
+        let Some(recorder) = &self.0 else {
             return;
         };
-        if kept.of == KeptOf::OwnedFiles && note.owner.is_none() {
+        if recorder.of == KeptOf::OwnedFiles && note.owner.is_none() {
             return;
         }
-        if kept.notes.try_send(note).is_err() {
-            kept.left_out.fetch_add(1, Ordering::Relaxed);
+        if recorder.notes.try_send(note).is_err() {
+            recorder.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -173,13 +173,16 @@ impl FileEvents {
         limit: usize,
         now: Timestamp,
     ) -> Result<EventPage, StoreError> {
-        let Some(kept) = &self.0 else {
+        let Some(recorder) = &self.0 else {
             return Ok(EventPage::default());
         };
         let after = after.map(|position| position.key(file)).transpose();
         let after = after.map_err(|invalid| StoreError::corrupt(STORE, invalid.0))?;
         let parent = list_of(file)?;
-        let page = kept.items.list(&parent, after.as_ref(), limit, now).await?;
+        let page = recorder
+            .items
+            .list(&parent, after.as_ref(), limit, now)
+            .await?;
         let events = page.items.iter().filter_map(|item| {
             let read = FileEvent::read(file, item);
             read.inspect_err(|error| {
@@ -204,18 +207,18 @@ impl FileEvents {
         file: FileId,
         now: Timestamp,
     ) -> Result<Option<Option<UserId>>, StoreError> {
-        let Some(kept) = &self.0 else {
+        let Some(recorder) = &self.0 else {
             return Ok(None);
         };
         let corrupt = |invalid: crate::domain::Invalid| StoreError::corrupt(STORE, invalid.0);
         let key = EventPosition::of_creation(file)
             .key(file)
             .map_err(corrupt)?;
-        let body = match kept.items.get(&key, now).await? {
+        let body = match recorder.items.get(&key, now).await? {
             Some(item) => item.body.read::<Body>().map_err(corrupt)?,
             None => {
                 let list = list_of(file)?;
-                let newest = kept.items.list(&list, None, LOOKED_AT, now).await?;
+                let newest = recorder.items.list(&list, None, LOOKED_AT, now).await?;
                 let mut bodies = newest.items.into_iter().map(|item| item.body.read());
                 let deletion = bodies
                     .find_map(|body: Result<Body, _>| body.ok().filter(Body::is_of_a_deletion));

@@ -74,14 +74,14 @@ impl EventKind {
 
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Doer {
+pub struct EventActor {
     /// `operator`, a person's ID, or `system` for the program itself; `None`: several, too many for an event each.
     pub caller: Option<String>,
     /// The ID of the token by which a program did it for them.
     pub token: Option<String>,
 }
 
-impl Doer {
+impl EventActor {
     /// Whoever calls.
     pub fn of(caller: &Caller) -> Self {
         let owner = caller.owner().map(|id| id.to_string());
@@ -227,7 +227,7 @@ pub struct FileEvent {
     /// How often, within an hour.
     pub count: u64,
     /// Who did it.
-    pub by: Doer,
+    pub by: EventActor,
     /// The request that did it first, as the log and the audit log know it.
     pub request_id: Option<String>,
     /// Where it is in the list.
@@ -244,7 +244,7 @@ impl FileEvent {
             at: moment(body.at)?,
             last_at: moment(body.last_at)?,
             count: body.count,
-            by: Doer {
+            by: EventActor {
                 caller: body.caller,
                 token: body.token,
             },

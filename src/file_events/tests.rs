@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio_util::sync::CancellationToken;
 
-use super::windows::{MAX_CALLERS_OF_A_FILE, More, REFRESH, WINDOW, Windows};
+use super::windows::{MAX_CALLERS_OF_A_FILE, PendingCount, REFRESH, WINDOW, Windows};
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::from_millis;
@@ -15,8 +15,8 @@ fn at(seconds: u64) -> Timestamp {
     from_millis(1_790_000_000_123).unwrap() + Duration::from_secs(seconds)
 }
 
-fn person(n: usize) -> Doer {
-    Doer {
+fn person(n: usize) -> EventActor {
+    EventActor {
         caller: Some(UserId::of("i", &n.to_string()).to_string()),
         token: None,
     }
@@ -38,7 +38,7 @@ fn key(n: usize) -> ItemKey {
 }
 
 /// Counts it, and gives whom a new event names.
-fn count(windows: &mut Windows, note: &Note, n: usize) -> Option<Doer> {
+fn count(windows: &mut Windows, note: &Note, n: usize) -> Option<EventActor> {
     let by = windows.count(note)?;
     let before = windows.begin(note, by.clone(), key(n));
     assert_eq!(before, None);
@@ -60,7 +60,7 @@ fn what_somebody_does_again_within_an_hour_is_counted_in_the_event_that_is_there
     assert!(count(&mut windows, &download(file, 2, 3), 2).is_some());
     assert!(count(&mut windows, &download(other, 1, 3), 3).is_some());
     assert_eq!(windows.due(at(REFRESH.as_secs() - 1), false), []);
-    let more = More {
+    let more = PendingCount {
         key: key(0),
         count: 3,
         last_at: at(700),
@@ -122,7 +122,7 @@ fn however_many_files_are_fetched_so_many_are_counted_in_and_no_more() {
     assert!(count(&mut windows, &download(FileId::new(at(0)), 0, 0), 0).is_some());
 }
 
-struct Kept {
+struct Recorded {
     events: FileEvents,
     items: Arc<MemoryItemStore>,
     clock: ManualClock,
@@ -130,14 +130,14 @@ struct Kept {
     writing: tokio::task::JoinHandle<()>,
 }
 
-fn kept(of: KeptOf) -> Kept {
+fn recorded(of: KeptOf) -> Recorded {
     let items = Arc::new(MemoryItemStore::default());
     let clock = ManualClock::at(at(0));
     let (events, writer) =
         FileEvents::kept_in(items.clone() as _, of, Arc::new(clock.clone()) as _);
     let stop = CancellationToken::new();
     let writing = tokio::spawn(writer.run(stop.clone()));
-    Kept {
+    Recorded {
         events,
         items,
         clock,
@@ -162,7 +162,7 @@ async fn walk(events: &FileEvents, file: FileId, limit: usize) -> Vec<FileEvent>
 
 #[tokio::test(start_paused = true)]
 async fn what_happened_to_a_file_is_listed_newest_first_page_by_page_and_of_that_file_alone() {
-    let kept = kept(KeptOf::AllFiles);
+    let recorded = recorded(KeptOf::AllFiles);
     let (file, other) = (FileId::new(at(0)), FileId::new(at(0)));
     let operator = Caller::Operator;
     // The first three within one millisecond.
@@ -175,13 +175,15 @@ async fn what_happened_to_a_file_is_listed_newest_first_page_by_page_and_of_that
         (EventKind::Deleted, 4),
     ] {
         let moment = file.created_at() + Duration::from_secs(seconds);
-        kept.events
+        recorded
+            .events
             .done_by(&operator, kind, file, None, "r-1", moment);
     }
-    kept.events
+    recorded
+        .events
         .done_by(&operator, EventKind::Created, other, None, "r-2", at(0));
-    kept.stop.cancel();
-    kept.writing.await.unwrap();
+    recorded.stop.cancel();
+    recorded.writing.await.unwrap();
     let expected = [
         ("file.deleted", 1),
         ("file.downloaded", 2),
@@ -190,17 +192,17 @@ async fn what_happened_to_a_file_is_listed_newest_first_page_by_page_and_of_that
         ("file.created", 1),
     ];
     for limit in [1, 2, 4, 5, 100] {
-        let all = walk(&kept.events, file, limit).await;
+        let all = walk(&recorded.events, file, limit).await;
         let seen: Vec<_> = all.iter().map(|it| (it.kind.as_str(), it.count)).collect();
         assert_eq!(seen, expected, "{limit} at a time");
         let fetched = &all[1];
         assert_eq!(fetched.last_at - fetched.at, chrono::TimeDelta::seconds(1));
-        assert_eq!(fetched.by, Doer::of(&operator));
+        assert_eq!(fetched.by, EventActor::of(&operator));
         assert_eq!(fetched.request_id.as_deref(), Some("r-1"));
     }
-    assert_eq!(walk(&kept.events, other, 10).await.len(), 1);
+    assert_eq!(walk(&recorded.events, other, 10).await.len(), 1);
     // They go by themselves.
-    let ends: BTreeSet<_> = kept
+    let ends: BTreeSet<_> = recorded
         .items
         .everything()
         .iter()
@@ -211,80 +213,85 @@ async fn what_happened_to_a_file_is_listed_newest_first_page_by_page_and_of_that
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_or_slow_costs_events_and_no_call_its_time() {
-    let kept = kept(KeptOf::AllFiles);
+    let recorded = recorded(KeptOf::AllFiles);
     let file = FileId::new(at(0));
-    kept.items.set_fault(Some("away"));
+    recorded.items.set_fault(Some("away"));
     let note = |kind| {
-        kept.events
+        recorded
+            .events
             .done_by(&Caller::Operator, kind, file, None, "r", at(0))
     };
     // More than wait, and nobody reads meanwhile: this is no point at which another task could run.
     for _ in 0..2 * QUEUE_CAPACITY {
         note(EventKind::Deleted);
     }
-    let left_out = &kept.events.0.as_ref().unwrap().left_out;
+    let left_out = &recorded.events.0.as_ref().unwrap().left_out;
     assert_eq!(left_out.load(Ordering::Relaxed), QUEUE_CAPACITY as u64);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(left_out.load(Ordering::Relaxed), 2 * QUEUE_CAPACITY as u64);
-    kept.items.set_fault(None);
+    recorded.items.set_fault(None);
     note(EventKind::Downloaded);
-    kept.stop.cancel();
-    kept.writing.await.unwrap();
-    assert_eq!(kept.items.everything().len(), 1);
+    recorded.stop.cancel();
+    recorded.writing.await.unwrap();
+    assert_eq!(recorded.items.everything().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_would_be_counted_in_an_event_that_was_never_written_is_counted_as_left_out() {
-    let kept = kept(KeptOf::AllFiles);
+    let recorded = recorded(KeptOf::AllFiles);
     let file = FileId::new(at(0));
     let fetched = || {
         let (operator, kind) = (Caller::Operator, EventKind::Downloaded);
-        kept.events.done_by(&operator, kind, file, None, "r", at(0));
+        recorded
+            .events
+            .done_by(&operator, kind, file, None, "r", at(0));
     };
-    let left_out = &kept.events.0.as_ref().unwrap().left_out;
-    kept.items.set_fault(Some("away"));
+    let left_out = &recorded.events.0.as_ref().unwrap().left_out;
+    recorded.items.set_fault(Some("away"));
     fetched();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(left_out.swap(0, Ordering::Relaxed), 1);
-    kept.items.set_fault(None);
+    recorded.items.set_fault(None);
     for _ in 0..3 {
         fetched();
     }
-    kept.clock.advance(REFRESH);
+    recorded.clock.advance(REFRESH);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(left_out.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_count_is_shown_some_minutes_later_without_an_end_of_the_program() {
-    let kept = kept(KeptOf::AllFiles);
+    let recorded = recorded(KeptOf::AllFiles);
     let file = FileId::new(at(0));
     for _ in 0..5 {
         let (operator, kind) = (Caller::Operator, EventKind::Downloaded);
-        kept.events.done_by(&operator, kind, file, None, "r", at(0));
+        recorded
+            .events
+            .done_by(&operator, kind, file, None, "r", at(0));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let count = async || walk(&kept.events, file, 10).await[0].count;
+    let count = async || walk(&recorded.events, file, 10).await[0].count;
     assert_eq!(count().await, 1);
-    kept.clock.advance(REFRESH);
+    recorded.clock.advance(REFRESH);
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(count().await, 5);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_keeps_what_happens_to_files_that_are_somebodys() {
-    let kept = kept(KeptOf::OwnedFiles);
+    let recorded = recorded(KeptOf::OwnedFiles);
     let record = FileRecord::sample(at(0));
     let owned = FileRecord::sample(at(0)).owned_by(Some(UserId::of("i", "s")));
     for record in [&record, &owned] {
         let kind = EventKind::Available;
-        kept.events.done_by_the_program(kind, record, at(1));
+        recorded.events.done_by_the_program(kind, record, at(1));
     }
-    kept.stop.cancel();
-    kept.writing.await.unwrap();
-    assert_eq!(walk(&kept.events, record.id, 10).await, []);
-    let seen = walk(&kept.events, owned.id, 10).await;
-    assert_eq!((seen.len(), &seen[0].by), (1, &Doer::system()));
+    recorded.stop.cancel();
+    recorded.writing.await.unwrap();
+    assert_eq!(walk(&recorded.events, record.id, 10).await, []);
+    let seen = walk(&recorded.events, owned.id, 10).await;
+    assert_eq!((seen.len(), &seen[0].by), (1, &EventActor::system()));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Doer, EventKind, Note};
+use super::{EventActor, EventKind, Note};
 use crate::domain::{FileId, Timestamp};
 use crate::item_store::ItemKey;
 
@@ -34,7 +34,7 @@ struct Window {
 
 /// What has to be added to an event that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct More {
+pub(super) struct PendingCount {
     pub(super) key: ItemKey,
     pub(super) count: u64,
     pub(super) last_at: Timestamp,
@@ -43,14 +43,14 @@ pub(super) struct More {
 /// The events that are counted in.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
-    open: HashMap<(FileId, EventKind), HashMap<Doer, Window>>,
+    open: HashMap<(FileId, EventKind), HashMap<EventActor, Window>>,
     count: usize,
 }
 
 impl Windows {
-    /// Counts what happened in the event that is there for it: `None`. Else the doer whom a new one names, for
+    /// Counts what happened in the event that is there for it: `None`. Else the actor whom a new one names, for
     /// [`Self::begin`].
-    pub(super) fn count(&mut self, note: &Note) -> Option<Doer> {
+    pub(super) fn count(&mut self, note: &Note) -> Option<EventActor> {
         let of_file = self.open.get_mut(&(note.file, note.kind));
         let Some(of_file) = of_file else {
             return Some(note.by.clone());
@@ -60,7 +60,7 @@ impl Windows {
         let has_room = of_file.contains_key(&note.by) || of_file.len() < MAX_CALLERS_OF_A_FILE;
         let by = match named || has_room {
             true => note.by.clone(),
-            false => Doer::several(),
+            false => EventActor::several(),
         };
         match of_file.get_mut(&by).filter(|window| is_open(window)) {
             Some(window) => {
@@ -73,7 +73,12 @@ impl Windows {
     }
 
     /// Counts in this event from now on, if there is room; gives what is left to add to the one before.
-    pub(super) fn begin(&mut self, note: &Note, by: Doer, key: ItemKey) -> Option<More> {
+    pub(super) fn begin(
+        &mut self,
+        note: &Note,
+        by: EventActor,
+        key: ItemKey,
+    ) -> Option<PendingCount> {
         let place = (note.file, note.kind);
         let replaces = self
             .open
@@ -95,7 +100,7 @@ impl Windows {
     }
 
     /// What is to be written at `now`; `all` of it, at the end of a program. What is over is counted in no more.
-    pub(super) fn due(&mut self, now: Timestamp, all: bool) -> Vec<More> {
+    pub(super) fn due(&mut self, now: Timestamp, all: bool) -> Vec<PendingCount> {
         let mut due = Vec::new();
         for of_file in self.open.values_mut() {
             of_file.retain(|_, window| {
@@ -119,9 +124,9 @@ impl Window {
         now < self.began_at + WINDOW && self.began_at <= now + CLOCK_SLACK
     }
 
-    fn take(&mut self) -> Option<More> {
+    fn take(&mut self) -> Option<PendingCount> {
         let count = std::mem::take(&mut self.more);
-        (count > 0).then(|| More {
+        (count > 0).then(|| PendingCount {
             key: self.key.clone(),
             count,
             last_at: self.last_at,

@@ -14,8 +14,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Body, EventPosition, item_body};
-use super::windows::{More, Windows};
-use super::{Doer, EVENT_LIFETIME, EventKind, Note, STORE, list_of};
+use super::windows::{PendingCount, Windows};
+use super::{EVENT_LIFETIME, EventActor, EventKind, Note, STORE, list_of};
 use crate::clock::Clock;
 use crate::domain::{Invalid, Timestamp};
 use crate::item_store::{Item, ItemStore};
@@ -118,7 +118,7 @@ impl EventWriter {
         }
     }
 
-    async fn add_all(&mut self, due: impl IntoIterator<Item = More>) {
+    async fn add_all(&mut self, due: impl IntoIterator<Item = PendingCount>) {
         for more in due {
             let (items, now) = (Arc::clone(&self.items), self.clock.now());
             self.write(more.count, async move { add(&*items, &more, now).await })
@@ -171,7 +171,7 @@ impl EventWriter {
     }
 }
 
-fn new_item(note: &Note, by: &Doer) -> Result<Item, Invalid> {
+fn new_item(note: &Note, by: &EventActor) -> Result<Item, Invalid> {
     let position = match note.kind {
         EventKind::Created => EventPosition::of_creation(note.file),
         _ => EventPosition::of_now(note.at),
@@ -192,7 +192,7 @@ fn new_item(note: &Note, by: &Doer) -> Result<Item, Invalid> {
 ///
 /// # Errors
 /// The store's fault; also if the event was never written, or has changed all the same.
-async fn add(items: &dyn ItemStore, more: &More, now: Timestamp) -> Result<(), StoreError> {
+async fn add(items: &dyn ItemStore, more: &PendingCount, now: Timestamp) -> Result<(), StoreError> {
     let corrupt = |invalid: Invalid| StoreError::corrupt(STORE, invalid.0);
     let missing = || StoreError::unavailable(STORE, "the event to count in isn't there");
     let item = items.get(&more.key, now).await?.ok_or_else(missing)?;
