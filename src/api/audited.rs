@@ -36,11 +36,11 @@ impl AuditedRequests {
         request: &Request,
         caller: &Caller,
         action: &'static str,
-    ) -> Result<Undertaking, Problem> {
+    ) -> Result<AuditedAction, Problem> {
         if let Some(log) = &self.log {
             log.reserve().map_err(failed)?;
         }
-        Ok(Undertaking {
+        Ok(AuditedAction {
             audited: self.clone(),
             request_id: request_id(request),
             caller: caller.clone(),
@@ -86,19 +86,19 @@ impl AuditedRequests {
     }
 }
 
-/// What came of it, as its line says.
-pub(super) enum Came {
+/// What came of an action, as its line says.
+pub(super) enum AuditOutcome {
     /// It was done, to what this names.
     Done(Option<String>),
     /// It was done to what this names, and only that showed by whom.
     DoneBy(Caller, Option<String>),
     /// It was decided before anything was done.
-    ToNothing,
+    NotDone,
     /// A store didn't say whether it did it.
     Unknown,
 }
 
-impl Came {
+impl AuditOutcome {
     /// Of something that a store alone can fail at.
     pub(super) fn of<T, E>(outcome: &Result<T, E>, resource: Option<String>) -> Self {
         match outcome {
@@ -108,8 +108,8 @@ impl Came {
     }
 }
 
-/// What is being done, and gets its line.
-pub(super) struct Undertaking {
+/// An action that is under way, and gets its line.
+pub(super) struct AuditedAction {
     audited: AuditedRequests,
     request_id: String,
     caller: Caller,
@@ -118,36 +118,38 @@ pub(super) struct Undertaking {
     is_written: bool,
 }
 
-impl Undertaking {
+impl AuditedAction {
     /// Does it to its end and writes its line, whether or not anybody still waits for the answer.
     ///
     /// # Errors
     /// The line can't be written.
     pub(super) async fn finish<T: Send + 'static>(
         mut self,
-        doing: impl Future<Output = (T, Came)> + Send + 'static,
+        doing: impl Future<Output = (T, AuditOutcome)> + Send + 'static,
     ) -> Result<T, Problem> {
         let to_its_end = async move {
-            let (made, came) = doing.await;
+            let (made, outcome) = doing.await;
             self.is_written = true;
-            let came = match came {
-                Came::DoneBy(caller, resource) => {
+            let outcome = match outcome {
+                AuditOutcome::DoneBy(caller, resource) => {
                     self.caller = caller;
-                    Came::Done(resource)
+                    AuditOutcome::Done(resource)
                 }
-                came => came,
+                outcome => outcome,
             };
             let Some(log) = self.audited.log.as_ref() else {
                 return Ok(made);
             };
-            match came {
-                Came::Done(resource) => {
+            match outcome {
+                AuditOutcome::Done(resource) => {
                     let line = log.record(&self.entry(resource, DONE)).map_err(failed)?;
                     line.wait().await.map_err(failed)?;
                 }
-                Came::DoneBy(..) | Came::ToNothing => {}
+                AuditOutcome::DoneBy(..) | AuditOutcome::NotDone => {}
                 // Bounded as refusals are: a store that is away fails every call.
-                Came::Unknown => log_failure(log.record_refusal(&self.entry(None, UNKNOWN))),
+                AuditOutcome::Unknown => {
+                    log_failure(log.record_refusal(&self.entry(None, UNKNOWN)))
+                }
             }
             Ok(made)
         };
@@ -169,7 +171,7 @@ impl Undertaking {
     }
 }
 
-impl Drop for Undertaking {
+impl Drop for AuditedAction {
     /// Of what was broken off.
     fn drop(&mut self) {
         if !self.is_written

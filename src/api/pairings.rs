@@ -21,7 +21,7 @@ use self::shapes::{
     ApproveSchema, BeginSchema, Fields, LookSchema, RedeemSchema, WireNewPairing, WirePending,
     WireWaiting,
 };
-use super::audited::{AuditedRequests, Came};
+use super::audited::{AuditOutcome, AuditedRequests};
 use super::json::Json;
 use super::json_body::JsonBody;
 use super::middleware::caller_of;
@@ -116,7 +116,7 @@ impl PairingsApi {
         let service_url = self.service_url.for_request(request);
         let service_url = service_url.map_err(|Invalid(why)| Code::InvalidRequest.with(why))?;
         let verify_at = format!("{service_url}{}", own_paths::PAIR_PAGE);
-        let undertaking = self.audited.begin(request, &Caller::Nobody, BEGIN)?;
+        let audited = self.audited.begin(request, &Caller::Nobody, BEGIN)?;
         let (gate, now, source) = (
             Arc::clone(&self.gate),
             self.clock.now(),
@@ -124,14 +124,14 @@ impl PairingsApi {
         );
         let beginning = async move {
             let begun = gate.pairings().begin(&client, source, now).await;
-            let came = match &begun {
-                Ok(begun) => Came::Done(Some(begun.id.to_string())),
-                Err(BeginError::Store(_)) => Came::Unknown,
-                Err(_) => Came::ToNothing,
+            let outcome = match &begun {
+                Ok(begun) => AuditOutcome::Done(Some(begun.id.to_string())),
+                Err(BeginError::Store(_)) => AuditOutcome::Unknown,
+                Err(_) => AuditOutcome::NotDone,
             };
-            (begun, came)
+            (begun, outcome)
         };
-        let begun = undertaking.finish(beginning).await?.map_err(|error| {
+        let begun = audited.finish(beginning).await?.map_err(|error| {
             let problem = not_begun(error);
             self.refused(request, &Caller::Nobody, BEGIN, problem)
         })?;
@@ -161,21 +161,21 @@ impl PairingsApi {
         let mut fields = Fields::of(body.fields);
         let code = fields.text("deviceCode", "from the answer to POST /v1/pairings");
         let code = fields.end(code, "deviceCode")?;
-        let undertaking = self.audited.begin(request, &Caller::Nobody, REDEEM)?;
+        let audited = self.audited.begin(request, &Caller::Nobody, REDEEM)?;
         let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
         let redeeming = async move {
             let redemption = gate.pairings().redeem(&code, gate.tokens(), now).await;
-            let came = match &redemption {
+            let outcome = match &redemption {
                 Ok(Redemption::Approved { pairing, token, .. }) => {
-                    Came::DoneBy(acting_by(token), Some(pairing.to_string()))
+                    AuditOutcome::DoneBy(acting_by(token), Some(pairing.to_string()))
                 }
-                Ok(Redemption::Pending | Redemption::Gone) => Came::ToNothing,
-                Err(CreateTokenError::Store(_)) => Came::Unknown,
-                Err(_) => Came::ToNothing,
+                Ok(Redemption::Pending | Redemption::Gone) => AuditOutcome::NotDone,
+                Err(CreateTokenError::Store(_)) => AuditOutcome::Unknown,
+                Err(_) => AuditOutcome::NotDone,
             };
-            (redemption, came)
+            (redemption, outcome)
         };
-        let redemption = undertaking.finish(redeeming).await?;
+        let redemption = audited.finish(redeeming).await?;
         match redemption.map_err(not_made)? {
             Redemption::Pending => Ok(Redeemed::Pending(Json(WirePending {
                 interval: POLL_INTERVAL.as_secs(),
@@ -254,18 +254,18 @@ impl PairingsApi {
             .stamp(self.cookie.proof(request.headers()), now)
             .await?;
         let stamp = stamp.unwrap_or_default();
-        let undertaking = self.audited.begin(request, &caller, action.as_str())?;
+        let audited = self.audited.begin(request, &caller, action.as_str())?;
         let approving = async move {
             let pairings = gate.pairings();
             let pairing = pairings.approve(&typed, owner, scopes, stamp, now).await;
-            let came = match &pairing {
-                Ok(pairing) => Came::Done(Some(pairing.to_string())),
-                Err(ApproveError::Store(_)) => Came::Unknown,
-                Err(_) => Came::ToNothing,
+            let outcome = match &pairing {
+                Ok(pairing) => AuditOutcome::Done(Some(pairing.to_string())),
+                Err(ApproveError::Store(_)) => AuditOutcome::Unknown,
+                Err(_) => AuditOutcome::NotDone,
             };
-            (pairing, came)
+            (pairing, outcome)
         };
-        undertaking.finish(approving).await?.map_err(|error| {
+        audited.finish(approving).await?.map_err(|error| {
             let problem = not_approved(error);
             self.refused(request, &caller, action.as_str(), problem)
         })?;

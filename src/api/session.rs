@@ -10,7 +10,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::audited::{AuditedRequests, Came};
+use super::audited::{AuditOutcome, AuditedRequests};
 use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
 use super::operation_errors::{self, ApiError};
@@ -241,16 +241,16 @@ impl SessionApi {
         let gate = Arc::clone(&self.gate);
         let signing_in = async move {
             let signed_in = gate.sign_in(&key, now).await;
-            let came = match &signed_in {
-                Ok(_) => Came::Done(None),
-                Err(SignInError::WrongKey) => Came::ToNothing,
-                Err(SignInError::Store(_)) => Came::Unknown,
+            let outcome = match &signed_in {
+                Ok(_) => AuditOutcome::Done(None),
+                Err(SignInError::WrongKey) => AuditOutcome::NotDone,
+                Err(SignInError::Store(_)) => AuditOutcome::Unknown,
             };
             let ended = match &signed_in {
                 Ok(_) => gate.sign_out(before.as_deref(), now).await,
                 Err(_) => Ok(()),
             };
-            ((signed_in, ended), came)
+            ((signed_in, ended), outcome)
         };
         let (signed_in, ended) = begun.finish(signing_in).await?;
         match signed_in {
@@ -285,8 +285,8 @@ impl SessionApi {
             let (gate, id) = (Arc::clone(&self.gate), proof.session.map(str::to_owned));
             let signing_out = async move {
                 let ended = gate.sign_out(id.as_deref(), now).await;
-                let came = Came::of(&ended, None);
-                (ended, came)
+                let outcome = AuditOutcome::of(&ended, None);
+                (ended, outcome)
             };
             ending.finish(signing_out).await??;
             // Behind the end, since it may take a while. Without a host to come back to nobody is led there.

@@ -13,7 +13,7 @@ use poem::Request;
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, Enum, OpenApi, Tags};
 
-use super::audited::{AuditedRequests, Came};
+use super::audited::{AuditOutcome, AuditedRequests};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
 use super::proof::SessionCookie;
@@ -154,7 +154,7 @@ impl SignInApi {
         _error: Query<Option<String>>,
     ) -> Result<Returned, ApiError<operation_errors::FinishSignIn>> {
         let callback = self.callback(request)?;
-        let undertaking = self.audited.begin(request, &Caller::Nobody, ACTION)?;
+        let audited = self.audited.begin(request, &Caller::Nobody, ACTION)?;
         let query = request.uri().query().unwrap_or_default().to_owned();
         let tag = oidc::tag_of_callback(&query);
         let kept = tag
@@ -166,16 +166,16 @@ impl SignInApi {
         let signing_in = async move {
             let finished = gate.finish_at_issuer(&query, kept.as_deref(), &callback, now);
             let finished = finished.await;
-            let came = match &finished {
-                Ok(Some(begun)) => Came::DoneBy(begun.session.caller.clone(), None),
+            let outcome = match &finished {
+                Ok(Some(begun)) => AuditOutcome::DoneBy(begun.session.caller.clone(), None),
                 Ok(None) | Err(NotSignedIn::Failed(_) | NotSignedIn::NoRole { .. }) => {
-                    Came::ToNothing
+                    AuditOutcome::NotDone
                 }
-                Err(NotSignedIn::Store(_)) => Came::Unknown,
+                Err(NotSignedIn::Store(_)) => AuditOutcome::Unknown,
             };
-            (finished, came)
+            (finished, outcome)
         };
-        let begun = match undertaking.finish(signing_in).await? {
+        let begun = match audited.finish(signing_in).await? {
             Ok(begun) => begun.ok_or_else(|| Code::SignInUnavailable.plain())?,
             Err(why) => {
                 let who = match &why {
@@ -229,14 +229,14 @@ impl SignInApi {
         let Some(caller) = self.gate.caller_of(&before, now).await? else {
             return Ok(());
         };
-        let undertaking = self.audited.begin(request, &caller, END)?;
+        let audited = self.audited.begin(request, &caller, END)?;
         let gate = Arc::clone(&self.gate);
         let ending = async move {
             let ended = gate.end(&before, now).await;
-            let came = Came::of(&ended, None);
-            (ended, came)
+            let outcome = AuditOutcome::of(&ended, None);
+            (ended, outcome)
         };
-        Ok(undertaking.finish(ending).await??)
+        Ok(audited.finish(ending).await??)
     }
 
     /// Where the issuer sends browsers back to. It knows this address, and refuses another one.

@@ -11,7 +11,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::audited::{AuditedRequests, Came};
+use super::audited::{AuditOutcome, AuditedRequests};
 use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
 use super::middleware::caller_of;
@@ -244,12 +244,12 @@ impl TokensApi {
         };
         let making = async move {
             let made = gate.tokens().create(new, now).await;
-            let came = match &made {
-                Ok((_, token)) => Came::Done(Some(token.id.to_string())),
-                Err(CreateTokenError::Store(_)) => Came::Unknown,
-                Err(_) => Came::ToNothing,
+            let outcome = match &made {
+                Ok((_, token)) => AuditOutcome::Done(Some(token.id.to_string())),
+                Err(CreateTokenError::Store(_)) => AuditOutcome::Unknown,
+                Err(_) => AuditOutcome::NotDone,
             };
-            (made, came)
+            (made, outcome)
         };
         let (text, token) = begun.finish(making).await?.map_err(refused)?;
         Ok(Created::Token(Json(WireNewToken::of(&text, &token))))
@@ -292,11 +292,11 @@ impl TokensApi {
         let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
         let revoking = async move {
             let revoked = gate.tokens().revoke(caller.owner(), id, now).await;
-            let came = match &revoked {
-                Ok(false) => Came::ToNothing,
-                other => Came::of(other, Some(id.to_string())),
+            let outcome = match &revoked {
+                Ok(false) => AuditOutcome::NotDone,
+                other => AuditOutcome::of(other, Some(id.to_string())),
             };
-            (revoked, came)
+            (revoked, outcome)
         };
         if !begun.finish(revoking).await?? {
             return Err(Code::TokenNotFound.plain().into());
@@ -328,8 +328,8 @@ impl TokensApi {
         let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
         let revoking = async move {
             let revoked = gate.revoke_all_of(user, now).await;
-            let came = Came::of(&revoked, Some(user.to_string()));
-            (revoked, came)
+            let outcome = AuditOutcome::of(&revoked, Some(user.to_string()));
+            (revoked, outcome)
         };
         begun.finish(revoking).await??;
         Ok(Revoked::Gone)
