@@ -7,11 +7,11 @@
 //! Absent on purpose: what becomes of somebody who was recognised (sessions, the gate); the issuer's userinfo, so
 //! that groups have to be in its tokens; introspection, so that tokens have to be JWTs and live as long as they say.
 
+mod cached;
 mod claims;
 mod discovery;
 mod http;
 mod jose;
-mod kept;
 mod remembered;
 mod return_to;
 mod sign_in;
@@ -27,18 +27,18 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
+pub use self::cached::IssuerUnavailable;
 pub use self::claims::Identity;
-pub use self::kept::IssuerUnavailable;
 pub use self::return_to::ReturnTo;
 pub use self::sign_in::{
     ENDED_ONCE_FOR, SignInAs, SignInFailed, SignInStart, SignedIn, superfluous, tag_of_callback,
 };
 pub use self::state_cookie::{SIGN_IN_TIME, SignInTag};
 
+use self::cached::{Cached, Clock};
 use self::discovery::Metadata;
 use self::http::Http;
 use self::jose::{Claims, Found, Keys, Malformed, Unverified};
-use self::kept::{Clock, Kept};
 use self::remembered::Remembered;
 use crate::config::OidcSettings;
 use crate::domain::Timestamp;
@@ -138,8 +138,8 @@ pub struct Issuer(Arc<Inner>);
 struct Inner {
     settings: OidcSettings,
     http: Http,
-    metadata: Arc<Kept<Metadata>>,
-    keys: Arc<Kept<Keys>>,
+    metadata: Arc<Cached<Metadata>>,
+    keys: Arc<Cached<Keys>>,
     remembered: Remembered,
     exchanges: Semaphore,
     /// Held while it is asked how it is.
@@ -174,8 +174,8 @@ impl Issuer {
         let clock: Clock = clock;
         Ok(Self(Arc::new(Inner {
             http: Http::for_issuer(&settings.issuer)?,
-            metadata: Kept::new(Arc::clone(&clock)),
-            keys: Kept::new(Arc::clone(&clock)),
+            metadata: Cached::new(Arc::clone(&clock)),
+            keys: Cached::new(Arc::clone(&clock)),
             remembered: Remembered::new(clock),
             exchanges: Semaphore::new(MAX_EXCHANGES),
             probe: Arc::new(Semaphore::new(1)),

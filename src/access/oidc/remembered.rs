@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::cached::Clock;
 use super::claims::Identity;
-use super::kept::Clock;
 use crate::domain::Timestamp;
 
 /// How long a token is taken without a look at its signature. So long a key that the issuer took back may go on.

@@ -1,4 +1,4 @@
-//! What an issuer says of itself, kept, and asked for again within bounds.
+//! What an issuer says of itself, cached, and asked for again within bounds.
 //!
 //! Invariant: however many want it, it is asked for by one at a time and no more often than the pauses say, whatever
 //! becomes of those who want it. What is there stays there while the issuer is away.
@@ -20,8 +20,8 @@ pub(super) const PAUSE: Duration = Duration::from_secs(60);
 #[error("the issuer can't be asked: {0}")]
 pub struct IssuerUnavailable(pub String);
 
-/// Something that the issuer says of itself.
-pub(super) struct Kept<T> {
+/// Something that the issuer says of itself, as it last said it.
+pub(super) struct Cached<T> {
     value: RwLock<Option<(Arc<T>, Instant)>>,
     /// Held by whoever asks.
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -37,7 +37,7 @@ struct Last {
     away: Option<(Instant, IssuerUnavailable)>,
 }
 
-impl<T: Send + Sync + 'static> Kept<T> {
+impl<T: Send + Sync + 'static> Cached<T> {
     pub(super) fn new(clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             value: RwLock::default(),
@@ -120,8 +120,8 @@ impl<T: Send + Sync + 'static> Kept<T> {
                     asked_at: last.asked_at,
                     ..Last::default()
                 };
-                let mut kept = self.value.write().unwrap_or_else(PoisonError::into_inner);
-                *kept = Some((Arc::new(value), now));
+                let mut cached = self.value.write().unwrap_or_else(PoisonError::into_inner);
+                *cached = Some((Arc::new(value), now));
                 Ok(())
             }
             Err(why) => {
