@@ -13,8 +13,8 @@
 //! Absent on purpose: links that bring a code along. One click on such a link, sent by a stranger, would let the
 //! stranger in.
 
-mod begun;
 mod codes;
+mod rate_limit;
 #[cfg(test)]
 mod tests;
 mod tries;
@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use self::begun::Begun;
 use self::codes::ReadDeviceCode;
+use self::rate_limit::PairingRateLimit;
 use self::tries::Tries;
 use super::Scopes;
 use super::api_token::{ApiTokens, CreateTokenError, NewToken, TokenInfo, TokenLabel, TokenText};
@@ -38,8 +38,8 @@ use crate::domain::{Invalid, Timestamp, UserId, from_millis, whole_millis};
 use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, ItemStore};
 use crate::store_error::StoreError;
 
-pub use begun::{MAX_PAIRINGS, MAX_PAIRINGS_OF_ADDRESS};
 pub use codes::{DeviceCode, UserCode};
+pub use rate_limit::{MAX_PAIRINGS, MAX_PAIRINGS_OF_ADDRESS};
 
 /// How long a pairing waits for a person, and then for its program.
 pub const PAIRING_LIFETIME: Duration = Duration::from_secs(5 * 60);
@@ -202,7 +202,7 @@ pub struct Pairings {
     operator: Option<String>,
     revocations: Revocations,
     tries: Tries,
-    begun: Begun,
+    rate_limit: PairingRateLimit,
 }
 
 impl Pairings {
@@ -214,7 +214,7 @@ impl Pairings {
             items,
             operator: operator.map(str::to_owned),
             tries: Tries::default(),
-            begun: Begun::default(),
+            rate_limit: PairingRateLimit::default(),
         }
     }
 
@@ -228,7 +228,7 @@ impl Pairings {
         source: Source,
         now: Timestamp,
     ) -> Result<NewPairing, BeginError> {
-        self.begun.note(source.address, Instant::now())?;
+        self.rate_limit.count(source.address, Instant::now())?;
         for _ in 0..MAX_DRAWS {
             let user_code = UserCode::random()?;
             let device_code = DeviceCode::random(&user_code)?;

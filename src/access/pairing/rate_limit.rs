@@ -1,4 +1,4 @@
-//! How many pairings begin: anybody may begin one.
+//! A rate limit on pairings that begin: anybody may begin one.
 //!
 //! Invariant: at most [`MAX_PAIRINGS`] within [`PAIRING_LIFETIME`] at one process, and of one address so few of
 //! those that it can't keep all others out. What is kept is bounded by the former.
@@ -18,16 +18,16 @@ pub const MAX_PAIRINGS: usize = 1_000;
 /// How many of these one address may begin; of IPv6, one network.
 pub const MAX_PAIRINGS_OF_ADDRESS: usize = 100;
 
-/// Those that began lately, the oldest first.
+/// When pairings began lately, and from where, the oldest first.
 #[derive(Default)]
-pub(super) struct Begun(Mutex<VecDeque<(Instant, Option<IpAddr>)>>);
+pub(super) struct PairingRateLimit(Mutex<VecDeque<(Instant, Option<IpAddr>)>>);
 
-impl Begun {
+impl PairingRateLimit {
     /// Counts one more; `None` is an address that nobody knows, which has no share of its own.
     ///
     /// # Errors
     /// There are as many as may be: then it isn't counted.
-    pub(super) fn note(&self, from: Option<IpAddr>, now: Instant) -> Result<(), BeginError> {
+    pub(super) fn count(&self, from: Option<IpAddr>, now: Instant) -> Result<(), BeginError> {
         let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |(at, _): &(Instant, _)| now >= *at + PAIRING_LIFETIME;
         while begun.front().is_some_and(is_over) {
@@ -82,37 +82,37 @@ mod tests {
 
     #[test]
     fn one_address_has_its_share_and_others_begin_beside_it() {
-        let (begun, start) = (Begun::default(), Instant::now());
+        let (rate_limit, start) = (PairingRateLimit::default(), Instant::now());
         for n in 0..MAX_PAIRINGS_OF_ADDRESS {
             let host = format!("2001:db8:1:2::{n:x}");
-            begun.note(address(&host), start).unwrap();
+            rate_limit.count(address(&host), start).unwrap();
         }
         let later = start + Duration::from_secs(60);
-        let refused = begun.note(address("2001:db8:1:2:ffff::1"), later);
+        let refused = rate_limit.count(address("2001:db8:1:2:ffff::1"), later);
         let Err(BeginError::TooManyOfAddress { again_in }) = refused else {
             panic!("{refused:?}");
         };
         assert_eq!(again_in, PAIRING_LIFETIME - Duration::from_secs(60));
-        begun.note(address("2001:db8:1:3::1"), later).unwrap();
-        begun.note(address("192.0.2.1"), later).unwrap();
-        begun.note(None, later).unwrap();
+        rate_limit.count(address("2001:db8:1:3::1"), later).unwrap();
+        rate_limit.count(address("192.0.2.1"), later).unwrap();
+        rate_limit.count(None, later).unwrap();
         let over = start + PAIRING_LIFETIME;
-        begun.note(address("2001:db8:1:2::1"), over).unwrap();
+        rate_limit.count(address("2001:db8:1:2::1"), over).unwrap();
     }
 
     #[test]
     fn no_more_begin_than_may_wait_whoever_begins_them() {
-        let (begun, start) = (Begun::default(), Instant::now());
+        let (rate_limit, start) = (PairingRateLimit::default(), Instant::now());
         let stranger = |n: usize| Some(IpAddr::from(Ipv4Addr::from(n as u32)));
         for n in 0..MAX_PAIRINGS {
-            begun.note(stranger(n), start).unwrap();
+            rate_limit.count(stranger(n), start).unwrap();
         }
-        let refused = begun.note(stranger(MAX_PAIRINGS), start);
+        let refused = rate_limit.count(stranger(MAX_PAIRINGS), start);
         let Err(BeginError::TooMany { again_in }) = refused else {
             panic!("{refused:?}");
         };
         assert_eq!(again_in, PAIRING_LIFETIME);
-        assert_eq!(begun.0.lock().unwrap().len(), MAX_PAIRINGS);
-        begun.note(None, start + PAIRING_LIFETIME).unwrap();
+        assert_eq!(rate_limit.0.lock().unwrap().len(), MAX_PAIRINGS);
+        rate_limit.count(None, start + PAIRING_LIFETIME).unwrap();
     }
 }
