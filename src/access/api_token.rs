@@ -164,14 +164,14 @@ pub struct ApiTokens {
 }
 
 impl ApiTokens {
-    /// Those that are kept in this store. `operator`: the mark of what makes an operator now, such as of the
+    /// Those that are kept in this store. `operator`: the fingerprint of what makes an operator now, such as of the
     /// local key. The operator's tokens hold while it stays; without one there are none. Else whoever reached a
     /// service that asked nobody, or had a key that was replaced, would keep the operator's rights.
     pub fn new(items: Arc<dyn ItemStore>, operator: Option<&str>) -> Self {
         Self {
             revocations: Revocations::new(Arc::clone(&items)),
             items,
-            operator: operator.map(|mark| format!("{OPERATOR}-{mark}")),
+            operator: operator.map(|fingerprint| format!("{OPERATOR}-{fingerprint}")),
             verified: VerifiedTokens::default(),
             creating: Mutex::default(),
             uses: Arc::new(Semaphore::new(MAX_USES_IN_HAND)),

@@ -84,8 +84,8 @@ pub enum SignInWith {
 /// Says whom requests come from.
 pub struct Gate {
     policy: Policy,
-    /// What sessions are begun with now: those of another key, issuer or order of roles are over.
-    mark: Option<String>,
+    /// The fingerprint of what sessions are begun with now: those of another key, issuer or order of roles are over.
+    fingerprint: Option<String>,
     items: Arc<dyn ItemStore>,
     sessions: Sessions,
     tokens: ApiTokens,
@@ -116,19 +116,21 @@ pub enum Admission {
 impl Gate {
     /// The gate that asks for this proof; sessions are kept in `items`.
     pub fn new(policy: Policy, items: Arc<dyn ItemStore>) -> Self {
-        let mark = match &policy {
-            Policy::Key(key) => Some(mark_of(key)),
-            Policy::Oidc(at) => Some(mark_of_issuer(&at.issuer)),
+        let fingerprint = match &policy {
+            Policy::Key(key) => Some(fingerprint_of(key)),
+            Policy::Oidc(at) => Some(fingerprint_of_issuer(&at.issuer)),
             Policy::Open | Policy::Loopback => None,
         };
-        let operator = mark.as_deref().filter(|_| matches!(policy, Policy::Key(_)));
+        let operator = fingerprint
+            .as_deref()
+            .filter(|_| matches!(policy, Policy::Key(_)));
         Self {
             tokens: ApiTokens::new(Arc::clone(&items), operator),
             pairings: Pairings::new(Arc::clone(&items), operator),
             sessions: Sessions::new(Arc::clone(&items)),
             revocations: Revocations::new(Arc::clone(&items)),
             items,
-            mark,
+            fingerprint,
             policy,
         }
     }
@@ -181,10 +183,10 @@ impl Gate {
         proof: Proof<'_>,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
-        let (Some(mark), Some(id)) = (&self.mark, proof.session) else {
+        let (Some(fingerprint), Some(id)) = (&self.fingerprint, proof.session) else {
             return Ok(None);
         };
-        self.sessions.get(id, Some(mark), now).await
+        self.sessions.get(id, Some(fingerprint), now).await
     }
 
     /// Begins a session with the key; `None` where none is asked for.
@@ -201,8 +203,8 @@ impl Gate {
             Policy::Oidc(_) => Err(SignInError::WrongKey),
             Policy::Key(key) if !key.is(text) => Err(SignInError::WrongKey),
             Policy::Key(_) => {
-                let (sessions, mark) = (&self.sessions, self.mark.clone());
-                let begun = sessions.begin(&Caller::Operator, mark, None, now);
+                let (sessions, fingerprint) = (&self.sessions, self.fingerprint.clone());
+                let begun = sessions.begin(&Caller::Operator, fingerprint, None, now);
                 Ok(Some(begun.await?))
             }
         }
@@ -225,7 +227,9 @@ impl Gate {
         session: &SessionRef,
         now: Timestamp,
     ) -> Result<Option<Caller>, StoreError> {
-        let caller = self.sessions.caller_of(session, self.mark.as_deref(), now);
+        let caller = self
+            .sessions
+            .caller_of(session, self.fingerprint.as_deref(), now);
         caller.await
     }
 
@@ -305,8 +309,9 @@ impl Gate {
 }
 
 /// Tells what was begun or made with this key from that of the key before it. The key can't be told from it.
-fn mark_of(key: &LocalKey) -> String {
+fn fingerprint_of(key: &LocalKey) -> String {
     let digest = Sha256::new()
+        // What was signed in with is compared with it: another text would sign everybody out.
         .chain_update("file-share session mark 1\n")
         .chain_update(key.expose())
         .finalize();
@@ -314,7 +319,7 @@ fn mark_of(key: &LocalKey) -> String {
 }
 
 /// Tells what was begun at this issuer, under these roles, from what was begun otherwise.
-fn mark_of_issuer(issuer: &Issuer) -> String {
+fn fingerprint_of_issuer(issuer: &Issuer) -> String {
     let settings = issuer.settings();
     let groups = [&settings.admins, &settings.members, &settings.guests].map(Groups::names);
     let meant = serde_json::json!([

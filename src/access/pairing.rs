@@ -184,7 +184,7 @@ enum State {
     Approved {
         #[serde(skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
-        /// Where the owner is the operator: the mark of what made them one.
+        /// Where the owner is the operator: the fingerprint of what made them one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         operator: Option<String>,
         scopes: Vec<String>,
@@ -198,7 +198,7 @@ enum State {
 /// Programs that wait to be let in.
 pub struct Pairings {
     items: Arc<dyn ItemStore>,
-    /// The mark of what makes an operator now.
+    /// The fingerprint of what makes an operator now.
     operator: Option<String>,
     revocations: Revocations,
     tries: Tries,
@@ -206,7 +206,8 @@ pub struct Pairings {
 }
 
 impl Pairings {
-    /// Those that are kept in this store. `operator`: the mark of what makes an operator now, as for [`ApiTokens`].
+    /// Those that are kept in this store. `operator`: the fingerprint of what makes an operator now, as for
+    /// [`ApiTokens`].
     /// What an operator approved is worth nothing once that is another one, such as after the key was replaced.
     pub fn new(items: Arc<dyn ItemStore>, operator: Option<&str>) -> Self {
         Self {

@@ -153,7 +153,7 @@ impl Sessions {
         }
     }
 
-    /// Begins a session, always with an ID of its own. `begun_with`: the mark of what may be replaced later.
+    /// Begins a session, always with an ID of its own. `begun_with`: the fingerprint of what may be replaced later.
     ///
     /// # Errors
     /// A store's fault; also if the operating system has no random numbers.
@@ -190,7 +190,7 @@ impl Sessions {
     }
 
     /// The session with this ID, which is used now; `None` if there is none, if it is over, or if what it was
-    /// begun with has another mark now.
+    /// begun with has another fingerprint now.
     ///
     /// # Errors
     /// A store's fault.

@@ -90,10 +90,10 @@ async fn the_operators_tokens_end_with_what_made_the_operator_and_a_persons_do_n
     let (of_operator, info) = create(&tokens, None).await;
     let (of_alice, _) = create(&tokens, alice()).await;
     // Another key, and a service whose operator nobody can be.
-    for mark in [Some("another"), None] {
-        let later = ApiTokens::new(Arc::clone(&store) as _, mark);
-        assert!(!holds(&later, &of_operator, now()).await, "{mark:?}");
-        assert!(holds(&later, &of_alice, now()).await, "{mark:?}");
+    for fingerprint in [Some("another"), None] {
+        let later = ApiTokens::new(Arc::clone(&store) as _, fingerprint);
+        assert!(!holds(&later, &of_operator, now()).await, "{fingerprint:?}");
+        assert!(holds(&later, &of_alice, now()).await, "{fingerprint:?}");
         assert_eq!(later.list(None, now()).await.unwrap(), []);
         assert!(!later.revoke(None, info.id, now()).await.unwrap());
         assert_eq!(later.revoke_all(None, now()).await.unwrap(), 0);

@@ -112,8 +112,8 @@ impl Gate {
         if !self.note_ended(&state_digest, now).await? {
             return Err(SignInFailed::EndedBefore.into());
         }
-        let (sessions, mark) = (&self.sessions, self.mark.clone());
-        let begun = sessions.begin(&caller, mark, Some(id_token), now);
+        let (sessions, fingerprint) = (&self.sessions, self.fingerprint.clone());
+        let begun = sessions.begin(&caller, fingerprint, Some(id_token), now);
         let (id, session) = begun.await?;
         Ok(Some(BegunAtIssuer {
             id,

@@ -17,7 +17,7 @@ use crate::item_store::Item;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Body {
     who: Who,
-    /// What a session was begun with that may be replaced, such as the local key: its mark.
+    /// What a session was begun with that may be replaced, such as the local key: its fingerprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) begun_with: Option<String>,
     began_at: i64,
