@@ -88,9 +88,12 @@ impl FilePage {
         let found = match id {
             // A refusal would be written to the audit log, and nothing was asked for.
             _ if self.asks && !is_in => {
-                return self
-                    .page
-                    .file_page(request.headers(), FileView::WhoAsks, shown, None);
+                return self.page.file_page(
+                    request.headers(),
+                    FileView::SignInRequired,
+                    shown,
+                    None,
+                );
             }
             Some(id) => self.service.describe_file(&context, id).await,
             None => Err(OperationError::FileNotFound),

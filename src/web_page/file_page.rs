@@ -16,7 +16,7 @@ pub enum FileView<'a> {
     /// None that this caller may see: none is there, or it is somebody else's.
     NoSuchFile,
     /// Nobody is known to ask, and the service asks who people are: the page asks them.
-    WhoAsks,
+    SignInRequired,
     /// It can't be told right now.
     Unavailable,
 }
@@ -63,7 +63,7 @@ impl FileView<'_> {
                 let text = message(&words.get("file.goneTitle"), &words.get("file.goneText"));
                 plain(text, "gone", false)
             }
-            Self::WhoAsks => {
+            Self::SignInRequired => {
                 let waiting = Html::text(&words.get("file.loading"));
                 let card = Html::fill(
                     "<p class=\"soft center\">{{waiting}}</p>",

@@ -187,7 +187,7 @@ impl WebPage {
         let html = self.file_html(&view.parts(shown.language, shown.root, url), shown);
         let status = match view {
             FileView::Seen(_) => StatusCode::OK,
-            FileView::NoSuchFile | FileView::WhoAsks => StatusCode::NOT_FOUND,
+            FileView::NoSuchFile | FileView::SignInRequired => StatusCode::NOT_FOUND,
             FileView::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         self.for_one_reader(asked, status, html)
