@@ -48,7 +48,7 @@ async fn adopt(pair: StorePair<'_>, yes: bool) -> Result<bool, StoreError> {
     println!("objects: {}", told(objects.as_ref()));
     let nothing_to_adopt = match compare(records, objects) {
         Ok(MarkerState::Matching(_)) => Some("They belong together: there is nothing to adopt."),
-        Ok(MarkerState::Unmarked | MarkerState::Begun(_)) => {
+        Ok(MarkerState::Unmarked | MarkerState::Unfinished(_)) => {
             Some("They aren't marked yet: the next start does that by itself.")
         }
         Ok(MarkerState::RecordsFromBefore) => {

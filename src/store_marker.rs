@@ -107,8 +107,8 @@ pub struct StorePair<'a> {
 pub enum MarkerState {
     /// Neither has one: both are new, or from before there were any.
     Unmarked,
-    /// Somebody was about to mark both.
-    Begun(Marker),
+    /// Marking both was begun and not finished.
+    Unfinished(Marker),
     /// Both have the same ID; the marker is that of the records.
     Matching(Marker),
     /// They belong together, and the records are a copy from before.
@@ -170,7 +170,7 @@ impl std::error::Error for Mismatch {}
 pub fn compare(records: Option<Marker>, objects: Option<Marker>) -> Result<MarkerState, Mismatch> {
     match (records, objects) {
         (None, None) => Ok(MarkerState::Unmarked),
-        (Some(records), None) if records.starts == 0 => Ok(MarkerState::Begun(records)),
+        (Some(records), None) if records.starts == 0 => Ok(MarkerState::Unfinished(records)),
         (Some(_), None) => Err(Mismatch::OnlyRecords),
         (None, Some(_)) => Err(Mismatch::OnlyObjects),
         (Some(records), Some(objects)) if records.id != objects.id => Err(Mismatch::Different),

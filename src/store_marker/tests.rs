@@ -50,7 +50,7 @@ fn what_has_one_marker_or_two_different_ones_does_not_belong_together() {
 fn a_start_that_was_cut_off_is_gone_on_with() {
     assert!(matches!(
         compare(marker(1, 0), None),
-        Ok(MarkerState::Begun(_))
+        Ok(MarkerState::Unfinished(_))
     ));
     assert_eq!(
         compare(marker(1, 0), marker(2, 7)),

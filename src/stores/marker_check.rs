@@ -120,7 +120,7 @@ async fn try_check_markers(
             return Ok(Ok(Allowed::NoSweep));
         }
         Ok(MarkerState::Matching(marker)) => marker,
-        Ok(MarkerState::Unmarked | MarkerState::Begun(_)) => {
+        Ok(MarkerState::Unmarked | MarkerState::Unfinished(_)) => {
             pair.mark().await?;
             // Somebody else may have been faster, or stopped halfway with other objects.
             let (records, objects) = pair.look().await?;
@@ -178,7 +178,7 @@ impl StartCheck for MarkersCheck {
             Ok(Ok(MarkerState::Matching(_))) => {
                 Finding::Fine("records and objects belong together".into())
             }
-            Ok(Ok(MarkerState::Unmarked | MarkerState::Begun(_))) => Finding::Fine(
+            Ok(Ok(MarkerState::Unmarked | MarkerState::Unfinished(_))) => Finding::Fine(
                 "records and objects aren't marked yet: the next start does it".into(),
             ),
             Ok(Ok(MarkerState::RecordsFromBefore)) => {
