@@ -165,7 +165,7 @@ enum Shown {
 enum SignedIn {
     /// You are signed in: the cookie shows it from now on.
     #[oai(status = 204)]
-    Begun(
+    WithCookie(
         /// The session's cookie; left out where nobody has to sign in.
         #[oai(header = "Set-Cookie")]
         Option<String>,
@@ -257,7 +257,7 @@ impl SessionApi {
             Ok(begun) => {
                 ended?;
                 let cookie = begun.map(|(id, _)| self.cookie.set(&id, WHOLE_LIFETIME));
-                Ok(SignedIn::Begun(cookie))
+                Ok(SignedIn::WithCookie(cookie))
             }
             Err(wrong @ SignInError::WrongKey) => {
                 let code = Code::SignInRequired;

@@ -17,11 +17,11 @@ use crate::domain::{ObjectKey, Timestamp};
 #[derive(Debug)]
 pub(super) struct Uploads {
     clock: StoreClock,
-    begun: Mutex<Begun>,
+    in_progress: Mutex<InProgress>,
 }
 
 #[derive(Debug, Default)]
-struct Begun {
+struct InProgress {
     /// As many as the server lets send at a time.
     by_key: HashMap<ObjectKey, Vec<(u64, Timestamp)>>,
     next: u64,
@@ -31,7 +31,7 @@ impl Uploads {
     pub(super) fn new(hold: Duration) -> Arc<Self> {
         Arc::new(Self {
             clock: StoreClock::new(hold),
-            begun: Mutex::default(),
+            in_progress: Mutex::default(),
         })
     }
 
@@ -42,20 +42,20 @@ impl Uploads {
 
     /// As of when an absence may be told that is looked for after this call.
     pub(super) fn as_of(&self, key: ObjectKey) -> Timestamp {
-        let begun = self.begun();
+        let in_progress = self.in_progress();
         // Under the lock: an upload that isn't registered yet begins later than this.
         let now = self.clock.now();
-        let uploads = begun.by_key.get(&key).into_iter().flatten();
+        let uploads = in_progress.by_key.get(&key).into_iter().flatten();
         uploads.map(|(_, begun_at)| *begun_at).fold(now, Ord::min)
     }
 
     pub(super) fn begin(self: &Arc<Self>, key: ObjectKey) -> Receiving {
-        let mut begun = self.begun();
+        let mut in_progress = self.in_progress();
         let now = self.clock.now();
-        let id = begun.next;
-        begun.next += 1;
-        begun.by_key.entry(key).or_default().push((id, now));
-        drop(begun);
+        let id = in_progress.next;
+        in_progress.next += 1;
+        in_progress.by_key.entry(key).or_default().push((id, now));
+        drop(in_progress);
         Receiving {
             uploads: Arc::clone(self),
             key,
@@ -63,8 +63,10 @@ impl Uploads {
         }
     }
 
-    fn begun(&self) -> MutexGuard<'_, Begun> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    fn in_progress(&self) -> MutexGuard<'_, InProgress> {
+        self.in_progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,8 +82,8 @@ impl Receiving {
     /// Its URL was found to be good at this moment, by the clock that judges URLs. If that is earlier than
     /// when it was registered, the wall clock was set back in between.
     pub fn judged_at(&self, time: Timestamp) {
-        let mut begun = self.uploads.begun();
-        let own = begun.by_key.get_mut(&self.key).into_iter().flatten();
+        let mut in_progress = self.uploads.in_progress();
+        let own = in_progress.by_key.get_mut(&self.key).into_iter().flatten();
         for (_, begun_at) in own.filter(|(id, _)| *id == self.id) {
             *begun_at = time.min(*begun_at);
         }
@@ -90,11 +92,11 @@ impl Receiving {
 
 impl Drop for Receiving {
     fn drop(&mut self) {
-        let mut begun = self.uploads.begun();
-        if let Some(own) = begun.by_key.get_mut(&self.key) {
+        let mut in_progress = self.uploads.in_progress();
+        if let Some(own) = in_progress.by_key.get_mut(&self.key) {
             own.retain(|(id, _)| *id != self.id);
             if own.is_empty() {
-                begun.by_key.remove(&self.key);
+                in_progress.by_key.remove(&self.key);
             }
         }
     }
@@ -123,6 +125,6 @@ mod tests {
         first.judged_at(chrono::Utc::now());
         assert_eq!(uploads.as_of(key), began);
         drop(first);
-        assert!(uploads.begun().by_key.is_empty());
+        assert!(uploads.in_progress().by_key.is_empty());
     }
 }

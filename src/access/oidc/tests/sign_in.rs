@@ -11,12 +11,12 @@ const CALLBACK: &str = "https://files.example.org/v1/session/callback";
 const SECRET: &[u8] = b"of this installation";
 
 /// A sign-in that was begun.
-struct Begun {
+struct StartedSignIn {
     cookie: String,
     url: String,
 }
 
-impl Begun {
+impl StartedSignIn {
     async fn new(fixture: &Fixture) -> Self {
         let return_to = ReturnTo::parse("/f/1?x=2").unwrap();
         let begun = fixture
@@ -57,7 +57,7 @@ impl Begun {
 }
 
 /// The claims of an ID token that is taken, some of them changed.
-fn id_claims(fixture: &Fixture, begun: &Begun, changes: &Value) -> Value {
+fn id_claims(fixture: &Fixture, begun: &StartedSignIn, changes: &Value) -> Value {
     let mut claims = fixture.claims_but(&json!({
         "aud": "files", "nonce": begun.field("nonce"), "at_hash": "h",
     }));
@@ -86,7 +86,7 @@ fn why(result: Result<SignedIn, SignInFailed>) -> SignInFailed {
 async fn somebody_signs_in_and_returns_to_where_they_were_going() {
     let key = Signer::rsa("r");
     let fixture = Fixture::with(&[&key], &["--oidc-client-secret=se:cret ü"]).await;
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     assert!(
         begun
             .url
@@ -142,7 +142,7 @@ async fn somebody_signs_in_and_returns_to_where_they_were_going() {
 async fn a_public_client_names_itself_in_the_form() {
     let key = Signer::p256("e");
     let fixture = Fixture::with(&[&key], &[]).await;
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     give(
         &fixture,
         &key.sign(&id_claims(&fixture, &begun, &json!({}))),
@@ -157,13 +157,13 @@ async fn a_public_client_names_itself_in_the_form() {
 async fn only_the_browser_that_began_a_sign_in_ends_it() {
     let key = Signer::ed25519("o");
     let fixture = Fixture::with(&[&key], &[]).await;
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     give(
         &fixture,
         &key.sign(&id_claims(&fixture, &begun, &json!({}))),
     );
     let state = begun.field("state");
-    let other = Begun::new(&fixture).await;
+    let other = StartedSignIn::new(&fixture).await;
     for query in [
         "code=c0de".to_owned(),
         "code=c0de&state=".to_owned(),
@@ -206,7 +206,7 @@ async fn only_the_browser_that_began_a_sign_in_ends_it() {
 async fn an_answer_of_another_issuer_is_refused() {
     let key = Signer::ed25519("o");
     let fixture = Fixture::with(&[&key], &[]).await;
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     give(
         &fixture,
         &key.sign(&id_claims(&fixture, &begun, &json!({}))),
@@ -223,7 +223,7 @@ async fn an_answer_of_another_issuer_is_refused() {
     // An issuer that announces it doesn't leave it out.
     let fixture = Fixture::with(&[&key], &[]).await;
     fixture.fake.state().discovery["authorization_response_iss_parameter_supported"] = json!(true);
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     let failed = why(begun.finish(&fixture, &begun.query()).await);
     assert_eq!(failed, SignInFailed::OtherIssuer);
     assert_eq!(fixture.fake.requests("/token"), 0);
@@ -233,7 +233,7 @@ async fn an_answer_of_another_issuer_is_refused() {
 async fn what_the_issuer_refuses_is_said_in_its_word() {
     let key = Signer::ed25519("o");
     let fixture = Fixture::with(&[&key], &[]).await;
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     let denied = format!("error=access_denied%0a<b>&state={}", begun.field("state"));
     let failed = why(begun.finish(&fixture, &denied).await);
     assert_eq!(failed, SignInFailed::Refused("access_deniedb".into()));
@@ -255,7 +255,7 @@ async fn an_id_token_that_is_not_of_this_sign_in_is_refused() {
     };
     let (key, other) = (Signer::ed25519("o"), Signer::ed25519("o"));
     let fixture = Fixture::with(&[&key], &[]).await;
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     let cases = [
         (json!({"nonce": null}), Nonce),
         (json!({"nonce": "another"}), Nonce),
@@ -303,7 +303,7 @@ async fn an_id_token_that_is_not_of_this_sign_in_is_refused() {
 async fn however_many_come_with_codes_the_issuer_is_asked_for_a_bounded_number_at_a_time() {
     let key = Signer::p256("e");
     let fixture = Fixture::new(&[&key]).await;
-    let begun = Begun::new(&fixture).await;
+    let begun = StartedSignIn::new(&fixture).await;
     let query = begun.query();
     fixture.fake.state().mood = fake_issuer::Mood::Hangs;
     let coming = (0..MAX_EXCHANGES).map(|_| begun.finish(&fixture, &query));
