@@ -138,6 +138,37 @@ async fn whoever_owns_a_file_sees_what_happened_to_it_in_local_mode() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_names_whose_the_file_was_when_nothing_else_of_it_is_left() {
+    let (dir, issuer) = (data_dir(), Issuer::start());
+    let [bob, alice, carol] = proofs(&issuer).await;
+    let program = service(dir.path(), &issuer, &[]);
+    let url = format!("{}/v1/files", program.base);
+    let body = r#"{"filename": "a.txt", "size": 5}"#;
+    let created = curl_json(&["--header", &bob, "--json", body, &url]);
+    let id = created["id"].as_str().unwrap();
+    let deletion = format!("{url}/{id}");
+    let deletion = ["--header", &bob, "--request", "DELETE", &deletion];
+    assert_eq!(curl_status(&deletion), "204");
+    events(&program.base, id, &bob, 2);
+    program.terminate();
+
+    // As 90 days after it was created, and after its record went.
+    let records = rusqlite::Connection::open(dir.path().join("metadata.sqlite")).unwrap();
+    let creation = "DELETE FROM items WHERE body LIKE '%file.created%'";
+    assert_eq!(records.execute(creation, []).unwrap(), 1);
+    assert_eq!(records.execute("DELETE FROM files", []).unwrap(), 1);
+    records.close().unwrap();
+    let program = service(dir.path(), &issuer, &[]);
+    for owner in [&bob, &alice] {
+        let seen = events(&program.base, id, owner, 1);
+        assert_eq!(seen[0]["type"], "file.deleted");
+        assert_eq!(seen.len(), 1);
+    }
+    let url = format!("{}/v1/files/{id}/events", program.base);
+    assert_eq!(curl_status(&["--header", &carol, &url]), "404");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_owns_a_file_sees_what_happened_to_it_in_aws_mode() {
     let deployment = MiniStack::shared().await.deploy("events").await;
     let issuer = Issuer::start();

@@ -210,6 +210,18 @@ fn the_page_of_a_file_tells_people_and_previews_what_it_is_and_gives_programs_th
     // A messenger accepts everything, as curl does, and goes by its name.
     assert!(text(&url, &[AGENT]).2.contains("og:title"));
 
+    // wget from version 2 on says that it likes pages best, and saves what it gets.
+    for agent in ["User-Agent: Wget/2.2.0", "User-Agent: Wget/1.25.0"] {
+        let (status, head, _) = fetch(&url, &[HTML, agent]);
+        assert_eq!(status, 307, "{agent}");
+        let to = header(&head, "location").unwrap();
+        assert!(to.starts_with(&program.base), "{head}");
+        assert_eq!(
+            curl(&["--location", "--header", HTML, "--header", agent, &url]),
+            b"hello"
+        );
+    }
+
     // As people pass it to a terminal.
     for (at, tail) in ["", "/", ".", "/?utm_source=mail"].into_iter().enumerate() {
         let url = format!("{url}{tail}");
