@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::access::{LocalKey, Person, Policy, Role, TokenId};
 use crate::api::document;
+use crate::api::middleware::Identified;
 use crate::clock::SystemClock;
 use crate::domain::{Timestamp, UserId};
 use crate::item_store::memory::MemoryItemStore;
@@ -55,7 +56,10 @@ impl<E: Endpoint<Output = Response>> Service<E> {
             .method(poem::http::Method::POST)
             .uri(format!("/v1{path}").parse().unwrap())
             .header(header::CONTENT_TYPE, "application/json")
-            .extension(caller.clone())
+            .extension(Identified {
+                caller: caller.clone(),
+                host: None,
+            })
             .body(body.to_string());
         let mut response = match self.endpoint.call(request).await {
             Ok(response) => response,
