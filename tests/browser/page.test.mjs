@@ -36,6 +36,9 @@ import {
 } from './fixture.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
 
+// How long a click may take to open what it opens.
+const CLICK_MS = 2_000;
+
 const BUSY = {
   status: 503,
   headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '1' },
@@ -334,9 +337,13 @@ page('a file that was fetched is compared without a terminal', async (open) => {
   const { id } = await share('compared.txt', 'all of it');
   const tab = await open(`${faultProxy.base}f/${id}`);
   await tab.getByText('Is it complete?').click();
-  const choosing = tab.waitForEvent('filechooser');
-  await tab.getByRole('button', { name: 'Check a file' }).click();
-  await (await choosing).setFiles([await file('half.txt', 'half of it')]);
+  // What stands above it may still come, and then a click meets something else.
+  const chooser = await until('a file can be chosen', async () => {
+    const choosing = tab.waitForEvent('filechooser', { timeout: CLICK_MS }).catch(() => null);
+    await tab.getByRole('button', { name: 'Check a file' }).click();
+    return choosing;
+  });
+  await chooser.setFiles([await file('half.txt', 'half of it')]);
   const verdict = tab.locator('#card .check [role="status"]');
   await verdict.getByText('That is another file, or not all of it.').waitFor();
   await tab.locator('#card input[type="file"]').setInputFiles([await file('whole.txt', 'all of it')]);

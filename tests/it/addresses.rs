@@ -103,13 +103,17 @@ fn the_first_start_at_a_terminal_shows_the_key_in_a_link_of_each_address_and_no_
     }
     let count = program.greeting.matches(key).count();
     assert_eq!(count, named(&program).len(), "{}", program.greeting);
-    program.terminate();
-    for start in [Program::local_in_terminal, Program::local] {
-        let program = start(dir.path(), &settings);
+    program.terminate_in_terminal();
+    let shows_none = |program: &Program| {
         assert!(!program.greeting.contains(key), "{}", program.greeting);
         assert!(program.greeting.contains("with the key in"));
-        program.terminate();
-    }
+    };
+    let program = Program::local_in_terminal(dir.path(), &settings);
+    shows_none(&program);
+    program.terminate_in_terminal();
+    let program = Program::local(dir.path(), &settings);
+    shows_none(&program);
+    program.terminate();
     // Without a terminal the first start shows none either: its output may be a log.
     let dir = data_dir();
     let program = Program::local(dir.path(), &settings);

@@ -50,7 +50,7 @@ impl Program {
         let mut command = clean_command(Path::new("script"));
         command
             .args(["--quiet", "--return", "--flush", "--command"])
-            .arg(built("file-share"))
+            .arg(format!("exec '{}'", built("file-share").display()))
             .arg("/dev/null")
             .env("SHELL", "/bin/sh")
             .env("LISTEN", "127.0.0.1:0")
@@ -363,6 +363,22 @@ impl Program {
         let _ = std::fs::remove_file(log);
     }
 
+    /// Its stop by whoever sits at its terminal, to its very end: SIGTERM would reach the terminal alone, and a program
+    /// that is started at once would find the data directory in use.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn terminate_in_terminal(mut self) {
+        let id = self.process_id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        for child in children
+            .expect("the kernel lists children")
+            .split_whitespace()
+        {
+            let sent = Command::new("kill").args(["-s", "TERM", child]).status();
+            assert!(sent.is_ok_and(|status| status.success()), "{child} runs");
+        }
+        self.ended();
+    }
+
     /// SIGTERM, and how it ended.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         self.end()
@@ -378,6 +394,10 @@ impl Program {
 
     fn end(&mut self) -> ExitStatus {
         self.signal("TERM");
+        self.ended()
+    }
+
+    fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + LIMIT;
         loop {
             if let Some(status) = self

@@ -96,6 +96,11 @@ fn serve(
     match fault {
         Some(StubFault::Answer(answer)) => {
             io::copy(&mut (&client).take(left), &mut io::sink()).ok()?;
+            // As a server says it: a client would send its next request into the end of the connection.
+            let answer = match answer.starts_with("HTTP/1.1 ") {
+                true => answer.replacen("\r\n", "\r\nConnection: close\r\n", 1),
+                false => answer.to_owned(),
+            };
             client.write_all(answer.as_bytes()).ok()?;
             client.shutdown(Shutdown::Both).ok()?;
             return Some(());
