@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::issuer_sign_in::{service, settings};
+use crate::issuer_sign_in::{service, service_in_aws};
 use crate::support::curl::curl;
 use crate::support::issuer::Issuer;
 use crate::support::ministack::MiniStack;
-use crate::support::program::{Program, data_dir};
+use crate::support::program::data_dir;
 
 /// An ID that no file has.
 const NEVER: &str = "0190a6e0-0000-7000-8000-000000000000";
@@ -209,11 +209,6 @@ async fn a_cursor_a_key_a_wait_and_a_renewal_are_their_callers_alone_in_local_mo
 async fn a_cursor_a_key_a_wait_and_a_renewal_are_their_callers_alone_in_aws_mode() {
     let deployment = MiniStack::shared().await.deploy("callers").await;
     let issuer = Issuer::start();
-    let settings = settings(&issuer);
-    let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
-    let secret = ("SESSION_SECRET", "0123456789abcdef0123456789abcdef");
-    let public = ("PUBLIC_URL", "https://files.example.org");
-    let settings: Vec<(&str, &str)> = settings.chain([secret, public]).collect();
-    let program = Program::aws_api(&deployment, &settings);
+    let program = service_in_aws(&deployment, &issuer);
     each_caller_has_what_is_theirs(&program.listening_at(), &issuer).await;
 }

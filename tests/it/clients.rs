@@ -222,7 +222,7 @@ async fn all_of_them_show_their_token_to_the_service_and_never_to_the_store() {
     let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
     let settings: Vec<(&str, &str)> = settings
         .chain([
-            ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("SESSION_SECRET", issuer_sign_in::SESSION_SECRET),
             ("LISTEN", &listen),
             ("PUBLIC_URL", &public_url),
             ("ALLOWED_ORIGINS", &origin),

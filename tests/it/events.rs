@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::issuer_sign_in::{service, settings};
+use crate::issuer_sign_in::{service, service_in_aws};
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::issuer::Issuer;
 use crate::support::ministack::MiniStack;
@@ -172,12 +172,7 @@ async fn a_deletion_names_whose_the_file_was_when_nothing_else_of_it_is_left() {
 async fn whoever_owns_a_file_sees_what_happened_to_it_in_aws_mode() {
     let deployment = MiniStack::shared().await.deploy("events").await;
     let issuer = Issuer::start();
-    let settings = settings(&issuer);
-    let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
-    let secret = ("SESSION_SECRET", "0123456789abcdef0123456789abcdef");
-    let public = ("PUBLIC_URL", "https://files.example.org");
-    let settings: Vec<(&str, &str)> = settings.chain([secret, public]).collect();
-    let program = Program::aws_api(&deployment, &settings);
+    let program = service_in_aws(&deployment, &issuer);
     // It calls itself by its public URL.
     let base = program.listening_at();
     let worker = Program::worker(&deployment, &[("RECONCILE_INTERVAL", "200ms")]);

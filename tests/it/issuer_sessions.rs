@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::issuer_sign_in::{Browser, CALLBACK, location, service, settings};
+use crate::issuer_sign_in::{Browser, CALLBACK, SESSION_SECRET, location, service, settings};
 use crate::support::issuer::Issuer;
 use crate::support::program::{Program, data_dir};
 
@@ -397,7 +397,7 @@ async fn the_settings_of_a_service_in_aws_mode_name_where_people_come_back_to() 
     let (deployment, issuer) = (Deployment::shared().await, Issuer::start());
     let settings = settings(&issuer);
     let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
-    let secret = ("SESSION_SECRET", "0123456789abcdef0123456789abcdef");
+    let secret = ("SESSION_SECRET", SESSION_SECRET);
     let settings: Vec<(&str, &str)> = settings.chain([secret]).collect();
     let refused = Program::aws_api_refuses(deployment, &settings);
     assert!(

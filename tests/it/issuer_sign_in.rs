@@ -9,10 +9,13 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::issuer::{Issuer, client};
-use crate::support::ministack::MiniStack;
+use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::{Program, data_dir};
 
 pub(crate) const CALLBACK: &str = "/v1/session/callback";
+/// What all processes of a service in aws mode share.
+pub(crate) const SESSION_SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const PUBLIC: &str = "https://files.example.org";
 const HTML: &str = "text/html,application/xhtml+xml";
 
 /// What a service is told that asks this issuer.
@@ -35,6 +38,15 @@ pub(crate) fn service(data_dir: &Path, issuer: &Issuer, more: &[(&str, &str)]) -
     let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
     let settings: Vec<(&str, &str)> = settings.chain(more.iter().copied()).collect();
     Program::local(data_dir, &settings)
+}
+
+/// The same in aws mode, where people come back to [`PUBLIC`]; it listens elsewhere.
+pub(crate) fn service_in_aws(deployment: &Deployment, issuer: &Issuer) -> Program {
+    let settings = settings(issuer);
+    let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
+    let more = [("SESSION_SECRET", SESSION_SECRET), ("PUBLIC_URL", PUBLIC)];
+    let settings: Vec<(&str, &str)> = settings.chain(more).collect();
+    Program::aws_api(deployment, &settings)
 }
 
 /// One person's browser before one service.
@@ -435,7 +447,7 @@ async fn sessions_outlive_the_program_and_an_issuer_that_is_away_and_end_with_th
 #[tokio::test]
 async fn behind_https_and_below_a_path_cookies_and_addresses_are_those_that_browsers_see() {
     let (dir, issuer) = (data_dir(), Issuer::start());
-    let public = [("PUBLIC_URL", "https://files.example.org")];
+    let public = [("PUBLIC_URL", PUBLIC)];
     let program = service(dir.path(), &issuer, &public);
     let mut bob = Browser::at(&program.listening_at());
     let start = bob.page("/v1/session/start").await;
@@ -473,16 +485,15 @@ async fn in_aws_mode_a_sign_in_may_begin_at_one_process_and_end_at_another() {
     let refused = Program::aws_api_refuses(&deployment, &[("ACCESS", "")]);
     assert!(refused.contains("OIDC_ISSUER") && refused.contains("ACCESS=open"));
 
-    let secret = [("SESSION_SECRET", "0123456789abcdef0123456789abcdef")];
+    let secret = [("SESSION_SECRET", SESSION_SECRET)];
     let without: Vec<(&str, &str)> = without.into_iter().chain(secret).collect();
     let refused = Program::aws_api_refuses(&deployment, &without);
     assert!(refused.contains("PUBLIC_URL: is needed"), "{refused}");
-    let public = "https://files.example.org";
-    let with = [&without[..], &[("PUBLIC_URL", public)]].concat();
+    let with = [&without[..], &[("PUBLIC_URL", PUBLIC)]].concat();
     let [one, other] = [&with, &with].map(|settings| Program::aws_api(&deployment, settings));
     let at = |process: &Program| {
         let mut browser = Browser::at(&process.listening_at());
-        browser.public = Some(public.to_owned());
+        browser.public = Some(PUBLIC.to_owned());
         browser
     };
     let mut bob = at(&one);

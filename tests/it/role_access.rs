@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use crate::access::{address, guarded, status};
-use crate::issuer_sign_in::{service, settings};
+use crate::issuer_sign_in::{service, service_in_aws};
 use crate::support::curl::{curl, curl_json};
 use crate::support::issuer::Issuer;
 use crate::support::ministack::MiniStack;
@@ -186,11 +186,6 @@ async fn every_call_of_the_contract_is_answered_by_role_and_scope_in_local_mode(
 async fn every_call_of_the_contract_is_answered_by_role_and_scope_in_aws_mode() {
     let deployment = MiniStack::shared().await.deploy("role-access").await;
     let issuer = Issuer::start();
-    let settings = settings(&issuer);
-    let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
-    let secret = ("SESSION_SECRET", "0123456789abcdef0123456789abcdef");
-    let public = ("PUBLIC_URL", "https://files.example.org");
-    let settings: Vec<(&str, &str)> = settings.chain([secret, public]).collect();
-    let program = Program::aws_api(&deployment, &settings);
+    let program = service_in_aws(&deployment, &issuer);
     each_is_answered_as_the_table_says(&program, &issuer).await;
 }
