@@ -70,7 +70,6 @@ mod web_page;
 #[path = "../support"]
 mod support {
     pub(crate) mod aws_clients;
-    pub(crate) mod caddy;
     pub(crate) mod curl;
     pub(crate) mod fault_proxy;
     pub(crate) mod hang_up;
@@ -80,5 +79,6 @@ mod support {
     pub(crate) mod node_tests;
     pub(crate) mod program;
     pub(crate) mod recording_proxy;
+    pub(crate) mod reverse_proxy;
     pub(crate) mod small_disk;
 }

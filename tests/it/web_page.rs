@@ -13,11 +13,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::issuer_sign_in;
-use crate::support::caddy::Caddy;
 use crate::support::issuer::Issuer;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::node_tests::{self, free_port};
 use crate::support::program::{Program, built, data_dir};
+use crate::support::reverse_proxy::ReverseProxy;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -217,7 +217,7 @@ async fn people_sign_in_over_http_in_a_network_by_https_and_below_a_path_and_nob
         }));
         programs.push((program, dir));
     }
-    let _caddy = Caddy::start(folder.path(), https, &behind);
+    let _proxy = ReverseProxy::https(folder.path(), https, &behind);
     let plain_dir = data_dir();
     let plain = Program::local(plain_dir.path(), &[]);
     let setup = json!({

@@ -23,7 +23,7 @@ mod stub;
 mod support;
 mod uploads;
 
-/// The AWS stand-in, and the programs in aws mode.
+/// The AWS stand-in, the programs in aws mode, and reverse proxies.
 #[allow(
     dead_code,
     reason = "the integration tests' support, of which these need a part"
@@ -32,4 +32,5 @@ mod uploads;
 mod aws_support {
     pub(crate) mod ministack;
     pub(crate) mod program;
+    pub(crate) mod reverse_proxy;
 }

@@ -1,21 +1,13 @@
 //! Behind Caddy, which PyPI has.
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{Proxy, START, changed, documented, free_port, names_the_proxy, root};
+use super::{Proxy, changed, documented, free_port, names_the_proxy};
+use crate::aws_support::reverse_proxy::{self, START};
 use crate::support::Service;
 
 const UPSTREAM: &str = "reverse_proxy 127.0.0.1:8000";
-const GLOBAL: &str = "{
-    admin off
-    auto_https disable_redirects
-    default_bind 127.0.0.1
-    persist_config off
-    skip_install_trust
-}
-";
 
 /// Caddy before a service of its own, with this block.
 fn behind(block: &str) -> (Proxy, Service) {
@@ -33,20 +25,13 @@ fn start(block: &str, base: &str, service: &Service) -> Proxy {
     let block = changed(block, "files.example.org {", &format!("{base} {{"));
     let address = service.base.trim_start_matches("http://");
     let block = block.replace("127.0.0.1:8000", address);
-    let configuration = folder.join("Caddyfile");
-    std::fs::write(&configuration, format!("{GLOBAL}{block}")).unwrap();
-    let mut command = Command::new(root().join("target/caddy/bin/caddy"));
-    command
-        .args(["run", "--adapter", "caddyfile", "--config"])
-        .arg(configuration)
-        .env_clear()
-        .envs([
-            ("HOME", &folder),
-            ("XDG_DATA_HOME", &folder),
-            ("XDG_CONFIG_HOME", &folder),
-        ]);
     let port = base.rsplit(':').next().unwrap().parse().unwrap();
-    Proxy::start(&mut command, port, base.to_owned(), folder.join("log"))
+    Proxy::start(
+        &mut reverse_proxy::caddy(&folder, &block),
+        port,
+        base.to_owned(),
+        folder.join("log"),
+    )
 }
 
 /// With these lines in the site, before what the document has.

@@ -5,29 +5,21 @@
 pub(crate) mod caddy;
 mod nginx;
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::Value;
 
+use crate::aws_support::ministack::project_root;
+use crate::aws_support::reverse_proxy::ReverseProxy;
 use crate::support::{Ran, Service, fshare, random};
 
-const START: Duration = Duration::from_secs(30);
 const ALL: usize = 13;
-
-/// The workspace's folder.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
-}
 
 /// The block in this language that docs/proxies.md shows.
 fn documented(language: &str) -> String {
-    let text = std::fs::read_to_string(root().join("docs/proxies.md")).unwrap();
+    let text = std::fs::read_to_string(project_root().join("docs/proxies.md")).unwrap();
     let (_, rest) = text.split_once(&format!("```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0.to_owned()
 }
@@ -45,32 +37,19 @@ fn free_port() -> u16 {
 }
 
 struct Proxy {
-    child: Child,
+    _process: ReverseProxy,
     log: PathBuf,
     base: String,
 }
 
 impl Proxy {
     fn start(command: &mut Command, port: u16, base: String, log: PathBuf) -> Self {
-        let output = std::fs::File::create(&log).unwrap();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(output)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}; `make test` installs it"));
-        let mut proxy = Self { child, log, base };
-        let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = proxy.child.try_wait().unwrap();
-            let log = std::fs::read_to_string(&proxy.log).unwrap();
-            assert!(
-                ended.is_none() && began.elapsed() < START,
-                "{ended:?} {log}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
+        let process = ReverseProxy::start(command, port, &log);
+        Self {
+            _process: process,
+            log,
+            base,
         }
-        proxy
     }
 
     /// `fshare` through it, with what else it needs in its environment.
@@ -100,13 +79,6 @@ impl Proxy {
     fn upload(&self, service: &Service) -> Ran {
         service.file("largest.bin", &random(20 * 1024 * 1024));
         self.run_with(&["upload", "largest.bin"], &[], service.folder.path())
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
