@@ -17,7 +17,9 @@ use crate::rounds::Turns;
 use crate::support::curl::{curl_json, upload};
 use crate::support::program::{Program, data_dir};
 
-pub(crate) const ROUND: Duration = Duration::from_secs(2);
+const ROUND: Duration = Duration::from_secs(2);
+/// Whose limit it is.
+const BARE: &str = "by a bare handler";
 const LEAST_CREATES: f64 = 0.3;
 const LEAST_REDIRECTS: f64 = 0.5;
 
@@ -37,8 +39,7 @@ pub(crate) fn creates() -> Vec<Figure> {
         status: 200,
         ..ours.clone()
     };
-    let bound = Bound::AtLeast(LEAST_CREATES);
-    let figure = figure("creates per second", &ours, &limit, bound);
+    let figure = figure("creates per second", &ours, (&limit, BARE), LEAST_CREATES);
     program.discard();
     vec![figure]
 }
@@ -78,8 +79,12 @@ pub(crate) fn redirects() -> Vec<Figure> {
         status: 200,
         ..ours.clone()
     };
-    let bound = Bound::AtLeast(LEAST_REDIRECTS);
-    let figure = figure("redirects per second", &ours, &limit, bound);
+    let figure = figure(
+        "redirects per second",
+        &ours,
+        (&limit, BARE),
+        LEAST_REDIRECTS,
+    );
     program.discard();
     vec![figure]
 }
@@ -118,15 +123,21 @@ pub(crate) fn address(program: &Program) -> SocketAddr {
         .expect("a program in local mode is reached at an address")
 }
 
-fn figure(name: &'static str, ours: &Load, limit: &Load, bound: Bound) -> Figure {
+/// What `ours` does beside `limit`, which is said to be that of `whose`.
+pub(crate) fn figure(
+    name: &'static str,
+    ours: &Load,
+    (limit, whose): (&Load, &str),
+    least: f64,
+) -> Figure {
     let turns = Turns::measure(|| ours.per_second(ROUND), || limit.per_second(ROUND));
     Figure {
         name,
         measured: format!("{:.0}/s", turns.ours),
-        limit: format!("{:.0}/s by a bare handler", turns.limit),
+        limit: format!("{:.0}/s {whose}", turns.limit),
         value: turns.ratio,
         unit: "",
-        bound,
+        bound: Bound::AtLeast(least),
         note: format!("{CONNECTIONS} connections, {}", turns.spread()),
     }
 }

@@ -14,12 +14,13 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::load::{CONNECTIONS, Load};
-use crate::report::{Bound, Figure};
-use crate::requests::{ROUND, UNLIMITED, address, creating_as, redirecting_as, shared_file_of};
-use crate::rounds::Turns;
+use crate::report::Figure;
+use crate::requests::{UNLIMITED, address, creating_as, figure, redirecting_as, shared_file_of};
 use crate::support::issuer::{Issuer, client};
 use crate::support::program::{Program, data_dir};
 
+/// Whose limit it is.
+const OPEN: &str = "with ACCESS=open";
 /// Of what an open service does.
 const LEAST: f64 = 0.95;
 /// The same where each call has its line in the audit log and its event, which are on the disk as records are.
@@ -63,35 +64,30 @@ pub(crate) fn figures() -> Vec<Figure> {
     let mut figures = Vec::new();
     for (by, [creates, redirects]) in PROOFS {
         let proof = || runtime.block_on(proof(asking.address(), &issuer, by));
-        figures.push(beside(
-            creates,
-            LEAST,
-            &asking.creates(&proof()),
-            &open.creates(""),
-        ));
-        figures.push(beside(
-            redirects,
-            LEAST,
-            &asking.redirects(&proof()),
-            &open.redirects(""),
-        ));
+        let ours = asking.creates(&proof());
+        figures.push(figure(creates, &ours, (&open.creates(""), OPEN), LEAST));
+        let ours = asking.redirects(&proof());
+        figures.push(figure(redirects, &ours, (&open.redirects(""), OPEN), LEAST));
     }
     asking.program.discard();
 
     let audited = Service::asking(&issuer, &[]);
     let proof = runtime.block_on(proof(audited.address(), &issuer, ProofBy::Session));
-    let (creates, redirects) = (audited.creates(&proof), audited.redirects(&proof));
-    figures.push(beside(
-        "creates by a session, with the audit log",
+    let name = "creates by a session, with the audit log";
+    let ours = audited.creates(&proof);
+    figures.push(figure(
+        name,
+        &ours,
+        (&open.creates(""), OPEN),
         LEAST_AUDITED,
-        &creates,
-        &open.creates(""),
     ));
-    figures.push(beside(
-        "redirects by a session, with the audit log",
+    let name = "redirects by a session, with the audit log";
+    let ours = audited.redirects(&proof);
+    figures.push(figure(
+        name,
+        &ours,
+        (&open.redirects(""), OPEN),
         LEAST_AUDITED,
-        &redirects,
-        &open.redirects(""),
     ));
     audited.program.discard();
     open.program.discard();
@@ -133,19 +129,6 @@ impl Service {
             .map(|_| shared_file_of(&self.program, dir, proof))
             .collect();
         redirecting_as(self.address(), &files, proof)
-    }
-}
-
-fn beside(name: &'static str, least: f64, ours: &Load, limit: &Load) -> Figure {
-    let turns = Turns::measure(|| ours.per_second(ROUND), || limit.per_second(ROUND));
-    Figure {
-        name,
-        measured: format!("{:.0}/s", turns.ours),
-        limit: format!("{:.0}/s with ACCESS=open", turns.limit),
-        value: turns.ratio,
-        unit: "",
-        bound: Bound::AtLeast(least),
-        note: format!("{CONNECTIONS} connections, {}", turns.spread()),
     }
 }
 
