@@ -141,11 +141,11 @@ impl BucketUrl {
     }
 }
 
-/// Whether it names a host, with a number if there is a port, and nobody who would be logged in there.
 fn not_a_host() -> Invalid {
     Invalid::new("must be a host such as localhost:8000")
 }
 
+/// Whether it names a host, with a number if there is a port, and nobody who would be logged in there.
 fn is_a_place(authority: &Authority) -> bool {
     let (all, host) = (authority.as_str(), authority.host());
     !host.is_empty() && !all.contains('@') && (all == host || authority.port().is_some())
