@@ -3,7 +3,7 @@
 //! Invariant: valid OpenAPI 3.0, and every example is an answer that the program could give: errors
 //! are written by the code that answers them.
 
-use std::collections::BTreeMap;
+mod schemas;
 
 use poem::http::Method;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, ServerObject};
@@ -13,11 +13,6 @@ use super::cursor;
 use super::examples;
 use super::operation_errors::{BEFORE_ANY_OPERATION, can_end_in};
 use super::problem::{Code, PROBLEM_JSON};
-use crate::access::Scope;
-use crate::access::api_token::MAX_LABEL_CHARACTERS;
-use crate::domain::{
-    CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_CHARS,
-};
 use crate::own_paths;
 
 const TITLE: &str = "File Share Service";
@@ -110,7 +105,7 @@ pub(super) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
 /// error means.
 pub(super) fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> Value {
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
-    for (name, schema) in schema_details() {
+    for (name, schema) in schemas::details() {
         merge(&mut document["components"]["schemas"][name], schema);
     }
     if let Some(paths) = document["paths"].as_object_mut() {
@@ -179,293 +174,6 @@ fn name_formats(value: &mut Value) {
     }
 }
 
-/// The last digit has two bits that are zero.
-const USER_ID_PATTERN: &str = "^usr_[a-z2-7]{25}[aeimquy4]$";
-
-const DEVICE_CODE_PATTERN: &str = "^fsd_[BCDFGHJKLMNPQRSTVWXZ]{8}[0-9a-f]{64}$";
-
-/// People type it in many ways.
-fn typed_code() -> Value {
-    json!({"userCode": {"minLength": 8, "maxLength": 64}})
-}
-
-/// What is true of the properties of a token, wherever they are.
-fn token_properties() -> Value {
-    let time = json!({"format": "date-time"});
-    json!({
-        "createdAt": time,
-        "expiresAt": time,
-        "lastUsedAt": merged(&time, &json!({"nullable": true})),
-    })
-}
-
-/// What is true of the properties of a file, wherever they are.
-fn file_properties() -> Value {
-    let time = json!({"format": "date-time"});
-    json!({
-        "id": {"format": "uuid"},
-        "owner": {"nullable": true, "pattern": USER_ID_PATTERN},
-        "size": {"minimum": 0, "maximum": MAX_CONTENT_LENGTH},
-        "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
-        "createdAt": time,
-        "uploadedAt": merged(&time, &json!({"nullable": true})),
-        "deleteAfter": merged(&time, &json!({"nullable": true})),
-        "reason": {"example": examples::reason()},
-    })
-}
-
-/// Formats, bounds and examples that the generator has no words for.
-fn schema_details() -> BTreeMap<&'static str, Value> {
-    let nullable = ["owner", "sha256", "uploadedAt", "deleteAfter"];
-    let upload = examples::upload();
-    BTreeMap::from([
-        (
-            "File",
-            json!({
-                "properties": file_properties(),
-                "required": nullable,
-                "example": examples::available(),
-            }),
-        ),
-        (
-            "CreatedFile",
-            json!({
-                "properties": file_properties(),
-                "required": nullable,
-                "example": merged(&examples::pending(), &json!({"upload": upload})),
-            }),
-        ),
-        (
-            "NewFile",
-            json!({
-                "properties": {
-                    // Neither "." nor "..".
-                    "filename": {"pattern": r"[^.]|\.\.\.", "maxLength": MAX_FILE_NAME_CHARS},
-                    "contentType": {
-                        "nullable": true,
-                        "pattern": format!("^$|{CONTENT_TYPE_PATTERN}"),
-                        "maxLength": MAX_CONTENT_TYPE_BYTES,
-                    },
-                    "sha256": {"nullable": true},
-                    // Without a "default": generators of clients make a field that has one required.
-                    "uploadMethod": {"nullable": true, "pattern": "^(PUT|POST)$"},
-                    "deleteAfter": {"nullable": true, "format": "date-time"},
-                },
-                "additionalProperties": false,
-                "example": examples::new_file(),
-            }),
-        ),
-        (
-            "Upload",
-            json!({
-                "properties": {
-                    "method": {"enum": ["PUT", "POST"]},
-                    "url": {"format": "uri"},
-                    "expiresAt": {"format": "date-time"},
-                },
-                "example": upload,
-            }),
-        ),
-        ("RenewedUpload", json!({"example": {"upload": upload}})),
-        (
-            "FilePage",
-            json!({
-                "properties": {"nextCursor": {"nullable": true}},
-                "required": ["nextCursor"],
-                "example": examples::page(),
-            }),
-        ),
-        (
-            "EventPage",
-            json!({
-                "properties": {"nextCursor": {"nullable": true}},
-                "required": ["nextCursor"],
-                "example": examples::events(),
-            }),
-        ),
-        (
-            "FileEvent",
-            json!({
-                "properties": {
-                    "at": {"format": "date-time"},
-                    "lastAt": {"format": "date-time"},
-                    "count": {"minimum": 1},
-                    "caller": {"nullable": true},
-                    "token": {"nullable": true},
-                    "requestId": {"nullable": true},
-                },
-                "required": ["caller", "token", "requestId"],
-                "example": examples::events()["events"][0],
-            }),
-        ),
-        (
-            "ReceiptKey",
-            json!({
-                "properties": {
-                    "kty": {"enum": ["OKP"]},
-                    "crv": {"enum": ["Ed25519"]},
-                    "x": {"pattern": "^[A-Za-z0-9_-]{43}$"},
-                    "kid": {"pattern": "^[A-Za-z0-9_-]{43}$"},
-                    "use": {"enum": ["sig"]},
-                    "alg": {"enum": ["Ed25519"]},
-                },
-                "example": examples::receipt_key(),
-            }),
-        ),
-        (
-            "ReceiptKeys",
-            json!({"example": {"keys": [examples::receipt_key()]}}),
-        ),
-        (
-            "Session",
-            json!({
-                "properties": {
-                    "principal": {"nullable": true},
-                    "expiresAt": {"nullable": true, "format": "date-time"},
-                    "quota": {"nullable": true},
-                    "signIn": {"nullable": true},
-                    "shareBase": {"nullable": true, "format": "uri"},
-                },
-                "required": ["principal", "expiresAt", "quota", "signIn", "shareBase"],
-                "example": {
-                    "principal": examples::operator(),
-                    "expiresAt": null,
-                    "quota": null,
-                    "signIn": null,
-                    "shareBase": null,
-                    "openToOthers": false,
-                },
-            }),
-        ),
-        (
-            "Quota",
-            json!({
-                "properties": {"bytes": {"nullable": true}, "files": {"nullable": true}},
-                "required": ["bytes", "files"],
-            }),
-        ),
-        (
-            "Principal",
-            json!({
-                "properties": {
-                    "id": {"nullable": true},
-                    "name": {"nullable": true},
-                    "role": {"nullable": true},
-                },
-                "required": ["id", "name", "role"],
-                "example": examples::operator(),
-            }),
-        ),
-        (
-            "SignedOut",
-            json!({
-                "properties": {"signOutAt": {"nullable": true, "format": "uri"}},
-                "required": ["signOutAt"],
-            }),
-        ),
-        ("SignIn", json!({"additionalProperties": false})),
-        (
-            "Token",
-            json!({"properties": token_properties(), "required": ["lastUsedAt"], "example": examples::token()}),
-        ),
-        (
-            "NewToken",
-            json!({
-                "properties": token_properties(),
-                "required": ["lastUsedAt"],
-                "example": merged(&examples::token(), &json!({"token": "fst_…"})),
-            }),
-        ),
-        (
-            "Tokens",
-            json!({"example": {"tokens": [examples::token()]}}),
-        ),
-        (
-            "TokenRequest",
-            json!({
-                "properties": {
-                    "label": {"minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
-                    "scopes": {"minItems": 1, "items": {"enum": Scope::ALL.map(Scope::as_str)}},
-                    "expiresAt": {"nullable": true, "format": "date-time"},
-                },
-                "additionalProperties": false,
-                "example": {"label": "backup of the lab", "scopes": ["read"]},
-            }),
-        ),
-        (
-            "NewPairing",
-            json!({
-                "properties": {
-                    "deviceCode": {"pattern": DEVICE_CODE_PATTERN},
-                    "verifyAt": {"format": "uri"},
-                    "expiresAt": {"format": "date-time"},
-                },
-                "example": examples::new_pairing(),
-            }),
-        ),
-        (
-            "WaitingPairing",
-            json!({
-                "properties": {
-                    "from": {"nullable": true},
-                    "beganAt": {"format": "date-time"},
-                    "expiresAt": {"format": "date-time"},
-                },
-                "required": ["from"],
-                "example": examples::waiting_pairing(),
-            }),
-        ),
-        (
-            "PairingRequest",
-            json!({
-                "properties": {"client": {"minLength": 1, "maxLength": MAX_LABEL_CHARACTERS}},
-                "additionalProperties": false,
-                "example": {"client": "fshare on laptop"},
-            }),
-        ),
-        (
-            "Redemption",
-            json!({
-                "additionalProperties": false,
-                "example": {"deviceCode": examples::new_pairing()["deviceCode"]},
-            }),
-        ),
-        (
-            "TypedCode",
-            json!({
-                "properties": typed_code(),
-                "additionalProperties": false,
-                "example": {"userCode": "BCDF-GHJK"},
-            }),
-        ),
-        (
-            "Approval",
-            json!({
-                "properties": merged(&typed_code(), &json!({
-                    "scopes": {
-                        "nullable": true,
-                        "minItems": 1,
-                        "items": {"enum": Scope::ALL.map(Scope::as_str)},
-                    },
-                })),
-                "additionalProperties": false,
-                "example": {"userCode": "BCDF-GHJK"},
-            }),
-        ),
-        (
-            "Problem",
-            json!({
-                "properties": {
-                    "type": {"format": "uri-reference"},
-                    "status": {"minimum": 400, "maximum": 599},
-                    "code": {"enum": Code::ALL.map(Code::as_str).to_vec()},
-                },
-                "example": examples::problem(Code::FileNotFound, "describe_file"),
-            }),
-        ),
-    ])
-}
-
 /// What is answered before any operation is asked.
 fn add_conventions(method: &str, operation: &mut Value) {
     let Some(responses) = operation["responses"].as_object_mut() else {
@@ -495,7 +203,7 @@ fn describe_parameter(parameter: &mut Value) {
     if parameter["name"] == "user_id" {
         merge(
             &mut parameter["schema"],
-            json!({"pattern": USER_ID_PATTERN}),
+            json!({"pattern": schemas::USER_ID_PATTERN}),
         );
     }
     // What to ask with after an upload.

@@ -231,7 +231,7 @@ impl SessionApi {
         let key = key_of(body.fields)?;
         let now = self.clock.now();
         let action = "begin_session";
-        let begun = self.audited.begin(request, &Caller::Operator, action)?;
+        let audited = self.audited.begin(request, &Caller::Operator, action)?;
         // The browser forgets the one before, so nobody could end it any more.
         let before = self
             .cookie
@@ -252,7 +252,7 @@ impl SessionApi {
             };
             ((signed_in, ended), outcome)
         };
-        let (signed_in, ended) = begun.finish(signing_in).await?;
+        let (signed_in, ended) = audited.finish(signing_in).await?;
         match signed_in {
             Ok(begun) => {
                 ended?;
@@ -279,7 +279,7 @@ impl SessionApi {
         let (proof, now) = (self.cookie.proof(request.headers()), self.clock.now());
         let mut sign_out_at = None;
         if let Some(session) = self.gate.session(proof, now).await? {
-            let ending = self
+            let audited = self
                 .audited
                 .begin(request, &session.caller, "end_session")?;
             let (gate, id) = (Arc::clone(&self.gate), proof.session.map(str::to_owned));
@@ -288,7 +288,7 @@ impl SessionApi {
                 let outcome = AuditOutcome::of(&ended, None);
                 (ended, outcome)
             };
-            ending.finish(signing_out).await??;
+            audited.finish(signing_out).await??;
             // Behind the end, since it may take a while. Without a host to come back to nobody is led there.
             if let Ok(base) = self.service_url.for_request(request) {
                 sign_out_at = self.gate.sign_out_at(&session, &format!("{base}/")).await;

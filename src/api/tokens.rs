@@ -234,7 +234,7 @@ impl TokensApi {
         };
         let stamp = gate.stamp(proof, now).await?;
         let stamp = stamp.ok_or_else(|| refused(CreateTokenError::Revoked))?;
-        let begun = self.audited.begin(request, &caller, action)?;
+        let audited = self.audited.begin(request, &caller, action)?;
         let new = NewToken {
             owner: caller.owner(),
             label: wanted.label,
@@ -251,7 +251,7 @@ impl TokensApi {
             };
             (made, outcome)
         };
-        let (text, token) = begun.finish(making).await?.map_err(refused)?;
+        let (text, token) = audited.finish(making).await?.map_err(refused)?;
         Ok(Created::Token(Json(WireNewToken::of(&text, &token))))
     }
 
@@ -286,7 +286,7 @@ impl TokensApi {
             return Err(Code::TokenNotFound.plain().into());
         };
         let caller = self.allowed(request, Action::RevokeToken, Resource::Token(id))?;
-        let begun = self
+        let audited = self
             .audited
             .begin(request, &caller, Action::RevokeToken.as_str())?;
         let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
@@ -298,7 +298,7 @@ impl TokensApi {
             };
             (revoked, outcome)
         };
-        if !begun.finish(revoking).await?? {
+        if !audited.finish(revoking).await?? {
             return Err(Code::TokenNotFound.plain().into());
         }
         Ok(Revoked::Gone)
@@ -324,14 +324,14 @@ impl TokensApi {
         let user = UserId::parse(&user_id)
             .map_err(|invalid| Code::InvalidRequest.with(format!("user_id: {invalid}")))?;
         let action = Action::RevokeUserTokens.as_str();
-        let begun = self.audited.begin(request, &caller, action)?;
+        let audited = self.audited.begin(request, &caller, action)?;
         let (gate, now) = (Arc::clone(&self.gate), self.clock.now());
         let revoking = async move {
             let revoked = gate.revoke_all_of(user, now).await;
             let outcome = AuditOutcome::of(&revoked, Some(user.to_string()));
             (revoked, outcome)
         };
-        begun.finish(revoking).await??;
+        audited.finish(revoking).await??;
         Ok(Revoked::Gone)
     }
 }
