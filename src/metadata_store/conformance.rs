@@ -28,6 +28,7 @@ mod life;
 mod owners;
 mod pages;
 mod races;
+mod records;
 
 use std::any::Any;
 use std::future::Future;
@@ -47,6 +48,7 @@ pub use life::*;
 pub use owners::*;
 pub use pages::*;
 pub use races::*;
+pub use records::*;
 
 /// How long after its deadline an upload may still arrive.
 const GRACE: Duration = Duration::from_secs(900);
@@ -301,6 +303,7 @@ mod tests {
             include_str!("conformance/owners.rs"),
             include_str!("conformance/pages.rs"),
             include_str!("conformance/races.rs"),
+            include_str!("conformance/records.rs"),
             include_str!("conformance/due.rs"),
         ]
         .into_iter()
