@@ -36,9 +36,6 @@ import {
 } from './fixture.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
 
-// How long a click may take to open what it opens.
-const CLICK_MS = 2_000;
-
 const BUSY = {
   status: 503,
   headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '1' },
@@ -333,17 +330,29 @@ page('the page of a file that is to be deleted says when, with its zone', async 
   assert.equal(await time.getAttribute('datetime'), deleteAfter);
 });
 
+page('whatever comes below them, the buttons of a file stay where they are', async (open) => {
+  const { id } = await share('still.txt', 'still');
+  let hear;
+  const held = new Promise((resolve) => { hear = resolve; });
+  faultProxy.always({ method: 'GET', path: /^\/v1\/session$/ }, { hold: held });
+  const tab = await open(`${faultProxy.base}f/${id}`);
+  const place = () => tab.getByRole('button', { name: 'Copy link' }).boundingBox();
+  const before = await place();
+  hear();
+  await tab.getByText('Only this computer can open').waitFor();
+  assert.deepEqual(await place(), before, 'a notice has come');
+  await tab.getByText('Is it complete?').click();
+  await tab.getByRole('button', { name: 'Check a file' }).waitFor();
+  assert.deepEqual(await place(), before, 'the checks are open');
+});
+
 page('a file that was fetched is compared without a terminal', async (open) => {
   const { id } = await share('compared.txt', 'all of it');
   const tab = await open(`${faultProxy.base}f/${id}`);
   await tab.getByText('Is it complete?').click();
-  // What stands above it may still come, and then a click meets something else.
-  const chooser = await until('a file can be chosen', async () => {
-    const choosing = tab.waitForEvent('filechooser', { timeout: CLICK_MS }).catch(() => null);
-    await tab.getByRole('button', { name: 'Check a file' }).click();
-    return choosing;
-  });
-  await chooser.setFiles([await file('half.txt', 'half of it')]);
+  const choosing = tab.waitForEvent('filechooser');
+  await tab.getByRole('button', { name: 'Check a file' }).click();
+  await (await choosing).setFiles([await file('half.txt', 'half of it')]);
   const verdict = tab.locator('#card .check [role="status"]');
   await verdict.getByText('That is another file, or not all of it.').waitFor();
   await tab.locator('#card input[type="file"]').setInputFiles([await file('whole.txt', 'all of it')]);
