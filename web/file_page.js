@@ -21,6 +21,10 @@ import { openShareAddress } from './share_notice.js';
 import { openSession } from './sign_in.js';
 
 const LONG_WAIT_S = 20;
+// What a card has, whether the service wrote it or this page.
+const DOWNLOAD = 'a[download]';
+const CHECKS = 'details:not(.operator)';
+const CHECKS_TITLE = `${CHECKS} > summary`;
 
 const base = new URL(document.documentElement.dataset.base, location.href);
 // What stands behind it belongs to the text that the link was copied from.
@@ -32,11 +36,21 @@ let wake = () => {};
 const { api, isIn } = openSession({ base, liveRegion, wake: () => wake() });
 const shared = openShareAddress({ base, api, isIn, root: byId('share-notice') });
 
+// What somebody opened stays open, and the keyboard where it is: the service's own card may have been there for long.
 function show(state, ...children) {
   const card = byId('card');
+  const isOpen = card.querySelector(CHECKS)?.open ?? false;
+  const focused = [CHECKS_TITLE, DOWNLOAD].find((selector) => card.querySelector(selector)?.matches(':focus'));
   card.dataset.state = state;
   card.setAttribute('aria-busy', String(['pending', 'processing', 'unreachable'].includes(state)));
   card.replaceChildren(...children);
+  const checks = card.querySelector(CHECKS);
+  if (checks && isOpen) {
+    checks.open = true;
+  }
+  if (focused) {
+    card.querySelector(focused)?.focus();
+  }
 }
 
 function head(record) {

@@ -72,6 +72,20 @@ page('a receipt is shown, saved under the file’s name, copied and printed', as
   await dialog.waitFor({ state: 'detached' });
 });
 
+page('what somebody has opened before the page’s script knows the file stays open, and the keyboard where it is', async (open) => {
+  const record = await share('early bird.txt', 'early');
+  let hear;
+  const held = new Promise((resolve) => { hear = resolve; });
+  faultProxy.always({ method: 'GET', path: /\/metadata/ }, { hold: held });
+  const tab = await open(pageOf(record));
+  await tab.locator('summary', { hasText: 'Is it complete?' }).focus();
+  await tab.keyboard.press('Enter');
+  await tab.locator('#card .digest').waitFor();
+  hear();
+  await tab.getByLabel('Check a receipt').waitFor();
+  assert.equal(await tab.evaluate(() => document.activeElement.textContent), 'Is it complete?');
+});
+
 page('a receipt is checked where it is pasted or dropped, and what isn’t genuine is said', async (open) => {
   const record = await share(NAME, 'what was handed in');
   const receipt = await receiptOf(record);
