@@ -168,7 +168,7 @@ impl Gate {
             }
             (Policy::Key(_) | Policy::Oidc(_), None) => {
                 let session = self.session(proof, now).await?;
-                session.map_or(Caller::Nobody, |session| session.caller)
+                session.map_or(Caller::Nobody, |session| session.caller.clone())
             }
         };
         Ok(Admission::As(caller))
@@ -182,7 +182,7 @@ impl Gate {
         &self,
         proof: Proof<'_>,
         now: Timestamp,
-    ) -> Result<Option<Session>, StoreError> {
+    ) -> Result<Option<Arc<Session>>, StoreError> {
         let (Some(fingerprint), Some(id)) = (&self.fingerprint, proof.session) else {
             return Ok(None);
         };
@@ -263,7 +263,7 @@ impl Gate {
             (_, Some(_)) => Ok(Some(SecurityStamp::default())),
             (_, None) => {
                 let session = self.session(proof, now).await?;
-                Ok(Some(session.map(|it| it.stamp).unwrap_or_default()))
+                Ok(Some(session.map(|it| it.stamp.clone()).unwrap_or_default()))
             }
         }
     }

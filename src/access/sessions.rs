@@ -116,8 +116,8 @@ impl fmt::Debug for Session {
 
 #[derive(Clone)]
 struct Remembered {
-    session: Session,
-    body: Body,
+    session: Arc<Session>,
+    body: Arc<Body>,
     until: Instant,
 }
 
@@ -199,7 +199,7 @@ impl Sessions {
         id: &str,
         begun_with: Option<&str>,
         now: Timestamp,
-    ) -> Result<Option<Session>, StoreError> {
+    ) -> Result<Option<Arc<Session>>, StoreError> {
         // Whoever shows something that was never an ID asks no store.
         if id.len() != 2 * ID_BYTES || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
@@ -239,9 +239,10 @@ impl Sessions {
             }
         }
         let until = read_at + REMEMBERED_FOR;
+        let session = Arc::new(session);
         let remembered = Remembered {
-            session: session.clone(),
-            body,
+            session: Arc::clone(&session),
+            body: Arc::new(body),
             until,
         };
         self.remember(key.as_str(), remembered, ended);

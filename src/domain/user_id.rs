@@ -3,7 +3,7 @@
 //! Invariant: two people have two IDs, also where their issuers call them alike, and one person has one
 //! whatever their name, address or role becomes. Nothing of what the issuer calls them can be read from it.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use sha2::{Digest, Sha256};
 
@@ -63,17 +63,24 @@ fn digit_of(digit: u8) -> Option<u128> {
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = u128::from_be_bytes(self.0);
-        f.write_str(PREFIX)?;
-        for at in 1..DIGITS {
-            f.write_char(digit(value >> (128 - 5 * at)))?;
+        // Written at once: every record of a person's goes through here.
+        let mut text = [0; PREFIX.len() + DIGITS];
+        let (prefix, digits) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        let [whole @ .., last] = digits else {
+            return Ok(());
+        };
+        for (at, place) in (1..DIGITS).zip(whole) {
+            *place = digit(value >> (128 - 5 * at));
         }
-        f.write_char(digit(value << 2))
+        *last = digit(value << 2);
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 
 /// The digit of the last five bits.
-fn digit(value: u128) -> char {
-    char::from(ALPHABET[(value & 0b1_1111) as usize])
+fn digit(value: u128) -> u8 {
+    ALPHABET[(value & 0b1_1111) as usize]
 }
 
 impl fmt::Debug for UserId {

@@ -45,7 +45,7 @@ impl Process {
 
     async fn stamp(&self, session: &SessionId, now: Timestamp) -> Option<SecurityStamp> {
         let found = self.sessions.get(session.expose(), None, now).await;
-        found.unwrap().map(|session| session.stamp)
+        found.unwrap().map(|session| session.stamp.clone())
     }
 
     async fn token(
