@@ -31,6 +31,7 @@ use crate::create_limits::{CreateLimit, CreateRate, PendingByAddress};
 use crate::domain::ObjectKey;
 use crate::file_events::EventWriter;
 use crate::item_store::ItemStore;
+use crate::links::Links;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
@@ -177,6 +178,10 @@ impl App {
             is_known,
         };
         let receipt_keys = receipts::keys(settings, Some(data_dir))?;
+        let links = Links::new(
+            Arc::clone(&items),
+            gate::link_keys(settings, Some(objects.data_dir()))?,
+        );
         let gate = Gate::new(policy, Arc::clone(&items));
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
@@ -196,6 +201,7 @@ impl App {
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
+            links,
             presigner: presigner(settings, secret.credentials(), LOCAL_REGION)
                 .naming_every_version(),
             receipt_keys: Arc::clone(&receipt_keys),
@@ -267,6 +273,7 @@ impl App {
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
+            links: Links::new(Arc::clone(&items), gate::link_keys(settings, None)?),
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
             receipt_keys: Arc::clone(&receipt_keys),
             create_limit,

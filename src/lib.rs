@@ -6,6 +6,7 @@
 //! arrived, and only then is the file available.
 
 pub mod access;
+pub mod capability_token;
 #[cfg(feature = "server")]
 pub mod adopt;
 #[cfg(feature = "server")]
@@ -35,6 +36,8 @@ pub mod file_events;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod item_store;
+#[cfg(feature = "server")]
+pub mod links;
 #[cfg(feature = "server")]
 pub mod local_mode;
 pub mod metadata_store;

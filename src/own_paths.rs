@@ -23,6 +23,8 @@ paths! {
     FILE_PAGE = "/f/{id}";
     /// The same, as links end that somebody typed.
     FILE_PAGE_WITH_SLASH = "/f/{id}/";
+    /// What a link opens, which people share too. Its form is sent here as well.
+    SHARED_PAGE = "/s/{token}";
     /// Where people let a program in that shows them a code.
     PAIR_PAGE = "/pair";
     /// What these consist of.
@@ -52,6 +54,11 @@ paths! {
 
 /// What all calls begin with that sign in and out.
 pub const SESSION: &str = "/v1/session";
+/// [`SHARED_PAGE`] with whatever was copied along behind it.
+pub const SHARED_PAGES: &str = "/s/*token";
+/// What the paths of all pages of links begin with.
+pub const SHARED: &str = "/s";
+
 /// Sends a browser to the issuer.
 pub const SIGN_IN_START: &str = "/v1/session/start";
 /// Where the issuer sends it back to.
@@ -64,7 +71,7 @@ pub fn route(page: &str) -> String {
 
 /// Whether it depends on the caller what is shown at a path that isn't the API's.
 pub fn is_for_callers(path: &str) -> bool {
-    path.starts_with("/f/")
+    path.starts_with("/f/") || path.starts_with("/s/")
 }
 
 /// Whether a path that begins with this segment may be one of ours.
@@ -83,7 +90,8 @@ mod tests {
     #[test]
     fn a_segment_is_ours_if_a_path_of_ours_begins_with_it() {
         for own in [
-            "v1", "files", "f", "pair", "web", "healthz", "readyz", "docs", "explorer", "problems",
+            "v1", "files", "f", "s", "pair", "web", "healthz", "readyz", "docs", "explorer",
+            "problems",
         ] {
             assert!(begins_one(own), "{own}");
         }

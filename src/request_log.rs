@@ -42,6 +42,41 @@ pub fn cut(text: &str) -> Cow<'_, str> {
     format!("{}…", &text[..beginning]).into()
 }
 
+/// Behind which part of a path a token stands that is a capability: of the pages of links and boxes, and of the calls
+/// with what they pass on or take.
+const BEFORE_TOKENS: [&str; 4] = ["s", "shared", "b", "drop"];
+/// What has so many characters of base64url in a row is a token, wherever somebody put it.
+const TOKEN_CHARACTERS: usize = 43;
+
+/// A path without the tokens in it: whoever has one may do what it is for.
+pub fn without_tokens(path: &str) -> Cow<'_, str> {
+    let begins_one = |part| BEFORE_TOKENS.contains(&part);
+    if !path
+        .split('/')
+        .any(|part| begins_one(part) || has_token(part))
+    {
+        return path.into();
+    }
+    let mut is_token = false;
+    let parts: Vec<&str> = path
+        .split('/')
+        .map(|part| {
+            let hides = is_token && !part.is_empty() || has_token(part);
+            // An empty part is nothing that could be one.
+            is_token = begins_one(part) || is_token && part.is_empty();
+            if hides { "…" } else { part }
+        })
+        .collect();
+    parts.join("/").into()
+}
+
+fn has_token(part: &str) -> bool {
+    let is_of_token = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    part.as_bytes()
+        .split(|byte| !is_of_token(byte))
+        .any(|run| run.len() >= TOKEN_CHARACTERS)
+}
+
 tokio::task_local! {
     /// What the request asks for, once that is known.
     static OPERATION: Cell<Option<&'static str>>;
@@ -159,6 +194,46 @@ mod tests {
             let cut = cut(&long);
             assert!(cut.len() <= MAX_LOGGED_BYTES + "…".len(), "{cut}");
             assert!(cut.ends_with('…') && long.starts_with(cut.trim_end_matches('…')));
+        }
+    }
+
+    #[test]
+    fn no_token_of_a_path_gets_into_the_log_and_the_rest_does() {
+        let token = "AAECAwQFBgcICQoLDA0OD1R1e1i4RFH8dn43leJErtA";
+        for (path, expected) in [
+            ("/s/TOKEN", "/s/…"),
+            ("/s/TOKEN/", "/s/…/"),
+            ("/s//TOKEN", "/s//…"),
+            ("/s/TOKEN).", "/s/…"),
+            ("/s/%41BC", "/s/…"),
+            ("/share/s/TOKEN", "/share/s/…"),
+            (
+                "/v1/shared/TOKEN/files/7/downloads",
+                "/v1/shared/…/files/7/downloads",
+            ),
+            ("/b/TOKEN", "/b/…"),
+            ("/v1/drop/TOKEN/files", "/v1/drop/…/files"),
+            // Where nobody should have put it.
+            ("/S/TOKEN", "/S/…"),
+            ("/s%2FTOKEN", "…"),
+            ("/TOKEN", "/…"),
+        ] {
+            let path = path.replace("TOKEN", token);
+            let logged = without_tokens(&path);
+            assert!(!logged.contains(token), "{logged}");
+            assert!(
+                logged == expected || path.contains("%2F"),
+                "{path}: {logged}"
+            );
+        }
+        for path in [
+            "/",
+            "/s/",
+            "/s",
+            "/v1/files/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f/metadata",
+            "/file-share-bucket/uploads/0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f",
+        ] {
+            assert_eq!(without_tokens(path), path);
         }
     }
 

@@ -10,6 +10,7 @@
 //! Absent on purpose: HTTP, and what an operation does.
 
 mod audit;
+mod links;
 mod permits;
 
 use std::pin::pin;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use audit::{MadeFile, PendingLine};
+use audit::{About, Brought, PendingLine};
 pub use permits::CallPermits;
 
 use crate::access::{Action, Resource, authorize};
@@ -26,6 +27,7 @@ use crate::audit::AuditLog;
 use crate::create_limits::{CreateLimit, TooManyCreates};
 use crate::domain::{FileId, FileRecord, IdempotencyKey};
 use crate::file_events::{EventPage, EventPosition};
+use crate::links::Links;
 use crate::metadata_store::{Page, PageRequest};
 use crate::operations::{self, Context, CreatedFile, NewFile, OperationError, Stores, Whose};
 use crate::presigned_url::{
@@ -39,6 +41,8 @@ use crate::store_error::StoreError;
 pub struct ServiceParts {
     /// What the operations work on.
     pub stores: Stores,
+    /// What passes files on.
+    pub links: Links,
     /// Signs the URLs that are handed out.
     pub presigner: Presigner,
     /// What signs receipts.
@@ -80,18 +84,18 @@ impl FileService {
 /// [`OperationError::NotAllowed`] and [`OperationError::Overloaded`].
 impl FileService {
     /// The one way in: asks whether the caller may, takes a permit for what `action` does, does it, and has it
-    /// written down who did it with what. `file`: the one that it is about, if there is one yet. `operation` is pinned
+    /// written down who did it with what. `about`: what it is about, if that is known yet. `operation` is pinned
     /// where it is made: handed over by value it would stand in the future of each function that it goes through, and
     /// be copied with it.
-    async fn run<T: MadeFile>(
+    async fn run<T: Brought>(
         &self,
         context: &Context,
         action: Action,
-        file: Option<FileId>,
+        about: About,
         operation: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
         request_log::name_operation(action.label());
-        let outcome = self.run_if_allowed(context, action, file, operation).await;
+        let outcome = self.run_if_allowed(context, action, about, operation).await;
         if let Err(error) = &outcome {
             let code = error.code();
             tracing::debug!(
@@ -107,11 +111,11 @@ impl FileService {
         outcome
     }
 
-    async fn run_if_allowed<T: MadeFile>(
+    async fn run_if_allowed<T: Brought>(
         &self,
         context: &Context,
         action: Action,
-        file: Option<FileId>,
+        about: About,
         operation: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
         authorize(&context.caller, action, Resource::Service)?;
@@ -119,7 +123,7 @@ impl FileService {
         let clock = &*self.0.stores.clock;
         let line = match &self.0.audit {
             Some(audit) if action.is_audited() => {
-                Some(PendingLine::begin(audit, clock, context, action, file)?)
+                Some(PendingLine::begin(audit, clock, context, action, about)?)
             }
             _ => None,
         };
@@ -128,7 +132,7 @@ impl FileService {
             let written = line.end(&outcome)?;
             // Before anybody can hang up again: what has its line has its event.
             if let Ok(done) = &outcome {
-                audit::note(&self.0.stores, context, action, file, done);
+                audit::note(&self.0.stores, context, action, about, done);
             }
             audit::is_out(written).await?;
         }
@@ -160,7 +164,8 @@ impl FileService {
             }
             created
         });
-        self.run(context, Action::CreateFile, None, creating).await
+        self.run(context, Action::CreateFile, About::Unknown, creating)
+            .await
     }
 
     /// [`operations::renew_upload`].
@@ -174,7 +179,7 @@ impl FileService {
         let renewing = pin!(operations::renew_upload(
             stores, presigner, context, id, method
         ));
-        self.run(context, Action::RenewUpload, Some(id), renewing)
+        self.run(context, Action::RenewUpload, About::File(id), renewing)
             .await
     }
 
@@ -185,7 +190,7 @@ impl FileService {
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
         let completing = pin!(operations::complete_upload(&self.0.stores, context, id));
-        self.run(context, Action::CompleteUpload, Some(id), completing)
+        self.run(context, Action::CompleteUpload, About::File(id), completing)
             .await
     }
 
@@ -200,7 +205,7 @@ impl FileService {
         let signing = pin!(operations::download_file(
             stores, presigner, context, id, method
         ));
-        self.run(context, Action::DownloadFile, Some(id), signing)
+        self.run(context, Action::DownloadFile, About::File(id), signing)
             .await
     }
 
@@ -211,7 +216,7 @@ impl FileService {
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
         let describing = pin!(operations::describe_file(&self.0.stores, context, id));
-        self.run(context, Action::DescribeFile, Some(id), describing)
+        self.run(context, Action::DescribeFile, About::File(id), describing)
             .await
     }
 
@@ -235,7 +240,7 @@ impl FileService {
             let signed = receipt_keys.sign(&file, issuer, stores.clock.now());
             signed.ok_or(OperationError::ReceiptsUnavailable)
         });
-        self.run(context, Action::IssueReceipt, Some(id), signing)
+        self.run(context, Action::IssueReceipt, About::File(id), signing)
             .await
     }
 
@@ -253,7 +258,7 @@ impl FileService {
             wait,
             &self.0.stop
         ));
-        self.run(context, Action::AwaitFile, Some(id), waiting)
+        self.run(context, Action::AwaitFile, About::File(id), waiting)
             .await
     }
 
@@ -274,7 +279,7 @@ impl FileService {
             whose,
             request
         ));
-        self.run(context, action, None, listing).await
+        self.run(context, action, About::Unknown, listing).await
     }
 
     /// [`operations::list_events`].
@@ -287,14 +292,14 @@ impl FileService {
     ) -> Result<EventPage, OperationError> {
         let stores = &self.0.stores;
         let listing = pin!(operations::list_events(stores, context, id, after, limit));
-        self.run(context, Action::ListEvents, Some(id), listing)
+        self.run(context, Action::ListEvents, About::File(id), listing)
             .await
     }
 
     /// [`operations::delete_file`].
     pub async fn delete_file(&self, context: &Context, id: FileId) -> Result<(), OperationError> {
         let deleting = pin!(operations::delete_file(&self.0.stores, context, id));
-        self.run(context, Action::DeleteFile, Some(id), deleting)
+        self.run(context, Action::DeleteFile, About::File(id), deleting)
             .await
             .map(drop)
     }

@@ -96,6 +96,20 @@ export class Api {
     return answer.status === 204 || answer.code === GONE ? { type: 'deleted' } : failure(answer);
   }
 
+  // The links that pass a file on. → links {links} | gone | refused | lost
+  async linksOf(id) {
+    const answer = await this.#call('GET', `v1/files/${id}/links`);
+    const { links } = answer.json;
+    const isList = Array.isArray(links) && links.every(isLink);
+    return answer.status === 200 && isList ? { type: 'links', links } : goneOr(answer);
+  }
+
+  // Passes files on. → linked {url} | gone | refused | lost
+  async link(wanted) {
+    const answer = await this.#call('POST', 'v1/links', { body: wanted });
+    return answer.status === 201 && isLink(answer.json) ? { type: 'linked', url: answer.json.url } : goneOr(answer);
+  }
+
   // Whether the service asks who one is, who that is (null for nobody), and what links for others begin with (null
   // for what the page's own do). → session {isAsked, who, shareBase} | refused | lost
   async session() {
@@ -267,6 +281,10 @@ function isToken(json) {
     (json.lastUsedAt === null || !Number.isNaN(Date.parse(json.lastUsedAt))) &&
     Array.isArray(json.scopes)
   );
+}
+
+function isLink(json) {
+  return typeof json?.url === 'string' && Array.isArray(json.files);
 }
 
 function isUpload(json) {

@@ -20,6 +20,7 @@ import { Format } from './format.js';
 import { openInterrupted } from './interrupted_panel.js';
 import { locale, strings } from './language.js';
 import { deleteMany } from './delete_many.js';
+import { Links } from './links.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { ListTools } from './list_tools.js';
 import { put } from './put.js';
@@ -124,11 +125,13 @@ const { kept, interrupted, show: showInterrupted } = openInterrupted(
   },
 );
 
+const links = new Links(api);
 const batch = new Batch();
 const batchView = new BatchView(
   { strings, format },
   {
     copy,
+    copyLinks,
     share,
     pageOf: (id) => shared.pageOf(id),
     showQr: (link) => showQr(link, shared.isForNobodyElse),
@@ -160,7 +163,7 @@ const filesView = new FilesView(
     pageOf: (id) => api.pageOf(id),
     downloadOf: (id) => api.downloadOf(id),
     download: (id) => askFirst(() => api.look(id), sayTrouble),
-    copy: copyLink,
+    copy: ({ id }) => copyLinks([id]),
     remove: removeFile,
     share: share && ((record) => share({ title: nameOf(record), links: [shared.pageOf(record.id)] })),
     pick: (id, isWanted, isRange) => listTools.pick(id, isWanted, isRange),
@@ -286,12 +289,15 @@ function dismiss(item) {
   showFiles();
 }
 
-function copyLink({ id }) {
-  return copy(shared.pageOf(id), strings.copied);
-}
-
-function copyLinks(ids) {
-  return copy(ids.map((id) => shared.pageOf(id)).join('\n'), strings.linksCopied(ids.length));
+async function copyLinks(ids) {
+  const made = await links.ofAll(ids);
+  if (made.type !== 'linked') {
+    const { text } = explain(made.problem ?? made.cause, format);
+    liveRegion.show([strings.noLink, text].filter(Boolean).join(' '));
+    return;
+  }
+  const text = made.urls.map((url) => shared.linkOf(url)).join('\n');
+  await copy(text, ids.length === 1 ? strings.copied : strings.linksCopied(ids.length));
 }
 
 function sayTrouble(problem) {

@@ -12,13 +12,13 @@ export class BatchView {
 
   #canShare;
 
-  // actions: copy(text, done), pageOf(id), showQr(link), dismiss(), and share({title, links}) or null where there is no way to.
-  constructor({ strings, format }, { copy, share, pageOf, showQr, dismiss }) {
+  // actions: copy(text, done), copyLinks(ids), pageOf(id), showQr(link), dismiss(), and share({title, links}) or null
+  // where there is no way to.
+  constructor({ strings, format }, { copy, copyLinks, share, pageOf, showQr, dismiss }) {
     this.#strings = strings;
     this.#format = format;
     byId('copy-links').addEventListener('click', () => {
-      const links = this.#records.map(({ id }) => pageOf(id));
-      copy(links.join('\n'), links.length === 1 ? strings.copied : strings.linksCopied(links.length));
+      void copyLinks(this.#records.map(({ id }) => id));
     });
     byId('show-qr').addEventListener('click', () => showQr(pageOf(this.#records[0].id)));
     this.#canShare = share !== null;

@@ -14,6 +14,7 @@ import { Format } from './format.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
 import { fetchModule } from './late.js';
+import { Links } from './links.js';
 import { endOf, isFinal, nameOf, standing } from './record.js';
 import { savedAs, shellWord } from './saved_name.js';
 import { qrButton, showQr } from './qr_dialog.js';
@@ -35,6 +36,7 @@ const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 let wake = () => {};
 const { api, isIn } = openSession({ base, liveRegion, wake: () => wake() });
 const shared = openShareAddress({ base, api, isIn, root: byId('share-notice') });
+const links = new Links(api);
 
 // What somebody opened stays open, and the keyboard where it is: the service's own card may have been there for long.
 function show(state, ...children) {
@@ -94,6 +96,16 @@ async function copy(text, done) {
   } else {
     showText({ title: strings.copyByHand, text, close: strings.close });
   }
+}
+
+async function copyLink() {
+  const made = await links.of(id);
+  if (made.type === 'linked') {
+    await copy(shared.linkOf(made.url), strings.copied);
+    return;
+  }
+  const { text } = explain(made.problem ?? made.cause, format);
+  liveRegion.show([strings.noLink, text].filter(Boolean).join(' '));
 }
 
 function sayTrouble(problem) {
@@ -162,7 +174,7 @@ function showAvailable(record, hasWaited) {
   download.addEventListener('click', askFirst(() => api.look(id), sayTrouble));
   const link = h(
     'button',
-    { type: 'button', className: 'large', onclick: () => copy(shared.pageOf(id), strings.copied) },
+    { type: 'button', className: 'large', onclick: copyLink },
     icon('link'),
     h('span', {}, strings.copyLink),
   );

@@ -47,6 +47,11 @@ export class ShareAddress {
   pageOf(id) {
     return new URL(`f/${id}`, this.#base).href;
   }
+
+  // A link that the service made, which names the address by which it was asked for it.
+  linkOf(url) {
+    return new URL(`s/${url.split('/s/').at(-1)}`, this.#base).href;
+  }
 }
 
 function webAddress(text) {

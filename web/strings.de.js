@@ -244,6 +244,7 @@ export const strings = {
   remove: 'Löschen',
   removeNamed: (name) => `${name} löschen`,
   copied: 'Link kopiert',
+  noLink: 'Es konnte kein Link erstellt werden. Bitte noch einmal versuchen.',
   digestCopied: 'SHA-256 kopiert',
   copyByHand: 'Diesen Link kopieren',
   close: 'Schließen',

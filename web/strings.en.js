@@ -287,6 +287,7 @@ export const strings = {
     tooLong: 'The link is too long for a QR code.',
     unreachable: 'The service can’t be reached right now. Try again soon.',
   },
+  noLink: 'No link could be made. Try again.',
   digestCopied: 'SHA-256 copied',
   copyByHand: 'Copy this link',
   close: 'Close',

@@ -102,16 +102,34 @@ fn bare(text: &str) -> &str {
     link.trim_end_matches(|c: char| around(c) || ".,;:!*/".contains(c))
 }
 
-/// The page of a share, if that is what a link leads to. Whoever has such a link can use it.
+/// A link that somebody passed on. Whoever has it can use it, so it doesn't print.
+pub(crate) struct ShareLink {
+    /// Of the service that it leads to.
+    pub base: String,
+    /// What stands behind `/s/`.
+    pub token: String,
+}
+
+impl ShareLink {
+    /// Its page.
+    pub(crate) fn page(&self) -> String {
+        format!("{}/s/{}", self.base, self.token)
+    }
+}
+
+/// A link that somebody passed on, if that is what it is.
 ///
 /// # Errors
 /// It is one, of something that is no server.
-pub(crate) fn parse_share(text: &str) -> Result<Option<String>, CliError> {
+pub(crate) fn parse_share(text: &str) -> Result<Option<ShareLink>, CliError> {
     let share = bare(text).rsplit_once("/s/");
     let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match share {
         Some((base, token)) if !token.is_empty() && token.chars().all(is_token) => {
-            Ok(Some(format!("{}/s/{token}", base_of(base)?)))
+            Ok(Some(ShareLink {
+                base: base_of(base)?,
+                token: token.to_owned(),
+            }))
         }
         _ => Ok(None),
     }
@@ -128,8 +146,8 @@ pub(crate) fn parse_file(text: &str, service: &ApiClient) -> Result<(ApiClient, 
     }
     if parse_share(text)?.is_some() {
         return Err(CliError::Usage(
-            "this is the link of a share, which isn't known here by its files: fshare open shows it \
-             in the browser"
+            "this is a link that somebody passed on, which isn't known here by its files: fshare download takes \
+             them, and fshare open shows it in the browser"
                 .to_owned(),
         ));
     }

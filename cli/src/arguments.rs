@@ -16,6 +16,8 @@ const EXIT_CODES: &str = "Environment:
   FILE_SHARE_TOKEN
                   a token, or the key of a service that asks for one; sent to that service alone, and
                   counts before what `login` got
+  FILE_SHARE_LINK_PASSWORD
+                  the password of a link, for `link` and `download`
   XDG_CONFIG_HOME where `login` keeps its tokens, in fshare/tokens.json; else ~/.config
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                   proxies on the way, as for curl; none to this machine itself
@@ -110,7 +112,7 @@ pub(crate) enum Command {
         #[arg(value_name = "ID|URL")]
         file: String,
     },
-    /// Download a file, and check that it is the one that was uploaded
+    /// Download a file, or all that a link passes on, and check that it is what was uploaded
     Download(Download),
     /// Get the receipt of a file: what arrived and when, signed by the service
     #[command(after_help = RECEIPT)]
@@ -118,6 +120,10 @@ pub(crate) enum Command {
     /// Verify a receipt, and that a file is the one that it is about
     #[command(after_help = VERIFY)]
     Verify(Verify),
+    /// Pass files on to people without an account: makes a link, and prints it
+    Link(LinkArguments),
+    /// List your links; `links end` ends some
+    Links(Links),
     /// Delete files for good
     Delete(Delete),
     /// Sign in at a service that asks who you are: shows a code, which you type in the browser
@@ -147,6 +153,70 @@ pub(crate) enum Command {
     /// Print the man page
     #[command(after_help = "Read it with: fshare man | man -l -")]
     Man,
+}
+
+/// What only those may know who are told. It doesn't print.
+#[derive(Clone)]
+pub(crate) struct Secret(pub String);
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkArguments {
+    /// The files' IDs, or their links
+    #[arg(required = true, value_name = "ID|URL")]
+    pub files: Vec<String>,
+    /// When it ends: after a time, such as 12h or 7d, or at one, such as 2027-01-31T09:05:00+01:00; after 30 days, if
+    /// this isn't said
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
+    pub expires: Option<FileEnd>,
+    /// How often each file may be taken
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_downloads: Option<u32>,
+    /// What those who get it have to know. Others on this machine can see arguments: set the variable
+    #[arg(long, env = "FILE_SHARE_LINK_PASSWORD", hide_env_values = true)]
+    pub password: Option<Secret>,
+    /// Only for people who sign in
+    #[arg(long)]
+    pub signed_in: bool,
+    /// What those who get it see above the files
+    #[arg(long)]
+    pub title: Option<String>,
+    /// A note for yourself, which the list shows
+    #[arg(long)]
+    pub label: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Links {
+    #[command(subcommand)]
+    pub command: Option<LinksCommand>,
+    /// Only those of this file, by its ID or its link
+    #[arg(long, value_name = "ID|URL")]
+    pub file: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinksCommand {
+    /// End links for good
+    End {
+        /// The links' IDs, from the list
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -235,7 +305,7 @@ impl Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Download {
-    /// The file's ID, or its link
+    /// The file's ID, or its link, or a link that somebody passed on
     #[arg(value_name = "ID|URL")]
     pub file: String,
     /// Where to write it: a file, a folder, or `-` for standard output; else a file of its name here
@@ -244,6 +314,9 @@ pub(crate) struct Download {
     /// Replace a file that is there already
     #[arg(long, short)]
     pub force: bool,
+    /// The password of a link that somebody passed on. Others on this machine can see arguments: set the variable
+    #[arg(long, env = "FILE_SHARE_LINK_PASSWORD", hide_env_values = true)]
+    pub password: Option<Secret>,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! `fshare download`: record → bytes into a file that nobody sees → length and SHA-256 → its name.
+//! `fshare download`: record → bytes into a file that nobody sees → length and SHA-256 → its name. Of a link that
+//! somebody passed on, all its files so, one after the other.
 //!
 //! **Invariant:** under its name, and on standard output, there are only bytes whose length and SHA-256
 //! are those of the record; nothing is replaced unless that was asked for, and only regular files ever are:
@@ -9,17 +10,18 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use http::header::USER_AGENT;
-use http::{Method, Request};
+use http::{Method, Request, Uri};
 use indicatif::ProgressBar;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use uuid::Uuid;
 
-use crate::address::parse_file;
+use crate::address::{ShareLink, parse_file, parse_share};
 use crate::answer::may_pass;
 use crate::api_client::{AGENT, ApiClient};
 use crate::arguments;
-use crate::error::CliError;
+use crate::error::{CliError, DONE};
 use crate::http::{Sent, empty, next_piece};
 use crate::output::Output;
 use crate::platform::{descriptor, new_file};
@@ -46,7 +48,108 @@ enum Target {
     },
 }
 
+/// Where a URL of the bytes comes from.
+enum Source<'a> {
+    /// A file that the caller may fetch.
+    File(&'a ApiClient),
+    /// A link that somebody passed on.
+    Link {
+        service: &'a ApiClient,
+        token: &'a str,
+        password: Option<&'a str>,
+        /// The same for all attempts at one file: they count once.
+        key: Uuid,
+    },
+}
+
+impl Source<'_> {
+    fn service(&self) -> &ApiClient {
+        match self {
+            Self::File(service) | Self::Link { service, .. } => service,
+        }
+    }
+
+    async fn locate(&self, id: Uuid, until: Deadline) -> Result<Uri, CliError> {
+        match self {
+            Self::File(service) => service.locate(id, until).await,
+            Self::Link {
+                service,
+                token,
+                password,
+                key,
+            } => service.take_shared(token, id, *password, *key, until).await,
+        }
+    }
+}
+
+/// The exit codes of all.
 pub(crate) async fn run(
+    service: &ApiClient,
+    arguments: &arguments::Download,
+    until: Deadline,
+    output: &Output,
+) -> Result<Vec<u8>, CliError> {
+    match parse_share(&arguments.file)? {
+        Some(link) => take_all(service, &link, arguments, until, output).await,
+        None => fetch_one(service, arguments, until, output)
+            .await
+            .map(|()| vec![DONE]),
+    }
+}
+
+/// All that a link passes on, each for itself.
+async fn take_all(
+    service: &ApiClient,
+    link: &ShareLink,
+    arguments: &arguments::Download,
+    until: Deadline,
+    output: &Output,
+) -> Result<Vec<u8>, CliError> {
+    let service = service.elsewhere(link.base.clone());
+    let shared = service.shared(&link.token, until).await?;
+    let password = arguments.password.as_ref().map(|it| it.0.as_str());
+    if shared.needs_password && password.is_none() {
+        return Err(CliError::Usage(
+            "the link asks for a password: set FILE_SHARE_LINK_PASSWORD, or say --password"
+                .to_owned(),
+        ));
+    }
+    let is_alone = shared.files.len() == 1;
+    if let Some(path) = arguments.output.as_ref().filter(|path| !path.is_dir())
+        && !is_alone
+    {
+        return Err(CliError::Usage(format!(
+            "{} is no folder, and the link has {} files",
+            path.display(),
+            shared.files.len()
+        )));
+    }
+    let mut codes = Vec::new();
+    for file in shared.files {
+        let record = file.record()?;
+        let source = Source::Link {
+            service: &service,
+            token: &link.token,
+            password,
+            key: Uuid::from_u128(fastrand::u128(..)),
+        };
+        let taken = match record.is_available() {
+            true => save_record(&source, &record, arguments, until, output).await,
+            false => Err(CliError::Settled(record.why_unavailable())),
+        };
+        match taken {
+            Ok(()) => codes.push(DONE),
+            Err(failure) if is_alone => return Err(failure),
+            Err(failure) => {
+                output.note(&format!("✗ {}: {failure}", record.name()));
+                codes.push(failure.exit_code());
+            }
+        }
+    }
+    Ok(codes)
+}
+
+async fn fetch_one(
     service: &ApiClient,
     arguments: &arguments::Download,
     until: Deadline,
@@ -61,24 +164,36 @@ pub(crate) async fn run(
     if !record.is_available() {
         return Err(CliError::Settled(record.why_unavailable()));
     }
+    let source = Source::File(&service);
+    save_record(&source, &record, arguments, until, output).await
+}
+
+/// The bytes of an available file, to where they belong.
+async fn save_record(
+    source: &Source<'_>,
+    record: &Record,
+    arguments: &arguments::Download,
+    until: Deadline,
+    output: &Output,
+) -> Result<(), CliError> {
     let named = || safe_name(record.name(), &record.id.to_string());
     match target_of(arguments.output.as_deref(), named, arguments.force)? {
         Target::StandardOutput => {
-            let kept = fetch_hidden(&service, &record, until, output).await?;
+            let kept = fetch_hidden(source, record, until, output).await?;
             pass_on(kept, || Ok(io::stdout())).await
         }
         Target::Stream(path) => {
-            let kept = fetch_hidden(&service, &record, until, output).await?;
+            let kept = fetch_hidden(source, record, until, output).await?;
             let open = path.clone();
             // To the end of what somebody else may have written there.
             pass_on(kept, move || File::options().append(true).open(open)).await?;
-            say_where(&path, &record, output)
+            say_where(&path, record, output)
         }
         Target::File { path, permissions } => {
             let mut hidden = hidden_beside(&path, permissions.is_none())?;
-            fetch(&service, &record, hidden.as_file_mut(), until, output).await?;
+            fetch(source, record, hidden.as_file_mut(), until, output).await?;
             keep(hidden, permissions, &path, arguments.force)?;
-            say_where(&path, &record, output)
+            say_where(&path, record, output)
         }
     }
 }
@@ -145,13 +260,13 @@ fn say_where(path: &Path, record: &Record, output: &Output) -> Result<(), CliErr
 
 /// Checked before a byte of it is passed on: what reads it can't take it back.
 async fn fetch_hidden(
-    service: &ApiClient,
+    source: &Source<'_>,
     record: &Record,
     until: Deadline,
     output: &Output,
 ) -> Result<File, CliError> {
     let mut kept = tempfile::tempfile().map_err(here)?;
-    fetch(service, record, &mut kept, until, output).await?;
+    fetch(source, record, &mut kept, until, output).await?;
     kept.rewind().map_err(here)?;
     Ok(kept)
 }
@@ -319,8 +434,8 @@ fn is_device(name: &str) -> bool {
 ///
 /// # Errors
 /// They can't be had, or they aren't those of the record.
-pub(crate) async fn fetch(
-    service: &ApiClient,
+async fn fetch(
+    source: &Source<'_>,
     record: &Record,
     into: &mut File,
     until: Deadline,
@@ -331,7 +446,7 @@ pub(crate) async fn fetch(
     let result = loop {
         into.rewind().and_then(|()| into.set_len(0)).map_err(here)?;
         bar.set_position(0);
-        let attempt = attempt(service, record, into, until, &bar);
+        let attempt = attempt(source, record, into, until, &bar);
         let attempt = tokio::time::timeout(until.left(), attempt).await;
         match attempt.unwrap_or_else(|_| Err((CliError::TooSlow("time is over".to_owned()), None)))
         {
@@ -351,14 +466,15 @@ pub(crate) async fn fetch(
 type Pause = Option<std::time::Duration>;
 
 async fn attempt(
-    service: &ApiClient,
+    source: &Source<'_>,
     record: &Record,
     into: &mut File,
     until: Deadline,
     bar: &ProgressBar,
 ) -> Result<(), (CliError, Pause)> {
     let plain = |failure| (failure, None);
-    let url = service.locate(record.id, until).await.map_err(plain)?;
+    let service = source.service();
+    let url = source.locate(record.id, until).await.map_err(plain)?;
     let store = url.authority().map(ToString::to_string).unwrap_or_default();
     let lost = |cause: &dyn std::fmt::Display| {
         plain(CliError::NoAnswer(format!(

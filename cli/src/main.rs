@@ -22,6 +22,8 @@ mod http;
 mod inputs;
 mod intermediary;
 mod jws;
+mod link_calls;
+mod links;
 mod login;
 mod open_browser;
 mod output;
@@ -44,7 +46,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::api_client::ApiClient;
-use crate::arguments::{Arguments, Command, TokensCommand};
+use crate::arguments::{Arguments, Command, LinksCommand, TokensCommand};
 use crate::doctor::TestFile;
 use crate::error::{CliError, common_exit_code};
 use crate::output::Output;
@@ -157,9 +159,14 @@ async fn dispatch(
             .await
             .map(one),
         Command::Qr { file } => qr::show(&service, file, output).await.map(one),
-        Command::Download(download) => download::run(&service, download, until, output)
-            .await
-            .map(one),
+        Command::Download(download) => download::run(&service, download, until, output).await,
+        Command::Link(link) => links::create(&service, link, until, output).await.map(one),
+        Command::Links(links) => match &links.command {
+            Some(LinksCommand::End { ids }) => links::end(&service, ids, patience, output).await,
+            None => links::list(&service, links.file.as_deref(), patience, output)
+                .await
+                .map(one),
+        },
         Command::Receipt(receipt) => receipt::run(&service, receipt, until, output)
             .await
             .map(one),

@@ -35,7 +35,8 @@ pub(crate) async fn open(
     output: &Output,
 ) -> Result<(), CliError> {
     if let Some(share) = parse_share(file)? {
-        return show(&share, json!({ "page": share }), "the share", output).await;
+        let page = share.page();
+        return show(&page, json!({ "page": page }), "the link", output).await;
     }
     let (service, id) = parse_file(file, service)?;
     // Said here, where the person looks, and not on a page of the browser.

@@ -4,7 +4,7 @@
 //! them as if it had never been: the refusal is the one for a file that there isn't.
 
 use super::{Caller, Role, Scope, TokenCaller, TokenId};
-use crate::domain::UserId;
+use crate::domain::{Audience, UserId};
 
 /// What a call asks for. One for each operation of the contract that not everybody may ask for, and two more: a
 /// wait, which takes long, and a list of everybody's files.
@@ -44,11 +44,25 @@ pub enum Action {
     LookAtPairing,
     /// Lets a program in that shows a code: with a token that acts for the caller.
     ApprovePairing,
+    /// Passes files on by a link.
+    CreateLink,
+    /// Shows the caller's links.
+    ListLinks,
+    /// Shows the links that pass on a file.
+    ListFileLinks,
+    /// Changes a link, or gives it another URL.
+    ChangeLink,
+    /// Ends a link.
+    RevokeLink,
+    /// Shows what a link passes on, to whoever has its URL.
+    DescribeShared,
+    /// Hands out a download URL of a file that a link passes on, to whoever has its URL.
+    DownloadShared,
 }
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::CreateFile,
         Self::RenewUpload,
         Self::CompleteUpload,
@@ -66,6 +80,13 @@ impl Action {
         Self::RevokeUserTokens,
         Self::LookAtPairing,
         Self::ApprovePairing,
+        Self::CreateLink,
+        Self::ListLinks,
+        Self::ListFileLinks,
+        Self::ChangeLink,
+        Self::RevokeLink,
+        Self::DescribeShared,
+        Self::DownloadShared,
     ];
 
     /// Whether it changes or hands out something, so that it has to be known who did it.
@@ -79,7 +100,11 @@ impl Action {
             | Self::CreateToken
             | Self::RevokeToken
             | Self::RevokeUserTokens
-            | Self::ApprovePairing => true,
+            | Self::ApprovePairing
+            | Self::CreateLink
+            | Self::ChangeLink
+            | Self::RevokeLink
+            | Self::DownloadShared => true,
             Self::DescribeFile
             | Self::AwaitFile
             | Self::IssueReceipt
@@ -87,14 +112,27 @@ impl Action {
             | Self::ListAllFiles
             | Self::ListEvents
             | Self::ListTokens
-            | Self::LookAtPairing => false,
+            | Self::LookAtPairing
+            | Self::ListLinks
+            | Self::ListFileLinks
+            | Self::DescribeShared => false,
         }
+    }
+
+    /// Whether it is what the holder of a link's URL does, who may be anybody.
+    fn is_of_holder(self) -> bool {
+        matches!(self, Self::DescribeShared | Self::DownloadShared)
     }
 
     /// The scope that a token needs for it; `None`: no token may do it for its owner.
     fn scope(self) -> Option<Scope> {
         match self {
-            Self::CreateFile | Self::RenewUpload | Self::CompleteUpload => Some(Scope::Write),
+            Self::CreateFile
+            | Self::RenewUpload
+            | Self::CompleteUpload
+            | Self::CreateLink
+            | Self::ChangeLink
+            | Self::RevokeLink => Some(Scope::Write),
             Self::DownloadFile
             | Self::DescribeFile
             | Self::AwaitFile
@@ -102,7 +140,11 @@ impl Action {
             | Self::ListFiles
             | Self::ListAllFiles
             | Self::ListEvents
-            | Self::ListTokens => Some(Scope::Read),
+            | Self::ListTokens
+            | Self::ListLinks
+            | Self::ListFileLinks
+            | Self::DescribeShared
+            | Self::DownloadShared => Some(Scope::Read),
             Self::DeleteFile => Some(Scope::Delete),
             Self::CreateToken
             | Self::RevokeToken
@@ -130,6 +172,13 @@ impl Action {
             Self::RevokeUserTokens => "revoke_user_tokens",
             Self::LookAtPairing => "look_at_pairing",
             Self::ApprovePairing => "approve_pairing",
+            Self::CreateLink => "create_link",
+            Self::ListLinks => "list_links",
+            Self::ListFileLinks => "list_file_links",
+            Self::ChangeLink => "change_link",
+            Self::RevokeLink => "revoke_link",
+            Self::DescribeShared => "describe_shared",
+            Self::DownloadShared => "download_shared",
         }
     }
 
@@ -155,6 +204,16 @@ pub enum Resource {
     },
     /// A token of the caller's.
     Token(TokenId),
+    /// A link, to its owner.
+    Link {
+        /// Whose it is; `None`: the operator's.
+        owner: Option<UserId>,
+    },
+    /// What a link passes on, to whoever has its URL: a capability besides who calls.
+    Shared {
+        /// For whom the link is.
+        audience: Audience,
+    },
 }
 
 /// Why a call is refused.
@@ -176,6 +235,9 @@ pub enum Denied {
 /// # Errors
 /// Why not.
 pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<(), Denied> {
+    if action.is_of_holder() {
+        return as_holder(caller, action, resource);
+    }
     match caller {
         Caller::Nobody => Err(Denied::SignInRequired),
         Caller::Operator => Ok(()),
@@ -188,13 +250,33 @@ pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<
     }
 }
 
+/// What whoever has a link's URL may do. Before the link was read that is everybody's to try.
+fn as_holder(caller: &Caller, action: Action, resource: Resource) -> Result<(), Denied> {
+    match (resource, caller) {
+        (Resource::Service, _) => Ok(()),
+        (Resource::Shared { audience }, caller) => match (audience, caller) {
+            (Audience::Anyone, _) => Ok(()),
+            (Audience::SignedIn, Caller::Nobody) => Err(Denied::SignInRequired),
+            // A program is somebody who signed in as far as its token says so.
+            (Audience::SignedIn, Caller::Token(token)) => match action.scope() {
+                Some(scope) if token.scopes.contains(scope) => Ok(()),
+                _ => Err(Denied::NotAllowed),
+            },
+            (Audience::SignedIn, Caller::Operator | Caller::User(_)) => Ok(()),
+        },
+        _ => Err(Denied::NotFound),
+    }
+}
+
 /// What somebody may do with files of their own.
 fn as_owner(caller: UserId, action: Action, resource: Resource) -> Result<(), Denied> {
     match (action, resource) {
         (Action::ListAllFiles | Action::RevokeUserTokens, _) => Err(Denied::NotAllowed),
         (_, Resource::Service | Resource::Token(_)) => Ok(()),
-        (_, Resource::File { owner }) if owner == Some(caller) => Ok(()),
-        (_, Resource::File { .. }) => Err(Denied::NotFound),
+        (_, Resource::File { owner } | Resource::Link { owner }) if owner == Some(caller) => Ok(()),
+        (_, Resource::File { .. } | Resource::Link { .. } | Resource::Shared { .. }) => {
+            Err(Denied::NotFound)
+        }
     }
 }
 
@@ -230,11 +312,19 @@ fn as_guest(action: Action, resource: Resource) -> Result<(), Denied> {
             | Action::RevokeToken
             | Action::RevokeUserTokens
             | Action::LookAtPairing
-            | Action::ApprovePairing,
+            | Action::ApprovePairing
+            | Action::CreateLink
+            | Action::ListLinks,
             _,
         ) => Err(Denied::NotAllowed),
         (_, Resource::Service) => Ok(()),
-        (_, Resource::File { .. } | Resource::Token(_)) => Err(Denied::NotFound),
+        (
+            _,
+            Resource::File { .. }
+            | Resource::Token(_)
+            | Resource::Link { .. }
+            | Resource::Shared { .. },
+        ) => Err(Denied::NotFound),
     }
 }
 
@@ -307,6 +397,7 @@ mod tests {
         fn nobody_may_do_anything_and_operator_and_admins_everything(
             action in select(Action::ALL.to_vec()), file in select(files())
         ) {
+            prop_assume!(!action.is_of_holder());
             for resource in [file, Resource::Service] {
                 let nobody = authorize(&Caller::Nobody, action, resource);
                 prop_assert_eq!(nobody, Err(Denied::SignInRequired));
@@ -405,6 +496,72 @@ mod tests {
             let may = |role| authorize(&person("alice", role), action, file).is_ok();
             prop_assert!(may(Role::Guest) <= may(Role::Member));
             prop_assert!(may(Role::Member) <= may(Role::Admin));
+        }
+    }
+
+    #[test]
+    fn the_holder_of_a_link_may_take_its_files_whoever_they_are_and_do_nothing_else() {
+        let shared = |audience| Resource::Shared { audience };
+        for caller in callers() {
+            for action in Action::ALL {
+                let anyone = authorize(&caller, action, shared(Audience::Anyone));
+                let signed_in = authorize(&caller, action, shared(Audience::SignedIn));
+                if !action.is_of_holder() {
+                    let is_all = matches!(&caller, Caller::Operator)
+                        || matches!(&caller, Caller::User(person) if person.role == Role::Admin)
+                        || matches!(&caller, Caller::Token(_));
+                    assert!(is_all || anyone.is_err(), "{caller:?} {action:?}");
+                    continue;
+                }
+                assert_eq!(anyone, Ok(()), "{caller:?} {action:?}");
+                let expected = match &caller {
+                    Caller::Nobody => Err(Denied::SignInRequired),
+                    Caller::Token(token) if !token.scopes.contains(Scope::Read) => {
+                        Err(Denied::NotAllowed)
+                    }
+                    _ => Ok(()),
+                };
+                assert_eq!(signed_in, expected, "{caller:?} {action:?}");
+                // The link's files, and no file by its ID.
+                let file = authorize(&caller, action, Resource::File { owner: None });
+                assert_eq!(file, Err(Denied::NotFound), "{caller:?} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_is_its_owners_and_the_same_as_none_for_everybody_else() {
+        let alice = person("alice", Role::Member);
+        let link = |name| Resource::Link {
+            owner: person(name, Role::Member).owner(),
+        };
+        for action in [
+            Action::ListFileLinks,
+            Action::ChangeLink,
+            Action::RevokeLink,
+        ] {
+            assert_eq!(authorize(&alice, action, link("alice")), Ok(()));
+            assert_eq!(
+                authorize(&alice, action, link("bob")),
+                Err(Denied::NotFound)
+            );
+            let of_operator = Resource::Link { owner: None };
+            assert_eq!(
+                authorize(&alice, action, of_operator),
+                Err(Denied::NotFound)
+            );
+            let admin = person("carol", Role::Admin);
+            assert_eq!(authorize(&admin, action, link("bob")), Ok(()));
+            let guest = person("alice", Role::Guest);
+            assert_eq!(
+                authorize(&guest, action, link("alice")),
+                Err(Denied::NotFound)
+            );
+            let wrong = token(Some("alice"), &[Scope::Delete]);
+            assert_eq!(
+                authorize(&wrong, action, link("alice")),
+                Err(Denied::NotAllowed)
+            );
         }
     }
 

@@ -66,10 +66,11 @@ impl Routes {
             })
             .collect();
         for path in own_paths::PAGES {
-            routes.push((
-                path.split('/').map(str::to_owned).collect(),
-                vec![Method::GET],
-            ));
+            let methods = match path {
+                own_paths::SHARED_PAGE => vec![Method::GET, Method::HEAD, Method::POST],
+                _ => vec![Method::GET],
+            };
+            routes.push((path.split('/').map(str::to_owned).collect(), methods));
         }
         Self(routes)
     }

@@ -9,8 +9,9 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Serialize;
 
+use super::call_context::context_of;
 use super::cursor;
-use super::files::{Tag, context_of, file_id};
+use super::files::{Tag, file_id};
 use super::json::Json;
 use super::operation_errors::{self, ApiError};
 use super::problem::Code;

@@ -141,6 +141,55 @@ pub(super) fn receipt() -> Value {
     signed.map(SignedReceipt::into_text).into()
 }
 
+/// A link to the file.
+pub(super) fn link() -> Value {
+    json!({
+        "id": "fe63ecbe72a4e3d1a2b3c4d5e6f7",
+        "url": format!("https://files.example.org/s/{}", "x".repeat(43)),
+        "title": "Lecture 1",
+        "label": null,
+        "files": [ID.to_string()],
+        "expiresAt": time(30 * 24 * 60 * 60 * 1000),
+        "maxDownloads": null,
+        "hasPassword": false,
+        "audience": "anyone",
+        "createdAt": time(0),
+    })
+}
+
+/// What the link passes on.
+pub(super) fn shared() -> Value {
+    let file = available();
+    json!({
+        "title": "Lecture 1",
+        "files": [{
+            "id": file["id"],
+            "filename": file["filename"],
+            "displayName": file["displayName"],
+            "size": file["size"],
+            "contentType": file["contentType"],
+            "sha256": file["sha256"],
+            "status": file["status"],
+            "downloadsLeft": null,
+        }],
+        "expiresAt": time(30 * 24 * 60 * 60 * 1000),
+        "needsPassword": false,
+        "downloadsLeft": null,
+    })
+}
+
+/// A URL of the file, for a minute.
+pub(super) fn grant() -> Value {
+    json!({
+        "url": format!(
+            "https://file-share-bucket.s3.eu-central-1.amazonaws.com/uploads/{ID}\
+             ?X-Amz-Expires=60&X-Amz-Signature=abc&x-grant=0123456789abcdef01234567"
+        ),
+        "expiresAt": time(60 * 1000),
+        "downloadsLeft": null,
+    })
+}
+
 /// Who runs the service.
 pub(super) fn operator() -> Value {
     json!({"kind": "operator", "id": null, "name": null, "role": null})

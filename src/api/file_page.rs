@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
-use super::files;
+use super::call_context::context_of;
 use super::middleware::AskedForHead;
 use super::problem::{Code, Problem};
 use super::public_urls::ServiceUrl;
@@ -75,7 +75,7 @@ impl Endpoint for FilePage {
 
 impl FilePage {
     async fn shown(&self, request: &Request, id: Option<FileId>) -> Response {
-        let context = files::context_of(request, &self.bucket);
+        let context = context_of(request, &self.bucket);
         let is_in = context.caller != Caller::Nobody;
         let shown = Shown {
             language: language_of(request.headers()),
@@ -130,7 +130,7 @@ impl FilePage {
             Some(AskedForHead) => DownloadMethod::Head,
             None => DownloadMethod::Get,
         };
-        let context = files::context_of(request, &self.bucket);
+        let context = context_of(request, &self.bucket);
         let url = self.service.download_file(&context, id, method).await;
         let url = url.map_err(Problem::from)?;
         let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
@@ -145,7 +145,7 @@ impl FilePage {
 }
 
 /// Whether whoever asks shows pages to people: a browser says so, and a previewer goes by its name.
-fn wants_page(headers: &HeaderMap) -> bool {
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT);
     let agent = agent.and_then(|value| value.to_str().ok());
     let agent = agent.map(str::to_ascii_lowercase).unwrap_or_default();

@@ -3,7 +3,6 @@
 //! Invariant: thin. A handler turns wire values into domain values, calls one operation of the service, and
 //! turns its outcome into a response. Nothing is decided here.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +10,13 @@ use poem::Request;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
+use super::call_context::context_of;
 use super::create_file_body::{CreateFileBody, NewFileSchema};
 use super::idempotency_key::idempotency_key;
 use super::json::Json;
 use super::json_body::JsonBody;
-use super::middleware::{RequestId, caller_of};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
-use super::public_urls::bucket_for;
 use super::wire::{
     ListFilter, WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus,
     WireUploadMethod, WireWhose, read_cursor, write_cursor,
@@ -390,20 +388,6 @@ impl FilesApi {
             "private, no-store".into(),
         ))
     }
-}
-
-/// The one place where a request becomes a call by a caller.
-pub(super) fn context_of(request: &Request, bucket: &BucketAddress) -> Context {
-    // Headers that a proxy may have set are anybody's to write.
-    let address = request.remote_addr().as_socket_addr();
-    let request_id = request.extensions().get::<RequestId>();
-    let request_id = request_id.map_or_else(String::new, |id| id.0.clone());
-    Context::new(
-        caller_of(request),
-        address.map(SocketAddr::ip),
-        bucket_for(bucket, request),
-        request_id,
-    )
 }
 
 /// A text that is no ID names no file: the same answer as for an ID that nobody has.

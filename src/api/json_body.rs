@@ -51,7 +51,15 @@ async fn read_within_limit(body: Body) -> Result<Vec<u8>, Problem> {
 async fn read_json(
     request: &Request,
     body: &mut RequestBody,
+    is_required: bool,
 ) -> Result<Map<String, Value>, Problem> {
+    if !is_required && request.content_type().is_none() {
+        let body = body.take().unwrap_or_else(|_| Body::empty());
+        return match read_body(request, body).await?.is_empty() {
+            true => Ok(Map::new()),
+            false => Err(Code::UnsupportedMediaType.plain()),
+        };
+    }
     let is_json = request
         .content_type()
         .and_then(|text| text.parse::<mime::Mime>().ok())
@@ -59,6 +67,15 @@ async fn read_json(
     if !is_json {
         return Err(Code::UnsupportedMediaType.plain());
     }
+    let body = body.take().unwrap_or_else(|_| Body::empty());
+    json_object(&read_body(request, body).await?)
+}
+
+/// Reads a body of a bounded size in a bounded time.
+///
+/// # Errors
+/// One that is too large, too slow or breaks off.
+pub(super) async fn read_body(request: &Request, body: Body) -> Result<Vec<u8>, Problem> {
     // Nobody needs to send, or not send, what is refused anyway.
     let announced: Option<usize> = request
         .header(header::CONTENT_LENGTH)
@@ -66,17 +83,17 @@ async fn read_json(
     if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
         return Err(too_large_body());
     }
-    let body = body.take().unwrap_or_else(|_| Body::empty());
-    let bytes = timeout(BODY_TIMEOUT, read_within_limit(body))
+    timeout(BODY_TIMEOUT, read_within_limit(body))
         .await
-        .unwrap_or_else(|_| Err(Code::InvalidRequest.with("the body came too slowly")))?;
-    json_object(&bytes)
+        .unwrap_or_else(|_| Err(Code::InvalidRequest.with("the body came too slowly")))
 }
 
 /// What the contract says of a body whose fields are read by hand.
 pub(super) trait BodySchema: Type + Send {
     /// What the body is.
     const DESCRIPTION: &'static str;
+    /// Whether a request without a body, and without a type of one, is refused; else it has no fields.
+    const IS_NEEDED: bool = true;
 }
 
 /// A body as it came, an object and no more: what its fields may be is judged by whoever asked for it.
@@ -101,7 +118,7 @@ impl<'a, S: BodySchema> ApiExtractor<'a> for JsonBody<S> {
                 content_type: "application/json",
                 schema: S::schema_ref(),
             }],
-            required: true,
+            required: S::IS_NEEDED,
         })
     }
 
@@ -111,7 +128,7 @@ impl<'a, S: BodySchema> ApiExtractor<'a> for JsonBody<S> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         Ok(Self {
-            fields: read_json(request, body).await?,
+            fields: read_json(request, body, S::IS_NEEDED).await?,
             schema: PhantomData,
         })
     }
@@ -131,7 +148,7 @@ mod tests {
             beginning.chain(futures_util::stream::pending()),
         ));
         let started = tokio::time::Instant::now();
-        let problem = read_json(&request, &mut body).await.unwrap_err();
+        let problem = read_json(&request, &mut body, true).await.unwrap_err();
         assert_eq!(problem.code, Code::InvalidRequest);
         assert_eq!(started.elapsed(), BODY_TIMEOUT);
     }
@@ -146,7 +163,7 @@ mod tests {
             let never = futures_util::stream::pending::<std::io::Result<bytes::Bytes>>();
             let mut body = RequestBody::new(Body::from_bytes_stream(never));
             let started = tokio::time::Instant::now();
-            let problem = read_json(&request, &mut body).await.unwrap_err();
+            let problem = read_json(&request, &mut body, true).await.unwrap_err();
             assert_eq!(problem.code, Code::ContentTooLarge);
             assert_eq!(started.elapsed(), Duration::ZERO);
         }

@@ -1,7 +1,7 @@
 //! What every request goes through: its ID, its line in the log, the unversioned alias, HEAD, and
 //! problems written in one form.
 //!
-//! Invariant: no query string is logged, since a presigned URL's secret is in its query.
+//! Invariant: no query string is logged, since a presigned URL's secret is in its query, and no token of a path.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::domain::Status;
 use crate::own_paths;
-use crate::request_log::{self, cut};
+use crate::request_log::{self, cut, without_tokens};
 use crate::service::CallPermits;
 use crate::web_page::{FailedSignIn, ForPeople};
 
@@ -37,7 +37,7 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 
 /// What pages of allowed origins may do with the API.
 const CORS: CorsRules = CorsRules {
-    methods: "GET, HEAD, POST, DELETE",
+    methods: "GET, HEAD, POST, PATCH, DELETE",
     // The last four are added to every request by what follows one through several services.
     request_headers: "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, sentry-trace",
     exposed_headers: "Location, Link, Retry-After, X-Request-Id",
@@ -82,7 +82,7 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         request.extensions_mut().insert(RequestId(id.clone()));
         let started = Instant::now();
         let method = request.method().clone();
-        let path = cut(request.uri().path()).into_owned();
+        let path = cut(&without_tokens(request.uri().path())).into_owned();
         if let Some(uri) = without_prefix(request.uri(), &self.path_prefix) {
             *request.uri_mut() = uri;
         }
@@ -243,10 +243,9 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         );
-        headers.insert(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        );
+        headers
+            .entry(header::REFERRER_POLICY)
+            .or_insert(HeaderValue::from_static("no-referrer"));
         Ok(response)
     }
 }
@@ -258,8 +257,9 @@ impl<E> ApiConventions<E> {
         request: &mut Request,
         host: Option<Authority>,
     ) -> Result<(), Problem> {
-        let is_page = own_paths::is_for_callers(request.uri().path());
-        if !is_page && !is_below(request.uri().path(), own_paths::API) {
+        let path = request.uri().path();
+        let is_page = own_paths::is_for_callers(path);
+        if !is_page && !is_below(path, own_paths::API) {
             return Ok(());
         }
         let proof = self.cookie.proof(request.headers());

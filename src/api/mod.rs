@@ -7,6 +7,7 @@
 
 mod audited;
 mod browser_guard;
+mod call_context;
 mod create_file_body;
 mod cursor;
 mod docs_pages;
@@ -21,6 +22,7 @@ mod idempotency_key;
 mod json;
 mod json_body;
 mod json_text;
+mod links;
 mod middleware;
 mod operation_errors;
 mod pairings;
@@ -33,6 +35,7 @@ mod receipts;
 pub mod server;
 mod session;
 mod set_cookies;
+mod shared_page;
 mod sign_in;
 mod slow_client_timeout;
 mod tokens;
@@ -50,6 +53,7 @@ pub use browser_guard::OwnHosts;
 use events::EventsApi;
 use file_page::FilePage;
 use files::FilesApi;
+use links::LinksApi;
 pub use middleware::RequestId;
 use pairings::PairingsApi;
 pub use prefix_route::PrefixRoute;
@@ -58,6 +62,7 @@ use public_urls::ServiceUrl;
 pub use public_urls::{own_prefix, path_prefix};
 use receipts::ReceiptsApi;
 use session::SessionApi;
+use shared_page::SharedPageEndpoint;
 use sign_in::SignInApi;
 use tokens::TokensApi;
 #[cfg(feature = "fuzzing")]
@@ -129,6 +134,18 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         service_url: service_url.clone(),
         bucket: parts.bucket.clone(),
     };
+    let links = LinksApi {
+        service: Arc::clone(&parts.service),
+        bucket: parts.bucket.clone(),
+        service_url: service_url.clone(),
+    };
+    let shared_page = Arc::new(SharedPageEndpoint {
+        service: Arc::clone(&parts.service),
+        bucket: parts.bucket.clone(),
+        service_url: service_url.clone(),
+        gate: Arc::clone(&parts.gate),
+        page: web_page.shared(),
+    });
     let files = FilesApi {
         service: parts.service,
         bucket: parts.bucket,
@@ -167,7 +184,9 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         clock: Arc::clone(&parts.clock),
         service_url: service_url.clone(),
     };
-    let service = document::service((files, events, receipts, session, sign_in, tokens, pairings));
+    let service = document::service((
+        files, events, links, receipts, session, sign_in, tokens, pairings,
+    ));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();
     let pages = web_page.mount(pages);
@@ -179,6 +198,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         asks: parts.gate.asks(),
     });
     let pages = pages
+        .at(own_paths::SHARED_PAGES, shared_page)
         .at(
             own_paths::route(own_paths::FILE_PAGE),
             poem::get(Arc::clone(&file_page)),

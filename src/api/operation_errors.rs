@@ -140,6 +140,17 @@ operations! {
         TooManyTries, ContentTooLarge, UnsupportedMediaType;
     ApprovePairing = "approve_pairing": SignInRequired, NotAllowed, InvalidRequest, PairingNotFound, TokensUnavailable,
         TooManyTries, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
+    CreateLink = "create_link": SignInRequired, NotAllowed, InvalidRequest, FileNotFound, TooManyLinks, ContentTooLarge,
+        UnsupportedMediaType, InsufficientStorage;
+    ListLinks = "list_links": SignInRequired, NotAllowed, InvalidRequest;
+    ListFileLinks = "list_file_links": SignInRequired, NotAllowed, InvalidRequest, FileNotFound;
+    ChangeLink = "change_link": SignInRequired, NotAllowed, InvalidRequest, LinkNotFound, FileNotFound, TooManyLinks,
+        ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
+    RevokeLink = "revoke_link": SignInRequired, NotAllowed, LinkNotFound, InsufficientStorage;
+    DescribeShared = "describe_shared": SignInRequired, NotAllowed, LinkNotFound, LinkGone;
+    DownloadShared = "download_shared": SignInRequired, NotAllowed, WrongPassword, InvalidRequest, LinkNotFound, LinkGone,
+        FileNotFound, UploadPending, FileRejected, UploadExpired, DownloadLimitReached, TooManyTries, ContentTooLarge,
+        UnsupportedMediaType, InsufficientStorage;
     DescribeSession = "describe_session": ;
     BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
     StartSignIn = "start_sign_in": InvalidRequest, IssuerUnavailable, SignInUnavailable;

@@ -11,6 +11,7 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub(super) use super::problem_code::Code;
+use crate::domain::Invalid;
 use crate::operations::{ErrorCode, OperationError};
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -155,6 +156,12 @@ impl From<ErrorCode> for Code {
             ErrorCode::UploadSettled => Self::UploadSettled,
             ErrorCode::FileRejected => Self::FileRejected,
             ErrorCode::UploadExpired => Self::UploadExpired,
+            ErrorCode::LinkNotFound => Self::LinkNotFound,
+            ErrorCode::LinkGone => Self::LinkGone,
+            ErrorCode::DownloadLimitReached => Self::DownloadLimitReached,
+            ErrorCode::WrongPassword => Self::WrongPassword,
+            ErrorCode::TooManyTries => Self::TooManyTries,
+            ErrorCode::TooManyLinks => Self::TooManyLinks,
             ErrorCode::IdempotencyKeyReused => Self::IdempotencyKeyReused,
             ErrorCode::FormUploadUnavailable => Self::FormUploadUnavailable,
             ErrorCode::ReceiptsUnavailable => Self::ReceiptsUnavailable,
@@ -179,6 +186,10 @@ impl From<OperationError> for Problem {
                 let (field, message) = ("deleteAfter", invalid.0);
                 Self::fields(code, vec![FieldError { field, message }])
             }
+            OperationError::LinkField(field, Invalid(message)) => {
+                Self::fields(code, vec![FieldError { field, message }])
+            }
+            OperationError::TooManyTries(pause) => code.plain().again_in(pause),
             OperationError::BucketAddressUnknown(invalid) => code.with(invalid.0),
             OperationError::Store(error) => {
                 // Handled here and nowhere else, so it is logged here.

@@ -124,13 +124,62 @@ codes! {
         advice: "Send the same request again after `Retry-After` seconds: a program waits for five minutes at most.",
         detail: Some("as many programs wait to be let in as may at a time"),
     }
+    LinkNotFound {
+        name: ErrorCode::LinkNotFound.as_str(),
+        status: StatusCode::NOT_FOUND,
+        retry_after_seconds: None,
+        title: "There is no such link",
+        advice: "Copy the whole link again. If you are its owner, `GET /v1/links` lists yours.",
+        detail: Some("no link has this address or ID"),
+    }
+    LinkGone {
+        name: ErrorCode::LinkGone.as_str(),
+        status: StatusCode::GONE,
+        retry_after_seconds: None,
+        title: "This link is over",
+        advice: "Its time ran out, or its owner ended it or gave it another address: ask them for a new one.",
+        detail: Some("the link has ended"),
+    }
+    DownloadLimitReached {
+        name: ErrorCode::DownloadLimitReached.as_str(),
+        status: StatusCode::GONE,
+        retry_after_seconds: None,
+        title: "The file was taken as often as it may be",
+        advice: "Ask the link's owner, who can allow more downloads with `maxDownloads`.",
+        detail: Some("this link brings the file no more"),
+    }
+    WrongPassword {
+        name: ErrorCode::WrongPassword.as_str(),
+        status: StatusCode::FORBIDDEN,
+        retry_after_seconds: None,
+        title: "The link has another password",
+        advice: "Send the password that its owner gave you as `password`. Ten wrong ones a minute are looked at.",
+        detail: Some("the link asks for a password, and this isn't it"),
+    }
+    TooManyLinks {
+        name: ErrorCode::TooManyLinks.as_str(),
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "The file is in as many links as it may be",
+        advice: "End one that is no longer needed, with `DELETE /v1/links/{id}`, and ask again.",
+        detail: Some("a file may be in 100 links: end one of them first"),
+    }
+    LinkOpensPage {
+        name: "link_opens_page",
+        status: StatusCode::NOT_ACCEPTABLE,
+        retry_after_seconds: None,
+        title: "This link opens a page",
+        advice: "Open it in a browser, or give it to `fshare download`. A program asks `GET /v1/shared/{token}` what there \
+            is, and `POST /v1/shared/{token}/files/{id}/downloads` for a URL.",
+        detail: None,
+    }
     TooManyTries {
-        name: "too_many_tries",
+        name: ErrorCode::TooManyTries.as_str(),
         status: StatusCode::TOO_MANY_REQUESTS,
         retry_after_seconds: Some(30),
         title: "Too many tries",
         advice: "Send the same request again after `Retry-After` seconds. Before that nothing is looked at, so that \
-            nobody finds a code by trying, or takes all places.",
+            nobody finds a code or a password by trying, or takes all places.",
         detail: None,
     }
     MethodNotAllowed {

@@ -14,7 +14,8 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
 use serde::Serialize;
 
-use super::files::{context_of, file_id};
+use super::call_context::context_of;
+use super::files::file_id;
 use super::json::Json;
 use super::operation_errors::{self, ApiError};
 use super::problem::Code;

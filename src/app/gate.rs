@@ -8,7 +8,24 @@ use std::path::Path;
 use super::StartError;
 use crate::access::oidc::Issuer;
 use crate::access::{LocalKey, Policy, SignInAt};
+use crate::capability_token::CapabilityKeys;
 use crate::config::{AccessSetting, ApiSettings};
+
+/// What signs the URLs of links. `data_dir`: where local mode keeps a secret of its own, if no operator gave one.
+pub(super) fn link_keys(
+    settings: &ApiSettings,
+    data_dir: Option<&Path>,
+) -> Result<CapabilityKeys, StartError> {
+    match (&settings.link_secrets, data_dir) {
+        (Some(secrets), _) => Ok(CapabilityKeys::of_secrets(
+            secrets.first(),
+            secrets.others(),
+        )),
+        (None, Some(data_dir)) => CapabilityKeys::load_or_create(data_dir)
+            .map_err(|error| StartError::new("the secret of links", error)),
+        (None, None) => Err(StartError::new("LINK_SECRET", "there is none")),
+    }
+}
 
 /// A key that callers have to show.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ mod adopt;
 mod check;
 mod environment;
 mod limits;
+mod link_secrets;
 mod mode;
 mod oidc;
 mod receipt;
@@ -26,8 +27,10 @@ pub use adopt::{AdoptArgs, AdoptSettings};
 pub use check::{CheckArgs, CheckSettings};
 pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
+pub use link_secrets::LinkSecrets;
 pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
+use oidc::given;
 pub use oidc::{Groups, OidcArgs, OidcSettings, SecretText, is_this_machine};
 pub use receipt::{ReceiptArgs, ReceiptSeed};
 pub use scrub::{ScrubArgs, ScrubSettings};
@@ -156,6 +159,16 @@ pub struct ApiArgs {
     /// Who may use the service, and what is kept of it.
     #[command(flatten)]
     pub access: AccessArgs,
+    /// The URLs of links are signed with this: secrets of 32 characters or more, separated by commas, the same for
+    /// all processes of a service. The first signs, and URLs that any of them signed work: to change it, put another
+    /// one first. Needed in aws mode; local mode makes one. Others on this machine can see flags, so set the variable
+    #[arg(
+        long,
+        env = "LINK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRETS"
+    )]
+    pub link_secret: Option<SecretText>,
     /// Where local mode keeps files, records and its secrets
     #[arg(
         long,
@@ -263,6 +276,8 @@ pub struct ApiSettings {
     pub access: AccessSetting,
     /// Whether it is kept who did what.
     pub audit: AuditSetting,
+    /// What the URLs of links are signed with; `None`: what local mode makes.
+    pub link_secrets: Option<LinkSecrets>,
     /// Where people sign in; `None`: nowhere.
     pub oidc: Option<OidcSettings>,
     /// What signs receipts, the newest first; none: local mode has one of its own.
@@ -446,6 +461,7 @@ impl ApiArgs {
                  https://files.example.org. The issuer sends them back to /v1/session/callback below it",
             );
         }
+        let link_secrets = self.judge_link_secret(is_local, problems);
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,
@@ -466,11 +482,41 @@ impl ApiArgs {
             allowed_origins: allowed_origins?,
             access: access?,
             audit: audit?,
+            link_secrets: link_secrets?,
             oidc: oidc?,
             receipt_keys: receipt_keys?,
             limits: limits?,
             common: common?,
         })
+    }
+}
+
+impl ApiArgs {
+    /// The outer `None`: it isn't right. Without [`Problems::judge`], which repeats what it refuses.
+    fn judge_link_secret(
+        &self,
+        is_local: Option<bool>,
+        problems: &mut Problems,
+    ) -> Option<Option<LinkSecrets>> {
+        const NAME: &str = "LINK_SECRET";
+        let list = self.link_secret.as_ref();
+        let Some(list) = list.filter(|list| given(Some(list.expose())).is_some()) else {
+            if is_local == Some(false) {
+                problems.missing(
+                    NAME,
+                    "is needed with MODE=aws: 32 characters or more, the same for all processes, such as those of: \
+                     openssl rand -hex 32",
+                );
+            }
+            return Some(None);
+        };
+        match LinkSecrets::parse(list) {
+            Ok(secrets) => Some(Some(secrets)),
+            Err(why) => {
+                problems.missing(NAME, why);
+                None
+            }
+        }
     }
 }
 

@@ -94,6 +94,10 @@ pub struct OidcArgs {
 pub struct SecretText(String);
 
 impl SecretText {
+    pub(super) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The secret itself, for those who share it alone.
     pub fn expose(&self) -> &str {
         &self.0
@@ -228,7 +232,7 @@ fn secret(text: Option<&SecretText>, min_bytes: usize) -> Option<Option<SecretTe
     good.then(|| Some(SecretText(text.to_owned())))
 }
 
-fn given(text: Option<&str>) -> Option<&str> {
+pub(super) fn given(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 

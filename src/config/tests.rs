@@ -88,7 +88,27 @@ fn everything_that_is_wrong_is_named_at_once() {
 fn a_local_bucket_can_not_hide_a_path_of_the_service() {
     assert!(judge(&["--bucket-name=docs"]).is_err());
     assert!(judge(&["--bucket-name=web"]).is_err());
-    assert!(judge(&["--bucket-name=docs", "--mode=aws", "--access=open"]).is_ok());
+    let aws = ["--bucket-name=docs", "--mode=aws", "--access=open", SECRET];
+    assert!(judge(&aws).is_ok());
+}
+
+const SECRET: &str = "--link-secret=0123456789abcdef0123456789abcdef";
+
+#[test]
+fn in_aws_mode_links_have_a_secret_that_all_processes_know_and_local_mode_needs_none() {
+    let aws = ["--mode=aws", "--access=open"];
+    let missing = judge(&aws).unwrap_err().to_string();
+    assert!(missing.contains("LINK_SECRET"), "{missing}");
+    let wrong = judge(&[&aws[..], &["--link-secret=hush"]].concat());
+    let wrong = wrong.unwrap_err().to_string();
+    assert!(
+        wrong.contains("LINK_SECRET") && !wrong.contains("hush"),
+        "{wrong}"
+    );
+    let settings = judge(&[&aws[..], &[SECRET]].concat()).unwrap();
+    assert!(settings.link_secrets.is_some());
+    assert!(!format!("{settings:?}").contains("abcdef"));
+    assert!(judge(&[]).unwrap().link_secrets.is_none());
 }
 
 #[test]
@@ -108,8 +128,9 @@ fn origins_are_exact_or_a_star_alone() {
 
 #[test]
 fn people_come_back_from_an_issuer_to_an_address_that_no_request_in_aws_mode_can_choose() {
-    const AWS: [&str; 4] = [
+    const AWS: [&str; 5] = [
         "--mode=aws",
+        "--link-secret=0123456789abcdef0123456789abcdef",
         "--oidc-issuer=https://id.example.org",
         "--oidc-client-id=files",
         "--session-secret=0123456789abcdef0123456789abcdef",

@@ -7,6 +7,7 @@
 //! handed in.
 
 mod attested_file;
+mod audience;
 mod content_length;
 mod content_type;
 mod declaration;
@@ -28,6 +29,7 @@ mod transition;
 mod user_id;
 
 pub use attested_file::AttestedFile;
+pub use audience::Audience;
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
 pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};
 pub use declaration::Declaration;

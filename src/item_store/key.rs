@@ -25,17 +25,26 @@ pub enum ItemKind {
     Revocation,
     /// Something that happened to a file.
     Event,
+    /// Files that somebody passes on.
+    Link,
+    /// That a file is passed on by a link, and how often it was taken.
+    LinkedFile,
+    /// A URL that was handed out of late, of a file whose [`Self::LinkedFile`] has no room for it.
+    Grant,
 }
 
 impl ItemKind {
     /// All there are.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Session,
         Self::Token,
         Self::Pairing,
         Self::SignIn,
         Self::Revocation,
         Self::Event,
+        Self::Link,
+        Self::LinkedFile,
+        Self::Grant,
     ];
 
     /// What keys of this kind begin with, before the `#`.
@@ -47,6 +56,9 @@ impl ItemKind {
             Self::SignIn => "sign-in",
             Self::Revocation => "revocation",
             Self::Event => "event",
+            Self::Link => "link",
+            Self::LinkedFile => "linked",
+            Self::Grant => "grant",
         }
     }
 }
@@ -115,16 +127,28 @@ pub enum ItemList {
     Tokens,
     /// What happened to a file.
     Events,
+    /// Somebody's links.
+    Links,
+    /// That a file is passed on, by which links.
+    File,
 }
 
 impl ItemList {
-    const ALL: [Self; 3] = [Self::Sessions, Self::Tokens, Self::Events];
+    const ALL: [Self; 5] = [
+        Self::Sessions,
+        Self::Tokens,
+        Self::Events,
+        Self::Links,
+        Self::File,
+    ];
 
     const fn prefix(self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
             Self::Tokens => "tokens",
             Self::Events => "events",
+            Self::Links => "links",
+            Self::File => "file",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{Context, OperationError, Stores, available};
 use crate::access::Action;
-use crate::domain::FileId;
+use crate::domain::{FileId, FileRecord};
 use crate::presigned_url::{DownloadMethod, DownloadTerms, PresignedUrl, Presigner};
 
 /// Signs a URL that brings the version that was measured, under the file's name and type.
@@ -21,15 +21,23 @@ pub async fn download_file(
     method: DownloadMethod,
 ) -> Result<PresignedUrl, OperationError> {
     let record = stores.record_for(context, Action::DownloadFile, id).await?;
-    let object = available(&record)?;
-    let terms = DownloadTerms {
+    let terms = download_terms(&record)?;
+    Ok(presigner
+        .download(context.bucket()?, method, &terms, stores.clock.now())
+        .await?)
+}
+
+/// What a download of the measured version answers with.
+///
+/// # Errors
+/// By the file's state, as [`download_file`].
+pub fn download_terms(record: &FileRecord) -> Result<DownloadTerms<'_>, OperationError> {
+    let object = available(record)?;
+    Ok(DownloadTerms {
         key: record.key(),
         version_id: object.version_id.as_ref(),
         filename: &record.declared.filename,
         display_name: record.declared.display_name.as_ref(),
         content_type: &record.declared.content_type,
-    };
-    Ok(presigner
-        .download(context.bucket()?, method, &terms, stores.clock.now())
-        .await?)
+    })
 }

@@ -5,6 +5,8 @@
 //!
 //! Absent on purpose: HTTP. Which status and which words a client gets for a code is in `api/problem`.
 
+use std::time::Duration;
+
 use crate::access::Denied;
 use crate::domain::{Invalid, RejectionReason};
 use crate::store_error::StoreError;
@@ -57,6 +59,27 @@ pub enum OperationError {
     /// The caller's address has created as many files as it may for now.
     #[error("this address has created as many files as it may for now")]
     TooManyCreates,
+    /// There is no such link for the caller, or the URL is none of ours.
+    #[error("there is no such link")]
+    LinkNotFound,
+    /// The URL was a link's, which ended or was renewed.
+    #[error("the link is over")]
+    LinkGone,
+    /// The file was taken by this link as often as it may be.
+    #[error("the file was taken by this link as often as it may be")]
+    DownloadLimitReached,
+    /// The link asks for a password, and this isn't it, or none was given.
+    #[error("the link has another password")]
+    WrongPassword,
+    /// The password was guessed too often from this address; it says how long to wait.
+    #[error("the password was guessed too often")]
+    TooManyTries(Duration),
+    /// A file is in as many links as it may be.
+    #[error("a file is in as many links as it may be")]
+    TooManyLinks,
+    /// A field of a link isn't right at this time; it is named.
+    #[error("{0} of a link: {1}")]
+    LinkField(&'static str, Invalid),
     /// A store failed; the same call again is right where [`StoreError`] says so.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,8 +109,16 @@ impl OperationError {
             Self::UploadSettled => ErrorCode::UploadSettled,
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
-            Self::DeleteAfter(_) | Self::BucketAddressUnknown(_) => ErrorCode::InvalidRequest,
+            Self::DeleteAfter(_) | Self::BucketAddressUnknown(_) | Self::LinkField(..) => {
+                ErrorCode::InvalidRequest
+            }
             Self::ReceiptsUnavailable => ErrorCode::ReceiptsUnavailable,
+            Self::LinkNotFound => ErrorCode::LinkNotFound,
+            Self::LinkGone => ErrorCode::LinkGone,
+            Self::DownloadLimitReached => ErrorCode::DownloadLimitReached,
+            Self::WrongPassword => ErrorCode::WrongPassword,
+            Self::TooManyTries(_) => ErrorCode::TooManyTries,
+            Self::TooManyLinks => ErrorCode::TooManyLinks,
             Self::Overloaded => ErrorCode::Overloaded,
             Self::TooManyCreates => ErrorCode::TooManyCreates,
             Self::Store(error) => match error {
@@ -151,6 +182,18 @@ error_codes! {
     FileRejected = "file_rejected",
     /// No bytes came in time.
     UploadExpired = "upload_expired",
+    /// There is no such link for the caller.
+    LinkNotFound = "link_not_found",
+    /// The link is over.
+    LinkGone = "link_gone",
+    /// The file was taken by the link as often as it may be.
+    DownloadLimitReached = "download_limit_reached",
+    /// The link has another password.
+    WrongPassword = "wrong_password",
+    /// Something was guessed too often.
+    TooManyTries = "too_many_tries",
+    /// A file is in as many links as it may be.
+    TooManyLinks = "too_many_links",
     /// The idempotency key belongs to another request.
     IdempotencyKeyReused = "idempotency_key_reused",
     /// The store can't take forms safely.
@@ -170,11 +213,16 @@ error_codes! {
 }
 
 impl ErrorCode {
-    /// Whether it is a refusal that the audit log has to have: nobody is signed in, may not, or too often.
+    /// Whether it is a refusal that the audit log has to have: nobody is signed in, may not, or too often, or a
+    /// password is wrong.
     pub fn is_audited_refusal(self) -> bool {
         matches!(
             self,
-            Self::SignInRequired | Self::NotAllowed | Self::TooManyCreates
+            Self::SignInRequired
+                | Self::NotAllowed
+                | Self::TooManyCreates
+                | Self::WrongPassword
+                | Self::TooManyTries
         )
     }
 }

@@ -40,7 +40,7 @@ pub use context::Context;
 pub use create_file::{CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file};
 pub use delete_file::delete_file;
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
-pub use download_file::download_file;
+pub use download_file::{download_file, download_terms};
 pub use error::{ErrorCode, OperationError};
 pub use finalize_upload::{FinalizeOutcome, finalize_upload};
 pub use list_events::list_events;
@@ -87,19 +87,23 @@ pub struct Stores {
 impl Stores {
     /// The record with which the caller may do this: the one way in which operations find a file. What clients
     /// don't see, and what isn't the caller's, isn't there.
-    async fn record_for(
+    pub(crate) async fn record_for(
         &self,
         context: &Context,
         action: Action,
         id: FileId,
     ) -> Result<FileRecord, OperationError> {
-        let record = self.metadata.get(id).await?;
-        let record = record
-            .filter(|record| record.is_visible(self.clock.now()))
-            .ok_or(OperationError::FileNotFound)?;
+        let record = self.visible(id).await?;
+        let record = record.ok_or(OperationError::FileNotFound)?;
         let owner = record.owner;
         authorize(&context.caller, action, Resource::File { owner })?;
         Ok(record)
+    }
+
+    /// The record, if there is one that clients may be shown, whoever asks.
+    pub(crate) async fn visible(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        let record = self.metadata.get(id).await?;
+        Ok(record.filter(|record| record.is_visible(self.clock.now())))
     }
 
     /// Whether both stores answer the calls that the operations need.

@@ -30,8 +30,8 @@ pub use content_disposition::{attachment, saved_as};
 pub use credentials::SigningCredentials;
 pub use form::{FormRefusal, ReceivedForm, VerifiedForm, verify_form};
 pub use presigner::{
-    DownloadMethod, DownloadTerms, PresignedUpload, PresignedUrl, Presigner, Upload, UploadMethod,
-    UploadTerms,
+    DownloadMethod, DownloadTerms, GRANT_PARAMETER, GrantTerms, PresignedUpload, PresignedUrl,
+    Presigner, Upload, UploadMethod, UploadTerms,
 };
 pub use verify::{ReceivedRequest, Refusal, VerifiedRequest, verify};
 

@@ -185,6 +185,18 @@ pub struct DownloadTerms<'a> {
     pub content_type: &'a ContentType,
 }
 
+/// What is special about a download that was granted, such as by a link.
+#[derive(Debug, Clone, Copy)]
+pub struct GrantTerms<'a> {
+    /// Stands in the URL's query, signed, and so in the log of the store: letters and digits.
+    pub id: &'a str,
+    /// From this moment on the URL doesn't work.
+    pub until: Timestamp,
+}
+
+/// What stands before a grant's name in a URL. S3 takes no notice of such parameters, but for its log.
+pub const GRANT_PARAMETER: &str = "x-grant";
+
 /// The method that a download URL is good for; S3 tells the two apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadMethod {
@@ -316,6 +328,39 @@ impl Presigner {
         terms: &DownloadTerms<'_>,
         now: Timestamp,
     ) -> Result<PresignedUrl, StoreError> {
+        let uri = self.download_uri(bucket, terms);
+        let lifetime = self.download_lifetime;
+        let (url, _) = self.presign_download(method, &uri, lifetime, now).await?;
+        Ok(url)
+    }
+
+    /// The same for a grant: the URL names it, and works until the grant says so at the most. `None`: that is less
+    /// than a second, which is the least that a URL can work for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] without credentials.
+    pub async fn granted_download(
+        &self,
+        bucket: &BucketUrl,
+        method: DownloadMethod,
+        terms: &DownloadTerms<'_>,
+        grant: &GrantTerms<'_>,
+        now: Timestamp,
+    ) -> Result<Option<(PresignedUrl, Timestamp)>, StoreError> {
+        // From the second in which it is signed.
+        let left = (grant.until - now.trunc_subsecs(0)).to_std();
+        let lifetime = left.unwrap_or_default().min(self.download_lifetime);
+        if lifetime.as_secs() == 0 {
+            return Ok(None);
+        }
+        let mut uri = self.download_uri(bucket, terms);
+        append(&mut uri, '&', GRANT_PARAMETER, grant.id);
+        self.presign_download(method, &uri, lifetime, now)
+            .await
+            .map(Some)
+    }
+
+    fn download_uri(&self, bucket: &BucketUrl, terms: &DownloadTerms<'_>) -> String {
         let disposition = attachment(terms.filename, terms.display_name);
         let mut uri = bucket.object(terms.key);
         let content_type = terms.content_type.as_str();
@@ -329,13 +374,22 @@ impl Presigner {
         if let Some(version) = version.or(unversioned) {
             append(&mut uri, "versionId", version);
         }
+        uri
+    }
+
+    async fn presign_download(
+        &self,
+        method: DownloadMethod,
+        uri: &str,
+        lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<(PresignedUrl, Timestamp), StoreError> {
         let subject = Subject {
             method: method.as_str(),
-            uri: &uri,
+            uri,
             headers: &[],
         };
-        let (url, _) = self.presign(&subject, now, self.download_lifetime).await?;
-        Ok(url)
+        self.presign(&subject, now, lifetime).await
     }
 
     async fn presign(

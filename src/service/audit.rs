@@ -7,9 +7,11 @@ use std::io;
 
 use crate::access::Action;
 use crate::audit::{AuditLog, DONE, Entry, UNKNOWN, Written};
+use crate::capability_token::RenewableId;
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, UserId};
 use crate::file_events::{EventKind, EventPage};
+use crate::links::{Grant, Link, LinkPage, SharedFiles};
 use crate::metadata_store::Page;
 use crate::operations::{Context, CreatedFile, ErrorCode, OperationError, Stores};
 use crate::presigned_url::{PresignedUpload, PresignedUrl};
@@ -19,8 +21,39 @@ use crate::store_error::StoreError;
 
 const STORE: &str = "the audit log";
 
-/// What an operation brings, by the file that it made.
-pub(super) trait MadeFile {
+/// What a call is about, as its line names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About {
+    /// What only shows when it is done.
+    Unknown,
+    File(FileId),
+    Link(RenewableId),
+}
+
+impl About {
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Unknown => None,
+            Self::File(id) => Some(id.to_string()),
+            Self::Link(id) => Some(id.to_string()),
+        }
+    }
+
+    fn file(self) -> Option<FileId> {
+        match self {
+            Self::File(id) => Some(id),
+            Self::Unknown | Self::Link(_) => None,
+        }
+    }
+}
+
+/// What an operation brings, by what it made or handed out.
+pub(super) trait Brought {
+    /// The name of what wasn't there before.
+    fn name(&self) -> Option<String> {
+        None
+    }
+
     /// The file that wasn't there before.
     fn made_file(&self) -> Option<FileId> {
         None
@@ -37,7 +70,11 @@ pub(super) trait MadeFile {
     }
 }
 
-impl MadeFile for CreatedFile {
+impl Brought for CreatedFile {
+    fn name(&self) -> Option<String> {
+        self.made_file().map(|id| id.to_string())
+    }
+
     fn made_file(&self) -> Option<FileId> {
         Some(self.record.id)
     }
@@ -54,17 +91,32 @@ impl MadeFile for CreatedFile {
         }
     }
 }
-impl MadeFile for FileRecord {
+impl Brought for Link {
+    fn name(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+}
+impl Brought for Grant {
+    /// With what stands in the log of the store, so that the two can be read together.
+    fn name(&self) -> Option<String> {
+        let (file, link, grant) = (self.file, self.link.id, self.id.as_str());
+        Some(format!("{file} by link {link}, grant {grant}"))
+    }
+}
+impl Brought for EventPage {}
+impl Brought for FileRecord {
     fn owner(&self) -> Option<UserId> {
         self.owner
     }
 }
-impl MadeFile for EventPage {}
-impl MadeFile for Page {}
-impl MadeFile for PresignedUpload {}
-impl MadeFile for PresignedUrl {}
-impl MadeFile for SignedReceipt {}
-impl MadeFile for () {}
+impl Brought for LinkPage {}
+impl Brought for Page {}
+impl Brought for PresignedUpload {}
+impl Brought for PresignedUrl {}
+impl Brought for SharedFiles {}
+impl Brought for SignedReceipt {}
+impl Brought for Vec<Link> {}
+impl Brought for () {}
 
 /// The line of a call that is under way.
 pub(super) struct PendingLine<'a> {
@@ -72,7 +124,7 @@ pub(super) struct PendingLine<'a> {
     clock: &'a dyn Clock,
     context: &'a Context,
     action: Action,
-    file: Option<FileId>,
+    about: About,
     is_written: bool,
 }
 
@@ -86,7 +138,7 @@ impl<'a> PendingLine<'a> {
         clock: &'a dyn Clock,
         context: &'a Context,
         action: Action,
-        file: Option<FileId>,
+        about: About,
     ) -> Result<Self, OperationError> {
         audit.reserve().map_err(failed)?;
         Ok(Self {
@@ -94,7 +146,7 @@ impl<'a> PendingLine<'a> {
             clock,
             context,
             action,
-            file,
+            about,
             is_written: false,
         })
     }
@@ -103,19 +155,19 @@ impl<'a> PendingLine<'a> {
     ///
     /// # Errors
     /// The line can't be written: then nothing may be handed out.
-    pub(super) fn end<T: MadeFile>(
+    pub(super) fn end<T: Brought>(
         mut self,
         outcome: &Result<T, OperationError>,
     ) -> Result<Written, OperationError> {
         self.is_written = true;
         match outcome {
             Ok(done) => {
-                let entry = self.entry(done.made_file().or(self.file), DONE);
+                let entry = self.entry(done.name().or(self.about.name()), DONE);
                 self.audit.record(&entry).map_err(failed)
             }
             Err(OperationError::Store(_)) => {
                 // Bounded as refusals are: a store that is away fails every call.
-                let entry = self.entry(self.file, UNKNOWN);
+                let entry = self.entry(self.about.name(), UNKNOWN);
                 log_failure(self.audit.record_refusal(&entry));
                 Ok(Written::already())
             }
@@ -124,9 +176,9 @@ impl<'a> PendingLine<'a> {
         }
     }
 
-    fn entry(&self, file: Option<FileId>, outcome: &'static str) -> Entry<'a> {
+    fn entry(&self, resource: Option<String>, outcome: &'static str) -> Entry<'a> {
         Entry {
-            resource: file.map(|id| id.to_string()),
+            resource,
             ..entry(self.clock, self.context, self.action, outcome)
         }
     }
@@ -144,29 +196,29 @@ pub(super) async fn is_out(line: Written) -> Result<(), OperationError> {
 impl Drop for PendingLine<'_> {
     fn drop(&mut self) {
         if !self.is_written {
-            let line = self.audit.record(&self.entry(self.file, UNKNOWN));
+            let line = self.audit.record(&self.entry(self.about.name(), UNKNOWN));
             log_failure(line.map(drop));
         }
     }
 }
 
 /// Notes for whom the file belongs to what was done.
-pub(super) fn note<T: MadeFile>(
+pub(super) fn note<T: Brought>(
     stores: &Stores,
     context: &Context,
     action: Action,
-    file: Option<FileId>,
+    about: About,
     done: &T,
 ) {
     let usual = match action {
         Action::CreateFile => Some(EventKind::Created),
         Action::RenewUpload => Some(EventKind::UploadRenewed),
         Action::CompleteUpload => Some(EventKind::Completed),
-        Action::DownloadFile => Some(EventKind::Downloaded),
+        Action::DownloadFile | Action::DownloadShared => Some(EventKind::Downloaded),
         Action::DeleteFile => Some(EventKind::Deleted),
         _ => None,
     };
-    let (kind, file) = (done.event(usual), done.made_file().or(file));
+    let (kind, file) = (done.event(usual), done.made_file().or(about.file()));
     if let (Some(kind), Some(file)) = (kind, file) {
         let (caller, request_id) = (&context.caller, &context.request_id);
         let at = match kind {
@@ -231,9 +283,12 @@ mod tests {
     use super::*;
     use crate::access::Caller;
     use crate::audit::AuditKey;
+    use crate::capability_token::CapabilityKeys;
     use crate::clock::ManualClock;
     use crate::create_limits::CreateLimit;
     use crate::domain::{Declaration, Lifecycle, from_millis};
+    use crate::item_store::memory::MemoryItemStore;
+    use crate::links::Links;
     use crate::metadata_store::memory::MemoryMetadataStore;
     use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
     use crate::object_store::memory::MemoryObjectStore;
@@ -256,6 +311,11 @@ mod tests {
             }
             made.await
         }
+    }
+
+    fn links() -> Links {
+        let keys = CapabilityKeys::of_secrets("0123456789abcdef0123456789abcdef", []);
+        Links::new(Arc::new(MemoryItemStore::default()), keys)
     }
 
     fn now() -> crate::domain::Timestamp {
@@ -299,6 +359,7 @@ mod tests {
                 },
                 presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
                 receipt_keys: Arc::default(),
+                links: links(),
                 create_limit: CreateLimit::Off,
                 permits: CallPermits::new(false),
                 audit: Some(Arc::clone(&audit)),

@@ -62,6 +62,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("language.js"),
     embedded!("late.js"),
     embedded!("language_switch.js"),
+    embedded!("links.js"),
     embedded!("list_sync.js"),
     embedded!("list_tools.js"),
     embedded!("mark.svg"),
@@ -86,6 +87,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("sha256.js"),
     embedded!("share_address.js"),
     embedded!("share_notice.js"),
+    embedded!("shared.css"),
     embedded!("sign_in.js"),
     embedded!("sign_in_panel.js"),
     embedded!("strings.de.js"),
@@ -109,6 +111,8 @@ const PAGES: &[Asset] = &[
     embedded!("file.html"),
     embedded!("index.html"),
     embedded!("pair.html"),
+    embedded!("shared.html"),
+    embedded!("shared_notice.html"),
     embedded!("sign_in_failed.html"),
 ];
 
@@ -194,14 +198,30 @@ pub(super) fn style() -> &'static Html {
 
 /// Where styles may be from, for a Content-Security-Policy: those that are in [`style`], known by their digests.
 pub(super) fn style_sources() -> &'static str {
-    static SOURCES: LazyLock<String> = LazyLock::new(|| {
-        let source = |style: &str| {
-            let digest = Sha256::digest(style.as_bytes());
-            format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
-        };
-        format!("{} {}", source(stylesheet()), source(NO_SCRIPT_STYLE))
-    });
+    static SOURCES: LazyLock<String> =
+        LazyLock::new(|| format!("{} {}", source_of(stylesheet()), source_of(NO_SCRIPT_STYLE)));
     &SOURCES
+}
+
+/// The style of the page of a link, beside [`style`].
+pub(super) fn shared_style() -> &'static Html {
+    static STYLE: LazyLock<Html> = LazyLock::new(|| {
+        let sheet = plain_css(source("shared.css"));
+        Html::composed(format!("<style>{sheet}</style>"))
+    });
+    &STYLE
+}
+
+/// Where the styles of the page of a link may be from.
+pub(super) fn shared_style_sources() -> String {
+    let sheet = plain_css(source("shared.css"));
+    format!("{} {}", style_sources(), source_of(&sheet))
+}
+
+/// A style sheet in a page, as a Content-Security-Policy knows it.
+fn source_of(style: &str) -> String {
+    let digest = Sha256::digest(style.as_bytes());
+    format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
 }
 
 /// What can do nothing without a script isn't shown then.

@@ -17,6 +17,7 @@ mod content_coding;
 mod figures;
 mod file_page;
 mod html;
+mod shared;
 mod static_content;
 mod words;
 
@@ -30,6 +31,7 @@ use content_coding::Coding;
 pub use file_page::FileView;
 use file_page::Parts;
 pub use html::{Html, Preview};
+pub use shared::{SharedNotice, SharedPage, SharedRow, SharedView};
 pub use static_content::StaticContent;
 pub(crate) use words::weighted;
 pub use words::{Language, Words};
@@ -230,6 +232,11 @@ impl WebPage {
         headers.insert(header::CONTENT_SECURITY_POLICY, self.policy());
         response.extensions_mut().insert(ForPeople);
         response
+    }
+
+    /// The page of a link, which is rendered for each of them.
+    pub fn shared(&self) -> SharedPage {
+        SharedPage::new(self.clone())
     }
 
     /// What somebody sees who comes from the issuer and isn't signed in.

@@ -300,9 +300,30 @@ page('a link that is copied leads to a page from which the file is fetched', asy
   await listed(tab, 'passed on.txt').getByRole('button', { name: 'Copy link of passed on.txt' }).click();
   await tab.locator('.toast', { hasText: 'Link copied' }).waitFor();
   const link = await tab.evaluate(() => navigator.clipboard.readText());
-  assert.equal(link, `${faultProxy.base}f/${id}`);
+  assert.match(link, /\/s\/[\w-]{43}$/);
+  const { links } = (await api('GET', `/v1/files/${id}/links`)).body;
+  assert.deepEqual(
+    links.map(({ url, hasPassword, maxDownloads, audience }) => [url, hasPassword, maxDownloads, audience]),
+    [[link, false, null, 'anyone']],
+  );
+  // Copied again it is the same, after a reload too.
+  await tab.reload();
+  await listed(tab, 'passed on.txt').getByRole('button', { name: 'Copy link of passed on.txt' }).click();
+  await tab.locator('.toast', { hasText: 'Link copied' }).waitFor();
+  assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), link);
 
-  const shared = await open(link);
+  // Whoever gets it sees a page without a script, and takes the file.
+  const passed = await open(link);
+  await passed.getByRole('heading', { name: 'passed on.txt' }).waitFor();
+  assert.equal(await passed.locator('script').count(), 0);
+  await isAccessible(passed, 'the page of a link');
+  await browser.picture(passed, '7-link');
+  const taking = passed.waitForEvent('download');
+  await passed.getByRole('button', { name: 'Download passed on.txt' }).click();
+  const taken = await taking;
+  assert.equal(await readFile(await taken.path(), 'utf8'), content);
+
+  const shared = await open(`${faultProxy.base}f/${id}`);
   await shared.getByRole('heading', { name: 'passed on.txt' }).waitFor();
   await shared.getByText('Is it complete?').click();
   await shared.getByText(digest(content)).waitFor();
@@ -511,7 +532,9 @@ test('under any host name, without a secure context, the bytes have their digest
     await tab.evaluate(() => document.body.append(document.createElement('textarea')));
     await tab.locator('textarea').focus();
     await tab.keyboard.press('Control+V');
-    assert.equal(await tab.locator('textarea').inputValue(), `${host}/f/${record.id}`);
+    const [{ url }] = (await api('GET', `/v1/files/${record.id}/links`)).body.links;
+    const token = url.split('/s/')[1];
+    assert.equal(await tab.locator('textarea').inputValue(), `${host}/s/${token}`);
   });
 });
 

@@ -28,7 +28,9 @@ pub(crate) fn guarded() -> Vec<(String, String)> {
         methods.map(move |method| (method.to_uppercase(), path.clone()))
     });
     let guarded = calls.filter(|(_, path)| {
-        !path.starts_with("/v1/session") && !UNGUARDED.contains(&path.as_str())
+        let is_for_everybody = ["/v1/session", "/v1/shared/"];
+        !is_for_everybody.iter().any(|it| path.starts_with(it))
+            && !UNGUARDED.contains(&path.as_str())
     });
     let mut calls: Vec<(String, String)> = guarded.collect();
     calls.sort_by_key(|(method, _)| method == "DELETE");
@@ -49,8 +51,9 @@ fn calls(base: &str, id: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The status of a call, with a body that creates a file or a token where there is one.
-pub(crate) fn status(method: &str, url: &str, proof: &[&str]) -> String {
+/// The status of a call, with a body that creates a file, a link to a file or a token where there is one.
+pub(crate) fn status(method: &str, url: &str, id: &str, proof: &[&str]) -> String {
+    let link = json!({"files": [id]}).to_string();
     let mut arguments = match method {
         "HEAD" => vec!["--head"],
         method => vec!["--request", method],
@@ -60,6 +63,12 @@ pub(crate) fn status(method: &str, url: &str, proof: &[&str]) -> String {
     }
     if url.ends_with("/v1/tokens") && method == "POST" {
         arguments.extend(["--json", r#"{"label": "a", "scopes": ["read"]}"#]);
+    }
+    if url.ends_with("/v1/links") && method == "POST" {
+        arguments.extend(["--json", &link]);
+    }
+    if method == "PATCH" {
+        arguments.extend(["--json", "{}"]);
     }
     if url.contains("/v1/pairings/") {
         // Nothing that could be one: a wrong one would count as a try.
@@ -118,7 +127,7 @@ fn every_call_of_the_contract_wants_the_key_or_a_session_and_takes_either() {
         let created = curl_json(&[&created[..], &[&format!("{base}/v1/files")]].concat());
         let id = created["id"].as_str().unwrap();
         let calls = calls(base, id);
-        assert_eq!(calls.len(), 16, "{calls:?}");
+        assert_eq!(calls.len(), 21, "{calls:?}");
         for (method, url) in &calls {
             let nobody: [&[&str]; 4] = [
                 &[],
@@ -129,14 +138,14 @@ fn every_call_of_the_contract_wants_the_key_or_a_session_and_takes_either() {
             ];
             for proof in nobody {
                 assert_eq!(
-                    status(method, url, proof),
+                    status(method, url, id, proof),
                     "401",
                     "{method} {url} {proof:?}"
                 );
             }
-            let answered = status(method, url, &[proof]);
+            let answered = status(method, url, id, &[proof]);
             let expected = match url {
-                url if url.contains("/v1/tokens/") => "404",
+                url if url.contains("/v1/tokens/") || url.contains("/v1/links/") => "404",
                 // A session alone lets programs in: whoever has the key in a program needs no other one.
                 url if url.contains("/v1/pairings/") && *proof == bearer => "403",
                 url if url.contains("/v1/pairings/") => "404",
@@ -267,14 +276,14 @@ fn a_service_that_trusts_this_machine_does_nothing_for_whom_a_proxy_brings() {
         "X-Real-IP: 127.0.0.1",
     ] {
         for (method, url) in calls(base, id) {
-            let answered = status(&method, &url, &[header]);
+            let answered = status(&method, &url, id, &[header]);
             assert_eq!(answered, "403", "{method} {url} {header}");
         }
         let refused = curl_json(&["--header", header, &format!("{base}/v1/files")]);
         assert_eq!(refused["code"], "unknown_proxy");
         assert!(refused["detail"].as_str().unwrap().contains("PUBLIC_URL"));
     }
-    assert_eq!(status("GET", &format!("{base}/v1/files"), &[]), "200");
+    assert_eq!(status("GET", &format!("{base}/v1/files"), id, &[]), "200");
     assert!(!dir.path().join("access-key").exists());
 }
 
@@ -325,7 +334,7 @@ fn a_service_with_an_issuer_asks_everybody_also_while_the_issuer_is_away() {
     for (method, url) in calls(base, id) {
         for proof in [&[][..], &[key], &["Cookie: session-0=0123"]] {
             assert_eq!(
-                status(&method, &url, proof),
+                status(&method, &url, id, proof),
                 "401",
                 "{method} {url} {proof:?}"
             );

@@ -178,6 +178,10 @@ async fn only_what_starts_the_api_may_read_the_secret_of_sign_ins_and_an_update_
     let arn = deployment.output("SessionSecretArn");
     let secret = read_secret(ministack, &deployment.execution, arn).await;
     assert_eq!(secret.as_ref().unwrap().len(), 64);
+    let of_links = deployment.output("LinkSecretArn");
+    let links = read_secret(ministack, &deployment.execution, of_links).await;
+    assert_eq!(links.as_ref().unwrap().len(), 64);
+    assert_ne!(links.as_ref().ok(), secret.as_ref().ok());
     // MiniStack leaves this out.
     let template = include_str!("../../deploy/stack.yaml");
     let (_, rest) = template.split_once("\n  SessionSecret:\n").unwrap();
@@ -201,8 +205,10 @@ async fn only_what_starts_the_api_may_read_the_secret_of_sign_ins_and_an_update_
         ("worker", &deployment.worker),
         ("operator", &deployment.operator),
     ] {
-        let read = read_secret(ministack, user, arn).await;
-        assert!(is_forbidden(&read), "{program}: {read:?}");
+        for arn in [arn, of_links] {
+            let read = read_secret(ministack, user, arn).await;
+            assert!(is_forbidden(&read), "{program}: {read:?}");
+        }
     }
     let name = format!("another-of-{}", deployment.bucket);
     let another = [

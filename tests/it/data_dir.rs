@@ -124,6 +124,7 @@ fn nobody_else_can_read_anything_even_under_an_open_umask() {
         "lock",
         "signing-secret",
         "receipt-key",
+        "link-secret",
         "metadata.sqlite",
         "metadata.sqlite-wal",
         "metadata.sqlite-shm",
@@ -147,7 +148,10 @@ fn what_was_too_open_is_closed_at_the_next_start() {
     modes(dir.path(), &mut found);
     for (path, _) in &found {
         let mode = if path.is_dir() { 0o777 } else { 0o666 };
-        if !path.ends_with("signing-secret") && !path.ends_with("receipt-key") {
+        let is_secret = ["signing-secret", "receipt-key", "link-secret"]
+            .iter()
+            .any(|name| path.ends_with(name));
+        if !is_secret {
             fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
         }
     }
@@ -211,6 +215,7 @@ fn no_link_at_a_name_that_the_program_opens_is_followed() {
         ("lock", false),
         ("signing-secret", false),
         ("receipt-key", false),
+        ("link-secret", false),
         ("metadata.sqlite", false),
         ("metadata.sqlite-wal", false),
         ("metadata.sqlite-shm", false),

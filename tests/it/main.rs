@@ -37,6 +37,7 @@ mod issuer_sign_in;
 mod items;
 mod journey;
 mod kept_files;
+mod links;
 mod local_endpoint;
 mod local_faults;
 mod local_versions;

@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use file_share::access::{Gate, Policy};
 use file_share::api::server::{Limits, serve, serve_within};
 use file_share::api::{self, ApiParts, OwnHosts, SessionCookie, observed};
+use file_share::capability_token::CapabilityKeys;
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
 use file_share::create_limits::CreateLimit;
 use file_share::domain::Lifecycle;
 use file_share::item_store::memory::MemoryItemStore;
+use file_share::links::Links;
 use file_share::metadata_store::memory::MemoryMetadataStore;
 use file_share::object_store::StoreError;
 use file_share::object_store::intercepted::{Call, Intercepted, Interceptor};
@@ -133,6 +135,10 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
                 lifecycle: Lifecycle::default(),
                 events: file_share::file_events::FileEvents::off(),
             },
+            links: Links::new(
+                Arc::new(MemoryItemStore::default()),
+                CapabilityKeys::of_secrets("0123456789abcdef0123456789abcdef", []),
+            ),
             presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
             receipt_keys: Arc::default(),
             create_limit: CreateLimit::Off,

@@ -30,6 +30,19 @@ fn the_first_upload_can_be_pasted_and_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_link_can_be_made_and_used_after_the_first_upload() {
+    let dir = data_dir();
+    let program = Program::local(&dir.path().join("data"), &[]);
+    let upload = block_below("## A first upload");
+    let script = format!("{upload}\n{}", block_below("## Passing files on"));
+    let script = script.replace("http://127.0.0.1:8000", &program.base);
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(dir.path());
+    let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(printed.ends_with("passed on\n"), "{printed}");
+}
+
+#[test]
 fn every_setting_in_the_table_is_one_of_the_programs() {
     let help = |program: &std::path::Path, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output().unwrap();

@@ -46,6 +46,11 @@ const ANSWERS: &str = "
     GET    /v1/tokens                  401 403 200 200  200 403 403  200 403 403 403 200  200 200
     DELETE /v1/tokens/{id}             401 403 404 404  403 403 403  403 403 403 403 403  404 403
     DELETE /v1/users/{user_id}/tokens  401 403 403 204  403 403 403  403 403 403 403 403  403 403
+    POST   /v1/links                   401 403 201 201  403 201 403  403 404 403 403 201  404 404
+    GET    /v1/links                   401 403 200 200  200 403 403  200 403 403 403 200  200 200
+    GET    /v1/files/{id}/links        401 404 200 200  200 403 403  404 403 403 403 200  404 404
+    PATCH  /v1/links/{id}              401 404 404 404  403 404 403  403 404 403 403 404  404 404
+    DELETE /v1/links/{id}              401 404 404 404  403 404 403  403 404 403 403 404  404 404
     POST   /v1/pairings/look           401 403 403 403  403 403 403  403 403 403 403 403  403 403
     POST   /v1/pairings/approve        401 403 403 403  403 403 403  403 403 403 403 403  403 403
 ";
@@ -109,7 +114,7 @@ async fn each_is_answered_as_the_table_says(program: &Program, issuer: &Issuer) 
             let found = rows.iter().find(|(call, _)| *call == (method, path));
             let (_, answers) = found.unwrap_or_else(|| panic!("no row for {method} {path}"));
             assert_eq!(answers.len(), CALLERS.len(), "{method} {path}");
-            let answered = status(method, &address(base, path, id), &proof);
+            let answered = status(method, &address(base, path, id), id, &proof);
             if answered != answers[at] {
                 wrong.push(format!(
                     "{caller}: {method} {path}: {answered}, not {}",

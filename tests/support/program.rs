@@ -516,7 +516,9 @@ fn set_aws(command: &mut Command, deployment: &Deployment, user: &Credentials) {
         .env("AWS_ACCESS_KEY_ID", &user.access_key_id)
         .env("AWS_SECRET_ACCESS_KEY", &user.secret_access_key)
         .env("BUCKET_NAME", &deployment.bucket)
-        .env("TABLE_NAME", &deployment.table);
+        .env("TABLE_NAME", &deployment.table)
+        // For the API, which doesn't start without one.
+        .env("LINK_SECRET", "fedcba9876543210fedcba9876543210");
 }
 
 /// A program of this workspace, as it was built. It lies beside whoever shares this module, or one

@@ -156,6 +156,33 @@ def new_pairings(program):
     return codes
 
 
+def new_links(program, files):
+    """Links to these files, in the place of those that there are, of which a file may be in so many only."""
+    page = {"links": [None]}
+    while page["links"]:
+        page = json.loads(program.call("GET", "/v1/links?limit=100"))
+        for link in page["links"]:
+            program.call("DELETE", f"/v1/links/{link['id']}")
+    headers = {"Content-Type": "application/json"}
+
+    def make(file):
+        body = json.dumps({"files": [file]}).encode()
+        return json.loads(program.call("POST", "/v1/links", body, headers))
+
+    made = [make(file) for file in files]
+    to_end = [make(file)["id"] for file in files for _ in range(DISPOSABLE // len(files) + 1)]
+    page = json.loads(program.call("GET", "/v1/links?limit=1"))
+    shared = [
+        {"token": link["url"].rsplit("/", 1)[1], "file": link["files"][0]} for link in made
+    ]
+    return {
+        "links": {"made": [link["id"] for link in made]},
+        "links to end": {"made": to_end},
+        "cursor of links": page["nextCursor"],
+        "shared": shared,
+    }
+
+
 def fill(program, settled):
     """Files for one batch, since it deletes some and asks for fresh URLs of others."""
     deleted = [program.create(5)["id"] for _ in range(FILES)]
@@ -177,6 +204,7 @@ def fill(program, settled):
         page = json.loads(program.call("GET", f"/v1/files?limit=1{query}"))
         cursors[status] = page["nextCursor"]
     return {
+        **new_links(program, files["available"]),
         "files": files,
         "disposable": disposable,
         "cursors": cursors,

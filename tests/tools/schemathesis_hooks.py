@@ -27,8 +27,10 @@ MAX_FILE_NAME_BYTES = 255
 LONGEST_WAIT = 20
 CURSOR = re.compile("[A-Za-z0-9_-]{32}")
 
-# The longest label of a token, in characters, and what looks like a time.
+# The longest label of a token, and title of a link, in characters, and what looks like a time or an ID.
 MAX_LABEL = 100
+MAX_TITLE = 200
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 SCOPES = ("read", "write", "delete", "admin")
 END = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
@@ -41,6 +43,8 @@ def known_ids(operation):
     the others keep theirs."""
     if "/tokens/" in operation.path:
         return PREPARED["tokens"]
+    if "/links/" in operation.path:
+        return PREPARED["links to end" if operation.method == "delete" else "links"]
     return PREPARED["disposable" if operation.method == "delete" else "files"]
 
 
@@ -78,7 +82,9 @@ def map_case(context, case):
     if str(wait).isdigit() and 1 < int(wait) <= LONGEST_WAIT:
         # A number that is allowed, and doesn't hold up the run.
         query["wait"] = int(wait) % 2
-    if CURSOR.fullmatch(str(query.get("cursor"))):
+    if CURSOR.fullmatch(str(query.get("cursor"))) and case.operation.path.endswith("/links"):
+        query["cursor"] = PREPARED["cursor of links"]
+    elif CURSOR.fullmatch(str(query.get("cursor"))):
         # Well formed, so it has to be one that was given out for this list.
         # What happened to a file goes on where that file's page said, and nobody keeps it here.
         is_of_a_file = "{id}" in case.operation.path
@@ -89,6 +95,14 @@ def map_case(context, case):
             case.body = {**case.body, "key": PREPARED["key"]}
     if case.operation.path.endswith("/tokens") and isinstance(case.body, dict):
         case.body = with_possible_end(case.body)
+    if "/links" in case.operation.path and isinstance(case.body, dict):
+        case.body = with_known_files(case.body)
+    if "/shared/" in case.operation.path and (phase == "stateful" or next(turns) % MADE_UP_IDS):
+        # Nobody can make up a URL of a link, or the password of one that was made before.
+        shared = PREPARED["shared"][next(turns) % len(PREPARED["shared"])]
+        case.path_parameters["token"] = shared["token"]
+        if "id" in case.path_parameters:
+            case.path_parameters["id"] = shared["file"]
     if "/pairings" in case.operation.path and isinstance(case.body, dict):
         case.body = with_known_codes(case.operation.path, case.body)
     if case.operation.path.endswith("/files") and isinstance(case.body, dict):
@@ -115,6 +129,24 @@ def with_known_codes(path, body):
         if isinstance(scopes, list) and scopes and all(scope in SCOPES for scope in scopes):
             changed["scopes"] = ["read"]
     return changed
+
+
+def with_known_files(link):
+    """Files that there are, texts that are seen, and an end that is possible: what a schema has no words for."""
+    changed = with_time_to_come(link, "expiresAt")
+    for field, longest in [("title", MAX_TITLE), ("label", MAX_LABEL)]:
+        text = link.get(field)
+        if isinstance(text, str) and 0 < len(text) <= longest:
+            changed = {**changed, field: seen(text)}
+    files = link.get("files")
+    if not isinstance(files, list) or not 0 < len(set(map(str, files))) == len(files) <= 100:
+        return changed
+    if not all(isinstance(file, str) and UUID.fullmatch(file) for file in files):
+        return changed
+    known = PREPARED["files"]["available"]
+    first = next(turns)
+    wanted = min(len(files), len(known))
+    return {**changed, "files": [known[(first + n) % len(known)] for n in range(wanted)]}
 
 
 @schemathesis.hook

@@ -60,10 +60,10 @@ fn a_link_to_a_share_is_opened_and_otherwise_refused_with_what_to_do() {
     let share = format!("{}/s/{token}", service.base);
     let ran = service.run(&["open", &format!("<{share}?x>.")]);
     assert_eq!((ran.code, ran.out), (0, format!("{share}\n")));
-    for command in [&["info"][..], &["download"], &["delete", "--yes"]] {
+    for command in [&["info"][..], &["delete", "--yes"]] {
         let ran = service.run(&[command, &[&share]].concat());
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
-        assert!(ran.err.contains("fshare open"), "{ran:?}");
+        assert!(ran.err.contains("fshare download"), "{ran:?}");
         assert!(
             !ran.err.contains(token),
             "whoever has it can use it: {ran:?}"
@@ -113,4 +113,111 @@ fn times_are_local_with_their_offset_for_people_and_utc_for_programs() {
         .find(|part| part.ends_with("+05:45"))
         .unwrap();
     assert_eq!(minute(local), (minute(utc) + 45) % 60, "{local} {utc}");
+}
+
+#[test]
+fn files_are_passed_on_by_a_link_and_taken_with_it_however_it_was_copied() {
+    let service = Service::start(&[]);
+    let one = service.upload("notes.txt", b"notes");
+    let other = service.upload("slides.pdf", b"slides");
+    let made = service.run(&[
+        "link",
+        &one,
+        &other,
+        "--title",
+        "Lecture 1",
+        "--expires",
+        "7d",
+    ]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let link = made.out.trim_end();
+    assert!(
+        link.starts_with(&format!("{}/s/", service.base)),
+        "{made:?}"
+    );
+    let elsewhere = Service::start(&[]);
+    // From another service's place: the link says where it leads.
+    for (n, text) in [
+        link.to_owned(),
+        format!("<{link}>."),
+        format!("{link}/?utm_source=mail),"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let folder = elsewhere.folder.path().join(format!("taken-{n}"));
+        std::fs::create_dir(&folder).unwrap();
+        let ran = elsewhere.run(&["download", text, "-o", folder.to_str().unwrap()]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(std::fs::read(folder.join("notes.txt")).unwrap(), b"notes");
+        assert_eq!(std::fs::read(folder.join("slides.pdf")).unwrap(), b"slides");
+        // What is there already isn't replaced, and both are named.
+        let again = elsewhere.run(&["download", text, "-o", folder.to_str().unwrap()]);
+        assert_eq!(again.code, 1, "{again:?}");
+        for name in ["notes.txt", "slides.pdf"] {
+            assert!(again.err.contains(name), "{again:?}");
+        }
+    }
+    let into_one = elsewhere.run(&["download", link, "-o", "one.bin"]);
+    assert_eq!(into_one.code, 2, "{into_one:?}");
+}
+
+#[test]
+fn a_link_with_a_limit_and_a_password_is_taken_so_often_by_who_knows_it() {
+    let service = Service::start(&[]);
+    let file = service.upload("notes.txt", b"notes");
+    let mut command = service.command(&["link", &file, "--max-downloads", "2", "--json"]);
+    command.env("FILE_SHARE_LINK_PASSWORD", "correct horse");
+    let made = crate::support::Ran::of(command.output().unwrap());
+    let link = made.json()[0].clone();
+    assert_eq!(link["hasPassword"], true);
+    let url = link["url"].as_str().unwrap();
+    let none = service.run(&["download", url, "-o", "-"]);
+    assert_eq!((none.code, none.out.as_str()), (2, ""), "{none:?}");
+    let wrong = service.run(&["download", url, "-o", "-", "--password", "wrong"]);
+    assert_eq!((wrong.code, wrong.out.as_str()), (1, ""), "{wrong:?}");
+    assert!(wrong.err.contains("wrong_password"), "{wrong:?}");
+    for _ in 0..2 {
+        let ran = service.run(&["download", url, "-o", "-", "--password", "correct horse"]);
+        assert_eq!((ran.code, ran.out.as_str()), (0, "notes"), "{ran:?}");
+    }
+    let more = service.run(&["download", url, "-o", "-", "--password", "correct horse"]);
+    assert_eq!((more.code, more.out.as_str()), (1, ""), "{more:?}");
+    assert!(more.err.contains("download_limit_reached"), "{more:?}");
+    let token = url.rsplit('/').next().unwrap();
+    assert!(!more.err.contains(token), "{more:?}");
+}
+
+#[test]
+fn links_are_listed_and_ended() {
+    let service = Service::start(&[]);
+    let file = service.upload("notes.txt", b"notes");
+    let other = service.upload("other.txt", b"other");
+    let url = service
+        .run(&["link", &file, "--label", "for the course"])
+        .out;
+    let url = url.trim_end();
+    service.run(&["link", &other]);
+    for arguments in [&["links"][..], &["links", "--file", &file]] {
+        let ran = service.run(arguments);
+        let line = ran.out.lines().find(|line| line.contains(url)).unwrap();
+        assert!(
+            line.contains("for the course") && line.contains("1 file"),
+            "{line}"
+        );
+    }
+    let listed = service.run(&["links", "--file", &file, "--json"]).json();
+    assert_eq!(listed.len(), 1);
+    let id = listed[0]["id"].as_str().unwrap();
+    let ended = service.run(&["links", "end", id, "abc"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains(&format!("{id} is over")), "{ended:?}");
+    assert!(ended.err.contains("link_not_found"), "{ended:?}");
+    let gone = service.run(&["download", url]);
+    assert_eq!(gone.code, 1, "{gone:?}");
+    assert!(gone.err.contains("link_gone"), "{gone:?}");
+    let elsewhere = Service::start(&[]);
+    let foreign = elsewhere.upload("a.txt", b"a");
+    let mixed = service.run(&["link", &other, &foreign]);
+    assert_eq!(mixed.code, 2, "{mixed:?}");
 }

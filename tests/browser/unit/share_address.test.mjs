@@ -42,6 +42,7 @@ test('links name what the service says, under its path too, and else the page’
   ]) {
     const { address, changes } = await addressAt(own, session(said));
     assert.deepEqual([address.pageOf(1), address.isForNobodyElse, changes], [link, isForNobodyElse, 1]);
+    assert.equal(address.linkOf('http://localhost:8000/s/TOKEN'), link.replace('f/1', 's/TOKEN'));
   }
 });
 

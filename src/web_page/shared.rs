@@ -1,0 +1,308 @@
+//! The page of a link, as the service renders it: whole without a script, and with what a preview shows.
+//!
+//! Invariant: whatever people named stands in it as text. Nothing in it runs, and a form goes to this service alone,
+//! and from there to the store.
+//!
+//! Absent on purpose: what may be taken, and by whom. It shows what it is told.
+
+use std::fmt::Write;
+
+use poem::Response;
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::{Html, Language, Preview, Shown, Template, WebPage, assets};
+
+/// As the other pages call it too.
+const PRODUCT: &str = "File Share";
+/// What a link shows.
+const SHARED: Template = Template {
+    html: "shared.html",
+    entry: "",
+};
+/// What is said in place of it.
+const SHARED_NOTICE: Template = Template {
+    html: "shared_notice.html",
+    entry: "",
+};
+const PASSWORD: &str = "<p class=\"field\"><label for=\"password\">Password</label>\
+    <input type=\"password\" id=\"password\" name=\"password\" required maxlength=\"128\" autocomplete=\"off\"></p>";
+
+/// The pages of links.
+#[derive(Debug, Clone)]
+pub struct SharedPage {
+    page: WebPage,
+    policy: HeaderValue,
+}
+
+/// What a link shows.
+#[derive(Debug, Clone)]
+pub struct SharedView {
+    /// What stands above everything, and what a preview calls it.
+    pub title: String,
+    /// How much there is, and until when.
+    pub summary: String,
+    /// What became of the last try.
+    pub message: Option<String>,
+    /// Whether a password is asked for.
+    pub needs_password: bool,
+    /// Whether files are still on their way, so that the page looks again by itself.
+    pub is_waiting: bool,
+    /// What marks this page's downloads, so that one that is asked for twice counts once.
+    pub key: String,
+    /// The files.
+    pub rows: Vec<SharedRow>,
+}
+
+/// A file that a link shows.
+#[derive(Debug, Clone)]
+pub struct SharedRow {
+    /// What is sent to take it; `None`: it can't be taken.
+    pub id: Option<String>,
+    /// Its name, for people.
+    pub name: String,
+    /// How large it is, and what there is to know besides.
+    pub note: String,
+}
+
+/// What is said in place of a link's files.
+#[derive(Debug, Clone)]
+pub struct SharedNotice {
+    /// What went wrong.
+    pub title: String,
+    /// Why.
+    pub detail: String,
+    /// What to do.
+    pub advice: String,
+    /// By what name programs know it.
+    pub code: &'static str,
+    /// By what name the log knows the request.
+    pub request_id: String,
+    /// A way on: where it leads, and its name.
+    pub action: Option<(String, &'static str)>,
+    /// Where the browser goes at once, by itself.
+    pub refresh: Option<String>,
+}
+
+impl SharedPage {
+    pub(super) fn new(page: WebPage) -> Self {
+        // A browser looks at the redirect of a form too.
+        let store = page.store_origin.as_deref().unwrap_or_default();
+        let policy = format!(
+            "default-src 'none'; style-src {styles}; img-src 'self'; base-uri 'none'; form-action 'self' {store}; \
+             frame-ancestors 'none'",
+            styles = assets::shared_style_sources(),
+        );
+        let policy = HeaderValue::from_str(&policy);
+        Self {
+            page,
+            policy: policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
+        }
+    }
+
+    /// The page of a link, for a request with these headers. `up` leads from it to the root.
+    pub fn view(
+        &self,
+        asked: &HeaderMap,
+        status: StatusCode,
+        up: &str,
+        view: &SharedView,
+    ) -> Response {
+        let message = view.message.as_deref().map(|text| {
+            let text = Html::text(text);
+            Html::composed(format!(
+                "<p class=\"message\" role=\"alert\">{}</p>",
+                text.as_str()
+            ))
+        });
+        let password = if view.needs_password { PASSWORD } else { "" };
+        // Not where somebody types.
+        let refresh = match view.is_waiting && !view.needs_password {
+            true => "<meta http-equiv=\"refresh\" content=\"10\">",
+            false => "",
+        };
+        let preview = Preview {
+            title: &view.title,
+            description: &view.summary,
+            url: None,
+            site: PRODUCT,
+        };
+        let places = [
+            ("product", &Html::text(PRODUCT)),
+            ("title", &Html::text(&view.title)),
+            ("summary", &Html::text(&view.summary)),
+            ("key", &Html::text(&view.key)),
+            ("preview", &preview.html()),
+            ("shared_style", assets::shared_style()),
+            ("refresh", &Html::markup(refresh)),
+            ("message", &message.unwrap_or_default()),
+            ("password", &Html::markup(password)),
+            ("files", &rows(&view.rows)),
+        ];
+        let html = self.page.html(SHARED, shown(up), &places);
+        self.response(asked, status, html)
+    }
+
+    /// A page that says what is wrong, for a request with these headers.
+    pub fn notice(
+        &self,
+        asked: &HeaderMap,
+        status: StatusCode,
+        up: &str,
+        notice: &SharedNotice,
+    ) -> Response {
+        let refresh = notice.refresh.as_deref().map(|target| {
+            let target = Html::text(target);
+            Html::composed(format!(
+                "<meta http-equiv=\"refresh\" content=\"0; url={}\">",
+                target.as_str()
+            ))
+        });
+        let action = notice.action.as_ref().map(|(target, name)| {
+            let (target, name) = (Html::text(target), Html::text(name));
+            Html::composed(format!(
+                "<p><a class=\"button primary large\" href=\"{}\">{}</a></p>",
+                target.as_str(),
+                name.as_str()
+            ))
+        });
+        let places = [
+            ("product", &Html::text(PRODUCT)),
+            ("title", &Html::text(&notice.title)),
+            ("detail", &Html::text(&notice.detail)),
+            ("advice", &Html::text(&notice.advice)),
+            ("code", &Html::text(notice.code)),
+            ("request_id", &Html::text(&notice.request_id)),
+            ("refresh", &refresh.unwrap_or_default()),
+            ("action", &action.unwrap_or_default()),
+        ];
+        let html = self.page.html(SHARED_NOTICE, shown(up), &places);
+        self.response(asked, status, html)
+    }
+
+    fn response(&self, asked: &HeaderMap, status: StatusCode, html: Html) -> Response {
+        let mut response = self.page.for_one_reader(asked, status, html);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        // Else a form would say that it comes from nowhere, and be refused as a foreign page's.
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("same-origin"),
+        );
+        response
+    }
+}
+
+fn shown(up: &str) -> Shown<'_> {
+    Shown {
+        language: Language::English,
+        root: up,
+        is_in: false,
+    }
+}
+
+fn rows(rows: &[SharedRow]) -> Html {
+    let mut html = String::new();
+    for row in rows {
+        let (name, note) = (Html::text(&row.name), Html::text(&row.note));
+        let (name, note) = (name.as_str(), note.as_str());
+        let button = row.id.as_ref().map_or_else(String::new, |id| {
+            format!(
+                "<button class=\"primary\" name=\"file\" value=\"{}\" aria-label=\"Download {name}\">Download</button>",
+                Html::text(id).as_str()
+            )
+        });
+        // Writing into a text can't fail.
+        let _ = writeln!(
+            html,
+            "<li><span class=\"what\"><bdi>{name}</bdi> <small class=\"soft\">{note}</small></span>{button}</li>"
+        );
+    }
+    Html::composed(html)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(store_origin: Option<&str>) -> SharedPage {
+        SharedPage::new(WebPage {
+            store_origin: store_origin.map(str::to_owned),
+            max_upload_bytes: 1,
+            sign_in: None,
+        })
+    }
+
+    fn view() -> SharedView {
+        SharedView {
+            title: "Lecture <1> {{key}} <!-- files -->".into(),
+            summary: "2 files, 1.2 MB, until 1 May 2027".into(),
+            message: None,
+            needs_password: false,
+            is_waiting: true,
+            key: "the-key".into(),
+            rows: vec![
+                SharedRow {
+                    id: Some("0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3f".into()),
+                    name: "\"a\" & <b>.pdf".into(),
+                    note: "1 MB".into(),
+                },
+                SharedRow {
+                    id: None,
+                    name: "later.txt".into(),
+                    note: "on its way".into(),
+                },
+            ],
+        }
+    }
+
+    async fn html(response: Response) -> String {
+        response.into_body().into_string().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_people_named_is_text_and_no_place_for_anything() {
+        let shown = page(None).view(&HeaderMap::new(), StatusCode::OK, "../", &view());
+        let html = html(shown).await;
+        assert!(html.contains("Lecture &lt;1&gt; {{key}} &lt;!-- files --&gt;"));
+        assert!(html.contains("<bdi>&quot;a&quot; &amp; &lt;b&gt;.pdf</bdi>"));
+        assert_eq!(html.matches("the-key").count(), 1);
+        assert_eq!(html.matches("<button").count(), 1, "{html}");
+        assert!(html.contains("property=\"og:title\" content=\"Lecture &lt;1&gt;"));
+        assert!(!html.contains("<script") && !html.contains("type=\"password\""));
+        assert!(html.contains("href=\"../web/"), "{html}");
+        assert!(html.contains("content=\"10\""), "it looks again by itself");
+    }
+
+    #[tokio::test]
+    async fn a_password_is_asked_for_once_and_what_became_of_the_last_try_is_said() {
+        let view = SharedView {
+            needs_password: true,
+            message: Some("Not <this>".into()),
+            ..view()
+        };
+        let shown = page(None).view(&HeaderMap::new(), StatusCode::FORBIDDEN, "../../", &view);
+        assert_eq!(shown.status(), StatusCode::FORBIDDEN);
+        let html = html(shown).await;
+        assert_eq!(html.matches("type=\"password\"").count(), 1);
+        assert!(!html.contains("http-equiv"), "somebody types there");
+        assert!(html.contains("role=\"alert\">Not &lt;this&gt;</p>"));
+        assert!(html.contains("href=\"../../web/"), "{html}");
+    }
+
+    #[test]
+    fn nothing_runs_and_a_form_goes_to_the_service_and_the_store_alone() {
+        for (store, expected) in [
+            (None, "form-action 'self' ;"),
+            (
+                Some("https://b.example"),
+                "form-action 'self' https://b.example;",
+            ),
+        ] {
+            let shown = page(store).view(&HeaderMap::new(), StatusCode::OK, "../", &view());
+            let policy = shown.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+            let policy = policy.unwrap();
+            assert!(policy.contains(expected), "{policy}");
+            assert!(policy.contains("default-src 'none'") && !policy.contains("script"));
+        }
+    }
+}
