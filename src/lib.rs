@@ -6,7 +6,6 @@
 //! arrived, and only then is the file available.
 
 pub mod access;
-pub mod capability_token;
 #[cfg(feature = "server")]
 pub mod adopt;
 #[cfg(feature = "server")]
@@ -19,6 +18,7 @@ pub mod audit;
 pub mod audit_verify;
 pub mod aws;
 #[cfg(feature = "server")]
+pub mod capability_token;
 #[cfg(feature = "server")]
 pub mod capacity;
 #[cfg(feature = "server")]
