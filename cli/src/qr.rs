@@ -31,7 +31,7 @@ const ONLY_HERE: &str = "only this computer can open this link: start the servic
 /// It is neither, too long, or nobody reads it any more.
 pub(crate) async fn show(service: &ApiClient, file: &str, output: &Output) -> Result<(), CliError> {
     let link = match parse_share(file)? {
-        Some(share) => share,
+        Some(share) => share.page(),
         None => {
             let (service, id) = parse_file(file, service)?;
             let links = LinksForOthers::of(&service).await;

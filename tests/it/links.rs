@@ -262,7 +262,7 @@ async fn in_local_mode_a_link_is_made_used_changed_and_ended() {
     let dir = data_dir();
     let program = Program::local(dir.path(), &[]);
     a_link_is_made_used_changed_and_ended(&program.base).await;
-    exactly_ten_of_64_take_it(&[program.base.clone()]).await;
+    exactly_ten_of_64_take_it(std::slice::from_ref(&program.base)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
