@@ -170,10 +170,13 @@ def new_links(program, files):
         return json.loads(program.call("POST", "/v1/links", body, headers))
 
     made = [make(file) for file in files]
+    # Not among those that are changed: a case could give one a password.
+    passed_on = [make(file) for file in files]
     to_end = [make(file)["id"] for file in files for _ in range(DISPOSABLE // len(files) + 1)]
     page = json.loads(program.call("GET", "/v1/links?limit=1"))
     shared = [
-        {"token": link["url"].rsplit("/", 1)[1], "file": link["files"][0]} for link in made
+        {"id": link["id"], "token": link["url"].rsplit("/", 1)[1], "file": link["files"][0]}
+        for link in passed_on
     ]
     return {
         "links": {"made": [link["id"] for link in made]},

@@ -34,6 +34,8 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 SCOPES = ("read", "write", "delete", "admin")
 END = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
+SHARED_LINKS = {link["id"] for link in PREPARED["shared"]}
+
 turns = itertools.count()
 answers = collections.defaultdict(collections.Counter)
 
@@ -77,6 +79,10 @@ def map_case(context, case):
         turn = next(turns)
         files = states[sorted(states)[turn % len(states)]]
         case.path_parameters["id"] = files[turn // len(states) % len(files)]
+    if "/links/" in case.operation.path and case.path_parameters["id"] in SHARED_LINKS:
+        # What is passed on stays as it is.
+        made = PREPARED["links"]["made"]
+        case.path_parameters["id"] = made[next(turns) % len(made)]
     query = case.query or {}
     wait = query.get("wait")
     if str(wait).isdigit() and 1 < int(wait) <= LONGEST_WAIT:
