@@ -354,7 +354,7 @@ impl Presigner {
             return Ok(None);
         }
         let mut uri = self.download_uri(bucket, terms);
-        append(&mut uri, '&', GRANT_PARAMETER, grant.id);
+        append(&mut uri, GRANT_PARAMETER, grant.id);
         self.presign_download(method, &uri, lifetime, now)
             .await
             .map(Some)
