@@ -40,7 +40,8 @@ async fn every_page_of_the_service_takes_get_and_head_alone_and_says_so() {
     let index = service.get("/").await.text().await.unwrap();
     let (_, version) = index.split_once("web/").unwrap();
     let (version, _) = version.split_once('/').unwrap();
-    for pattern in PAGES {
+    // Whoever opens a link may send its password as well, and its page is asked for with a link.
+    for pattern in PAGES.iter().filter(|path| !path.contains("{token}")) {
         let path = pattern
             .replace("{id}", id(&file))
             .replace("{version}", version)
