@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-local test-aws simulate lint chaos schemathesis fuzz bench pictures up init logs down
+.PHONY: help run check test test-local test-aws simulate lint chaos schemathesis fuzz bench pictures packages up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -24,6 +24,7 @@ SECONDS ?= 600
 TEST_TOOLS := target/test-tools
 SCHEMATHESIS := target/schemathesis
 BROWSER_TOOLS := target/browser-tools
+PACKAGE_TOOLS := target/package-tools
 # Another proxy; its tests look for it there.
 CADDY := target/caddy
 CARGO_DENY := target/tools/bin/cargo-deny
@@ -44,7 +45,7 @@ check: ## Format, lints and unit tests: the inner loop while changing something
 	node --test tests/browser/unit/*.test.mjs
 
 EVERYTHING_TESTS_NEED := $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed \
-	$(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE)
+	$(PACKAGE_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE)
 
 # With T=name the tests alone whose names, with those of their modules, have it in them.
 test: $(EVERYTHING_TESTS_NEED) ## Run all tests; with T=name those of that name. aws mode runs against a stand-in
@@ -90,7 +91,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
 	sh -n localstack-init/ready.d/*.sh
-	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web tests/browser tests/tools
+	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 
 # Debug builds: overflow checks and debug assertions are on.
 chaos: $(TEST_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
@@ -117,6 +118,13 @@ bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, a
 pictures: $(TEST_TOOLS)/.installed $(CHROMIUM) ## Make the pictures of README anew, from the running programs
 	$(TEST_TOOLS)/bin/python docs/pictures/make.py $(if $(PROGRAMS),--programs $(PROGRAMS))
 
+# For npm and for pip, from this tree. Publishing them is somebody's decision.
+packages: $(PACKAGE_TOOLS)/.installed ## Make the packages for developers, into target/packages
+	node packages/npm/pack.mjs target/packages
+	$(PACKAGE_TOOLS)/bin/pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+		--wheel-dir target/packages packages/python
+	@ls target/packages/*.tgz target/packages/*.whl
+
 up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000
 	docker compose up --build --detach --wait
 
@@ -138,6 +146,11 @@ $(TEST_TOOLS)/.installed: tests/tools/requirements.txt
 $(SCHEMATHESIS)/.installed: tests/tools/schemathesis.txt
 	$(PYTHON) -m venv --clear $(SCHEMATHESIS)
 	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/schemathesis.txt
+	touch $@
+
+$(PACKAGE_TOOLS)/.installed: tests/tools/packages.txt
+	$(PYTHON) -m venv --clear $(PACKAGE_TOOLS)
+	$(PACKAGE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/packages.txt
 	touch $@
 
 $(CADDY)/.installed: tests/tools/caddy.txt

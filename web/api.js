@@ -19,17 +19,21 @@ const FORBIDDEN = 403;
 const SHORTEST = 'v1/files?limit=1';
 const SESSION = 'v1/session';
 const NOBODY_ASKED = { isOut: false, heard() {} };
+const NO_PROOF = () => ({});
 
 export class Api {
   #base;
   #session;
+  #proof;
 
   // The URL under which the service is shown, with a slash at its end. session: isOut as long as nobody may ask
   // about files, heard(problem, startedAt) with each answer whether the person has been signed out: what shows
-  // it, or null, and when the call began in performance.now().
-  constructor(base, session = NOBODY_ASKED) {
+  // it, or null, and when the call began in performance.now(). proof() gives the headers by which a caller without a
+  // session shows who it is, or a promise of them.
+  constructor(base, session = NOBODY_ASKED, proof = NO_PROOF) {
     this.#base = base;
     this.#session = session;
+    this.#proof = proof;
   }
 
   // With the same key the same file. → created {id, upload?} | refused {problem} | lost
@@ -193,7 +197,7 @@ export class Api {
     try {
       const response = await fetch(new URL(path, this.#base), {
         method,
-        headers: { ...headers, ...(body && { 'Content-Type': 'application/json' }) },
+        headers: { ...(await this.#proof()), ...headers, ...(body && { 'Content-Type': 'application/json' }) },
         body: body && JSON.stringify(body),
         signal: controller.signal,
         cache: 'no-store',

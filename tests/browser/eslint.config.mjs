@@ -23,9 +23,9 @@ const rules = {
 };
 
 export default [
-  { files: ['web/*.js'], languageOptions: { globals: globals.browser }, rules },
+  { files: ['web/*.js', 'packages/npm/src/*.js'], languageOptions: { globals: globals.browser }, rules },
   {
-    files: ['tests/browser/**/*.mjs', 'tests/tools/*.mjs'],
+    files: ['tests/browser/**/*.mjs', 'tests/tools/*.mjs', 'packages/npm/*.mjs'],
     // What is evaluated in the page stands among the rest.
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
     rules,

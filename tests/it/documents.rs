@@ -9,8 +9,18 @@ const MAX_ARCHITECTURE_BYTES: usize = 12 * 1024;
 /// The most files that the words to an answer may occur in.
 const MAX_FILES_TO_LOOK_AT: usize = 12;
 /// Where paths in backticks begin that are the tree's own.
-const FOLDERS: [&str; 11] = [
-    ".ci/", "benches/", "chaos/", "cli/", "deploy/", "docs/", "fuzz/", "src/", "tests/", "web/",
+const FOLDERS: [&str; 12] = [
+    ".ci/",
+    "benches/",
+    "chaos/",
+    "cli/",
+    "deploy/",
+    "docs/",
+    "fuzz/",
+    "packages/",
+    "src/",
+    "tests/",
+    "web/",
     "worker/",
 ];
 

@@ -47,6 +47,7 @@ mod original_behaviours;
 mod orphans;
 mod other_pages;
 mod overload;
+mod packages;
 mod pairing_stores;
 mod pairings;
 mod programs;
