@@ -27,6 +27,8 @@ paths! {
     SHARED_PAGE = "/s/{token}";
     /// Where people let a program in that shows them a code.
     PAIR_PAGE = "/pair";
+    /// How programs share files by this very service.
+    GUIDE = "/guide";
     /// What these consist of.
     WEB_ASSET = "/web/{version}/{name}";
     /// Whether the program is alive.
@@ -90,8 +92,8 @@ mod tests {
     #[test]
     fn a_segment_is_ours_if_a_path_of_ours_begins_with_it() {
         for own in [
-            "v1", "files", "f", "s", "pair", "web", "healthz", "readyz", "docs", "explorer",
-            "problems",
+            "v1", "files", "f", "s", "pair", "guide", "web", "healthz", "readyz", "docs",
+            "explorer", "problems",
         ] {
             assert!(begins_one(own), "{own}");
         }

@@ -340,6 +340,7 @@ export const strings = {
   foot: 'Eine Anmeldung gibt es nicht: Wer diese Seite öffnen kann, kann diese Dateien sehen, holen und löschen.',
   footKey: 'Wer den Schlüssel dieses Dienstes hat, kann diese Dateien sehen, holen und löschen.',
   footIssuer: 'Diese Dateien sehen, holen und löschen kann, wem sie gehören, und wer diesen Dienst verwaltet.',
+  guide: 'Dateien aus Programmen teilen',
 
   pair: {
     title: 'Ein Programm hereinlassen',

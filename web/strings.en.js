@@ -346,6 +346,7 @@ export const strings = {
   foot: 'There is no sign-in: whoever can open this page can see, fetch and delete these files.',
   footKey: 'Whoever has the key of this service can see, fetch and delete these files.',
   footIssuer: 'You and the administrators of this service can see, fetch and delete these files.',
+  guide: 'Share files from programs',
 
   pair: {
     title: 'Let a program in',

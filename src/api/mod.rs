@@ -16,6 +16,7 @@ mod events;
 mod examples;
 mod file_page;
 mod files;
+mod guide_page;
 mod header_timer;
 mod health;
 mod idempotency_key;
@@ -53,6 +54,7 @@ pub use browser_guard::OwnHosts;
 use events::EventsApi;
 use file_page::FilePage;
 use files::FilesApi;
+use guide_page::GuidePage;
 use links::LinksApi;
 pub use middleware::RequestId;
 use pairings::PairingsApi;
@@ -190,6 +192,10 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();
     let pages = web_page.mount(pages);
+    let guide = GuidePage {
+        service_url: service_url.clone(),
+        page: web_page.clone(),
+    };
     let file_page = Arc::new(FilePage {
         service: Arc::clone(&readiness),
         bucket,
@@ -199,6 +205,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     });
     let pages = pages
         .at(own_paths::SHARED_PAGES, shared_page)
+        .at(own_paths::GUIDE, poem::get(guide))
         .at(
             own_paths::route(own_paths::FILE_PAGE),
             poem::get(Arc::clone(&file_page)),

@@ -53,6 +53,8 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("file_page.js"),
     embedded!("files_view.js"),
     embedded!("for_each.js"),
+    embedded!("guide.css"),
+    embedded!("guide_page.js"),
     embedded!("format.js"),
     embedded!("collect_files.js"),
     embedded!("intermediary.js"),
@@ -109,6 +111,7 @@ pub(super) const ASSETS: &[Asset] = &[
 
 const PAGES: &[Asset] = &[
     embedded!("file.html"),
+    embedded!("guide.html"),
     embedded!("index.html"),
     embedded!("pair.html"),
     embedded!("shared.html"),
@@ -203,18 +206,15 @@ pub(super) fn style_sources() -> &'static str {
     &SOURCES
 }
 
-/// The style of the page of a link, beside [`style`].
-pub(super) fn shared_style() -> &'static Html {
-    static STYLE: LazyLock<Html> = LazyLock::new(|| {
-        let sheet = plain_css(source("shared.css"));
-        Html::composed(format!("<style>{sheet}</style>"))
-    });
-    &STYLE
+/// The style that one page has of its own, from this file, beside [`style`].
+pub(super) fn own_style(name: &str) -> Html {
+    let sheet = plain_css(source(name));
+    Html::composed(format!("<style>{sheet}</style>"))
 }
 
-/// Where the styles of the page of a link may be from.
-pub(super) fn shared_style_sources() -> String {
-    let sheet = plain_css(source("shared.css"));
+/// Where the styles of a page may be from that has one of its own.
+pub(super) fn own_style_sources(name: &str) -> String {
+    let sheet = plain_css(source(name));
     format!("{} {}", style_sources(), source_of(&sheet))
 }
 
@@ -341,12 +341,12 @@ mod tests {
         let of = |entry| super::super::bundle::in_order(entry);
         // What a page may need later is the beginning of a bundle of its own.
         let later = ASSETS.iter().flat_map(|asset| loaded_later(asset.name));
-        let entries = ["app.js", "file_page.js", "pair_page.js"];
+        let entries = ["app.js", "file_page.js", "guide_page.js", "pair_page.js"];
         let used: Vec<&str> = entries.into_iter().chain(later).flat_map(of).collect();
         for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
             assert!(used.contains(&asset.name), "{} is dead", asset.name);
         }
-        for page in ["file_page.js", "pair_page.js"] {
+        for page in ["file_page.js", "guide_page.js", "pair_page.js"] {
             assert!(!of(page).contains(&"uploads.js"), "{page}");
         }
     }

@@ -1,5 +1,5 @@
-//! The web page at `/`, the page of one file that people share, at `/f/{id}`, and the one at `/pair` where they let
-//! programs in.
+//! The web page at `/`, the page of one file that people share, at `/f/{id}`, the one at `/pair` where they let
+//! programs in, and the one at `/guide` with recipes for programs.
 //!
 //! What they consist of lies in `web/` as plain modules and is built into the program. Here it is
 //! given its addresses, its caching and its Content-Security-Policy.
@@ -16,6 +16,7 @@ mod bundle;
 mod content_coding;
 mod figures;
 mod file_page;
+mod guide;
 mod html;
 mod shared;
 mod static_content;
@@ -156,6 +157,10 @@ impl WebPage {
                 "store_origin",
                 &Html::text(self.store_origin.as_deref().unwrap_or_default()),
             ),
+            (
+                "description",
+                &Html::text(&shown.language.words().get("promise")),
+            ),
             ("drop_hint", &hint("dropHint")),
             ("drop_hint_touch", &hint("dropHintTouch")),
         ];
@@ -245,12 +250,16 @@ impl WebPage {
     }
 
     fn policy(&self) -> HeaderValue {
+        self.policy_with(assets::style_sources())
+    }
+
+    /// The policy of a page whose styles are from these sources.
+    fn policy_with(&self, styles: &str) -> HeaderValue {
         let store = self.store_origin.as_deref().unwrap_or_default();
         let policy = format!(
             "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self'; \
              connect-src 'self' {store}; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-            styles = assets::style_sources(),
         );
         // An origin of ours is a part of a URL that was parsed, so it can stand in a header.
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))

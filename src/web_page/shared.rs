@@ -24,6 +24,8 @@ const SHARED_NOTICE: Template = Template {
     html: "shared_notice.html",
     entry: "",
 };
+/// What these two have of their own.
+const STYLE: &str = "shared.css";
 const PASSWORD: &str = "<p class=\"field\"><label for=\"password\">Password</label>\
     <input type=\"password\" id=\"password\" name=\"password\" required maxlength=\"128\" autocomplete=\"off\"></p>";
 
@@ -90,7 +92,7 @@ impl SharedPage {
         let policy = format!(
             "default-src 'none'; style-src {styles}; img-src 'self'; base-uri 'none'; form-action 'self' {store}; \
              frame-ancestors 'none'",
-            styles = assets::shared_style_sources(),
+            styles = assets::own_style_sources(STYLE),
         );
         let policy = HeaderValue::from_str(&policy);
         Self {
@@ -132,7 +134,7 @@ impl SharedPage {
             ("summary", &Html::text(&view.summary)),
             ("key", &Html::text(&view.key)),
             ("preview", &preview.html()),
-            ("shared_style", assets::shared_style()),
+            ("shared_style", &assets::own_style(STYLE)),
             ("refresh", &Html::markup(refresh)),
             ("message", &message.unwrap_or_default()),
             ("password", &Html::markup(password)),

@@ -28,6 +28,7 @@ mod explorer;
 mod form_uploads;
 mod full_disk;
 mod fuzz_corpora;
+mod guide;
 mod hostile_http;
 mod hosts;
 mod idempotency;
