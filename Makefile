@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-local test-aws simulate lint chaos schemathesis fuzz bench pictures packages up init logs down
+.PHONY: help run check test test-local test-aws simulate lint chaos schemathesis fuzz bench lighthouse pictures packages up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -25,6 +25,7 @@ TEST_TOOLS := target/test-tools
 SCHEMATHESIS := target/schemathesis
 BROWSER_TOOLS := target/browser-tools
 PACKAGE_TOOLS := target/package-tools
+LIGHTHOUSE := target/lighthouse
 # Another proxy; its tests look for it there.
 CADDY := target/caddy
 CARGO_DENY := target/tools/bin/cargo-deny
@@ -114,6 +115,11 @@ bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, a
 	cargo build --release --locked --package file-share-worker
 	cargo bench --locked --bench figures
 
+# Not among the tests: what else a machine does counts as slowness of the pages.
+lighthouse: $(LIGHTHOUSE)/.installed $(CHROMIUM) ## Have Lighthouse judge the pages as a phone would, on a quiet machine
+	cargo build --release --locked
+	node tests/browser/lighthouse.mjs target/release/file-share
+
 # Of other builds: PROGRAMS=target/debug
 pictures: $(TEST_TOOLS)/.installed $(CHROMIUM) ## Make the pictures of README anew, from the running programs
 	$(TEST_TOOLS)/bin/python docs/pictures/make.py $(if $(PROGRAMS),--programs $(PROGRAMS))
@@ -167,6 +173,12 @@ $(BROWSER_TOOLS)/.installed: tests/browser/package.json tests/browser/package-lo
 	mkdir -p $(BROWSER_TOOLS)
 	cp tests/browser/package.json tests/browser/package-lock.json $(BROWSER_TOOLS)/
 	npm ci --prefix $(BROWSER_TOOLS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(LIGHTHOUSE)/.installed: tests/tools/lighthouse/package.json tests/tools/lighthouse/package-lock.json
+	mkdir -p $(LIGHTHOUSE)
+	cp $^ $(LIGHTHOUSE)/
+	npm ci --prefix $(LIGHTHOUSE) --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 $(CHROMIUM):
