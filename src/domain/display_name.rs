@@ -64,18 +64,20 @@ impl DisplayName {
     }
 }
 
+/// Whether people see the character.
+pub(super) fn is_seen(c: char) -> bool {
+    !c.is_whitespace() && !is_invisible(c) && c.general_category() != GeneralCategory::Format
+}
+
 /// Whether there is something in it that people see, which isn't a folder.
 fn is_name(name: &str) -> bool {
-    let is_seen = |c: char| {
-        !c.is_whitespace() && !is_invisible(c) && c.general_category() != GeneralCategory::Format
-    };
     name.chars().any(is_seen) && !matches!(name, "." | "..")
 }
 
 /// Whether the character does something to what stands around it, instead of being seen: controls; ends of lines and
 /// paragraphs; embeddings, overrides and isolates of direction, with their ends; and deprecated format characters,
 /// which come right behind them (UAX #9, section 2; the Unicode standard, section 23.3).
-fn steers(c: char) -> bool {
+pub(super) fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{feff}')
 }

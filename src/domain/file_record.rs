@@ -13,7 +13,8 @@
 //! time has that.
 
 use super::{
-    Declaration, FileId, FileState, Lifecycle, ObjectKey, StateFields, Status, Timestamp, UserId,
+    BoxId, Declaration, FileId, FileState, HandIn, Lifecycle, ObjectKey, StateFields, Status,
+    Timestamp, UserId,
 };
 
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
@@ -23,6 +24,8 @@ pub struct FileRecord {
     pub id: FileId,
     /// Whose file it is. `None`: the operator's, as are all from before files had owners.
     pub owner: Option<UserId>,
+    /// Who handed it in to its owner, and where it lies; `None`: its owner made it.
+    pub hand_in: Option<HandIn>,
     /// What the client said it would send.
     pub declared: Declaration,
     /// From then on, by the store's clock, an available file is deleted; `None`: it stays until somebody does that.
@@ -47,6 +50,7 @@ impl FileRecord {
         Self {
             id,
             owner: None,
+            hand_in: None,
             declared,
             delete_after: None,
             upload_expires_at,
@@ -61,6 +65,16 @@ impl FileRecord {
     /// The same as somebody's file.
     pub fn owned_by(self, owner: Option<UserId>) -> Self {
         Self { owner, ..self }
+    }
+
+    /// The same as a file that somebody handed in.
+    pub fn handed_in(self, hand_in: Option<HandIn>) -> Self {
+        Self { hand_in, ..self }
+    }
+
+    /// The box that it lies in, if it is in one.
+    pub fn in_box(&self) -> Option<BoxId> {
+        self.hand_in.as_ref().and_then(|hand_in| hand_in.in_box)
     }
 
     /// The same as a file that is deleted at some time.

@@ -10,7 +10,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::{Invalid, Sha256Digest, Timestamp, UserId};
+use super::{BoxId, Invalid, Sha256Digest, Submitter, Timestamp, UserId};
 
 /// A key may have at most this many characters. A UUID has 36.
 pub const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 128;
@@ -19,6 +19,8 @@ pub const MAX_IDEMPOTENCY_KEY_CHARACTERS: usize = 128;
 const KEY_CONTEXT: &[u8] = b"file-share idempotency key 1\n";
 
 const OWNED_KEY_CONTEXT: &[u8] = b"file-share idempotency key of a person 1\n";
+
+const HAND_IN_CONTEXT: &[u8] = b"file-share idempotency key of a hand-in 1\n";
 
 /// The digest of a client's key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,18 @@ impl IdempotencyKey {
             .chain_update(OWNED_KEY_CONTEXT)
             .chain_update(owner.to_string())
             .chain_update(self.0.as_bytes())
+            .finalize();
+        Self(Sha256Digest::from_bytes(digest.into()))
+    }
+
+    /// The same text with which this submitter hands in to this box: another one than anybody else's, and than
+    /// elsewhere.
+    pub fn of_hand_in(self, in_box: BoxId, submitter: &Submitter) -> Self {
+        let digest = Sha256::new()
+            .chain_update(HAND_IN_CONTEXT)
+            .chain_update(in_box.as_bytes())
+            .chain_update(self.0.as_bytes())
+            .chain_update(submitter.key())
             .finalize();
         Self(Sha256Digest::from_bytes(digest.into()))
     }

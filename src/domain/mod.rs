@@ -16,6 +16,7 @@ mod file_id;
 mod file_name;
 mod file_record;
 mod file_state;
+mod hand_in;
 mod idempotency_key;
 mod lifecycle;
 mod object_key;
@@ -40,6 +41,9 @@ pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortene
 pub use file_record::FileRecord;
 pub use file_state::{
     FileState, MissingField, RejectionReason, StateFields, StoredObject, VersionId,
+};
+pub use hand_in::{
+    BOX_ID_BYTES, BoxId, HandIn, MAX_SUBMITTER_CHARACTERS, Submitter, SubmitterName,
 };
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};

@@ -81,7 +81,8 @@ pub(crate) mod strategies {
 
     use super::*;
     use crate::domain::{
-        FileState, RejectionReason, Status, StoredObject, UserId, VersionId, from_millis,
+        BoxId, FileState, HandIn, RejectionReason, Status, StoredObject, Submitter, SubmitterName,
+        UserId, VersionId, from_millis,
     };
 
     pub(crate) fn any_digest() -> impl Strategy<Value = Sha256Digest> {
@@ -135,17 +136,36 @@ pub(crate) mod strategies {
         })
     }
 
+    fn any_hand_in() -> impl Strategy<Value = HandIn> {
+        let name = "\\PC{1,60}".prop_filter_map("no name", |text| SubmitterName::given(&text).ok());
+        let user = option::of("[a-z]{1,9}");
+        let in_box = option::of(any::<[u8; 14]>().prop_map(BoxId::from_bytes));
+        (option::of(name), user, in_box).prop_filter_map("nobody", |(name, user, in_box)| {
+            let user = user.map(|user| UserId::of("https://id.example.org", &user));
+            let submitter = Submitter::from_parts(name, user)?;
+            Some(HandIn { in_box, submitter })
+        })
+    }
+
     /// A record whose texts and moments, apart from what was declared, are of these.
     pub(crate) fn any_record(
         text: BoxedStrategy<String>,
         moment: BoxedStrategy<Timestamp>,
     ) -> impl Strategy<Value = FileRecord> {
-        let owner = option::of("[a-z]{1,9}");
+        let owner = (option::of("[a-z]{1,9}"), option::of(any_hand_in()));
         let state = any_state(text, moment.clone());
         let due = option::of(moment.clone());
         let end = due.clone();
         (any_id(), owner, any_declaration(), moment, state, due, end).prop_map(
-            |(id, owner, declared, upload_expires_at, state, reconcile_at, delete_after)| {
+            |(
+                id,
+                (owner, hand_in),
+                declared,
+                upload_expires_at,
+                state,
+                reconcile_at,
+                delete_after,
+            )| {
                 FileRecord {
                     id,
                     delete_after,
@@ -154,6 +174,7 @@ pub(crate) mod strategies {
                     reconcile_at,
                     ..FileRecord::sample_of(id.created_at(), declared)
                         .owned_by(owner.map(|name| UserId::of("https://id.example.org", &name)))
+                        .handed_in(hand_in)
                 }
             },
         )

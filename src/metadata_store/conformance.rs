@@ -27,7 +27,7 @@ mod keyed;
 mod life;
 mod owners;
 mod pages;
-mod races;
+pub(super) mod races;
 mod records;
 
 use std::any::Any;
@@ -51,7 +51,7 @@ pub use races::*;
 pub use records::*;
 
 /// How long after its deadline an upload may still arrive.
-const GRACE: Duration = Duration::from_secs(900);
+pub(super) const GRACE: Duration = Duration::from_secs(900);
 
 /// How long an index may take to show what was written.
 const INDEX_DELAY_LIMIT: Duration = Duration::from_secs(20);
@@ -238,12 +238,12 @@ fn removable() -> impl Iterator<Item = Status> {
     all.filter(|status| !status.may_have_bytes())
 }
 
-async fn insert(store: &Arc<dyn MetadataStore>, record: FileRecord) -> FileRecord {
+pub(super) async fn insert(store: &Arc<dyn MetadataStore>, record: FileRecord) -> FileRecord {
     store.insert(&record).await.expect("an insert of a new ID");
     record
 }
 
-async fn stored(store: &Arc<dyn MetadataStore>, id: FileId) -> FileRecord {
+pub(super) async fn stored(store: &Arc<dyn MetadataStore>, id: FileId) -> FileRecord {
     store
         .get(id)
         .await
@@ -265,7 +265,7 @@ async fn settle(
 
 /// Asks until the answer is the expected one, because an index may lag behind; fails with the last
 /// answer when the limit is over.
-async fn eventually<T, F, A>(expected: T, mut ask: A)
+pub(super) async fn eventually<T, F, A>(expected: T, mut ask: A)
 where
     T: PartialEq + std::fmt::Debug,
     F: Future<Output = T>,

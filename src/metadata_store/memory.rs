@@ -4,18 +4,20 @@
 //! Invariant: passes the same suite as the real stores. Nothing in production can select it, since
 //! it is compiled for tests only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::hand_ins::{HandInInsert, HandInStore};
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
 use crate::domain::{
-    FileId, FileRecord, FileState, KeyedRequest, StateFields, Status, Timestamp, Transition,
+    BoxId, FileId, FileRecord, FileState, KeyedRequest, StateFields, Status, Timestamp, Transition,
+    UserId,
 };
 use crate::store_marker::{MarkedStore, Marker};
 
@@ -26,6 +28,7 @@ pub struct MemoryMetadataStore {
     /// By the digest of the key.
     keys: Mutex<BTreeMap<[u8; 32], (KeyedRequest, FileId)>>,
     marker: Mutex<Option<Marker>>,
+    open_boxes: Mutex<BTreeSet<BoxId>>,
     /// The fault that every call has while it is set.
     fault: Mutex<Option<&'static str>>,
 }
@@ -50,6 +53,12 @@ impl MemoryMetadataStore {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&id);
+    }
+
+    fn open_boxes(&self) -> MutexGuard<'_, BTreeSet<BoxId>> {
+        self.open_boxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn locked_marker(&self) -> MutexGuard<'_, Option<Marker>> {
@@ -150,7 +159,10 @@ impl MetadataStore for MemoryMetadataStore {
             .rev()
             .filter(|r| request.before.is_none_or(|before| r.id < before))
             .filter(|r| r.status().is_listed())
-            .filter(|r| request.owner.is_none_or(|owner| r.owner == Some(owner)))
+            .filter(|r| {
+                let is_listed = |owner| r.owner == Some(owner) && r.in_box().is_none();
+                request.owner.is_none_or(is_listed)
+            })
             .filter(|r| request.status.is_none_or(|status| r.status() == status))
             .take(request.limit + 1)
             .cloned()
@@ -289,6 +301,95 @@ impl MetadataStore for MemoryMetadataStore {
     }
 }
 
+#[async_trait]
+impl HandInStore for MemoryMetadataStore {
+    async fn open_box(&self, id: BoxId) -> Result<(), StoreError> {
+        let _records = self.records()?;
+        self.open_boxes().insert(id);
+        Ok(())
+    }
+
+    async fn shut_box(&self, id: BoxId) -> Result<(), StoreError> {
+        let _records = self.records()?;
+        self.open_boxes().remove(&id);
+        Ok(())
+    }
+
+    async fn insert_hand_in(
+        &self,
+        record: &FileRecord,
+        request: Option<&KeyedRequest>,
+        max_files: u32,
+        now: Timestamp,
+    ) -> Result<HandInInsert, StoreError> {
+        let mut records = self.records()?;
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = request.and_then(|it| keys.get(it.key.digest().as_bytes()));
+        if let Some((earlier, id)) = earlier.filter(|(it, _)| now < it.expires_at) {
+            return Ok(HandInInsert::KeyTaken(EarlierRequest {
+                id: *id,
+                fingerprint: earlier.fingerprint,
+            }));
+        }
+        let open = record.in_box().filter(|id| self.open_boxes().contains(id));
+        let Some(id) = open else {
+            return Ok(HandInInsert::BoxShut);
+        };
+        let holds_place = |r: &&FileRecord| r.in_box() == Some(id) && r.status().may_have_bytes();
+        if records.values().filter(holds_place).count() >= max_files as usize {
+            return Ok(HandInInsert::BoxFull);
+        }
+        if records.contains_key(&record.id) {
+            return Err(StoreError::AlreadyExists {
+                store: "the metadata store",
+            });
+        }
+        records.insert(record.id, record.clone());
+        if let Some(request) = request {
+            keys.insert(*request.key.digest().as_bytes(), (*request, record.id));
+        }
+        Ok(HandInInsert::Inserted)
+    }
+
+    async fn box_page(
+        &self,
+        id: BoxId,
+        before: Option<FileId>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let records = self.records()?;
+        let mut found: Vec<FileRecord> = records
+            .values()
+            .rev()
+            .filter(|r| before.is_none_or(|before| r.id < before))
+            .filter(|r| r.in_box() == Some(id) && r.status().is_listed())
+            .take(limit + 1)
+            .cloned()
+            .collect();
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().map(|r| r.id).filter(|_| more);
+        Ok(Page {
+            records: found,
+            next,
+        })
+    }
+
+    async fn leave_box(
+        &self,
+        file: FileId,
+        id: BoxId,
+        _owner: Option<UserId>,
+    ) -> Result<bool, StoreError> {
+        let mut records = self.records()?;
+        let record = records
+            .get_mut(&file)
+            .filter(|r| r.in_box() == Some(id) && r.status().is_listed());
+        let hand_in = record.and_then(|record| record.hand_in.as_mut());
+        Ok(hand_in.map(|hand_in| hand_in.in_box = None).is_some())
+    }
+}
+
 /// Whether the record has this status, and it is one that isn't to have bytes.
 fn is_over(record: &FileRecord, status: Status) -> bool {
     record.status() == status && !status.may_have_bytes()
@@ -309,4 +410,18 @@ mod tests {
     }
 
     crate::metadata_store_conformance!(open);
+
+    mod hand_ins {
+        use super::super::super::hand_ins::conformance::Opened;
+        use super::*;
+
+        async fn open() -> Opened<MemoryMetadataStore> {
+            Opened {
+                store: Arc::new(MemoryMetadataStore::default()),
+                keep: Box::new(()),
+            }
+        }
+
+        crate::hand_in_store_conformance!(open);
+    }
 }

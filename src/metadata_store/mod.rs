@@ -9,6 +9,7 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod dynamodb;
+pub mod hand_ins;
 #[cfg(any(test, feature = "conformance"))]
 pub mod intercepted;
 #[cfg(any(test, feature = "conformance"))]

@@ -11,6 +11,7 @@
 //! who knows whether it is worth waiting.
 
 mod error;
+mod hand_ins;
 mod idempotency;
 mod items;
 mod last_seen;

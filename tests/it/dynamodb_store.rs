@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
     aws::dynamodb_client,
     domain::{
-        FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Status, Timestamp,
-        Transition, TransitionCondition, from_millis,
+        BoxId, FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Status, Timestamp,
+        Transition, TransitionCondition, UserId, from_millis,
     },
     item_store::{self, Item},
     metadata_store::{
@@ -24,6 +24,7 @@ use file_share::{
         StoreError, TransitionOutcome,
         conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
         dynamodb::DynamoDbMetadataStore,
+        hand_ins::{HandInInsert, HandInStore},
     },
     metadata_store_conformance,
 };
@@ -165,6 +166,47 @@ impl MetadataStore for AsDeployed {
     }
 }
 
+#[async_trait]
+impl HandInStore for AsDeployed {
+    async fn open_box(&self, id: BoxId) -> Result<(), StoreError> {
+        self.api.open_box(id).await
+    }
+
+    async fn shut_box(&self, id: BoxId) -> Result<(), StoreError> {
+        self.api.shut_box(id).await
+    }
+
+    async fn insert_hand_in(
+        &self,
+        record: &FileRecord,
+        request: Option<&KeyedRequest>,
+        max_files: u32,
+        now: Timestamp,
+    ) -> Result<HandInInsert, StoreError> {
+        self.api
+            .insert_hand_in(record, request, max_files, now)
+            .await
+    }
+
+    async fn box_page(
+        &self,
+        id: BoxId,
+        before: Option<FileId>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        self.api.box_page(id, before, limit).await
+    }
+
+    async fn leave_box(
+        &self,
+        file: FileId,
+        id: BoxId,
+        owner: Option<UserId>,
+    ) -> Result<bool, StoreError> {
+        self.api.leave_box(file, id, owner).await
+    }
+}
+
 async fn store(deployment: &Deployment, user: &Credentials) -> DynamoDbMetadataStore {
     let client = dynamodb_client(&sdk_config(deployment, user).await);
     DynamoDbMetadataStore::new(client, &deployment.table)
@@ -189,6 +231,22 @@ mod conformance {
     }
 
     metadata_store_conformance!(open);
+}
+
+mod hand_ins {
+    use file_share::metadata_store::hand_ins::conformance::Opened;
+
+    use super::*;
+
+    async fn open() -> Opened<AsDeployed> {
+        let deployment = Deployment::shared().await.clone();
+        Opened {
+            store: Arc::new(AsDeployed::of(&deployment).await),
+            keep: Box::new(()),
+        }
+    }
+
+    file_share::hand_in_store_conformance!(open);
 }
 
 async fn insert_all(store: &impl MetadataStore, records: &[FileRecord]) {

@@ -17,7 +17,7 @@ type Store = Arc<dyn MetadataStore>;
 pub(super) const WRITERS: usize = 32;
 
 /// Runs the writers as tasks of their own, so that they can be on several threads at once.
-pub(super) async fn all_at_once<T, F>(writers: impl Iterator<Item = F>) -> Vec<T>
+pub(in crate::metadata_store) async fn all_at_once<T, F>(writers: impl Iterator<Item = F>) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

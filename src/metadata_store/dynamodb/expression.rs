@@ -15,7 +15,7 @@ use super::item::{
 use crate::domain::{Status, Timestamp};
 
 /// Placeholders that one request uses, with what they stand for.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Placeholders {
     pub(super) names: HashMap<String, String>,
     pub(super) values: HashMap<String, AttributeValue>,

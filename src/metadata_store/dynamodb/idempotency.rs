@@ -83,12 +83,7 @@ impl DynamoDbMetadataStore {
         let absent = Condition::Absent.expression(&mut of_record);
         let id = record.id;
         let record = self.put(to_item(record), absent, of_record)?;
-        let mut of_key = Placeholders::default();
-        let absent = Condition::Absent.expression(&mut of_key);
-        let expiry = of_key.name(EXPIRES_AT_MILLIS);
-        let present = of_key.value("now", millis(now));
-        let free = format!("{absent} OR {expiry} <= {present}");
-        let key = self.put(key_item(id, request), free, of_key)?;
+        let key = key_put(self, id, request, now)?;
         let answer = self
             .client
             .transact_write_items()
@@ -116,7 +111,7 @@ impl DynamoDbMetadataStore {
         }
     }
 
-    fn put(
+    pub(super) fn put(
         &self,
         item: Item,
         condition: String,
@@ -152,6 +147,21 @@ impl DynamoDbMetadataStore {
             fingerprint: attributes.text_as(FINGERPRINT, Sha256Digest::parse_hex)?,
         }))
     }
+}
+
+/// Adds the key of a request that made this file, if it is free at `now`.
+pub(super) fn key_put(
+    store: &DynamoDbMetadataStore,
+    id: FileId,
+    request: &KeyedRequest,
+    now: Timestamp,
+) -> Result<Put, StoreError> {
+    let mut placeholders = Placeholders::default();
+    let absent = Condition::Absent.expression(&mut placeholders);
+    let expiry = placeholders.name(EXPIRES_AT_MILLIS);
+    let present = placeholders.value("now", millis(now));
+    let free = format!("{absent} OR {expiry} <= {present}");
+    store.put(key_item(id, request), free, placeholders)
 }
 
 fn key_id(request: &KeyedRequest) -> String {

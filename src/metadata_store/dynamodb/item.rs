@@ -2,7 +2,8 @@
 //!
 //! Invariant: whatever depends on a file's state is in [`STATE_ATTRIBUTES`] and comes from
 //! [`state_attributes`], for a new item as for a changed one. So no change of state leaves an
-//! attribute of the former state behind. The list of its owner is besides: an item is in it until it is in none.
+//! attribute of the former state behind. The list of its owner, or of
+//! its box, is besides: an item is in it until it is in none.
 //!
 //! Absent on purpose: `s3Key` and `createdAt` are written for people and never read back. Both
 //! follow from the ID, which is the truth.
@@ -15,9 +16,9 @@ use chrono::DateTime;
 use super::items::PARENT;
 use crate::{
     domain::{
-        ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
-        FileState, Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp,
-        UserId, format_timestamp, from_millis,
+        BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
+        FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status,
+        Submitter, SubmitterName, Timestamp, UserId, format_timestamp, from_millis,
     },
     store_error::StoreError,
 };
@@ -34,6 +35,14 @@ pub(super) const SHARDS: u8 = 8;
 
 pub(super) const FILE_ID: &str = "fileId";
 const OWNER: &str = "owner";
+/// Who handed the file in, as they call themselves or their sign-in does.
+const SUBMITTER: &str = "submitter";
+/// Who that is, of somebody who signed in.
+const SUBMITTER_ID: &str = "submitterId";
+/// The box that it lies in.
+pub(super) const BOX_ID: &str = "boxId";
+/// The box of which it holds a place: while it is pending or available.
+pub(super) const PLACE_IN: &str = "placeIn";
 const FILENAME: &str = "filename";
 const DISPLAY_NAME: &str = "displayName";
 const SIZE_BYTES: &str = "sizeBytes";
@@ -103,6 +112,9 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
             item.insert(PARENT, string(owner));
         }
     }
+    if let Some(hand_in) = &record.hand_in {
+        put_hand_in(&mut item, record.status(), hand_in);
+    }
     item.extend(state_attributes(
         record.id,
         &record.state,
@@ -111,6 +123,28 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
     item.into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+fn put_hand_in(item: &mut HashMap<&'static str, AttributeValue>, status: Status, hand_in: &HandIn) {
+    let submitter = &hand_in.submitter;
+    item.extend(submitter.name().map(|name| (SUBMITTER, string(name))));
+    item.extend(submitter.user().map(|user| (SUBMITTER_ID, string(user))));
+    let Some(in_box) = hand_in.in_box else {
+        return;
+    };
+    item.insert(BOX_ID, string(in_box));
+    if status.may_have_bytes() {
+        item.insert(PLACE_IN, string(in_box));
+    }
+    if status.is_listed() {
+        // Instead of its owner's list.
+        item.insert(PARENT, string(box_list(in_box)));
+    }
+}
+
+/// The list of what lies in a box.
+pub(super) fn box_list(id: BoxId) -> String {
+    format!("box#{id}")
 }
 
 /// Those of [`STATE_ATTRIBUTES`] that an item has in this state; it has none of the others. A
@@ -177,6 +211,7 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
     Ok(FileRecord {
         id: attributes.text_as(FILE_ID, FileId::parse)?,
         owner: attributes.optional(OWNER, |of, name| of.text_as(name, UserId::parse))?,
+        hand_in: attributes.hand_in()?,
         declared: Declaration {
             filename: attributes.text_as(FILENAME, FileName::from_stored)?,
             display_name: attributes.optional(DISPLAY_NAME, |of, name| {
@@ -267,6 +302,19 @@ impl<'a> Attributes<'a> {
 
     fn digest(&self, name: &'static str) -> Result<Option<Sha256Digest>, StoreError> {
         self.optional(name, |of, name| of.text_as(name, Sha256Digest::parse_hex))
+    }
+
+    fn hand_in(&self) -> Result<Option<HandIn>, StoreError> {
+        let name = self.optional(SUBMITTER, |of, name| {
+            of.text_as(name, SubmitterName::from_stored)
+        })?;
+        let user = self.optional(SUBMITTER_ID, |of, name| of.text_as(name, UserId::parse))?;
+        let in_box = self.optional(BOX_ID, |of, name| of.text_as(name, BoxId::parse))?;
+        match Submitter::from_parts(name, user) {
+            Some(submitter) => Ok(Some(HandIn { in_box, submitter })),
+            None if in_box.is_some() => Err(unreadable(SUBMITTER)),
+            None => Ok(None),
+        }
     }
 
     fn state(&self) -> Result<FileState, StoreError> {

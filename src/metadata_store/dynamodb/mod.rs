@@ -7,10 +7,11 @@
 //! Invariant: every write has a condition, and is safe for the client to send again when an answer
 //! was lost: what the port answers is what the first attempt did.
 //!
-//! Absent on purpose: scans, transactions over several records, and a clock.
+//! Absent on purpose: scans, transactions over several files, and a clock.
 
 mod due;
 mod expression;
+mod hand_ins;
 mod idempotency;
 mod item;
 mod items;
@@ -31,6 +32,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use self::{
     expression::{Condition, Placeholders, WriteToken, update_expression},
+    hand_ins::End,
     item::{
         FILE_ID, Item, RECONCILE_AT, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, expiry, from_item,
         millis, reconcile_attributes, reconcile_shard, state_attributes, string, to_item,
@@ -157,6 +159,16 @@ impl DynamoDbMetadataStore {
         let update = update_expression(set, uploads_end, &remove, &mut placeholders);
         let condition = condition.expression(&mut placeholders);
         let condition = token.or_repeated(&condition, &mut placeholders);
+        if !state.status().may_have_bytes() {
+            return self
+                .end(End {
+                    id,
+                    update,
+                    condition,
+                    placeholders,
+                })
+                .await;
+        }
         let changed = self
             .send_update(string(id), update, condition, placeholders)
             .await?;

@@ -7,8 +7,9 @@ use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, Error, Row, params};
 
 use crate::domain::{
-    ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord, FileState,
-    Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status, Timestamp, UserId, from_millis,
+    BOX_ID_BYTES, BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName,
+    FileRecord, FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status,
+    Submitter, SubmitterName, Timestamp, UserId, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -18,7 +19,8 @@ use crate::domain::{
 macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
-         sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after"
+         sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after, \
+         box_id, submitter, submitter_id"
     };
 }
 pub(super) use columns;
@@ -27,7 +29,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -47,10 +49,14 @@ const RECONCILE_AT: usize = 12;
 const OWNER: usize = 13;
 const DISPLAY_NAME: usize = 14;
 const DELETE_AFTER: usize = 15;
+const BOX_ID: usize = 16;
+const SUBMITTER: usize = 17;
+const SUBMITTER_ID: usize = 18;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
     let state = StateFields::from(&record.state);
+    let submitter = record.hand_in.as_ref().map(|hand_in| &hand_in.submitter);
     let inserted = connection.prepare_cached(INSERT)?.execute(params![
         record.id.as_bytes(),
         record.declared.filename.as_str(),
@@ -72,6 +78,13 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
             .as_ref()
             .map(DisplayName::as_str),
         record.delete_after.map(|at| at.timestamp_millis()),
+        record.in_box().as_ref().map(BoxId::as_bytes),
+        submitter
+            .and_then(Submitter::name)
+            .map(SubmitterName::as_str),
+        submitter
+            .and_then(Submitter::user)
+            .map(|user| user.to_string()),
     ])?;
     Ok(inserted == 1)
 }
@@ -80,6 +93,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
     Ok(FileRecord {
         id: id(row, ID)?,
         owner: optional(row, OWNER, UserId::parse)?,
+        hand_in: hand_in(row)?,
         declared: Declaration {
             filename: parsed(row, FILENAME, FileName::from_stored)?,
             display_name: optional(row, DISPLAY_NAME, DisplayName::from_stored)?,
@@ -92,6 +106,18 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
         state: state(row)?,
         reconcile_at: moment(row, RECONCILE_AT)?,
     })
+}
+
+fn hand_in(row: &Row<'_>) -> rusqlite::Result<Option<HandIn>> {
+    let name = optional(row, SUBMITTER, SubmitterName::from_stored)?;
+    let user = optional(row, SUBMITTER_ID, UserId::parse)?;
+    let in_box: Option<[u8; BOX_ID_BYTES]> = row.get(BOX_ID)?;
+    let in_box = in_box.map(BoxId::from_bytes);
+    match Submitter::from_parts(name, user) {
+        Some(submitter) => Ok(Some(HandIn { in_box, submitter })),
+        None if in_box.is_some() => Err(refused(row, SUBMITTER, "missing")),
+        None => Ok(None),
+    }
 }
 
 /// Whether the row's status is the one that is wanted, if one is.

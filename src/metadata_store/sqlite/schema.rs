@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 7;
+pub(super) const SCHEMA_VERSION: i64 = 8;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -161,6 +161,24 @@ const DELETE_AFTER: &str = "
 ALTER TABLE files ADD COLUMN delete_after INTEGER;
 ";
 
+/// Boxes that files are handed in to, and who handed in which. A file that lies in a box is in its owner's list no
+/// more. The last index has those that hold a place there: to count them reads nothing else.
+const HAND_INS: &str = "
+CREATE TABLE open_boxes (
+    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 14)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE files ADD COLUMN box_id BLOB;
+ALTER TABLE files ADD COLUMN submitter TEXT;
+ALTER TABLE files ADD COLUMN submitter_id TEXT;
+DROP INDEX files_by_owner;
+CREATE INDEX files_by_owner ON files (owner, id)
+    WHERE owner IS NOT NULL AND status <> 'deleted' AND box_id IS NULL;
+CREATE INDEX files_by_box ON files (box_id, id) WHERE box_id IS NOT NULL AND status <> 'deleted';
+CREATE INDEX files_with_place ON files (box_id)
+    WHERE box_id IS NOT NULL AND (status = 'pending' OR status = 'available');
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
@@ -174,6 +192,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             ITEMS,
             DISPLAY_NAMES,
             DELETE_AFTER,
+            HAND_INS,
         ],
         1 => &[
             KEYS,
@@ -185,6 +204,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             ITEMS,
             DISPLAY_NAMES,
             DELETE_AFTER,
+            HAND_INS,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -195,11 +215,13 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             ITEMS,
             DISPLAY_NAMES,
             DELETE_AFTER,
+            HAND_INS,
         ],
-        3 => &[MARKER, OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER],
-        4 => &[OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER],
-        5 => &[DISPLAY_NAMES, DELETE_AFTER],
-        6 => &[DELETE_AFTER],
+        3 => &[MARKER, OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER, HAND_INS],
+        4 => &[OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER, HAND_INS],
+        5 => &[DISPLAY_NAMES, DELETE_AFTER, HAND_INS],
+        6 => &[DELETE_AFTER, HAND_INS],
+        7 => &[HAND_INS],
         _ => &[],
     }
 }

@@ -35,7 +35,8 @@ pub(super) const PAGE_OF_OWNER: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM files INDEXED BY files_by_owner
-      WHERE owner = :owner AND status <> 'deleted' AND id < :before ORDER BY id DESC LIMIT :limit"
+      WHERE owner = :owner AND status <> 'deleted' AND box_id IS NULL AND id < :before
+      ORDER BY id DESC LIMIT :limit"
 );
 
 pub(super) const DUE_RECORDS: &str = "SELECT review_at, id FROM files INDEXED BY files_by_review

@@ -23,6 +23,21 @@ mod contract {
     crate::metadata_store_conformance!(super::open);
 }
 
+mod hand_ins {
+    use super::*;
+    use crate::metadata_store::hand_ins::conformance::Opened;
+
+    async fn open() -> Opened<SqliteMetadataStore> {
+        let (directory, store) = new_store();
+        Opened {
+            store: Arc::new(store),
+            keep: Box::new(directory),
+        }
+    }
+
+    crate::hand_in_store_conformance!(open);
+}
+
 async fn open(_: Isolation) -> Fixture {
     let (directory, store) = new_store();
     Fixture {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, StatementStatus, ToSql};
 
+use super::super::hand_ins::PAGE_OF_BOX;
 use super::super::row::{self, INSERT};
 use super::super::statements::{
     ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, PAGE_BY_STATUS, PAGE_OF_OWNER, PAGE_OF_VISIBLE,
@@ -112,6 +113,10 @@ async fn no_question_scans_or_sorts() {
         (
             PAGE_OF_OWNER,
             "SEARCH files USING INDEX files_by_owner (owner=? AND id<?)",
+        ),
+        (
+            PAGE_OF_BOX,
+            "SEARCH files USING INDEX files_by_box (box_id=? AND id<?)",
         ),
         (
             DUE_RECORDS,

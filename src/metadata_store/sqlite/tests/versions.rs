@@ -32,7 +32,7 @@ struct Older {
     keys: usize,
 }
 
-const OLDER: [Older; 6] = [
+const OLDER: [Older; 7] = [
     Older {
         bytes: include_bytes!("version-1.sqlite"),
         available: 1,
@@ -60,6 +60,11 @@ const OLDER: [Older; 6] = [
     },
     Older {
         bytes: include_bytes!("version-6.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-7.sqlite"),
         available: 2,
         keys: 2,
     },
@@ -156,6 +161,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "CREATE TABLE items (x)",
         "ALTER TABLE files ADD COLUMN display_name TEXT",
         "ALTER TABLE files ADD COLUMN delete_after INTEGER",
+        "CREATE TABLE open_boxes (x)",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);
