@@ -25,6 +25,8 @@ use crate::access::Gate;
 use crate::api::{self, ApiParts, OwnHosts, PrefixRoute, SessionCookie};
 use crate::audit::AuditLog;
 use crate::aws::s3_endpoint_url;
+use crate::boxes::Boxes;
+use crate::capability_token::CapabilityKeys;
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::create_limits::{CreateLimit, CreateRate, PendingByAddress};
@@ -33,9 +35,11 @@ use crate::file_events::EventWriter;
 use crate::item_store::ItemStore;
 use crate::links::Links;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
+use crate::metadata_store::hand_ins::HandInStore;
 use crate::metadata_store::sqlite::LeftPending;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{DeletionLog, OrphanSweeper, Reconciler, Stores};
+use crate::passwords::Passwords;
 use crate::presigned_url::{BucketAddress, BucketUrl, Presigner, SigningCredentials};
 use crate::receipt::ReceiptKeys;
 use crate::service::{CallPermits, FileService, ServiceParts};
@@ -83,6 +87,9 @@ struct LocalTasks {
     sweep_interval: Option<Duration>,
 }
 
+/// The records, what is kept beside them, and boxes.
+type AllRecords = (Stores, Arc<dyn ItemStore>, Arc<dyn HandInStore>);
+
 /// Marks the stores and counts this start.
 type Counted = Pin<Box<dyn Future<Output = Result<Allowed, StartError>> + Send>>;
 
@@ -119,6 +126,7 @@ impl App {
         let OpenStores {
             stores,
             items,
+            hand_ins,
             urls,
             sdk,
             ..
@@ -136,14 +144,16 @@ impl App {
                 let is_known = marker.is_ok_and(|marker| marker.is_some());
                 Self::beside_its_store(
                     settings,
-                    (stores, items),
+                    (stores, items, hand_ins),
                     (objects, is_known),
                     &secret,
                     create_limit,
                     Box::pin(counted),
                 )
             }
-            (_, Some(sdk)) => Self::before_s3(settings, (stores, items), &sdk, create_limit),
+            (_, Some(sdk)) => {
+                Self::before_s3(settings, (stores, items, hand_ins), &sdk, create_limit)
+            }
             (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
         }
     }
@@ -151,7 +161,7 @@ impl App {
     /// The API, and the endpoint that takes and gives bytes. `is_known`: whether a start used the objects before.
     fn beside_its_store(
         settings: &ApiSettings,
-        (stores, items): (Stores, Arc<dyn ItemStore>),
+        (stores, items, hand_ins): AllRecords,
         (objects, is_known): (DiskObjectStore, bool),
         secret: &SigningSecret,
         create_limit: CreateLimit,
@@ -178,11 +188,9 @@ impl App {
             is_known,
         };
         let receipt_keys = receipts::keys(settings, Some(data_dir))?;
-        let links = Links::new(
-            Arc::clone(&items),
-            gate::link_keys(settings, Some(objects.data_dir()))?,
-        );
-        let gate = Gate::new(policy, Arc::clone(&items));
+        let keys = gate::link_keys(settings, Some(objects.data_dir()))?;
+        let (links, boxes) = links_and_boxes(settings, &items, hand_ins, &keys);
+        let gate = Gate::new(policy, Arc::clone(&items)).knowing_submissions(keys);
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let endpoint = LocalEndpoint::new(LocalStoreParts {
@@ -202,6 +210,7 @@ impl App {
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
             links,
+            boxes,
             presigner: presigner(settings, secret.credentials(), LOCAL_REGION)
                 .naming_every_version(),
             receipt_keys: Arc::clone(&receipt_keys),
@@ -243,7 +252,7 @@ impl App {
     /// The API alone; the bytes go to a bucket.
     fn before_s3(
         settings: &ApiSettings,
-        (stores, items): (Stores, Arc<dyn ItemStore>),
+        (stores, items, hand_ins): AllRecords,
         sdk: &SdkConfig,
         create_limit: CreateLimit,
     ) -> Result<Self, StartError> {
@@ -270,10 +279,13 @@ impl App {
         let audit = audit::open_on_standard_output(settings, &policy, &*stores.clock)?;
         let (stores, event_writer) = audit::events(audit.is_some(), stores, &items);
         let receipt_keys = receipts::keys(settings, None)?;
+        let keys = gate::link_keys(settings, None)?;
+        let (links, boxes) = links_and_boxes(settings, &items, hand_ins, &keys);
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
-            links: Links::new(Arc::clone(&items), gate::link_keys(settings, None)?),
+            links,
+            boxes,
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
             receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
@@ -284,7 +296,7 @@ impl App {
         });
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let address = BucketAddress::Fixed(bucket_url);
-        let gate = Gate::new(policy, Arc::clone(&items));
+        let gate = Gate::new(policy, Arc::clone(&items)).knowing_submissions(keys);
         let public_url = settings.public_url.clone();
         let whom = (OwnHosts::Any { public_url }, gate, audit.clone());
         let service = (service, receipt_keys);
@@ -397,6 +409,20 @@ async fn sweep(
         (Ok(_), _) => {}
         (Err(error), _) => tracing::error!(%error, "no sweep runs"),
     }
+}
+
+/// What passes files on, and where others hand them in. Work on passwords has one bound for both.
+fn links_and_boxes(
+    settings: &ApiSettings,
+    items: &Arc<dyn ItemStore>,
+    hand_ins: Arc<dyn HandInStore>,
+    keys: &CapabilityKeys,
+) -> (Links, Boxes) {
+    let passwords = Arc::new(Passwords::default());
+    let links = Links::new(Arc::clone(items), keys.clone(), Arc::clone(&passwords));
+    let (items, largest) = (Arc::clone(items), settings.max_upload_bytes);
+    let boxes = Boxes::new(items, hand_ins, keys.clone(), passwords, largest);
+    (links, boxes)
 }
 
 /// What local mode lets an address create, and who has to be told what leaves `pending`.

@@ -18,6 +18,8 @@ pub mod audit;
 pub mod audit_verify;
 pub mod aws;
 #[cfg(feature = "server")]
+pub mod boxes;
+#[cfg(feature = "server")]
 pub mod capability_token;
 #[cfg(feature = "server")]
 pub mod capacity;
@@ -48,6 +50,8 @@ pub mod operations;
 pub mod own_paths;
 #[cfg(feature = "server")]
 pub mod owner_only_files;
+#[cfg(feature = "server")]
+pub mod passwords;
 pub mod presigned_url;
 #[cfg(feature = "server")]
 pub mod receipt;

@@ -18,13 +18,11 @@ mod grants;
 mod kept;
 mod link;
 mod list_links;
-mod password;
 mod revoke_link;
 mod shared;
 mod stored;
 #[cfg(test)]
 mod tests;
-mod tries;
 
 use std::sync::Arc;
 
@@ -36,7 +34,6 @@ pub use link::{
     MAX_LINK_FILES, MAX_TITLE_CHARACTERS, linked_files, max_downloads,
 };
 pub use list_links::{LinkPage, list_file_links, list_links};
-pub use password::{MAX_PASSWORD_CHARACTERS, Password};
 pub use revoke_link::revoke_link;
 pub use shared::{
     GRANT_LIFETIME, Grant, SharedFile, SharedFiles, Taking, describe_shared, download_shared,
@@ -44,6 +41,8 @@ pub use shared::{
 
 use crate::capability_token::{CapabilityId, CapabilityKeys, CapabilityLabel, CapabilityToken};
 use crate::item_store::ItemStore;
+use crate::passwords::Passwords;
+pub use crate::passwords::{MAX_PASSWORD_CHARACTERS, Password};
 
 /// How errors call the store, where what it holds makes no sense.
 const STORE: &str = "the store of links";
@@ -54,17 +53,17 @@ const AT_A_TIME: usize = 8;
 pub struct Links {
     items: Arc<dyn ItemStore>,
     keys: CapabilityKeys,
-    passwords: password::Passwords,
+    passwords: Arc<Passwords>,
     turns: grants::Turns,
 }
 
 impl Links {
     /// Those that are kept in this store; `keys` sign and verify their URLs.
-    pub fn new(items: Arc<dyn ItemStore>, keys: CapabilityKeys) -> Self {
+    pub fn new(items: Arc<dyn ItemStore>, keys: CapabilityKeys, passwords: Arc<Passwords>) -> Self {
         Self {
             items,
             keys,
-            passwords: password::Passwords::default(),
+            passwords,
             turns: grants::Turns::default(),
         }
     }

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub use keys::{KEY_FILE, PublicKey, ReceiptKeys};
 
-use crate::domain::{AttestedFile, Timestamp, format_timestamp};
+use crate::domain::{AttestedFile, Submitter, Timestamp, format_timestamp};
 
 /// What a receipt says it is, in its header.
 pub const RECEIPT_TYPE: &str = "file-share-receipt+jwt";
@@ -36,6 +36,19 @@ struct Claims<'a> {
     size: u64,
     sha256: String,
     uploaded_at: String,
+    /// Who handed it in: a name that anybody can type, unless there is a `submitter_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submitter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submitter_id: Option<String>,
+    #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
+    in_box: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<bool>,
     iat: i64,
 }
 
@@ -74,6 +87,9 @@ impl ReceiptKeys {
             typ: RECEIPT_TYPE,
             kid: key.id(),
         };
+        let in_box = file.in_box.as_ref();
+        let due_at = in_box.and_then(|it| it.due_at);
+        let submitter = file.submitter.as_ref();
         let claims = Claims {
             iss: issuer,
             jti: file.id.to_string(),
@@ -81,6 +97,12 @@ impl ReceiptKeys {
             size: file.size,
             sha256: file.sha256.to_hex(),
             uploaded_at: format_timestamp(file.uploaded_at),
+            submitter: submitter.map(Submitter::shown),
+            submitter_id: submitter.and_then(Submitter::user).map(|id| id.to_string()),
+            in_box: in_box.map(|it| it.id.to_string()),
+            title: in_box.map(|it| it.title.as_str()),
+            due_at: due_at.map(format_timestamp),
+            late: due_at.map(|due| file.uploaded_at > due),
             iat: now.timestamp(),
         };
         let mut text = format!("{}.{}", part(&header), part(&claims));

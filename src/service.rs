@@ -10,6 +10,7 @@
 //! Absent on purpose: HTTP, and what an operation does.
 
 mod audit;
+mod boxes;
 mod links;
 mod permits;
 
@@ -24,6 +25,7 @@ pub use permits::CallPermits;
 
 use crate::access::{Action, Resource, authorize};
 use crate::audit::AuditLog;
+use crate::boxes::{Boxes, attest_hand_in};
 use crate::create_limits::{CreateLimit, TooManyCreates};
 use crate::domain::{FileId, FileRecord, IdempotencyKey};
 use crate::file_events::{EventPage, EventPosition};
@@ -43,6 +45,8 @@ pub struct ServiceParts {
     pub stores: Stores,
     /// What passes files on.
     pub links: Links,
+    /// Where others hand in files.
+    pub boxes: Boxes,
     /// Signs the URLs that are handed out.
     pub presigner: Presigner,
     /// What signs receipts.
@@ -175,6 +179,9 @@ impl FileService {
         id: FileId,
         method: UploadMethod,
     ) -> Result<PresignedUpload, OperationError> {
+        if let Some(renewed) = self.renew_hand_in(context, id).await {
+            return renewed;
+        }
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
         let renewing = pin!(operations::renew_upload(
             stores, presigner, context, id, method
@@ -232,11 +239,13 @@ impl FileService {
     ) -> Result<SignedReceipt, OperationError> {
         let ServiceParts {
             stores,
+            boxes,
             receipt_keys,
             ..
         } = &self.0;
         let signing = pin!(async {
-            let file = operations::attest_file(stores, context, id).await?;
+            let (file, in_box) = operations::attest_file(stores, context, id).await?;
+            let file = attest_hand_in(stores, boxes, file, in_box).await?;
             let signed = receipt_keys.sign(&file, issuer, stores.clock.now());
             signed.ok_or(OperationError::ReceiptsUnavailable)
         });

@@ -29,6 +29,7 @@ use crate::config::Mode;
 use crate::item_store::ItemStore;
 #[cfg(feature = "server")]
 use crate::local_mode::SigningSecret;
+use crate::metadata_store::hand_ins::HandInStore;
 #[cfg(feature = "conformance")]
 use crate::metadata_store::memory::MemoryMetadataStore;
 #[cfg(feature = "server")]
@@ -188,6 +189,8 @@ pub struct OpenStores {
     pub stores: Stores,
     /// Sessions, API tokens and the like, where the records are.
     pub items: Arc<dyn ItemStore>,
+    /// Where files are handed in to boxes.
+    pub hand_ins: Arc<dyn HandInStore>,
     /// The store of the records, by its marker.
     pub records: Arc<dyn MarkedStore>,
     /// The store of the objects, by its marker.
@@ -236,6 +239,7 @@ pub async fn open(
             events: crate::file_events::FileEvents::off(),
         },
         items: records.items,
+        hand_ins: records.hand_ins,
         records: records.marked,
         objects: objects.marked,
         urls,

@@ -4,7 +4,7 @@
 //! them as if it had never been: the refusal is the one for a file that there isn't.
 
 use super::{Caller, Role, Scope, TokenCaller, TokenId};
-use crate::domain::{Audience, UserId};
+use crate::domain::{Audience, FileId, UserId};
 
 /// What a call asks for. One for each operation of the contract that not everybody may ask for, and two more: a
 /// wait, which takes long, and a list of everybody's files.
@@ -58,11 +58,29 @@ pub enum Action {
     DescribeShared,
     /// Hands out a download URL of a file that a link passes on, to whoever has its URL.
     DownloadShared,
+    /// Makes a box that others hand in files to.
+    CreateBox,
+    /// Shows the caller's boxes.
+    ListBoxes,
+    /// Shows a box.
+    DescribeBox,
+    /// Changes a box, or gives it another URL.
+    ChangeBox,
+    /// Ends a box.
+    EndBox,
+    /// Shows what lies in a box.
+    ListBoxFiles,
+    /// Writes down all that lies in a box.
+    DescribeManifest,
+    /// Shows a box to whoever has its URL.
+    DescribeDrop,
+    /// Hands in a file, by a box's URL.
+    HandIn,
 }
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 33] = [
         Self::CreateFile,
         Self::RenewUpload,
         Self::CompleteUpload,
@@ -87,6 +105,15 @@ impl Action {
         Self::RevokeLink,
         Self::DescribeShared,
         Self::DownloadShared,
+        Self::CreateBox,
+        Self::ListBoxes,
+        Self::DescribeBox,
+        Self::ChangeBox,
+        Self::EndBox,
+        Self::ListBoxFiles,
+        Self::DescribeManifest,
+        Self::DescribeDrop,
+        Self::HandIn,
     ];
 
     /// Whether it changes or hands out something, so that it has to be known who did it.
@@ -104,7 +131,11 @@ impl Action {
             | Self::CreateLink
             | Self::ChangeLink
             | Self::RevokeLink
-            | Self::DownloadShared => true,
+            | Self::DownloadShared
+            | Self::CreateBox
+            | Self::ChangeBox
+            | Self::EndBox
+            | Self::HandIn => true,
             Self::DescribeFile
             | Self::AwaitFile
             | Self::IssueReceipt
@@ -115,13 +146,33 @@ impl Action {
             | Self::LookAtPairing
             | Self::ListLinks
             | Self::ListFileLinks
-            | Self::DescribeShared => false,
+            | Self::DescribeShared
+            | Self::ListBoxes
+            | Self::DescribeBox
+            | Self::ListBoxFiles
+            | Self::DescribeManifest
+            | Self::DescribeDrop => false,
         }
     }
 
-    /// Whether it is what the holder of a link's URL does, who may be anybody.
+    /// Whether it is what the holder of a link's or a box's URL does, who may be anybody.
     fn is_of_holder(self) -> bool {
-        matches!(self, Self::DescribeShared | Self::DownloadShared)
+        matches!(
+            self,
+            Self::DescribeShared | Self::DownloadShared | Self::DescribeDrop | Self::HandIn
+        )
+    }
+
+    /// Whether it is what somebody does with what they handed in.
+    fn is_of_submitter(self) -> bool {
+        matches!(
+            self,
+            Self::DescribeFile
+                | Self::AwaitFile
+                | Self::IssueReceipt
+                | Self::RenewUpload
+                | Self::CompleteUpload
+        )
     }
 
     /// The scope that a token needs for it; `None`: no token may do it for its owner.
@@ -132,7 +183,11 @@ impl Action {
             | Self::CompleteUpload
             | Self::CreateLink
             | Self::ChangeLink
-            | Self::RevokeLink => Some(Scope::Write),
+            | Self::RevokeLink
+            | Self::CreateBox
+            | Self::ChangeBox
+            | Self::EndBox
+            | Self::HandIn => Some(Scope::Write),
             Self::DownloadFile
             | Self::DescribeFile
             | Self::AwaitFile
@@ -144,7 +199,12 @@ impl Action {
             | Self::ListLinks
             | Self::ListFileLinks
             | Self::DescribeShared
-            | Self::DownloadShared => Some(Scope::Read),
+            | Self::DownloadShared
+            | Self::ListBoxes
+            | Self::DescribeBox
+            | Self::ListBoxFiles
+            | Self::DescribeManifest
+            | Self::DescribeDrop => Some(Scope::Read),
             Self::DeleteFile => Some(Scope::Delete),
             Self::CreateToken
             | Self::RevokeToken
@@ -179,6 +239,15 @@ impl Action {
             Self::RevokeLink => "revoke_link",
             Self::DescribeShared => "describe_shared",
             Self::DownloadShared => "download_shared",
+            Self::CreateBox => "create_box",
+            Self::ListBoxes => "list_boxes",
+            Self::DescribeBox => "describe_box",
+            Self::ChangeBox => "change_box",
+            Self::EndBox => "end_box",
+            Self::ListBoxFiles => "list_box_files",
+            Self::DescribeManifest => "describe_manifest",
+            Self::DescribeDrop => "describe_drop",
+            Self::HandIn => "hand_in",
         }
     }
 
@@ -214,6 +283,21 @@ pub enum Resource {
         /// For whom the link is.
         audience: Audience,
     },
+    /// A box, to its owner.
+    Box {
+        /// Whose it is; `None`: the operator's.
+        owner: Option<UserId>,
+    },
+    /// A box, to whoever has its URL: a capability besides who calls.
+    Drop {
+        /// Whether it is for those alone who signed in.
+        needs_sign_in: bool,
+    },
+    /// A file, to whoever says that they handed it in.
+    HandIn {
+        /// Which one.
+        file: FileId,
+    },
 }
 
 /// Why a call is refused.
@@ -239,6 +323,7 @@ pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<
         return as_holder(caller, action, resource);
     }
     match caller {
+        Caller::Submitter(own) => as_submitter(*own, action, resource),
         Caller::Nobody => Err(Denied::SignInRequired),
         Caller::Operator => Ok(()),
         Caller::User(person) => match person.role {
@@ -250,20 +335,35 @@ pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<
     }
 }
 
-/// What whoever has a link's URL may do. Before the link was read that is everybody's to try.
+/// What whoever has a link's or a box's URL may do. Before that was read it is everybody's to try.
 fn as_holder(caller: &Caller, action: Action, resource: Resource) -> Result<(), Denied> {
-    match (resource, caller) {
-        (Resource::Service, _) => Ok(()),
-        (Resource::Shared { audience }, caller) => match (audience, caller) {
-            (Audience::Anyone, _) => Ok(()),
-            (Audience::SignedIn, Caller::Nobody) => Err(Denied::SignInRequired),
-            // A program is somebody who signed in as far as its token says so.
-            (Audience::SignedIn, Caller::Token(token)) => match action.scope() {
-                Some(scope) if token.scopes.contains(scope) => Ok(()),
-                _ => Err(Denied::NotAllowed),
-            },
-            (Audience::SignedIn, Caller::Operator | Caller::User(_)) => Ok(()),
+    let is_of_link = matches!(action, Action::DescribeShared | Action::DownloadShared);
+    let needs_sign_in = match resource {
+        Resource::Service => false,
+        Resource::Shared { audience } if is_of_link => audience == Audience::SignedIn,
+        Resource::Drop { needs_sign_in } if !is_of_link => needs_sign_in,
+        _ => return Err(Denied::NotFound),
+    };
+    match caller {
+        _ if !needs_sign_in => Ok(()),
+        Caller::Nobody | Caller::Submitter(_) => Err(Denied::SignInRequired),
+        // A program is somebody who signed in as far as its token says so.
+        Caller::Token(token) => match action.scope() {
+            Some(scope) if token.scopes.contains(scope) => Ok(()),
+            _ => Err(Denied::NotAllowed),
         },
+        Caller::Operator | Caller::User(_) => Ok(()),
+    }
+}
+
+/// What somebody may do who shows that they handed in this file: follow it, and nothing else. That there are other
+/// files is nothing that they could learn.
+fn as_submitter(own: FileId, action: Action, resource: Resource) -> Result<(), Denied> {
+    match (action, resource) {
+        (_, Resource::Service) if action.is_of_submitter() => Ok(()),
+        (_, Resource::HandIn { file }) if action.is_of_submitter() && file == own => Ok(()),
+        (Action::DownloadFile | Action::DeleteFile, _) => Err(Denied::NotFound),
+        (_, Resource::Service) => Err(Denied::NotAllowed),
         _ => Err(Denied::NotFound),
     }
 }
@@ -273,10 +373,20 @@ fn as_owner(caller: UserId, action: Action, resource: Resource) -> Result<(), De
     match (action, resource) {
         (Action::ListAllFiles | Action::RevokeUserTokens, _) => Err(Denied::NotAllowed),
         (_, Resource::Service | Resource::Token(_)) => Ok(()),
-        (_, Resource::File { owner } | Resource::Link { owner }) if owner == Some(caller) => Ok(()),
-        (_, Resource::File { .. } | Resource::Link { .. } | Resource::Shared { .. }) => {
-            Err(Denied::NotFound)
+        (_, Resource::File { owner } | Resource::Link { owner } | Resource::Box { owner })
+            if owner == Some(caller) =>
+        {
+            Ok(())
         }
+        (
+            _,
+            Resource::File { .. }
+            | Resource::Link { .. }
+            | Resource::Shared { .. }
+            | Resource::Box { .. }
+            | Resource::Drop { .. }
+            | Resource::HandIn { .. },
+        ) => Err(Denied::NotFound),
     }
 }
 
@@ -314,7 +424,9 @@ fn as_guest(action: Action, resource: Resource) -> Result<(), Denied> {
             | Action::LookAtPairing
             | Action::ApprovePairing
             | Action::CreateLink
-            | Action::ListLinks,
+            | Action::ListLinks
+            | Action::CreateBox
+            | Action::ListBoxes,
             _,
         ) => Err(Denied::NotAllowed),
         (_, Resource::Service) => Ok(()),
@@ -323,7 +435,10 @@ fn as_guest(action: Action, resource: Resource) -> Result<(), Denied> {
             Resource::File { .. }
             | Resource::Token(_)
             | Resource::Link { .. }
-            | Resource::Shared { .. },
+            | Resource::Shared { .. }
+            | Resource::Box { .. }
+            | Resource::Drop { .. }
+            | Resource::HandIn { .. },
         ) => Err(Denied::NotFound),
     }
 }
@@ -500,12 +615,19 @@ mod tests {
     }
 
     #[test]
-    fn the_holder_of_a_link_may_take_its_files_whoever_they_are_and_do_nothing_else() {
+    fn the_holder_of_a_link_or_box_may_do_what_it_is_for_whoever_they_are_and_nothing_else() {
         let shared = |audience| Resource::Shared { audience };
+        let of_links = [Action::DescribeShared, Action::DownloadShared];
         for caller in callers() {
             for action in Action::ALL {
-                let anyone = authorize(&caller, action, shared(Audience::Anyone));
-                let signed_in = authorize(&caller, action, shared(Audience::SignedIn));
+                let is_of_link = of_links.contains(&action);
+                let of_kind = |needs_sign_in| match (is_of_link, needs_sign_in) {
+                    (true, false) => shared(Audience::Anyone),
+                    (true, true) => shared(Audience::SignedIn),
+                    (false, _) => Resource::Drop { needs_sign_in },
+                };
+                let anyone = authorize(&caller, action, of_kind(false));
+                let signed_in = authorize(&caller, action, of_kind(true));
                 if !action.is_of_holder() {
                     let is_all = matches!(&caller, Caller::Operator)
                         || matches!(&caller, Caller::User(person) if person.role == Role::Admin)
@@ -514,17 +636,27 @@ mod tests {
                     continue;
                 }
                 assert_eq!(anyone, Ok(()), "{caller:?} {action:?}");
+                let is_for_it = |token: &TokenCaller| {
+                    let scope = action.scope();
+                    scope.is_some_and(|scope| token.scopes.contains(scope))
+                };
                 let expected = match &caller {
-                    Caller::Nobody => Err(Denied::SignInRequired),
-                    Caller::Token(token) if !token.scopes.contains(Scope::Read) => {
-                        Err(Denied::NotAllowed)
-                    }
+                    Caller::Nobody | Caller::Submitter(_) => Err(Denied::SignInRequired),
+                    Caller::Token(token) if !is_for_it(token) => Err(Denied::NotAllowed),
                     _ => Ok(()),
                 };
                 assert_eq!(signed_in, expected, "{caller:?} {action:?}");
-                // The link's files, and no file by its ID.
-                let file = authorize(&caller, action, Resource::File { owner: None });
-                assert_eq!(file, Err(Denied::NotFound), "{caller:?} {action:?}");
+                // What it leads to: no file by its ID, and nothing of the other kind.
+                let other = match is_of_link {
+                    true => Resource::Drop {
+                        needs_sign_in: false,
+                    },
+                    false => shared(Audience::Anyone),
+                };
+                for elsewhere in [Resource::File { owner: None }, other] {
+                    let refused = authorize(&caller, action, elsewhere);
+                    assert_eq!(refused, Err(Denied::NotFound), "{caller:?} {action:?}");
+                }
             }
         }
     }
@@ -589,7 +721,7 @@ mod tests {
                     let reaches_all = token.owner.is_none() || token.scopes.contains(Scope::Admin);
                     reaches_all && token.scopes.contains(Scope::Read)
                 }
-                Caller::Nobody => false,
+                Caller::Submitter(_) | Caller::Nobody => false,
             };
             assert_eq!(allowed, expected, "{caller:?}");
         }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::TokenCaller;
-use crate::domain::UserId;
+use crate::domain::{FileId, UserId};
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Caller {
     User(Arc<Person>),
     /// A program that acts for somebody, by a token of theirs.
     Token(Arc<TokenCaller>),
+    /// Whoever handed in this file, and shows that by its submission token.
+    Submitter(FileId),
     /// Anybody else.
     Nobody,
 }
@@ -81,13 +83,13 @@ impl Caller {
     /// Whose the files are that this caller creates: `None` for the operator's.
     pub fn owner(&self) -> Option<UserId> {
         match self {
-            Self::Operator | Self::Nobody => None,
+            Self::Operator | Self::Submitter(_) | Self::Nobody => None,
             Self::User(person) => Some(person.id),
             Self::Token(token) => token.owner,
         }
     }
 
-    /// Who this is to itself; `None` for nobody.
+    /// Who this is to itself; `None` for nobody, and for whoever shows no more than that they handed in a file.
     pub fn principal(&self) -> Option<Principal<'_>> {
         Some(match self {
             Self::Operator => Principal {
@@ -108,7 +110,7 @@ impl Caller {
                 name: None,
                 role: None,
             },
-            Self::Nobody => return None,
+            Self::Submitter(_) | Self::Nobody => return None,
         })
     }
 }
@@ -123,6 +125,7 @@ impl fmt::Display for Caller {
                 Some(owner) => write!(f, "{owner} by token {}", token.id),
                 None => write!(f, "operator by token {}", token.id),
             },
+            Self::Submitter(file) => write!(f, "submitter of {file}"),
             Self::Nobody => f.write_str("nobody"),
         }
     }

@@ -19,8 +19,9 @@ use super::oidc::Issuer;
 use super::pairing::Pairings;
 use super::revocation::{Revocations, SecurityStamp};
 use super::{Caller, LocalKey, Session, SessionId, SessionRef, Sessions};
+use crate::capability_token::{CapabilityKeys, CapabilityLabel};
 use crate::config::Groups;
-use crate::domain::{Timestamp, UserId};
+use crate::domain::{FileId, Timestamp, UserId};
 use crate::item_store::{ItemStore, StoreError};
 use crate::secret_file::{SecretError, SecretFile};
 
@@ -91,6 +92,8 @@ pub struct Gate {
     tokens: ApiTokens,
     pairings: Pairings,
     revocations: Revocations,
+    /// What the tokens of those are signed with who handed in files.
+    submissions: Option<CapabilityKeys>,
 }
 
 /// What a request shows of who sends it.
@@ -132,7 +135,24 @@ impl Gate {
             items,
             fingerprint,
             policy,
+            submissions: None,
         }
+    }
+
+    /// The same that knows whoever handed in a file, by a token of these keys.
+    #[must_use]
+    pub fn knowing_submissions(self, keys: CapabilityKeys) -> Self {
+        Self {
+            submissions: Some(keys),
+            ..self
+        }
+    }
+
+    /// The file that a submission token stands for.
+    fn submitted(&self, bearer: Option<&str>) -> Option<FileId> {
+        let (keys, token) = (self.submissions.as_ref()?, bearer?);
+        let id = keys.verify(CapabilityLabel::Submission, token)?;
+        FileId::from_bytes(*id.as_bytes())
     }
 
     /// The tokens that programs show.
@@ -151,6 +171,13 @@ impl Gate {
     /// # Errors
     /// A fault of the store that sessions are in.
     pub async fn admit(&self, proof: Proof<'_>, now: Timestamp) -> Result<Admission, StoreError> {
+        if let Some(file) = self.submitted(proof.bearer) {
+            // Also where whoever shows it could be more: it was chosen for this request.
+            return Ok(match (&self.policy, proof.is_forwarded) {
+                (Policy::Loopback, true) => Admission::BehindUnknownProxy,
+                _ => Admission::As(Caller::Submitter(file)),
+            });
+        }
         let caller = match (&self.policy, proof.bearer) {
             (Policy::Open, _) => Caller::Operator,
             (Policy::Loopback, _) if proof.is_forwarded => {

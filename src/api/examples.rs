@@ -136,6 +136,8 @@ pub(super) fn receipt() -> Value {
         size: 5,
         sha256: Sha256Digest::parse_hex(SHA256).expect("a digest"),
         uploaded_at: moment(UPLOADED_AFTER_MILLIS),
+        submitter: None,
+        in_box: None,
     };
     let signed = receipt_keys().sign(&file, "https://files.example.org", moment(60_000));
     signed.map(SignedReceipt::into_text).into()
@@ -190,6 +192,37 @@ pub(super) fn grant() -> Value {
     })
 }
 
+/// A box to make: a sheet of exercises that is due at a time, and taken for a while after it.
+pub(super) fn new_box() -> Value {
+    json!({
+        "title": "Sheet 3",
+        "dueAt": "2026-02-07T23:00:00Z",
+        "closesAt": "2026-02-08T11:00:00Z",
+        "types": ["pdf"],
+    })
+}
+
+/// The same as it is then.
+pub(super) fn file_box() -> Value {
+    json!({
+        "id": "fe63ecbe72a40123456789abcdef",
+        "url": "https://files.example.org/b/AAECAwQFBgcICQoLDA0OD1R1e1i4RFH8dn43leJErtA",
+        "title": "Sheet 3",
+        "opensAt": null,
+        "dueAt": "2026-02-07T23:00:00.000Z",
+        "closesAt": "2026-02-08T11:00:00.000Z",
+        "maxFiles": 10_000,
+        "maxFileBytes": null,
+        "types": ["pdf"],
+        "submitter": "named",
+        "hasPassword": false,
+        "keep": "latest",
+        "overrides": [],
+        "createdAt": time(0),
+        "ended": false,
+    })
+}
+
 /// Who runs the service.
 pub(super) fn operator() -> Value {
     json!({"kind": "operator", "id": null, "name": null, "role": null})
@@ -240,6 +273,12 @@ pub(super) fn problem(code: Code, operation_id: &str) -> Value {
         (Code::InvalidRequest, "describe_file") => code.with(
             "failed to parse parameter `wait`: verification failed. maximum(20, exclusive: false)",
         ),
+        (Code::BoxClosed, _) => OperationError::BoxClosed {
+            opens_at: None,
+            closes_at: Some(moment(0)),
+        }
+        .into(),
+        (Code::TypeNotAllowed, _) => OperationError::TypeNotAllowed(vec!["pdf".into()]).into(),
         (Code::InvalidRequest, _) => code.with("the Host header is no host"),
         (Code::ContentTooLarge, _) => {
             refused(json!({"filename": "film.mp4", "size": MAX_CONTENT_LENGTH + 1}))

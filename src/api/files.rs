@@ -21,6 +21,7 @@ use super::wire::{
     ListFilter, WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus,
     WireUploadMethod, WireWhose, read_cursor, write_cursor,
 };
+use crate::access::Caller;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
 use crate::operations::{Context, CreatedFile, Whose};
@@ -218,11 +219,9 @@ impl FilesApi {
         id: Path<String>,
     ) -> Result<Completed, ApiError<operation_errors::CompleteUpload>> {
         let id = file_id(&id)?;
-        let record = self
-            .service
-            .complete_upload(&self.context(request), id)
-            .await?;
-        Ok(Completed::File(Json(shown(&record)?)))
+        let context = self.context(request);
+        let record = self.service.complete_upload(&context, id).await?;
+        Ok(Completed::File(Json(shown_to(&context, &record)?)))
     }
 
     /// Download a file
@@ -286,7 +285,7 @@ impl FilesApi {
                 self.service.await_file(&context, id, wait).await?
             }
         };
-        Ok(Described::File(Json(shown(&record)?)))
+        Ok(Described::File(Json(shown_to(&context, &record)?)))
     }
 
     /// List files
@@ -388,6 +387,18 @@ impl FilesApi {
             "private, no-store".into(),
         ))
     }
+}
+
+/// Whoever handed a file in learns nothing of whose it is.
+fn shown_to(context: &Context, record: &FileRecord) -> Result<WireFile, Problem> {
+    let file = shown(record)?;
+    Ok(match context.caller {
+        Caller::Submitter(_) => WireFile {
+            owner: None,
+            ..file
+        },
+        _ => file,
+    })
 }
 
 /// A text that is no ID names no file: the same answer as for an ID that nobody has.

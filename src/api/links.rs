@@ -14,8 +14,8 @@ use poem::Request;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 
-pub(super) use bodies::MAX_TRIED_CHARACTERS;
 use bodies::{DownloadSchema, LinkBody, LinkChangeSchema, NewLinkSchema};
+pub(super) use bodies::{MAX_TRIED_CHARACTERS, tried_password};
 pub(super) use shapes::{WireGrant, WireLink, WireLinkPage, WireLinks, WireShared};
 
 use super::call_context::context_of;

@@ -6,6 +6,7 @@
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
 mod audited;
+mod boxes;
 mod browser_guard;
 mod call_context;
 mod create_file_body;
@@ -50,6 +51,7 @@ use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
 use audited::AuditedRequests;
+use boxes::BoxesApi;
 pub use browser_guard::OwnHosts;
 use events::EventsApi;
 use file_page::FilePage;
@@ -148,6 +150,12 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         gate: Arc::clone(&parts.gate),
         page: web_page.shared(),
     });
+    let boxes = BoxesApi {
+        service: Arc::clone(&parts.service),
+        bucket: parts.bucket.clone(),
+        service_url: service_url.clone(),
+        max_upload_bytes: parts.max_upload_bytes,
+    };
     let files = FilesApi {
         service: parts.service,
         bucket: parts.bucket,
@@ -187,7 +195,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         service_url: service_url.clone(),
     };
     let service = document::service((
-        files, events, links, receipts, session, sign_in, tokens, pairings,
+        files, events, links, receipts, boxes, session, sign_in, tokens, pairings,
     ));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();

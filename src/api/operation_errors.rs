@@ -117,7 +117,7 @@ operations! {
         TooManyPending, TooManyCreates;
     CompleteUpload = "complete_upload": SignInRequired, NotAllowed, FileNotFound;
     RenewUpload = "renew_upload": SignInRequired, NotAllowed, FileNotFound, UploadSettled, InvalidRequest,
-        FormUploadUnavailable, InsufficientStorage;
+        FormUploadUnavailable, InsufficientStorage, BoxClosed, BoxNotFound;
     DownloadFile = "download_file" | "head_file": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected,
         UploadExpired, InvalidRequest;
     DescribeFile = "describe_file": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
@@ -151,6 +151,19 @@ operations! {
     DownloadShared = "download_shared": SignInRequired, NotAllowed, WrongPassword, InvalidRequest, LinkNotFound, LinkGone,
         FileNotFound, UploadPending, FileRejected, UploadExpired, DownloadLimitReached, TooManyTries, ContentTooLarge,
         UnsupportedMediaType, InsufficientStorage;
+    CreateBox = "create_box": SignInRequired, NotAllowed, InvalidRequest, ContentTooLarge, UnsupportedMediaType,
+        InsufficientStorage;
+    ListBoxes = "list_boxes": SignInRequired, NotAllowed, InvalidRequest;
+    DescribeBox = "describe_box": SignInRequired, NotAllowed, InvalidRequest, BoxNotFound;
+    ChangeBox = "change_box": SignInRequired, NotAllowed, InvalidRequest, BoxNotFound, ContentTooLarge,
+        UnsupportedMediaType, InsufficientStorage;
+    EndBox = "end_box": SignInRequired, NotAllowed, BoxNotFound, InsufficientStorage;
+    ListBoxFiles = "list_box_files": SignInRequired, NotAllowed, InvalidRequest, BoxNotFound;
+    DescribeManifest = "describe_manifest": SignInRequired, NotAllowed, BoxNotFound;
+    DescribeDrop = "describe_drop": SignInRequired, NotAllowed, BoxNotFound;
+    HandIn = "hand_in": SignInRequired, NotAllowed, WrongPassword, InvalidRequest, BoxNotFound, FileNotFound, BoxClosed,
+        TypeNotAllowed, ContentTooLarge, UnsupportedMediaType, IdempotencyKeyReused, BoxFull, InsufficientStorage,
+        TooManyPending, TooManyCreates, TooManyTries;
     DescribeSession = "describe_session": ;
     BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
     StartSignIn = "start_sign_in": InvalidRequest, IssuerUnavailable, SignInUnavailable;

@@ -11,7 +11,7 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub(super) use super::problem_code::Code;
-use crate::domain::Invalid;
+use crate::domain::{Invalid, Timestamp, format_timestamp};
 use crate::operations::{ErrorCode, OperationError};
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -162,6 +162,11 @@ impl From<ErrorCode> for Code {
             ErrorCode::WrongPassword => Self::WrongPassword,
             ErrorCode::TooManyTries => Self::TooManyTries,
             ErrorCode::TooManyLinks => Self::TooManyLinks,
+            ErrorCode::BoxNotFound => Self::BoxNotFound,
+            ErrorCode::BoxClosed => Self::BoxClosed,
+            ErrorCode::BoxFull => Self::BoxFull,
+            ErrorCode::TypeNotAllowed => Self::TypeNotAllowed,
+            ErrorCode::ContentTooLarge => Self::ContentTooLarge,
             ErrorCode::IdempotencyKeyReused => Self::IdempotencyKeyReused,
             ErrorCode::FormUploadUnavailable => Self::FormUploadUnavailable,
             ErrorCode::ReceiptsUnavailable => Self::ReceiptsUnavailable,
@@ -190,6 +195,20 @@ impl From<OperationError> for Problem {
                 Self::fields(code, vec![FieldError { field, message }])
             }
             OperationError::TooManyTries(pause) => code.plain().again_in(pause),
+            OperationError::BoxField(field, Invalid(message)) => {
+                Self::fields(code, vec![FieldError { field, message }])
+            }
+            OperationError::BoxClosed {
+                opens_at,
+                closes_at,
+            } => code.with(box_times(opens_at, closes_at)),
+            OperationError::TypeNotAllowed(types) => code.with(format!(
+                "this box takes files that end in: {}",
+                types.join(", ")
+            )),
+            OperationError::TooLargeForBox(bytes) => {
+                code.with(format!("this box takes files of at most {bytes} bytes"))
+            }
             OperationError::BucketAddressUnknown(invalid) => code.with(invalid.0),
             OperationError::Store(error) => {
                 // Handled here and nowhere else, so it is logged here.
@@ -200,6 +219,21 @@ impl From<OperationError> for Problem {
             _ => code.plain(),
         }
     }
+}
+
+/// Whoever reads it has to know by whose clock, and to the second.
+fn box_times(opens_at: Option<Timestamp>, closes_at: Option<Timestamp>) -> String {
+    let time = |word: &str, at: Option<Timestamp>| {
+        at.map(|at| {
+            format!(
+                "it {word} at {} by the service's clock",
+                format_timestamp(at)
+            )
+        })
+    };
+    let times = [time("opens", opens_at), time("closes", closes_at)];
+    let times: Vec<String> = times.into_iter().flatten().collect();
+    format!("the box takes nothing now: {}", times.join(", and "))
 }
 
 impl From<StoreError> for Problem {

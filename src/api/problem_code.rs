@@ -74,6 +74,38 @@ codes! {
         advice: "The ID is wrong, or the file was deleted, or it was rejected or expired long ago.",
         detail: Some("no file has this ID"),
     }
+    BoxNotFound {
+        name: ErrorCode::BoxNotFound.as_str(),
+        status: StatusCode::NOT_FOUND,
+        retry_after_seconds: None,
+        title: "There is no such box",
+        advice: "The ID or the URL is wrong, or the box was ended, or has another URL now: ask whoever gave it to you.",
+        detail: Some("there is no such box, or it has another URL now"),
+    }
+    BoxClosed {
+        name: ErrorCode::BoxClosed.as_str(),
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "The box is closed",
+        advice: "`detail` says when it is open, by the service's clock. Its owner can extend it.",
+        detail: None,
+    }
+    BoxFull {
+        name: ErrorCode::BoxFull.as_str(),
+        status: StatusCode::INSUFFICIENT_STORAGE,
+        retry_after_seconds: None,
+        title: "There is no room for more files",
+        advice: "The owner of the box can raise `maxFiles`, or delete files of it.",
+        detail: Some("the box has as many files as it may"),
+    }
+    TypeNotAllowed {
+        name: ErrorCode::TypeNotAllowed.as_str(),
+        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        retry_after_seconds: None,
+        title: "Files of this type aren't taken",
+        advice: "Send a file whose name ends in one of those in `detail`.",
+        detail: None,
+    }
     TokenNotFound {
         name: "token_not_found",
         status: StatusCode::NOT_FOUND,
@@ -152,9 +184,9 @@ codes! {
         name: ErrorCode::WrongPassword.as_str(),
         status: StatusCode::FORBIDDEN,
         retry_after_seconds: None,
-        title: "The link has another password",
+        title: "That is not the password",
         advice: "Send the password that its owner gave you as `password`. Ten wrong ones a minute are looked at.",
-        detail: Some("the link asks for a password, and this isn't it"),
+        detail: Some("a password is asked for, and this isn't it"),
     }
     TooManyLinks {
         name: ErrorCode::TooManyLinks.as_str(),
@@ -320,7 +352,7 @@ codes! {
         detail: Some("no bytes came in time"),
     }
     ContentTooLarge {
-        name: "content_too_large",
+        name: ErrorCode::ContentTooLarge.as_str(),
         status: StatusCode::PAYLOAD_TOO_LARGE,
         retry_after_seconds: None,
         title: "Too many bytes",

@@ -115,7 +115,9 @@ impl IntoResponse for Jose {
 enum Issued {
     /// The receipt: header, payload and signature as base64url, with dots in between. The payload has `iss` (the
     /// service), `jti` (the file's `id`), `displayName`, `size`, `sha256`, `uploadedAt` and `iat` (when the receipt was
-    /// signed). There may be other fields one day.
+    /// signed). That of a file that was handed in has `submitter` (anybody can type a name, unless there is a
+    /// `submitterId` beside it) and, while the box is there, `box` (its `id`), `title` and, if there was a time to be
+    /// there by, `dueAt` and `late`. There may be other fields one day.
     #[oai(status = 200)]
     Receipt(Jose),
 }

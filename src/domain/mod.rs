@@ -29,7 +29,7 @@ mod timestamp;
 mod transition;
 mod user_id;
 
-pub use attested_file::AttestedFile;
+pub use attested_file::{AttestedBox, AttestedFile};
 pub use audience::Audience;
 pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
 pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};

@@ -75,7 +75,8 @@ impl EventKind {
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventActor {
-    /// `operator`, a person's ID, or `system` for the program itself; `None`: several, too many for an event each.
+    /// `operator`, a person's ID, `submitter` of the file, or `system` for the program itself; `None`: several, too many
+    /// for an event each.
     pub caller: Option<String>,
     /// The ID of the token by which a program did it for them.
     pub token: Option<String>,
@@ -88,6 +89,8 @@ impl EventActor {
         Self {
             caller: Some(match caller {
                 Caller::Nobody => "nobody".to_owned(),
+                // Who that is stands in the file's record.
+                Caller::Submitter(_) => "submitter".to_owned(),
                 _ => owner.unwrap_or_else(|| "operator".to_owned()),
             }),
             token: match caller {

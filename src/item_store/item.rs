@@ -9,8 +9,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::{ItemKey, ItemParent};
 use crate::domain::{Invalid, Timestamp, whole_millis};
 
-/// The longest body of an item, in bytes.
-pub const MAX_ITEM_BODY_BYTES: usize = 4 * 1024;
+/// The longest body of an item, in bytes: that of a box in which a hundred people have times of their own.
+pub const MAX_ITEM_BODY_BYTES: usize = 64 * 1024;
 
 /// What a kind keeps in its items, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,11 +31,13 @@ pub enum ItemKind {
     LinkedFile,
     /// A URL that was handed out of late, of a file whose [`Self::LinkedFile`] has no room for it.
     Grant,
+    /// Where others hand in files.
+    Box,
 }
 
 impl ItemKind {
     /// All there are.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Session,
         Self::Token,
         Self::Pairing,
@@ -45,6 +47,7 @@ impl ItemKind {
         Self::Link,
         Self::LinkedFile,
         Self::Grant,
+        Self::Box,
     ];
 
     /// What keys of this kind begin with, before the `#`.
@@ -59,6 +62,7 @@ impl ItemKind {
             Self::Link => "link",
             Self::LinkedFile => "linked",
             Self::Grant => "grant",
+            Self::Box => "box",
         }
     }
 }
@@ -131,15 +135,18 @@ pub enum ItemList {
     Links,
     /// That a file is passed on, by which links.
     File,
+    /// Somebody's boxes.
+    Boxes,
 }
 
 impl ItemList {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Sessions,
         Self::Tokens,
         Self::Events,
         Self::Links,
         Self::File,
+        Self::Boxes,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -149,6 +156,7 @@ impl ItemList {
             Self::Events => "events",
             Self::Links => "links",
             Self::File => "file",
+            Self::Boxes => "boxes",
         }
     }
 }

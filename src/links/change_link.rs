@@ -3,12 +3,12 @@
 use super::create_link::check_files;
 use super::kept::{KeptLink, contended};
 use super::link::ends_at;
-use super::password::PasswordHash;
 use super::{Link, LinkText, Links, Password};
 use crate::access::{Action, Denied, Resource, authorize};
 use crate::capability_token::RenewableId;
 use crate::domain::{Audience, FileId, Invalid, Timestamp};
 use crate::operations::{Context, OperationError, Stores};
+use crate::passwords::PasswordHash;
 
 /// How often a change is made anew if somebody else changed the link meanwhile.
 const MAX_ROUNDS: usize = 8;

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::password::PasswordHash;
 use crate::capability_token::{Generation, RenewableId};
 use crate::domain::{Audience, FileId, Invalid, Timestamp, UserId, whole_millis};
+use crate::passwords::PasswordHash;
 
 /// How many files a link may have.
 pub const MAX_LINK_FILES: usize = 100;

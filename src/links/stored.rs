@@ -8,11 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::link::{Link, LinkText};
-use super::password::PasswordHash;
 use super::{STORE, kept};
 use crate::capability_token::{Generation, RenewableId};
 use crate::domain::{Audience, FileId, Invalid, UserId, from_millis};
 use crate::item_store::{Item, ItemBody, StoreError};
+use crate::passwords::PasswordHash;
 
 #[derive(Serialize, Deserialize)]
 struct StoredLink {

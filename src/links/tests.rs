@@ -26,6 +26,11 @@ use crate::presigned_url::{BucketUrl, DownloadMethod, Presigner, SigningCredenti
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+fn links_in(items: &Arc<MemoryItemStore>, secret: &str) -> Links {
+    let keys = CapabilityKeys::of_secrets(secret, []);
+    Links::new(Arc::clone(items) as _, keys, Arc::default())
+}
+
 struct Fixture {
     stores: Stores,
     links: Links,
@@ -48,7 +53,7 @@ impl Fixture {
                 lifecycle: Lifecycle::default(),
                 events: FileEvents::off(),
             },
-            links: Links::new(items.clone(), CapabilityKeys::of_secrets(SECRET, [])),
+            links: links_in(&items, SECRET),
             presigner: Presigner::new(
                 SigningCredentials::fixed("local", "secret"),
                 "local".into(),
@@ -63,7 +68,7 @@ impl Fixture {
 
     /// Another process of the service.
     fn another(&self, secret: &str) -> Links {
-        Links::new(self.items.clone(), CapabilityKeys::of_secrets(secret, []))
+        links_in(&self.items, secret)
     }
 
     async fn pending(&self, caller: &Caller) -> FileId {

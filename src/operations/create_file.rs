@@ -52,7 +52,7 @@ impl NewFile {
 
 impl NewFile {
     /// The same for two requests that ask for the same, however they were written.
-    pub(super) fn fingerprint(&self) -> Sha256Digest {
+    pub(crate) fn fingerprint(&self) -> Sha256Digest {
         // Each field by its name: one that is added can't be forgotten here.
         let Self {
             declared,

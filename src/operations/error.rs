@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::access::Denied;
-use crate::domain::{Invalid, RejectionReason};
+use crate::domain::{Invalid, RejectionReason, Timestamp};
 use crate::store_error::StoreError;
 
 /// Why an operation didn't do what it was asked for.
@@ -68,8 +68,8 @@ pub enum OperationError {
     /// The file was taken by this link as often as it may be.
     #[error("the file was taken by this link as often as it may be")]
     DownloadLimitReached,
-    /// The link asks for a password, and this isn't it, or none was given.
-    #[error("the link has another password")]
+    /// The link or box asks for a password, and this isn't it, or none was given.
+    #[error("that isn't the password")]
     WrongPassword,
     /// The password was guessed too often from this address; it says how long to wait.
     #[error("the password was guessed too often")]
@@ -80,6 +80,29 @@ pub enum OperationError {
     /// A field of a link isn't right at this time; it is named.
     #[error("{0} of a link: {1}")]
     LinkField(&'static str, Invalid),
+    /// There is no such box for the caller, or the URL is none of ours, or it was renewed.
+    #[error("there is no such box")]
+    BoxNotFound,
+    /// The box takes nothing now. Those times hold for whoever asked.
+    #[error("the box is closed")]
+    BoxClosed {
+        /// From when on it takes files.
+        opens_at: Option<Timestamp>,
+        /// Until when.
+        closes_at: Option<Timestamp>,
+    },
+    /// The box has as many files as it may.
+    #[error("the box is full")]
+    BoxFull,
+    /// The box takes other types of files, with these endings.
+    #[error("the box takes no files of this type")]
+    TypeNotAllowed(Vec<String>),
+    /// The box takes files of so many bytes at the most.
+    #[error("the box takes no files of more than {0} bytes")]
+    TooLargeForBox(u64),
+    /// A field of a box, or of what is handed in, isn't right; it is named.
+    #[error("{0} of a box: {1}")]
+    BoxField(&'static str, Invalid),
     /// A store failed; the same call again is right where [`StoreError`] says so.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,9 +132,15 @@ impl OperationError {
             Self::UploadSettled => ErrorCode::UploadSettled,
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
-            Self::DeleteAfter(_) | Self::BucketAddressUnknown(_) | Self::LinkField(..) => {
-                ErrorCode::InvalidRequest
-            }
+            Self::BoxNotFound => ErrorCode::BoxNotFound,
+            Self::BoxClosed { .. } => ErrorCode::BoxClosed,
+            Self::BoxFull => ErrorCode::BoxFull,
+            Self::TypeNotAllowed(_) => ErrorCode::TypeNotAllowed,
+            Self::TooLargeForBox(_) => ErrorCode::ContentTooLarge,
+            Self::DeleteAfter(_)
+            | Self::BucketAddressUnknown(_)
+            | Self::LinkField(..)
+            | Self::BoxField(..) => ErrorCode::InvalidRequest,
             Self::ReceiptsUnavailable => ErrorCode::ReceiptsUnavailable,
             Self::LinkNotFound => ErrorCode::LinkNotFound,
             Self::LinkGone => ErrorCode::LinkGone,
@@ -188,12 +217,22 @@ error_codes! {
     LinkGone = "link_gone",
     /// The file was taken by the link as often as it may be.
     DownloadLimitReached = "download_limit_reached",
-    /// The link has another password.
+    /// The link or box has another password.
     WrongPassword = "wrong_password",
     /// Something was guessed too often.
     TooManyTries = "too_many_tries",
     /// A file is in as many links as it may be.
     TooManyLinks = "too_many_links",
+    /// There is no such box for the caller.
+    BoxNotFound = "box_not_found",
+    /// The box takes nothing now.
+    BoxClosed = "box_closed",
+    /// The box has as many files as it may.
+    BoxFull = "quota_exceeded",
+    /// The box takes other types of files.
+    TypeNotAllowed = "type_not_allowed",
+    /// The file is larger than may be.
+    ContentTooLarge = "content_too_large",
     /// The idempotency key belongs to another request.
     IdempotencyKeyReused = "idempotency_key_reused",
     /// The store can't take forms safely.

@@ -50,7 +50,7 @@ pub use renew_upload::renew_upload;
 pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
 pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
 
-use crate::access::{Action, Resource, authorize};
+use crate::access::{Action, Caller, Resource, authorize};
 use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, FileState, Lifecycle, StoredObject};
 use crate::file_events::FileEvents;
@@ -96,7 +96,12 @@ impl Stores {
         let record = self.visible(id).await?;
         let record = record.ok_or(OperationError::FileNotFound)?;
         let owner = record.owner;
-        authorize(&context.caller, action, Resource::File { owner })?;
+        let resource = match context.caller {
+            // Whoever handed in has no files, but the one.
+            Caller::Submitter(_) => Resource::HandIn { file: id },
+            _ => Resource::File { owner },
+        };
+        authorize(&context.caller, action, resource)?;
         Ok(record)
     }
 

@@ -262,6 +262,21 @@ impl Presigner {
         terms: &UploadTerms<'_>,
         now: Timestamp,
     ) -> Result<PresignedUpload, StoreError> {
+        self.upload_within(bucket, terms, None, now).await
+    }
+
+    /// The same for so long at the most.
+    ///
+    /// # Errors
+    /// As [`Self::upload`].
+    pub async fn upload_within(
+        &self,
+        bucket: &BucketUrl,
+        terms: &UploadTerms<'_>,
+        longest: Option<Duration>,
+        now: Timestamp,
+    ) -> Result<PresignedUpload, StoreError> {
+        let lifetime = longest.map_or(self.upload_lifetime, |it| it.min(self.upload_lifetime));
         let length = terms.length.to_string();
         let mut headers = vec![
             ("content-type", terms.content_type.as_str().to_owned()),
@@ -278,7 +293,7 @@ impl Presigner {
             uri: &bucket.object(terms.key),
             headers: &signed,
         };
-        let (url, expires_at) = self.presign(&subject, now, self.upload_lifetime).await?;
+        let (url, expires_at) = self.presign(&subject, now, lifetime).await?;
         Ok(PresignedUpload {
             url,
             kind: Upload::Put { headers },

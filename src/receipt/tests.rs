@@ -8,7 +8,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{FileId, Sha256Digest, from_millis};
+use crate::domain::{AttestedBox, BoxId, FileId, Sha256Digest, SubmitterName, UserId, from_millis};
 
 /// The private key of RFC 8037, appendix A.1.
 const RFC_SEED: &str = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
@@ -30,6 +30,8 @@ fn attested() -> AttestedFile {
         size: 12,
         sha256: Sha256Digest::from_bytes([7; 32]),
         uploaded_at,
+        submitter: None,
+        in_box: None,
     }
 }
 
@@ -84,6 +86,41 @@ fn a_receipt_says_what_the_record_says_and_is_signed_by_the_first_key() {
     UnparsedPublicKey::new(&ED25519, key)
         .verify(format!("{header}.{claims}").as_bytes(), &signature)
         .unwrap();
+}
+
+#[test]
+fn a_receipt_of_what_was_handed_in_says_who_did_it_to_which_box_and_whether_it_is_late() {
+    let keys = ReceiptKeys::from_seeds([&[1; 32]]);
+    let uploaded_at = attested().uploaded_at;
+    let claims = |submitter, due_at| {
+        let file = AttestedFile {
+            submitter: Some(submitter),
+            in_box: Some(AttestedBox {
+                id: BoxId::from_bytes([0xab; 14]),
+                title: "Sheet 3".into(),
+                due_at,
+            }),
+            ..attested()
+        };
+        let signed = keys.sign(&file, "https://files.example.org", uploaded_at);
+        let text = signed.unwrap().into_text();
+        decoded(text.split('.').nth(1).unwrap())
+    };
+    let ada = || Submitter::Named(SubmitterName::given("Ada").unwrap());
+    let on_time = claims(ada(), Some(uploaded_at));
+    assert_eq!(on_time["submitter"], "Ada");
+    assert_eq!(on_time["box"], "ab".repeat(14));
+    assert_eq!(on_time["title"], "Sheet 3");
+    assert_eq!(on_time["dueAt"], "2026-09-21T14:13:20.123Z");
+    assert_eq!(on_time["late"], false);
+    assert!(on_time.get("submitterId").is_none(), "{on_time}");
+    let a_moment_before = from_millis(uploaded_at.timestamp_millis() - 1);
+    assert_eq!(claims(ada(), a_moment_before)["late"], true);
+    let no_time = claims(ada(), None);
+    assert!(no_time.get("late").is_none() && no_time.get("dueAt").is_none());
+    let id = UserId::of("https://id.example.org", "ada");
+    let signed_in = claims(Submitter::SignedIn { id, name: None }, None);
+    assert_eq!(signed_in["submitterId"], id.to_string());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::access::Action;
 use crate::audit::{AuditLog, DONE, Entry, UNKNOWN, Written};
 use crate::capability_token::RenewableId;
 use crate::clock::Clock;
-use crate::domain::{FileId, FileRecord, UserId};
+use crate::domain::{BoxId, FileId, FileRecord, UserId};
 use crate::file_events::{EventKind, EventPage};
 use crate::links::{Grant, Link, LinkPage, SharedFiles};
 use crate::metadata_store::Page;
@@ -28,6 +28,7 @@ pub(super) enum About {
     Unknown,
     File(FileId),
     Link(RenewableId),
+    Box(BoxId),
 }
 
 impl About {
@@ -36,13 +37,14 @@ impl About {
             Self::Unknown => None,
             Self::File(id) => Some(id.to_string()),
             Self::Link(id) => Some(id.to_string()),
+            Self::Box(id) => Some(id.to_string()),
         }
     }
 
     fn file(self) -> Option<FileId> {
         match self {
             Self::File(id) => Some(id),
-            Self::Unknown | Self::Link(_) => None,
+            Self::Unknown | Self::Link(_) | Self::Box(_) => None,
         }
     }
 }
@@ -211,7 +213,7 @@ pub(super) fn note<T: Brought>(
     done: &T,
 ) {
     let usual = match action {
-        Action::CreateFile => Some(EventKind::Created),
+        Action::CreateFile | Action::HandIn => Some(EventKind::Created),
         Action::RenewUpload => Some(EventKind::UploadRenewed),
         Action::CompleteUpload => Some(EventKind::Completed),
         Action::DownloadFile | Action::DownloadShared => Some(EventKind::Downloaded),
@@ -283,6 +285,7 @@ mod tests {
     use super::*;
     use crate::access::Caller;
     use crate::audit::AuditKey;
+    use crate::boxes::Boxes;
     use crate::capability_token::CapabilityKeys;
     use crate::clock::ManualClock;
     use crate::create_limits::CreateLimit;
@@ -315,7 +318,7 @@ mod tests {
 
     fn links() -> Links {
         let keys = CapabilityKeys::of_secrets("0123456789abcdef0123456789abcdef", []);
-        Links::new(Arc::new(MemoryItemStore::default()), keys)
+        Links::new(Arc::new(MemoryItemStore::default()), keys, Arc::default())
     }
 
     fn now() -> crate::domain::Timestamp {
@@ -357,6 +360,13 @@ mod tests {
                     lifecycle: Lifecycle::default(),
                     events: crate::file_events::FileEvents::off(),
                 },
+                boxes: Boxes::new(
+                    Arc::new(MemoryItemStore::default()),
+                    Arc::clone(&metadata) as _,
+                    CapabilityKeys::of_secrets("a secret of a test that is long enough", []),
+                    Arc::default(),
+                    0,
+                ),
                 presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
                 receipt_keys: Arc::default(),
                 links: links(),

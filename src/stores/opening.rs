@@ -22,6 +22,7 @@ use crate::item_store::memory::MemoryItemStore;
 use crate::local_mode::SigningSecret;
 use crate::metadata_store::MetadataStore;
 use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableCheck, TableUse};
+use crate::metadata_store::hand_ins::HandInStore;
 #[cfg(feature = "conformance")]
 use crate::metadata_store::memory::MemoryMetadataStore;
 #[cfg(feature = "server")]
@@ -37,14 +38,18 @@ use crate::store_marker::MarkedStore;
 pub(super) struct OpenedRecords {
     pub(super) metadata: Arc<dyn MetadataStore>,
     pub(super) items: Arc<dyn ItemStore>,
+    pub(super) hand_ins: Arc<dyn HandInStore>,
     pub(super) marked: Arc<dyn MarkedStore>,
 }
 
 impl OpenedRecords {
-    fn of<S: MetadataStore + ItemStore + MarkedStore + 'static>(store: &Arc<S>) -> Self {
+    fn of<S: MetadataStore + ItemStore + HandInStore + MarkedStore + 'static>(
+        store: &Arc<S>,
+    ) -> Self {
         Self {
             metadata: Arc::clone(store) as _,
             items: Arc::clone(store) as _,
+            hand_ins: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
         }
     }
@@ -54,6 +59,7 @@ impl OpenedRecords {
         Self {
             metadata: Arc::clone(store) as _,
             items: Arc::new(MemoryItemStore::default()),
+            hand_ins: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
         }
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use file_share::access::{Gate, Policy};
 use file_share::api::server::{Limits, serve, serve_within};
 use file_share::api::{self, ApiParts, OwnHosts, SessionCookie, observed};
+use file_share::boxes::Boxes;
 use file_share::capability_token::CapabilityKeys;
 use file_share::capacity::raise_descriptor_limit;
 use file_share::clock::SystemClock;
@@ -123,10 +124,18 @@ impl Interceptor for HangingDeletes {
 fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
     let credentials = SigningCredentials::fixed("a", "secret");
     let lifetime = Duration::from_secs(900);
+    let metadata = Arc::new(MemoryMetadataStore::default());
     let endpoint = api::endpoint(ApiParts {
         service: Arc::new(FileService::new(ServiceParts {
+            boxes: Boxes::new(
+                Arc::new(MemoryItemStore::default()),
+                Arc::clone(&metadata) as _,
+                CapabilityKeys::of_secrets("a secret of a test that is long enough", []),
+                Arc::default(),
+                1_000,
+            ),
             stores: Stores {
-                metadata: Arc::new(MemoryMetadataStore::default()),
+                metadata,
                 objects: Arc::new(Intercepted {
                     store: Arc::new(MemoryObjectStore::new(Arc::new(SystemClock), true)),
                     interceptor,
@@ -138,6 +147,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
             links: Links::new(
                 Arc::new(MemoryItemStore::default()),
                 CapabilityKeys::of_secrets("0123456789abcdef0123456789abcdef", []),
+                Arc::default(),
             ),
             presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
             receipt_keys: Arc::default(),

@@ -51,7 +51,7 @@ impl Who {
                 name: person.name.clone(),
             }),
             // A token is shown with each request.
-            Caller::Token(_) | Caller::Nobody => None,
+            Caller::Token(_) | Caller::Submitter(_) | Caller::Nobody => None,
         }
     }
 

@@ -163,15 +163,7 @@ impl LinkBody {
     /// # Errors
     /// What isn't a text, and further fields.
     pub(super) fn password_alone(mut self) -> Result<Option<Password>, Problem> {
-        let password = self.given("password", |value| {
-            let text = text(value)?;
-            match text.chars().nth(MAX_TRIED_CHARACTERS) {
-                None => Ok(Password::parse(text).ok()),
-                Some(_) => Err(Invalid(format!(
-                    "must have at most {MAX_TRIED_CHARACTERS} characters"
-                ))),
-            }
-        });
+        let password = self.given("password", tried_password);
         self.end(password.flatten())
     }
 
@@ -266,6 +258,17 @@ fn label(value: &Value) -> Result<LinkText, Invalid> {
 fn limit(value: &Value) -> Result<u32, Invalid> {
     // Also where it isn't a whole number.
     max_downloads(value.as_u64().unwrap_or_default())
+}
+
+/// A password that somebody tries. One that can't be right is none.
+pub(in super::super) fn tried_password(value: &Value) -> Result<Option<Password>, Invalid> {
+    let text = text(value)?;
+    match text.chars().nth(MAX_TRIED_CHARACTERS) {
+        None => Ok(Password::parse(text).ok()),
+        Some(_) => Err(Invalid(format!(
+            "must have at most {MAX_TRIED_CHARACTERS} characters"
+        ))),
+    }
 }
 
 fn password(value: &Value) -> Result<Password, Invalid> {

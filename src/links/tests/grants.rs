@@ -154,7 +154,8 @@ async fn who_gets_no_answer_after_the_count_gets_it_with_the_key_and_is_counted_
     for n in 0..10 {
         let taking = keyed(file, &format!("key-{n}"));
         // A new process each time: nothing is known of what was in hand.
-        let links = || Links::new(store.clone(), CapabilityKeys::of_secrets(SECRET, []));
+        let keys = || CapabilityKeys::of_secrets(SECRET, []);
+        let links = || Links::new(store.clone(), keys(), Arc::default());
         let before = links();
         let lost = download_shared(stores, presigner, &before, &nobody, &token, taking.clone());
         if let Err(error) = lost.await {

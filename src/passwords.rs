@@ -1,8 +1,10 @@
-//! Passwords of links: kept as Argon2id, and guessed slowly.
+//! Passwords of links and boxes: kept as Argon2id, and guessed slowly.
 //!
 //! Invariant: at most [`AT_A_TIME`] passwords are worked on at a time, each with [`MEMORY_KIB`], also for clients
 //! that went away meanwhile; whoever finds [`MAX_WAITING`] others before them is told to come again. A password is
 //! in no store, and neither it nor what is kept of it prints.
+
+mod tries;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,13 +18,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use unicode_normalization::UnicodeNormalization;
 
-use super::STORE;
-use super::tries::Tries;
+use self::tries::Tries;
 use crate::capability_token::RenewableId;
 use crate::domain::Invalid;
 use crate::operations::OperationError;
 use crate::store_error::StoreError;
 
+/// How errors call what fails here.
+const STORE: &str = "passwords";
 /// How long a password may be, in characters.
 pub const MAX_PASSWORD_CHARACTERS: usize = 128;
 /// Memory and passes of Argon2id, as OWASP's Password Storage Cheat Sheet has them for one lane.
@@ -78,13 +81,13 @@ impl fmt::Debug for PasswordHash {
 const STORED_PREFIX: &str = "1.";
 
 impl PasswordHash {
-    pub(super) fn to_stored(&self) -> String {
+    pub(crate) fn to_stored(&self) -> String {
         let bytes = [&self.salt[..], &self.hash].concat();
         format!("{STORED_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// Reads what [`Self::to_stored`] gave.
-    pub(super) fn from_stored(text: &str) -> Result<Self, Invalid> {
+    pub(crate) fn from_stored(text: &str) -> Result<Self, Invalid> {
         let damaged = || Invalid("what is kept of a password can't be read".into());
         let text = text.strip_prefix(STORED_PREFIX).ok_or_else(damaged)?;
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| damaged())?;
@@ -96,7 +99,7 @@ impl PasswordHash {
     }
 
     #[cfg(test)]
-    pub(super) fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         Self {
             salt: [1; SALT_BYTES],
             hash: [0xff; HASH_BYTES],
@@ -116,7 +119,7 @@ fn hashed(password: &Password, salt: &[u8; SALT_BYTES]) -> Result<[u8; HASH_BYTE
 }
 
 /// Makes and checks hashes, a bounded number at a time.
-pub(super) struct Passwords {
+pub struct Passwords {
     at_a_time: Arc<Semaphore>,
     waiting: Semaphore,
     tries: Tries,
@@ -134,22 +137,22 @@ impl Default for Passwords {
 
 impl Passwords {
     /// What is kept of a new password.
-    pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, OperationError> {
+    pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, OperationError> {
         let mut salt = [0; SALT_BYTES];
         getrandom::fill(&mut salt).map_err(|error| {
             StoreError::unavailable("the operating system's random numbers", error)
         })?;
-        let hash = self.work(move || hashed(&password, &salt)).await?;
+        let hash = work(self.permit().await?, move || hashed(&password, &salt)).await?;
         Ok(PasswordHash { salt, hash })
     }
 
-    /// Whether this is the password of a link.
+    /// Whether this is the password of a link or a box.
     ///
     /// # Errors
     /// It isn't, or was guessed too often from this address, or too many are being worked on.
-    pub(super) async fn verify(
+    pub(crate) async fn verify(
         &self,
-        link: RenewableId,
+        of: RenewableId,
         address: Option<IpAddr>,
         expected: &PasswordHash,
         password: Option<Password>,
@@ -158,38 +161,25 @@ impl Passwords {
         let Some(password) = password else {
             return Err(OperationError::WrongPassword);
         };
-        // Counted before it is looked at: many at once would all pass otherwise.
+        let permit = self.permit().await?;
+        // Counted before it is looked at, since many at once would all pass otherwise; and not before its turn: a
+        // crowd behind one address that knows the password is no crowd of guesses.
         self.tries
-            .begin(link, address, Instant::now())
+            .begin(of, address, Instant::now())
             .map_err(OperationError::TooManyTries)?;
         let salt = expected.salt;
-        let hash = match self.work(move || hashed(&password, &salt)).await {
+        let hash = match work(permit, move || hashed(&password, &salt)).await {
             Ok(hash) => hash,
             Err(error) => {
-                self.tries.give_back(link, address);
+                self.tries.give_back(of, address);
                 return Err(error);
             }
         };
         if !bool::from(hash.ct_eq(&expected.hash)) {
             return Err(OperationError::WrongPassword);
         }
-        self.tries.give_back(link, address);
+        self.tries.give_back(of, address);
         Ok(())
-    }
-
-    async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, OperationError> {
-        let permit = self.permit().await?;
-        let working = tokio::task::spawn_blocking(move || {
-            // Goes with the memory, which nobody who hangs up frees.
-            let _permit = permit;
-            work()
-        });
-        let done = working.await;
-        done.map_err(|error| StoreError::unavailable(STORE, error))?
-            .map_err(Into::into)
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, OperationError> {
@@ -202,14 +192,28 @@ impl Passwords {
     }
 }
 
+async fn work<T: Send + 'static>(
+    permit: OwnedSemaphorePermit,
+    what: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, OperationError> {
+    let working = tokio::task::spawn_blocking(move || {
+        // Goes with the memory, which nobody who hangs up frees.
+        let _permit = permit;
+        what()
+    });
+    let done = working.await;
+    done.map_err(|error| StoreError::unavailable(STORE, error))?
+        .map_err(Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    use super::tries::MAX_TRIES;
     use super::*;
     use crate::domain::from_millis;
-    use crate::links::tries::MAX_TRIES;
 
     fn password(text: &str) -> Password {
         Password::parse(text).unwrap()
@@ -258,7 +262,8 @@ mod tests {
                 let (passwords, now, most) =
                     (Arc::clone(&passwords), Arc::clone(&now), Arc::clone(&most));
                 tokio::spawn(async move {
-                    let work = move || {
+                    let permit = passwords.permit().await?;
+                    let what = move || {
                         let working = now.fetch_add(1, Ordering::SeqCst) + 1;
                         most.fetch_max(working, Ordering::SeqCst);
                         // Long enough that others would come in between.
@@ -266,7 +271,7 @@ mod tests {
                         now.fetch_sub(1, Ordering::SeqCst);
                         Ok(())
                     };
-                    passwords.work(work).await
+                    work(permit, what).await
                 })
             })
             .collect();
@@ -286,7 +291,7 @@ mod tests {
     async fn whoever_hangs_up_frees_no_memory_that_is_in_use() {
         let passwords = Passwords::default();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let working = passwords.work(move || {
+        let working = work(passwords.permit().await.unwrap(), move || {
             let _ = wait.recv();
             Ok(())
         });
@@ -319,5 +324,17 @@ mod tests {
         assert!(matches!(refused, Err(OperationError::TooManyTries(_))));
         let other = Some("192.0.2.8".parse().unwrap());
         verify(other, "right").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_crowd_behind_one_address_that_knows_the_password_is_no_crowd_of_guesses() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash(password("right")).await.unwrap();
+        let (link, address) = (link(), Some("192.0.2.7".parse().unwrap()));
+        let all = (0..MAX_WAITING)
+            .map(|_| passwords.verify(link, address, &hash, Some(password("right"))));
+        for verified in futures_util::future::join_all(all).await {
+            verified.unwrap();
+        }
     }
 }

@@ -1,6 +1,6 @@
-//! How often somebody may guess the password of a link.
+//! How often somebody may guess a password.
 //!
-//! Invariant: at most [`MAX_TRIES`] within [`WINDOW`] for one link from one address and in one process, and memory is
+//! Invariant: at most [`MAX_TRIES`] within [`WINDOW`] for one link or box from one address and in one process, and memory is
 //! bounded: those who come when all places are taken share one.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use crate::capability_token::RenewableId;
 pub(super) const MAX_TRIES: u32 = 10;
 /// From the first of them on.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Links and addresses of which tries are counted apart.
+/// Links, boxes and addresses of which tries are counted apart.
 const MAX_PLACES: usize = 10_000;
 
 /// `None`: of all for whom there was no place.
@@ -38,7 +38,7 @@ impl Tries {
     /// There were too many: how long until there may be another.
     pub(super) fn begin(
         &self,
-        link: RenewableId,
+        of: RenewableId,
         address: Option<IpAddr>,
         now: Instant,
     ) -> Result<(), Duration> {
@@ -46,7 +46,7 @@ impl Tries {
         if counts.len() >= MAX_PLACES {
             counts.retain(|_, count| now < count.until);
         }
-        let whose = whose(&counts, link, address);
+        let whose = whose(&counts, of, address);
         let begun = Count {
             tries: 0,
             until: now + WINDOW,
@@ -63,9 +63,9 @@ impl Tries {
     }
 
     /// It was no guess.
-    pub(super) fn give_back(&self, link: RenewableId, address: Option<IpAddr>) {
+    pub(super) fn give_back(&self, of: RenewableId, address: Option<IpAddr>) {
         let mut counts = self.lock();
-        let whose = whose(&counts, link, address);
+        let whose = whose(&counts, of, address);
         if let Some(count) = counts.get_mut(&whose) {
             count.tries = count.tries.saturating_sub(1);
         }
@@ -76,8 +76,8 @@ impl Tries {
     }
 }
 
-fn whose(counts: &HashMap<Whose, Count>, link: RenewableId, address: Option<IpAddr>) -> Whose {
-    let theirs = Some((link, address.map(network)));
+fn whose(counts: &HashMap<Whose, Count>, of: RenewableId, address: Option<IpAddr>) -> Whose {
+    let theirs = Some((of, address.map(network)));
     match counts.contains_key(&theirs) || counts.len() < MAX_PLACES {
         true => theirs,
         false => None,

@@ -1,0 +1,215 @@
+//! The operations on boxes, through the same way in as all others.
+
+use std::pin::pin;
+
+use super::FileService;
+use super::audit::{About, Brought};
+use crate::access::{Action, Caller};
+use crate::boxes::{
+    self, BoxChange, BoxFiles, BoxList, BoxTimes, FileBox, HandedIn, NewBox, NewHandIn,
+};
+use crate::capability_token::CapabilityToken;
+use crate::create_limits::TooManyCreates;
+use crate::domain::{BoxId, FileId, IdempotencyKey, Timestamp, UserId};
+use crate::file_events::EventKind;
+use crate::operations::{Context, CreatedFile, OperationError};
+use crate::presigned_url::PresignedUpload;
+
+impl Brought for HandedIn {
+    fn name(&self) -> Option<String> {
+        self.created.name()
+    }
+
+    fn made_file(&self) -> Option<FileId> {
+        self.created.made_file()
+    }
+
+    fn owner(&self) -> Option<UserId> {
+        self.created.owner()
+    }
+
+    fn event(&self, usual: Option<EventKind>) -> Option<EventKind> {
+        self.created.event(usual)
+    }
+}
+impl Brought for FileBox {
+    fn name(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+}
+impl Brought for BoxList {}
+impl Brought for BoxFiles {}
+impl Brought for (FileBox, BoxTimes, Timestamp) {}
+
+/// Each fails as the operation of its name does, and as those on files do.
+impl FileService {
+    /// What stands in the URL of a box as it is now.
+    pub fn box_token(&self, file_box: &FileBox) -> CapabilityToken {
+        self.0.boxes.token(file_box)
+    }
+
+    /// [`boxes::create_box`].
+    pub async fn create_box(
+        &self,
+        context: &Context,
+        new: NewBox,
+    ) -> Result<FileBox, OperationError> {
+        let creating = pin!(boxes::create_box(
+            &self.0.stores,
+            &self.0.boxes,
+            context,
+            new
+        ));
+        self.run(context, Action::CreateBox, About::Unknown, creating)
+            .await
+    }
+
+    /// [`boxes::list_boxes`].
+    pub async fn list_boxes(
+        &self,
+        context: &Context,
+        after: Option<BoxId>,
+        limit: usize,
+    ) -> Result<BoxList, OperationError> {
+        let listing = pin!(boxes::list_boxes(
+            &self.0.stores,
+            &self.0.boxes,
+            context,
+            after,
+            limit
+        ));
+        self.run(context, Action::ListBoxes, About::Unknown, listing)
+            .await
+    }
+
+    /// [`boxes::describe_box`].
+    pub async fn describe_box(
+        &self,
+        context: &Context,
+        id: BoxId,
+    ) -> Result<FileBox, OperationError> {
+        let describing = pin!(boxes::describe_box(
+            &self.0.stores,
+            &self.0.boxes,
+            context,
+            id
+        ));
+        self.run(context, Action::DescribeBox, About::Box(id), describing)
+            .await
+    }
+
+    /// [`boxes::change_box`].
+    pub async fn change_box(
+        &self,
+        context: &Context,
+        id: BoxId,
+        change: BoxChange,
+    ) -> Result<FileBox, OperationError> {
+        let changing = pin!(boxes::change_box(
+            &self.0.stores,
+            &self.0.boxes,
+            context,
+            id,
+            change
+        ));
+        self.run(context, Action::ChangeBox, About::Box(id), changing)
+            .await
+    }
+
+    /// [`boxes::end_box`].
+    pub async fn end_box(&self, context: &Context, id: BoxId) -> Result<(), OperationError> {
+        let ending = pin!(boxes::end_box(&self.0.stores, &self.0.boxes, context, id));
+        self.run(context, Action::EndBox, About::Box(id), ending)
+            .await
+    }
+
+    /// [`boxes::list_box_files`], for a list or a manifest.
+    pub async fn list_box_files(
+        &self,
+        context: &Context,
+        action: Action,
+        id: BoxId,
+        before: Option<FileId>,
+        limit: usize,
+    ) -> Result<BoxFiles, OperationError> {
+        let (stores, boxes) = (&self.0.stores, &self.0.boxes);
+        let listing = pin!(boxes::list_box_files(
+            stores, boxes, context, action, id, before, limit
+        ));
+        self.run(context, action, About::Box(id), listing).await
+    }
+
+    /// [`boxes::describe_drop`].
+    pub async fn describe_drop(
+        &self,
+        context: &Context,
+        token: &str,
+    ) -> Result<(FileBox, BoxTimes, Timestamp), OperationError> {
+        let describing = pin!(boxes::describe_drop(
+            &self.0.stores,
+            &self.0.boxes,
+            context,
+            token
+        ));
+        self.run(context, Action::DescribeDrop, About::Unknown, describing)
+            .await
+    }
+
+    /// [`boxes::hand_in`], within the limits on creates of the caller's address.
+    pub async fn hand_in(
+        &self,
+        context: &Context,
+        token: &str,
+        new: NewHandIn,
+        key: Option<IdempotencyKey>,
+    ) -> Result<HandedIn, OperationError> {
+        let (stores, presigner) = (&self.0.stores, &self.0.presigner);
+        let handing_in = pin!(async {
+            // Before the limit: a create that no URL can be signed for takes nothing from it.
+            context.bucket()?;
+            let now = stores.clock.now();
+            let admitted = self.0.create_limit.admit(context.address, now);
+            let admitted = admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?;
+            let handed_in =
+                boxes::hand_in(stores, &self.0.boxes, presigner, context, token, new, key).await;
+            match &handed_in {
+                Ok(HandedIn {
+                    created:
+                        CreatedFile {
+                            record,
+                            upload: Some(_),
+                            ..
+                        },
+                    ..
+                }) => admitted.keep(record.id, stores.lifecycle.uploads_end_at(record)),
+                Ok(_) | Err(_) => admitted.give_back(),
+            }
+            handed_in
+        });
+        self.run(context, Action::HandIn, About::Unknown, handing_in)
+            .await
+    }
+
+    /// [`boxes::renew_hand_in`], for whoever shows that they handed the file in; `None` for everybody else.
+    pub(super) async fn renew_hand_in(
+        &self,
+        context: &Context,
+        id: FileId,
+    ) -> Option<Result<PresignedUpload, OperationError>> {
+        match context.caller {
+            Caller::Submitter(_) => {
+                let (stores, presigner) = (&self.0.stores, &self.0.presigner);
+                let renewing = pin!(boxes::renew_hand_in(
+                    stores,
+                    &self.0.boxes,
+                    presigner,
+                    context,
+                    id
+                ));
+                let renewed = self.run(context, Action::RenewUpload, About::File(id), renewing);
+                Some(renewed.await)
+            }
+            _ => None,
+        }
+    }
+}
