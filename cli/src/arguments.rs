@@ -18,6 +18,8 @@ const EXIT_CODES: &str = "Environment:
                   counts before what `login` got
   FILE_SHARE_LINK_PASSWORD
                   the password of a link, for `link` and `download`
+  FILE_SHARE_BOX_PASSWORD
+                  the password of a box, for `box create`
   XDG_CONFIG_HOME where `login` keeps its tokens, in fshare/tokens.json; else ~/.config
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                   proxies on the way, as for curl; none to this machine itself
@@ -48,6 +50,12 @@ const VERIFY: &str = "The keys are those of the service that --server or FILE_SH
 Without a service: save what its /v1/receipts/keys answers, and name that file with --keys. Exit code 0: all of it holds;
 1: the receipt isn't genuine, or the file is another one, or something can't be read; 3: the service that has the keys
 can't be reached.";
+
+const COLLECT: &str =
+    "Each file is called SUBMITTER – NAME, and is there only once its length and SHA-256 are those of the record. What is in
+the folder already isn't fetched again, so the same command goes on where it stopped. Nothing that is there is replaced: a
+file that was changed stays, and what was handed in is put beside it. The table is hand-ins.csv.
+Exit code 0: all that was handed in is there; 1: some of it isn't, or is still on its way.";
 
 const DOCTOR: &str =
     "Each check is a line: ✓ all is well, ! it works and something should be known, ✗ it isn't well (the next line says what
@@ -124,6 +132,14 @@ pub(crate) enum Command {
     Link(LinkArguments),
     /// List your links; `links end` ends some
     Links(Links),
+    /// Have others hand in files, without an account: makes boxes, and shows who handed in what and when
+    Box {
+        #[command(subcommand)]
+        command: BoxCommand,
+    },
+    /// Fetch all that was handed in to a box, each file checked, with a table of who, what, when and what is late
+    #[command(after_help = COLLECT)]
+    Collect(Collect),
     /// Delete files for good
     Delete(Delete),
     /// Sign in at a service that asks who you are: shows a code, which you type in the browser
@@ -217,6 +233,114 @@ pub(crate) enum LinksCommand {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BoxCommand {
+    /// Make a box, and print the URL to pass on
+    Create(NewBox),
+    /// List your boxes, newest first
+    List,
+    /// Show a box, and who handed in what, newest first
+    Show(ShowBox),
+    /// Give everybody, or one person, more time
+    Extend(ExtendBox),
+    /// Take nothing more, as of now; `extend` opens it again
+    Close {
+        /// The box's ID, or its URL
+        #[arg(value_name = "BOX")]
+        file_box: String,
+    },
+    /// End boxes for good; what was handed in goes into your list of files
+    End {
+        /// The boxes' IDs, or their URLs
+        #[arg(required = true, value_name = "BOX")]
+        boxes: Vec<String>,
+        /// Don't ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewBox {
+    /// What people see above it
+    pub title: String,
+    /// What comes later is late, and taken all the same: after a time, such as 12h or 7d, or at one, such as
+    /// 2027-01-31T09:05:00+01:00
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
+    pub due: Option<FileEnd>,
+    /// Until when it takes files; until it is closed, if this isn't said
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
+    pub closes: Option<FileEnd>,
+    /// From when on it takes files; at once, if this isn't said
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
+    pub opens: Option<FileEnd>,
+    /// How many files it may hold
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub max_files: Option<u32>,
+    /// How large each may be, in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub max_file_bytes: Option<u64>,
+    /// What names may end with, such as pdf,docx
+    #[arg(long, value_name = "ENDING", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// Only for people who sign in: their name comes from that
+    #[arg(long)]
+    pub signed_in: bool,
+    /// What whoever hands in has to know. Others on this machine can see arguments: set the variable
+    #[arg(long, env = "FILE_SHARE_BOX_PASSWORD", hide_env_values = true)]
+    pub password: Option<Secret>,
+    /// All files of a person count, and not only the latest that isn't late
+    #[arg(long)]
+    pub keep_all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowBox {
+    /// The box's ID, or its URL
+    #[arg(value_name = "BOX")]
+    pub file_box: String,
+    /// Only what is late
+    #[arg(long)]
+    pub late: bool,
+    /// Only what this person handed in, by their name or the ID of their sign-in
+    #[arg(long, value_name = "NAME")]
+    pub submitter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExtendBox {
+    /// The box's ID, or its URL
+    #[arg(value_name = "BOX")]
+    pub file_box: String,
+    /// What comes later is late: after a time, such as 12h or 7d, or at one, such as 2027-01-31T09:05:00+01:00
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse, required_unless_present = "closes")]
+    pub due: Option<FileEnd>,
+    /// Until when files are taken
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
+    pub closes: Option<FileEnd>,
+    /// For this person alone, by their name or the ID of their sign-in
+    #[arg(long, value_name = "NAME")]
+    pub submitter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Collect {
+    /// The box's ID, or its URL
+    #[arg(value_name = "BOX")]
+    pub file_box: String,
+    /// The folder; it is made if it isn't there
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Of each person only the file that counts: the latest that isn't late
+    #[arg(long)]
+    pub latest: bool,
+    /// How many to fetch at a time
+    #[arg(long, short, default_value_t = 4, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub jobs: u16,
 }
 
 #[derive(Debug, Args)]

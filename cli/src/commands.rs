@@ -179,20 +179,16 @@ pub(crate) async fn delete(
         .collect();
     let files = files?;
     if !arguments.yes {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return Err(CliError::Usage(
-                "nobody is there to ask whether to delete: say --yes".to_owned(),
-            ));
-        }
-        output.note("This deletes for good:");
+        somebody_is_there("whether to delete")?;
+        let mut shown = Vec::new();
         for (service, id) in &files {
             let record = service.describe(*id, Deadline::after(patience)).await;
-            output.note(&match record {
-                Ok(record) => format!("  {}  {}  {id}", record.name(), human(record.size)),
-                Err(failure) => format!("  {id}: {failure}"),
+            shown.push(match record {
+                Ok(record) => format!("{}  {}  {id}", record.name(), human(record.size)),
+                Err(failure) => format!("{id}: {failure}"),
             });
         }
-        if !agreed().await? {
+        if !agreed("This deletes for good:", &shown, output).await? {
             return Err(CliError::Here("nothing was deleted".to_owned()));
         }
     }
@@ -214,7 +210,25 @@ pub(crate) async fn delete(
     Ok(codes)
 }
 
-async fn agreed() -> Result<bool, CliError> {
+/// Whether a person can be asked.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn somebody_is_there(what: &str) -> Result<(), CliError> {
+    match io::stdin().is_terminal() && io::stderr().is_terminal() {
+        true => Ok(()),
+        false => Err(CliError::Usage(format!(
+            "nobody is there to ask {what}: say --yes"
+        ))),
+    }
+}
+
+/// Says what will be done, and with what; whether a person wants that.
+pub(crate) async fn agreed(what: &str, with: &[String], output: &Output) -> Result<bool, CliError> {
+    output.note(what);
+    for one in with {
+        output.note(&format!("  {one}"));
+    }
     let asked = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
         let mut question = io::stderr().lock();

@@ -30,9 +30,9 @@ use crate::retry::{Deadline, Retry, retry_after};
 use crate::wire::Record;
 
 /// The longest name that common file systems take.
-const MAX_NAME_BYTES: usize = 255;
+pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// The longest ending, with its dot, that is kept of a name that is too long.
-const MAX_ENDING_BYTES: usize = 32;
+pub(crate) const MAX_ENDING_BYTES: usize = 32;
 /// The descriptor of standard output.
 const STANDARD_OUTPUT: u32 = 1;
 
@@ -196,6 +196,23 @@ async fn save_record(
             say_where(&path, record, output)
         }
     }
+}
+
+/// The bytes of an available file of the caller's, as a new file at `path`. What a server named isn't followed.
+///
+/// # Errors
+/// They can't be had, or something is there already.
+pub(crate) async fn save_new(
+    service: &ApiClient,
+    record: &Record,
+    path: &Path,
+    until: Deadline,
+    output: &Output,
+) -> Result<(), CliError> {
+    let mut hidden = hidden_beside(path, true)?;
+    let source = Source::File(service);
+    fetch(&source, record, hidden.as_file_mut(), until, output).await?;
+    keep(hidden, None, path, false)
 }
 
 /// Writes a short content as a download is written, and says where, unless that was standard output. In a folder it
@@ -379,7 +396,7 @@ fn named_by_server(path: PathBuf, force: bool) -> Result<Target, CliError> {
 
 /// A name that stays in its folder, is no hidden file, can't steer a terminal, is no option to a program, and
 /// that Windows can keep and takes for no device, whatever a server says.
-fn safe_name(name: &str, otherwise: &str) -> String {
+pub(crate) fn safe_name(name: &str, otherwise: &str) -> String {
     let mut safe = String::new();
     for c in name.chars() {
         let c = match c {
@@ -407,7 +424,7 @@ fn safe_name(name: &str, otherwise: &str) -> String {
 }
 
 /// The name in so many bytes, shortened before its ending.
-fn shortened(name: String, max_bytes: usize) -> String {
+pub(crate) fn shortened(name: String, max_bytes: usize) -> String {
     if name.len() <= max_bytes {
         return name;
     }

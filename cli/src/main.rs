@@ -12,12 +12,16 @@ mod address;
 mod answer;
 mod api_client;
 mod arguments;
+mod box_calls;
+mod boxes;
+mod collect;
 mod commands;
 mod doctor;
 mod download;
 mod error;
 mod events;
 mod file_end;
+mod hand_in_table;
 mod http;
 mod inputs;
 mod intermediary;
@@ -167,6 +171,8 @@ async fn dispatch(
                 .await
                 .map(one),
         },
+        Command::Box { command } => boxes::run(&service, command, patience, output).await,
+        Command::Collect(wanted) => collect::run(&service, wanted, patience, output).await,
         Command::Receipt(receipt) => receipt::run(&service, receipt, until, output)
             .await
             .map(one),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod boxes;
 mod doctor;
 mod doctor_aws;
 mod doctoring_setup;
@@ -23,13 +24,14 @@ mod stub;
 mod support;
 mod uploads;
 
-/// The AWS stand-in, the programs in aws mode, and reverse proxies.
+/// The AWS stand-in, the programs in aws mode, reverse proxies, and curl.
 #[allow(
     dead_code,
     reason = "the integration tests' support, of which these need a part"
 )]
 #[path = "../../../tests/support"]
 mod aws_support {
+    pub(crate) mod curl;
     pub(crate) mod ministack;
     pub(crate) mod program;
     pub(crate) mod reverse_proxy;
