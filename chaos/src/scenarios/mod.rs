@@ -8,6 +8,7 @@ mod clock_jumps;
 mod clock_off;
 mod clock_skew;
 mod create_flood;
+mod deadline;
 mod delete_races;
 mod faulty_calls;
 mod graceful_stop;
@@ -58,15 +59,17 @@ pub(crate) struct Scenario {
 }
 
 macro_rules! scenarios {
-    ($($module:ident $name:literal $together:ident: $what:literal,)+) => {
+    ($($module:ident $(:: $run:ident)? $name:literal $together:ident: $what:literal,)+) => {
         pub(crate) const ALL: &[Scenario] = &[$(Scenario {
             name: $name,
             what: $what,
             alone: scenarios!(@alone $together),
             is_short: scenarios!(@short $together),
-            run: |scale| Box::pin($module::run(scale)),
+            run: |scale| Box::pin(scenarios!(@run $module $($run)?)(scale)),
         },)+];
     };
+    (@run $module:ident) => { $module::run };
+    (@run $module:ident $run:ident) => { $module::$run };
     (@alone together) => { false };
     (@alone $other:ident) => { true };
     (@short full_only) => { false };
@@ -77,6 +80,8 @@ macro_rules! scenarios {
 scenarios! {
     notifications_dropped "notifications-dropped" together: "5 % of the notifications lost: all recovered within 120 s",
     abandoned_create "abandoned-create" together: "creates that nobody sends bytes for: at most 12 calls to AWS each, until they are gone",
+    deadline::aws "deadline-aws" together: "kills while a class hands in around a deadline: nothing lost, lateness right, all collected",
+    deadline::local "deadline-local" together: "the same in local mode",
     faulty_calls "faulty-calls" together: "20 % of the calls of the stores and the queue fail: all finalized within 120 s",
     aws_troubles "aws-troubles" together: "table throttled, bucket gone, credentials expired: 503, and well again",
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
