@@ -107,6 +107,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("interrupted_view.js"),
     embedded!("kept_uploads.js"),
     embedded!("upload_store.js"),
+    embedded!("service_calls.js"),
 ];
 
 const PAGES: &[Asset] = &[
