@@ -194,6 +194,8 @@ pub(in crate::api) struct WireDrop {
     pub submitter: String,
     /// Whether a file is taken from those alone who know the password.
     pub needs_password: bool,
+    /// Which of somebody's files count: the `latest` that isn't late, or `all`. None is ever overwritten.
+    pub keep: String,
 }
 
 impl WireDrop {
@@ -213,6 +215,7 @@ impl WireDrop {
             max_file_bytes: file_box.max_file_bytes.unwrap_or(max_upload_bytes),
             submitter: file_box.submitter.as_str().to_owned(),
             needs_password: file_box.password.is_some(),
+            keep: file_box.keep.as_str().to_owned(),
         }
     }
 }

@@ -334,6 +334,7 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
                     "dueAt": {"nullable": true, "format": "date-time"},
                     "closesAt": {"nullable": true, "format": "date-time"},
                     "submitter": {"enum": ["named", "signed_in"]},
+                    "keep": {"enum": ["latest", "all"]},
                 },
                 "required": ["opensAt", "dueAt", "closesAt"],
             }),
