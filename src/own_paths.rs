@@ -25,6 +25,10 @@ paths! {
     FILE_PAGE_WITH_SLASH = "/f/{id}/";
     /// What a link opens, which people share too. Its form is sent here as well.
     SHARED_PAGE = "/s/{token}";
+    /// Where whoever has a box's URL hands in.
+    BOX_PAGE = "/b/{token}";
+    /// Where people see their boxes.
+    BOXES_PAGE = "/boxes";
     /// Where people let a program in that shows them a code.
     PAIR_PAGE = "/pair";
     /// How programs share files by this very service.
@@ -58,6 +62,8 @@ paths! {
 pub const SESSION: &str = "/v1/session";
 /// [`SHARED_PAGE`] with whatever was copied along behind it.
 pub const SHARED_PAGES: &str = "/s/*token";
+/// [`BOX_PAGE`] with whatever was copied along behind it.
+pub const BOX_PAGES: &str = "/b/*token";
 /// What the paths of all pages of links begin with.
 pub const SHARED: &str = "/s";
 
@@ -73,7 +79,9 @@ pub fn route(page: &str) -> String {
 
 /// Whether it depends on the caller what is shown at a path that isn't the API's.
 pub fn is_for_callers(path: &str) -> bool {
-    path.starts_with("/f/") || path.starts_with("/s/")
+    ["/f/", "/s/", "/b/"]
+        .iter()
+        .any(|pages| path.starts_with(pages))
 }
 
 /// Whether a path that begins with this segment may be one of ours.
@@ -92,7 +100,8 @@ mod tests {
     #[test]
     fn a_segment_is_ours_if_a_path_of_ours_begins_with_it() {
         for own in [
-            "v1", "files", "f", "s", "pair", "guide", "web", "healthz", "readyz", "docs",
+            "v1", "files", "f", "s", "b", "boxes", "pair", "guide", "web", "healthz", "readyz",
+            "docs",
             "explorer", "problems",
         ] {
             assert!(begins_one(own), "{own}");

@@ -7,6 +7,13 @@ import { strings } from './language.js';
 
 const FIRST_OF_SERVERS = 500;
 
+// What one page alone has reasons for: a sentence, or a function of the problem, by the problem's code.
+const OTHERS = new Map();
+
+export function alsoExplain(reasons) {
+  Object.entries(reasons).forEach(([code, reason]) => OTHERS.set(code, reason));
+}
+
 // → {text, operator}; the second is null where an operator can change nothing. `format` writes sizes.
 export function explain(problem, format) {
   switch (problem?.code) {
@@ -53,8 +60,10 @@ function ownReason(problem, format) {
     case 'problem':
     case 'store':
       return why[problem.code](problem.detail);
-    default:
-      return why[problem.code];
+    default: {
+      const reason = OTHERS.get(problem.code) ?? why[problem.code];
+      return typeof reason === 'function' ? reason(problem) : reason;
+    }
   }
 }
 

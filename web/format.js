@@ -95,6 +95,11 @@ export class Format {
     return this.#time(at, { dateStyle: 'full', timeStyle: 'long' });
   }
 
+  // The same without the day of the week, where many stand below each other.
+  moment(at) {
+    return this.#time(at, { dateStyle: 'medium', timeStyle: 'long' });
+  }
+
   timeOfEnd(at) {
     return this.#time(at, { dateStyle: 'medium', timeStyle: 'medium' });
   }

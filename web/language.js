@@ -1,6 +1,6 @@
 // Which language the pages speak, and how they write numbers and dates.
 //
-// Invariant: the only module that knows which languages there are. What somebody chose holds in this browser, before
+// Invariant: the only module that chooses among languages. What somebody chose holds in this browser, before
 // what the browser says they read.
 
 import { strings as de } from './strings.de.js';
@@ -48,3 +48,6 @@ function keptLanguage() {
 const chosen = chooseLanguage(wantedLanguages(keptLanguage(), globalThis.navigator?.languages ?? []));
 export const strings = chosen.strings;
 export const locale = chosen.locale;
+
+// Of texts that few pages have, those in the same language.
+export const ofLanguage = (all) => all.find(({ language }) => language === strings.language) ?? all[0];

@@ -8,6 +8,7 @@ import { open } from './dialog.js';
 import { h } from './dom.js';
 import { takeDrops } from './drop_target.js';
 import { MAX_RECEIPT_CHARS, readReceipt, verify } from './jws.js';
+import { saveAs } from './save.js';
 import { savedAs, shellWord } from './saved_name.js';
 
 const TYPE = 'application/jose';
@@ -32,7 +33,7 @@ export function showReceipt(text, { strings, format, say }) {
     [strings.copyReceipt, copy],
     [strings.close, () => dialog.close()],
   ].map(([label, onclick]) => h('button', { type: 'button', onclick }, label));
-  const save = h('button', { type: 'button', className: 'primary', onclick: () => saveAs(name, receipt.text) }, words.save);
+  const save = h('button', { type: 'button', className: 'primary', onclick: () => saveAs(name, [`${receipt.text}\n`], TYPE) }, words.save);
   const dialog = h(
     'dialog',
     { className: 'receipt', 'aria-labelledby': 'receipt-title' },
@@ -51,23 +52,23 @@ export function showReceipt(text, { strings, format, say }) {
 function facts(claims, { strings, format }) {
   const words = strings.receiptView;
   const size = `${format.size(claims.size)} (${format.exactSize(claims.size)})`;
-  const uploadedAt = h('time', { dateTime: claims.uploadedAt }, format.exactTime(Date.parse(claims.uploadedAt)));
+  const time = (at) => h('time', { dateTime: at }, format.exactTime(Date.parse(at)));
+  const late = claims.late === true ? [strings.list, words.isLate] : [];
+  const more = [
+    [words.by, claims.submitter],
+    [words.into, claims.title],
+  ].filter(([, text]) => typeof text === 'string');
   const rows = [
     [words.name, h('bdi', {}, claims.displayName)],
     [words.size, claims.size < 1024 ? format.exactSize(claims.size) : size],
     [words.sha256, h('code', { className: 'receipt-digest' }, claims.sha256)],
-    [words.arrived, uploadedAt],
+    [words.arrived, h('span', {}, time(claims.uploadedAt), ...late)],
+    ...more.map(([term, text]) => [term, h('bdi', {}, text)]),
+    ...(typeof claims.dueAt === 'string' ? [[words.due, time(claims.dueAt)]] : []),
     [words.issuer, h('bdi', {}, claims.iss)],
     [words.issued, format.exactTime(claims.iat * 1000)],
   ];
   return h('dl', {}, ...rows.flatMap(([term, value]) => [h('dt', {}, term), h('dd', {}, value)]));
-}
-
-function saveAs(name, text) {
-  const url = URL.createObjectURL(new Blob([`${text}\n`], { type: TYPE }));
-  h('a', { href: url, download: name }).click();
-  // The browser has it by then; a minute is enough for any question that it asks first.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 // A place to paste a receipt into, or to drop its file on, and where the answer stands. keys() asks the service.

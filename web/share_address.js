@@ -48,9 +48,9 @@ export class ShareAddress {
     return new URL(`f/${id}`, this.#base).href;
   }
 
-  // A link that the service made, which names the address by which it was asked for it.
+  // The URL of a link or a box, as the service made it, which names the address by which it was asked for it.
   linkOf(url) {
-    return new URL(`s/${url.split('/s/').at(-1)}`, this.#base).href;
+    return new URL(url.split('/').slice(-2).join('/'), this.#base).href;
   }
 }
 

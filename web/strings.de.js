@@ -21,6 +21,7 @@ export const strings = {
 
   product: 'File Share',
   skip: 'Zu den Dateien springen',
+  boxesLink: 'Abgaben',
   explorer: 'API',
   navigation: 'Für Entwickler',
   switchTo: 'English',
@@ -410,6 +411,10 @@ export const strings = {
     size: 'Größe',
     sha256: 'SHA-256',
     arrived: 'Angekommen',
+    by: 'Abgegeben von',
+    into: 'Für',
+    due: 'Frist',
+    isLate: 'nach der Frist',
     issuer: 'Unterschrieben von',
     issued: 'Unterschrieben am',
     text: 'Der Beleg',

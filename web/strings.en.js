@@ -21,6 +21,7 @@ export const strings = {
 
   product: 'File Share',
   skip: 'Skip to the files',
+  boxesLink: 'Boxes',
   explorer: 'API',
   navigation: 'For developers',
   // The other language, in that language.
@@ -416,6 +417,10 @@ export const strings = {
     size: 'Size',
     sha256: 'SHA-256',
     arrived: 'Arrived',
+    by: 'Handed in by',
+    into: 'Into',
+    due: 'Due',
+    isLate: 'after it was due',
     issuer: 'Signed by',
     issued: 'Signed on',
     text: 'The receipt',

@@ -6,6 +6,7 @@
 //! Absent on purpose: file content. No byte of a file goes through this module.
 
 mod audited;
+mod box_page;
 mod boxes;
 mod browser_guard;
 mod call_context;
@@ -51,6 +52,7 @@ use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 
 use audited::AuditedRequests;
+use box_page::BoxPageEndpoint;
 use boxes::BoxesApi;
 pub use browser_guard::OwnHosts;
 use events::EventsApi;
@@ -156,6 +158,12 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         service_url: service_url.clone(),
         max_upload_bytes: parts.max_upload_bytes,
     };
+    let box_page = BoxPageEndpoint {
+        service: Arc::clone(&parts.service),
+        bucket: parts.bucket.clone(),
+        service_url: service_url.clone(),
+        page: web_page.clone(),
+    };
     let files = FilesApi {
         service: parts.service,
         bucket: parts.bucket,
@@ -214,6 +222,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let pages = pages
         .at(own_paths::SHARED_PAGES, shared_page)
         .at(own_paths::GUIDE, poem::get(guide))
+        .at(own_paths::BOX_PAGES, poem::get(box_page))
         .at(
             own_paths::route(own_paths::FILE_PAGE),
             poem::get(Arc::clone(&file_page)),

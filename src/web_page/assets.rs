@@ -108,9 +108,37 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("kept_uploads.js"),
     embedded!("upload_store.js"),
     embedded!("service_calls.js"),
+    embedded!("save.js"),
+    embedded!("csv.js"),
+    embedded!("deadline.js"),
+    embedded!("drop_api.js"),
+    embedded!("hand_ins.js"),
+    embedded!("hand_in_card.js"),
+    embedded!("hand_in_name.js"),
+    embedded!("hand_in_own.js"),
+    embedded!("hand_in_page.js"),
+    embedded!("box_form.js"),
+    embedded!("box_parts.js"),
+    embedded!("box_rows.js"),
+    embedded!("box_table.js"),
+    embedded!("box_view.js"),
+    embedded!("box_wanted.js"),
+    embedded!("box_words.js"),
+    embedded!("box_zip.js"),
+    embedded!("zip.js"),
+    embedded!("zip_download.js"),
+    embedded!("zip_files.js"),
+    embedded!("zip_names.js"),
+    embedded!("boxes.css"),
+    embedded!("boxes_api.js"),
+    embedded!("boxes_page.js"),
+    embedded!("strings.boxes.de.js"),
+    embedded!("strings.boxes.en.js"),
 ];
 
 const PAGES: &[Asset] = &[
+    embedded!("box.html"),
+    embedded!("boxes.html"),
     embedded!("file.html"),
     embedded!("guide.html"),
     embedded!("index.html"),
@@ -216,6 +244,21 @@ pub(super) fn own_style(name: &str) -> Html {
 /// Where the styles of a page may be from that has one of its own.
 pub(super) fn own_style_sources(name: &str) -> String {
     let sheet = plain_css(source(name));
+    format!("{} {}", style_sources(), source_of(&sheet))
+}
+
+/// The style of the pages of boxes, beside [`style`].
+pub(super) fn box_style() -> &'static Html {
+    static STYLE: LazyLock<Html> = LazyLock::new(|| {
+        let sheet = plain_css(source("boxes.css"));
+        Html::composed(format!("<style>{sheet}</style>"))
+    });
+    &STYLE
+}
+
+/// Where the styles of the pages of boxes may be from.
+pub(super) fn box_style_sources() -> String {
+    let sheet = plain_css(source("boxes.css"));
     format!("{} {}", style_sources(), source_of(&sheet))
 }
 
@@ -342,7 +385,14 @@ mod tests {
         let of = |entry| super::super::bundle::in_order(entry);
         // What a page may need later is the beginning of a bundle of its own.
         let later = ASSETS.iter().flat_map(|asset| loaded_later(asset.name));
-        let entries = ["app.js", "file_page.js", "guide_page.js", "pair_page.js"];
+        let entries = [
+            "app.js",
+            "file_page.js",
+            "guide_page.js",
+            "pair_page.js",
+            "hand_in_page.js",
+            "boxes_page.js",
+        ];
         let used: Vec<&str> = entries.into_iter().chain(later).flat_map(of).collect();
         for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
             assert!(used.contains(&asset.name), "{} is dead", asset.name);

@@ -1,5 +1,6 @@
 //! The web page at `/`, the page of one file that people share, at `/f/{id}`, the one at `/pair` where they let
-//! programs in, and the one at `/guide` with recipes for programs.
+//! programs in, those of boxes, `/boxes` for their owners and `/b/{token}` for whoever hands in, and the one at
+//! `/guide` with recipes for programs.
 //!
 //! What they consist of lies in `web/` as plain modules and is built into the program. Here it is
 //! given its addresses, its caching and its Content-Security-Policy.
@@ -12,6 +13,7 @@
 //! that caller; all other pages are the same for everybody.
 
 mod assets;
+mod box_page;
 mod bundle;
 mod content_coding;
 mod figures;
@@ -28,6 +30,7 @@ use poem::{Endpoint, Request, Response, Route, handler};
 
 use crate::access::SignInWith;
 use crate::own_paths::{self, route};
+pub use box_page::{BoxSheet, BoxView};
 use content_coding::Coding;
 pub use file_page::FileView;
 use file_page::Parts;
@@ -86,6 +89,11 @@ const PAIR: Template = Template {
     html: "pair.html",
     entry: "pair_page.js",
 };
+/// Where they see what others handed in.
+const BOXES: Template = Template {
+    html: "boxes.html",
+    entry: "boxes_page.js",
+};
 /// What they see who come from the issuer and aren't signed in.
 const SIGN_IN_FAILED: Template = Template {
     html: "sign_in_failed.html",
@@ -111,8 +119,18 @@ impl WebPage {
     /// Adds the pages that are the same for everybody, and what all pages consist of, to `routes`.
     pub fn mount(&self, routes: Route) -> Route {
         routes
-            .at(own_paths::PAIR_PAGE, poem::get(self.endpoint(PAIR)))
-            .at(own_paths::INDEX, poem::get(self.endpoint(INDEX)))
+            .at(
+                own_paths::PAIR_PAGE,
+                poem::get(self.endpoint(PAIR, self.policy())),
+            )
+            .at(
+                own_paths::BOXES_PAGE,
+                poem::get(self.endpoint(BOXES, self.box_policy())),
+            )
+            .at(
+                own_paths::INDEX,
+                poem::get(self.endpoint(INDEX, self.policy())),
+            )
             .at(route(own_paths::WEB_ASSET), poem::get(asset))
     }
 
@@ -146,6 +164,7 @@ impl WebPage {
             ),
             ("base", &Html::text(base)),
             ("style", assets::style()),
+            ("box_style", assets::box_style()),
             ("entry", &Html::markup(entry)),
             ("session", &Html::markup(session)),
             ("sign_in", &Html::markup(sign_in)),
@@ -168,7 +187,7 @@ impl WebPage {
         Html::fill(assets::page(html, shown.language), &places)
     }
 
-    fn endpoint(&self, template: Template) -> SamePage {
+    fn endpoint(&self, template: Template, policy: HeaderValue) -> SamePage {
         let contents = Language::ALL.map(|language| {
             let shown = Shown {
                 language,
@@ -177,10 +196,7 @@ impl WebPage {
             };
             StaticContent::new(HTML, self.html(template, shown, &[]).into_string())
         });
-        SamePage {
-            contents,
-            policy: self.policy(),
-        }
+        SamePage { contents, policy }
     }
 
     /// The page of a file, for the caller of a request with these headers. `url` is where it is, if that can be told.
@@ -386,7 +402,7 @@ mod tests {
         );
     }
 
-    const PAGES: [Template; 3] = [INDEX, FILE, PAIR];
+    const PAGES: [Template; 4] = [INDEX, FILE, PAIR, BOXES];
 
     /// The page with all that every page has.
     fn html(page: &WebPage, template: Template, root: &str, is_in: bool) -> String {
@@ -430,7 +446,13 @@ mod tests {
 
     #[test]
     fn everything_in_a_page_is_filled_in_and_nothing_in_it_is_absolute() {
-        for (template, root) in [(INDEX, ""), (FILE, "../"), (FILE, "../../"), (PAIR, "")] {
+        for (template, root) in [
+            (INDEX, ""),
+            (FILE, "../"),
+            (FILE, "../../"),
+            (PAIR, ""),
+            (BOXES, ""),
+        ] {
             let html = html(&page(None), template, root, false);
             assert!(!html.contains("{{"), "{html}");
             let entry = format!("src=\"{root}web/{}/{}\"", assets::version(), template.entry);
@@ -438,7 +460,7 @@ mod tests {
             // Only where files are sent does the page need to know the limit.
             assert_eq!(
                 html.contains("content=\"1234\""),
-                template.html == "index.html"
+                matches!(template.html, "index.html" | "boxes.html")
             );
             for attribute in ["href=\"", "src=\""] {
                 for (at, _) in html.match_indices(attribute) {

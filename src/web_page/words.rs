@@ -1,6 +1,6 @@
 //! What the pages say, for those parts that the service writes itself.
 //!
-//! Invariant: the texts are those of `web/strings.*.js`, which the page's own modules say: one sentence has one place,
+//! Invariant: the texts are those of `web/strings.*`, which the page's own modules say: one sentence has one place,
 //! and one translation.
 //!
 //! Absent on purpose: JavaScript. Of what a value there may be this reads texts, lists of texts, and functions that do
@@ -40,7 +40,7 @@ impl Language {
     /// What the pages say in it.
     pub fn words(self) -> &'static Words {
         static WORDS: LazyLock<[Words; Language::ALL.len()]> =
-            LazyLock::new(|| Language::ALL.map(|language| Words::read(&strings_of(language))));
+            LazyLock::new(|| Language::ALL.map(Words::of));
         &WORDS[self as usize]
     }
 
@@ -76,9 +76,8 @@ pub(crate) fn weighted(element: &str) -> (&str, f32) {
     (value, quality.unwrap_or(1.0))
 }
 
-fn strings_of(language: Language) -> String {
-    assets::source(&format!("strings.{}.js", language.tag())).to_owned()
-}
+/// Where the texts are, without the tag of their language: what most pages say, and what those of boxes do.
+const STRINGS: [&str; 2] = ["strings", "strings.boxes"];
 
 /// The texts of one language, by paths such as `file.goneTitle`.
 #[derive(Debug, Default)]
@@ -94,6 +93,12 @@ enum Piece {
 }
 
 impl Words {
+    fn of(language: Language) -> Self {
+        let tag = language.tag();
+        let all = STRINGS.map(|name| Self::read(assets::source(&format!("{name}.{tag}.js"))));
+        Self(all.into_iter().flat_map(|words| words.0).collect())
+    }
+
     /// The text at this path. A path that leads to none is a mistake of ours, which debugging builds end at.
     pub fn get(&self, path: &str) -> String {
         self.with(path, &[])

@@ -4,8 +4,9 @@
 //! `long_list.test.mjs` with thousands that are there, `phone.test.mjs` how it fits small screens and large text,
 //! `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how people get in where
 //! the service asks for its key, `pairing.test.mjs` how they let programs in, `tokens.test.mjs` how they see what those
-//! may do, `issuer_sign_in.test.mjs` how they get in at an issuer, `sign_in_places.test.mjs` how they do wherever they
-//! reach the service, and `share.test.mjs` what they pass on to others. They
+//! may do, `boxes.test.mjs` how others hand in and who sees that, `issuer_sign_in.test.mjs` how they get in at an
+//! issuer, `sign_in_places.test.mjs` how they do wherever they reach the service, and `share.test.mjs` what they pass on
+//! to others. They
 //! are run here against the real programs in both modes; those from `long_list` on in local mode.
 
 use std::path::Path;
@@ -107,6 +108,11 @@ fn whoever_is_signed_in_sees_what_programs_may_do_and_ends_their_tokens() {
 #[test]
 fn people_let_programs_in_by_the_code_that_they_type_and_by_no_link() {
     with_a_service_that_asks("pairing.test.mjs", 11);
+}
+
+#[test]
+fn students_hand_in_on_the_page_of_a_box_and_its_owner_sees_who_what_and_when() {
+    with_a_service_that_asks("boxes.test.mjs", 18);
 }
 
 #[test]

@@ -3,8 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseLanguage, wantedLanguages } from '../../../web/language.js';
+import { strings as boxesDe } from '../../../web/strings.boxes.de.js';
+import { strings as boxesEn } from '../../../web/strings.boxes.en.js';
 import { strings as de } from '../../../web/strings.de.js';
 import { strings as en } from '../../../web/strings.en.js';
+
+// What most pages say, and what those of boxes do.
+const ALL = [
+  [en, de],
+  [boxesEn, boxesDe],
+];
 
 // Every text, by its path.
 function texts(node, path = '') {
@@ -33,14 +41,16 @@ function shown(text, kind) {
 }
 
 test('the languages have the same texts', () => {
-  const [english, german] = [en, de].map((strings) => texts(strings).map(([path]) => path).sort());
-  assert.deepEqual(german, english);
+  for (const pair of ALL) {
+    const [english, german] = pair.map((strings) => texts(strings).map(([path]) => path).sort());
+    assert.deepEqual(german, english);
+  }
 });
 
 test('a text has the same parameters in each language, and shows the same of them', () => {
-  const german = new Map(texts(de));
+  const german = new Map(ALL.flatMap(([, one]) => texts(one)));
   let seen = 0;
-  for (const [path, text] of texts(en)) {
+  for (const [path, text] of ALL.flatMap(([one]) => texts(one))) {
     assert.equal(typeof german.get(path), typeof text, path);
     if (typeof text === 'function') {
       seen += 1;

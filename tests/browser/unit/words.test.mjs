@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { strings } from '../../../web/strings.en.js';
+import { strings as boxes } from '../../../web/strings.boxes.en.js';
+import { strings as most } from '../../../web/strings.en.js';
+
+const strings = { ...most, ...boxes };
 
 const folder = new URL('../../../web/', import.meta.url);
 const read = (name) => readFileSync(new URL(name, folder), 'utf8');

@@ -1,0 +1,187 @@
+// Archives that the page makes: read back by another program, and with names that are safe everywhere.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { ZipWriter, crc32 } from '../../../web/zip.js';
+import { gather } from '../../../web/zip_files.js';
+import { ZipNames, safeName } from '../../../web/zip_names.js';
+
+// What Python's zipfile finds in these bytes: that nothing is broken, and of each file its name, digest, time and method.
+const READER = `
+import hashlib, io, json, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    assert archive.testzip() is None
+    print(json.dumps([
+        [i.filename, hashlib.sha256(archive.read(i)).hexdigest(), list(i.date_time), i.compress_type, i.flag_bits]
+        for i in archive.infolist()
+    ]))
+`;
+
+function readBack(bytes) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'file-share-zip-'));
+  try {
+    const place = path.join(folder, 'a.zip');
+    writeFileSync(place, bytes);
+    return JSON.parse(execFileSync('python3', ['-c', READER, place], { encoding: 'utf8', maxBuffer: 2 ** 26 }));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const digest = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const CHANGED = new Date(2027, 1, 3, 4, 5, 6).getTime();
+
+async function zipped(files, options) {
+  const parts = [];
+  const zip = new ZipWriter(async (part) => parts.push(Uint8Array.from(part)), options);
+  for (const [name, bytes] of files) {
+    await zip.add(name, bytes, CHANGED);
+  }
+  await zip.finish();
+  const all = Buffer.concat(parts);
+  assert.equal(zip.size, all.length);
+  return all;
+}
+
+test('the checksum is that of the standard', () => {
+  assert.equal(crc32(new TextEncoder().encode('123456789')), 0xcbf43926);
+  assert.equal(crc32(new Uint8Array(0)), 0);
+});
+
+test('another program reads what was written: names of any script, bytes, times', async () => {
+  const files = [
+    ['Blatt 3/Ada – résumé 🎉.pdf', randomBytes(70_000)],
+    ['Blatt 3/שלום.txt', new Uint8Array(0)],
+    ['plain.bin', randomBytes(1)],
+  ];
+  const found = readBack(await zipped(files));
+  const expected = files.map(([name, bytes]) => [name, digest(bytes), [2027, 2, 3, 4, 5, 6], 0, 0x800]);
+  assert.deepEqual(found, expected);
+  assert.deepEqual(readBack(await zipped([])), []);
+});
+
+test('what is far from its beginning, and more files than fit in 16 bits, are read too', async () => {
+  const files = Array.from({ length: 5 }, (_, at) => [`${at}.txt`, randomBytes(100)]);
+  const found = readBack(await zipped(files, { largest: 250 }));
+  assert.deepEqual(found.map(([name, sha256]) => [name, sha256]), files.map(([name, bytes]) => [name, digest(bytes)]));
+  const many = Array.from({ length: 65_536 }, (_, at) => [String(at), Uint8Array.of(at & 255)]);
+  assert.equal(readBack(await zipped(many)).length, 65_536);
+});
+
+test('a name is that of one file in one folder, on every system', () => {
+  for (const [text, expected] of [
+    ['../../etc/passwd', '.._.._etc_passwd'],
+    ['..\\boot.ini', '.._boot.ini'],
+    ['CON', '_CON'],
+    ['com1.txt', '_com1.txt'],
+    ['nul .txt', '_nul .txt'],
+    ['console.txt', 'console.txt'],
+    ['a:b*c?"<>|.pdf', 'a_b_c_____.pdf'],
+    ['trailing. .', 'trailing___'],
+    ['..', '__'],
+    ['  ', '_'],
+    ['', '_'],
+    ['a\u202efdp.exe', 'afdp.exe'],
+    ['a\u0000b\nc', 'a_b_c'],
+    ['ame\u0301lie', 'am\u00e9lie'],
+  ]) {
+    assert.equal(safeName(text), expected, JSON.stringify(text));
+  }
+  const long = safeName(`${'ü'.repeat(300)}.docx`);
+  assert.ok(new TextEncoder().encode(long).length <= 200 && long.endsWith('….docx'), long);
+});
+
+test('no two files have the same name, whatever a file system takes for the same', () => {
+  const names = new ZipNames('Sheet: 3');
+  const of = (submitter, displayName) => names.of({ submitter, displayName });
+  assert.equal(names.own('table.csv'), 'Sheet_ 3/table.csv');
+  assert.equal(of('Ada', 'a.tar.gz'), 'Sheet_ 3/Ada – a.tar.gz');
+  assert.equal(of('ADA', 'A.tar.gz'), 'Sheet_ 3/ADA – A.tar (2).gz');
+  assert.equal(of('Ada', 'a.tar (2).gz'), 'Sheet_ 3/Ada – a.tar (2) (2).gz');
+  assert.equal(of('Ame\u0301', 'x'), 'Sheet_ 3/Am\u00e9 – x');
+  assert.equal(of('Am\u00e9', 'x'), 'Sheet_ 3/Am\u00e9 – x (2)');
+  const long = 'y'.repeat(400);
+  assert.notEqual(of('Ada', long), of('Ada', `${long}z`));
+});
+
+// Files in a store, of which some come only after so many tries, or never.
+function storeOf(contents, { failing = {} } = {}) {
+  const left = new Map(Object.entries(failing));
+  const asked = [];
+  const parts = [];
+  let held = 0;
+  return {
+    asked,
+    parts,
+    get most() {
+      return held;
+    },
+    ports: {
+      get: async (id) => {
+        asked.push(id);
+        held = Math.max(held, contents[id].length);
+        const tries = left.get(id) ?? 0;
+        if (tries > 0) {
+          left.set(id, tries - 1);
+          return Uint8Array.from([...contents[id].slice(1), 0]);
+        }
+        return Uint8Array.from(contents[id]);
+      },
+      digest: async (bytes) => digest(bytes),
+      write: async (part) => parts.push(Uint8Array.from(part)),
+      after: (_, run) => setImmediate(run),
+      now: () => CHANGED,
+      onProgress() {},
+    },
+  };
+}
+
+const listed = (contents) =>
+  Object.entries(contents).map(([id, bytes]) => ({
+    id,
+    submitter: 'Ada',
+    displayName: 'a.txt',
+    size: bytes.length,
+    sha256: digest(bytes),
+    uploadedAt: new Date(CHANGED).toISOString(),
+  }));
+
+test('what isn’t what the service shows is fetched again, and what never is, is named as missing', async () => {
+  const contents = { 1: randomBytes(9), 2: randomBytes(9), 3: randomBytes(9) };
+  const store = storeOf(contents, { failing: { 2: 3, 3: 99 } });
+  const { signal } = new AbortController();
+  const also = [{ name: 'table.csv', text: 'Who' }];
+  const missing = await gather('Sheet', listed(contents), { also, missingName: 'missing.txt', signal }, store.ports);
+  assert.deepEqual(missing.map(({ id }) => id), ['3']);
+  assert.equal(store.asked.join(''), '122223333');
+  const found = readBack(Buffer.concat(store.parts));
+  assert.deepEqual(found.map(([name]) => name), ['Sheet/table.csv', 'Sheet/Ada – a.txt', 'Sheet/Ada – a (2).txt', 'Sheet/missing.txt']);
+  assert.deepEqual(found.slice(1, 3).map(([, sha256]) => sha256), [digest(contents[1]), digest(contents[2])]);
+});
+
+test('a stop ends it, and leaves no archive that looks whole', async () => {
+  const contents = { 1: randomBytes(9), 2: randomBytes(9) };
+  const store = storeOf(contents);
+  const controller = new AbortController();
+  const ports = { ...store.ports, onProgress: () => controller.abort() };
+  await assert.rejects(gather('Sheet', listed(contents), { missingName: 'm', signal: controller.signal }, ports));
+  assert.equal(store.asked.join(''), '1');
+  assert.throws(() => readBack(Buffer.concat(store.parts)));
+});
+
+test('a disk that is full ends it', async () => {
+  const contents = { 1: randomBytes(9) };
+  const ports = {
+    ...storeOf(contents).ports,
+    write: async () => {
+      throw new Error('full');
+    },
+  };
+  const { signal } = new AbortController();
+  await assert.rejects(gather('Sheet', listed(contents), { missingName: 'm', signal }, ports), /full/);
+});
