@@ -101,8 +101,7 @@ mod tests {
     fn a_segment_is_ours_if_a_path_of_ours_begins_with_it() {
         for own in [
             "v1", "files", "f", "s", "b", "boxes", "pair", "guide", "web", "healthz", "readyz",
-            "docs",
-            "explorer", "problems",
+            "docs", "explorer", "problems",
         ] {
             assert!(begins_one(own), "{own}");
         }
