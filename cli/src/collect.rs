@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -284,7 +284,7 @@ fn say_end(
     planned: &[Planned<'_>],
     fetched: &[Result<(), CliError>],
     waiting: usize,
-    table: &PathBuf,
+    table: &Path,
     output: &Output,
 ) -> Result<(), CliError> {
     if waiting > 0 {

@@ -103,7 +103,7 @@ fn students_hand_in_and_a_lecturer_sees_who_what_and_when(base: &str) {
             "POST".into(),
             format!("{other}/complete"),
         ],
-        &[own.clone()],
+        std::slice::from_ref(&own),
         &["--request".into(), "DELETE".into(), own.clone()],
     ] {
         let refused: Vec<&str> = refused.iter().map(String::as_str).collect();
