@@ -38,6 +38,8 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(30);
 const MAX_REMEMBERED: usize = 10_000;
 /// How far clocks of several processes may lie apart, as for files.
 const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
+/// The longest ID token that is kept for the issuer's page of signing out, in bytes: it stands in that page's URL.
+const MAX_ID_TOKEN_BYTES: usize = 3 * 1024;
 /// Random bytes in an ID.
 const ID_BYTES: usize = 32;
 const STORE: &str = "the sessions";
@@ -174,15 +176,17 @@ impl Sessions {
             None => SecurityStamp::default(),
         };
         let mut body = Body::begun(caller, begun_with, now).ok_or_else(nobody)?;
-        (body.id_token, body.stamp) = (id_token, stamp);
+        // Without it an issuer asks once more who signs out.
+        body.id_token = id_token.filter(|token| token.len() <= MAX_ID_TOKEN_BYTES);
+        body.stamp = stamp;
         let session = body.session().ok_or_else(nobody)?;
-        let text = stored(&body).or_else(|_| {
-            // Without it an issuer asks once more who signs out.
-            body.id_token = None;
-            stored(&body)
-        });
         let list = owner.map(list_of).transpose()?;
-        let item = Item::new(id.reference().key()?, list, now + WHOLE_LIFETIME, text?);
+        let item = Item::new(
+            id.reference().key()?,
+            list,
+            now + WHOLE_LIFETIME,
+            stored(&body)?,
+        );
         match self.items.put_new(&item, now).await? {
             true => Ok((id, session)),
             false => Err(StoreError::AlreadyExists { store: STORE }),

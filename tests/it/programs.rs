@@ -162,7 +162,11 @@ fn aws_mode_without_a_region_says_what_to_set() {
         (worker(), [("QUEUE_URL", queue)]),
     ] {
         let mut settings = settings.to_vec();
-        settings.extend([("AWS_EC2_METADATA_DISABLED", "true"), ("ACCESS", "open")]);
+        settings.extend([
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("ACCESS", "open"),
+            ("LINK_SECRET", "a secret of links that is long enough"),
+        ]);
         let output = run(&program, &[], &settings);
         assert!(!output.status.success());
         let message = String::from_utf8(output.stderr).unwrap();
@@ -211,7 +215,7 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 17] = [
+    const TARGETS: [&str; 19] = [
         "help",
         "run",
         "check",
@@ -224,7 +228,9 @@ fn make_lists_its_targets_and_each_of_them_can_be_made() {
         "schemathesis",
         "fuzz",
         "bench",
+        "lighthouse",
         "pictures",
+        "packages",
         "up",
         "init",
         "logs",
