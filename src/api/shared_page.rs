@@ -13,7 +13,7 @@ use poem::http::{HeaderMap, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 
 use form::TakeForm;
-use view::{notice, view};
+use view::{Message, notice, view};
 
 use super::call_context::context_of;
 use super::file_page::wants_page;
@@ -24,11 +24,11 @@ use crate::access::Gate;
 use crate::capability_token::without_trailing_punctuation;
 use crate::domain::FileState;
 use crate::links::{GrantKey, SharedFiles, Taking};
-use crate::operations::{Context, OperationError};
+use crate::operations::Context;
 use crate::own_paths;
 use crate::presigned_url::{BucketAddress, DownloadMethod};
 use crate::service::FileService;
-use crate::web_page::SharedPage;
+use crate::web_page::{Language, SharedPage, language_of};
 
 /// Set where the browser was sent back to the same page once, since a cookie that is strictly for ours doesn't come
 /// along from elsewhere, and does from here.
@@ -48,6 +48,8 @@ struct Asked {
     token: String,
     /// From the page to the root.
     up: String,
+    /// What a page for it is written in.
+    language: Language,
     /// Whether somebody sits before a browser.
     wants_page: bool,
     is_once_more: bool,
@@ -65,6 +67,7 @@ impl Asked {
             context: context_of(request, bucket),
             token: without_trailing_punctuation(&decoded).to_owned(),
             up: "../".repeat(below.matches('/').count() + 1),
+            language: language_of(request.headers()),
             wants_page: wants_page(request.headers()),
             is_once_more: request.uri().query() == Some(ONCE_MORE),
             request_id: id.map_or_else(String::new, |id| id.0.clone()),
@@ -99,7 +102,7 @@ impl SharedPageEndpoint {
             .await;
         match shared {
             Ok(shared) if asked.wants_page => {
-                let view = view(&shared, None);
+                let view = view(&shared, asked.language, None);
                 self.page
                     .view(&asked.headers, StatusCode::OK, &asked.up, &view)
             }
@@ -147,14 +150,8 @@ impl SharedPageEndpoint {
             Ok(grant) => return redirect(StatusCode::SEE_OTHER, grant.url.expose()),
             Err(error) => error,
         };
-        let message = match &error {
-            OperationError::WrongPassword => "That isn’t the password.",
-            OperationError::UploadPending => "This file is still on its way. Try again soon.",
-            OperationError::DownloadLimitReached => "This file was taken as often as it may be.",
-            OperationError::TooManyTries(_) => {
-                "The password was guessed too often. Try again in a minute."
-            }
-            _ => return self.refused(asked, &error.into()),
+        let Some(message) = Message::of(&error) else {
+            return self.refused(asked, &error.into());
         };
         let problem = Problem::from(error);
         if !asked.wants_page {
@@ -162,7 +159,7 @@ impl SharedPageEndpoint {
         }
         match self.service.describe_shared(context, token).await {
             Ok(shared) => {
-                let view = view(&shared, Some(message));
+                let view = view(&shared, asked.language, Some(message));
                 let status = problem.code.status();
                 self.page.view(&asked.headers, status, &asked.up, &view)
             }
@@ -175,7 +172,7 @@ impl SharedPageEndpoint {
             return problem.clone().into_response();
         }
         let is_of_sign_in = problem.code == Code::SignInRequired;
-        let mut notice = notice(problem, &asked.request_id);
+        let mut notice = notice(problem, asked.language, &asked.request_id);
         if is_of_sign_in && !asked.is_once_more {
             notice.refresh = Some(format!("?{ONCE_MORE}"));
         }
@@ -187,11 +184,12 @@ impl SharedPageEndpoint {
     }
 
     /// Where somebody signs in who then comes back.
-    fn sign_in(&self, asked: &Asked) -> Option<(String, &'static str)> {
+    fn sign_in(&self, asked: &Asked) -> Option<(String, String)> {
         self.gate.issuer()?;
         let back = own_paths::SHARED_PAGE.replace("{token}", &asked.token);
         let start = self.service_url.path_of(own_paths::SIGN_IN_START);
-        Some((format!("{start}?returnTo={back}"), "Sign in"))
+        let name = asked.language.words().get("shared.signIn");
+        Some((format!("{start}?returnTo={back}"), name))
     }
 }
 

@@ -134,6 +134,8 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("boxes_page.js"),
     embedded!("strings.boxes.de.js"),
     embedded!("strings.boxes.en.js"),
+    embedded!("strings.shared.de.js"),
+    embedded!("strings.shared.en.js"),
 ];
 
 const PAGES: &[Asset] = &[

@@ -14,7 +14,7 @@ const UNITS: usize = 4;
 
 impl Language {
     /// Such as `1.2 MB`.
-    pub(super) fn size(self, bytes: u64) -> String {
+    pub fn size(self, bytes: u64) -> String {
         // No file has more bytes than a double has whole numbers.
         let mut value = bytes as f64;
         let mut unit = 0;
@@ -82,7 +82,7 @@ fn unit_of(words: &Words, unit: usize) -> String {
 }
 
 /// Such as `2026-11-26 23:55:12 UTC`.
-pub(super) fn moment(at: Timestamp) -> String {
+pub fn moment(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 

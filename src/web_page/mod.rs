@@ -32,6 +32,7 @@ use crate::access::SignInWith;
 use crate::own_paths::{self, route};
 pub use box_page::{BoxSheet, BoxView};
 use content_coding::Coding;
+pub use figures::moment;
 pub use file_page::FileView;
 use file_page::Parts;
 pub use html::{Html, Preview};

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use poem::Response;
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{Html, Language, Preview, Shown, Template, WebPage, assets};
+use super::{Html, Language, Preview, Shown, Template, WebPage, Words, assets};
 
 /// As the other pages call it too.
 const PRODUCT: &str = "File Share";
@@ -26,8 +26,8 @@ const SHARED_NOTICE: Template = Template {
 };
 /// What these two have of their own.
 const STYLE: &str = "shared.css";
-const PASSWORD: &str = "<p class=\"field\"><label for=\"password\">Password</label>\
-    <input type=\"password\" id=\"password\" name=\"password\" required maxlength=\"128\" autocomplete=\"off\"></p>";
+const PASSWORD: &str = "<input type=\"password\" id=\"password\" name=\"password\" required maxlength=\"128\" \
+    autocomplete=\"off\">";
 
 /// The pages of links.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub struct SharedPage {
 /// What a link shows.
 #[derive(Debug, Clone)]
 pub struct SharedView {
+    /// What it is written in.
+    pub language: Language,
     /// What stands above everything, and what a preview calls it.
     pub title: String,
     /// How much there is, and until when.
@@ -69,18 +71,20 @@ pub struct SharedRow {
 /// What is said in place of a link's files.
 #[derive(Debug, Clone)]
 pub struct SharedNotice {
+    /// What it is written in.
+    pub language: Language,
     /// What went wrong.
     pub title: String,
     /// Why.
     pub detail: String,
-    /// What to do.
-    pub advice: String,
+    /// What to do, where the text before doesn't say it.
+    pub advice: Option<String>,
     /// By what name programs know it.
     pub code: &'static str,
     /// By what name the log knows the request.
     pub request_id: String,
     /// A way on: where it leads, and its name.
-    pub action: Option<(String, &'static str)>,
+    pub action: Option<(String, String)>,
     /// Where the browser goes at once, by itself.
     pub refresh: Option<String>,
 }
@@ -116,7 +120,17 @@ impl SharedPage {
                 text.as_str()
             ))
         });
-        let password = if view.needs_password { PASSWORD } else { "" };
+        let words = view.language.words();
+        let password = match view.needs_password {
+            true => {
+                let label = Html::text(&words.get("shared.password"));
+                Html::composed(format!(
+                    "<p class=\"field\"><label for=\"password\">{}</label>{PASSWORD}</p>",
+                    label.as_str()
+                ))
+            }
+            false => Html::default(),
+        };
         // Not where somebody types.
         let refresh = match view.is_waiting && !view.needs_password {
             true => "<meta http-equiv=\"refresh\" content=\"10\">",
@@ -137,10 +151,10 @@ impl SharedPage {
             ("shared_style", &assets::own_style(STYLE)),
             ("refresh", &Html::markup(refresh)),
             ("message", &message.unwrap_or_default()),
-            ("password", &Html::markup(password)),
-            ("files", &rows(&view.rows)),
+            ("password", &password),
+            ("files", &rows(&view.rows, words)),
         ];
-        let html = self.page.html(SHARED, shown(up), &places);
+        let html = self.page.html(SHARED, shown(view.language, up), &places);
         self.response(asked, status, html)
     }
 
@@ -159,6 +173,10 @@ impl SharedPage {
                 target.as_str()
             ))
         });
+        let advice = notice.advice.as_deref().map(|text| {
+            let text = Html::text(text);
+            Html::composed(format!("<p class=\"soft\">{}</p>", text.as_str()))
+        });
         let action = notice.action.as_ref().map(|(target, name)| {
             let (target, name) = (Html::text(target), Html::text(name));
             Html::composed(format!(
@@ -171,13 +189,15 @@ impl SharedPage {
             ("product", &Html::text(PRODUCT)),
             ("title", &Html::text(&notice.title)),
             ("detail", &Html::text(&notice.detail)),
-            ("advice", &Html::text(&notice.advice)),
+            ("advice", &advice.unwrap_or_default()),
             ("code", &Html::text(notice.code)),
             ("request_id", &Html::text(&notice.request_id)),
             ("refresh", &refresh.unwrap_or_default()),
             ("action", &action.unwrap_or_default()),
         ];
-        let html = self.page.html(SHARED_NOTICE, shown(up), &places);
+        let html = self
+            .page
+            .html(SHARED_NOTICE, shown(notice.language, up), &places);
         self.response(asked, status, html)
     }
 
@@ -194,23 +214,27 @@ impl SharedPage {
     }
 }
 
-fn shown(up: &str) -> Shown<'_> {
+fn shown(language: Language, up: &str) -> Shown<'_> {
     Shown {
-        language: Language::English,
+        language,
         root: up,
         is_in: false,
     }
 }
 
-fn rows(rows: &[SharedRow]) -> Html {
+fn rows(rows: &[SharedRow], words: &Words) -> Html {
     let mut html = String::new();
+    let download = Html::text(&words.get("shared.download"));
     for row in rows {
         let (name, note) = (Html::text(&row.name), Html::text(&row.note));
         let (name, note) = (name.as_str(), note.as_str());
         let button = row.id.as_ref().map_or_else(String::new, |id| {
+            let label = Html::text(&words.with("shared.downloadOf", &[&row.name]));
             format!(
-                "<button class=\"primary\" name=\"file\" value=\"{}\" aria-label=\"Download {name}\">Download</button>",
-                Html::text(id).as_str()
+                "<button class=\"primary\" name=\"file\" value=\"{}\" aria-label=\"{}\">{}</button>",
+                Html::text(id).as_str(),
+                label.as_str(),
+                download.as_str(),
             )
         });
         // Writing into a text can't fail.
@@ -236,6 +260,7 @@ mod tests {
 
     fn view() -> SharedView {
         SharedView {
+            language: Language::English,
             title: "Lecture <1> {{key}} <!-- files -->".into(),
             summary: "2 files, 1.2 MB, until 1 May 2027".into(),
             message: None,
@@ -289,6 +314,25 @@ mod tests {
         assert!(!html.contains("http-equiv"), "somebody types there");
         assert!(html.contains("role=\"alert\">Not &lt;this&gt;</p>"));
         assert!(html.contains("href=\"../../web/"), "{html}");
+    }
+
+    #[tokio::test]
+    async fn a_reader_gets_it_in_their_language() {
+        let view = SharedView {
+            language: Language::German,
+            needs_password: true,
+            ..view()
+        };
+        let shown = page(None).view(&HeaderMap::new(), StatusCode::OK, "../", &view);
+        let html = html(shown).await;
+        assert!(html.contains("<html lang=\"de\">"), "{html}");
+        for text in [
+            ">Herunterladen</button>",
+            "aria-label=\"&quot;a&quot; &amp; &lt;b&gt;.pdf herunterladen\"",
+            ">Passwort</label>",
+        ] {
+            assert!(html.contains(text), "{text}: {html}");
+        }
     }
 
     #[test]

@@ -76,8 +76,8 @@ pub(crate) fn weighted(element: &str) -> (&str, f32) {
     (value, quality.unwrap_or(1.0))
 }
 
-/// Where the texts are, without the tag of their language: what most pages say, and what those of boxes do.
-const STRINGS: [&str; 2] = ["strings", "strings.boxes"];
+/// Where the texts are, without the tag of their language: what most pages say, and what those of boxes and links do.
+const STRINGS: [&str; 3] = ["strings", "strings.boxes", "strings.shared"];
 
 /// The texts of one language, by paths such as `file.goneTitle`.
 #[derive(Debug, Default)]

@@ -276,7 +276,7 @@ page(
     const tab = await open(pageOf(await make({ dueAt: from(HOUR * 50) })));
     await standing(tab, 'open');
     await tab.locator('#left', { hasText: /^Noch 2 Tage [12] Std\.$/ }).waitFor();
-    await tab.getByLabel('Dein Name').fill('Ada');
+    await tab.getByLabel('Ihr Name').fill('Ada');
     await choose(tab, [await file('blatt.txt', 'x')]);
     await own(tab, 'blatt.txt').getByText(/^Abgegeben: .*\d\d:\d\d:\d\d/).waitFor();
     await looksRight(tab, 'a box in German', '76-box-german');

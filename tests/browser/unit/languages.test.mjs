@@ -7,11 +7,14 @@ import { strings as boxesDe } from '../../../web/strings.boxes.de.js';
 import { strings as boxesEn } from '../../../web/strings.boxes.en.js';
 import { strings as de } from '../../../web/strings.de.js';
 import { strings as en } from '../../../web/strings.en.js';
+import { strings as sharedDe } from '../../../web/strings.shared.de.js';
+import { strings as sharedEn } from '../../../web/strings.shared.en.js';
 
-// What most pages say, and what those of boxes do.
+// What most pages say, and what those of boxes and links do.
 const ALL = [
   [en, de],
   [boxesEn, boxesDe],
+  [sharedEn, sharedDe],
 ];
 
 // Every text, by its path.

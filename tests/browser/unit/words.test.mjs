@@ -5,8 +5,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { strings as boxes } from '../../../web/strings.boxes.en.js';
 import { strings as most } from '../../../web/strings.en.js';
+import { strings as links } from '../../../web/strings.shared.en.js';
 
-const strings = { ...most, ...boxes };
+const strings = { ...most, ...boxes, ...links };
 
 const folder = new URL('../../../web/', import.meta.url);
 const read = (name) => readFileSync(new URL(name, folder), 'utf8');
