@@ -43,6 +43,29 @@ fn a_link_can_be_made_and_used_after_the_first_upload() {
 }
 
 #[test]
+fn a_file_is_handed_in_to_a_box_and_has_its_receipt_after_the_first_upload() {
+    let dir = data_dir();
+    let program = Program::local(&dir.path().join("data"), &[]);
+    let upload = block_below("## A first upload");
+    let script = format!("{upload}\n{}", block_below("## Having files handed in"));
+    let script = script.replace("http://127.0.0.1:8000", &program.base);
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).current_dir(dir.path());
+    let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let manifest: serde_json::Value =
+        serde_json::from_str(printed.lines().last().unwrap()).expect("a line of JSON");
+    assert_eq!(manifest["submitter"], "Ada Lovelace", "{printed}");
+    assert_eq!(manifest["displayName"], "sheet 3.txt", "{printed}");
+    assert_eq!(
+        (&manifest["late"], &manifest["size"]),
+        (&false.into(), &5.into()),
+        "{printed}"
+    );
+    let receipt = std::fs::read_to_string(dir.path().join("ada.jws")).unwrap();
+    assert_eq!(receipt.matches('.').count(), 2, "{receipt}");
+}
+
+#[test]
 fn every_setting_in_the_table_is_one_of_the_programs() {
     let help = |program: &std::path::Path, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output().unwrap();
