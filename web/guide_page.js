@@ -12,13 +12,12 @@ for (const button of document.querySelectorAll('.copy')) {
   let timer;
   button.addEventListener('click', async () => {
     const program = button.closest('.program').querySelector('code').textContent;
+    // Emptied before, since what stays the same isn't said again.
+    byId('said').textContent = '';
     const said = (await copyText(program)) ? 'Copied' : 'Not copied';
     setText(button, said);
     byId('said').textContent = said;
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      setText(button, name);
-      byId('said').textContent = '';
-    }, SHOWN_MS);
+    timer = setTimeout(() => setText(button, name), SHOWN_MS);
   });
 }
