@@ -45,7 +45,8 @@ function show(state, ...children) {
   const focused = [CHECKS_TITLE, DOWNLOAD].find((selector) => card.querySelector(selector)?.matches(':focus'));
   card.dataset.state = state;
   card.setAttribute('aria-busy', String(['pending', 'processing', 'unreachable'].includes(state)));
-  card.replaceChildren(...children);
+  // What there is nothing of would be written as null.
+  card.replaceChildren(...children.filter((child) => child !== null));
   const checks = card.querySelector(CHECKS);
   if (checks && isOpen) {
     checks.open = true;

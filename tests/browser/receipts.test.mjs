@@ -84,6 +84,8 @@ page('what somebody has opened before the page’s script knows the file stays o
   hear();
   await tab.getByLabel('Check a receipt').waitFor();
   assert.equal(await tab.evaluate(() => document.activeElement.textContent), 'Is it complete?');
+  // What there is nothing of, such as the end of a file that stays, leaves no trace.
+  assert.doesNotMatch(await tab.locator('#card').textContent(), /null|undefined/);
 });
 
 page('a receipt is checked where it is pasted or dropped, and what isn’t genuine is said', async (open) => {

@@ -186,6 +186,27 @@ def new_links(program, files):
     }
 
 
+def new_boxes(program):
+    """Boxes: some to look at and to change, some to end, and one to hand in to, which no case changes."""
+    page = {"boxes": [None]}
+    while page["boxes"]:
+        page = json.loads(program.call("GET", "/v1/boxes?limit=100"))
+        for file_box in page["boxes"]:
+            program.call("DELETE", f"/v1/boxes/{file_box['id']}")
+    body = json.dumps({"title": "Sheet 3"}).encode()
+
+    def make():
+        return json.loads(program.call("POST", "/v1/boxes", body, {"Content-Type": "application/json"}))
+
+    opened = make()
+    return {
+        "boxes": {"made": [make()["id"] for _ in range(FILES)]},
+        "boxes to end": {"made": [make()["id"] for _ in range(FILES)]},
+        "box to hand in to": opened["url"].rsplit("/", 1)[1],
+        "cursor of boxes": json.loads(program.call("GET", "/v1/boxes?limit=1"))["nextCursor"],
+    }
+
+
 def fill(program, settled):
     """Files for one batch, since it deletes some and asks for fresh URLs of others."""
     deleted = [program.create(5)["id"] for _ in range(FILES)]
@@ -208,6 +229,7 @@ def fill(program, settled):
         cursors[status] = page["nextCursor"]
     return {
         **new_links(program, files["available"]),
+        **new_boxes(program),
         "files": files,
         "disposable": disposable,
         "cursors": cursors,

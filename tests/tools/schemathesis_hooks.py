@@ -37,6 +37,7 @@ END = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 SHARED_LINKS = {link["id"] for link in PREPARED["shared"]}
 
 turns = itertools.count()
+turns_of = collections.defaultdict(itertools.count)
 answers = collections.defaultdict(collections.Counter)
 
 
@@ -47,6 +48,8 @@ def known_ids(operation):
         return PREPARED["tokens"]
     if "/links/" in operation.path:
         return PREPARED["links to end" if operation.method == "delete" else "links"]
+    if "/boxes/" in operation.path:
+        return PREPARED["boxes to end" if operation.method == "delete" else "boxes"]
     return PREPARED["disposable" if operation.method == "delete" else "files"]
 
 
@@ -76,7 +79,8 @@ def map_case(context, case):
     if phase in ("examples", "coverage") and "{id}" in case.operation.path:
         # These phases make their values without asking any strategy.
         states = known_ids(case.operation)
-        turn = next(turns)
+        # Counted for each operation, so that however many there are, each gets files of all states.
+        turn = next(turns_of[case.operation.label])
         files = states[sorted(states)[turn % len(states)]]
         case.path_parameters["id"] = files[turn // len(states) % len(files)]
     if "/links/" in case.operation.path and case.path_parameters["id"] in SHARED_LINKS:
@@ -90,6 +94,8 @@ def map_case(context, case):
         query["wait"] = int(wait) % 2
     if CURSOR.fullmatch(str(query.get("cursor"))) and case.operation.path.endswith("/links"):
         query["cursor"] = PREPARED["cursor of links"]
+    elif CURSOR.fullmatch(str(query.get("cursor"))) and case.operation.path.endswith("/boxes"):
+        query["cursor"] = PREPARED["cursor of boxes"]
     elif CURSOR.fullmatch(str(query.get("cursor"))):
         # Well formed, so it has to be one that was given out for this list.
         # What happened to a file goes on where that file's page said, and nobody keeps it here.
@@ -109,6 +115,13 @@ def map_case(context, case):
         case.path_parameters["token"] = shared["token"]
         if "id" in case.path_parameters:
             case.path_parameters["id"] = shared["file"]
+    if "/drop/" in case.operation.path and (phase == "stateful" or next(turns) % MADE_UP_IDS):
+        # The same of a box.
+        case.path_parameters["token"] = PREPARED["box to hand in to"]
+    if "/drop/" in case.operation.path and isinstance(case.body, dict):
+        case.body = with_submitter(case.body)
+    if "/boxes" in case.operation.path and isinstance(case.body, dict):
+        case.body = with_times_in_order(case.body)
     if "/pairings" in case.operation.path and isinstance(case.body, dict):
         case.body = with_known_codes(case.operation.path, case.body)
     if case.operation.path.endswith("/files") and isinstance(case.body, dict):
@@ -165,6 +178,38 @@ def before_call(context, case, kwargs):
     case.headers = {**(case.headers or {}), **proof}
 
 
+def with_submitter(hand_in):
+    """A name that is seen, and one at all, since the box asks for it: what a schema has no words for."""
+    name = hand_in.get("submitter")
+    if name is None:
+        return {**hand_in, "submitter": "Ada Lovelace"}
+    if isinstance(name, str) and 0 < len(name) <= MAX_LABEL:
+        return {**hand_in, "submitter": seen(name)}
+    return hand_in
+
+
+def with_times_in_order(file_box):
+    """A box opens before it is due, and is due before it closes, for all and for each; and its title is seen."""
+    changed = dict(file_box)
+    title = file_box.get("title")
+    if isinstance(title, str) and 0 < len(title) <= MAX_TITLE:
+        changed["title"] = seen(title)
+    for days, field in enumerate(["opensAt", "dueAt", "closesAt"], start=28):
+        changed = with_time_to_come(changed, field, days)
+    overrides = file_box.get("overrides")
+    if isinstance(overrides, list) and all(isinstance(one, dict) for one in overrides):
+        for number, one in enumerate(overrides):
+            for days, field in enumerate(["dueAt", "closesAt"], start=29):
+                one = with_time_to_come(one, field, days)
+            name = one.get("submitter")
+            if isinstance(name, str) and 0 < len(name) <= MAX_LABEL:
+                # One for each person, whatever else the name is.
+                one = {**one, "submitter": f"{seen(name)[:MAX_LABEL - 4]} {number}"}
+            overrides[number] = one
+        changed["overrides"] = overrides
+    return changed
+
+
 def with_possible_end(token):
     """What a schema has no words for: an end that is a time lies within a year, and a label is seen."""
     changed = dict(token)
@@ -174,12 +219,12 @@ def with_possible_end(token):
     return with_time_to_come(changed, "expiresAt")
 
 
-def with_time_to_come(body, field):
+def with_time_to_come(body, field, days=30):
     """The same for any time that has to lie ahead, and not too far."""
     end = body.get(field)
     if not isinstance(end, str) or not END.match(end):
         return body
-    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
     return {**body, field: soon.isoformat(timespec="seconds")}
 
 

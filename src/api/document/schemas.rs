@@ -354,7 +354,7 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
             "NewBox",
             json!({
                 "properties": {
-                    "title": {"maxLength": MAX_BOX_TITLE_CHARACTERS, "pattern": r"^[A-Za-z0-9]"},
+                    "title": {"maxLength": MAX_BOX_TITLE_CHARACTERS},
                     "opensAt": {"nullable": true, "format": "date-time"},
                     "dueAt": {"nullable": true, "format": "date-time"},
                     "closesAt": {"nullable": true, "format": "date-time"},
@@ -374,7 +374,6 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
             "NewBoxOverride",
             json!({
                 "properties": {
-                    "submitter": {"pattern": r"^[A-Za-z0-9]"},
                     "dueAt": {"nullable": true, "format": "date-time"},
                     "closesAt": {"nullable": true, "format": "date-time"},
                 },
@@ -385,7 +384,7 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
             "BoxChange",
             json!({
                 "properties": {
-                    "title": {"maxLength": MAX_BOX_TITLE_CHARACTERS, "pattern": r"^[A-Za-z0-9]"},
+                    "title": {"maxLength": MAX_BOX_TITLE_CHARACTERS},
                     "opensAt": {"nullable": true, "format": "date-time"},
                     "dueAt": {"nullable": true, "format": "date-time"},
                     "closesAt": {"nullable": true, "format": "date-time"},
@@ -415,7 +414,6 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
                         "nullable": true,
                         "minLength": 1,
                         "maxLength": MAX_SUBMITTER_CHARACTERS,
-                        "pattern": r"^[A-Za-z0-9]",
                     },
                     "password": {"nullable": true, "maxLength": MAX_TRIED_CHARACTERS},
                 },
