@@ -134,6 +134,10 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("boxes_page.js"),
     embedded!("strings.boxes.de.js"),
     embedded!("strings.boxes.en.js"),
+];
+
+/// What the service alone says, in pages without a script.
+const WORDS: &[Asset] = &[
     embedded!("strings.shared.de.js"),
     embedded!("strings.shared.en.js"),
 ];
@@ -165,7 +169,8 @@ pub(super) fn content_type(name: &str) -> &'static str {
 
 /// The text of a module or a style sheet.
 pub(super) fn source(name: &str) -> &'static str {
-    find(name).map_or("", |asset| text(asset.content))
+    let found = ASSETS.iter().chain(WORDS).find(|asset| asset.name == name);
+    found.map_or("", |asset| text(asset.content))
 }
 
 /// A page, with its texts in this language.
@@ -341,7 +346,8 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         there.sort();
-        let mut embedded: Vec<&str> = ASSETS.iter().chain(PAGES).map(|a| a.name).collect();
+        let all = ASSETS.iter().chain(WORDS).chain(PAGES);
+        let mut embedded: Vec<&str> = all.map(|asset| asset.name).collect();
         embedded.sort_unstable();
         assert_eq!(there, embedded);
         for asset in ASSETS {

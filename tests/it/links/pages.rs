@@ -269,7 +269,7 @@ async fn whoever_opens_a_link_that_is_over_or_none_reads_so_and_a_program_gets_a
             text(&signed_in, "url"),
             401,
             "sign_in_required",
-            "Nobody is signed in",
+            "This link is for people who are signed in",
         ),
     ] {
         let (answered, html) = page(&somebody, url).await;
