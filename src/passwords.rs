@@ -1,7 +1,7 @@
 //! Passwords of links and boxes: kept as Argon2id, and guessed slowly.
 //!
 //! Invariant: at most [`AT_A_TIME`] passwords are worked on at a time, each with [`MEMORY_KIB`], also for clients
-//! that went away meanwhile; whoever finds [`MAX_WAITING`] others before them is told to come again. A password is
+//! that went away meanwhile; whoever finds `MAX_WAITING` others before them is told to come again. A password is
 //! in no store, and neither it nor what is kept of it prints.
 
 mod tries;
