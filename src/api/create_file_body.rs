@@ -4,14 +4,16 @@
 //! with what would be right, and a field that isn't known is refused: a client that writes `sha265`
 //! must not believe that its digest is checked.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::Object;
 use serde_json::{Map, Value};
 
 use super::json_body::BodySchema;
 use super::problem::{Code, FieldError, Problem};
 use crate::domain::{
-    ContentLength, ContentType, Declaration, DisplayName, FileName, Invalid, Sha256Digest,
-    parse_timestamp,
+    ContentLength, ContentType, Declaration, DisplayName, FileName, Invalid, Metadata,
+    Sha256Digest, parse_timestamp,
 };
 use crate::operations::NewFile;
 use crate::presigned_url::UploadMethod;
@@ -45,6 +47,9 @@ pub(super) struct NewFileSchema {
     /// When the service is to delete the file, as in `2027-01-31T09:05:00Z`: a time in the future. Where the
     /// service limits how long files are kept, that limit holds if this is left out, and no later time is taken.
     delete_after: Option<String>,
+    /// What to keep with the file: texts by name, which come back in its record. At most 16 keys, none
+    /// of them empty or with control characters, and 1024 bytes of UTF-8 in all keys and values together.
+    metadata: Option<BTreeMap<String, String>>,
 }
 
 impl BodySchema for NewFileSchema {
@@ -81,6 +86,7 @@ impl CreateFileBody {
         let sha256 = fields.text("sha256", Sha256Digest::parse_hex);
         let upload_method = fields.text("uploadMethod", UploadMethod::parse);
         let delete_after = fields.text("deleteAfter", parse_timestamp);
+        let metadata = fields.metadata();
         if names.is_none() {
             fields.require("filename", "is required: the name that people see");
         }
@@ -97,6 +103,7 @@ impl CreateFileBody {
                         display_name,
                         length,
                         sha256,
+                        metadata,
                     },
                     upload_method: upload_method.unwrap_or_default(),
                     delete_after,
@@ -184,12 +191,36 @@ impl Fields {
             .ok()
     }
 
+    /// None if it is left out, `null`, or isn't right.
+    fn metadata(&mut self) -> Metadata {
+        let entries = match self.values.remove("metadata") {
+            None | Some(Value::Null) => return Metadata::default(),
+            Some(Value::Object(entries)) => entries,
+            Some(_) => {
+                self.refuse("metadata", "must be an object whose values are strings");
+                return Metadata::default();
+            }
+        };
+        let texts: Option<Vec<(String, String)>> = entries
+            .into_iter()
+            .map(|(key, value)| match value {
+                Value::String(text) => Some((key, text)),
+                _ => None,
+            })
+            .collect();
+        let texts = texts.ok_or_else(|| Invalid::new("must have strings as its values"));
+        texts.and_then(Metadata::new).unwrap_or_else(|invalid| {
+            self.refuse("metadata", invalid.0);
+            Metadata::default()
+        })
+    }
+
     fn refuse_unknown(&mut self) {
         if !self.values.is_empty() {
             self.refuse(
                 "(unknown)",
-                "there are fields besides filename, size, contentType, sha256, uploadMethod and deleteAfter: check \
-                 their spelling",
+                "there are fields besides filename, size, contentType, sha256, uploadMethod, deleteAfter and \
+                 metadata: check their spelling",
             );
         }
     }
@@ -285,6 +316,7 @@ mod tests {
             "sha256": "abc",
             "uploadMethod": "post",
             "deleteAfter": "in a week",
+            "metadata": ["a"],
         });
         assert_eq!(
             refused_fields(body),
@@ -294,7 +326,8 @@ mod tests {
                 "contentType",
                 "sha256",
                 "uploadMethod",
-                "deleteAfter"
+                "deleteAfter",
+                "metadata"
             ]
         );
         assert_eq!(refused_fields(json!({})), ["filename", "size"]);
@@ -306,6 +339,36 @@ mod tests {
             refused_fields(json!({"filename": "a", "size": 1, "sha265": "x"})),
             ["(unknown)"]
         );
+    }
+
+    #[test]
+    fn metadata_is_texts_by_name_within_their_bounds() {
+        let with =
+            |metadata: Value| judge(json!({"filename": "a", "size": 1, "metadata": metadata}));
+        for none in [json!(null), json!({})] {
+            assert!(with(none).unwrap().declared.metadata.is_empty());
+        }
+        let kept = with(json!({"course": "INF-1", "empty": ""})).unwrap();
+        let expected = Declaration::sample().with_metadata(&[("course", "INF-1"), ("empty", "")]);
+        assert_eq!(kept.declared.metadata, expected.metadata);
+        let many: Map<String, Value> = (0..17).map(|n| (n.to_string(), "".into())).collect();
+        for (refused, why) in [
+            (json!("a=b"), "an object"),
+            (json!([]), "an object"),
+            (json!({"n": 1}), "strings"),
+            (json!({"n": null}), "strings"),
+            (json!({"n": {"a": "b"}}), "strings"),
+            (json!({"": "x"}), "empty key"),
+            (json!({"a\nb": "x"}), "control"),
+            (json!({"a": "x".repeat(1024)}), "1024 bytes"),
+            (Value::Object(many), "16 keys"),
+        ] {
+            let problem = with(refused).unwrap_err();
+            assert_eq!(problem.errors.len(), 1);
+            assert_eq!(problem.errors[0].field, "metadata");
+            let message = &problem.errors[0].message;
+            assert!(message.contains(why), "{message}");
+        }
     }
 
     #[test]

@@ -80,6 +80,7 @@ mod tests {
             reason: matches!(status, WireStatus::Rejected).then(|| "5 bytes arrived".into()),
             delete_after: matches!(status, WireStatus::Expired)
                 .then(|| "2026-02-07T09:05:00.123Z".into()),
+            metadata: BTreeMap::from([("course".into(), "\u{2028}\"<&".into())]),
             ..WireFile::of(&record).unwrap()
         }
     }

@@ -374,7 +374,7 @@ codes! {
         title: "The idempotency key belongs to another request",
         advice: "Use a fresh key, such as a UUID, for each file; repeat a key only with the request that it \
             came with first.",
-        detail: Some("another name, size, type, digest or upload method came with this key within the last day"),
+        detail: Some("another name, size, type, digest, upload method, end or metadata came with this key within the last day"),
     }
     FormUploadUnavailable {
         name: ErrorCode::FormUploadUnavailable.as_str(),

@@ -65,6 +65,8 @@ pub(super) struct WireFile {
     pub uploaded_at: Option<String>,
     /// When the service deletes the file if it is available then, in UTC; null: it stays until somebody does.
     pub delete_after: Option<String>,
+    /// What whoever created the file keeps with it, by name; mostly nothing.
+    pub metadata: BTreeMap<String, String>,
     /// Why the upload was rejected; only there if it was.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,6 +95,7 @@ impl WireFile {
             created_at: format_timestamp(record.created_at()),
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             delete_after: record.delete_after.map(format_timestamp),
+            metadata: record.declared.metadata.entries().clone(),
             reason: reason.map(|reason| reason.0.clone()),
         })
     }

@@ -2,7 +2,9 @@
 //!
 //! Invariant: it never changes. Bytes that aren't as declared are rejected.
 
-use super::{ContentLength, ContentType, DisplayName, FileName, RejectionReason, Sha256Digest};
+use super::{
+    ContentLength, ContentType, DisplayName, FileName, Metadata, RejectionReason, Sha256Digest,
+};
 
 /// What a client declares before it has sent anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Declaration {
     pub content_type: ContentType,
     /// What the bytes hash to, if the client says it.
     pub sha256: Option<Sha256Digest>,
+    /// What the client keeps with the file. Nothing is decided by it.
+    pub metadata: Metadata,
 }
 
 impl Declaration {

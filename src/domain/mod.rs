@@ -19,6 +19,7 @@ mod file_state;
 mod hand_in;
 mod idempotency_key;
 mod lifecycle;
+mod metadata;
 mod object_key;
 #[cfg(any(test, feature = "conformance"))]
 pub(crate) mod samples;
@@ -47,6 +48,7 @@ pub use hand_in::{
 };
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};
+pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_KEYS, Metadata};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use sha256_digest::Sha256Digest;
 pub use status::{Status, StoredBytes};

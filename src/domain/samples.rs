@@ -7,7 +7,7 @@
 
 use super::{
     ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord, Lifecycle,
-    MAX_CONTENT_LENGTH, Sha256Digest, Timestamp,
+    MAX_CONTENT_LENGTH, Metadata, Sha256Digest, Timestamp,
 };
 
 /// How long the upload URL of a sample works.
@@ -22,6 +22,7 @@ impl Declaration {
             length: ContentLength::new(5, MAX_CONTENT_LENGTH).expect("a valid length"),
             content_type: ContentType::parse("text/plain").expect("a valid type"),
             sha256: None,
+            metadata: Metadata::default(),
         }
     }
 
@@ -55,6 +56,15 @@ impl Declaration {
     pub fn of_digest(self, sha256: Option<Sha256Digest>) -> Self {
         Self { sha256, ..self }
     }
+
+    /// The same with this kept along.
+    pub fn with_metadata(self, entries: &[(&str, &str)]) -> Self {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Self {
+            metadata: Metadata::new(entries.iter().map(owned)).expect("valid metadata"),
+            ..self
+        }
+    }
 }
 
 impl FileRecord {
@@ -77,7 +87,7 @@ impl FileRecord {
 /// Any record there can be, for properties.
 #[cfg(test)]
 pub(crate) mod strategies {
-    use proptest::{option, prelude::*};
+    use proptest::{collection, option, prelude::*};
 
     use super::*;
     use crate::domain::{
@@ -127,13 +137,21 @@ pub(crate) mod strategies {
             .prop_filter_map("no media type", |text| ContentType::parse(&text).ok());
         let length = 0..=MAX_CONTENT_LENGTH;
         let digest = option::of(any_digest());
-        (name, length, content_type, digest).prop_map(|(name, length, content_type, sha256)| {
-            let declared = Declaration::sample().named(&name).of_length(length);
-            Declaration {
-                content_type,
-                ..declared.of_digest(sha256)
-            }
-        })
+        (name, length, content_type, digest, any_metadata()).prop_map(
+            |(name, length, content_type, sha256, metadata)| {
+                let declared = Declaration::sample().named(&name).of_length(length);
+                Declaration {
+                    content_type,
+                    metadata,
+                    ..declared.of_digest(sha256)
+                }
+            },
+        )
+    }
+
+    fn any_metadata() -> impl Strategy<Value = Metadata> {
+        let entries = collection::btree_map("\\PC{1,9}", ".{0,20}", 0..4);
+        entries.prop_filter_map("no metadata", |entries| Metadata::new(entries).ok())
     }
 
     fn any_hand_in() -> impl Strategy<Value = HandIn> {

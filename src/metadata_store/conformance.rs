@@ -83,6 +83,7 @@ macro_rules! metadata_store_conformance {
             a_record_reads_back_as_it_was_inserted_whatever_its_state
             a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored
             a_name_stays_as_it_was_given_through_a_files_life
+            metadata_stays_as_it_was_given_through_a_files_life
             whatever_time_a_file_is_to_be_deleted_at_reads_back_and_is_when_it_is_due
             an_id_that_was_never_inserted_is_absent
             a_second_insert_of_an_id_is_refused_and_leaves_the_first

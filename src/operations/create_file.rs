@@ -66,6 +66,7 @@ impl NewFile {
             length,
             content_type,
             sha256,
+            metadata,
         } = declared;
         let length = length.to_string();
         let sha256 = sha256.map_or_else(String::new, Sha256Digest::to_hex);
@@ -84,6 +85,17 @@ impl NewFile {
         if let Some(at) = delete_after {
             hasher.update("\ndelete after\n");
             hasher.update(at.timestamp_millis().to_be_bytes());
+        }
+        if !metadata.is_empty() {
+            hasher.update("\nmetadata\n");
+            for text in metadata
+                .entries()
+                .iter()
+                .flat_map(|(key, value)| [key, value])
+            {
+                hasher.update((text.len() as u64).to_be_bytes());
+                hasher.update(text);
+            }
         }
         Sha256Digest::from_bytes(hasher.finalize().into())
     }

@@ -43,6 +43,7 @@ mod links;
 mod local_endpoint;
 mod local_faults;
 mod local_versions;
+mod metadata;
 mod names;
 mod oidc;
 mod original_behaviours;

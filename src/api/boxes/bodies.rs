@@ -167,7 +167,7 @@ pub(super) fn new_hand_in(
     }
     let submitter = body.given("submitter", |value| SubmitterName::given(text(value)?));
     let password = body.given("password", tried_password).flatten();
-    for unknown in ["uploadMethod", "deleteAfter"] {
+    for unknown in ["uploadMethod", "deleteAfter", "metadata"] {
         if fields.remove(unknown).is_some() {
             body.refuse(
                 "(unknown)",

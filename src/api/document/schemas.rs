@@ -16,7 +16,7 @@ use crate::boxes::MAX_TITLE_CHARACTERS as MAX_BOX_TITLE_CHARACTERS;
 use crate::capability_token::RENEWABLE_ID_CHARACTERS;
 use crate::domain::{
     Audience, CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES,
-    MAX_FILE_NAME_CHARS, MAX_SUBMITTER_CHARACTERS,
+    MAX_FILE_NAME_CHARS, MAX_METADATA_KEYS, MAX_SUBMITTER_CHARACTERS,
 };
 use crate::links::{
     MAX_DOWNLOADS, MAX_LABEL_CHARACTERS as MAX_LINK_LABEL_CHARACTERS, MAX_LINK_FILES,
@@ -127,6 +127,7 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
                     // Without a "default": generators of clients make a field that has one required.
                     "uploadMethod": {"nullable": true, "pattern": "^(PUT|POST)$"},
                     "deleteAfter": {"nullable": true, "format": "date-time"},
+                    "metadata": {"nullable": true, "maxProperties": MAX_METADATA_KEYS},
                 },
                 "additionalProperties": false,
                 "example": examples::new_file(),

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::domain::{
     ContentLength, ContentType, DisplayName, FileId, FileName, FileState, MAX_CONTENT_LENGTH,
-    MAX_DISPLAY_NAME_CHARS, RejectionReason, Sha256Digest, Status, Transition, VersionId,
-    parse_timestamp,
+    MAX_DISPLAY_NAME_CHARS, MAX_METADATA_BYTES, RejectionReason, Sha256Digest, Status, Transition,
+    VersionId, parse_timestamp,
 };
 use crate::metadata_store::{MetadataStore, StoreError, TransitionOutcome};
 
@@ -70,6 +70,36 @@ pub async fn a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored(
         assert_eq!(
             stored(store, record.id).await.declared.filename.as_str(),
             name
+        );
+    }
+}
+
+pub async fn metadata_stays_as_it_was_given_through_a_files_life(store: &Store) {
+    let longest = "🎉".repeat(MAX_METADATA_BYTES / 4 - 1);
+    let given: [&[(&str, &str)]; 3] = [
+        &[
+            ("course", "INF-1"),
+            ("empty", ""),
+            ("'; DROP TABLE", "a\n\u{0}\""),
+        ],
+        &[("long", &longest)],
+        &[],
+    ];
+    for (i, entries) in given.into_iter().enumerate() {
+        let mut record = pending(0);
+        record.declared = record.declared.with_metadata(entries);
+        let declared = insert(store, record.clone()).await.declared;
+        let renewed = record.upload_expires_at + Duration::from_secs(60);
+        let renewed = store.renew_upload(record.id, renewed).await.unwrap();
+        let renewed = renewed.expect("it is pending");
+        // Compared as text too: it doesn't print what it holds.
+        let json = declared.metadata.to_json();
+        assert_eq!(renewed.declared.metadata.to_json(), json);
+        let settled = settle(store, record.id, &every_settlement(&renewed)[i], moment(5)).await;
+        assert_eq!(settled, TransitionOutcome::Applied);
+        assert_eq!(
+            stored(store, record.id).await.declared.metadata.to_json(),
+            json
         );
     }
 }

@@ -17,8 +17,8 @@ use super::items::PARENT;
 use crate::{
     domain::{
         BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
-        FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status,
-        Submitter, SubmitterName, Timestamp, UserId, format_timestamp, from_millis,
+        FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, Sha256Digest, StateFields,
+        Status, Submitter, SubmitterName, Timestamp, UserId, format_timestamp, from_millis,
     },
     store_error::StoreError,
 };
@@ -48,6 +48,8 @@ const DISPLAY_NAME: &str = "displayName";
 const SIZE_BYTES: &str = "sizeBytes";
 const CONTENT_TYPE: &str = "contentType";
 const DECLARED_SHA256: &str = "declaredSha256";
+/// What a client keeps with the file: a map of texts; not there if it is empty.
+const METADATA: &str = "metadata";
 const S3_KEY: &str = "s3Key";
 const CREATED_AT: &str = "createdAt";
 const DELETE_AFTER: &str = "deleteAfter";
@@ -103,6 +105,9 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
     }
     if let Some(sha256) = record.declared.sha256 {
         item.insert(DECLARED_SHA256, string(sha256));
+    }
+    if !record.declared.metadata.is_empty() {
+        item.insert(METADATA, texts(&record.declared.metadata));
     }
     if let Some(owner) = record.owner {
         item.insert(OWNER, string(owner));
@@ -220,6 +225,7 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
             length: attributes.content_length()?,
             content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
             sha256: attributes.digest(DECLARED_SHA256)?,
+            metadata: attributes.metadata()?,
         },
         delete_after: attributes.optional(DELETE_AFTER, Attributes::millis)?,
         upload_expires_at: attributes.millis(UPLOAD_EXPIRES_AT)?,
@@ -245,6 +251,15 @@ pub(super) fn string(value: impl ToString) -> AttributeValue {
 
 pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
+}
+
+fn texts(metadata: &Metadata) -> AttributeValue {
+    let entries = metadata.entries().iter();
+    AttributeValue::M(
+        entries
+            .map(|(key, value)| (key.clone(), string(value)))
+            .collect(),
+    )
 }
 
 /// Milliseconds since the Unix epoch.
@@ -302,6 +317,20 @@ impl<'a> Attributes<'a> {
 
     fn digest(&self, name: &'static str) -> Result<Option<Sha256Digest>, StoreError> {
         self.optional(name, |of, name| of.text_as(name, Sha256Digest::parse_hex))
+    }
+
+    fn metadata(&self) -> Result<Metadata, StoreError> {
+        let entries = match self.0.get(METADATA) {
+            None => return Ok(Metadata::default()),
+            Some(AttributeValue::M(entries)) => entries,
+            Some(_) => return Err(unreadable(METADATA)),
+        };
+        let texts: Option<Vec<(String, String)>> = entries
+            .iter()
+            .map(|(key, value)| Some((key.clone(), value.as_s().ok()?.clone())))
+            .collect();
+        let texts = texts.ok_or_else(|| unreadable(METADATA))?;
+        Metadata::new(texts).map_err(|_| unreadable(METADATA))
     }
 
     fn hand_in(&self) -> Result<Option<HandIn>, StoreError> {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, Error, Row, params};
 
 use crate::domain::{
     BOX_ID_BYTES, BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName,
-    FileRecord, FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Sha256Digest, StateFields, Status,
-    Submitter, SubmitterName, Timestamp, UserId, from_millis,
+    FileRecord, FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, Sha256Digest,
+    StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -20,7 +20,7 @@ macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
          sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after, \
-         box_id, submitter, submitter_id"
+         box_id, submitter, submitter_id, metadata"
     };
 }
 pub(super) use columns;
@@ -29,7 +29,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -52,11 +52,13 @@ const DELETE_AFTER: usize = 15;
 const BOX_ID: usize = 16;
 const SUBMITTER: usize = 17;
 const SUBMITTER_ID: usize = 18;
+const METADATA: usize = 19;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
     let state = StateFields::from(&record.state);
     let submitter = record.hand_in.as_ref().map(|hand_in| &hand_in.submitter);
+    let metadata = &record.declared.metadata;
     let inserted = connection.prepare_cached(INSERT)?.execute(params![
         record.id.as_bytes(),
         record.declared.filename.as_str(),
@@ -85,6 +87,8 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         submitter
             .and_then(Submitter::user)
             .map(|user| user.to_string()),
+        // What most have none of takes no room.
+        (!metadata.is_empty()).then(|| metadata.to_json()),
     ])?;
     Ok(inserted == 1)
 }
@@ -100,6 +104,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
             length: declared_length(row)?,
             content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
             sha256: digest(row, DECLARED_SHA256)?,
+            metadata: optional(row, METADATA, Metadata::from_json)?.unwrap_or_default(),
         },
         delete_after: moment(row, DELETE_AFTER)?,
         upload_expires_at: required(row, UPLOAD_EXPIRES_AT, moment)?,

@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 8;
+pub(super) const SCHEMA_VERSION: i64 = 9;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -179,6 +179,11 @@ CREATE INDEX files_with_place ON files (box_id)
     WHERE box_id IS NOT NULL AND (status = 'pending' OR status = 'available');
 ";
 
+/// What a client keeps with a file, as a JSON object of texts; none if it keeps nothing.
+const METADATA: &str = "
+ALTER TABLE files ADD COLUMN metadata TEXT;
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
@@ -193,6 +198,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DISPLAY_NAMES,
             DELETE_AFTER,
             HAND_INS,
+            METADATA,
         ],
         1 => &[
             KEYS,
@@ -205,6 +211,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DISPLAY_NAMES,
             DELETE_AFTER,
             HAND_INS,
+            METADATA,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -216,12 +223,29 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DISPLAY_NAMES,
             DELETE_AFTER,
             HAND_INS,
+            METADATA,
         ],
-        3 => &[MARKER, OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER, HAND_INS],
-        4 => &[OWNERS, ITEMS, DISPLAY_NAMES, DELETE_AFTER, HAND_INS],
-        5 => &[DISPLAY_NAMES, DELETE_AFTER, HAND_INS],
-        6 => &[DELETE_AFTER, HAND_INS],
-        7 => &[HAND_INS],
+        3 => &[
+            MARKER,
+            OWNERS,
+            ITEMS,
+            DISPLAY_NAMES,
+            DELETE_AFTER,
+            HAND_INS,
+            METADATA,
+        ],
+        4 => &[
+            OWNERS,
+            ITEMS,
+            DISPLAY_NAMES,
+            DELETE_AFTER,
+            HAND_INS,
+            METADATA,
+        ],
+        5 => &[DISPLAY_NAMES, DELETE_AFTER, HAND_INS, METADATA],
+        6 => &[DELETE_AFTER, HAND_INS, METADATA],
+        7 => &[HAND_INS, METADATA],
+        8 => &[METADATA],
         _ => &[],
     }
 }

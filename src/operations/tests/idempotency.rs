@@ -47,7 +47,16 @@ fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
         let new = NewFile::sample(declared.of_type(content_type).of_digest(sha256));
         new.fingerprint().to_hex()
     };
+    let with = |entries: &[(&str, &str)]| {
+        let declared = Declaration::sample().named("a").of_type("text/plain");
+        let new = NewFile::sample(declared.with_metadata(entries));
+        new.fingerprint().to_hex()
+    };
     let all = [
+        with(&[("a", "b")]),
+        with(&[("ab", "")]),
+        with(&[("a", ""), ("b", "")]),
+        with(&[("a", "b"), ("c", "d")]),
         new("a", 5, "text/plain", None),
         new("a5", 5, "text/plain", None),
         new("a", 55, "text/plain", None),
@@ -56,7 +65,8 @@ fn no_two_requests_that_differ_in_a_field_have_one_fingerprint() {
     ];
     let distinct: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());
-    assert_eq!(all[0], new("a", 5, "text/plain", None));
+    assert_eq!(all[4], with(&[]));
+    assert_eq!(all[3], with(&[("c", "d"), ("a", "b")]));
 }
 
 /// Clients send the name as it was given, and always did.

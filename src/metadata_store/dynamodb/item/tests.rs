@@ -16,6 +16,7 @@ fn one_of_each() -> Vec<FileRecord> {
     let at = from_millis(1_790_000_000_123).unwrap();
     let declared = Declaration::sample()
         .named("a b.txt")
+        .with_metadata(&[("course", "INF-1")])
         .of_digest(Some(Sha256Digest::from_bytes([1; 32])));
     let owner = Some(UserId::of("https://id.example.org", "alice"));
     let pending = FileRecord::sample_of(at, declared)
@@ -109,6 +110,24 @@ fn an_attribute_that_makes_no_sense_is_named_and_not_shown() {
 }
 
 #[test]
+fn metadata_is_a_map_of_texts_and_nothing_else() {
+    for record in one_of_each() {
+        let mut item = to_item(&record);
+        let with = |value| AttributeValue::M([("a".to_owned(), value)].into());
+        item.insert(METADATA.into(), with(string("b")));
+        assert_eq!(
+            from_item(&item).unwrap().declared.metadata.to_json(),
+            r#"{"a":"b"}"#
+        );
+        for value in [number(1), with(string("b"))] {
+            item.insert(METADATA.into(), with(value));
+            let error = from_item(&item).unwrap_err().to_string();
+            assert!(error.ends_with("attribute metadata"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_stored_name_is_never_cleaned() {
     for record in one_of_each() {
         let mut item = to_item(&record);
@@ -130,6 +149,7 @@ fn an_attribute_that_is_missing_is_named() {
         DISPLAY_NAME,
         DELETE_AFTER,
         DECLARED_SHA256,
+        METADATA,
         VERSION_ID,
         RECONCILE_AT,
     ];
