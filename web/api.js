@@ -26,9 +26,10 @@ export class Api {
   }
 
   // With the same key the same file. → created {id, upload?} | refused {problem} | lost
-  async create({ name, size, type, sha256, key }) {
+  async create({ name, size, type, sha256, key, metadata }) {
     const contentType = mediaType(type);
-    const body = { filename: name, size, ...(contentType && { contentType }), ...(sha256 && { sha256 }) };
+    const wanted = { ...(contentType && { contentType }), ...(sha256 && { sha256 }), ...(metadata && { metadata }) };
+    const body = { filename: name, size, ...wanted };
     const answer = await this.#calls.call('POST', 'v1/files', { body, headers: { 'Idempotency-Key': key } });
     const { upload, ...record } = answer.json;
     if (answer.status !== 201 || !isRecord(record) || !(upload === undefined || isUpload(upload))) {

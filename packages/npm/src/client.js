@@ -23,7 +23,7 @@ const UNNAMED = 'file';
 const CALLS = ['create', 'renew', 'look', 'complete', 'remove', 'link'];
 
 // The service's calls, with a token. A token that is refused isn't waited for, as a person is who has to sign in.
-export function apiOf({ base = '/', token }) {
+export function apiOf({ base = '/', token, metadata }) {
   let isRefused = false;
   const proof = async () => {
     const value = typeof token === 'function' ? await token({ isRefused }) : token;
@@ -39,8 +39,10 @@ export function apiOf({ base = '/', token }) {
     }
     return isSignedOut(event) ? { type: 'refused', problem: event.cause } : event;
   };
+  const calls = Object.fromEntries(CALLS.map((call) => [call, asked(call)]));
   return {
-    ...Object.fromEntries(CALLS.map((call) => [call, asked(call)])),
+    ...calls,
+    create: (wanted) => calls.create({ ...wanted, metadata }),
     pageOf: (id) => api.pageOf(id),
     downloadOf: (id) => api.downloadOf(id),
   };
@@ -71,8 +73,8 @@ export class Client {
   #watched = new Set();
   #wake = () => this.#uploads.wake();
 
-  constructor({ base, token }) {
-    this.#api = apiOf({ base, token });
+  constructor({ base, token, metadata }) {
+    this.#api = apiOf({ base, token, metadata });
     const ports = {
       api: this.#api,
       put: globalThis.XMLHttpRequest ? putByRequest : putByFetch,

@@ -11,6 +11,8 @@ export interface Where {
 export interface UploadOptions extends Where {
   /** The file's name for others; else the file's own. */
   name?: string | undefined;
+  /** What the service keeps with the file: up to 16 texts by name, a KiB in all. */
+  metadata?: Readonly<Record<string, string>> | undefined;
   /** Gives the upload up. Bytes that have arrived stay at the service. */
   signal?: AbortSignal | undefined;
   /** In bytes. `loaded` falls back where the bytes are sent again; in Node it is told at the end. */

@@ -12,9 +12,9 @@ export { UploadError };
 const LINK_TRIES = 4;
 
 // Sends a file, and resolves once the service has checked it. Rejects with an UploadError, or with the signal's reason.
-export async function upload(file, { base, token, name, signal, onProgress } = {}) {
+export async function upload(file, { base, token, name, metadata, signal, onProgress } = {}) {
   signal?.throwIfAborted();
-  const client = new Client({ base, token });
+  const client = new Client({ base, token, metadata });
   const sending = client.begin(file, { name, onProgress });
   const abort = () => sending.cancel(signal.reason);
   signal?.addEventListener('abort', abort, { once: true });

@@ -7,7 +7,7 @@ once the record says `available` with that digest. A status that isn't known is 
 import hashlib
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
@@ -43,6 +43,7 @@ def share(
     max_downloads: int | None = None,
     expires_at: datetime | None = None,
     delete_after: datetime | None = None,
+    metadata: Mapping[str, str] | None = None,
     patience: float = 300.0,
     on_progress: Progress | None = None,
 ) -> Link:
@@ -50,7 +51,7 @@ def share(
 
     `base` is the service's address: else FILE_SHARE_URL, else http://127.0.0.1:8000. `token`: else FILE_SHARE_TOKEN.
     `name` is the file's for others, if not its own. `title`, `password`, `max_downloads` and `expires_at` are the
-    link's; at `delete_after` the service deletes the file. Times have a zone. Broken connections and answers 429 and
+    link's; at `delete_after` the service deletes the file, with which it keeps `metadata`. Times have a zone. Broken connections and answers 429 and
     503 are tried again, the latter when `Retry-After` says, for `patience` seconds in all. `on_progress` is told how
     many bytes of how many went out; the first falls back where the file is sent again.
 
@@ -69,6 +70,7 @@ def share(
             sha256=digest,
             contentType=content_type,
             deleteAfter=_moment(delete_after),
+            metadata=None if metadata is None else dict(metadata),
         )
         created = _expect(service.call("POST", "/v1/files", wanted, key=str(uuid.uuid4())), 201)
         upload = _Upload(service, file, size, on_progress)
