@@ -26,6 +26,7 @@ const EXIT_CODES: &str = "Environment:
   BROWSER         what `open` starts, before what the system has
   BUCKET_NAME, TABLE_NAME, QUEUE_URL, AWS_*
                   for `doctor --aws`, as for the service and the worker
+  WEBHOOK_SECRET  for `webhook listen`, as for the service
   FILE_SHARE_PROGRAM
                   what `doctor --aws` asks, unless it is `file-share` on the PATH
 
@@ -56,6 +57,9 @@ const COLLECT: &str =
 the folder already isn't fetched again, so the same command goes on where it stopped. Nothing that is there is replaced: a
 file that was changed stays, and what was handed in is put beside it. The table is hand-ins.csv.
 Exit code 0: all that was handed in is there; 1: some of it isn't, or is still on its way.";
+
+const WEBHOOK: &str = "It says what to start the service with. What is signed by another secret, old or changed is shown and refused (401).
+Ctrl-C ends it.";
 
 const DOCTOR: &str =
     "Each check is a line: ✓ all is well, ! it works and something should be known, ✗ it isn't well (the next line says what
@@ -160,6 +164,11 @@ pub(crate) enum Command {
     /// Walk the whole way that a file takes, and say what is wrong on it and how to mend it
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
+    /// See what a service tells by webhooks
+    Webhook {
+        #[command(subcommand)]
+        command: WebhookCommand,
+    },
     /// Print completions for a shell
     #[command(after_help = "Try them with: source <(fshare completions bash)")]
     Completions {
@@ -343,6 +352,29 @@ pub(crate) struct Collect {
     pub jobs: u16,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Receive them on this machine, and show each with whether its signature is right
+    #[command(after_help = WEBHOOK)]
+    Listen(WebhookListen),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WebhookListen {
+    /// The port to listen on, on this machine alone; 0: any that is free
+    #[arg(long, default_value_t = 9000, value_name = "PORT")]
+    pub port: u16,
+    /// What they are signed with, as the service's WEBHOOK_SECRET; left out, one is made and shown. Others on this
+    /// machine can see flags, so set the variable
+    #[arg(
+        long,
+        env = "WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRETS"
+    )]
+    pub secret: Option<Secret>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Tokens {
     #[command(subcommand)]
@@ -357,6 +389,14 @@ pub(crate) enum TokensCommand {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+}
+
+/// What stands before the first `=`, and what behind it. The service judges both.
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("must be a name, = and a text, such as course=INF-1".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -378,6 +418,9 @@ pub(crate) struct Upload {
     /// 2027-01-31T09:05:00+01:00
     #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
     pub delete_after: Option<FileEnd>,
+    /// What the service keeps with each file: up to 16 texts by name, which `info` shows
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub metadata: Vec<(String, String)>,
     /// Show the QR code of each link as well, on standard error
     #[arg(long, conflicts_with = "json")]
     pub qr: bool,

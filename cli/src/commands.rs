@@ -147,6 +147,10 @@ pub(crate) async fn info(
             lines.push((name, value.clone()));
         }
     }
+    let kept = record
+        .metadata()
+        .map(|(key, value)| format!("{key}={value}"));
+    lines.extend(kept.map(|kept| ("metadata", kept)));
     lines.push(("link", service.link(record.id)));
     for (name, value) in lines {
         output.result(&format!("{name:9} {value}"))?;

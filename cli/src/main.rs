@@ -42,6 +42,7 @@ mod stored_tokens;
 mod tokens;
 mod upload;
 mod verify;
+mod webhook;
 mod wire;
 
 use std::io::Write;
@@ -50,7 +51,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::api_client::ApiClient;
-use crate::arguments::{Arguments, Command, LinksCommand, TokensCommand};
+use crate::arguments::{Arguments, Command, LinksCommand, TokensCommand, WebhookCommand};
 use crate::doctor::TestFile;
 use crate::error::{CliError, common_exit_code};
 use crate::output::Output;
@@ -146,6 +147,9 @@ async fn dispatch(
             let code = verify::run(server, verify, until, output).await;
             return code.map(|code| vec![code]);
         }
+        Command::Webhook {
+            command: WebhookCommand::Listen(wanted),
+        } => return webhook::listen(wanted, output).await.map(one),
         _ => {}
     }
     let service = ApiClient::at(server)?;
@@ -189,6 +193,7 @@ async fn dispatch(
         Command::Login { .. }
         | Command::Logout { .. }
         | Command::Verify(_)
+        | Command::Webhook { .. }
         | Command::Completions { .. }
         | Command::Man => Ok(Vec::new()),
     }

@@ -4,6 +4,7 @@
 //! create has a key of its own, and the store takes the bytes once. A link is a result only if the bytes
 //! there are those that were read here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -83,11 +84,18 @@ pub(crate) async fn run(
     }
     let inputs = found.inputs;
     progress.begin(&inputs);
+    let named = arguments.metadata.iter();
+    let metadata: BTreeMap<&str, &str> = named.map(|(key, value)| (&**key, &**value)).collect();
+    if metadata.len() < arguments.metadata.len() {
+        return Err(CliError::Usage("--metadata names a key twice".to_owned()));
+    }
+    let metadata = &metadata;
     let uploads = inputs.iter().enumerate().map(|(index, input)| async move {
         let until = Deadline::after(patience);
         let upload = FileUpload {
             input,
             end: arguments.delete_after,
+            metadata,
             index,
         };
         let outcome = upload_one(service, &upload, until, output, progress).await;
@@ -181,12 +189,18 @@ fn done(service: &ApiClient, path: &str, record: &Record) -> Value {
 struct FileUpload<'a> {
     input: &'a Input,
     end: Option<FileEnd>,
+    metadata: &'a BTreeMap<&'a str, &'a str>,
     index: usize,
 }
 
 async fn upload_one(
     service: &ApiClient,
-    &FileUpload { input, end, index }: &FileUpload<'_>,
+    &FileUpload {
+        input,
+        end,
+        metadata,
+        index,
+    }: &FileUpload<'_>,
     until: Deadline,
     output: &Output,
     progress: &UploadProgress,
@@ -200,6 +214,9 @@ async fn upload_one(
     if let Some(end) = end {
         // Once for all attempts: with another one it would be another request.
         declared["deleteAfter"] = end.of_a_file(Utc::now()).into();
+    }
+    if !metadata.is_empty() {
+        declared["metadata"] = json!(metadata);
     }
     let created = service.create(&declared, Uuid::now_v7(), until).await?;
     let record = created.record;

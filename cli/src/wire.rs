@@ -62,6 +62,13 @@ impl Record {
         }
     }
 
+    /// What whoever uploaded it keeps with it, where the service has that.
+    pub(crate) fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.more.get("metadata").and_then(Value::as_object);
+        let entries = entries.into_iter().flatten();
+        entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+    }
+
     /// Why it isn't available, for a person.
     pub(crate) fn why_unavailable(&self) -> String {
         match (self.status.as_str(), &self.reason) {

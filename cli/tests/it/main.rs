@@ -23,6 +23,7 @@ mod signing_in;
 mod stub;
 mod support;
 mod uploads;
+mod webhooks;
 
 /// The AWS stand-in, the programs in aws mode, reverse proxies, and curl.
 #[allow(

@@ -427,3 +427,41 @@ fn a_file_is_uploaded_with_the_time_at_which_it_is_deleted() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert_eq!(service.records().len(), 1);
 }
+
+#[test]
+fn what_is_kept_with_a_file_is_shown_again_and_what_the_service_refuses_is_told() {
+    let service = Service::start(&[]);
+    service.file("notes.txt", b"notes");
+    let ran = service.run(&[
+        "upload",
+        "--metadata",
+        "course=INF-1",
+        "--metadata=formula=a=b\u{1b}[2J",
+        "--metadata=empty=",
+        "notes.txt",
+    ]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let link = ran.out.trim_end();
+    let expected = serde_json::json!({"course": "INF-1", "formula": "a=b\u{1b}[2J", "empty": ""});
+    let info = service.run(&["info", link, "--json"]).json();
+    assert_eq!(info[0]["metadata"], expected);
+    let shown = service.run(&["info", link]).out;
+    for line in ["metadata  course=INF-1\n", "metadata  empty=\n"] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    // No file's text steers a terminal.
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+
+    for refused in ["course", "=x", ""] {
+        let ran = service.run(&["upload", "--metadata", refused, "notes.txt"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("course=INF-1"), "{ran:?}");
+    }
+    let twice = ["upload", "--metadata=a=1", "--metadata=a=2", "notes.txt"];
+    let ran = service.run(&twice);
+    assert!(ran.code != 0 && ran.err.contains("twice"), "{ran:?}");
+    let long = format!("--metadata=a={}", "x".repeat(1024));
+    let ran = service.run(&["upload", &long, "notes.txt"]);
+    assert!(ran.code != 0 && ran.err.contains("1024 bytes"), "{ran:?}");
+    assert_eq!(service.records().len(), 1);
+}
