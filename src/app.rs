@@ -46,6 +46,7 @@ use crate::service::{CallPermits, FileService, ServiceParts};
 use crate::store_marker::MarkedStore;
 pub use crate::stores::StartError;
 use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
+use crate::webhooks::{Deliverer, Webhooks};
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
 const LOCAL_REGION: &str = "local";
@@ -85,10 +86,12 @@ struct LocalTasks {
     /// Before any sweep.
     counted: Counted,
     sweep_interval: Option<Duration>,
+    /// Tells what happens, if it is told.
+    deliverer: Option<Deliverer>,
 }
 
-/// The records, what is kept beside them, and boxes.
-type AllRecords = (Stores, Arc<dyn ItemStore>, Arc<dyn HandInStore>);
+/// The records, what is kept beside them, boxes, and what is to be told.
+type AllRecords = (Stores, Arc<dyn ItemStore>, Arc<dyn HandInStore>, Webhooks);
 
 /// Marks the stores and counts this start.
 type Counted = Pin<Box<dyn Future<Output = Result<Allowed, StartError>> + Send>>;
@@ -127,6 +130,7 @@ impl App {
             stores,
             items,
             hand_ins,
+            webhooks,
             urls,
             sdk,
             ..
@@ -144,7 +148,7 @@ impl App {
                 let is_known = marker.is_ok_and(|marker| marker.is_some());
                 Self::beside_its_store(
                     settings,
-                    (stores, items, hand_ins),
+                    (stores, items, hand_ins, webhooks),
                     (objects, is_known),
                     &secret,
                     create_limit,
@@ -152,7 +156,8 @@ impl App {
                 )
             }
             (_, Some(sdk)) => {
-                Self::before_s3(settings, (stores, items, hand_ins), &sdk, create_limit)
+                let records = (stores, items, hand_ins, webhooks);
+                Self::before_s3(settings, records, &sdk, create_limit)
             }
             (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
         }
@@ -161,7 +166,7 @@ impl App {
     /// The API, and the endpoint that takes and gives bytes. `is_known`: whether a start used the objects before.
     fn beside_its_store(
         settings: &ApiSettings,
-        (stores, items, hand_ins): AllRecords,
+        (stores, items, hand_ins, webhooks): AllRecords,
         (objects, is_known): (DiskObjectStore, bool),
         secret: &SigningSecret,
         create_limit: CreateLimit,
@@ -177,6 +182,8 @@ impl App {
             },
         };
         let (policy, key) = gate::policy(settings, objects.data_dir())?;
+        let deliverer = Deliverer::new(&webhooks, settings.common.webhooks.as_ref())
+            .map_err(|e| StartError::new("the system's certificates, for WEBHOOK_URL", e))?;
         let audit = audit::open(settings, &policy, objects.data_dir(), &*stores.clock)?;
         let (stores, event_writer) = audit::events(audit.is_some(), stores, &items);
         let deletions = audit.clone().map(|log| {
@@ -190,6 +197,7 @@ impl App {
         let receipt_keys = receipts::keys(settings, Some(data_dir))?;
         let keys = gate::link_keys(settings, Some(objects.data_dir()))?;
         let (links, boxes) = links_and_boxes(settings, &items, hand_ins, &keys);
+        let links = links.telling(webhooks.clone());
         let gate = Gate::new(policy, Arc::clone(&items)).knowing_submissions(keys);
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
@@ -239,6 +247,7 @@ impl App {
                 sweeper: OrphanSweeper::new(stores.clone(), settings.common.orphan_limit),
                 counted,
                 sweep_interval: settings.common.orphan_sweep_interval,
+                deliverer,
             }),
             stores,
             items,
@@ -252,7 +261,7 @@ impl App {
     /// The API alone; the bytes go to a bucket.
     fn before_s3(
         settings: &ApiSettings,
-        (stores, items, hand_ins): AllRecords,
+        (stores, items, hand_ins, webhooks): AllRecords,
         sdk: &SdkConfig,
         create_limit: CreateLimit,
     ) -> Result<Self, StartError> {
@@ -281,6 +290,7 @@ impl App {
         let receipt_keys = receipts::keys(settings, None)?;
         let keys = gate::link_keys(settings, None)?;
         let (links, boxes) = links_and_boxes(settings, &items, hand_ins, &keys);
+        let links = links.telling(webhooks);
         let stop = CancellationToken::new();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
@@ -334,6 +344,9 @@ impl App {
         let local_tasks = self.local.map(|local| {
             let stop = shutdown.clone();
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
+            if let Some(deliverer) = local.deliverer {
+                tokio::spawn(deliverer.run(stop.clone()));
+            }
             let (told, counted) = oneshot::channel();
             let sweeping = sweep(
                 local.counted,

@@ -37,6 +37,7 @@ pub mod domain;
 pub mod file_events;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod https_client;
 pub mod item_store;
 #[cfg(feature = "server")]
 pub mod links;
@@ -73,3 +74,4 @@ pub mod stores;
 pub mod telemetry;
 #[cfg(feature = "server")]
 pub mod web_page;
+pub mod webhooks;

@@ -43,6 +43,7 @@ use crate::capability_token::{CapabilityId, CapabilityKeys, CapabilityLabel, Cap
 use crate::item_store::ItemStore;
 use crate::passwords::Passwords;
 pub use crate::passwords::{MAX_PASSWORD_CHARACTERS, Password};
+use crate::webhooks::Webhooks;
 
 /// How errors call the store, where what it holds makes no sense.
 const STORE: &str = "the store of links";
@@ -55,6 +56,7 @@ pub struct Links {
     keys: CapabilityKeys,
     passwords: Arc<Passwords>,
     turns: grants::Turns,
+    webhooks: Webhooks,
 }
 
 impl Links {
@@ -65,7 +67,13 @@ impl Links {
             keys,
             passwords,
             turns: grants::Turns::default(),
+            webhooks: Webhooks::default(),
         }
+    }
+
+    /// The same, whose downloads are told.
+    pub fn telling(self, webhooks: Webhooks) -> Self {
+        Self { webhooks, ..self }
     }
 
     /// What stands in the URL of a link as it is now. Nothing of it is kept, so it can be shown again.

@@ -22,7 +22,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 
 use crate::aws::{AwsSettings, load_sdk_config};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::CommonSettings;
 #[cfg(feature = "server")]
 use crate::config::Mode;
@@ -39,6 +39,7 @@ use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
 use crate::start_check::{StartCheck, judge_start};
 use crate::store_marker::{MarkedStore, StorePair};
+use crate::webhooks::{ToldStore, Webhooks};
 #[cfg(feature = "server")]
 pub use local_checks::local_checks;
 use marker_check::Starts;
@@ -191,6 +192,8 @@ pub struct OpenStores {
     pub items: Arc<dyn ItemStore>,
     /// Where files are handed in to boxes.
     pub hand_ins: Arc<dyn HandInStore>,
+    /// Where it is kept what is to be told, if anything is.
+    pub webhooks: Webhooks,
     /// The store of the records, by its marker.
     pub records: Arc<dyn MarkedStore>,
     /// The store of the objects, by its marker.
@@ -230,16 +233,22 @@ pub async fn open(
         #[cfg(feature = "conformance")]
         Records::Memory(store) => OpenedRecords::in_memory(store),
     };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let webhooks = match &common.webhooks {
+        Some(_) => Webhooks::kept_in(records.outbox, Arc::clone(&clock)),
+        None => Webhooks::default(),
+    };
     Ok(OpenStores {
         stores: Stores {
-            metadata: records.metadata,
+            metadata: ToldStore::over(records.metadata, &webhooks),
             objects: objects.port,
-            clock: Arc::new(SystemClock),
+            clock,
             lifecycle: common.lifecycle,
             events: crate::file_events::FileEvents::off(),
         },
         items: records.items,
         hand_ins: records.hand_ins,
+        webhooks,
         records: records.marked,
         objects: objects.marked,
         urls,

@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, url};
+use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, needs_webhook_secret, url};
 
 /// The flags of `file-share check`, as text.
 #[derive(Debug, Clone, Args)]
@@ -52,6 +52,10 @@ impl CheckArgs {
     fn judge_all(&self, problems: &mut Problems) -> Option<CheckSettings> {
         let common = self.common.judge(problems);
         let mode = self.mode.judge(problems);
+        if matches!(mode, Some(Mode::Local { .. })) {
+            let webhooks = common.as_ref().and_then(|it| it.webhooks.as_ref());
+            needs_webhook_secret(webhooks, problems);
+        }
         if self.setup && matches!(mode, Some(Mode::Local { .. })) {
             problems.missing("--setup", "is about aws mode; set MODE=aws");
         }

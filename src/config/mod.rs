@@ -14,6 +14,7 @@ mod oidc;
 mod receipt;
 mod scrub;
 mod values;
+mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ use values::{
     table_name,
 };
 pub use values::{duration, url};
+pub use webhooks::{WebhookArgs, WebhookSecret, WebhookSettings, WebhookUrl, needs_webhook_secret};
 
 use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
 use crate::own_paths;
@@ -124,6 +126,9 @@ pub struct CommonArgs {
         value_name = "text|json"
     )]
     pub log_format: String,
+    /// Where it is told what happens.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
 }
 
 /// What the API program needs besides.
@@ -253,6 +258,8 @@ pub struct CommonSettings {
     pub log_filter: String,
     /// How the log is written.
     pub log_format: LogFormat,
+    /// Where it is told what happens; `None`: nowhere.
+    pub webhooks: Option<WebhookSettings>,
 }
 
 /// The settings of the API program, judged.
@@ -384,7 +391,9 @@ impl CommonArgs {
             "json" => Ok(LogFormat::Json),
             _ => Err("must be text or json".into()),
         });
+        let webhooks = self.webhooks.judge(problems);
         Some(CommonSettings {
+            webhooks: webhooks?,
             bucket_name: bucket_name?,
             table_name: table_name?,
             reconcile_interval: interval?,
@@ -419,6 +428,10 @@ impl ApiArgs {
         );
         let public_url = judge_url(problems, "PUBLIC_URL", self.public_url.as_deref());
         let is_local = problems.judge("MODE", &self.mode, is_local);
+        if is_local == Some(true) {
+            let webhooks = common.as_ref().and_then(|it| it.webhooks.as_ref());
+            needs_webhook_secret(webhooks, problems);
+        }
         if is_local == Some(true) && own_paths::begins_one(&self.common.bucket_name) {
             problems.missing(
                 "BUCKET_NAME",

@@ -144,6 +144,12 @@ pub async fn download_shared(
     };
     let signed = presigner.granted_download(bucket, taking.method, &terms, &grant, now);
     let (url, expires_at) = signed.await?.ok_or(OperationError::LinkGone)?;
+    if taking.method == DownloadMethod::Get {
+        // Kept before anybody has the URL; a repetition by its key is the same message.
+        let telling = &links.webhooks;
+        let link = link.id.to_string();
+        telling.link_downloaded(&link, id.as_str(), &record).await?;
+    }
     Ok(Grant {
         id,
         link,

@@ -4,6 +4,8 @@
 //! Invariant: passes the same suite as the real stores. Nothing in production can select it, since
 //! it is compiled for tests only.
 
+mod outbox;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,13 +13,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::hand_ins::{HandInInsert, HandInStore};
+use super::outbox::{Message, MessageId};
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
 use crate::domain::{
-    BoxId, FileId, FileRecord, FileState, KeyedRequest, StateFields, Status, Timestamp, Transition,
-    UserId,
+    BoxId, FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition, UserId,
 };
 use crate::store_marker::{MarkedStore, Marker};
 
@@ -29,6 +31,7 @@ pub struct MemoryMetadataStore {
     keys: Mutex<BTreeMap<[u8; 32], (KeyedRequest, FileId)>>,
     marker: Mutex<Option<Marker>>,
     open_boxes: Mutex<BTreeSet<BoxId>>,
+    messages: Mutex<BTreeMap<MessageId, Message>>,
     /// The fault that every call has while it is set.
     fault: Mutex<Option<&'static str>>,
 }
@@ -196,15 +199,7 @@ impl MetadataStore for MemoryMetadataStore {
         id: FileId,
         transition: &Transition,
     ) -> Result<TransitionOutcome, StoreError> {
-        let mut records = self.records()?;
-        let record = records.get_mut(&id).filter(|it| transition.applies_to(it));
-        Ok(match record {
-            Some(record) => {
-                *record = transition.apply_to(record.clone());
-                TransitionOutcome::Applied
-            }
-            None => TransitionOutcome::Unchanged,
-        })
+        Ok(outbox::transition(&mut *self.records()?, id, transition))
     }
 
     async fn delete(
@@ -215,20 +210,13 @@ impl MetadataStore for MemoryMetadataStore {
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
         let mut records = self.records()?;
-        let living = records
-            .get_mut(&id)
-            .filter(|r| r.status() != Status::Deleted);
-        Ok(living
-            .map(|record| {
-                let fields = StateFields::from(&record.state);
-                let is_unversioned = fields.sha256.is_some() && fields.version_id.is_none();
-                record.state = FileState::Deleted { purge_at };
-                record.reconcile_at = Some(match is_unversioned {
-                    true => record.upload_expires_at + upload_grace,
-                    false => now,
-                });
-            })
-            .is_some())
+        Ok(outbox::delete(
+            &mut records,
+            id,
+            now,
+            purge_at,
+            upload_grace,
+        ))
     }
 
     async fn due_records(
@@ -423,5 +411,19 @@ mod tests {
         }
 
         crate::hand_in_store_conformance!(open);
+    }
+
+    mod outbox {
+        use super::super::super::outbox::conformance::Opened;
+        use super::*;
+
+        async fn open() -> Opened<MemoryMetadataStore> {
+            Opened {
+                store: Arc::new(MemoryMetadataStore::default()),
+                keep: Box::new(()),
+            }
+        }
+
+        crate::outbox_conformance!(open);
     }
 }

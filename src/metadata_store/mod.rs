@@ -14,6 +14,7 @@ pub mod hand_ins;
 pub mod intercepted;
 #[cfg(any(test, feature = "conformance"))]
 pub mod memory;
+pub mod outbox;
 #[cfg(feature = "server")]
 pub mod sqlite;
 

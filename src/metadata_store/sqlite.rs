@@ -16,6 +16,7 @@ mod idempotency;
 mod items;
 mod last_seen;
 mod marker;
+mod outbox;
 mod pending_count;
 mod read_only;
 mod readers;
@@ -38,6 +39,7 @@ use self::error::store_error;
 use self::pending_count::PendingCount;
 use self::readers::Readers;
 use self::writer::{Disk, Kind, Writer};
+use super::outbox::Message;
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
@@ -154,6 +156,67 @@ impl SqliteMetadataStore {
             tell(id);
         }
     }
+
+    /// Adds the messages in the same write.
+    async fn make_transition(
+        &self,
+        id: FileId,
+        transition: &Transition,
+        messages: Vec<Message>,
+    ) -> Result<TransitionOutcome, StoreError> {
+        let leaves_pending =
+            transition.from == Status::Pending && transition.to.status() != Status::Pending;
+        let (transition, pending) = (transition.clone(), Arc::clone(&self.pending));
+        let applied = self
+            .writer
+            .write(Kind::Essential, move |connection| {
+                let applied = outbox::told(connection, &messages, || {
+                    statements::transition(connection, id, &transition)
+                })?;
+                if applied && leaves_pending {
+                    pending.one_less();
+                }
+                Ok(applied)
+            })
+            .await?;
+        if applied && leaves_pending {
+            self.tell_left(id);
+        }
+        Ok(if applied {
+            TransitionOutcome::Applied
+        } else {
+            TransitionOutcome::Unchanged
+        })
+    }
+
+    /// Adds the messages in the same write.
+    async fn make_tombstone(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        purge_at: Timestamp,
+        upload_grace: Duration,
+        messages: Vec<Message>,
+    ) -> Result<bool, StoreError> {
+        let pending = Arc::clone(&self.pending);
+        let deleted = self
+            .writer
+            .write(Kind::Essential, move |connection| {
+                let was_pending = statements::is_pending(connection, id)?;
+                let deleted = outbox::told(connection, &messages, || {
+                    statements::delete(connection, id, now, purge_at, upload_grace)
+                })?;
+                if was_pending && deleted {
+                    pending.one_less();
+                }
+                Ok(deleted)
+            })
+            .await?;
+        if deleted {
+            self.tell_left(id);
+        }
+        Ok(deleted)
+    }
 }
 
 impl From<TooManyPending> for StoreError {
@@ -254,27 +317,7 @@ impl MetadataStore for SqliteMetadataStore {
         id: FileId,
         transition: &Transition,
     ) -> Result<TransitionOutcome, StoreError> {
-        let leaves_pending =
-            transition.from == Status::Pending && transition.to.status() != Status::Pending;
-        let (transition, pending) = (transition.clone(), Arc::clone(&self.pending));
-        let applied = self
-            .writer
-            .write(Kind::Essential, move |connection| {
-                let applied = statements::transition(connection, id, &transition)?;
-                if applied && leaves_pending {
-                    pending.one_less();
-                }
-                Ok(applied)
-            })
-            .await?;
-        if applied && leaves_pending {
-            self.tell_left(id);
-        }
-        Ok(if applied {
-            TransitionOutcome::Applied
-        } else {
-            TransitionOutcome::Unchanged
-        })
+        self.make_transition(id, transition, Vec::new()).await
     }
 
     async fn delete(
@@ -284,22 +327,8 @@ impl MetadataStore for SqliteMetadataStore {
         purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let pending = Arc::clone(&self.pending);
-        let deleted = self
-            .writer
-            .write(Kind::Essential, move |connection| {
-                let was_pending = statements::is_pending(connection, id)?;
-                let deleted = statements::delete(connection, id, now, purge_at, upload_grace)?;
-                if was_pending && deleted {
-                    pending.one_less();
-                }
-                Ok(deleted)
-            })
-            .await?;
-        if deleted {
-            self.tell_left(id);
-        }
-        Ok(deleted)
+        self.make_tombstone(id, now, purge_at, upload_grace, Vec::new())
+            .await
     }
 
     async fn due_records(

@@ -25,6 +25,7 @@ use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableCheck, TableUs
 use crate::metadata_store::hand_ins::HandInStore;
 #[cfg(feature = "conformance")]
 use crate::metadata_store::memory::MemoryMetadataStore;
+use crate::metadata_store::outbox::Outbox;
 #[cfg(feature = "server")]
 use crate::metadata_store::sqlite::{SqliteMetadataStore, SqliteOptions};
 use crate::object_store::ObjectStore;
@@ -39,17 +40,20 @@ pub(super) struct OpenedRecords {
     pub(super) metadata: Arc<dyn MetadataStore>,
     pub(super) items: Arc<dyn ItemStore>,
     pub(super) hand_ins: Arc<dyn HandInStore>,
+    pub(super) outbox: Arc<dyn Outbox>,
     pub(super) marked: Arc<dyn MarkedStore>,
 }
 
 impl OpenedRecords {
-    fn of<S: MetadataStore + ItemStore + HandInStore + MarkedStore + 'static>(
-        store: &Arc<S>,
-    ) -> Self {
+    fn of<S>(store: &Arc<S>) -> Self
+    where
+        S: MetadataStore + ItemStore + HandInStore + Outbox + MarkedStore + 'static,
+    {
         Self {
             metadata: Arc::clone(store) as _,
             items: Arc::clone(store) as _,
             hand_ins: Arc::clone(store) as _,
+            outbox: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
         }
     }
@@ -60,6 +64,7 @@ impl OpenedRecords {
             metadata: Arc::clone(store) as _,
             items: Arc::new(MemoryItemStore::default()),
             hand_ins: Arc::clone(store) as _,
+            outbox: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use imports::imports;
 
 /// Every module, and the modules that it may import from. A module that isn't here fails the test.
-const MAY_IMPORT: [(&str, &[&str]); 43] = [
+const MAY_IMPORT: [(&str, &[&str]); 45] = [
     ("domain", &[]),
     ("clock", &["domain"]),
     ("store_error", &[]),
@@ -31,6 +31,7 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
             "capability_token",
             "config",
             "domain",
+            "https_client",
             "item_store",
             "secret_file",
             "store_error",
@@ -48,6 +49,7 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
     ("request_log", &[]),
     ("own_paths", &[]),
     ("config", &["domain", "own_paths"]),
+    ("https_client", &["config"]),
     ("telemetry", &["config"]),
     ("aws", &["domain", "start_check", "store_error"]),
     ("presigned_url", &["domain", "store_error"]),
@@ -91,6 +93,17 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
             "file_events",
         ],
     ),
+    (
+        "webhooks",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "https_client",
+            "metadata_store",
+            "store_error",
+        ],
+    ),
     ("receipt", &["domain", "secret_file"]),
     (
         "passwords",
@@ -121,6 +134,7 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
             "passwords",
             "presigned_url",
             "store_error",
+            "webhooks",
         ],
     ),
     // The one way in to the operations.
@@ -222,6 +236,7 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
             "start_check",
             "store_error",
             "store_marker",
+            "webhooks",
         ],
     ),
     // Puts everything together.
@@ -253,6 +268,7 @@ const MAY_IMPORT: [(&str, &[&str]); 43] = [
             "store_marker",
             "stores",
             "file_events",
+            "webhooks",
         ],
     ),
     (
@@ -343,6 +359,7 @@ const WORKER_MAY_IMPORT: [(&str, &[&str], &[&str]); 8] = [
             "shutdown",
             "stores",
             "telemetry",
+            "webhooks",
         ],
     ),
 ];

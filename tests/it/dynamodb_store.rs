@@ -25,6 +25,7 @@ use file_share::{
         conformance::{Fixture, Isolation, every_settlement, far_expiry, moment, pending},
         dynamodb::DynamoDbMetadataStore,
         hand_ins::{HandInInsert, HandInStore},
+        outbox::{Message, MessageId, Outbox},
     },
     metadata_store_conformance,
 };
@@ -207,6 +208,48 @@ impl HandInStore for AsDeployed {
     }
 }
 
+/// Either program tells what it changes; the worker alone looks for it and sends it.
+#[async_trait]
+impl Outbox for AsDeployed {
+    async fn transition_told(
+        &self,
+        id: FileId,
+        transition: &Transition,
+        messages: &[Message],
+    ) -> Result<TransitionOutcome, StoreError> {
+        self.worker.transition_told(id, transition, messages).await
+    }
+
+    async fn delete_told(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        purge_at: Timestamp,
+        upload_grace: Duration,
+        messages: &[Message],
+    ) -> Result<bool, StoreError> {
+        self.api
+            .delete_told(id, now, purge_at, upload_grace, messages)
+            .await
+    }
+
+    async fn add_message(&self, message: &Message) -> Result<(), StoreError> {
+        self.api.add_message(message).await
+    }
+
+    async fn due_messages(&self, now: Timestamp, limit: usize) -> Result<Vec<Message>, StoreError> {
+        self.worker.due_messages(now, limit).await
+    }
+
+    async fn replace_message(&self, seen: &Message, message: &Message) -> Result<bool, StoreError> {
+        self.worker.replace_message(seen, message).await
+    }
+
+    async fn remove_message(&self, id: &MessageId) -> Result<(), StoreError> {
+        self.worker.remove_message(id).await
+    }
+}
+
 async fn store(deployment: &Deployment, user: &Credentials) -> DynamoDbMetadataStore {
     let client = dynamodb_client(&sdk_config(deployment, user).await);
     DynamoDbMetadataStore::new(client, &deployment.table)
@@ -247,6 +290,21 @@ mod hand_ins {
     }
 
     file_share::hand_in_store_conformance!(open);
+}
+
+mod outbox {
+    use file_share::metadata_store::outbox::conformance::Opened;
+
+    use super::*;
+
+    async fn open() -> Opened<AsDeployed> {
+        Opened {
+            store: Arc::new(AsDeployed::of(&own_deployment().await).await),
+            keep: Box::new(()),
+        }
+    }
+
+    file_share::outbox_conformance!(open);
 }
 
 async fn insert_all(store: &impl MetadataStore, records: &[FileRecord]) {

@@ -71,6 +71,7 @@ mod store_sequences;
 mod stores;
 mod tokens;
 mod web_page;
+mod webhooks;
 
 #[path = "../support"]
 mod support {

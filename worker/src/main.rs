@@ -10,6 +10,7 @@ use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
 use file_share::file_events::{FileEvents, KeptOf};
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::stores::{self, Access, StoreChoices};
+use file_share::webhooks::Deliverer;
 use file_share::{shutdown, telemetry};
 use file_share_worker::consumer::Consumer;
 use file_share_worker::event_queue::sqs::{QueueCheck, SqsQueue};
@@ -113,6 +114,7 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         region: opened.region(),
     }));
     opened.start_unmarked().await?;
+    let deliverer = Deliverer::new(&opened.webhooks, common.webhooks.as_ref())?;
     // Where callers are asked who they are, each file belongs to somebody, and is one whose events are kept.
     let clock = Arc::clone(&opened.stores.clock);
     let (events, writer) = FileEvents::kept_in(opened.items, KeptOf::OwnedFiles, clock);
@@ -134,7 +136,8 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         say_if_a_store_is_away(&stores, stop.clone()),
         consumer.run(stop.clone()),
         reconcile(reconciler, common.reconcile_interval, stop.clone()),
-        sweep_orphans(&stores, &common, stop)
+        sweep_orphans(&stores, &common, stop.clone()),
+        tell(deliverer, stop)
     );
     over.cancel();
     let _ = writing.await;
@@ -156,6 +159,12 @@ async fn sweep_orphans(stores: &Stores, common: &CommonSettings, stop: Cancellat
     if let Some(interval) = common.orphan_sweep_interval {
         let sweeper = OrphanSweeper::new(stores.clone(), common.orphan_limit);
         sweeper.run(interval, stop).await;
+    }
+}
+
+async fn tell(deliverer: Option<Deliverer>, stop: CancellationToken) {
+    if let Some(deliverer) = deliverer {
+        deliverer.run(stop).await;
     }
 }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use file_share::config::{self, CommonArgs, CommonSettings, Problems};
+use file_share::config::{self, CommonArgs, CommonSettings, Problems, needs_webhook_secret};
 
 use crate::event_queue::MAX_DELAY;
 
@@ -175,6 +175,8 @@ impl WorkerArgs {
                 config::duration(text, MIN_VISIBILITY_TIMEOUT, MAX_DELAY)
             });
         let common = self.common.judge(problems);
+        let webhooks = common.as_ref().and_then(|it| it.webhooks.as_ref());
+        needs_webhook_secret(webhooks, problems);
         Some(WorkerSettings {
             queue_url: queue_url?,
             visibility_timeout: visibility_timeout?,

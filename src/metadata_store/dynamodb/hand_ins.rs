@@ -47,7 +47,7 @@ const PREFIX: &str = "places#";
 const TAKEN: &str = "taken";
 
 /// How often a transaction is tried that met another one on the same box.
-const MAX_ATTEMPTS: u32 = 12;
+pub(super) const MAX_ATTEMPTS: u32 = 12;
 /// The pause before the next attempt, times the number of those before; each waits for half of it to one and a half.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -55,11 +55,11 @@ fn places_key(id: BoxId) -> String {
     format!("{PREFIX}{id}")
 }
 
-async fn pause(attempt: u32) {
+pub(super) async fn pause(attempt: u32) {
     tokio::time::sleep(PAUSE.mul_f64(f64::from(attempt) * (0.5 + fastrand::f64()))).await;
 }
 
-fn contended() -> StoreError {
+pub(super) fn contended() -> StoreError {
     StoreError::unavailable(
         STORE,
         format!("{MAX_ATTEMPTS} transactions met others on the same box"),
@@ -67,7 +67,7 @@ fn contended() -> StoreError {
 }
 
 /// What became of a transaction.
-enum Written {
+pub(super) enum Written {
     Done,
     /// The condition of the item at this position didn't hold.
     ConditionFailed(usize),
@@ -142,21 +142,34 @@ impl DynamoDbMetadataStore {
     }
 
     async fn end_with_place(&self, end: &End, place_in: BoxId) -> Result<Written, StoreError> {
+        let items = self.change_with_place(end, place_in, true)?;
+        self.write_all(items).await
+    }
+
+    /// What ends a file that holds a place in this box, and gives it back if the box is there.
+    pub(super) fn change_with_place(
+        &self,
+        end: &End,
+        place_in: BoxId,
+        box_is_there: bool,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (update, condition, placeholders) = end.leaving(place_in);
-        let file = self.update_of(string(end.id), update, condition, placeholders)?;
-        let mut placeholders = Placeholders::default();
-        let (taken, one) = (
-            placeholders.name(TAKEN),
-            placeholders.value("one", number(-1)),
-        );
-        let (update, condition) = (
-            format!("ADD {taken} {one}"),
-            format!("attribute_exists({taken})"),
-        );
-        let key = string(places_key(place_in));
-        let place = self.update_of(key, update, condition, placeholders)?;
-        let items = [file, place].map(|it| TransactWriteItem::builder().update(it).build());
-        self.write_all(items.into()).await
+        let mut updates = vec![self.update_of(string(end.id), update, condition, placeholders)?];
+        if box_is_there {
+            let mut placeholders = Placeholders::default();
+            let (taken, one) = (
+                placeholders.name(TAKEN),
+                placeholders.value("one", number(-1)),
+            );
+            let (update, condition) = (
+                format!("ADD {taken} {one}"),
+                format!("attribute_exists({taken})"),
+            );
+            let key = string(places_key(place_in));
+            updates.push(self.update_of(key, update, condition, placeholders)?);
+        }
+        let item = |update| TransactWriteItem::builder().update(update).build();
+        Ok(updates.into_iter().map(item).collect())
     }
 
     async fn end_of_shut_box(&self, end: &End, place_in: BoxId) -> Result<bool, StoreError> {
@@ -165,7 +178,7 @@ impl DynamoDbMetadataStore {
         Ok(changed.await?.is_some())
     }
 
-    fn update_of(
+    pub(super) fn update_of(
         &self,
         key: aws_sdk_dynamodb::types::AttributeValue,
         update: String,
@@ -184,7 +197,10 @@ impl DynamoDbMetadataStore {
             .map_err(|error| StoreError::unavailable(STORE, error))
     }
 
-    async fn write_all(&self, items: Vec<TransactWriteItem>) -> Result<Written, StoreError> {
+    pub(super) async fn write_all(
+        &self,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<Written, StoreError> {
         let answer = self
             .client
             .transact_write_items()

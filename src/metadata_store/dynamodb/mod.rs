@@ -16,6 +16,7 @@ mod idempotency;
 mod item;
 mod items;
 mod marker;
+mod outbox;
 mod owner_pages;
 mod pages;
 mod start_check;
@@ -39,6 +40,7 @@ use self::{
     },
     items::PARENT,
 };
+use super::outbox::Message;
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
@@ -128,14 +130,15 @@ impl DynamoDbMetadataStore {
         }
     }
 
-    /// Gives the item another state, and nothing of the former one stays. `false` if the condition
-    /// didn't hold.
+    /// Gives the item another state, and nothing of the former one stays; adds the messages with it. `false` if the
+    /// condition didn't hold.
     async fn change_state(
         &self,
         id: FileId,
         state: &FileState,
         next: ReconcileAt,
         condition: Condition,
+        messages: &[Message],
     ) -> Result<bool, StoreError> {
         let token = WriteToken::new();
         let (reconcile_at, uploads_end) = match next {
@@ -159,20 +162,77 @@ impl DynamoDbMetadataStore {
         let update = update_expression(set, uploads_end, &remove, &mut placeholders);
         let condition = condition.expression(&mut placeholders);
         let condition = token.or_repeated(&condition, &mut placeholders);
-        if !state.status().may_have_bytes() {
-            return self
-                .end(End {
-                    id,
-                    update,
-                    condition,
-                    placeholders,
-                })
-                .await;
+        let ends = !state.status().may_have_bytes();
+        let end = End {
+            id,
+            update,
+            condition,
+            placeholders,
+        };
+        if !messages.is_empty() {
+            return self.change_told(end, ends, messages).await;
         }
+        if ends {
+            return self.end(end).await;
+        }
+        let End {
+            update,
+            condition,
+            placeholders,
+            ..
+        } = end;
         let changed = self
             .send_update(string(id), update, condition, placeholders)
             .await?;
         Ok(changed.is_some())
+    }
+
+    async fn make_transition(
+        &self,
+        id: FileId,
+        transition: &Transition,
+        messages: &[Message],
+    ) -> Result<TransitionOutcome, StoreError> {
+        let from = transition.from;
+        let condition = match transition.condition {
+            TransitionCondition::Always => Condition::StatusIs(from),
+            TransitionCondition::UploadExpiresAt(seen) => Condition::StatusAndDeadline(from, seen),
+        };
+        let next = match transition.reconcile_at {
+            Some(at) => ReconcileAt::At(at),
+            None => ReconcileAt::Never,
+        };
+        let changed = self
+            .change_state(id, &transition.to, next, condition, messages)
+            .await?;
+        Ok(if changed {
+            TransitionOutcome::Applied
+        } else {
+            TransitionOutcome::Unchanged
+        })
+    }
+
+    async fn make_tombstone(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        purge_at: Timestamp,
+        upload_grace: Duration,
+        messages: &[Message],
+    ) -> Result<bool, StoreError> {
+        let tombstone = FileState::Deleted { purge_at };
+        let at_once = ReconcileAt::At(now);
+        let condition = Condition::LivingAndNotUnversioned;
+        if self
+            .change_state(id, &tombstone, at_once, condition, messages)
+            .await?
+        {
+            return Ok(true);
+        }
+        let at_the_end = ReconcileAt::UploadsEnd(upload_grace);
+        let condition = Condition::Unversioned;
+        self.change_state(id, &tombstone, at_the_end, condition, messages)
+            .await
     }
 
     /// Sets only when a pending record is looked at. `false` if the condition didn't hold.
@@ -291,23 +351,7 @@ impl MetadataStore for DynamoDbMetadataStore {
         id: FileId,
         transition: &Transition,
     ) -> Result<TransitionOutcome, StoreError> {
-        let from = transition.from;
-        let condition = match transition.condition {
-            TransitionCondition::Always => Condition::StatusIs(from),
-            TransitionCondition::UploadExpiresAt(seen) => Condition::StatusAndDeadline(from, seen),
-        };
-        let next = match transition.reconcile_at {
-            Some(at) => ReconcileAt::At(at),
-            None => ReconcileAt::Never,
-        };
-        let changed = self
-            .change_state(id, &transition.to, next, condition)
-            .await?;
-        Ok(if changed {
-            TransitionOutcome::Applied
-        } else {
-            TransitionOutcome::Unchanged
-        })
+        self.make_transition(id, transition, &[]).await
     }
 
     async fn delete(
@@ -317,18 +361,7 @@ impl MetadataStore for DynamoDbMetadataStore {
         purge_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let tombstone = FileState::Deleted { purge_at };
-        let at_once = ReconcileAt::At(now);
-        let condition = Condition::LivingAndNotUnversioned;
-        if self
-            .change_state(id, &tombstone, at_once, condition)
-            .await?
-        {
-            return Ok(true);
-        }
-        let at_the_end = ReconcileAt::UploadsEnd(upload_grace);
-        let condition = Condition::Unversioned;
-        self.change_state(id, &tombstone, at_the_end, condition)
+        self.make_tombstone(id, now, purge_at, upload_grace, &[])
             .await
     }
 

@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 9;
+pub(super) const SCHEMA_VERSION: i64 = 10;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -184,6 +184,19 @@ const METADATA: &str = "
 ALTER TABLE files ADD COLUMN metadata TEXT;
 ";
 
+/// What is still to be told others: see `outbox`. With row IDs, since a body may fill a page.
+const OUTBOX: &str = "
+CREATE TABLE outbox (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    due_at      INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL CHECK (attempts >= 0),
+    tried_since INTEGER,
+    body        TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX outbox_by_due ON outbox (due_at, id);
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
@@ -199,6 +212,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DELETE_AFTER,
             HAND_INS,
             METADATA,
+            OUTBOX,
         ],
         1 => &[
             KEYS,
@@ -212,6 +226,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DELETE_AFTER,
             HAND_INS,
             METADATA,
+            OUTBOX,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -224,6 +239,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DELETE_AFTER,
             HAND_INS,
             METADATA,
+            OUTBOX,
         ],
         3 => &[
             MARKER,
@@ -233,6 +249,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DELETE_AFTER,
             HAND_INS,
             METADATA,
+            OUTBOX,
         ],
         4 => &[
             OWNERS,
@@ -241,11 +258,13 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             DELETE_AFTER,
             HAND_INS,
             METADATA,
+            OUTBOX,
         ],
-        5 => &[DISPLAY_NAMES, DELETE_AFTER, HAND_INS, METADATA],
-        6 => &[DELETE_AFTER, HAND_INS, METADATA],
-        7 => &[HAND_INS, METADATA],
-        8 => &[METADATA],
+        5 => &[DISPLAY_NAMES, DELETE_AFTER, HAND_INS, METADATA, OUTBOX],
+        6 => &[DELETE_AFTER, HAND_INS, METADATA, OUTBOX],
+        7 => &[HAND_INS, METADATA, OUTBOX],
+        8 => &[METADATA, OUTBOX],
+        9 => &[OUTBOX],
         _ => &[],
     }
 }

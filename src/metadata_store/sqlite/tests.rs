@@ -38,6 +38,21 @@ mod hand_ins {
     crate::hand_in_store_conformance!(open);
 }
 
+mod outbox {
+    use super::*;
+    use crate::metadata_store::outbox::conformance::Opened;
+
+    async fn open() -> Opened<SqliteMetadataStore> {
+        let (directory, store) = new_store();
+        Opened {
+            store: Arc::new(store),
+            keep: Box::new(directory),
+        }
+    }
+
+    crate::outbox_conformance!(open);
+}
+
 async fn open(_: Isolation) -> Fixture {
     let (directory, store) = new_store();
     Fixture {

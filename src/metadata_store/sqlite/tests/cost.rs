@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, StatementStatus, ToSql};
 
 use super::super::hand_ins::PAGE_OF_BOX;
+use super::super::outbox::DUE_MESSAGES;
 use super::super::row::{self, INSERT};
 use super::super::statements::{
     ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, PAGE_BY_STATUS, PAGE_OF_OWNER, PAGE_OF_VISIBLE,
@@ -121,6 +122,10 @@ async fn no_question_scans_or_sorts() {
         (
             DUE_RECORDS,
             "SEARCH files USING COVERING INDEX files_by_review ((review_at,id)>(?,?) AND review_at<?)",
+        ),
+        (
+            DUE_MESSAGES,
+            "SEARCH outbox USING INDEX outbox_by_due (due_at<?)",
         ),
     ] {
         let mut statement = connection

@@ -32,7 +32,7 @@ struct Older {
     keys: usize,
 }
 
-const OLDER: [Older; 8] = [
+const OLDER: [Older; 9] = [
     Older {
         bytes: include_bytes!("version-1.sqlite"),
         available: 1,
@@ -70,6 +70,11 @@ const OLDER: [Older; 8] = [
     },
     Older {
         bytes: include_bytes!("version-8.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-9.sqlite"),
         available: 2,
         keys: 2,
     },
@@ -168,6 +173,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "ALTER TABLE files ADD COLUMN delete_after INTEGER",
         "CREATE TABLE open_boxes (x)",
         "ALTER TABLE files ADD COLUMN metadata TEXT",
+        "CREATE TABLE outbox (x)",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);

@@ -1,0 +1,297 @@
+//! What is still to be told, as items of their own in the table.
+//!
+//! A message is an item under `webhook#` and its ID. It is added in one transaction with the change that it tells of,
+//! which costs twice what the two writes would alone; without messages a change is the one write that it always was.
+//! What is due is found in the index of due records, in partitions of its own (`webhook#0` to `webhook#7`), so that
+//! there is no index more to pay for with every record, and the worker needs no right to read another one.
+//!
+//! Invariant: the reconciler asks for partitions without that prefix, so it sees no message. TTL removes a message that
+//! nobody could tell for [`KEPT`].
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use futures_util::future::try_join_all;
+
+use super::DynamoDbMetadataStore;
+use super::due::BY_DUE;
+use super::expression::{Placeholders, WriteToken, update_expression};
+use super::hand_ins::{End, MAX_ATTEMPTS, Written, contended, pause};
+use super::item::{
+    Attributes, FILE_ID, Item, PLACE_IN, RECONCILE_AT, RECONCILE_SHARD, SHARDS, STORE, expiry,
+    millis, number, string,
+};
+use crate::aws::unavailable;
+use crate::domain::{BoxId, FileId, Timestamp, Transition};
+use crate::metadata_store::outbox::{MAX_DUE_MESSAGES, Message, MessageId, Outbox};
+use crate::metadata_store::{StoreError, TransitionOutcome};
+
+const PREFIX: &str = "webhook#";
+const BODY: &str = "body";
+const ATTEMPTS: &str = "attempts";
+const TRIED_SINCE: &str = "triedSince";
+/// How long a message is kept at the most: a service that was stopped for that long has nothing to tell any more.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Messages that are read at a time.
+const READ_AT_A_TIME: usize = 16;
+
+fn key(id: &MessageId) -> String {
+    format!("{PREFIX}{id}")
+}
+
+/// The same message is always in the same partition. Which one isn't a matter of security.
+fn shard(id: &MessageId) -> u8 {
+    let sum = id.as_str().bytes().fold(0_u32, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    u8::try_from(sum % u32::from(SHARDS)).unwrap_or_default()
+}
+
+fn partition(shard: u8) -> String {
+    format!("{PREFIX}{shard}")
+}
+
+/// What changes when a message is taken up.
+fn state_of(message: &Message) -> Vec<(&'static str, AttributeValue)> {
+    let mut set = vec![
+        (RECONCILE_SHARD, string(partition(shard(&message.id)))),
+        (RECONCILE_AT, millis(message.due_at)),
+        (ATTEMPTS, number(message.attempts)),
+    ];
+    let since = message.tried_since;
+    set.extend(since.map(|at| (TRIED_SINCE, millis(at))));
+    set
+}
+
+fn from_item(item: &Item) -> Result<Message, StoreError> {
+    let attributes = Attributes(item);
+    let parse = |text: &str| {
+        let id = text.strip_prefix(PREFIX).unwrap_or_default();
+        MessageId::parse(id)
+    };
+    let attempts = attributes.number(ATTEMPTS)?;
+    Ok(Message {
+        id: attributes.text_as(FILE_ID, parse)?,
+        due_at: attributes.millis(RECONCILE_AT)?,
+        attempts: u32::try_from(attempts)
+            .map_err(|_| StoreError::corrupt(STORE, format!("attribute {ATTEMPTS}")))?,
+        tried_since: attributes.optional(TRIED_SINCE, Attributes::millis)?,
+        body: attributes.text_as(BODY, |text| Ok(text.to_owned()))?,
+    })
+}
+
+/// Adds a message, and leaves one that is there as it is: each value is set only where there is none.
+fn adding(message: &Message) -> (String, Placeholders) {
+    let mut placeholders = Placeholders::default();
+    let mut set = state_of(message);
+    set.push((BODY, string(&message.body)));
+    set.extend(expiry(message.due_at + KEPT));
+    let set = set.into_iter().map(|(attribute, value)| {
+        let (name, value) = (
+            placeholders.name(attribute),
+            placeholders.value(attribute, value),
+        );
+        format!("{name} = if_not_exists({name}, {value})")
+    });
+    let update = format!("SET {}", set.collect::<Vec<_>>().join(", "));
+    (update, placeholders)
+}
+
+impl DynamoDbMetadataStore {
+    /// By updates, which make what isn't there, since the worker may put nothing.
+    fn adding_all(&self, messages: &[Message]) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let adding = messages.iter().map(|message| {
+            let (update, placeholders) = adding(message);
+            let update = Update::builder()
+                .table_name(&self.table)
+                .key(FILE_ID, string(key(&message.id)))
+                .update_expression(update)
+                .set_expression_attribute_names(Some(placeholders.names))
+                .set_expression_attribute_values(Some(placeholders.values))
+                .build()
+                .map_err(|error| StoreError::unavailable(STORE, error))?;
+            Ok(TransactWriteItem::builder().update(update).build())
+        });
+        adding.collect()
+    }
+
+    /// Makes a change of a file, gives back the place in a box that it holds if it ends there, and adds the messages:
+    /// all or nothing. `false`: the condition doesn't hold.
+    pub(super) async fn change_told(
+        &self,
+        end: End,
+        gives_place_back: bool,
+        messages: &[Message],
+    ) -> Result<bool, StoreError> {
+        let mut place_in: Option<BoxId> = None;
+        let mut box_is_there = true;
+        for attempt in 1..=MAX_ATTEMPTS {
+            let mut items = match place_in {
+                None => vec![self.change(&end, gives_place_back)?],
+                Some(place) => self.change_with_place(&end, place, box_is_there)?,
+            };
+            items.extend(self.adding_all(messages)?);
+            match self.write_all(items).await? {
+                Written::Done => return Ok(true),
+                Written::ConditionFailed(0) if gives_place_back && place_in.is_none() => {
+                    // It may hold a place. Which one never changes while it does.
+                    match self.place_of(end.id).await? {
+                        None => return Ok(false),
+                        place => place_in = place,
+                    }
+                }
+                Written::ConditionFailed(0) => return Ok(false),
+                // The box is gone, and with it the number of its places.
+                Written::ConditionFailed(_) => box_is_there = false,
+                Written::Conflict => pause(attempt).await,
+            }
+        }
+        Err(contended())
+    }
+
+    fn change(&self, end: &End, gives_place_back: bool) -> Result<TransactWriteItem, StoreError> {
+        let mut placeholders = end.placeholders.clone();
+        let condition = match gives_place_back {
+            true => {
+                let place = placeholders.name(PLACE_IN);
+                format!("({}) AND attribute_not_exists({place})", end.condition)
+            }
+            false => end.condition.clone(),
+        };
+        let update = self.update_of(string(end.id), end.update.clone(), condition, placeholders)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    async fn place_of(&self, id: FileId) -> Result<Option<BoxId>, StoreError> {
+        let item = self.get_item(string(id)).await?;
+        let place = item.map(|item| {
+            Attributes(&item).optional(PLACE_IN, |of, name| of.text_as(name, BoxId::parse))
+        });
+        Ok(place.transpose()?.flatten())
+    }
+
+    /// Keys of messages of one partition, those that are due the longest first.
+    async fn query_messages(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, MessageId)>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(BY_DUE)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .key_condition_expression("#shard = :shard AND #at <= :now")
+            .expression_attribute_names("#shard", RECONCILE_SHARD)
+            .expression_attribute_names("#at", RECONCILE_AT)
+            .expression_attribute_values(":shard", string(partition(shard)))
+            .expression_attribute_values(":now", millis(now))
+            .send()
+            .await
+            .map_err(|error| unavailable(STORE, "Query", &error))?;
+        let entries = output.items().iter().map(|entry| {
+            let attributes = Attributes(entry);
+            let id = attributes.text_as(FILE_ID, |text| {
+                MessageId::parse(text.strip_prefix(PREFIX).unwrap_or_default())
+            });
+            Ok((attributes.millis(RECONCILE_AT)?, id?))
+        });
+        entries.collect()
+    }
+}
+
+#[async_trait]
+impl Outbox for DynamoDbMetadataStore {
+    async fn transition_told(
+        &self,
+        id: FileId,
+        transition: &Transition,
+        messages: &[Message],
+    ) -> Result<TransitionOutcome, StoreError> {
+        self.make_transition(id, transition, messages).await
+    }
+
+    async fn delete_told(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        purge_at: Timestamp,
+        upload_grace: Duration,
+        messages: &[Message],
+    ) -> Result<bool, StoreError> {
+        self.make_tombstone(id, now, purge_at, upload_grace, messages)
+            .await
+    }
+
+    async fn add_message(&self, message: &Message) -> Result<(), StoreError> {
+        let (update, placeholders) = adding(message);
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(FILE_ID, string(key(&message.id)))
+            .update_expression(update)
+            .set_expression_attribute_names(Some(placeholders.names))
+            .set_expression_attribute_values(Some(placeholders.values))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| unavailable(STORE, "UpdateItem", &error))
+    }
+
+    async fn due_messages(&self, now: Timestamp, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let limit = limit.clamp(1, MAX_DUE_MESSAGES);
+        let queries = (0..SHARDS).map(|shard| self.query_messages(shard, now, limit));
+        let mut due = try_join_all(queries).await?.concat();
+        due.sort_unstable();
+        due.truncate(limit);
+        let mut messages = Vec::with_capacity(due.len());
+        for some in due.chunks(READ_AT_A_TIME) {
+            let reads = some.iter().map(|(_, id)| self.get_item(string(key(id))));
+            let items = try_join_all(reads).await?;
+            // The index is behind the table: what is gone, or was taken up since, isn't due.
+            let read = items.iter().flatten().map(from_item);
+            messages.extend(read.filter_map(|message| {
+                message
+                    .inspect_err(|error| {
+                        let error = error.chain();
+                        tracing::error!(error, "a message can't be read and is not told");
+                    })
+                    .ok()
+            }));
+        }
+        messages.retain(|message| message.due_at <= now);
+        messages.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
+        Ok(messages)
+    }
+
+    async fn replace_message(&self, seen: &Message, message: &Message) -> Result<bool, StoreError> {
+        let mut placeholders = Placeholders::default();
+        let token = WriteToken::new();
+        let mut set = state_of(message);
+        set.push(token.attribute());
+        let update = update_expression(set, None, &[], &mut placeholders);
+        let due_at = placeholders.name(RECONCILE_AT);
+        let seen_due_at = placeholders.value("seenDueAt", millis(seen.due_at));
+        let attempts = placeholders.name(ATTEMPTS);
+        let seen_attempts = placeholders.value("seenAttempts", number(seen.attempts));
+        let unchanged = format!("{due_at} = {seen_due_at} AND {attempts} = {seen_attempts}");
+        let condition = token.or_repeated(&unchanged, &mut placeholders);
+        let key = string(key(&seen.id));
+        let replaced = self.send_update(key, update, condition, placeholders);
+        Ok(replaced.await?.is_some())
+    }
+
+    async fn remove_message(&self, id: &MessageId) -> Result<(), StoreError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key(FILE_ID, string(key(id)))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| unavailable(STORE, "DeleteItem", &error))
+    }
+}

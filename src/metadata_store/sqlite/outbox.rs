@@ -1,0 +1,171 @@
+//! What is still to be told, in a table of its own beside the records.
+//!
+//! Invariant: the thread that writes adds a message in the transaction of the change that it tells of, so the commit
+//! that makes one durable makes both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error, Row, named_params};
+
+use super::readers::Readers;
+use super::writer::Kind;
+use super::{SqliteMetadataStore, StoreError, row};
+use crate::domain::{FileId, Timestamp, Transition, from_millis};
+use crate::metadata_store::TransitionOutcome;
+use crate::metadata_store::outbox::{MAX_DUE_MESSAGES, Message, MessageId, Outbox};
+
+const ADD: &str = "INSERT INTO outbox (id, due_at, attempts, tried_since, body)
+      VALUES (:id, :due_at, :attempts, :tried_since, :body) ON CONFLICT (id) DO NOTHING";
+
+pub(super) const DUE_MESSAGES: &str = "SELECT id, due_at, attempts, tried_since, body
+      FROM outbox INDEXED BY outbox_by_due WHERE due_at <= :now ORDER BY due_at, id LIMIT :limit";
+
+const REPLACE: &str =
+    "UPDATE outbox SET due_at = :due_at, attempts = :attempts, tried_since = :tried_since
+      WHERE id = :id AND due_at = :seen_due_at AND attempts = :seen_attempts";
+
+const REMOVE: &str = "DELETE FROM outbox WHERE id = :id";
+
+/// Makes a change, and adds the messages if it was made: both or neither, whatever else is in the group's transaction.
+pub(super) fn told(
+    connection: &Connection,
+    messages: &[Message],
+    change: impl FnOnce() -> rusqlite::Result<bool>,
+) -> rusqlite::Result<bool> {
+    if messages.is_empty() {
+        return change();
+    }
+    let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
+    execute("SAVEPOINT told")?;
+    let made = change().and_then(|made| {
+        if made {
+            add(connection, messages)?;
+        }
+        Ok(made)
+    });
+    // Some failures (a full disk, an I/O error) end the transaction, and the savepoint with it.
+    if connection.is_autocommit() {
+        return made;
+    }
+    if made.is_err() {
+        execute("ROLLBACK TO told")?;
+    }
+    execute("RELEASE told")?;
+    made
+}
+
+/// Adds them to the transaction that is under way.
+fn add(connection: &Connection, messages: &[Message]) -> rusqlite::Result<()> {
+    for message in messages {
+        connection.prepare_cached(ADD)?.execute(named_params! {
+            ":id": message.id.as_str(),
+            ":due_at": message.due_at.timestamp_millis(),
+            ":attempts": message.attempts,
+            ":tried_since": message.tried_since.map(|at| at.timestamp_millis()),
+            ":body": message.body,
+        })?;
+    }
+    Ok(())
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let unreadable = |at, kind, why: &str| Error::FromSqlConversionFailure(at, kind, why.into());
+    let id: String = row.get(0)?;
+    let since: Option<i64> = row.get(3)?;
+    let since = since.map(|millis| {
+        from_millis(millis).ok_or_else(|| unreadable(3, Type::Integer, "beyond all time"))
+    });
+    Ok(Message {
+        id: MessageId::parse(&id).map_err(|why| unreadable(0, Type::Text, &why.0))?,
+        due_at: row::moment_at(row, 1)?,
+        attempts: row.get(2)?,
+        tried_since: since.transpose()?,
+        body: row.get(4)?,
+    })
+}
+
+fn due(connection: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<Message>> {
+    let mut statement = connection.prepare_cached(DUE_MESSAGES)?;
+    let limit = limit.clamp(1, MAX_DUE_MESSAGES) as i64;
+    let mut rows =
+        statement.query(named_params! { ":now": now.timestamp_millis(), ":limit": limit })?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        match message(row) {
+            Ok(message) => due.push(message),
+            Err(error) => tracing::error!(%error, "a message can't be read and is not told"),
+        }
+    }
+    Ok(due)
+}
+
+#[async_trait]
+impl Outbox for SqliteMetadataStore {
+    async fn transition_told(
+        &self,
+        id: FileId,
+        transition: &Transition,
+        messages: &[Message],
+    ) -> Result<TransitionOutcome, StoreError> {
+        self.make_transition(id, transition, messages.to_vec())
+            .await
+    }
+
+    async fn delete_told(
+        &self,
+        id: FileId,
+        now: Timestamp,
+        purge_at: Timestamp,
+        upload_grace: Duration,
+        messages: &[Message],
+    ) -> Result<bool, StoreError> {
+        self.make_tombstone(id, now, purge_at, upload_grace, messages.to_vec())
+            .await
+    }
+
+    async fn add_message(&self, message: &Message) -> Result<(), StoreError> {
+        self.space.check(super::STORE)?;
+        let message = message.clone();
+        self.writer
+            .write(Kind::Adds, move |connection| {
+                add(connection, std::slice::from_ref(&message))
+            })
+            .await
+    }
+
+    async fn due_messages(&self, now: Timestamp, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        Readers::range(&readers, move |connection| due(connection, now, limit)).await
+    }
+
+    async fn replace_message(&self, seen: &Message, message: &Message) -> Result<bool, StoreError> {
+        let (seen_due_at, seen_attempts) = (seen.due_at.timestamp_millis(), seen.attempts);
+        let message = message.clone();
+        self.writer
+            .write(Kind::Essential, move |connection| {
+                let replaced = connection.prepare_cached(REPLACE)?.execute(named_params! {
+                    ":id": message.id.as_str(),
+                    ":due_at": message.due_at.timestamp_millis(),
+                    ":attempts": message.attempts,
+                    ":tried_since": message.tried_since.map(|at| at.timestamp_millis()),
+                    ":seen_due_at": seen_due_at,
+                    ":seen_attempts": seen_attempts,
+                })?;
+                Ok(replaced == 1)
+            })
+            .await
+    }
+
+    async fn remove_message(&self, id: &MessageId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.writer
+            .write(Kind::Essential, move |connection| {
+                let named = named_params! { ":id": id.as_str() };
+                connection.prepare_cached(REMOVE)?.execute(named).map(drop)
+            })
+            .await
+    }
+}
