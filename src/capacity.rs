@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::client_address::ClientNetwork;
+
 /// A bounded number of permits.
 #[derive(Debug, Clone)]
 pub struct Permits(Arc<Semaphore>);
@@ -42,13 +44,13 @@ impl Permits {
 
 /// A bounded number of permits for each address that asks, so that none of them has all there are.
 ///
-/// Absent on purpose: what a proxy says of its clients. Where one stands before us, all come from its
+/// Absent on purpose: what a proxy says of its clients. Where one stands before us that isn't known, all come from its
 /// address, and a fair share for each is its to give.
 #[derive(Debug, Clone)]
 pub struct PermitsByAddress {
     most: usize,
     /// Only addresses that have any, so there are no more than permits.
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Arc<Mutex<HashMap<ClientNetwork, usize>>>,
 }
 
 /// A permit of an address, given back when this is dropped.
@@ -56,7 +58,7 @@ pub struct PermitsByAddress {
 #[must_use = "the permit is given back when this is dropped"]
 pub struct AddressPermit {
     permits: PermitsByAddress,
-    address: IpAddr,
+    client: ClientNetwork,
 }
 
 impl PermitsByAddress {
@@ -70,9 +72,9 @@ impl PermitsByAddress {
 
     /// `None` if the address has all that it may have.
     pub fn take(&self, address: IpAddr) -> Option<AddressPermit> {
-        let address = network_of(address);
+        let client = ClientNetwork::of(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(address).or_default();
+        let count = taken.entry(client).or_default();
         // An entry of zero was made just now, and a bound of zero gives nobody a permit.
         if *count >= self.most {
             return None;
@@ -80,7 +82,7 @@ impl PermitsByAddress {
         *count += 1;
         Some(AddressPermit {
             permits: self.clone(),
-            address,
+            client,
         })
     }
 }
@@ -92,23 +94,12 @@ impl Drop for AddressPermit {
             .taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.address) {
+        if let Some(count) = taken.get_mut(&self.client) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.address);
+                taken.remove(&self.client);
             }
         }
-    }
-}
-
-/// What one client has for itself: an address of IPv4, and a whole /64 of IPv6.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        address => address,
     }
 }
 

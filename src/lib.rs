@@ -25,6 +25,7 @@ pub mod capability_token;
 pub mod capacity;
 #[cfg(feature = "server")]
 pub mod check;
+pub mod client_address;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "server")]
@@ -54,6 +55,7 @@ pub mod owner_only_files;
 #[cfg(feature = "server")]
 pub mod passwords;
 pub mod presigned_url;
+pub mod rate_limits;
 #[cfg(feature = "server")]
 pub mod receipt;
 #[cfg(feature = "server")]

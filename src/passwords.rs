@@ -4,11 +4,10 @@
 //! that went away meanwhile; whoever finds `MAX_WAITING` others before them is told to come again. A password is
 //! in no store, and neither it nor what is kept of it prints.
 
-mod tries;
-
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
@@ -18,10 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use unicode_normalization::UnicodeNormalization;
 
-use self::tries::Tries;
 use crate::capability_token::RenewableId;
+use crate::client_address::ClientNetwork;
 use crate::domain::Invalid;
 use crate::operations::OperationError;
+use crate::rate_limits::{Rate, RateLimiter};
 use crate::store_error::StoreError;
 
 /// How errors call what fails here.
@@ -122,20 +122,28 @@ fn hashed(password: &Password, salt: &[u8; SALT_BYTES]) -> Result<[u8; HASH_BYTE
 pub struct Passwords {
     at_a_time: Arc<Semaphore>,
     waiting: Semaphore,
-    tries: Tries,
+    /// Of wrong ones, by link or box and from where they come; `None` is an address that nobody knows.
+    tries: Option<RateLimiter<(RenewableId, Option<ClientNetwork>)>>,
 }
 
+/// Ten guesses a minute.
 impl Default for Passwords {
     fn default() -> Self {
-        Self {
-            at_a_time: Arc::new(Semaphore::new(AT_A_TIME)),
-            waiting: Semaphore::new(MAX_WAITING),
-            tries: Tries::default(),
-        }
+        Self::new(Some(Rate::new(10, Duration::from_secs(60), 10)))
     }
 }
 
 impl Passwords {
+    /// Passwords that may be guessed at this rate: for each link and box, by each address and at this process;
+    /// `None`: as often as somebody likes.
+    pub fn new(guesses: Option<Rate>) -> Self {
+        Self {
+            at_a_time: Arc::new(Semaphore::new(AT_A_TIME)),
+            waiting: Semaphore::new(MAX_WAITING),
+            tries: guesses.map(RateLimiter::new),
+        }
+    }
+
     /// What is kept of a new password.
     pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, OperationError> {
         let mut salt = [0; SALT_BYTES];
@@ -164,22 +172,21 @@ impl Passwords {
         let permit = self.permit().await?;
         // Counted before it is looked at, since many at once would all pass otherwise; and not before its turn: a
         // crowd behind one address that knows the password is no crowd of guesses.
-        self.tries
-            .begin(of, address, Instant::now())
-            .map_err(OperationError::TooManyTries)?;
-        let salt = expected.salt;
-        let hash = match work(permit, move || hashed(&password, &salt)).await {
-            Ok(hash) => hash,
-            Err(error) => {
-                self.tries.give_back(of, address);
-                return Err(error);
-            }
-        };
-        if !bool::from(hash.ct_eq(&expected.hash)) {
-            return Err(OperationError::WrongPassword);
+        let whose = (of, address.map(ClientNetwork::of));
+        if let Some(tries) = &self.tries {
+            let counted = tries.take(whose, Instant::now());
+            counted.map_err(OperationError::TooManyTries)?;
         }
-        self.tries.give_back(of, address);
-        Ok(())
+        let salt = expected.salt;
+        let hash = work(permit, move || hashed(&password, &salt)).await;
+        let is_right = hash.map(|hash| bool::from(hash.ct_eq(&expected.hash)));
+        if let (Ok(true) | Err(_), Some(tries)) = (&is_right, &self.tries) {
+            tries.give_back(&whose);
+        }
+        match is_right? {
+            true => Ok(()),
+            false => Err(OperationError::WrongPassword),
+        }
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, OperationError> {
@@ -209,11 +216,11 @@ async fn work<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
-    use super::tries::MAX_TRIES;
     use super::*;
     use crate::domain::from_millis;
+
+    const MAX_TRIES: u32 = 10;
 
     fn password(text: &str) -> Password {
         Password::parse(text).unwrap()
@@ -304,7 +311,8 @@ mod tests {
         let _all = passwords.at_a_time.acquire_many(all).await.unwrap();
     }
 
-    #[tokio::test]
+    /// With a clock that stands, however long hashing takes.
+    #[tokio::test(start_paused = true)]
     async fn guessing_ends_after_ten_tries_from_one_address_and_whoever_knows_it_is_not_counted() {
         let passwords = Passwords::default();
         let hash = passwords.hash(password("right")).await.unwrap();

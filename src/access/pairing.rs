@@ -17,7 +17,6 @@ mod codes;
 mod rate_limit;
 #[cfg(test)]
 mod tests;
-mod tries;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,12 +29,12 @@ use tokio::time::Instant;
 
 use self::codes::ReadDeviceCode;
 use self::rate_limit::PairingRateLimit;
-use self::tries::Tries;
 use super::Scopes;
 use super::api_token::{ApiTokens, CreateTokenError, NewToken, TokenInfo, TokenLabel, TokenText};
 use super::revocation::{Revocations, SecurityStamp};
 use crate::domain::{Invalid, Timestamp, UserId, from_millis, whole_millis};
 use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, ItemStore};
+use crate::rate_limits::{Rate, RateLimiter};
 use crate::store_error::StoreError;
 
 pub use codes::{DeviceCode, UserCode};
@@ -45,6 +44,9 @@ pub use rate_limit::{MAX_PAIRINGS, MAX_PAIRINGS_OF_ADDRESS};
 pub const PAIRING_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// How long a program waits before it asks again.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Codes that are none: how many somebody may type at once, and within [`TRIES_PERIOD`].
+const MAX_TRIES: u32 = 10;
+const TRIES_PERIOD: Duration = Duration::from_secs(10 * 60);
 /// Digits of a pairing's digest that it is called by: 128 bits.
 const ID_DIGITS: usize = 32;
 /// How often a code is drawn again that somebody else shows at this moment.
@@ -201,7 +203,8 @@ pub struct Pairings {
     /// The fingerprint of what makes an operator now.
     operator: Option<String>,
     revocations: Revocations,
-    tries: Tries,
+    /// Of codes that are none, by who typed them; `None`: the operator.
+    tries: RateLimiter<Option<UserId>>,
     rate_limit: PairingRateLimit,
 }
 
@@ -214,7 +217,7 @@ impl Pairings {
             revocations: Revocations::new(Arc::clone(&items)),
             items,
             operator: operator.map(str::to_owned),
-            tries: Tries::default(),
+            tries: RateLimiter::new(Rate::new(MAX_TRIES, TRIES_PERIOD, MAX_TRIES)),
             rate_limit: PairingRateLimit::default(),
         }
     }
@@ -391,20 +394,27 @@ impl Pairings {
         by: Option<UserId>,
         now: Timestamp,
     ) -> Result<(Item, StoredPairing), ApproveError> {
-        if let Some(again_in) = self.tries.wait(by, Instant::now()) {
+        if let Some(again_in) = self.tries.wait(&by, Instant::now()) {
             return Err(ApproveError::TooManyTries { again_in });
         }
         // What can't be a code guesses none.
         let code = UserCode::parse(typed).map_err(|_| ApproveError::Unknown)?;
-        let Some(item) = self.items.get(&key(&code)?, now).await? else {
-            return Err(self.wrong(by));
-        };
+        // Counted before it is looked up, since many at once would all pass otherwise.
+        let counted = self.tries.take(by, Instant::now());
+        counted.map_err(|again_in| ApproveError::TooManyTries { again_in })?;
+        let found = self.items.get(&key(&code)?, now).await;
+        if !matches!(found, Ok(None)) {
+            self.tries.give_back(&by);
+        }
+        let item = found?.ok_or(ApproveError::Unknown)?;
         let pairing = item.body.read().map_err(corrupt)?;
         Ok((item, pairing))
     }
 
+    /// There is such a code, and it is none for `by`.
     fn wrong(&self, by: Option<UserId>) -> ApproveError {
-        self.tries.note(by, Instant::now());
+        // Where nothing is left, it can't count for more.
+        let _ = self.tries.take(by, Instant::now());
         ApproveError::Unknown
     }
 }

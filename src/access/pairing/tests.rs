@@ -1,7 +1,6 @@
 //! The life of a pairing, on a store in memory.
 
 use super::*;
-use crate::access::pairing::tries::MAX_TRIES;
 use crate::item_store::memory::MemoryItemStore;
 
 fn now() -> Timestamp {
@@ -239,7 +238,7 @@ async fn whoever_types_codes_that_are_none_has_to_wait_and_finds_none_meanwhile(
     let refused = service.pairings.look(&typed, bob(), now()).await;
     assert!(matches!(refused, Err(ApproveError::TooManyTries { .. })));
     service.approve(&typed, alice()).await.unwrap();
-    tokio::time::advance(tries::WINDOW).await;
+    tokio::time::advance(TRIES_PERIOD / MAX_TRIES).await;
     assert!(is_unknown(&service.approve(&wrong, bob()).await));
 }
 

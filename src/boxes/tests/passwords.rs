@@ -76,7 +76,8 @@ async fn a_password_is_changed_and_taken_away_and_other_changes_leave_it() {
     it.hand_in_with(&file_box, None).await.unwrap();
 }
 
-#[tokio::test]
+/// With a clock that stands, however long hashing takes.
+#[tokio::test(start_paused = true)]
 async fn a_password_is_guessed_ten_times_a_minute_whatever_is_declared() {
     let it = Fixture::new();
     let new = NewBox {
