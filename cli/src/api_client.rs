@@ -3,7 +3,7 @@
 //! **Invariant:** every call is safe to repeat (a create has a key of its own), so each is repeated
 //! until there is an answer, within the bounds of [`crate::retry`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use crate::address::{base_of, check_store_address, origin_of};
 use crate::answer::{Answer, Proof, expect, may_pass, parsed};
 use crate::error::CliError;
 use crate::http::{Body, Http, NoAnswer, NoAnswerReason, Sent, empty, full};
+use crate::output::Output;
 use crate::retry::{Deadline, Retry, retry_after};
 use crate::stored_tokens::{StoredToken, StoredTokens, TokenFile};
 use crate::wire::{Created, EventPage, Page, Record, Renewed, Upload};
@@ -27,6 +28,8 @@ pub(crate) const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
 const MAX_WAIT: u64 = 20;
 /// How often it is asked at most that answers sooner than that.
 const EARLY_ANSWER: Duration = Duration::from_millis(500);
+/// How often it is said at most that the service asks to wait.
+const NOTE_INTERVAL: Duration = Duration::from_secs(10);
 /// The most records on a page, by the contract.
 pub(crate) const MAX_PAGE: usize = 100;
 /// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
@@ -45,6 +48,30 @@ pub(crate) struct ApiClient {
     proof: Proof,
     /// What `fshare login` got, for whichever service is asked.
     stored: Arc<StoredTokens>,
+    /// Where it is said that a service asks to wait.
+    notes: Option<Arc<WaitNotes>>,
+}
+
+/// Says that the service limits how often it is called: not more often than once in [`NOTE_INTERVAL`], however many
+/// files wait.
+#[derive(Debug)]
+struct WaitNotes {
+    output: Output,
+    said_at: Mutex<Option<Instant>>,
+}
+
+impl WaitNotes {
+    fn say(&self, pause: Duration) {
+        let now = Instant::now();
+        let mut said_at = self.said_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if said_at.is_none_or(|at| now >= at + NOTE_INTERVAL) {
+            *said_at = Some(now);
+            let seconds = pause.as_secs();
+            self.output.note(&format!(
+                "fshare: the service limits how often it is called, and asks to wait {seconds} s: going on then"
+            ));
+        }
+    }
 }
 
 impl ApiClient {
@@ -83,7 +110,20 @@ impl ApiClient {
             authorization: None,
             proof: Proof::Nothing,
             stored: Arc::default(),
+            notes: None,
         })
+    }
+
+    /// The same that says so where a service asks to wait.
+    pub(crate) fn saying_waits(self, output: &Output) -> Self {
+        let notes = WaitNotes {
+            output: output.clone(),
+            said_at: Mutex::default(),
+        };
+        Self {
+            notes: Some(Arc::new(notes)),
+            ..self
+        }
     }
 
     /// The same as whoever has this token.
@@ -303,7 +343,9 @@ impl ApiClient {
                 Ok(answer) => {
                     // Of a gateway it isn't known what it had passed on.
                     repeated = true;
-                    if !retry.again(retry_after(&answer.headers)).await {
+                    let pause = retry_after(&answer.headers);
+                    self.say_wait(answer.status, pause, &retry);
+                    if !retry.again(pause).await {
                         return Ok(answer);
                     }
                 }
@@ -322,6 +364,14 @@ impl ApiClient {
                     }
                 }
             }
+        }
+    }
+
+    fn say_wait(&self, status: StatusCode, pause: Option<Duration>, retry: &Retry) {
+        let pause = pause.filter(|pause| retry.has_time_for(*pause));
+        let is_limit = status == StatusCode::TOO_MANY_REQUESTS;
+        if let (Some(notes), Some(pause), true) = (&self.notes, pause, is_limit) {
+            notes.say(pause);
         }
     }
 

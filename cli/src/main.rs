@@ -152,7 +152,7 @@ async fn dispatch(
         } => return webhook::listen(wanted, output).await.map(one),
         _ => {}
     }
-    let service = ApiClient::at(server)?;
+    let service = ApiClient::at(server)?.saying_waits(output);
     let until = Deadline::after(patience);
     match &arguments.command {
         Command::Upload(upload) => upload::run(&service, upload, patience, output, progress).await,

@@ -53,6 +53,11 @@ impl Retry {
         self.failed < ATTEMPTS && self.pause(self.failed, retry_after).await
     }
 
+    /// Whether there is time for a pause of this length and another attempt.
+    pub(crate) fn has_time_for(&self, pause: Duration) -> bool {
+        self.failed + 1 < ATTEMPTS && pause < self.deadline.left()
+    }
+
     /// The same after an attempt at which nobody took the connection.
     pub(crate) async fn call_again(&mut self) -> bool {
         self.calls += 1;

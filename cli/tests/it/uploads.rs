@@ -267,6 +267,28 @@ fn a_busy_server_and_a_busy_store_are_asked_again_when_they_say() {
 }
 
 #[test]
+fn a_service_that_limits_how_often_it_is_called_is_waited_for_and_it_is_said_once() {
+    const LIMITED: &str =
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n";
+    let service = Service::start(&[]);
+    let limited = |count: usize| {
+        let faults = (0..count).map(|_| ("POST /v1/files ", StubFault::Answer(LIMITED)));
+        Stub::before(&service.base, faults.collect())
+    };
+    service.file("patient", b"patient");
+    let (stub, started) = (limited(2), std::time::Instant::now());
+    let ran = service.run_through(&stub, &["upload", "patient"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(started.elapsed() >= std::time::Duration::from_secs(4));
+    assert_eq!(ran.err.matches("asks to wait 2 s").count(), 1, "{ran:?}");
+    assert_eq!(stub.count("POST /v1/files "), 3);
+    // A wait that there is no time for isn't begun.
+    let ran = service.run_through(&limited(9), &["upload", "patient", "--timeout", "1"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(!ran.err.contains("asks to wait"), "{ran:?}");
+}
+
+#[test]
 fn an_expired_url_is_replaced_by_a_fresh_one() {
     const EXPIRED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Length: 82\r\n\r\n\
         <Error><Code>AccessDenied</Code><Message>Request has expired.</Message>   </Error>";
