@@ -137,7 +137,10 @@ export function failure({ status, code, json, foreign, retryAfterMs: pause }) {
   if (isAboutHost(code)) {
     return { type: 'refused', problem: { code: 'misdirected', status } };
   }
-  if (status === 0 || status === 408 || status === 429 || status >= 500) {
+  if (status === 429) {
+    return { type: 'lost', cause: { code: 'limited' }, retryAfterMs: pause };
+  }
+  if (status === 0 || status === 408 || status >= 500) {
     return { type: 'lost', retryAfterMs: pause };
   }
   // Said to be a success, and nothing of what was asked for.

@@ -11,6 +11,7 @@ const MAX_WAITING_ROWS = 100;
 const WAITING = {
   signedOut: (words) => words.waitingSignedOut,
   intermediary: (words) => words.waitingIntermediary,
+  limited: (words) => words.waitingLimited,
 };
 
 export class UploadsView {

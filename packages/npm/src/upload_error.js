@@ -8,6 +8,7 @@ const SENTENCES = {
   expired: 'The file took longer than an upload may take.',
   full: 'The service has no room left.',
   intermediary: 'Something between here and the service answered in its place.',
+  limited: 'The service asked again and again to go slower.',
   misdirected: 'The service doesn’t answer to this address.',
   mixed: 'A page that came by https can’t send to an address with http.',
   nameTooLong: 'The file’s name is too long.',

@@ -31,8 +31,8 @@ function answering(answer) {
     if (answer.redirect) {
       return { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null };
     }
-    const { status, type, body } = answer;
-    return new Response(status === 204 ? null : body, { status, headers: type ? { 'Content-Type': type } : {} });
+    const { status, type, body, headers } = answer;
+    return new Response(status === 204 ? null : body, { status, headers: { ...(type && { 'Content-Type': type }), ...headers } });
   };
   return { api: new Api(new URL('http://service/'), { isOut: false, heard: (is) => sessions.push(is) }), sessions };
 }
@@ -109,6 +109,15 @@ test('what the service answers is understood', async () => {
     const { api, sessions } = answering(answer);
     assert.equal((await CALLS[call](api)).type, type, `${call} ${answer.status}`);
     assert.deepEqual(sessions, [null]);
+  }
+});
+
+test('a call too many is lost for as long as the service says, for a reason of its own', async () => {
+  for (const code of ['rate_limited', 'too_many_creates']) {
+    const { api } = answering({ ...problem(429, code), headers: { 'Retry-After': '7' } });
+    for (const [name, call] of Object.entries(CALLS)) {
+      assert.deepEqual(await call(api), { type: 'lost', cause: { code: 'limited' }, retryAfterMs: 7000 }, name);
+    }
   }
 });
 

@@ -235,6 +235,18 @@ test('being signed out costs no tries either, in every phase, and the upload goe
   }
 });
 
+test('a service that asks to go slower is waited for as long as it says, and ends it for that reason at last', () => {
+  const limited = { type: 'lost', cause: { code: 'limited' }, retryAfterMs: 7000 };
+  const first = after(['start', { type: 'hashed', sha256: DIGEST }, limited]);
+  assert.deepEqual([first.state.phase, first.state.cause], ['waiting', limited.cause]);
+  assert.deepEqual(first.commands, [{ do: 'wait', ms: 7000 }]);
+  let { state } = first;
+  for (let failures = 1; failures <= LIMITS.failures; failures += 1) {
+    ({ state } = after(['woken', limited], state));
+  }
+  assert.deepEqual([state.phase, state.problem], ['failed', limited.cause]);
+});
+
 test('what stood in the way all the time is what is named in the end', () => {
   let { state } = after(sending);
   const proxy = { type: 'lost', cause: { code: 'intermediary', status: 502 } };
