@@ -22,14 +22,14 @@ pub use gate::RequiredKey;
 pub use greeting::Greeting;
 
 use crate::access::Gate;
-use crate::api::{self, ApiParts, OwnHosts, PrefixRoute, SessionCookie};
+use crate::api::{self, ApiParts, CallRates, OwnHosts, PrefixRoute, SessionCookie};
 use crate::audit::AuditLog;
 use crate::aws::s3_endpoint_url;
 use crate::boxes::Boxes;
 use crate::capability_token::CapabilityKeys;
 use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
-use crate::create_limits::{CreateLimit, CreateRate, PendingByAddress};
+use crate::create_limits::{CreateLimit, PendingByAddress};
 use crate::domain::ObjectKey;
 use crate::file_events::EventWriter;
 use crate::item_store::ItemStore;
@@ -115,7 +115,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let (create_limit, left_pending) = match &settings.mode {
             Mode::Local { .. } => pending_limit(settings),
-            Mode::Aws { .. } => (create_rate(settings), None),
+            Mode::Aws { .. } => (CreateLimit::Off, None),
         };
         let access = Access::Serve(ServeOptions {
             // For as long as an upload may bring bytes that began while its URL worked.
@@ -198,7 +198,8 @@ impl App {
         let keys = gate::link_keys(settings, Some(objects.data_dir()))?;
         let (links, boxes) = links_and_boxes(settings, &items, hand_ins, &keys);
         let links = links.telling(webhooks.clone());
-        let gate = Gate::new(policy, Arc::clone(&items)).knowing_submissions(keys);
+        let rates = gate::call_rates(settings, &policy);
+        let gate = gate::gate(settings, policy, &items, keys);
         let (uploaded, receiver) = mpsc::channel(local_mode::FINALIZE_QUEUE_CAPACITY);
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let endpoint = LocalEndpoint::new(LocalStoreParts {
@@ -215,6 +216,8 @@ impl App {
             uploaded,
         });
         let stop = CancellationToken::new();
+        // Else addresses are those of clients.
+        let no_proxy_is_known = settings.rates.trusted_proxies.is_empty();
         let service = FileService::new(ServiceParts {
             stores: stores.clone(),
             links,
@@ -224,12 +227,12 @@ impl App {
             receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
             audit: audit.clone(),
-            permits: CallPermits::new(settings.public_url.is_some()),
+            permits: CallPermits::new(settings.public_url.is_some() && no_proxy_is_known),
             stop: stop.clone(),
         });
         let public_url = settings.public_url.as_ref();
         let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
-        let whom = (hosts, gate, audit.clone());
+        let whom = (hosts, gate, rates, audit.clone());
         let service = (service, receipt_keys);
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         let routed = PrefixRoute {
@@ -300,15 +303,16 @@ impl App {
             receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
             audit: audit.clone(),
-            // Clients come through a load balancer, and all have its address.
-            permits: CallPermits::new(true),
+            // Clients come through a load balancer, and all have its address if it isn't believed.
+            permits: CallPermits::new(settings.rates.trusted_proxies.is_empty()),
             stop: stop.clone(),
         });
         let cors = CorsPolicy::new(settings.allowed_origins.clone());
         let address = BucketAddress::Fixed(bucket_url);
-        let gate = Gate::new(policy, Arc::clone(&items)).knowing_submissions(keys);
+        let rates = gate::call_rates(settings, &policy);
+        let gate = gate::gate(settings, policy, &items, keys);
         let public_url = settings.public_url.clone();
-        let whom = (OwnHosts::Any { public_url }, gate, audit.clone());
+        let whom = (OwnHosts::Any { public_url }, gate, rates, audit.clone());
         let service = (service, receipt_keys);
         let parts = api_parts(settings, service, address, cors, whom, &stores);
         Ok(Self {
@@ -431,7 +435,7 @@ fn links_and_boxes(
     hand_ins: Arc<dyn HandInStore>,
     keys: &CapabilityKeys,
 ) -> (Links, Boxes) {
-    let passwords = Arc::new(Passwords::default());
+    let passwords = Arc::new(Passwords::new(settings.rates.secret));
     let links = Links::new(Arc::clone(items), keys.clone(), Arc::clone(&passwords));
     let (items, largest) = (Arc::clone(items), settings.max_upload_bytes);
     let boxes = Boxes::new(items, hand_ins, keys.clone(), passwords, largest);
@@ -447,14 +451,6 @@ fn pending_limit(settings: &ApiSettings) -> (CreateLimit, Option<LeftPending>) {
     let told = pending.clone();
     let left_pending: LeftPending = Arc::new(move |id| told.forget(id));
     (CreateLimit::Pending(pending), Some(left_pending))
-}
-
-/// What aws mode lets an address create.
-fn create_rate(settings: &ApiSettings) -> CreateLimit {
-    let limit = settings.limits.max_creates_per_address;
-    limit.map_or(CreateLimit::Off, |share| {
-        CreateLimit::Rate(CreateRate::new(u32::try_from(share).unwrap_or(u32::MAX)))
-    })
 }
 
 fn own_prefix(settings: &ApiSettings) -> String {
@@ -475,7 +471,7 @@ fn api_parts(
     (service, receipt_keys): (FileService, Arc<ReceiptKeys>),
     bucket: BucketAddress,
     cors: CorsPolicy,
-    (hosts, gate, audit): (OwnHosts, Gate, Option<Arc<AuditLog>>),
+    (hosts, gate, rates, audit): (OwnHosts, Gate, CallRates, Option<Arc<AuditLog>>),
     stores: &Stores,
 ) -> ApiParts {
     ApiParts {
@@ -487,6 +483,8 @@ fn api_parts(
         cors,
         hosts,
         gate: Arc::new(gate),
+        rates,
+        trusted_proxies: settings.rates.trusted_proxies.clone(),
         cookie: session_cookie(settings),
         is_open_to_others: settings.is_open_to_others(),
         clock: Arc::clone(&stores.clock),

@@ -1,25 +1,21 @@
-//! How many files one address may create, so that nobody takes what is there for all.
+//! How many files of one address may wait for their bytes, so that nobody takes what is there for all.
 //!
-//! Where one process knows all records (local mode), an address may have so many files that wait for their
-//! bytes: [`PendingByAddress`]. Where any number of processes share a table, nobody counts them, and each
-//! process lets an address create so many a minute: [`CreateRate`].
+//! Where one process knows all records (local mode), an address may have so many: [`PendingByAddress`]. Where any
+//! number of processes share a table, nobody counts them, and what bounds an address is how often it may create one.
 //!
-//! Invariant: what is kept of addresses is bounded, and a known address keeps its place when strangers fill
-//! it up. An address of IPv6 is its first 64 bits, since a client chooses the rest.
+//! Invariant: what is kept of addresses is bounded by the files that wait.
 //!
-//! Absent on purpose: whose the request is behind a proxy. There all clients have one address, and the
-//! operator raises the limits or turns them off.
+//! Absent on purpose: how often somebody may create ([`crate::rate_limits`]).
 
 mod pending;
-mod rate;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 pub use pending::PendingByAddress;
-pub use rate::CreateRate;
 
+use crate::client_address::ClientNetwork;
 use crate::domain::{FileId, Timestamp};
 
 /// The limit that a program keeps.
@@ -30,8 +26,6 @@ pub enum CreateLimit {
     Off,
     /// On files that are pending, by address: where one process has all records.
     Pending(PendingByAddress),
-    /// On creates a minute, by address, at this process.
-    Rate(CreateRate),
 }
 
 /// The address has as many as it may have for now.
@@ -55,13 +49,12 @@ impl CreateLimit {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Admitted, TooManyCreates> {
-        let Some(client) = address.map(Client::of) else {
+        let Some(client) = address.map(ClientNetwork::of) else {
             return Ok(Admitted(None));
         };
         match self {
             Self::Off => Ok(Admitted(None)),
             Self::Pending(pending) => pending.claim(client, now).map(|it| Admitted(Some(it))),
-            Self::Rate(rate) => rate.take(client).map(|()| Admitted(None)),
         }
     }
 }
@@ -79,21 +72,5 @@ impl Admitted {
         if let Some(claim) = self.0 {
             claim.give_back();
         }
-    }
-}
-
-/// Whoever shares an address, as far as that can be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Client(IpAddr);
-
-impl Client {
-    fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-            }
-            v4 => v4,
-        })
     }
 }

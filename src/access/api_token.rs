@@ -6,7 +6,7 @@
 //! bounded: how long a token lives, how many an owner has, how many are remembered, and what is written of their use.
 //!
 //! Absent on purpose: who may make and revoke whose tokens, and with which scopes, which is for `authorize` to say,
-//! and how often somebody may try a token that isn't one. A text that can't be a token costs no look into the store.
+//! and how often somebody may try a token that isn't one, which is the gate's. A text that can't be a token costs no look into the store.
 
 mod cache;
 mod stored;
@@ -329,6 +329,12 @@ impl ApiTokens {
         }
     }
 
+    /// Whether this text is a token that held when it was looked up last, or none that would be looked up: so it is no
+    /// guess that costs anything.
+    pub(super) fn is_no_guess(&self, text: &str) -> bool {
+        digest_of(text).is_none_or(|digest| self.verified.has_held(&digest))
+    }
+
     /// Who calls with this text; `None` if it is no token that holds. Notes that it was used, in its own time.
     ///
     /// # Errors
@@ -347,6 +353,7 @@ impl ApiTokens {
         let epoch = self.verified.epoch();
         let (read_at, id) = (Instant::now(), TokenId::of_digest(&digest));
         let Some(item) = self.items.get(&key(id)?, now).await? else {
+            self.verified.drop_one(id);
             return Ok(None);
         };
         let token = read(&item)?;

@@ -8,10 +8,13 @@
 mod at_issuer;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 pub use self::at_issuer::{BegunAtIssuer, NotSignedIn, SentToIssuer};
 use super::api_token::{ApiTokens, TokenText};
@@ -20,9 +23,11 @@ use super::pairing::Pairings;
 use super::revocation::{Revocations, SecurityStamp};
 use super::{Caller, LocalKey, Session, SessionId, SessionRef, Sessions};
 use crate::capability_token::{CapabilityKeys, CapabilityLabel};
+use crate::client_address::ClientNetwork;
 use crate::config::Groups;
 use crate::domain::{FileId, Timestamp, UserId};
 use crate::item_store::{ItemStore, StoreError};
+use crate::rate_limits::{Rate, RateLimiter};
 use crate::secret_file::{SecretError, SecretFile};
 
 /// Which proof is asked for.
@@ -94,6 +99,15 @@ pub struct Gate {
     revocations: Revocations,
     /// What the tokens of those are signed with who handed in files.
     submissions: Option<CapabilityKeys>,
+    /// Of what is wrong, by what it would be and from where it comes.
+    tries: Option<RateLimiter<(Secret, ClientNetwork)>>,
+}
+
+/// What somebody may be wrong about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Secret {
+    Key,
+    Token,
 }
 
 /// What a request shows of who sends it.
@@ -105,6 +119,8 @@ pub struct Proof<'a> {
     pub session: Option<&'a str>,
     /// Whether a proxy says that it passes the request on.
     pub is_forwarded: bool,
+    /// From where it comes; `None` if nobody knows.
+    pub address: Option<IpAddr>,
 }
 
 /// Who a request comes from, if that can be told.
@@ -114,6 +130,8 @@ pub enum Admission {
     As(Caller),
     /// A proxy passes requests on to a service that trusts all of loopback: nothing is done for it.
     BehindUnknownProxy,
+    /// Its address was wrong too often: nothing more is looked at for so long.
+    TooManyTries(Duration),
 }
 
 impl Gate {
@@ -136,6 +154,16 @@ impl Gate {
             fingerprint,
             policy,
             submissions: None,
+            tries: None,
+        }
+    }
+
+    /// The same that lets an address be wrong about keys and tokens no more often than this.
+    #[must_use]
+    pub fn limiting_tries(self, rate: Option<Rate>) -> Self {
+        Self {
+            tries: rate.map(RateLimiter::new),
+            ..self
         }
     }
 
@@ -190,8 +218,7 @@ impl Gate {
                 Box::pin(at_issuer::caller_of(&at.issuer, token, now)).await?
             }
             (Policy::Key(_) | Policy::Oidc(_), Some(token)) => {
-                let caller = self.tokens.verify(token, now).await?;
-                caller.map_or(Caller::Nobody, Caller::Token)
+                return self.admit_token(token, proof.address, now).await;
             }
             (Policy::Key(_) | Policy::Oidc(_), None) => {
                 let session = self.session(proof, now).await?;
@@ -199,6 +226,48 @@ impl Gate {
             }
         };
         Ok(Admission::As(caller))
+    }
+
+    /// Who calls with what isn't the key, and so may be a token.
+    async fn admit_token(
+        &self,
+        text: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        if !TokenText::is_like(text) {
+            return Ok(match self.note_wrong(Secret::Key, address) {
+                Ok(()) => Admission::As(Caller::Nobody),
+                Err(again_in) => Admission::TooManyTries(again_in),
+            });
+        }
+        // A program whose token held a moment ago goes on, whoever guesses beside it.
+        let is_no_guess = self.tokens.is_no_guess(text);
+        if let Some(again_in) = self.wait(Secret::Token, address).filter(|_| !is_no_guess) {
+            return Ok(Admission::TooManyTries(again_in));
+        }
+        let caller = self.tokens.verify(text, now).await?;
+        if caller.is_none() && !is_no_guess {
+            // Those that are looked up at this moment aren't counted, so that programs which start together don't
+            // keep each other out. They may go beyond the limit by as many as calls are in hand at a time.
+            let _ = self.note_wrong(Secret::Token, address);
+        }
+        Ok(Admission::As(caller.map_or(Caller::Nobody, Caller::Token)))
+    }
+
+    /// How long this address has to wait before something is looked at that it shows as this.
+    fn wait(&self, secret: Secret, address: Option<IpAddr>) -> Option<Duration> {
+        let whose = (secret, ClientNetwork::of(address?));
+        self.tries.as_ref()?.wait(&whose, Instant::now())
+    }
+
+    /// Counts something that was wrong.
+    fn note_wrong(&self, secret: Secret, address: Option<IpAddr>) -> Result<(), Duration> {
+        let (Some(tries), Some(address)) = (&self.tries, address) else {
+            return Ok(());
+        };
+        let whose = (secret, ClientNetwork::of(address));
+        tries.take(whose, Instant::now()).map(drop)
     }
 
     /// The session that a request names, if it isn't over; it is used now.
@@ -216,19 +285,25 @@ impl Gate {
         self.sessions.get(id, Some(fingerprint), now).await
     }
 
-    /// Begins a session with the key; `None` where none is asked for.
+    /// Begins a session with the key; `None` where none is asked for. `address`: from where it was shown.
     ///
     /// # Errors
     /// [`SignInError`].
     pub async fn sign_in(
         &self,
         text: &str,
+        address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<(SessionId, Session)>, SignInError> {
         match &self.policy {
             Policy::Open | Policy::Loopback => Ok(None),
             Policy::Oidc(_) => Err(SignInError::WrongKey),
-            Policy::Key(key) if !key.is(text) => Err(SignInError::WrongKey),
+            // The right one begins a session whoever guesses beside its holder: it has 256 bits, so what is bounded
+            // is what guessing costs, and not whether it could succeed.
+            Policy::Key(key) if !key.is(text) => {
+                let noted = self.note_wrong(Secret::Key, address);
+                Err(noted.map_or_else(SignInError::TooManyTries, |()| SignInError::WrongKey))
+            }
             Policy::Key(_) => {
                 let (sessions, fingerprint) = (&self.sessions, self.fingerprint.clone());
                 let begun = sessions.begin(&Caller::Operator, fingerprint, None, now);
@@ -368,6 +443,9 @@ pub enum SignInError {
     /// Another key was shown.
     #[error("this isn't the key of this service")]
     WrongKey,
+    /// Too many wrong ones came from this address; it says how long to wait.
+    #[error("too many keys that are none came from this address")]
+    TooManyTries(Duration),
     /// The session couldn't be kept.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -5,12 +5,13 @@
 //! away meanwhile, and if a store doesn't say whether it did it. A refusal is answered whether or not its line could be
 //! written.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use poem::Request;
 use tracing::Instrument;
 
+use super::call_context::client_of;
 use super::middleware::RequestId;
 use super::problem::{Code, Problem};
 use crate::access::Caller;
@@ -190,7 +191,7 @@ fn log_failure(written: std::io::Result<()>) {
 }
 
 fn source(request: &Request) -> Option<IpAddr> {
-    request.remote_addr().as_socket_addr().map(SocketAddr::ip)
+    client_of(request).map(|client| client.address)
 }
 
 /// 401, 403 and 429.

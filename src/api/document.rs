@@ -47,22 +47,44 @@ decide by.";
 
 /// The paths that there are and the methods that each takes, read from the document.
 #[derive(Debug, Default)]
-pub(super) struct Routes(Vec<(Vec<String>, Vec<Method>)>);
+pub(super) struct Routes(Vec<Path>);
+
+#[derive(Debug)]
+struct Path {
+    segments: Vec<String>,
+    /// Each with the ID of its operation, where it is one of the contract.
+    methods: Vec<(Method, Option<String>)>,
+}
+
+impl Path {
+    fn new(path: &str, methods: Vec<(Method, Option<String>)>) -> Self {
+        let segments = path.split('/').map(str::to_owned).collect();
+        Self { segments, methods }
+    }
+
+    fn is(&self, path: &str) -> bool {
+        let mut sent = path.split('/');
+        let mut own = self.segments.iter();
+        own.all(|own| {
+            sent.next()
+                .is_some_and(|sent| own == sent || (own.starts_with('{') && !sent.is_empty()))
+        }) && sent.next().is_none()
+    }
+}
 
 impl Routes {
     pub(super) fn of(document: &Value) -> Self {
-        let mut routes: Vec<(Vec<String>, Vec<Method>)> = document["paths"]
+        let mut routes: Vec<Path> = document["paths"]
             .as_object()
             .into_iter()
             .flatten()
             .map(|(path, operations)| {
-                let methods = operations
-                    .as_object()
-                    .into_iter()
-                    .flat_map(|operations| operations.keys())
-                    .filter_map(|name| name.to_uppercase().parse().ok())
-                    .collect();
-                (path.split('/').map(str::to_owned).collect(), methods)
+                let operations = operations.as_object().into_iter().flatten();
+                let methods = operations.filter_map(|(name, operation)| {
+                    let id = operation["operationId"].as_str().map(str::to_owned);
+                    Some((name.to_uppercase().parse().ok()?, id))
+                });
+                Path::new(path, methods.collect())
             })
             .collect();
         for path in own_paths::PAGES {
@@ -70,24 +92,27 @@ impl Routes {
                 own_paths::SHARED_PAGE => vec![Method::GET, Method::HEAD, Method::POST],
                 _ => vec![Method::GET],
             };
-            routes.push((path.split('/').map(str::to_owned).collect(), methods));
+            let methods = methods.into_iter().map(|method| (method, None));
+            routes.push(Path::new(path, methods.collect()));
         }
         Self(routes)
     }
 
     /// The methods that `path` takes; empty if there is no such path.
     pub(super) fn methods(&self, path: &str) -> Vec<Method> {
-        let segments: Vec<&str> = path.split('/').collect();
-        self.0
-            .iter()
-            .find(|(pattern, _)| {
-                pattern.len() == segments.len()
-                    && pattern.iter().zip(&segments).all(|(own, sent)| {
-                        own == sent || (own.starts_with('{') && !sent.is_empty())
-                    })
-            })
-            .map(|(_, methods)| methods.clone())
-            .unwrap_or_default()
+        let found = self.found(path);
+        found.iter().map(|(method, _)| method.clone()).collect()
+    }
+
+    /// The ID of the operation that a call is, in the contract.
+    pub(super) fn operation(&self, path: &str, method: &Method) -> Option<&str> {
+        let found = self.found(path).iter().find(|(own, _)| own == method);
+        found.and_then(|(_, id)| id.as_deref())
+    }
+
+    fn found(&self, path: &str) -> &[(Method, Option<String>)] {
+        let found = self.0.iter().find(|own| own.is(path));
+        found.map(|own| own.methods.as_slice()).unwrap_or_default()
     }
 }
 
@@ -263,6 +288,23 @@ fn describe(operation: &mut Value) {
             .map(|c| format!("`{}`: {}. {}", c.as_str(), c.title(), c.advice()))
             .collect();
         response["description"] = sentences.join("\n\n").into();
+        if codes.contains(&Code::RateLimited) {
+            for (name, said) in [
+                (
+                    "RateLimit",
+                    "How much is left, of whose limit, and in how many seconds all of it is there again, as \
+                     draft-ietf-httpapi-ratelimit-headers has it. Other answers than redirects have it too where less \
+                     than a tenth is left.",
+                ),
+                (
+                    "RateLimit-Policy",
+                    "The limit: how many at once, and in how many seconds as many again.",
+                ),
+            ] {
+                response["headers"][name] =
+                    json!({"description": said, "schema": {"type": "string"}});
+            }
+        }
         if codes.iter().any(|code| code.retry_after().is_some()) {
             response["headers"]["Retry-After"] = json!({
                 "description": "After how many seconds the same request may succeed.",

@@ -4,7 +4,7 @@
 //! Invariant: no query string is logged, since a presigned URL's secret is in its query, and no token of a path.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use poem::http::uri::Authority;
@@ -16,13 +16,16 @@ use uuid::Uuid;
 
 use super::audited::AuditedRequests;
 use super::browser_guard::{self, OwnHosts};
+use super::call_context::{client_of, note_client};
+use super::call_rates::{CallRates, Standing};
 use super::document::Routes;
 use super::file_page::accepts_html;
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
 use super::set_cookies::SetCookies;
-use crate::access::{Admission, Caller, Gate};
+use crate::access::{Admission, Caller, Gate, Proof};
 use crate::capacity::Overloaded;
+use crate::client_address::TrustedProxies;
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::domain::Status;
@@ -40,8 +43,12 @@ const CORS: CorsRules = CorsRules {
     methods: "GET, HEAD, POST, PATCH, DELETE",
     // The last four are added to every request by what follows one through several services.
     request_headers: "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, sentry-trace",
-    exposed_headers: "Location, Link, Retry-After, X-Request-Id",
+    exposed_headers: "Location, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
 };
+
+/// What is said to whoever showed too much that is wrong, or shares an address with them.
+pub(super) const WRONG_TOO_OFTEN: &str =
+    "too many keys or tokens that are none came from this address";
 
 /// The ID of a request, in its extensions.
 #[derive(Clone, Debug)]
@@ -143,6 +150,10 @@ pub(super) struct ApiConventions<E> {
     pub cors: CorsPolicy,
     pub hosts: OwnHosts,
     pub gate: Arc<Gate>,
+    pub rates: CallRates,
+    pub trusted_proxies: TrustedProxies,
+    /// Said once, to the operator.
+    pub unknown_proxy: Once,
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
     pub audited: AuditedRequests,
@@ -177,14 +188,17 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             true => HeaderMap::new(),
             false => request.headers().clone(),
         };
-        let refused = match browser_guard::judge(&request, &self.hosts, &self.cors) {
-            Ok(host) => self.identify(&mut request, host).await.err(),
-            Err(problem) => Some(problem),
+        note_client(&mut request, &self.trusted_proxies);
+        let (refused, standing) = match browser_guard::judge(&request, &self.hosts, &self.cors) {
+            Ok(host) => match self.identify(&mut request, host).await {
+                Ok(()) => self.count(&request),
+                Err(problem) => (Some(problem), None),
+            },
+            Err(problem) => (Some(problem), None),
         };
         if let Some(problem) = &refused {
-            let code = problem.code;
-            self.audited
-                .refused(&request, &Caller::Nobody, "request", code);
+            let (caller, code) = (caller_of(&request), problem.code);
+            self.audited.refused(&request, &caller, "request", code);
         }
         let cookies = SetCookies::default();
         if uri.path().starts_with(own_paths::SESSION) {
@@ -235,7 +249,11 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
                 response.headers_mut().insert(header::ALLOW, value);
             }
         }
+        let status = response.status();
         let headers = response.headers_mut();
+        if let Some(standing) = standing {
+            standing.say(status, headers);
+        }
         headers
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
@@ -258,11 +276,14 @@ impl<E> ApiConventions<E> {
         host: Option<Authority>,
     ) -> Result<(), Problem> {
         let path = request.uri().path();
-        let is_page = own_paths::is_for_callers(path);
-        if !is_page && !is_below(path, own_paths::API) {
+        if !is_for_callers(path) {
             return Ok(());
         }
-        let proof = self.cookie.proof(request.headers());
+        let is_page = own_paths::is_for_callers(path);
+        let proof = Proof {
+            address: client_of(request).map(|client| client.address),
+            ..self.cookie.proof(request.headers())
+        };
         match self.gate.admit(proof, self.clock.now()).await {
             Ok(Admission::As(caller)) => {
                 request.extensions_mut().insert(Identified { caller, host });
@@ -271,7 +292,37 @@ impl<E> ApiConventions<E> {
             // A page tells nothing then, and what it asks the API for says why.
             _ if is_page && accepts_html(request.headers()) => Ok(()),
             Ok(Admission::BehindUnknownProxy) => Err(Code::UnknownProxy.plain()),
+            Ok(Admission::TooManyTries(again_in)) => {
+                Err(Code::TooManyTries.with(WRONG_TOO_OFTEN).again_in(again_in))
+            }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Counts a call: why it is refused, if it is, and how its caller stands then.
+    fn count(&self, request: &Request) -> (Option<Problem>, Option<Standing>) {
+        if !is_for_callers(request.uri().path()) {
+            return (None, None);
+        }
+        match self.rates.count(request, &self.routes) {
+            Ok(standing) => (None, standing),
+            Err((problem, standing)) => {
+                self.say_if_proxy_is_unknown(request);
+                (Some(problem), Some(standing))
+            }
+        }
+    }
+
+    /// What a client could have written is no more than a hint, and once is enough.
+    fn say_if_proxy_is_unknown(&self, request: &Request) {
+        let is_told = client_of(request).is_none_or(|client| client.is_told_by_proxy);
+        if !is_told && self.cookie.proof(request.headers()).is_forwarded {
+            self.unknown_proxy.call_once(|| {
+                tracing::warn!(
+                    "a request that a proxy seems to bring was refused, since its address calls too often: if there is \
+                     a proxy, name it in TRUSTED_PROXIES, or all its clients share one limit"
+                );
+            });
         }
     }
 
@@ -308,6 +359,11 @@ impl<E> ApiConventions<E> {
         is_overloaded && !asks_for_health
             || self.permits.are_taken() && is_below(path, own_paths::API)
     }
+}
+
+/// Whether somebody is known to ask for this path: a call, or a page that isn't the same for all.
+fn is_for_callers(path: &str) -> bool {
+    own_paths::is_for_callers(path) || is_below(path, own_paths::API)
 }
 
 /// The path that a proxy didn't take its prefix off; `None` if there is none on it.

@@ -10,6 +10,7 @@ mod box_page;
 mod boxes;
 mod browser_guard;
 mod call_context;
+mod call_rates;
 mod create_file_body;
 mod cursor;
 mod docs_pages;
@@ -45,7 +46,7 @@ mod tokens;
 mod unread_body;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use poem::http::Uri;
 use poem::middleware::CatchPanic;
@@ -55,6 +56,7 @@ use audited::AuditedRequests;
 use box_page::BoxPageEndpoint;
 use boxes::BoxesApi;
 pub use browser_guard::OwnHosts;
+pub use call_rates::CallRates;
 use events::EventsApi;
 use file_page::FilePage;
 use files::FilesApi;
@@ -76,6 +78,7 @@ pub(crate) use wire::{ListFilter, read_cursor, write_cursor};
 
 use crate::access::Gate;
 use crate::audit::AuditLog;
+use crate::client_address::TrustedProxies;
 use crate::clock::Clock;
 use crate::cors::CorsPolicy;
 use crate::network_addresses::NetworkAddresses;
@@ -103,6 +106,10 @@ pub struct ApiParts {
     pub hosts: OwnHosts,
     /// Whom requests come from.
     pub gate: Arc<Gate>,
+    /// How often they may call.
+    pub rates: CallRates,
+    /// Whose word counts on where requests come from.
+    pub trusted_proxies: TrustedProxies,
     /// How a browser keeps its session.
     pub cookie: SessionCookie,
     /// Whether others than this machine reach the service and may do everything.
@@ -252,6 +259,9 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         cors: parts.cors,
         hosts: parts.hosts,
         gate: parts.gate,
+        rates: parts.rates,
+        trusted_proxies: parts.trusted_proxies,
+        unknown_proxy: Once::new(),
         cookie: parts.cookie,
         clock: parts.clock,
         audited,

@@ -27,9 +27,11 @@ const COMMON: [Code; 3] = [
 
 /// What any request can be answered before its operation is asked; the last only if it would change
 /// something.
-pub(super) const BEFORE_ANY_OPERATION: [Code; 3] = [
+pub(super) const BEFORE_ANY_OPERATION: [Code; 5] = [
     Code::MisdirectedRequest,
     Code::UnknownProxy,
+    Code::RateLimited,
+    Code::TooManyTries,
     Code::OriginNotAllowed,
 ];
 
@@ -165,7 +167,7 @@ operations! {
         TypeNotAllowed, ContentTooLarge, UnsupportedMediaType, IdempotencyKeyReused, BoxFull, InsufficientStorage,
         TooManyPending, TooManyCreates, TooManyTries;
     DescribeSession = "describe_session": ;
-    BeginSession = "begin_session": SignInRequired, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
+    BeginSession = "begin_session": SignInRequired, TooManyTries, InvalidRequest, ContentTooLarge, UnsupportedMediaType;
     StartSignIn = "start_sign_in": InvalidRequest, IssuerUnavailable, SignInUnavailable;
     FinishSignIn = "finish_sign_in": InvalidRequest, SignInFailed, NoRole, IssuerUnavailable, SignInUnavailable,
         InsufficientStorage;

@@ -10,7 +10,6 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use poem::Request;
@@ -22,6 +21,7 @@ use self::shapes::{
     WireWaiting,
 };
 use super::audited::{AuditOutcome, AuditedRequests};
+use super::call_context::client_of;
 use super::json::Json;
 use super::json_body::JsonBody;
 use super::middleware::caller_of;
@@ -319,10 +319,11 @@ impl PairingsApi {
     }
 
     fn source(&self, request: &Request) -> Source {
-        let address = request.remote_addr().as_socket_addr();
+        let client = client_of(request);
+        let is_told = client.is_some_and(|client| client.is_told_by_proxy);
         Source {
-            address: address.map(SocketAddr::ip),
-            is_forwarded: self.cookie.proof(request.headers()).is_forwarded,
+            address: client.map(|client| client.address),
+            is_forwarded: !is_told && self.cookie.proof(request.headers()).is_forwarded,
         }
     }
 }

@@ -428,16 +428,25 @@ codes! {
             or run out. The operator can raise MAX_PENDING_FILES.",
         detail: Some("as many files wait for their bytes as may at a time"),
     }
+    RateLimited {
+        name: "rate_limited",
+        status: StatusCode::TOO_MANY_REQUESTS,
+        retry_after_seconds: Some(1),
+        title: "You call too often",
+        advice: "Send the same request again after `Retry-After` seconds. Nothing was done. Whoever is signed in has a \
+            limit of their own, everybody else has one with all others at their address: behind a proxy the operator \
+            has to name it in TRUSTED_PROXIES. RATE_READ and RATE_CREATE are the limits.",
+        detail: Some("this is one call too many for now"),
+    }
     TooManyCreates {
         name: ErrorCode::TooManyCreates.as_str(),
         status: StatusCode::TOO_MANY_REQUESTS,
         retry_after_seconds: Some(30),
         title: "Your address has created too many files",
         advice: "Send the bytes of the files that you created, or delete those; or send the same request \
-            again after `Retry-After` seconds. Behind a proxy all clients have one address: then the \
-            operator has to raise MAX_PENDING_PER_ADDRESS or MAX_CREATES_PER_ADDRESS, or turn it off.",
-        detail: Some("this address has as many files on their way as one address may have, or created as many in \
-            the last minute"),
+            again after `Retry-After` seconds. Behind a proxy all clients have one address, unless the operator names it \
+            in TRUSTED_PROXIES, raises MAX_PENDING_PER_ADDRESS, or turns it off.",
+        detail: Some("this address has as many files on their way as one address may have"),
     }
 }
 

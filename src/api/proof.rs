@@ -138,6 +138,7 @@ impl SessionCookie {
             bearer: bearer(headers),
             session: cookie(headers, &self.name),
             is_forwarded: headers.keys().any(is_a_proxys),
+            address: None,
         }
     }
 }

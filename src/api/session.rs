@@ -11,14 +11,16 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::audited::{AuditOutcome, AuditedRequests};
+use super::call_context::client_of;
 use super::json::Json;
 use super::json_body::{BodySchema, JsonBody};
+use super::middleware::{WRONG_TOO_OFTEN, caller_of};
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
 use super::public_urls::ServiceUrl;
 use super::set_cookies::SetCookies;
-use crate::access::{Admission, Caller, Gate, Principal, SignInError, SignInWith, WHOLE_LIFETIME};
+use crate::access::{Caller, Gate, Principal, SignInError, SignInWith, WHOLE_LIFETIME};
 use crate::clock::Clock;
 use crate::domain::format_timestamp;
 use crate::own_paths;
@@ -196,10 +198,7 @@ impl SessionApi {
     ) -> Result<Shown, ApiError<operation_errors::DescribeSession>> {
         let proof = self.cookie.proof(request.headers());
         let now = self.clock.now();
-        let principal = match self.gate.admit(proof, now).await? {
-            Admission::As(caller) => caller.principal().map(Into::into),
-            Admission::BehindUnknownProxy => None,
-        };
+        let principal = caller_of(request).principal().map(Into::into);
         let session = self.gate.session(proof, now).await?;
         let share_base = principal
             .is_some()
@@ -238,12 +237,13 @@ impl SessionApi {
             .proof(request.headers())
             .session
             .map(str::to_owned);
+        let address = client_of(request).map(|client| client.address);
         let gate = Arc::clone(&self.gate);
         let signing_in = async move {
-            let signed_in = gate.sign_in(&key, now).await;
+            let signed_in = gate.sign_in(&key, address, now).await;
             let outcome = match &signed_in {
                 Ok(_) => AuditOutcome::Done(None),
-                Err(SignInError::WrongKey) => AuditOutcome::NotDone,
+                Err(SignInError::WrongKey | SignInError::TooManyTries(_)) => AuditOutcome::NotDone,
                 Err(SignInError::Store(_)) => AuditOutcome::Unknown,
             };
             let ended = match &signed_in {
@@ -263,6 +263,11 @@ impl SessionApi {
                 let code = Code::SignInRequired;
                 self.audited.refused(request, &Caller::Nobody, action, code);
                 Err(code.with(wrong.to_string()).into())
+            }
+            Err(SignInError::TooManyTries(again_in)) => {
+                let code = Code::TooManyTries;
+                self.audited.refused(request, &Caller::Nobody, action, code);
+                Err(code.with(WRONG_TOO_OFTEN).again_in(again_in).into())
             }
             Err(SignInError::Store(error)) => Err(error.into()),
         }

@@ -4,12 +4,15 @@
 //! it is open.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::StartError;
 use crate::access::oidc::Issuer;
-use crate::access::{LocalKey, Policy, SignInAt};
+use crate::access::{Gate, LocalKey, Policy, SignInAt};
+use crate::api::CallRates;
 use crate::capability_token::CapabilityKeys;
 use crate::config::{AccessSetting, ApiSettings};
+use crate::item_store::ItemStore;
 
 /// What signs the URLs of links. `data_dir`: where local mode keeps a secret of its own, if no operator gave one.
 pub(super) fn link_keys(
@@ -24,6 +27,28 @@ pub(super) fn link_keys(
         (None, Some(data_dir)) => CapabilityKeys::load_or_create(data_dir)
             .map_err(|error| StartError::new("the secret of links", error)),
         (None, None) => Err(StartError::new("LINK_SECRET", "there is none")),
+    }
+}
+
+/// Says whom requests come from, by this policy.
+pub(super) fn gate(
+    settings: &ApiSettings,
+    policy: Policy,
+    items: &Arc<dyn ItemStore>,
+    keys: CapabilityKeys,
+) -> Gate {
+    Gate::new(policy, Arc::clone(items))
+        .knowing_submissions(keys)
+        .limiting_tries(settings.rates.secret)
+}
+
+/// How often callers may call. Whoever sits at this machine takes nothing from anybody.
+pub(super) fn call_rates(settings: &ApiSettings, policy: &Policy) -> CallRates {
+    match policy {
+        Policy::Loopback => CallRates::default(),
+        Policy::Open | Policy::Key(_) | Policy::Oidc(_) => {
+            CallRates::new(settings.rates.read, settings.rates.create)
+        }
     }
 }
 

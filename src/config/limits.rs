@@ -27,19 +27,10 @@ pub struct LimitArgs {
         value_name = "FILES|off"
     )]
     pub max_pending_files: String,
-    /// How many of them one address may have. Left out, a tenth of them. Behind a proxy all clients have
-    /// one address (local mode)
+    /// How many of them one address may have. Left out, a tenth of them. Behind a proxy that TRUSTED_PROXIES doesn't
+    /// name all clients have one address (local mode)
     #[arg(long, env = "MAX_PENDING_PER_ADDRESS", value_name = "FILES|off")]
     pub max_pending_per_address: Option<String>,
-    /// How many files one address may create a minute, at each process. Behind a proxy or load balancer all
-    /// clients have one address (aws mode)
-    #[arg(
-        long,
-        env = "MAX_CREATES_PER_ADDRESS",
-        default_value = "10000",
-        value_name = "FILES|off"
-    )]
-    pub max_creates_per_address: String,
     /// How long a file is kept at the most: from then on it is deleted, or sooner if whoever creates it says so.
     /// off: until somebody deletes it
     #[arg(long, env = "MAX_KEEP", default_value = "off", value_name = "TIME|off")]
@@ -53,8 +44,6 @@ pub struct LimitSettings {
     pub max_pending_files: Option<u64>,
     /// How many of them one address may have (local mode); a tenth of all unless it was set.
     pub max_pending_per_address: Option<u64>,
-    /// How many files one address may create a minute, at each process (aws mode).
-    pub max_creates_per_address: Option<u64>,
     /// How long a file is kept at the most; `None`: until somebody deletes it.
     pub max_keep: Option<Duration>,
 }
@@ -67,11 +56,6 @@ impl LimitArgs {
             None | Some("") => all.map(|all| all.map(|files| (files / ADDRESS_PART).max(1))),
             Some(text) => problems.judge("MAX_PENDING_PER_ADDRESS", text, limit),
         };
-        let creates = problems.judge(
-            "MAX_CREATES_PER_ADDRESS",
-            &self.max_creates_per_address,
-            limit,
-        );
         let max_keep = problems.judge("MAX_KEEP", &self.max_keep, |text| match text {
             "off" => Ok(None),
             text => duration(text, SHORTEST_KEEP, LONGEST_KEEP).map(Some),
@@ -79,7 +63,6 @@ impl LimitArgs {
         Some(LimitSettings {
             max_pending_files: all?,
             max_pending_per_address: of_each?,
-            max_creates_per_address: creates?,
             max_keep: max_keep?,
         })
     }

@@ -11,6 +11,7 @@ mod limits;
 mod link_secrets;
 mod mode;
 mod oidc;
+mod rates;
 mod receipt;
 mod scrub;
 mod values;
@@ -33,6 +34,7 @@ pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
 use oidc::given;
 pub use oidc::{Groups, OidcArgs, OidcSettings, SecretText, is_this_machine};
+pub use rates::{RateArgs, RateSettings};
 pub use receipt::{ReceiptArgs, ReceiptSeed};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
@@ -224,6 +226,9 @@ pub struct ApiArgs {
     /// What clients may leave waiting.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// How often clients may call.
+    #[command(flatten)]
+    pub rates: RateArgs,
     /// What every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -293,6 +298,8 @@ pub struct ApiSettings {
     pub allowed_origins: Vec<String>,
     /// What clients may leave waiting.
     pub limits: LimitSettings,
+    /// How often clients may call.
+    pub rates: RateSettings,
     /// What both programs know.
     pub common: CommonSettings,
 }
@@ -448,6 +455,7 @@ impl ApiArgs {
         let download_url_ttl = problems.judge("DOWNLOAD_URL_TTL", &self.download_url_ttl, ttl);
         let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
         let limits = self.limits.judge(problems);
+        let rates = self.rates.judge(problems);
         if let (Some(common), Some(limits)) = (&mut common, &limits) {
             common.lifecycle.max_keep = limits.max_keep;
         }
@@ -499,6 +507,7 @@ impl ApiArgs {
             oidc: oidc?,
             receipt_keys: receipt_keys?,
             limits: limits?,
+            rates: rates?,
             common: common?,
         })
     }

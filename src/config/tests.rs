@@ -56,6 +56,10 @@ fn everything_that_is_wrong_is_named_at_once() {
         "--orphan-sweep-interval=never",
         "--orphan-limit=-1",
         "--upload-grace=-1s",
+        "--rate-read=fast",
+        "--rate-create=1",
+        "--rate-secret=0/s",
+        "--trusted-proxies=0.0.0.0/0",
     ])
     .unwrap_err()
     .to_string();
@@ -76,6 +80,10 @@ fn everything_that_is_wrong_is_named_at_once() {
         "ORPHAN_SWEEP_INTERVAL",
         "ORPHAN_LIMIT",
         "UPLOAD_GRACE",
+        "RATE_READ",
+        "RATE_CREATE",
+        "RATE_SECRET",
+        "TRUSTED_PROXIES",
     ] {
         assert!(
             message.contains(&format!("  {name}:")),

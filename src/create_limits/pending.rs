@@ -11,7 +11,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Client, TooManyCreates};
+use super::TooManyCreates;
+use crate::client_address::ClientNetwork;
 use crate::domain::{FileId, Timestamp};
 
 /// How long a create counts whose client went away in the middle: as long as a file waits for its bytes by default.
@@ -30,8 +31,8 @@ pub struct PendingByAddress {
 #[derive(Debug, Default)]
 struct Counted {
     /// With the creates that are being made.
-    by_client: HashMap<Client, usize>,
-    files: HashMap<FileId, (Client, Timestamp)>,
+    by_client: HashMap<ClientNetwork, usize>,
+    files: HashMap<FileId, (ClientNetwork, Timestamp)>,
     by_end: BTreeSet<(Timestamp, FileId)>,
 }
 
@@ -44,7 +45,11 @@ impl PendingByAddress {
         }
     }
 
-    pub(super) fn claim(&self, client: Client, now: Timestamp) -> Result<Claim, TooManyCreates> {
+    pub(super) fn claim(
+        &self,
+        client: ClientNetwork,
+        now: Timestamp,
+    ) -> Result<Claim, TooManyCreates> {
         let mut counted = self.counted();
         counted.forget_what_is_over(now);
         let count = counted.by_client.entry(client).or_default();
@@ -73,7 +78,7 @@ impl PendingByAddress {
 
 impl Counted {
     /// Counts a file in place of the create that made it.
-    fn add(&mut self, id: FileId, client: Client, over_at: Timestamp) {
+    fn add(&mut self, id: FileId, client: ClientNetwork, over_at: Timestamp) {
         // The same create again, by its idempotency key.
         if self.files.contains_key(&id) {
             return self.give_back(client);
@@ -97,7 +102,7 @@ impl Counted {
         }
     }
 
-    fn give_back(&mut self, client: Client) {
+    fn give_back(&mut self, client: ClientNetwork) {
         if let Some(count) = self.by_client.get_mut(&client) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -110,7 +115,7 @@ impl Counted {
 /// A place, until it is said what came of it. One of which nothing is said is kept.
 #[derive(Debug)]
 pub(super) struct Claim {
-    of: Option<(PendingByAddress, Client)>,
+    of: Option<(PendingByAddress, ClientNetwork)>,
     claimed_at: Timestamp,
 }
 

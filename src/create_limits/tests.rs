@@ -1,10 +1,8 @@
 //! Shares of addresses: taken, given back, and never more than there is room for.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
 
 use super::pending::{BROKEN_OFF_FOR, MAX_WITH_BROKEN_OFF};
-use super::rate::MAX_CLIENTS;
 use super::*;
 use crate::domain::from_millis;
 
@@ -96,39 +94,4 @@ fn whoever_has_one_network_of_ipv6_has_one_share() {
 fn a_share_of_none_lets_nobody_in_and_keeps_nothing() {
     let limit = CreateLimit::Pending(PendingByAddress::new(0));
     assert_eq!(create(&limit, ADA, 0), Err(TooManyCreates));
-}
-
-#[test]
-fn a_share_a_minute_comes_back_with_time() {
-    let rate = CreateRate::new(60);
-    let (ada, began) = (Client::of(ADA), Instant::now());
-    for _ in 0..60 {
-        rate.take_at(ada, began).unwrap();
-    }
-    assert_eq!(rate.take_at(ada, began), Err(TooManyCreates));
-    rate.take_at(Client::of(BEN), began).unwrap();
-    let later = began + Duration::from_secs(2);
-    rate.take_at(ada, later).unwrap();
-    rate.take_at(ada, later).unwrap();
-    assert_eq!(rate.take_at(ada, later), Err(TooManyCreates));
-}
-
-#[test]
-fn strangers_without_number_share_one_place_and_take_nobodys() {
-    let rate = CreateRate::new(60);
-    let (ada, began) = (Client::of(ADA), Instant::now());
-    rate.take_at(ada, began).unwrap();
-    let stranger = |number: usize| Client::of(Ipv4Addr::from(number as u32).into());
-    let let_in = (0..MAX_CLIENTS + 1_000)
-        .filter(|number| rate.take_at(stranger(*number), began).is_ok())
-        .count();
-    assert_eq!(let_in, MAX_CLIENTS - 1 + 60);
-    for _ in 1..60 {
-        rate.take_at(ada, began).unwrap();
-    }
-    assert_eq!(rate.take_at(ada, began), Err(TooManyCreates));
-    // Those who took something long ago leave their places.
-    let later = began + Duration::from_secs(120);
-    rate.take_at(stranger(MAX_CLIENTS + 5_000), later).unwrap();
-    rate.take_at(stranger(MAX_CLIENTS + 5_001), later).unwrap();
 }

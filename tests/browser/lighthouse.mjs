@@ -92,7 +92,8 @@ function ended(child) {
 }
 
 async function startService() {
-  const env = { ...process.env, DATA_DIR: path.join(folder, 'data'), LISTEN: '127.0.0.1:0', ACCESS: 'open' };
+  const settings = { LISTEN: '127.0.0.1:0', ACCESS: 'open', RATE_READ: 'off', RATE_CREATE: 'off' };
+  const env = { ...process.env, DATA_DIR: path.join(folder, 'data'), ...settings };
   const service = start(program, [], { env, stdio: ['ignore', 'pipe', 'ignore'] });
   for await (const line of createInterface({ input: service.stdout })) {
     const [address] = line.match(/http:\/\/127\.0\.0\.1:\d+/) ?? [];

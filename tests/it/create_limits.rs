@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::hang_up::{SLOW_SYNC, hang_up_on};
-use crate::support::ministack::Deployment;
 use crate::support::program::{Program, data_dir};
 
 const BODY: &str = r#"{"filename": "a.txt", "size": 5}"#;
@@ -120,15 +119,4 @@ fn whoever_hangs_up_in_the_middle_of_creates_has_no_more_of_them_than_others() {
     assert_created(base, "127.0.0.2");
     let listed = curl_json(&[&format!("{base}/v1/files")]);
     assert_eq!(listed["files"].as_array().unwrap().len(), 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn in_aws_mode_an_address_creates_so_many_a_minute_at_a_process() {
-    let deployment = Deployment::shared().await;
-    let program = Program::aws_api(deployment, &[("MAX_CREATES_PER_ADDRESS", "2")]);
-    let base = program.base.as_str();
-    assert_created(base, "127.0.0.2");
-    assert_created(base, "127.0.0.2");
-    assert_refused(base, "127.0.0.2", 429, "too_many_creates");
-    assert_created(base, "127.0.0.3");
 }

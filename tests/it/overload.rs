@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use file_share::access::{Gate, Policy};
 use file_share::api::server::{Limits, serve, serve_within};
-use file_share::api::{self, ApiParts, OwnHosts, SessionCookie, observed};
+use file_share::api::{self, ApiParts, CallRates, OwnHosts, SessionCookie, observed};
 use file_share::boxes::Boxes;
 use file_share::capability_token::CapabilityKeys;
 use file_share::capacity::raise_descriptor_limit;
+use file_share::client_address::TrustedProxies;
 use file_share::clock::SystemClock;
 use file_share::cors::CorsPolicy;
 use file_share::create_limits::CreateLimit;
@@ -169,6 +170,8 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
             Policy::Open,
             Arc::new(MemoryItemStore::default()),
         )),
+        rates: CallRates::default(),
+        trusted_proxies: TrustedProxies::default(),
         cookie: SessionCookie::new(false, ""),
         clock: Arc::new(SystemClock),
         audit: None,

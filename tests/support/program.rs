@@ -494,8 +494,11 @@ fn to_its_end(command: &mut Command) -> Output {
 
 fn api_command() -> Command {
     let mut command = clean_command(&built("file-share"));
-    // Who may do what has tests of its own, which set this themselves.
-    command.env("LISTEN", "127.0.0.1:0").env("ACCESS", "open");
+    // Who may do what, and how often, has tests of its own, which set this themselves.
+    command
+        .env("LISTEN", "127.0.0.1:0")
+        .env("ACCESS", "open")
+        .envs(["RATE_READ", "RATE_CREATE", "RATE_SECRET"].map(|rate| (rate, "off")));
     command
 }
 

@@ -34,7 +34,7 @@ const NORMAL_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("overload", &[]).await);
-    let api = aws.api(&[("RUST_LOG", "warn"), ("MAX_CREATES_PER_ADDRESS", "off")]);
+    let api = aws.api(&[("RUST_LOG", "warn")]);
     aws.proxy
         .set_plan(|call| match call.is(AwsService::DynamoDb, "PutItem") {
             true => FaultAction::Slow(TABLE_TAKES),

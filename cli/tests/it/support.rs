@@ -28,8 +28,9 @@ impl Service {
         let mut child = clean(&program)
             .env("LISTEN", "127.0.0.1:0")
             .env("DATA_DIR", folder.path().join("data"))
-            // Who may do what has tests of its own, which set this themselves.
+            // Who may do what, and how often, has tests of its own, which set this themselves.
             .env("ACCESS", "open")
+            .envs(["RATE_READ", "RATE_CREATE", "RATE_SECRET"].map(|rate| (rate, "off")))
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -60,6 +60,13 @@ impl VerifiedTokens {
         holds.then(|| Arc::clone(&found.caller))
     }
 
+    /// Whether this one held when it was looked up last, however long ago that is.
+    pub(super) fn has_held(&self, digest: &TokenDigest) -> bool {
+        let state = self.lock();
+        let found = state.tokens.get(&TokenId::of_digest(digest));
+        found.is_some_and(|found| bool::from(found.digest.ct_eq(digest)))
+    }
+
     /// To be asked for before a token is looked up.
     pub(super) fn epoch(&self) -> Epoch {
         Epoch(self.lock().forgotten)

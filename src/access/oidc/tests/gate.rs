@@ -62,7 +62,7 @@ async fn a_persons_token_makes_them_who_they_are_with_the_role_of_its_groups() {
     }
     let without = gate.admit(Proof::default(), now()).await.unwrap();
     assert_eq!(without, Admission::As(Caller::Nobody));
-    assert!(gate.sign_in("fsk_a", now()).await.is_err());
+    assert!(gate.sign_in("fsk_a", None, now()).await.is_err());
     assert_eq!(gate.sign_in_with(), Some(SignInWith::Issuer));
 }
 
