@@ -12,6 +12,7 @@
 
 mod bare_handler;
 mod finalizing;
+mod limited;
 mod load;
 mod pages;
 mod report;
@@ -42,11 +43,12 @@ use report::Figure;
 type Group = (&'static str, fn() -> Vec<Figure>);
 
 /// The start comes first: a sync waits for whatever the other groups left to be written.
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("start", start::figures),
     ("creates", requests::creates),
     ("redirects", requests::redirects),
     ("signed-in", signed_in::figures),
+    ("limited", limited::figures),
     ("pages", pages::figures),
     ("finalizing", finalizing::figures),
     ("worker-memory", worker_memory::figures),
