@@ -123,7 +123,7 @@ export const strings = {
     damaged: 'Was ankam, war nicht, was gesendet wurde. Vielleicht hat sich die Datei inzwischen geändert: noch einmal versuchen.',
     unreachable: 'Der Dienst war eine Weile nicht erreichbar. Nichts ist verloren: noch einmal versuchen.',
     full: 'Der Dienst hat keinen Platz mehr. Wer ihn betreibt, muss welchen schaffen.',
-    limited: 'Der Dienst hat immer wieder um weniger Tempo gebeten. Nichts ist verloren: später noch einmal versuchen.',
+    limited: 'Der Dienst bittet um weniger Tempo. Nichts ist verloren: später noch einmal versuchen.',
     store: (code) => `Der Speicher hat sie abgelehnt (${code}).`,
     otherBytes:
       'Jemand anders hat zuerst andere Bytes unter diesem Link gesendet, er führt also nicht zu dieser Datei: bitte nicht ' +

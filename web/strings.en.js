@@ -124,7 +124,7 @@ export const strings = {
     damaged: 'What arrived wasn’t what was sent. The file may have changed meanwhile: try again.',
     unreachable: 'The service couldn’t be reached for a while. Nothing is lost: try again.',
     full: 'The service has no room left. Its operator has to make some.',
-    limited: 'The service asked again and again to go slower. Nothing is lost: try again in a while.',
+    limited: 'The service asks to go slower. Nothing is lost: try again in a while.',
     store: (code) => `The store refused it (${code}).`,
     otherBytes:
       'Somebody else sent other bytes under this link first, so it doesn’t lead to your file: don’t pass it on. ' +

@@ -76,6 +76,23 @@ for (const unknown of UNKNOWN) {
   });
 }
 
+page('a service that asks to go slower is waited for, and the row says why', async (open) => {
+  const tab = await open(faultProxy.base);
+  const creation = { method: 'POST', path: /^\/v1\/files$/ };
+  const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': '2' };
+  const body = JSON.stringify({ code: 'rate_limited', detail: 'this is one call too many for now' });
+  const relax = faultProxy.always(creation, { answer: { status: 429, headers, body } });
+  const name = 'hurried.txt';
+  await choose(tab, [await file(name, 'hurried')]);
+  const row = sending(tab, name);
+  await row.getByText('The service asks to go slower').first().waitFor();
+  await isAccessible(tab, 'an upload that was asked to go slower');
+  await browser.picture(tab, '14-slower');
+  relax();
+  await arrives(tab, name);
+  assert.ok(faultProxy.count(creation) <= 4, 'it isn’t pressed');
+});
+
 page('bytes that somebody else sent first are not passed on as one’s own', async (open) => {
   const tab = await open(faultProxy.base);
   // As at a store that doesn't compare what it is sent with what was declared.

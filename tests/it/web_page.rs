@@ -42,7 +42,7 @@ fn browse(setup: &Value) {
 
 /// Runs what a page has to do when it gets other answers than it hopes for.
 fn upset(setup: &Value) {
-    node_tests::run("answers.test.mjs", setup, 10);
+    node_tests::run("answers.test.mjs", setup, 11);
 }
 
 /// Runs what a page has to do with many files at a time.
