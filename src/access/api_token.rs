@@ -209,11 +209,16 @@ impl ApiTokens {
         if there.len() >= MAX_TOKENS || !is_all {
             return Err(CreateTokenError::TooMany);
         }
+        let epoch = self.verified.epoch();
         if !self.items.put_new(&item, now).await? {
             // The ID of 128 random bits is taken: that was another token's.
             return Err(StoreError::AlreadyExists { store: STORE }.into());
         }
         drop(one_at_a_time);
+        // To be looked up all the same. But it is known to be no guess.
+        let id = TokenId::of_digest(&digest);
+        let caller = Arc::new(token.caller(id, &item)?);
+        self.verified.add(epoch, &digest, caller, Instant::now());
         Ok((text, token.info(&item)?))
     }
 

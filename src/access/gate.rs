@@ -108,6 +108,7 @@ pub struct Gate {
 enum Secret {
     Key,
     Token,
+    Session,
 }
 
 /// What a request shows of who sends it.
@@ -221,8 +222,7 @@ impl Gate {
                 return self.admit_token(token, proof.address, now).await;
             }
             (Policy::Key(_) | Policy::Oidc(_), None) => {
-                let session = self.session(proof, now).await?;
-                session.map_or(Caller::Nobody, |session| session.caller.clone())
+                return self.admit_session(proof, now).await;
             }
         };
         Ok(Admission::As(caller))
@@ -253,6 +253,26 @@ impl Gate {
             let _ = self.note_wrong(Secret::Token, address);
         }
         Ok(Admission::As(caller.map_or(Caller::Nobody, Caller::Token)))
+    }
+
+    /// Who calls by a session, if they do. A browser whose session held a moment ago goes on, as in
+    /// [`Self::admit_token`].
+    async fn admit_session(
+        &self,
+        proof: Proof<'_>,
+        now: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        let (secret, address) = (Secret::Session, proof.address);
+        let is_no_guess = proof.session.is_none_or(|id| self.sessions.is_no_guess(id));
+        if let Some(again_in) = self.wait(secret, address).filter(|_| !is_no_guess) {
+            return Ok(Admission::TooManyTries(again_in));
+        }
+        let session = self.session(proof, now).await?;
+        if session.is_none() && !is_no_guess {
+            let _ = self.note_wrong(secret, address);
+        }
+        let caller = session.map_or(Caller::Nobody, |session| session.caller.clone());
+        Ok(Admission::As(caller))
     }
 
     /// How long this address has to wait before something is looked at that it shows as this.

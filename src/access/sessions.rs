@@ -187,10 +187,26 @@ impl Sessions {
             now + WHOLE_LIFETIME,
             stored(&body)?,
         );
-        match self.items.put_new(&item, now).await? {
-            true => Ok((id, session)),
-            false => Err(StoreError::AlreadyExists { store: STORE }),
+        let ended = self.lock().ended;
+        if !self.items.put_new(&item, now).await? {
+            return Err(StoreError::AlreadyExists { store: STORE });
         }
+        // To be looked up all the same. But it is known to be no guess.
+        let known = Remembered {
+            session: Arc::new(session.clone()),
+            body: Arc::new(body),
+            until: Instant::now(),
+        };
+        self.remember(item.key.as_str(), known, ended);
+        Ok((id, session))
+    }
+
+    /// Whether this is the ID of a session that held when it was looked up last, or one that wouldn't be looked up: so
+    /// it is no guess that costs anything.
+    pub(super) fn is_no_guess(&self, id: &str) -> bool {
+        let key = is_like_id(id).then(|| SessionRef::of(id).key().ok());
+        key.flatten()
+            .is_none_or(|key| self.lock().sessions.contains_key(key.as_str()))
     }
 
     /// The session with this ID, which is used now; `None` if there is none, if it is over, or if what it was
@@ -205,7 +221,7 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Option<Arc<Session>>, StoreError> {
         // Whoever shows something that was never an ID asks no store.
-        if id.len() != 2 * ID_BYTES || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !is_like_id(id) {
             return Ok(None);
         }
         let key = SessionRef::of(id).key()?;
@@ -340,6 +356,10 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_like_id(text: &str) -> bool {
+    text.len() == 2 * ID_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn list_of(user: UserId) -> Result<ItemParent, StoreError> {

@@ -292,6 +292,12 @@ impl<E> ApiConventions<E> {
             // A page tells nothing then, and what it asks the API for says why.
             _ if is_page && accepts_html(request.headers()) => Ok(()),
             Ok(Admission::BehindUnknownProxy) => Err(Code::UnknownProxy.plain()),
+            // A browser brings what is left of an old session along, and sees to a new one now.
+            Ok(Admission::TooManyTries(_)) if signs_in(request) => {
+                let caller = Caller::Nobody;
+                request.extensions_mut().insert(Identified { caller, host });
+                Ok(())
+            }
             Ok(Admission::TooManyTries(again_in)) => {
                 Err(Code::TooManyTries.with(WRONG_TOO_OFTEN).again_in(again_in))
             }
@@ -416,6 +422,13 @@ fn refused_by_the_framework(error: poem::Error) -> Response {
         message,
     };
     Problem::fields(Code::InvalidRequest, vec![error]).into_response()
+}
+
+fn signs_in(request: &Request) -> bool {
+    match request.uri().path() {
+        own_paths::SESSION => request.method() == Method::POST,
+        path => [own_paths::SIGN_IN_START, own_paths::SIGN_IN_CALLBACK].contains(&path),
+    }
 }
 
 /// Whether a person sits before the browser that asks, and would read a problem's page: one that signs in at the

@@ -33,7 +33,7 @@ pub struct RateArgs {
         value_name = "RATE|off"
     )]
     pub rate_create: String,
-    /// How often an address may show a key, token or password that is wrong; for each link and box
+    /// How often an address may show a key, token or session that is none, or a password of one link or box that is wrong
     #[arg(
         long,
         env = "RATE_SECRET",

@@ -267,6 +267,39 @@ async fn wrong_keys_and_tokens_are_looked_at_so_often_and_whoever_has_the_right_
 }
 
 #[tokio::test]
+async fn what_is_left_of_old_sessions_is_looked_up_so_often_and_keeps_nobody_from_signing_in() {
+    let dir = data_dir();
+    let (program, key) = asking(dir.path(), &[("RATE_SECRET", "3/h")]);
+    let url = |path: &str| format!("{}{path}", program.base);
+    let cookie = |n: u8| {
+        let port = program.base.rsplit(':').next().unwrap();
+        // The program chose its port itself, so its cookies are named by none.
+        [
+            format!("session-0={n:064x}"),
+            format!("session-{port}={n:064x}"),
+        ]
+        .join("; ")
+    };
+    let client = Client::new();
+    let read = async |n: u8| {
+        let asked = client.get(url("/v1/files")).header("Cookie", cookie(n));
+        asked.send().await.unwrap()
+    };
+    for n in 0..3 {
+        assert_eq!(read(n).await.status(), 401);
+    }
+    assert_eq!(code(read(4).await).await, "too_many_tries");
+    let body = json!({"key": key});
+    let signing_in = client.post(url("/v1/session")).header("Cookie", cookie(4));
+    let signed_in = signing_in.json(&body).send().await.unwrap();
+    assert_eq!(signed_in.status(), 204);
+    let session = header(&signed_in, "set-cookie").unwrap();
+    let session = session.split(';').next().unwrap().to_owned();
+    let asked = client.get(url("/v1/files")).header("Cookie", session);
+    assert_eq!(asked.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_person_has_one_limit_by_all_their_tokens_and_another_person_has_their_own() {
     let (dir, issuer) = (data_dir(), Issuer::start());
     let settings = [("RATE_CREATE", "2/h")];

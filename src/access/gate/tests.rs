@@ -186,7 +186,8 @@ async fn who_shows_tokens_that_are_none_is_refused_without_a_look_and_known_prog
     let gate = gate_with_tries(&key, &items);
     let elsewhere = Arc::new(MemoryItemStore::default());
     let unknown = token_of(&gate_with_tries(&key, &elsewhere)).await;
-    let (known, fresh) = (token_of(&gate).await, token_of(&gate).await);
+    let another_process = gate_with_tries(&key, &items);
+    let (known, fresh) = (token_of(&gate).await, token_of(&another_process).await);
     let is_program = |admission| matches!(admission, Admission::As(Caller::Token(_)));
     let known = from(bearer(&known), 1);
     assert!(is_program(gate.admit(known, now()).await.unwrap()));
@@ -229,4 +230,38 @@ async fn a_token_that_was_ended_elsewhere_is_a_guess_like_any_other() {
     }
     let refused = here.admit(proof, now()).await.unwrap();
     assert!(matches!(refused, Admission::TooManyTries(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_shows_sessions_that_are_none_is_refused_without_a_look_and_known_browsers_go_on() {
+    let (key, items) = (new_key(), Arc::new(MemoryItemStore::default()));
+    let gate = gate_with_tries(&key, &items);
+    let signed_in = gate.sign_in(key.expose(), None, now()).await;
+    let (id, _) = signed_in.unwrap().unwrap();
+    let known = from(of_session(&id), 1);
+    let made_up = |n: u8| format!("{n:064x}");
+    let guess = async |n: u8| {
+        let id = made_up(n);
+        let proof = Proof {
+            session: Some(&id),
+            ..from(Proof::default(), 1)
+        };
+        gate.admit(proof, now()).await
+    };
+    for n in 0..3 {
+        assert_eq!(guess(n).await.unwrap(), NOBODY);
+    }
+    items.set_fault(Some("away"));
+    let refused = guess(4).await.unwrap();
+    assert!(matches!(refused, Admission::TooManyTries(_)));
+    items.set_fault(None);
+    // Also once it has to be looked up again, and where no ID is shown.
+    tokio::time::advance(Duration::from_secs(31)).await;
+    while guess(5).await.unwrap() == NOBODY {}
+    assert_eq!(gate.admit(known, now()).await.unwrap(), OPERATOR);
+    let none = from(Proof::default(), 1);
+    assert_eq!(gate.admit(none, now()).await.unwrap(), NOBODY);
+    gate.sign_out(Some(id.expose()), now()).await.unwrap();
+    let ended = gate.admit(known, now()).await.unwrap();
+    assert!(matches!(ended, Admission::TooManyTries(_)));
 }
