@@ -6,7 +6,7 @@
 // Absent on purpose: the DOM.
 
 import { Api } from '../../../web/api.js';
-import { backOff } from '../../../web/back_off.js';
+import { LONGEST_PAUSE_MS, backOff } from '../../../web/back_off.js';
 import { sha256 } from '../../../web/digest.js';
 import { put as putByRequest } from '../../../web/put.js';
 import { nameOf } from '../../../web/record.js';
@@ -158,7 +158,7 @@ export class Client {
         this.#confirming(id)?.fail(event.problem);
       }
       if (this.#confirming(id)) {
-        const pause = Math.max(event.retryAfterMs ?? 0, backOff(failures));
+        const pause = Math.min(LONGEST_PAUSE_MS, Math.max(event.retryAfterMs ?? 0, backOff(failures)));
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }

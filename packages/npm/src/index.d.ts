@@ -58,6 +58,7 @@ export type UploadProblem =
   | 'expired'
   | 'full'
   | 'intermediary'
+  | 'limited'
   | 'misdirected'
   | 'mixed'
   | 'nameTooLong'

@@ -5,7 +5,7 @@
 
 import { Client, apiOf } from './client.js';
 import { UploadError } from './upload_error.js';
-import { backOff } from '../../../web/back_off.js';
+import { LONGEST_PAUSE_MS, backOff } from '../../../web/back_off.js';
 
 export { UploadError };
 
@@ -35,8 +35,9 @@ export async function createLink(files, { base, token, ...wanted } = {}) {
       return { url: event.url };
     }
     if (event.type !== 'lost' || failures + 1 >= LINK_TRIES) {
-      throw new UploadError(event.type === 'gone' ? { code: 'deleted' } : (event.problem ?? { code: 'unreachable' }));
+      throw new UploadError(event.type === 'gone' ? { code: 'deleted' } : (event.problem ?? event.cause ?? { code: 'unreachable' }));
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.max(event.retryAfterMs ?? 0, backOff(failures))));
+    const pause = Math.min(LONGEST_PAUSE_MS, Math.max(event.retryAfterMs ?? 0, backOff(failures)));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
