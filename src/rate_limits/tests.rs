@@ -142,13 +142,18 @@ proptest! {
     fn never_more_than_a_burst_and_the_rate_for_the_time_that_passed(
         count in 1_u32..2_000,
         burst in 1_u32..50,
-        steps in prop::collection::vec((-2_000_000_i64..4_000_000, 1_u32..20), 1..200),
+        goes_back in any::<bool>(),
+        // In hundredths of what one takes, so that all is taken again and again.
+        steps in prop::collection::vec((-100_i64..300, 1_u32..8), 100..300),
     ) {
         let (limiter, start) = limiter(count, burst);
         let (mut now, mut ahead, mut let_in) = (start, Duration::ZERO, 0_u64);
-        for (micros, tries) in steps {
-            let step = Duration::from_micros(micros.unsigned_abs());
-            match micros < 0 {
+        for (hundredths, tries) in steps {
+            // Where it never does, the bound is reached as well.
+            let hundredths = hundredths.max(if goes_back { i64::MIN } else { 0 });
+            let nanos = hundredths.unsigned_abs() * 10_000_000 / u64::from(count);
+            let step = Duration::from_nanos(nanos);
+            match hundredths < 0 {
                 true => now = now.checked_sub(step).unwrap_or(start).max(start),
                 false => {
                     now += step;
