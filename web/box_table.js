@@ -66,7 +66,7 @@ export class BoxTable {
     this.#body.replaceChildren();
   }
 
-  show(files, { counting, all, people, isWhole, box }) {
+  show(files, { counting, all, people, isWhole, unlisted, box }) {
     const { format } = this.#parts;
     const shown = files.slice(0, MAX_SHOWN);
     const rows = shown.map((file) => this.#row(file, counting, box));
@@ -82,8 +82,12 @@ export class BoxTable {
     const parts = [counted, isSome ? said.shown(format.count(files.length), format.count(all)) : null, isWhole ? null : said.getting];
     const none = all === 0 ? said.nothing : said.noMatch;
     setText(this.#count, all === 0 && isWhole ? '' : parts.filter(Boolean).join(strings.list));
-    const note = files.length > MAX_SHOWN ? said.tooMany(format.count(MAX_SHOWN)) : '';
-    setText(this.#note, rows.length === 0 && isWhole ? none : note);
+    const notes = [
+      files.length > MAX_SHOWN ? said.tooMany(format.count(MAX_SHOWN)) : null,
+      unlisted > 0 ? said.unlisted(format.count(unlisted)) : null,
+      rows.length === 0 && isWhole ? none : null,
+    ];
+    setText(this.#note, notes.filter(Boolean).join(' '));
   }
 
   #row(file, counting, box) {

@@ -1,9 +1,11 @@
 // One box, as its owner sees it: its link, what can be done with it, and the table of what was handed in.
 //
 // Invariant: at most MAX_SHOWN rows are in the document, however many there are; the table as CSV has all. What is asked
-// while another box is opened changes nothing. Nothing that can't be undone is done without a question.
+// while another box is opened changes nothing. Nothing that can't be undone is done without a question. What is saved of
+// a list is saved of all of it, as the service has it then.
 
-import { countingOf, merged, peopleOf, shownOf } from './box_rows.js';
+import { BoxFiles } from './box_files.js';
+import { countingOf, peopleOf, shownOf } from './box_rows.js';
 import { chipOf, standingOfBox, timesLine } from './box_parts.js';
 import { BoxTable } from './box_table.js';
 import { BoxZip } from './box_zip.js';
@@ -20,17 +22,15 @@ import { saveAs } from './save.js';
 
 const { boxes: said } = words;
 const CSV = 'text/csv;charset=utf-8';
-// A box holds 10,000 files at the most, and a page of them has 100.
-const MAX_PAGES = 110;
 
 export class BoxView {
   #parts;
   #id = null;
   #box = null;
-  #files = [];
-  // Whether all were fetched.
-  #isWhole = false;
+  #files;
   #turn = 0;
+  // What is asked of the service now, {isWhole, outcome}, or null.
+  #asking = null;
   #table;
   #zip;
 
@@ -38,9 +38,14 @@ export class BoxView {
   // whyOf(event), say(trouble), leave() where the box is gone.
   constructor(parts) {
     this.#parts = parts;
+    this.#files = new BoxFiles({
+      files: (id, cursor) => parts.api.files(id, cursor),
+      now: () => performance.now(),
+      after: (ms, run) => setTimeout(run, ms),
+    });
     this.#table = new BoxTable(byId('one-table'), parts, {
-      refresh: () => this.refresh(),
-      csv: () => this.#saveCsv(),
+      refresh: () => this.refresh({ isWhole: true }),
+      csv: () => void this.#saveCsv(),
       change: () => this.#showTable(),
     });
     this.#zip = new BoxZip(this.#table.tools, parts);
@@ -51,78 +56,73 @@ export class BoxView {
     if (id !== this.#id) {
       this.#id = id;
       this.#box = known;
-      this.#files = [];
-      this.#isWhole = false;
+      this.#files.reset();
       this.#table.reset();
       this.#zip.stop();
     }
     this.#showHead();
     this.#showTable();
-    await this.refresh();
+    await this.refresh({ isAnew: true });
   }
 
   close() {
     this.#id = null;
     this.#turn += 1;
+    this.#asking = null;
+    this.#files.reset();
     this.#zip.stop();
   }
 
-  // What the service says now: the box, and of its files what is new. The whole list the first time.
-  async refresh() {
+  // What the service says now: the box, and of its files what is new, or with `isWhole` all. What is asked already isn't
+  // asked twice, unless it has to be what holds from now on. Resolves to whether all of that was said.
+  refresh({ isWhole = false, isAnew = false } = {}) {
+    const before = this.#asking;
+    if (before !== null && !isAnew && (before.isWhole || !isWhole)) {
+      return before.outcome;
+    }
     this.#turn += 1;
-    const turn = this.#turn;
+    const mine = { isWhole: isWhole || before?.isWhole === true, outcome: null };
+    this.#asking = mine;
+    mine.outcome = this.#read(this.#turn, mine.isWhole).finally(() => {
+      this.#asking = this.#asking === mine ? null : this.#asking;
+    });
+    return mine.outcome;
+  }
+
+  async #read(turn, isWhole) {
     const id = this.#id;
     const { api, say, whyOf, leave } = this.#parts;
+    // Of what was asked later in its place.
+    const later = () => (id === this.#id ? (this.#asking?.outcome ?? false) : false);
     const event = await api.describe(id);
     if (turn !== this.#turn) {
-      return;
+      return later();
     }
     if (event.type === 'gone') {
       leave();
       this.#parts.liveRegion.show(said.gone);
-      return;
+      return false;
     }
     if (event.type !== 'box') {
       say(whyOf(event));
-      return;
+      return false;
     }
     this.#box = event.box;
     this.#showHead();
-    const trouble = await this.#getFiles(id, turn);
-    if (turn === this.#turn) {
-      say(trouble);
-      this.#showTable();
+    const read = await this.#files.read(event.box, { whole: isWhole, onPage: () => this.#showTable() });
+    if (turn !== this.#turn) {
+      return later();
     }
+    say(this.#troubleOf(read));
+    this.#showTable();
+    return read.type === 'read';
   }
 
-  // '' or what went wrong.
-  async #getFiles(id, turn) {
-    const { api, whyOf } = this.#parts;
-    let cursor = null;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const event = await api.files(id, cursor);
-      if (turn !== this.#turn) {
-        return '';
-      }
-      if (event.type !== 'page') {
-        return whyOf(event);
-      }
-      const isKnown = this.#isWhole && event.files.every((file) => this.#isSettled(file));
-      this.#files = merged(this.#files, event.files);
-      cursor = event.nextCursor;
-      if (cursor === null || isKnown) {
-        this.#isWhole = true;
-        return '';
-      }
-      this.#showTable();
+  #troubleOf(read) {
+    if (read.type === 'tooMany') {
+      return said.tooManyToRead;
     }
-    return '';
-  }
-
-  // Whether nothing about the file changes any more, and it was there before.
-  #isSettled({ id, status }) {
-    const known = this.#files.find((file) => file.id === id);
-    return known !== undefined && known.status === status && status !== 'pending';
+    return read.type === 'read' ? '' : this.#parts.whyOf(read);
   }
 
   #showHead() {
@@ -156,11 +156,19 @@ export class BoxView {
   }
 
   #showTable() {
-    const files = this.#files;
-    const counting = countingOf(files, this.#box?.keep ?? 'latest');
-    const shown = shownOf(files, { ...this.#table.wanted, counting });
+    const { all, isWhole, unlisted } = this.#files;
+    const counting = this.#counting();
+    const shown = this.#shown();
     this.#zip.offer(this.#box, shown, () => this.#csv());
-    this.#table.show(shown, { counting, all: files.length, people: peopleOf(files), isWhole: this.#isWhole, box: this.#box });
+    this.#table.show(shown, { counting, all: all.length, people: peopleOf(all), isWhole, unlisted, box: this.#box });
+  }
+
+  #counting() {
+    return countingOf(this.#files.all, this.#box?.keep ?? 'latest');
+  }
+
+  #shown() {
+    return shownOf(this.#files.all, { ...this.#table.wanted, counting: this.#counting() });
   }
 
   async #copy(url) {
@@ -181,7 +189,7 @@ export class BoxView {
     this.#box = event.box;
     this.#showHead();
     liveRegion.show(done);
-    void this.refresh();
+    void this.refresh({ isAnew: true });
     return '';
   }
 
@@ -222,9 +230,9 @@ export class BoxView {
 
   // The table of all files, whatever is shown.
   #csv() {
-    const counting = countingOf(this.#files, this.#box.keep);
+    const counting = this.#counting();
     const yes = (is) => (is ? said.yes : said.no);
-    const rows = this.#files.map(({ id, submitter, submitterId, displayName, size, sha256, uploadedAt, late, status }) => [
+    const rows = this.#files.all.map(({ id, submitter, submitterId, displayName, size, sha256, uploadedAt, late, status }) => [
       submitter,
       submitterId ?? '',
       displayName,
@@ -239,7 +247,11 @@ export class BoxView {
     return csvOf([said.csvColumns, ...rows], said.csvSeparator);
   }
 
-  #saveCsv() {
+  async #saveCsv() {
+    if (!(await this.refresh({ isWhole: true }))) {
+      this.#parts.liveRegion.show(said.notSaved);
+      return;
+    }
     const name = savedAs(said.csvName(this.#box.title).replace(/[/\\]/g, '_'));
     saveAs(name, [this.#csv()], CSV);
   }
