@@ -159,7 +159,7 @@ export class BoxView {
     const { all, isWhole, unlisted } = this.#files;
     const counting = this.#counting();
     const shown = this.#shown();
-    this.#zip.offer(this.#box, shown, () => this.#csv());
+    this.#zip.offer(this.#box, shown, () => this.#packed());
     this.#table.show(shown, { counting, all: all.length, people: peopleOf(all), isWhole, unlisted, box: this.#box });
   }
 
@@ -245,6 +245,12 @@ export class BoxView {
       id,
     ]);
     return csvOf([said.csvColumns, ...rows], said.csvSeparator);
+  }
+
+  // What is shown, and the table of all, as the service has it now. Null where that can't be read to its end.
+  async #packed() {
+    const isRead = await this.refresh({ isWhole: true });
+    return isRead ? { files: this.#shown(), table: this.#csv() } : null;
   }
 
   async #saveCsv() {

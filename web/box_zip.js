@@ -1,6 +1,6 @@
 // The button that saves what is shown of a box as one archive, and how far that is.
 //
-// Invariant: one archive at a time. What is missing in it is said, by name.
+// Invariant: one archive at a time, of all that there is when it is asked for. What is missing in it is said, by name.
 
 import { words } from './box_words.js';
 import { h, setText } from './dom.js';
@@ -13,8 +13,8 @@ const MAX_NAMED = 3;
 export class BoxZip {
   #parts;
   #box = null;
-  #files = [];
-  #table = () => '';
+  #count = 0;
+  #ready = async () => null;
   #button = h('button', { type: 'button', hidden: true });
   #status = h('p', { className: 'soft panel-hint', role: 'status' });
   // Of the archive that is being made, or null.
@@ -33,11 +33,12 @@ export class BoxZip {
     });
   }
 
-  // What would be in it. table() gives the table of the box as CSV.
-  offer(box, files, table) {
+  // `files` are what would be in it now. ready() resolves to what is to be in it when it is asked for: {files, table}, with
+  // the table of the box as CSV, or to null where that can't be had.
+  offer(box, files, ready) {
     this.#box = box;
-    this.#files = files.filter(({ status, sha256 }) => status === 'available' && typeof sha256 === 'string');
-    this.#table = table;
+    this.#count = packed(files).length;
+    this.#ready = ready;
     this.#show();
   }
 
@@ -47,13 +48,13 @@ export class BoxZip {
   }
 
   #show() {
-    const count = this.#files.length;
+    const count = this.#count;
     this.#button.hidden = this.#controller === null && count === 0;
     setText(this.#button, this.#controller === null ? said.zip(this.#parts.format.count(count)) : said.zipStop);
   }
 
   async #save() {
-    const [box, files, { format }] = [this.#box, this.#files, this.#parts];
+    const [box, ready, { format }] = [this.#box, this.#ready, this.#parts];
     const controller = new AbortController();
     this.#controller = controller;
     this.#show();
@@ -66,23 +67,26 @@ export class BoxZip {
             {
               name: savedAs(`${box.title}.zip`.replace(/[/\\]/g, '_')),
               title: box.title,
-              files,
-              also: [{ name: said.csvName('_'), text: this.#table() }],
+              ready: async () => {
+                say(said.getting);
+                const all = await ready();
+                return all && { files: packed(all.files), also: [{ name: said.csvName('_'), text: all.table }] };
+              },
               missingName: said.zipMissingName,
             },
             {
               urlOf: (id) => this.#parts.files.downloadOf(id),
               signal: controller.signal,
               after: (ms, run) => setTimeout(run, ms),
-              onProgress: (done) => say(said.zipping(format.count(done), format.count(files.length))),
+              onProgress: (done, all) => say(said.zipping(format.count(done), format.count(all))),
             },
           );
     this.#controller = null;
     this.#show();
-    say(this.#sentence(outcome, files));
+    say(this.#sentence(outcome));
   }
 
-  #sentence({ type, missing = [] }, files) {
+  #sentence({ type, files = [], missing = [], bytes = 0 }) {
     const { format } = this.#parts;
     switch (type) {
       case 'saved': {
@@ -91,11 +95,22 @@ export class BoxZip {
         return [said.zipSaved(format.count(files.length - missing.length)), some].filter(Boolean).join('. ');
       }
       case 'tooLarge':
-        return said.zipTooLarge(format.size(files.reduce((sum, { size }) => sum + size, 0)));
+        return said.zipTooLarge(format.size(bytes));
       case 'stopped':
         return said.zipStopped;
+      case 'unread':
+        return said.notSaved;
+      case 'signedOut':
+        return said.zipSignedOut;
+      case 'away':
+        return said.zipAway;
       default:
         return said.zipFailed;
     }
   }
+}
+
+// What can be in an archive.
+function packed(files) {
+  return files.filter(({ status, sha256 }) => status === 'available' && typeof sha256 === 'string');
 }

@@ -212,6 +212,8 @@ export const strings = {
     zipTooLarge: (size) =>
       `These are ${size}, which is more than this browser can put together. Show fewer, or use one that writes to a file, such as Chrome or Edge.`,
     zipFailed: 'The archive couldn’t be written. Is there room for it? Try again.',
+    zipSignedOut: 'You aren’t signed in any more, so there is no archive. Sign in and try again.',
+    zipAway: 'Several files in a row couldn’t be fetched, so it was given up. There is no archive. Try again later.',
     zipMissingName: '_missing.txt',
     yes: 'yes',
     no: 'no',

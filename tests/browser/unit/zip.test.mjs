@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ZipWriter, crc32 } from '../../../web/zip.js';
-import { gather } from '../../../web/zip_files.js';
+import { Refused, gather, refusedBy } from '../../../web/zip_files.js';
 import { ZipNames, safeName } from '../../../web/zip_names.js';
 
 // What Python's zipfile finds in these bytes: that nothing is broken, and of each file its name, digest, time and method.
@@ -110,7 +110,7 @@ test('no two files have the same name, whatever a file system takes for the same
 });
 
 // Files in a store, of which some come only after so many tries, or never.
-function storeOf(contents, { failing = {} } = {}) {
+function storeOf(contents, { failing = {}, refusing = {} } = {}) {
   const left = new Map(Object.entries(failing));
   const asked = [];
   const parts = [];
@@ -124,6 +124,9 @@ function storeOf(contents, { failing = {} } = {}) {
     ports: {
       get: async (id) => {
         asked.push(id);
+        if (refusing[id] !== undefined) {
+          throw refusing[id];
+        }
         held = Math.max(held, contents[id].length);
         const tries = left.get(id) ?? 0;
         if (tries > 0) {
@@ -184,4 +187,57 @@ test('a disk that is full ends it', async () => {
   };
   const { signal } = new AbortController();
   await assert.rejects(gather('Sheet', listed(contents), { missingName: 'm', signal }, ports), /full/);
+});
+
+const NO_ANSWER = new TypeError('failed to fetch');
+const numbered = (count) => Object.fromEntries(Array.from({ length: count }, (_, at) => [at + 1, randomBytes(9)]));
+
+test('where the session has ended nothing more is asked for, and there is no archive', async () => {
+  const contents = numbered(3);
+  const store = storeOf(contents, { refusing: { 2: new Refused('signedOut') } });
+  const { signal } = new AbortController();
+  const gathering = gather('Sheet', listed(contents), { missingName: 'm', signal }, store.ports);
+  await assert.rejects(gathering, ({ code }) => code === 'signedOut');
+  assert.equal(store.asked.join(''), '12');
+  assert.throws(() => readBack(Buffer.concat(store.parts)));
+});
+
+test('what was deleted is asked for once, and isn’t counted as being in the archive', async () => {
+  const contents = numbered(8);
+  const gone = Object.fromEntries([2, 3, 4, 5, 6, 7].map((id) => [id, new Refused('gone')]));
+  const store = storeOf(contents, { refusing: gone });
+  const said = [];
+  const ports = { ...store.ports, onProgress: (done) => said.push(done) };
+  const { signal } = new AbortController();
+  const missing = await gather('Sheet', listed(contents), { missingName: 'm', signal }, ports);
+  assert.equal(missing.length, 6);
+  assert.equal(store.asked.join(''), '12345678');
+  assert.deepEqual(said, [1, 1, 1, 1, 1, 1, 1, 2]);
+});
+
+test('after some files in a row that gave no answer it ends, and not after as many with others between', async () => {
+  const contents = numbered(9);
+  const { signal } = new AbortController();
+  const silent = (ids) => storeOf(contents, { refusing: Object.fromEntries(ids.map((id) => [id, NO_ANSWER])) });
+  const away = silent([2, 3, 4, 5, 6, 7, 8]);
+  await assert.rejects(gather('Sheet', listed(contents), { missingName: 'm', signal }, away.ports), ({ code }) => code === 'away');
+  assert.equal(away.asked.at(-1), '6');
+  const holes = silent([1, 2, 3, 5, 6, 7, 8]);
+  const missing = await gather('Sheet', listed(contents), { missingName: 'm', signal }, holes.ports);
+  assert.equal(missing.length, 7);
+});
+
+test('why a file isn’t had is told by who says so', () => {
+  for (const [status, redirected, code] of [
+    [401, false, 'signedOut'],
+    [403, false, 'signedOut'],
+    // The store has no sessions.
+    [403, true, 'failed'],
+    [404, false, 'gone'],
+    [404, true, 'gone'],
+    [410, false, 'gone'],
+    [503, false, 'failed'],
+  ]) {
+    assert.equal(refusedBy({ status, redirected }).code, code, `${status} ${redirected}`);
+  }
 });
