@@ -194,7 +194,8 @@ export class BoxView {
   }
 
   #change() {
-    void this.#parts.openForm(this.#box, (wanted) => this.#send(wanted, said.changed));
+    const isSame = (wanted) => Object.keys(wanted).length === 0;
+    void this.#parts.openForm(this.#box, async (wanted) => (isSame(wanted) ? '' : this.#send(wanted, said.changed)));
   }
 
   async #shut() {

@@ -1,7 +1,8 @@
 // What a form says that a box is to be, and back.
 //
 // Invariant: pure. Never stricter than the service, besides what a person can't have meant. Times are typed in the zone of
-// the device, and sent in UTC. What wasn't changed goes back as it came, to the millisecond.
+// the device, and sent in UTC. Of a box that there is, what wasn't changed isn't sent, so that it stays what others may
+// have made of it meanwhile.
 
 export const MIB = 1024 * 1024;
 const MAX_TITLE = 100;
@@ -35,8 +36,18 @@ function afterOf(dueAt, closesAt) {
 }
 
 // → {wanted, wrong}: what the service is told, with null for what isn't set, and the name and fault of each field that
-// isn't right. `box` is what there is, or null.
+// isn't right. `box` is what there is, or null; of it what differs from what the form was filled with.
 export function wantedOf(fields, { maxBytes, box = null }) {
+  const { wanted, wrong } = readBy(fields, { maxBytes, box });
+  if (box === null) {
+    return { wanted, wrong };
+  }
+  const given = readBy(fieldsOf(box), { maxBytes, box }).wanted;
+  const isOther = ([name, value]) => JSON.stringify(value) !== JSON.stringify(given[name]);
+  return { wanted: Object.fromEntries(Object.entries(wanted).filter(isOther)), wrong };
+}
+
+function readBy(fields, { maxBytes, box }) {
   const wrong = [];
   const title = fields.title.trim();
   if (title === '' || [...title].length > MAX_TITLE) {

@@ -151,11 +151,10 @@ test('what a form says is what the service is told, and nothing changes by openi
     submitter: 'named',
     keep: 'all',
   };
-  const again = (one) => wantedOf(fieldsOf(one), { maxBytes: 20 * MIB, box: one });
-  assert.deepEqual(again(box), { wanted: { ...box, maxFiles: null }, wrong: [] });
+  const again = (one, typed = {}) => wantedOf({ ...fieldsOf(one), ...typed }, { maxBytes: 20 * MIB, box: one });
   for (const [closesAt, after] of [[null, 'open'], [box.dueAt, 'none'], [box.closesAt, 'until']]) {
     assert.equal(fieldsOf({ ...box, closesAt }).after, after);
-    assert.equal(again({ ...box, closesAt }).wanted.closesAt, closesAt);
+    assert.deepEqual(again({ ...box, closesAt }), { wanted: {}, wrong: [] });
   }
   const fresh = { ...fieldsOf(null), title: ' Essay ', due: '2027-02-01T10:00', after: 'none', types: '.PDF, *.docx;txt', size: '1,5', count: '30' };
   const { wanted, wrong } = wantedOf(fresh, { maxBytes: 20 * MIB });
@@ -175,6 +174,37 @@ test('what a form says is what the service is told, and nothing changes by openi
   // Nobody sees the password that there is, so it stays unless another one is typed or it is to go.
   const passwordOf = (fields) => wantedOf({ ...fieldsOf(box), ...fields }, { maxBytes: 20 * MIB, box }).wanted.password;
   assert.deepEqual([passwordOf({}), passwordOf({ password: 'p' }), passwordOf({ noPassword: true })], [undefined, 'p', null]);
+});
+
+test('of a box that there is, what was changed is sent and nothing else, so that what others change stays', () => {
+  const box = {
+    title: 'Sheet 3',
+    dueAt: '2027-02-01T09:05:30.123Z',
+    closesAt: '2027-02-02T00:00:00.000Z',
+    types: ['docx', 'pdf'],
+    maxFileBytes: 5 * MIB,
+    maxFiles: 10_000,
+    submitter: 'named',
+    keep: 'all',
+  };
+  const due = '2027-01-30T10:00';
+  const dueAt = new Date(due).toISOString();
+  for (const [typed, wanted, of = box] of [
+    [{}, {}],
+    [{ title: ' Sheet 4' }, { title: 'Sheet 4' }],
+    [{ title: ' Sheet 3 ', types: 'docx pdf' }, {}],
+    [{ due }, { dueAt }],
+    [{ due: '' }, { dueAt: null }],
+    [{ after: 'open' }, { closesAt: null }],
+    // What closes with the deadline goes on doing so.
+    [{ due }, { dueAt, closesAt: dueAt }, { ...box, closesAt: box.dueAt }],
+    [{ types: '', size: '', count: '7', keep: 'latest' }, { types: [], maxFileBytes: null, maxFiles: 7, keep: 'latest' }],
+    [{ count: '' }, { maxFiles: null }, { ...box, maxFiles: 7 }],
+    [{ password: 'p' }, { password: 'p' }],
+    [{ noPassword: true }, { password: null }],
+  ]) {
+    assert.deepEqual(wantedOf({ ...fieldsOf(of), ...typed }, { maxBytes: 20 * MIB, box: of }), { wanted, wrong: [] }, JSON.stringify(typed));
+  }
 });
 
 test('what a person can’t have meant is said at its field', () => {
