@@ -7,8 +7,8 @@
 export const SOON_MS = 60 * 60 * 1000;
 
 // The times of a box as the service writes them, in milliseconds.
-export function timesOf({ opensAt, dueAt, closesAt }) {
-  return { opensAt: momentOf(opensAt), dueAt: momentOf(dueAt), closesAt: momentOf(closesAt) };
+export function timesOf({ opensAt, dueAt, closesAt, lastClosesAt }) {
+  return { opensAt: momentOf(opensAt), dueAt: momentOf(dueAt), closesAt: momentOf(closesAt), lastClosesAt: momentOf(lastClosesAt) };
 }
 
 function momentOf(text) {
@@ -16,13 +16,14 @@ function momentOf(text) {
   return Number.isNaN(at) ? null : at;
 }
 
-// `notYet`, `open`, `soon`, `late` for what is taken and marked, or `closed`.
-export function standingOf({ opensAt, dueAt, closesAt }, now) {
+// `notYet`, `open`, `soon`, `late` for what is taken and marked, `extended` where only those hand in who have an extension,
+// the last of which ends at `lastClosesAt`, or `closed`.
+export function standingOf({ opensAt, dueAt, closesAt, lastClosesAt }, now) {
   if (opensAt !== null && now < opensAt) {
     return 'notYet';
   }
   if (closesAt !== null && now >= closesAt) {
-    return 'closed';
+    return lastClosesAt !== null && now < lastClosesAt ? 'extended' : 'closed';
   }
   if (dueAt !== null && now > dueAt) {
     return 'late';
@@ -43,7 +44,7 @@ export function nextOf({ opensAt, dueAt, closesAt }, now) {
 }
 
 export function isTaking(standing) {
-  return standing === 'open' || standing === 'soon' || standing === 'late';
+  return ['open', 'soon', 'late', 'extended'].includes(standing);
 }
 
 // The parts of a span that matter to a person, the largest first and two at the most: {days, hours}, {hours, minutes},

@@ -60,6 +60,8 @@ const api = new DropApi(base, box, { of: (id) => handIns.tokenOf(id), keep: (ent
 // What the service said last of the box, or null.
 let drop = null;
 let isOpen = false;
+// Whether only those hand in who have an extension.
+let isExtended = false;
 
 function storageOf() {
   try {
@@ -223,6 +225,8 @@ function dismiss(item) {
 
 function onStanding(standing, isFirst) {
   isOpen = isTaking(standing);
+  isExtended = standing === 'extended';
+  setText(byId('name-hint'), isExtended ? handIn.extendedHint : handIn.nameHint);
   byId('give').hidden = !isOpen;
   byId('way-on').replaceChildren();
   if (!isFirst) {
@@ -322,6 +326,7 @@ function waysIn() {
 function closed(state, title, text, ...more) {
   drop = null;
   isOpen = false;
+  isExtended = false;
   byId('give').hidden = true;
   byId('trouble').hidden = true;
   card.say(state, title, text, ...more);
@@ -339,7 +344,8 @@ function start() {
   fillIn({ ...strings, ...words });
   openLanguageSwitch(byId('language'));
   const kinds = () => (drop?.types ?? []).join(', ');
-  alsoExplain({ ...words.refusals, typeNotAllowed: () => words.refusals.typeNotAllowed(kinds()) });
+  const closedNow = () => (isExtended ? words.refusals.noExtension : words.refusals.boxClosed);
+  alsoExplain({ ...words.refusals, boxClosed: closedNow, typeNotAllowed: () => words.refusals.typeNotAllowed(kinds()) });
   const pastedName = () => handIn.pastedName(new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-'));
   openDropZone({ max: MAX_AT_ONCE, pastedName, onFiles: takeFiles });
   window.addEventListener('beforeunload', (event) => {

@@ -3,10 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { standingOfBox } from '../../../web/box_parts.js';
 import { countingOf, merged, peopleOf, shownOf, whoOf } from '../../../web/box_rows.js';
 import { MIB, fieldsOf, localOf, wantedOf } from '../../../web/box_wanted.js';
 import { csvOf } from '../../../web/csv.js';
-import { SOON_MS, isLate, leftOf, nextOf, standingOf, timesOf } from '../../../web/deadline.js';
+import { SOON_MS, isLate, isTaking, leftOf, nextOf, standingOf, timesOf } from '../../../web/deadline.js';
 
 const DUE = '2027-02-01T09:05:30.000Z';
 const CLOSES = '2027-02-02T00:00:00.000Z';
@@ -31,6 +32,30 @@ test('a box stands where its times put it, to the millisecond', () => {
   const closing = timesOf({ dueAt: null, closesAt: CLOSES });
   assert.equal(standingOf(closing, at(CLOSES) - SOON_MS), 'soon');
   assert.equal(standingOf(timesOf({ closesAt: 'nonsense' }), 0), 'open');
+});
+
+test('where somebody has an extension a box takes from them what it takes from nobody else', () => {
+  const general = { dueAt: DUE, closesAt: CLOSES };
+  const later = '2027-02-03T00:00:00.000Z';
+  for (const [lastClosesAt, now, standing] of [
+    [later, '2027-02-01T23:59:59.999Z', 'late'],
+    [later, CLOSES, 'extended'],
+    [later, '2027-02-02T23:59:59.999Z', 'extended'],
+    [later, later, 'closed'],
+    [DUE, CLOSES, 'closed'],
+    [null, CLOSES, 'closed'],
+    [undefined, CLOSES, 'closed'],
+  ]) {
+    assert.equal(standingOf(timesOf({ ...general, lastClosesAt }), at(now)), standing, `${lastClosesAt} ${now}`);
+  }
+  const times = timesOf({ ...general, lastClosesAt: later });
+  assert.equal(nextOf(times, at(CLOSES)), null, 'when that is, is for those who have it');
+  assert.deepEqual(['extended', 'closed', 'notYet'].map(isTaking), [true, false, false]);
+  // For its owner, who has the extensions themselves.
+  const one = (closesAt) => ({ submitter: 'Ada', dueAt: null, closesAt });
+  const of = (overrides) => standingOfBox({ ...general, ended: false, overrides }, at(CLOSES));
+  assert.deepEqual([of([one(null), one(later), one(DUE)]), of([one(null)]), of([])], ['extended', 'closed', 'closed']);
+  assert.equal(standingOfBox({ ...general, ended: true, overrides: [one(later)] }, at(CLOSES)), 'ended');
 });
 
 test('the time that is left has the two parts that matter', () => {
