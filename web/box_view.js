@@ -6,7 +6,7 @@
 
 import { BoxFiles } from './box_files.js';
 import { countingOf, peopleOf, shownOf } from './box_rows.js';
-import { chipOf, standingOfBox, timesLine } from './box_parts.js';
+import { chipOf, extensionsOf, standingOfBox, timesLine } from './box_parts.js';
 import { BoxTable } from './box_table.js';
 import { BoxZip } from './box_zip.js';
 import { words } from './box_words.js';
@@ -145,14 +145,18 @@ export class BoxView {
       ['end', button(said.end, () => this.#end(), 'danger')],
     ].filter(Boolean);
     buttons.forEach(([what, element]) => (element.dataset.what = what));
+    const isShown = byId('one-head').querySelector('.extensions')?.open ?? false;
     byId('one-head').replaceChildren(
-      h('div', { className: 'panel-head' }, h('h1', { id: 'one-title', dir: 'auto' }, box.title), chipOf(box, api.now)),
-      h('p', { className: 'soft' }, timesLine(box, format)),
-      h('p', { className: 'box-link', dir: 'ltr' }, h('code', {}, url)),
-      h('div', { className: 'box-actions', role: 'group', 'aria-label': said.actions }, ...buttons.map(([, element]) => element)),
+      ...[
+        h('div', { className: 'panel-head' }, h('h1', { id: 'one-title', dir: 'auto' }, box.title), chipOf(box, api.now)),
+        h('p', { className: 'soft' }, timesLine(box, format)),
+        extensionsOf(box, isShown, format),
+        h('p', { className: 'box-link', dir: 'ltr' }, h('code', {}, url)),
+        h('div', { className: 'box-actions', role: 'group', 'aria-label': said.actions }, ...buttons.map(([, element]) => element)),
+      ].filter(Boolean),
     );
     // What is drawn anew gets the focus that it had.
-    buttons.find(([what]) => what === focused)?.[1].focus();
+    [...byId('one-head').querySelectorAll('[data-what]')].find(({ dataset }) => dataset.what === focused)?.focus();
   }
 
   #showTable() {
@@ -200,12 +204,8 @@ export class BoxView {
 
   async #shut() {
     if (await ask({ title: said.shutTitle, text: said.shutText, yes: said.shutYes, no: said.keep })) {
-      const now = new Date(this.#parts.api.now);
-      const { dueAt } = this.#box;
-      // Nothing is due after the end; what came before isn't late by that.
-      const isDueLater = dueAt !== null && Date.parse(dueAt) > now.getTime();
-      const closesAt = now.toISOString();
-      this.#parts.say(await this.#send({ closesAt, ...(isDueLater && { dueAt: closesAt }) }, said.isShut));
+      // The service closes it by its own clock, for whoever has an extension too.
+      this.#parts.say(await this.#send({ close: true }, said.isShut));
     }
   }
 

@@ -30,6 +30,25 @@ async function make(wanted) {
   return body;
 }
 
+// Closes a box for a page whose service can't do that by itself, as by the times that come of it; what the page asked for.
+async function closing(tab, box) {
+  const asked = [];
+  await tab.route(`**/v1/boxes/${box.id}`, async (route) => {
+    const request = route.request();
+    if (request.method() !== 'PATCH' || request.postDataJSON().close !== true) {
+      return route.fallback();
+    }
+    asked.push(request.postDataJSON());
+    const response = await route.fetch();
+    const now = from(0);
+    const overrides = (of) => of.map((one) => ({ ...one, closesAt: now, dueAt: null }));
+    const { dueAt, overrides: others } = (await api('GET', `/v1/boxes/${box.id}`)).body;
+    const times = { closesAt: now, dueAt: dueAt && now, overrides: overrides(others) };
+    return response.status() === 400 ? route.fulfill({ json: await change(box, times) }) : route.fulfill({ response });
+  });
+  return asked;
+}
+
 const change = async (box, fields) => (await api('PATCH', `/v1/boxes/${box.id}`, fields)).body;
 const filesOf = async ({ id }) => (await api('GET', `/v1/boxes/${id}/files?limit=100`)).body.files;
 
@@ -413,10 +432,13 @@ page('a lecturer makes a box, passes on its link, and sees who handed in what an
   assert.match(lines[2], /^ada,,second\.txt,3,[0-9a-f]{64},\d{4}-.*Z,no,yes,There,/);
 
   // Closed: nothing more comes. Opened again by another deadline.
+  const asked = await closing(tab, box);
   await tab.getByRole('button', { name: 'Close now' }).click();
+  await tab.getByText('may arrive for up to 15 minutes').waitFor();
   await isAccessible(tab, 'the question whether to close');
   await tab.getByRole('button', { name: 'Close it' }).click();
   await tab.locator('#one-head .chip[data-standing="closed"]').waitFor();
+  assert.deepEqual(asked, [{ close: true }], 'by the clock of the service');
   assert.equal((await filesOf(box)).filter(({ late }) => late).length, 0);
   const refused = await api('POST', `/v1/drop/${tokenOf(box)}/files`, { filename: 'a.txt', size: 1, submitter: 'Eve' });
   assert.equal(refused.body.code, 'box_closed');
@@ -462,6 +484,53 @@ page(
   },
   PHONE,
 );
+
+page('whoever has an extension is shown to the owner, and closing ends that too', async (open) => {
+  const box = await make({ title: 'Extended', dueAt: from(-2 * HOUR), closesAt: from(-HOUR) });
+  await change(box, { overrides: [{ submitter: 'Ada', dueAt: null, closesAt: from(2 * HOUR) }] });
+  const tab = await open(`${faultProxy.base}boxes#${box.id}`);
+  await tab.locator('#one-head .chip[data-standing="extended"]').waitFor();
+  await tab.getByText('1 person has times of their own').click();
+  await tab.locator('.extensions li', { hasText: /^Ada.*taken until .*\d{1,2}:\d\d:\d\d/ }).waitFor();
+  await tab.getByRole('button', { name: 'Look again' }).click();
+  await looksRight(tab, 'a box with an extension', '85-box-extended');
+  assert.ok(await tab.locator('.extensions').evaluate(({ open: isOpen }) => isOpen), 'what was opened stays so');
+  // What the form doesn't change stays.
+  await tab.getByRole('button', { name: 'Change' }).click();
+  await change(box, { maxFiles: 7 });
+  await tab.locator('dialog').getByLabel('Title').fill('Renamed');
+  await tab.locator('dialog').getByRole('button', { name: 'Save' }).click();
+  await tab.getByRole('heading', { name: 'Renamed' }).waitFor();
+  const { maxFiles, overrides } = (await api('GET', `/v1/boxes/${box.id}`)).body;
+  assert.deepEqual([maxFiles, overrides.length], [7, 1]);
+  await closing(tab, box);
+  await tab.getByRole('button', { name: 'Close now' }).click();
+  await tab.getByRole('button', { name: 'Close it' }).click();
+  await tab.locator('#one-head .chip[data-standing="closed"]').waitFor();
+});
+
+page('somebody with an extension hands in after the general close, and somebody else hears that there is none', async (open) => {
+  const box = await make({ dueAt: from(-2 * HOUR), closesAt: from(-HOUR) });
+  const lastClosesAt = from(HOUR);
+  await change(box, { overrides: [{ submitter: 'Ada', dueAt: lastClosesAt, closesAt: lastClosesAt }] });
+  const tab = await open('about:blank');
+  await tab.route(`**/v1/drop/${tokenOf(box)}`, async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { lastClosesAt, ...(await response.json()) } });
+  });
+  await tab.goto(pageOf(box));
+  await standing(tab, 'extended');
+  await tab.getByText('still taken only with an extension').waitFor();
+  await tab.getByText('As whoever gave you the extension knows you.').waitFor();
+  await looksRight(tab, 'a box that takes files only with an extension', '75-box-extended');
+  await tab.getByLabel('Your name').fill('Bob');
+  await choose(tab, [await file('bobs.txt', 'b')]);
+  await sending(tab, 'bobs.txt').getByText('there is no extension for this name').waitFor();
+  await tab.getByLabel('Your name').fill('ada');
+  await choose(tab, [await file('adas.txt', 'a')]);
+  await own(tab, 'adas.txt').getByText('In time').waitFor();
+  assert.deepEqual((await filesOf(box)).map(({ displayName, late }) => [displayName, late]), [['adas.txt', false]]);
+});
 
 // What Python's zipfile finds in an archive: of each file its name and its bytes as text.
 const READER = `
