@@ -5,8 +5,8 @@
 
 import { words } from './box_words.js';
 import { byId, setText } from './dom.js';
+import { faultOf } from './submitter_name.js';
 
-const MAX_CHARACTERS = 100;
 const { handIn, refusals } = words;
 
 export class HandInName {
@@ -97,7 +97,7 @@ export class HandInName {
 
   #isWhole() {
     const faults = [
-      ['name', this.#wants.name ? faultOf(typed()) : ''],
+      ['name', this.#wants.name ? (handIn[faultOf(typed())] ?? '') : ''],
       ['password', this.#wants.password && byId('password').value === '' ? handIn.noPassword : ''],
     ];
     faults.forEach(([field, fault]) => say(field, fault));
@@ -117,13 +117,6 @@ export class HandInName {
 }
 
 const typed = () => byId('name').value.trim();
-
-function faultOf(name) {
-  if (name === '') {
-    return handIn.noName;
-  }
-  return [...name].length > MAX_CHARACTERS ? handIn.longName : '';
-}
 
 function say(field, fault) {
   const error = byId(`${field}-error`);

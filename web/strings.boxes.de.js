@@ -54,6 +54,7 @@ export const strings = {
     nameHint: 'So, wie Sie kennt, wer die Dateien haben will.',
     extendedHint: 'So, wie Sie kennt, wer Ihnen die Verlängerung gab.',
     noName: 'Bitte zuerst Ihren Namen angeben. Es wurde noch nichts gesendet.',
+    unseenName: 'Diesen Namen kann niemand sehen. Bitte einen mit Buchstaben angeben. Es wurde noch nichts gesendet.',
     longName: 'Ein Name hat höchstens 100 Zeichen.',
     password: 'Passwort',
     passwordHint: 'Sie haben es von dem, der die Dateien haben will.',

@@ -57,6 +57,7 @@ export const strings = {
     nameHint: 'As whoever asked for the files knows you.',
     extendedHint: 'As whoever gave you the extension knows you.',
     noName: 'Give your name first. Nothing was sent yet.',
+    unseenName: 'Nobody can see this name. Give one with letters. Nothing was sent yet.',
     longName: 'A name has at most 100 characters.',
     password: 'Password',
     passwordHint: 'You have it from whoever asked for the files.',

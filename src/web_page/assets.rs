@@ -117,6 +117,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("hand_in_name.js"),
     embedded!("hand_in_own.js"),
     embedded!("hand_in_page.js"),
+    embedded!("submitter_name.js"),
     embedded!("box_files.js"),
     embedded!("box_form.js"),
     embedded!("box_parts.js"),

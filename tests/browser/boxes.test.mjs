@@ -100,6 +100,11 @@ for (const [device, options] of DEVICES) {
       await tab.getByText('1 file waits.').waitFor();
       assert.equal(await tab.evaluate(() => document.activeElement.id), 'name');
       assert.equal(faultProxy.count({ method: 'POST' }), 0);
+      // What nobody can see is no name.
+      await tab.getByLabel('Your name').fill('\u3164');
+      await tab.getByRole('button', { name: 'Hand in', exact: true }).click();
+      await tab.getByText('Nobody can see this name.').waitFor();
+      assert.equal(faultProxy.count({ method: 'POST' }), 0);
       await looksRight(tab, `a name is asked for on a ${device}`, `71-box-name-${device}`);
       await tab.getByLabel('Your name').fill('Ada Lovelace');
       await tab.getByRole('button', { name: 'Hand in', exact: true }).click();
