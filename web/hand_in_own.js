@@ -1,6 +1,7 @@
 // Shows what somebody handed in with this browser.
 //
-// Invariant: shows what there is, and decides nothing. A row that is there stays the same element.
+// Invariant: shows what there is, and decides nothing. A row that is there stays the same element as long as it says the
+// same.
 
 import { words } from './box_words.js';
 import { isLate } from './deadline.js';
@@ -23,9 +24,9 @@ export class HandInOwn {
   // `keep` is which of somebody's files count, if that is known.
   show(handIns, keep) {
     const { arrived } = handIns;
-    const ids = new Set(arrived.map(({ id }) => id));
+    const gone = new Map(arrived.map(({ id, isGone }) => [id, String(isGone)]));
     for (const [id, row] of this.#rows) {
-      if (!ids.has(id)) {
+      if (gone.get(id) !== row.dataset.gone) {
         row.remove();
         this.#rows.delete(id);
       }
@@ -45,13 +46,13 @@ export class HandInOwn {
   }
 
   #create(entry) {
-    const { id, name, size, submitter, uploadedAt, dueAt } = entry;
+    const { id, name, size, submitter, uploadedAt, dueAt, isGone } = entry;
     const time = this.#format.exactTime(Date.parse(uploadedAt));
     const isAfter = isLate(uploadedAt, dueAt);
     const chip = dueAt === null ? null : h('span', { className: 'chip', dataset: { late: String(isAfter) } }, isAfter ? handIn.isLate : handIn.inTime);
     const row = h(
       'li',
-      { className: 'row', dataset: { id } },
+      { className: 'row', dataset: { id, gone: String(isGone) } },
       tile(name),
       h(
         'div',
@@ -65,11 +66,14 @@ export class HandInOwn {
           h('span', { title: this.#format.exactSize(size) }, this.#format.size(size)),
           submitter === null ? null : h('span', {}, handIn.as(submitter)),
         ),
+        isGone ? h('p', { className: 'error' }, handIn.isGone) : null,
       ),
       h(
         'div',
         { className: 'row-buttons' },
-        h('button', { type: 'button', 'aria-label': handIn.receiptNamed(name), onclick: () => this.#actions.receipt(id) }, handIn.receipt),
+        isGone
+          ? null
+          : h('button', { type: 'button', 'aria-label': handIn.receiptNamed(name), onclick: () => this.#actions.receipt(id) }, handIn.receipt),
       ),
     );
     this.#rows.set(id, row);

@@ -35,6 +35,10 @@ const TICK_MS = 1000;
 // How often it is asked what the box takes, as long as somebody looks.
 const REFRESH_MS = 60_000;
 const TOPIC = 'hand-in';
+// Of what arrived, so many are looked at when the page is opened, the newest first.
+const MAX_LOOKED_AT = 20;
+// By these a box says that it isn't as it was when the page asked.
+const IS_OTHER = new Set(['boxGone', 'boxClosed', 'typeNotAllowed', 'tooLargeForBox']);
 
 const { handIn } = words;
 const base = new URL(document.documentElement.dataset.base, location.href);
@@ -96,7 +100,7 @@ const uploads = new Uploads(
   {
     api: {
       create,
-      renew: (id) => api.renew(id),
+      renew: async (id) => heard(await api.renew(id)),
       look: (id) => api.look(id),
       complete: (id) => api.complete(id),
       remove: (id) => {
@@ -158,9 +162,17 @@ async function create(wanted) {
     return { type: 'refused', problem: { code: 'wrongPassword' } };
   }
   const { password } = name;
-  const event = await api.create({ ...wanted, submitter: name.name, password });
+  const event = heard(await api.create({ ...wanted, submitter: name.name, password }));
   if (event.problem?.code === 'wrongPassword') {
     name.refuse(password);
+  }
+  return event;
+}
+
+// What the page shows of the box is asked for again where an answer doesn't fit to it.
+function heard(event) {
+  if (IS_OTHER.has(event.problem?.code) && !isLooking) {
+    void look();
   }
   return event;
 }
@@ -262,7 +274,11 @@ async function openReceipt(id) {
     liveRegion.say(isOne ? '' : strings.receiptView.odd);
     return;
   }
-  const why = answer.type === 'gone' ? strings.file.goneTitle : explain(answer.cause ?? answer.problem ?? null, format).text;
+  if (answer.type === 'gone') {
+    handIns.mark(id, true);
+    showAll();
+  }
+  const why = answer.type === 'gone' ? handIn.isGone : explain(answer.cause ?? answer.problem ?? null, format).text;
   liveRegion.show(why || strings.qr.unreachable);
 }
 
@@ -277,13 +293,29 @@ async function forgetAll() {
   }
 }
 
+// Whether what was handed in is there still, which whoever asked for it may have deleted.
+async function lookAtOwn() {
+  for (const { id } of handIns.arrived.slice(0, MAX_LOOKED_AT)) {
+    const event = await api.look(id);
+    if (event.type === 'lost') {
+      return;
+    }
+    if (['seen', 'gone'].includes(event.type) && handIns.mark(id, event.type === 'gone')) {
+      showAll();
+    }
+  }
+}
+
 let failures = 0;
+let isLooking = false;
 let cancelAsking = () => {};
 
 // What the box takes now; and again after a while.
 async function look() {
   cancelAsking();
+  isLooking = true;
   const event = await api.describe();
+  isLooking = false;
   failures = event.type === 'lost' ? failures + 1 : 0;
   cancelAsking();
   cancelAsking = after(failures > 0 ? backOff(failures - 1) : REFRESH_MS, () => void (document.hidden ? null : look()));
@@ -364,6 +396,7 @@ function start() {
   void interrupted.begin();
   // What was sent, and of which the page didn't hear that it arrived.
   handIns.open.forEach((id) => poller.watch(id));
+  void lookAtOwn();
   showInterrupted();
 }
 

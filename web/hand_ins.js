@@ -51,8 +51,8 @@ export class HandIns {
   // A file that was just begun.
   keep({ id, token, name, size, submitter, dueAt }) {
     const known = this.#entries.get(id);
-    const { uploadedAt = null, sha256 = null } = known ?? {};
-    this.#put({ id, token, name, size, submitter, dueAt, uploadedAt, sha256, keptAt: this.#now() });
+    const { uploadedAt = null, sha256 = null, isGone = false } = known ?? {};
+    this.#put({ id, token, name, size, submitter, dueAt, uploadedAt, sha256, isGone, keptAt: this.#now() });
   }
 
   // It is available. Whether it is one of these.
@@ -62,6 +62,16 @@ export class HandIns {
       return false;
     }
     this.#put({ ...entry, uploadedAt, sha256 });
+    return true;
+  }
+
+  // Whether the service has what arrived no longer. Whether that is something new.
+  mark(id, isGone) {
+    const entry = this.#entries.get(id);
+    if (!entry || entry.uploadedAt === null || entry.isGone === isGone) {
+      return false;
+    }
+    this.#put({ ...entry, isGone });
     return true;
   }
 
@@ -119,7 +129,7 @@ function readEntry(text) {
       (sha256 === null || isText(sha256)) &&
       isTime(dueAt) &&
       isTime(uploadedAt);
-    return isOne ? entry : null;
+    return isOne ? { ...entry, isGone: entry.isGone === true } : null;
   } catch {
     return null;
   }

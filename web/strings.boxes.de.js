@@ -73,6 +73,7 @@ export const strings = {
     as: (name) => `als ${isolated(name)}`,
     isLate: 'Verspätet',
     inTime: 'Rechtzeitig',
+    isGone: 'Der Dienst hat sie nicht mehr. Bitte fragen Sie, wer die Datei haben wollte.',
     receipt: 'Quittung',
     receiptNamed: (name) => `Quittung für ${isolated(name)}`,
     againHint: 'Nichts wird überschrieben: Was Sie noch einmal abgeben, bleibt neben dem Bisherigen.',

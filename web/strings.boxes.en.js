@@ -76,6 +76,7 @@ export const strings = {
     as: (name) => `as ${isolated(name)}`,
     isLate: 'Late',
     inTime: 'In time',
+    isGone: 'The service no longer has it. Ask whoever wanted the file.',
     receipt: 'Receipt',
     receiptNamed: (name) => `Receipt for ${isolated(name)}`,
     againHint: 'Nothing is overwritten: what you hand in again is kept beside what was there.',

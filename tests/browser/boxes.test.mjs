@@ -240,11 +240,44 @@ page('a box that is extended, closed or ended while somebody looks says so', asy
   await tab.getByLabel('Your name').fill('Ada');
   await choose(tab, [await file('too late.txt', 'x')]);
   await sending(tab, 'too late.txt').getByText('It is closed: nothing is taken now.').waitFor();
-  await look();
   await standing(tab, 'closed');
   await tab.locator('#said', { hasText: 'Nothing is taken any more' }).waitFor();
   await api('DELETE', `/v1/boxes/${box.id}`);
   await look();
+  await standing(tab, 'gone');
+});
+
+page('what was deleted since it was handed in is shown as that, and has no receipt', async (open) => {
+  const box = await make({});
+  const tab = await open(pageOf(box));
+  await standing(tab, 'open');
+  await tab.getByLabel('Your name').fill('Ada');
+  await choose(tab, [await file('kept.txt', '1'), await file('deleted.txt', '2'), await file('deleted later.txt', '3')]);
+  for (const one of ['kept.txt', 'deleted.txt', 'deleted later.txt']) {
+    await own(tab, one).waitFor();
+  }
+  const idOf = async (name) => (await filesOf(box)).find(({ displayName }) => displayName === name).id;
+  const later = await idOf('deleted later.txt');
+  await api('DELETE', `/v1/files/${await idOf('deleted.txt')}`);
+  await tab.reload();
+  await own(tab, 'deleted.txt').getByText('The service no longer has it.').waitFor();
+  assert.equal(await own(tab, 'deleted.txt').getByRole('button').count(), 0);
+  await isAccessible(tab, 'a hand-in that was deleted');
+  await api('DELETE', `/v1/files/${later}`);
+  await own(tab, 'deleted later.txt').getByRole('button', { name: /^Receipt for / }).click();
+  await own(tab, 'deleted later.txt').getByText('The service no longer has it.').waitFor();
+  assert.equal(await tab.locator('#own-list .row[data-gone="true"]').count(), 2);
+  assert.equal(await own(tab, 'kept.txt').getByRole('button').count(), 1);
+});
+
+page('a box that was ended while somebody handed in is shown as that beside the refusal', async (open) => {
+  const box = await make({});
+  const tab = await open(pageOf(box));
+  await standing(tab, 'open');
+  await tab.getByLabel('Your name').fill('Ada');
+  await api('DELETE', `/v1/boxes/${box.id}`);
+  await choose(tab, [await file('too late.txt', 'x')]);
+  await sending(tab, 'too late.txt').getByText('Nothing is handed in here any more').waitFor();
   await standing(tab, 'gone');
 });
 

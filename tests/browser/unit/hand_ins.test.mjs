@@ -90,6 +90,29 @@ test('what is forgotten is gone, and nothing of another box', () => {
   assert.deepEqual([handIns.open, openIn(storage).open, openIn(storage, OTHER).open], [[], [], ['9']]);
 });
 
+test('what the service no longer has is known as that when the page is opened again, and may come back', () => {
+  const storage = new Storage();
+  const handIns = openIn(storage);
+  handIns.keep(begun('1'));
+  handIns.keep(begun('2'));
+  handIns.arrive(there('1', '2027-01-01T00:00:00Z'));
+  const goneIn = (one) => one.arrived.map(({ id, isGone }) => [id, isGone]);
+  assert.deepEqual(goneIn(openIn(storage)), [['1', false]]);
+  assert.ok(handIns.mark('1', true));
+  assert.ok(!handIns.mark('1', true), 'nothing new');
+  assert.ok(!handIns.mark('2', true), 'what never arrived isn’t listed');
+  assert.ok(!handIns.mark('3', true));
+  assert.deepEqual(goneIn(openIn(storage)), [['1', true]]);
+  assert.ok(handIns.mark('1', false));
+  assert.deepEqual(goneIn(openIn(storage)), [['1', false]]);
+  // As a version of this page kept it that didn't know of this.
+  const [key] = storage.kept.keys();
+  const { isGone, ...older } = JSON.parse(storage.getItem(key));
+  assert.equal(isGone, false);
+  storage.setItem(key, JSON.stringify(older));
+  assert.deepEqual(goneIn(openIn(storage)), [['1', false]]);
+});
+
 test('where nothing can be kept the page works on and says so, and what makes no sense is passed over', () => {
   const full = new Storage();
   full.setItem = () => {
