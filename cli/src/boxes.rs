@@ -1,11 +1,11 @@
 //! `fshare box`: where others hand in files without an account, and what they handed in.
 //!
-//! **Invariant:** a password is sent to the service alone, and shown nowhere. To close a box makes nothing late that
-//! wasn't.
+//! **Invariant:** a password is sent to the service alone, and shown nowhere. A box is closed by the service's clock, not
+//! by that of this machine.
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::api_client::ApiClient;
@@ -237,7 +237,7 @@ fn with_override(
     overrides
 }
 
-/// Closes a box for everybody, at once.
+/// Closes a box for everybody, at once: by the clock of the service, which alone knows what arrived before.
 async fn close(
     service: &ApiClient,
     file_box: &str,
@@ -245,32 +245,9 @@ async fn close(
     output: &Output,
 ) -> Result<(), CliError> {
     let file_box = service.find_box(file_box, until).await?;
-    let change = closing(&file_box, Utc::now());
+    let change = json!({ "close": true });
     let changed = service.change_box(&file_box.id, &change, until).await?;
     say_times(&changed, output)
-}
-
-/// Nothing is due after a box is closed, and whoever had more time than others keeps it as far as it went.
-fn closing(file_box: &FileBox, now: DateTime<Utc>) -> Value {
-    let now_text = now.to_rfc3339_opts(SecondsFormat::Millis, true);
-    let not_after_now = |at: &Option<String>| {
-        let is_later = |at: &String| {
-            let at = DateTime::parse_from_rfc3339(at);
-            at.is_ok_and(|at| at.to_utc() > now)
-        };
-        at.clone()
-            .map(|at| if is_later(&at) { now_text.clone() } else { at })
-    };
-    let overrides = file_box.overrides.iter().map(|own| Override {
-        submitter: own.submitter.clone(),
-        due_at: not_after_now(&own.due_at),
-        closes_at: None,
-    });
-    json!({
-        "dueAt": not_after_now(&file_box.due_at),
-        "closesAt": now_text,
-        "overrides": overrides.collect::<Vec<_>>(),
-    })
 }
 
 fn say_times(file_box: &FileBox, output: &Output) -> Result<(), CliError> {
@@ -343,22 +320,6 @@ mod tests {
             "submitterId": user, "createdAt": at, "uploadedAt": at, "late": true,
         }))
         .expect("a hand-in")
-    }
-
-    #[test]
-    fn to_close_a_box_makes_nothing_late_that_was_on_time() {
-        let now = DateTime::parse_from_rfc3339("2027-02-01T12:00:00Z").expect("a time");
-        assert_eq!(
-            closing(&a_box(), now.to_utc()),
-            json!({
-                "dueAt": "2027-01-31T12:00:00.000Z",
-                "closesAt": "2027-02-01T12:00:00.000Z",
-                "overrides": [
-                    { "submitter": "Ada", "dueAt": "2027-02-01T12:00:00.000Z", "closesAt": null },
-                    { "submitter": "Bob", "dueAt": "2027-01-30T12:00:00.000Z", "closesAt": null },
-                ],
-            })
-        );
     }
 
     #[test]

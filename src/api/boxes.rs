@@ -183,8 +183,9 @@ impl BoxesApi {
     /// Change a box
     ///
     /// What is given is changed, `null` takes a time or a limit away, and the rest stays: to extend a box give another
-    /// `dueAt` or `closesAt`, to close it at once a `closesAt` of now. Whether a file is late follows from the times as
-    /// they are. `renew` gives the box another URL, and ends the one that it had.
+    /// `dueAt` or `closesAt`, to close it at once `"close": true`. Whether a file is late follows from the times as they
+    /// are. A URL for an upload that is out when the box closes works on until it ends, 15 minutes after it was made where
+    /// the operator set nothing else; what comes by it then is late where the box has a `dueAt`. `renew` gives the box another URL, and ends the one that it had.
     #[oai(path = "/boxes/:id", method = "patch", operation_id = "change_box")]
     async fn change_box(
         &self,

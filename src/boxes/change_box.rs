@@ -3,10 +3,10 @@
 use super::create_box::{check, whole, whole_override};
 use super::file_box::{BoxTitle, FileBox, FileEnding, Keep, MAX_BOX_FILES, SubmitterKind};
 use super::kept::{KeptBox, contended};
-use super::times::{BoxTimes, Override};
+use super::times::{BoxTimes, Override, closed};
 use super::{Boxes, Password};
 use crate::access::Action;
-use crate::domain::{BoxId, Invalid, Timestamp};
+use crate::domain::{BoxId, Invalid, Timestamp, whole_millis};
 use crate::operations::{Context, OperationError, Stores};
 use crate::passwords::PasswordHash;
 
@@ -38,11 +38,14 @@ pub struct BoxChange {
     pub keep: Option<Keep>,
     /// Whoever has times of their own.
     pub overrides: Option<Vec<Override>>,
+    /// Whether it closes at once for everybody, whatever else is said of its times.
+    pub close: bool,
     /// Whether it gets another URL, and the one that it has is over.
     pub renew: bool,
 }
 
-/// Changes a box. What was handed in stays; whether it is late goes by the new times.
+/// Changes a box. What was handed in stays; whether it is late goes by the new times. URLs for uploads that are out
+/// work on, also where it closes.
 ///
 /// # Errors
 /// [`OperationError::BoxNotFound`] if it isn't the caller's or isn't there; else as
@@ -67,7 +70,12 @@ pub async fn change_box(
         if file_box.is_ended {
             return Err(OperationError::BoxNotFound);
         }
-        let changed = changed(file_box, &change, password.clone())?;
+        let mut changed = changed(file_box, &change, password.clone())?;
+        if change.close {
+            // Not when the call began: a file that arrived meanwhile was on time.
+            let now = whole_millis(stores.clock.now());
+            (changed.times, changed.overrides) = closed(changed.times, changed.overrides, now);
+        }
         check(&changed, boxes.max_upload_bytes)?;
         if boxes.replace(&changed, version, now).await? {
             return Ok(changed);

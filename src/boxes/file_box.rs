@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::times::{BoxTimes, Override, times_for};
+use super::times::{BoxTimes, Override, last_closes_at, times_for};
 use crate::capability_token::Generation;
 use crate::domain::{BoxId, FileName, Invalid, Submitter, SubmitterName, Timestamp, UserId};
 use crate::passwords::PasswordHash;
@@ -197,6 +197,13 @@ impl FileBox {
     /// The times that hold for this submitter.
     pub fn times_for(&self, submitter: &Submitter) -> BoxTimes {
         times_for(self.times, &self.overrides, submitter)
+    }
+
+    /// Until when somebody may hand in who has more time than all others; `None`: nobody has, or it isn't found out by a
+    /// name that is typed.
+    pub fn last_closes_at(&self) -> Option<Timestamp> {
+        let of_named = (self.submitter == SubmitterKind::Named).then_some(&self.overrides);
+        last_closes_at(self.times, of_named?)
     }
 
     /// Whether a name's ending is one that it takes.

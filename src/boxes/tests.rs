@@ -739,3 +739,108 @@ fn the_largest_box_there_can_be_fits_into_an_item() {
     let item = stored::to_item(&file_box).unwrap();
     assert_eq!(stored::from_item(&item).unwrap(), file_box);
 }
+
+#[tokio::test]
+async fn a_box_that_is_closed_is_closed_for_everybody_and_nothing_that_arrived_becomes_late() {
+    let it = Fixture::new();
+    let alice = person("alice");
+    let own = |name, due: Option<u32>, closes: Option<u32>| Override {
+        submitter: named(name).unwrap(),
+        due_at: due.map(|hours| start() + hours * HOUR),
+        closes_at: closes.map(|hours| start() + hours * HOUR),
+    };
+    let new = NewBox {
+        times: BoxTimes {
+            due_at: Some(start() + 3 * HOUR),
+            ..due_and_closed_in_an_hour_and_two()
+        },
+        ..new_box()
+    };
+    let new = NewBox {
+        times: BoxTimes {
+            closes_at: Some(start() + 4 * HOUR),
+            ..new.times
+        },
+        overrides: vec![
+            own("Ada", Some(5), Some(6)),
+            own("Bob", Some(4), None),
+            own("Cleo", Some(1), Some(2)),
+        ],
+        ..new
+    };
+    let file_box = it.create(&alice, new).await;
+    it.at(2 * 3600 + 1800);
+    let now = start() + 2 * HOUR + HOUR / 2;
+    let handed_in = it.hand_in(&file_box, "Ada").await.unwrap();
+    it.arrives(&handed_in, "hello").await;
+    let close = BoxChange {
+        close: true,
+        ..BoxChange::default()
+    };
+    let closed = it.change(&alice, file_box.id, close.clone()).await;
+    let is_now = Some(now);
+    assert_eq!(
+        (closed.times.due_at, closed.times.closes_at),
+        (is_now, is_now)
+    );
+    let times = closed.overrides.iter().map(|it| (it.due_at, it.closes_at));
+    let (one, two) = (Some(start() + HOUR), Some(start() + 2 * HOUR));
+    let expected = [(is_now, is_now), (is_now, None), (one, two)];
+    assert_eq!(times.collect::<Vec<_>>(), expected);
+    for name in ["Ada", "Bob", "Cleo", "Eve"] {
+        let refused = it.hand_in(&closed, name).await;
+        assert!(matches!(refused, Err(OperationError::BoxClosed { .. })));
+    }
+    assert_eq!(
+        it.seen(&alice, closed.id).await,
+        [("Ada".to_owned(), false)]
+    );
+    // The same again, as where its answer was lost: it was closed then.
+    it.at(3 * 3600);
+    let again = it.change(&alice, file_box.id, close.clone()).await;
+    assert_eq!(again, closed);
+    // One that would have opened tomorrow.
+    let times = BoxTimes {
+        opens_at: Some(start() + 24 * HOUR),
+        due_at: Some(start() + 25 * HOUR),
+        closes_at: None,
+    };
+    let later = it.create(&alice, NewBox { times, ..new_box() }).await;
+    let closed = it.change(&alice, later.id, close).await;
+    let (now, refused) = (Some(start() + 3 * HOUR), it.hand_in(&closed, "Ada").await);
+    assert_eq!((closed.times.opens_at, closed.times.closes_at), (None, now));
+    assert!(matches!(refused, Err(OperationError::BoxClosed { .. })));
+}
+
+#[tokio::test]
+async fn a_box_says_until_when_the_last_may_hand_in_and_not_who_that_is() {
+    let it = Fixture::new();
+    let own = |name, hours: u32| Override {
+        submitter: named(name).unwrap(),
+        due_at: None,
+        closes_at: Some(start() + hours * HOUR),
+    };
+    let new = NewBox {
+        times: due_and_closed_in_an_hour_and_two(),
+        ..new_box()
+    };
+    let with = |overrides, submitter| NewBox {
+        overrides,
+        submitter,
+        ..new.clone()
+    };
+    let typed = SubmitterKind::Named;
+    for (new, expected) in [
+        (with(vec![], typed), None),
+        (with(vec![own("Ada", 1), own("Bob", 2)], typed), None),
+        (
+            with(vec![own("Ada", 3), own("Bob", 5), own("Eve", 1)], typed),
+            Some(start() + 5 * HOUR),
+        ),
+        // Whose times they are is known there.
+        (with(vec![own("Ada", 3)], SubmitterKind::SignedIn), None),
+    ] {
+        let file_box = it.create(&person("alice"), new).await;
+        assert_eq!(file_box.last_closes_at(), expected);
+    }
+}

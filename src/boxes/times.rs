@@ -97,6 +97,34 @@ impl Override {
     }
 }
 
+/// The times and overrides of a box that is closed at `now` for everybody. What was due before that stays so, and nothing is
+/// due later: so what arrived on time stays on time. A box that hadn't opened yet opens no more.
+pub(super) fn closed(
+    times: BoxTimes,
+    overrides: Vec<Override>,
+    now: Timestamp,
+) -> (BoxTimes, Vec<Override>) {
+    let no_later = |at: Timestamp| at.min(now);
+    let times = BoxTimes {
+        opens_at: times.opens_at.filter(|at| *at < now),
+        due_at: times.due_at.map(no_later),
+        closes_at: Some(times.closes_at.map_or(now, no_later)),
+    };
+    let overrides = overrides.into_iter().map(|one| Override {
+        due_at: one.due_at.map(no_later),
+        closes_at: one.closes_at.map(no_later),
+        ..one
+    });
+    (times, overrides.collect())
+}
+
+/// The latest end that an override has, if that is after the end for everybody.
+pub(super) fn last_closes_at(times: BoxTimes, overrides: &[Override]) -> Option<Timestamp> {
+    let general = times.closes_at?;
+    let last = overrides.iter().filter_map(|it| it.closes_at).max();
+    last.filter(|at| *at > general)
+}
+
 /// The times that hold for this submitter.
 pub(super) fn times_for(
     times: BoxTimes,

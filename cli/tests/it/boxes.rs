@@ -153,10 +153,16 @@ fn one_person_has_more_time_a_box_is_closed_at_once_and_ended_only_if_that_is_wa
     let made = make(&service, &["--due", "7d"]);
     let id = text(&made, "id");
     hand_in(&service, &made, "Bob", "b.txt", "on time");
+    // Somebody has more time, and it is over as well.
+    let own = ["--submitter", "Eve", "--due", "8d", "--closes", "9d"];
+    let ran = service.run(&[&["box", "extend", id][..], &own].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
     let closed = service.run(&["box", "close", id, "--json"]);
     assert_eq!(closed.code, 0, "{closed:?}");
-    let refused = begin(&service, &made, "Ada", "a.txt", 1);
-    assert_eq!(refused["code"], "box_closed", "{refused}");
+    for name in ["Ada", "Eve"] {
+        let refused = begin(&service, &made, name, "a.txt", 1);
+        assert_eq!(refused["code"], "box_closed", "{refused}");
+    }
     // Nothing is late that was on time.
     let late = service.run(&["box", "show", id, "--late", "--json"]);
     assert_eq!((late.code, late.out.as_str()), (0, ""));
@@ -174,7 +180,7 @@ fn one_person_has_more_time_a_box_is_closed_at_once_and_ended_only_if_that_is_wa
         "--json",
     ]);
     assert_eq!(extended.code, 0, "{extended:?}");
-    assert_eq!(extended.json()[0]["overrides"][0]["submitter"], "Ada");
+    assert_eq!(extended.json()[0]["overrides"][1]["submitter"], "Ada");
     hand_in(&service, &made, "ADA", "a.txt", "late");
     let refused = begin(&service, &made, "Bob", "b.txt", 1);
     assert_eq!(refused["code"], "box_closed", "{refused}");

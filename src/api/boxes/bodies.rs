@@ -58,7 +58,7 @@ pub(super) struct NewBoxSchema {
     #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
     max_files: Option<u32>,
     /// How large each may be, in bytes; left out, as large as the service takes.
-    #[oai(validator(minimum(value = "0"), maximum(value = "20971520")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "20971520")))]
     max_file_bytes: Option<u64>,
     /// What their names may end with, such as `pdf`; left out or empty, with anything.
     #[oai(validator(max_items = 50))]
@@ -100,7 +100,7 @@ pub(super) struct BoxChangeSchema {
     #[oai(validator(minimum(value = "1"), maximum(value = "10000")))]
     max_files: Option<u32>,
     /// How large each may be, in bytes; null: as large as the service takes.
-    #[oai(validator(minimum(value = "0"), maximum(value = "20971520")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "20971520")))]
     max_file_bytes: Option<u64>,
     /// What their names may end with; empty: with anything.
     #[oai(validator(max_items = 50))]
@@ -114,6 +114,10 @@ pub(super) struct BoxChangeSchema {
     /// Whoever is to have times of their own, instead of those that had.
     #[oai(validator(max_items = 100))]
     overrides: Option<Vec<OverrideSchema>>,
+    /// Closes it at once for everybody, by the service's clock and whatever else is said of times: `closesAt` of the box and
+    /// of each override is then, unless it is over already, and so is a `dueAt` that would come later. What arrived on
+    /// time stays on time.
+    close: Option<bool>,
     /// Gives it another URL; the one that it has is over.
     renew: Option<bool>,
 }
@@ -264,12 +268,8 @@ impl BoxBody {
             password: self.cleared("password", |value| Password::parse(text(value)?)),
             keep: self.given("keep", |value| Keep::parse(text(value)?)),
             overrides: self.given("overrides", overrides),
-            renew: self
-                .given("renew", |value| {
-                    let given = value.as_bool();
-                    given.ok_or_else(|| Invalid("must be true or false".into()))
-                })
-                .unwrap_or_default(),
+            close: self.given("close", yes_or_no).unwrap_or_default(),
+            renew: self.given("renew", yes_or_no).unwrap_or_default(),
         };
         self.refuse_unknown();
         match self.errors.is_empty() {
@@ -329,6 +329,11 @@ fn text(value: &Value) -> Result<&str, Invalid> {
         .ok_or_else(|| Invalid("must be a string".into()))
 }
 
+fn yes_or_no(value: &Value) -> Result<bool, Invalid> {
+    let given = value.as_bool();
+    given.ok_or_else(|| Invalid("must be true or false".into()))
+}
+
 fn time(value: &Value) -> Result<Timestamp, Invalid> {
     parse_timestamp(text(value)?)
 }
@@ -339,8 +344,9 @@ fn count(value: &Value) -> Result<u32, Invalid> {
 }
 
 fn bytes(value: &Value) -> Result<u64, Invalid> {
-    let given = value.as_u64();
-    given.ok_or_else(|| Invalid("must be a whole number of bytes".into()))
+    // One that takes empty files alone is a mistake.
+    let given = value.as_u64().filter(|bytes| *bytes > 0);
+    given.ok_or_else(|| Invalid("must be a whole number of bytes, at least 1".into()))
 }
 
 fn list(value: &Value) -> Result<&[Value], Invalid> {

@@ -186,6 +186,9 @@ pub(in crate::api) struct WireDrop {
     pub due_at: Option<String>,
     /// Until when files are taken, in UTC; null: no end is set.
     pub closes_at: Option<String>,
+    /// Where somebody has more time than all others: until when files are taken from the last of them, in UTC; null: from
+    /// nobody longer than `closesAt`, or `submitter` is `signed_in`, where the times are those of whoever asks.
+    pub last_closes_at: Option<String>,
     /// What names may end with; empty: with anything.
     pub types: Vec<String>,
     /// How large a file may be, in bytes.
@@ -211,6 +214,7 @@ impl WireDrop {
             opens_at: time(times.opens_at),
             due_at: time(times.due_at),
             closes_at: time(times.closes_at),
+            last_closes_at: time(file_box.last_closes_at()),
             types: endings(&file_box.types),
             max_file_bytes: file_box.max_file_bytes.unwrap_or(max_upload_bytes),
             submitter: file_box.submitter.as_str().to_owned(),

@@ -37,7 +37,7 @@ fn everything_that_is_wrong_about_a_box_is_named_at_once() {
         "dueAt": 7,
         "closesAt": [],
         "maxFiles": 0,
-        "maxFileBytes": -1,
+        "maxFileBytes": 0,
         "types": ["../x"],
         "submitter": "anybody",
         "keep": "some",
@@ -81,9 +81,14 @@ fn null_takes_a_time_away_and_what_is_not_there_stays() {
         (Some(None), Some(None))
     );
     assert!(change.due_at.is_none() && change.title.is_none() && !change.renew);
-    let kept = json!({"title": null, "types": null, "keep": null, "renew": null});
+    let kept = json!({"title": null, "types": null, "keep": null, "close": 1, "renew": null});
     let problem = body(&kept).change().unwrap_err();
-    assert_eq!(fields(&problem), ["title", "types", "keep", "renew"]);
+    assert_eq!(
+        fields(&problem),
+        ["title", "types", "keep", "close", "renew"]
+    );
+    let closing = body(&json!({"close": true})).change().unwrap();
+    assert!(closing.close && !closing.renew);
 }
 
 #[test]
