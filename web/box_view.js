@@ -12,7 +12,7 @@ import { BoxZip } from './box_zip.js';
 import { words } from './box_words.js';
 import { copyText } from './copy.js';
 import { csvOf } from './csv.js';
-import { isTaking } from './deadline.js';
+import { isTaking, nextOf, timesOf } from './deadline.js';
 import { ask, showText } from './dialog.js';
 import { byId, h } from './dom.js';
 import { strings } from './language.js';
@@ -22,6 +22,8 @@ import { saveAs } from './save.js';
 
 const { boxes: said } = words;
 const CSV = 'text/csv;charset=utf-8';
+// Longer than it takes until the box is asked for again.
+const LONGEST_WAIT_MS = 60_000;
 
 export class BoxView {
   #parts;
@@ -29,6 +31,8 @@ export class BoxView {
   #box = null;
   #files;
   #turn = 0;
+  // Of the moment at which the box stands elsewhere.
+  #timer = null;
   // What is asked of the service now, {isWhole, outcome}, or null.
   #asking = null;
   #table;
@@ -67,6 +71,7 @@ export class BoxView {
 
   close() {
     this.#id = null;
+    clearTimeout(this.#timer);
     this.#turn += 1;
     this.#asking = null;
     this.#files.reset();
@@ -133,6 +138,7 @@ export class BoxView {
     }
     document.title = strings.title(box.title);
     const { api, format, shared } = this.#parts;
+    this.#showHeadAt(nextOf(timesOf(box), api.now));
     const url = shared.linkOf(box.url);
     const button = (label, onclick, className = '') => h('button', { type: 'button', className, onclick }, label);
     const focused = document.activeElement?.dataset?.what;
@@ -157,6 +163,15 @@ export class BoxView {
     );
     // What is drawn anew gets the focus that it had.
     [...byId('one-head').querySelectorAll('[data-what]')].find(({ dataset }) => dataset.what === focused)?.focus();
+  }
+
+  // A box that has just been closed is a moment ahead of what is known here of the service's clock, which tells seconds.
+  #showHeadAt(next) {
+    clearTimeout(this.#timer);
+    const wait = next === null ? LONGEST_WAIT_MS : next.at - this.#parts.api.now + 1;
+    if (wait < LONGEST_WAIT_MS) {
+      this.#timer = setTimeout(() => this.#showHead(), wait);
+    }
   }
 
   #showTable() {

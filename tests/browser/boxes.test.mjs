@@ -50,7 +50,17 @@ async function closing(tab, box) {
 }
 
 const change = async (box, fields) => (await api('PATCH', `/v1/boxes/${box.id}`, fields)).body;
-const filesOf = async ({ id }) => (await api('GET', `/v1/boxes/${id}/files?limit=100`)).body.files;
+// What was handed in, of so many pages.
+async function filesOf({ id }, pages = 1) {
+  const files = [];
+  let cursor = '';
+  for (let page = 0; page < pages && cursor !== null; page += 1) {
+    const { body } = await api('GET', `/v1/boxes/${id}/files?limit=100&cursor=${cursor}`);
+    files.push(...body.files);
+    cursor = body.nextCursor ?? null;
+  }
+  return files;
+}
 
 // Hands in a file as somebody without a browser.
 async function handIn(box, submitter, name, content = 'hello') {
@@ -617,6 +627,62 @@ page('all files of a box are one archive, made in the browser of what the store 
   const written = unzipped(await file('written.zip', Buffer.from(text, 'latin1')));
   assert.ok(written[`${folder}_missing.txt`].startsWith('Bob – .._CON.txt'), JSON.stringify(written));
   assert.equal(Object.keys(written).length, 4);
+});
+
+page('a long table is right after all that can happen to it, and nothing is saved of what can’t be read', async (open) => {
+  const box = await make({ title: 'Long', dueAt: from(HOUR) });
+  const begin = async (number) =>
+    (await api('POST', `/v1/drop/${tokenOf(box)}/files`, { filename: `${number}.txt`, size: 5, submitter: `Student ${number}` })).body;
+  const oldest = await begin(0);
+  await handIn(box, 'Early', 'early.txt');
+  await handIn(box, 'Deleted', 'deleted.txt');
+  for (let number = 1; number <= 100; number += 1) {
+    await begin(number);
+  }
+  const tab = await open(`${faultProxy.base}boxes#${box.id}`);
+  await tab.getByText('103 files of 103 people').waitFor();
+  await row(tab, 'Student 0').getByText('On its way').waitFor();
+
+  // The second page is away: neither the table nor an archive looks whole.
+  const there = faultProxy.always(
+    { method: 'GET', path: /\/files\?.*cursor=/ },
+    { answer: { status: 503, headers: { 'Content-Type': 'application/problem+json' }, body: '{"code":"store_unavailable","detail":"away"}' } },
+  );
+  let isSaved = false;
+  tab.on('download', () => (isSaved = true));
+  await tab.evaluate(() => (globalThis.showSaveFilePicker = undefined));
+  await tab.getByRole('button', { name: 'Table as CSV' }).click();
+  await tab.locator('.toast', { hasText: 'Nothing was saved: the list couldn’t be read to its end' }).waitFor();
+  await tab.getByRole('button', { name: 'Download 2 as zip' }).click();
+  await tab.locator('#one-table [role="status"]', { hasText: 'Nothing was saved' }).waitFor();
+  await isAccessible(tab, 'a table that couldn’t be saved');
+  assert.ok(!isSaved);
+  there();
+
+  // The oldest arrives, one of the old is deleted, and the deadline is another.
+  const { url, headers } = oldest.upload;
+  assert.equal((await fetch(url, { method: 'PUT', headers, body: 'hello' })).status, 200);
+  await until('it is there', async () => (await filesOf(box, 2)).some(({ id, status }) => id === oldest.id && status === 'available'));
+  const early = (await filesOf(box, 2)).find(({ submitter }) => submitter === 'Deleted');
+  await api('DELETE', `/v1/files/${early.id}`);
+  await change(box, { dueAt: from(-HOUR) });
+  await tab.getByRole('button', { name: 'Look again' }).click();
+  await row(tab, '0.txt').and(tab.locator(`[data-id="${oldest.id}"]`)).getByText('Late', { exact: true }).waitFor();
+  await row(tab, 'early.txt').getByText('Late', { exact: true }).waitFor();
+  assert.equal(await row(tab, 'deleted.txt').count(), 0);
+  await tab.getByText('102 files of 102 people').waitFor();
+  const saving = tab.waitForEvent('download');
+  await tab.getByRole('button', { name: 'Download 2 as zip' }).click();
+  const found = unzipped(await (await saving).path());
+  assert.deepEqual(Object.keys(found).sort(), ['Long/Early – early.txt', 'Long/Student 0 – 0.txt', 'Long/_.csv']);
+  assert.equal(found['Long/_.csv'].trimEnd().split('\r\n').length, 103);
+
+  // Whoever isn't signed in any more hears that, at once.
+  const refused = { answer: { status: 401, headers: { 'Content-Type': 'application/problem+json' }, body: '{"code":"sign_in_required","detail":"who"}' } };
+  faultProxy.always({ method: 'GET', path: /\/v1\/files\/[^/]+$/ }, refused);
+  await tab.getByRole('button', { name: 'Download 2 as zip' }).click();
+  await tab.getByText('You aren’t signed in any more, so there is no archive.').waitFor();
+  assert.equal(faultProxy.count({ method: 'GET', path: /\/v1\/files\/[^/]+$/ }), 3, 'two files, and one that was refused');
 });
 
 page('where the service can’t be had the page of boxes says so, and goes on when it is back', async (open) => {
