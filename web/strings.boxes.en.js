@@ -15,7 +15,7 @@ export const strings = {
       open: 'Open',
       soon: 'Closing soon',
       late: 'The deadline has passed. What you hand in now is marked as late.',
-      extended: 'Closed. Something is still taken only with an extension.',
+      extended: 'Closed. Files are taken only with an extension.',
       closed: 'Closed. Nothing is taken any more.',
     },
     opens: 'Opens',

@@ -568,7 +568,7 @@ page('somebody with an extension hands in after the general close, and somebody 
   });
   await tab.goto(pageOf(box));
   await standing(tab, 'extended');
-  await tab.getByText('still taken only with an extension').waitFor();
+  await tab.getByText('Files are taken only with an extension').waitFor();
   await tab.getByText('As whoever gave you the extension knows you.').waitFor();
   await looksRight(tab, 'a box that takes files only with an extension', '75-box-extended');
   await tab.getByLabel('Your name').fill('Bob');
