@@ -1,9 +1,10 @@
 // What was handed in into a box, as far as the page has read it.
 //
 // Invariant: a list that was read to its end is what the service said: what it no longer names is gone. What can still
-// change is looked at each time, and all is read again after other times of the box, since these make other files late.
-// Until a reading has come to its end, what was known stays. At most MAX_PAGES are read at a time, and of what never
-// arrived the newest MAX_NEVER are kept: whoever has the box's URL can make any number of these.
+// change is looked at each time, or of a long list every DEEP_EVERY_MS, and all is read again after other times of the
+// box, since these make other files late. Until a reading has come to its end, what was known stays. At most MAX_PAGES
+// are read at a time, and of what never arrived the newest MAX_NEVER are kept: whoever has the box's URL can make any
+// number of these.
 //
 // Absent on purpose: the DOM. What touches the world comes in as `ports`.
 
@@ -16,6 +17,9 @@ export const MAX_NEVER = 500;
 const TRIES = 3;
 // So often all is read without a reason, since nothing tells of what was deleted elsewhere.
 const WHOLE_EVERY_MS = 5 * 60_000;
+// So often what can still change is looked at in a list of more than so many: one upload may wait at its end.
+const DEEP_EVERY_MS = 2 * 60_000;
+const LONG = 1000;
 
 export class BoxFiles {
   #ports;
@@ -27,6 +31,8 @@ export class BoxFiles {
   #isCut = false;
   #judgedBy = '';
   #wholeAt = 0;
+  // When what can still change was looked at.
+  #deepAt = 0;
   #turn = 0;
 
   // ports: files(id, cursor) → an event of the API; now() in milliseconds; after(ms, run).
@@ -66,7 +72,8 @@ export class BoxFiles {
     const isAll = whole || !(this.#isWhole || this.#isCut) || this.#isOther(judgedBy);
     const known = new Map(this.#all.map(({ id, status }) => [id, status]));
     const isKnown = ({ id, status }) => this.#unlisted.has(id) || (known.get(id) === status && !isOpen(status));
-    const oldest = this.#all.filter(({ status }) => isOpen(status)).at(-1)?.id ?? null;
+    const isDeep = this.#all.length <= LONG || this.#ports.now() - this.#deepAt >= DEEP_EVERY_MS;
+    const oldest = isDeep ? (this.#all.filter(({ status }) => isOpen(status)).at(-1)?.id ?? null) : null;
     const fresh = new Listed();
     let cursor = null;
     for (let page = 0; page < MAX_PAGES; page += 1) {
@@ -86,6 +93,7 @@ export class BoxFiles {
       }
       if (isOld && (oldest === null || fresh.lowest <= oldest)) {
         this.#continue(fresh);
+        this.#deepAt = isDeep ? this.#ports.now() : this.#deepAt;
         return { type: this.#isCut ? 'tooMany' : 'read' };
       }
       if (!this.#isWhole) {
@@ -98,6 +106,7 @@ export class BoxFiles {
     this.#isWhole = false;
     this.#judgedBy = judgedBy;
     this.#wholeAt = this.#ports.now();
+    this.#deepAt = this.#wholeAt;
     this.#unlisted = fresh.unlisted;
     return { type: 'tooMany' };
   }
@@ -126,6 +135,7 @@ export class BoxFiles {
     this.#isCut = false;
     this.#judgedBy = judgedBy;
     this.#wholeAt = this.#ports.now();
+    this.#deepAt = this.#wholeAt;
   }
 
   // What is older than what was read is as it was.

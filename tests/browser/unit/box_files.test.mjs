@@ -57,6 +57,21 @@ test('what is on its way is looked at each time, however many came after it', as
   assert.deepEqual(await readBy(there), ['read', 1], 'and no longer');
 });
 
+test('whoever keeps something on its way at the end of a long list makes nobody read all of it each time', async () => {
+  const there = service(filesTo(1100));
+  there.files[4] = file(5, { status: 'pending' });
+  assert.deepEqual(await readBy(there), ['read', 11]);
+  there.files[4] = file(5);
+  assert.deepEqual(await readBy(there), ['read', 1]);
+  there.now = 2 * 60_000 - 1;
+  assert.deepEqual(await readBy(there), ['read', 1]);
+  there.now += 1;
+  assert.deepEqual(await readBy(there), ['read', 11]);
+  assert.equal(statusOf(there, 5), 'available');
+  there.files[6] = file(7, { status: 'rejected' });
+  assert.deepEqual(await readBy(there, box(), { whole: true }), ['read', 11], 'when somebody asks for it');
+});
+
 test('other times of the box are a reason to read all of it again', async () => {
   const there = service(filesTo(230));
   await readBy(there);
