@@ -249,7 +249,7 @@ pub async fn a_message_reads_back_and_one_of_its_id_changes_nothing<S: Outbox>(s
     store.add_message(&other).await.unwrap();
     assert_eq!(
         due_of(&**store, long_ago(0), &[&longest]).await,
-        [longest.clone()]
+        std::slice::from_ref(&longest)
     );
     let tried = longest.taken_up(moment(3), long_ago(1));
     assert!(store.replace_message(&longest, &tried).await.unwrap());
