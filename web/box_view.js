@@ -78,6 +78,13 @@ export class BoxView {
     this.#zip.stop();
   }
 
+  // Where the link leads may be known only now.
+  showAddress() {
+    if (this.#id !== null && this.#box !== null) {
+      this.#showHead();
+    }
+  }
+
   // What the service says now: the box, and of its files what is new, or with `isWhole` all. What is asked already isn't
   // asked twice, unless it has to be what holds from now on. Resolves to whether all of that was said.
   refresh({ isWhole = false, isAnew = false } = {}) {

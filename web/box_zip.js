@@ -70,7 +70,7 @@ export class BoxZip {
               ready: async () => {
                 say(said.getting);
                 const all = await ready();
-                return all && { files: packed(all.files), also: [{ name: said.csvName('_'), text: all.table }] };
+                return all && { files: packed(all.files), also: [{ name: said.tableName, text: all.table }] };
               },
               missingName: said.zipMissingName,
             },

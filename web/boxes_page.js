@@ -26,7 +26,7 @@ const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 const { api: files, session, isIn, isGuest } = openSession({ base, liveRegion, wake: () => void refresh() });
 const api = new BoxesApi(base, session);
-const shared = openShareAddress({ base, api: files, isIn, root: byId('share-notice') });
+const shared = openShareAddress({ base, api: files, isIn, root: byId('share-notice'), onChange: () => view.showAddress() });
 const view = new BoxView({ api, files, shared, format, liveRegion, openForm, whyOf, say, leave });
 
 // The boxes that are known, the newest first; null until the service has said which there are.

@@ -9,13 +9,15 @@ import { ShareAddress } from './share_address.js';
 
 const HTTP_PORT = '80';
 
-// `root` is an empty place in the page. isIn resolves when the service may be asked.
-export function openShareAddress({ base, api, isIn, root }) {
+// `root` is an empty place in the page. isIn resolves when the service may be asked. onChange() is called when another
+// address may be known, by what shows links.
+export function openShareAddress({ base, api, isIn, root, onChange = () => {} }) {
   const operator = operatorPart();
   fillOperator(operator, strings.onlyHere.operator(location.port || HTTP_PORT));
   root.append(h('p', {}, strings.onlyHere.text), operator);
   const address = new ShareAddress(base, () => api.session(), () => {
     root.hidden = !address.isForNobodyElse;
+    onChange();
   });
   const look = () => void isIn.then(() => address.look());
   window.addEventListener('online', look);

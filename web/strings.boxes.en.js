@@ -13,7 +13,7 @@ export const strings = {
     standing: {
       notYet: 'Not open yet',
       open: 'Open',
-      soon: 'Closing soon',
+      soon: 'Due soon',
       late: 'The deadline has passed. What you hand in now is marked as late.',
       extended: 'Closed. Files are taken only with an extension.',
       closed: 'Closed. Nothing is taken any more.',
@@ -80,7 +80,7 @@ export const strings = {
     receipt: 'Receipt',
     receiptNamed: (name) => `Receipt for ${isolated(name)}`,
     againHint: 'Nothing is overwritten: what you hand in again is kept beside what was there.',
-    againLatest: 'Nothing is overwritten. Of what you hand in, the newest that isn’t late counts.',
+    againLatest: 'Nothing is overwritten. Of what you hand in, the newest that isn’t late counts; if all are late, the newest.',
     againAll: 'Nothing is overwritten. All that you hand in counts.',
     forget: 'Forget these on this device',
     forgetTitle: 'Forget what you handed in?',
@@ -118,7 +118,7 @@ export const strings = {
     unreachable: 'The service can’t be reached right now. Try again.',
     gone: 'There is no such box any more.',
     again: 'Try again',
-    standing: { notYet: 'Not open yet', open: 'Open', soon: 'Closing soon', late: 'Late ones only', extended: 'Only with an extension', closed: 'Closed', ended: 'Being ended' },
+    standing: { notYet: 'Not open yet', open: 'Open', soon: 'Due soon', late: 'Late ones only', extended: 'Only with an extension', closed: 'Closed', ended: 'Being ended' },
     form: {
       title: 'Make a box',
       change: 'Change the box',
@@ -209,6 +209,8 @@ export const strings = {
     csvSeparator: ',',
     csvColumns: ['Who', 'Signed in as', 'File', 'Bytes', 'SHA-256', 'Arrived (UTC)', 'Late', 'Counts', 'State', 'ID'],
     csvName: (title) => `${title}.csv`,
+    // Beside the files in the archive, none of which is called so: each has its person's name in front.
+    tableName: 'hand-ins.csv',
     zip: (n) => (n === '1' ? 'Download it as zip' : `Download ${n} as zip`),
     zipStop: 'Stop',
     zipping: (done, all) => `${done} of ${all} are in the archive`,

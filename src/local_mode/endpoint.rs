@@ -42,8 +42,8 @@ const CORS: CorsRules = CorsRules {
     // The last four are added to every request by what follows one through several services.
     request_headers: "content-type, if-none-match, x-amz-checksum-sha256, range, content-md5, \
                       traceparent, tracestate, baggage, sentry-trace",
-    exposed_headers: "ETag, Content-Length, Content-Range, Content-Disposition, x-amz-request-id, \
-                      x-amz-version-id",
+    exposed_headers: "ETag, Content-Length, Content-Range, Content-Disposition, Retry-After, \
+                      x-amz-request-id, x-amz-version-id",
 };
 
 /// For a download alone: see [`is_brought_by_a_redirect`].

@@ -170,7 +170,7 @@ for (const [device, options] of DEVICES) {
     async (open) => {
       for (const [state, wanted, text] of [
         ['notYet', { opensAt: from(HOUR), dueAt: from(2 * HOUR) }, 'Not open yet'],
-        ['soon', { dueAt: from(HOUR / 2), closesAt: from(HOUR) }, 'Closing soon'],
+        ['soon', { dueAt: from(HOUR / 2), closesAt: from(HOUR) }, 'Due soon'],
         ['late', { dueAt: from(-HOUR), closesAt: from(HOUR) }, 'is marked as late'],
         ['closed', { dueAt: from(-2 * HOUR), closesAt: from(-HOUR) }, 'Nothing is taken any more'],
       ]) {
@@ -533,6 +533,14 @@ page(
   PHONE,
 );
 
+page('a box’s page that is opened at once passes on the address that others reach', async (open) => {
+  const base = 'http://192.168.1.7:8000';
+  faultProxy.always({ method: 'GET', path: /^\/v1\/session$/ }, { rewrite: (json) => ({ ...json, shareBase: base }) });
+  const box = await make({});
+  const tab = await open(`${faultProxy.base}boxes#${box.id}`);
+  await tab.locator('.box-link', { hasText: `${base}/b/${tokenOf(box)}` }).waitFor();
+});
+
 page('whoever has an extension is shown to the owner, and closing ends that too', async (open) => {
   const box = await make({ title: 'Extended', dueAt: from(-2 * HOUR), closesAt: from(-HOUR) });
   await change(box, { overrides: [{ submitter: 'Ada', dueAt: null, closesAt: from(2 * HOUR) }] });
@@ -605,7 +613,7 @@ page('all files of a box are one archive, made in the browser of what the store 
   assert.equal(found[`${folder}ADA – WORK.txt`], 'two');
   assert.equal(found[`${folder}Ada – work (2).txt`], 'one');
   assert.equal(found[`${folder}Bob – .._CON.txt`], 'three');
-  assert.match(found[`${folder}_.csv`], /Bob,,/);
+  assert.match(found[`${folder}hand-ins.csv`], /Bob,,/);
   assert.equal(Object.keys(found).length, 4);
   await tab.getByText('3 files are in the archive').waitFor();
   await isAccessible(tab, 'a box whose archive was saved');
@@ -674,8 +682,8 @@ page('a long table is right after all that can happen to it, and nothing is save
   const saving = tab.waitForEvent('download');
   await tab.getByRole('button', { name: 'Download 2 as zip' }).click();
   const found = unzipped(await (await saving).path());
-  assert.deepEqual(Object.keys(found).sort(), ['Long/Early – early.txt', 'Long/Student 0 – 0.txt', 'Long/_.csv']);
-  assert.equal(found['Long/_.csv'].trimEnd().split('\r\n').length, 103);
+  assert.deepEqual(Object.keys(found).sort(), ['Long/Early – early.txt', 'Long/Student 0 – 0.txt', 'Long/hand-ins.csv']);
+  assert.equal(found['Long/hand-ins.csv'].trimEnd().split('\r\n').length, 103);
 
   // Whoever isn't signed in any more hears that, at once.
   const refused = { answer: { status: 401, headers: { 'Content-Type': 'application/problem+json' }, body: '{"code":"sign_in_required","detail":"who"}' } };

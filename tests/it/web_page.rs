@@ -112,7 +112,7 @@ fn people_let_programs_in_by_the_code_that_they_type_and_by_no_link() {
 
 #[test]
 fn students_hand_in_on_the_page_of_a_box_and_its_owner_sees_who_what_and_when() {
-    with_a_service_that_asks("boxes.test.mjs", 23);
+    with_a_service_that_asks("boxes.test.mjs", 24);
 }
 
 #[test]
