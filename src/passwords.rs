@@ -1,8 +1,12 @@
 //! Passwords of links and boxes: kept as Argon2id, and guessed slowly.
 //!
 //! Invariant: at most [`AT_A_TIME`] passwords are worked on at a time, each with [`MEMORY_KIB`], also for clients
-//! that went away meanwhile; whoever finds `MAX_WAITING` others before them is told to come again. A password is
-//! in no store, and neither it nor what is kept of it prints.
+//! that went away meanwhile; few wait for that, and whoever finds no place is told to come again ([`places`]). A
+//! password that was right lately is worked on no more ([`known`]). A password is in no store, and neither it nor what
+//! is kept of it prints.
+
+mod known;
+mod places;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,6 +21,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use unicode_normalization::UnicodeNormalization;
 
+use self::known::Known;
+use self::places::{Places, Share, shares};
 use crate::capability_token::RenewableId;
 use crate::client_address::ClientNetwork;
 use crate::domain::Invalid;
@@ -36,8 +42,6 @@ const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 /// Passwords that are worked on at a time: 38 MiB, and two cores for some 40 ms.
 const AT_A_TIME: usize = 2;
-/// Passwords that wait for that: about a second.
-const MAX_WAITING: usize = 32;
 
 /// A password as somebody gave it.
 #[derive(Clone)]
@@ -121,7 +125,8 @@ fn hashed(password: &Password, salt: &[u8; SALT_BYTES]) -> Result<[u8; HASH_BYTE
 /// Makes and checks hashes, a bounded number at a time.
 pub struct Passwords {
     at_a_time: Arc<Semaphore>,
-    waiting: Semaphore,
+    waiting: Places,
+    known: Known,
     /// Of wrong ones, by link or box and from where they come; `None` is an address that nobody knows.
     tries: Option<RateLimiter<(RenewableId, Option<ClientNetwork>)>>,
 }
@@ -139,7 +144,8 @@ impl Passwords {
     pub fn new(guesses: Option<Rate>) -> Self {
         Self {
             at_a_time: Arc::new(Semaphore::new(AT_A_TIME)),
-            waiting: Semaphore::new(MAX_WAITING),
+            waiting: Places::default(),
+            known: Known::default(),
             tries: guesses.map(RateLimiter::new),
         }
     }
@@ -150,7 +156,10 @@ impl Passwords {
         getrandom::fill(&mut salt).map_err(|error| {
             StoreError::unavailable("the operating system's random numbers", error)
         })?;
-        let hash = work(self.permit().await?, move || hashed(&password, &salt)).await?;
+        let hash = work(self.permit(Vec::new()).await?, move || {
+            hashed(&password, &salt)
+        })
+        .await?;
         Ok(PasswordHash { salt, hash })
     }
 
@@ -169,10 +178,29 @@ impl Passwords {
         let Some(password) = password else {
             return Err(OperationError::WrongPassword);
         };
-        let permit = self.permit().await?;
+        let whose = (of, address.map(ClientNetwork::of));
+        let may_try = || {
+            let wait = |tries: &RateLimiter<_>| tries.wait(&whose, Instant::now());
+            match self.tries.as_ref().and_then(wait) {
+                Some(wait) => Err(OperationError::TooManyTries(wait)),
+                None => Ok(()),
+            }
+        };
+        // Also the right one: else a guesser would hear which one it is.
+        may_try()?;
+        let digest = self.known.digest(of, expected, &password)?;
+        if self.known.is_known(&digest, Instant::now()) {
+            return Ok(());
+        }
+        let turn = self.known.turn(digest);
+        let _turn = turn.wait().await;
+        if self.known.is_known(&digest, Instant::now()) {
+            return Ok(());
+        }
+        may_try()?;
+        let permit = self.permit(shares(of, address)).await?;
         // Counted before it is looked at, since many at once would all pass otherwise; and not before its turn: a
         // crowd behind one address that knows the password is no crowd of guesses.
-        let whose = (of, address.map(ClientNetwork::of));
         if let Some(tries) = &self.tries {
             let counted = tries.take(whose, Instant::now());
             counted.map_err(OperationError::TooManyTries)?;
@@ -183,17 +211,16 @@ impl Passwords {
         if let (Ok(true) | Err(_), Some(tries)) = (&is_right, &self.tries) {
             tries.give_back(&whose);
         }
-        match is_right? {
-            true => Ok(()),
-            false => Err(OperationError::WrongPassword),
+        if !is_right? {
+            return Err(OperationError::WrongPassword);
         }
+        self.known.add(digest, Instant::now());
+        Ok(())
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, OperationError> {
-        let _waits = self
-            .waiting
-            .try_acquire()
-            .map_err(|_| OperationError::Overloaded)?;
+    async fn permit(&self, shares: Vec<Share>) -> Result<OwnedSemaphorePermit, OperationError> {
+        let place = self.waiting.take(shares);
+        let _waits = place.ok_or(OperationError::Overloaded)?;
         let permit = Arc::clone(&self.at_a_time).acquire_owned().await;
         permit.map_err(|_| OperationError::Overloaded)
     }
@@ -217,6 +244,7 @@ async fn work<T: Send + 'static>(
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use super::places::MAX_WAITING;
     use super::*;
     use crate::domain::from_millis;
 
@@ -269,7 +297,7 @@ mod tests {
                 let (passwords, now, most) =
                     (Arc::clone(&passwords), Arc::clone(&now), Arc::clone(&most));
                 tokio::spawn(async move {
-                    let permit = passwords.permit().await?;
+                    let permit = passwords.permit(Vec::new()).await?;
                     let what = move || {
                         let working = now.fetch_add(1, Ordering::SeqCst) + 1;
                         most.fetch_max(working, Ordering::SeqCst);
@@ -298,7 +326,7 @@ mod tests {
     async fn whoever_hangs_up_frees_no_memory_that_is_in_use() {
         let passwords = Passwords::default();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let working = work(passwords.permit().await.unwrap(), move || {
+        let working = work(passwords.permit(Vec::new()).await.unwrap(), move || {
             let _ = wait.recv();
             Ok(())
         });
@@ -339,9 +367,32 @@ mod tests {
         let passwords = Passwords::default();
         let hash = passwords.hash(password("right")).await.unwrap();
         let (link, address) = (link(), Some("192.0.2.7".parse().unwrap()));
-        let all = (0..MAX_WAITING)
-            .map(|_| passwords.verify(link, address, &hash, Some(password("right"))));
+        let all = (0..200).map(|_| passwords.verify(link, address, &hash, Some(password("right"))));
         for verified in futures_util::future::join_all(all).await {
+            verified.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_floods_one_link_with_guesses_keeps_nobody_from_another() {
+        let passwords = Passwords::default();
+        let hash = passwords.hash(password("right")).await.unwrap();
+        let (flooded, other) = (link(), link());
+        let guesses: Vec<_> = (0..60)
+            .map(|n| {
+                let address = Some(format!("192.0.2.{n}").parse().unwrap());
+                passwords.verify(flooded, address, &hash, Some(password(&n.to_string())))
+            })
+            .collect();
+        let honest = (0..3).map(|n| {
+            let address = Some(format!("198.51.100.{n}").parse().unwrap());
+            passwords.verify(other, address, &hash, Some(password("right")))
+        });
+        let honest = futures_util::future::join_all(honest);
+        let (guessed, honest) =
+            futures_util::future::join(futures_util::future::join_all(guesses), honest).await;
+        assert!(guessed.iter().all(Result::is_err));
+        for verified in honest {
             verified.unwrap();
         }
     }
