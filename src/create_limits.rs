@@ -16,7 +16,13 @@ use std::net::IpAddr;
 pub use pending::PendingByAddress;
 
 use crate::client_address::ClientNetwork;
-use crate::domain::{FileId, Timestamp};
+use crate::domain::{BoxId, FileId, Timestamp};
+
+/// How many files of one box may wait for their bytes that one address handed in: a class behind one address sends so many
+/// at a time.
+pub const MAX_PENDING_IN_BOX: usize = 100;
+/// As many as one person may send at a time, also where a box has few places.
+pub const MIN_PENDING_IN_BOX: usize = 10;
 
 /// The limit that a program keeps.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +61,37 @@ impl CreateLimit {
         match self {
             Self::Off => Ok(Admitted(None)),
             Self::Pending(pending) => pending.claim(client, now).map(|it| Admitted(Some(it))),
+        }
+    }
+
+    /// Lets one hand-in of `address` into a box of so many places, where pending files are counted: it has at most
+    /// [`MAX_PENDING_IN_BOX`] there, and at most half of the places or [`MIN_PENDING_IN_BOX`], so that nobody shuts the box by
+    /// sending nothing.
+    ///
+    /// # Errors
+    /// [`TooManyCreates`] if it has its share.
+    pub fn admit_to_box(
+        &self,
+        address: Option<IpAddr>,
+        id: BoxId,
+        places: u32,
+        now: Timestamp,
+    ) -> Result<Admitted, TooManyCreates> {
+        let half = usize::try_from(places / 2).unwrap_or(usize::MAX);
+        let limit = half.clamp(MIN_PENDING_IN_BOX, MAX_PENDING_IN_BOX);
+        match (self, address.map(ClientNetwork::of)) {
+            (Self::Pending(pending), Some(client)) => {
+                let claimed = pending.claim_in_box(client, id, limit, now);
+                claimed.map(|it| Admitted(Some(it)))
+            }
+            _ => Ok(Admitted(None)),
+        }
+    }
+
+    /// A file that waits got another URL: it counts until `over_at`.
+    pub fn extend(&self, id: FileId, over_at: Timestamp) {
+        if let Self::Pending(pending) = self {
+            pending.extend(id, over_at);
         }
     }
 }

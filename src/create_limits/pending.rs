@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::TooManyCreates;
 use crate::client_address::ClientNetwork;
-use crate::domain::{FileId, Timestamp};
+use crate::domain::{BoxId, FileId, Timestamp};
 
 /// How long a create counts whose client went away in the middle: as long as a file waits for its bytes by default.
 pub(super) const BROKEN_OFF_FOR: Duration = Duration::from_secs(30 * 60);
@@ -25,14 +25,22 @@ pub(super) const MAX_WITH_BROKEN_OFF: usize = 100_000;
 #[derive(Debug, Clone)]
 pub struct PendingByAddress {
     limit: usize,
-    counted: Arc<Mutex<Counted>>,
+    counted: Shared,
+    /// The hand-ins among them, by box.
+    in_boxes: Shared,
 }
+
+#[derive(Debug, Clone, Default)]
+struct Shared(Arc<Mutex<Counted>>);
+
+/// What has a limit of its own: an address, or one in a box.
+type Place = (ClientNetwork, Option<BoxId>);
 
 #[derive(Debug, Default)]
 struct Counted {
     /// With the creates that are being made.
-    by_client: HashMap<ClientNetwork, usize>,
-    files: HashMap<FileId, (ClientNetwork, Timestamp)>,
+    by_place: HashMap<Place, usize>,
+    files: HashMap<FileId, (Place, Timestamp)>,
     by_end: BTreeSet<(Timestamp, FileId)>,
 }
 
@@ -41,56 +49,88 @@ impl PendingByAddress {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
-            counted: Arc::default(),
+            counted: Shared::default(),
+            in_boxes: Shared::default(),
         }
     }
 
     pub(super) fn claim(
         &self,
-        client: ClientNetwork,
+        client: ClientNetworkNetwork,
         now: Timestamp,
     ) -> Result<Claim, TooManyCreates> {
-        let mut counted = self.counted();
+        self.counted.claim((client, None), self.limit, now)
+    }
+
+    /// The same in one box, of which `limit` is.
+    pub(super) fn claim_in_box(
+        &self,
+        client: ClientNetworkNetwork,
+        id: BoxId,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Claim, TooManyCreates> {
+        self.in_boxes.claim((client, Some(id)), limit, now)
+    }
+
+    /// The file isn't pending any more.
+    pub fn forget(&self, id: FileId) {
+        self.counted.lock().forget(id);
+        self.in_boxes.lock().forget(id);
+    }
+
+    pub(super) fn extend(&self, id: FileId, over_at: Timestamp) {
+        self.counted.lock().extend(id, over_at);
+        self.in_boxes.lock().extend(id, over_at);
+    }
+}
+
+impl Shared {
+    fn claim(&self, place: Place, limit: usize, now: Timestamp) -> Result<Claim, TooManyCreates> {
+        let mut counted = self.lock();
         counted.forget_what_is_over(now);
-        let count = counted.by_client.entry(client).or_default();
-        if *count >= self.limit {
+        let count = counted.by_place.entry(place).or_default();
+        if *count >= limit {
             if *count == 0 {
-                counted.by_client.remove(&client);
+                counted.by_place.remove(&place);
             }
             return Err(TooManyCreates);
         }
         *count += 1;
         Ok(Claim {
-            of: Some((self.clone(), client)),
+            of: Some((self.clone(), place)),
             claimed_at: now,
         })
     }
 
-    /// The file isn't pending any more.
-    pub fn forget(&self, id: FileId) {
-        self.counted().forget(id);
-    }
-
-    fn counted(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Counted {
     /// Counts a file in place of the create that made it.
-    fn add(&mut self, id: FileId, client: ClientNetwork, over_at: Timestamp) {
+    fn add(&mut self, id: FileId, place: Place, over_at: Timestamp) {
         // The same create again, by its idempotency key.
         if self.files.contains_key(&id) {
-            return self.give_back(client);
+            return self.give_back(place);
         }
-        self.files.insert(id, (client, over_at));
+        self.files.insert(id, (place, over_at));
         self.by_end.insert((over_at, id));
     }
 
     fn forget(&mut self, id: FileId) {
-        if let Some((client, over_at)) = self.files.remove(&id) {
+        if let Some((place, over_at)) = self.files.remove(&id) {
             self.by_end.remove(&(over_at, id));
-            self.give_back(client);
+            self.give_back(place);
+        }
+    }
+
+    fn extend(&mut self, id: FileId, over_at: Timestamp) {
+        if let Some((place, before)) = self.files.get(&id).copied() {
+            self.by_end.remove(&(before, id));
+            self.files.insert(id, (place, over_at));
+            self.by_end.insert((over_at, id));
         }
     }
 
@@ -102,11 +142,11 @@ impl Counted {
         }
     }
 
-    fn give_back(&mut self, client: ClientNetwork) {
-        if let Some(count) = self.by_client.get_mut(&client) {
+    fn give_back(&mut self, place: Place) {
+        if let Some(count) = self.by_place.get_mut(&place) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.by_client.remove(&client);
+                self.by_place.remove(&place);
             }
         }
     }
@@ -115,36 +155,36 @@ impl Counted {
 /// A place, until it is said what came of it. One of which nothing is said is kept.
 #[derive(Debug)]
 pub(super) struct Claim {
-    of: Option<(PendingByAddress, ClientNetwork)>,
+    of: Option<(Shared, Place)>,
     claimed_at: Timestamp,
 }
 
 impl Claim {
     pub(super) fn keep(mut self, id: FileId, over_at: Timestamp) {
-        if let Some((pending, client)) = self.of.take() {
-            pending.counted().add(id, client, over_at);
+        if let Some((pending, place)) = self.of.take() {
+            pending.lock().add(id, place, over_at);
         }
     }
 
     pub(super) fn give_back(mut self) {
-        if let Some((pending, client)) = self.of.take() {
-            pending.counted().give_back(client);
+        if let Some((pending, place)) = self.of.take() {
+            pending.lock().give_back(place);
         }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let Some((pending, client)) = self.of.take() else {
+        let Some((pending, place)) = self.of.take() else {
             return;
         };
-        let mut counted = pending.counted();
+        let mut counted = pending.lock();
         if counted.files.len() >= MAX_WITH_BROKEN_OFF {
-            counted.give_back(client);
+            counted.give_back(place);
         } else {
             // Under an ID that no file has: the one of the file isn't known here, if there is one.
             let over_at = self.claimed_at + BROKEN_OFF_FOR;
-            counted.add(FileId::new(self.claimed_at), client, over_at);
+            counted.add(FileId::new(self.claimed_at), place, over_at);
         }
     }
 }

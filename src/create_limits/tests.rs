@@ -95,3 +95,45 @@ fn a_share_of_none_lets_nobody_in_and_keeps_nothing() {
     let limit = CreateLimit::Pending(PendingByAddress::new(0));
     assert_eq!(create(&limit, ADA, 0), Err(TooManyCreates));
 }
+
+#[test]
+fn an_address_takes_some_places_of_a_box_by_files_that_wait_and_leaves_the_others() {
+    let pending = PendingByAddress::new(1_000);
+    let limit = CreateLimit::Pending(pending.clone());
+    let [one, other] = [1, 2].map(|byte| BoxId::from_bytes([byte; 14]));
+    let fill = |address, id, places| {
+        let mut files = Vec::new();
+        while let Ok(admitted) = limit.admit_to_box(Some(address), id, places, at(0)) {
+            let file = FileId::new(at(0));
+            admitted.keep(file, at(1_000));
+            files.push(file);
+        }
+        files
+    };
+    let files = fill(ADA, one, 10_000);
+    assert_eq!(files.len(), MAX_PENDING_IN_BOX);
+    assert_eq!(fill(BEN, one, 10_000).len(), MAX_PENDING_IN_BOX);
+    assert_eq!(fill(ADA, other, 40).len(), 20);
+    // What arrived is no longer counted, and what got another URL is, as long as that works.
+    pending.forget(files[0]);
+    limit.extend(files[1], at(2_000));
+    let again = limit.admit_to_box(Some(ADA), one, 10_000, at(0)).unwrap();
+    again.give_back();
+    pending.forget(files[2]);
+    let left = |now| {
+        let admitted =
+            (0..).map_while(|_| limit.admit_to_box(Some(ADA), one, 10_000, at(now)).ok());
+        let admitted: Vec<_> = admitted.collect();
+        let count = admitted.len();
+        admitted.into_iter().for_each(Admitted::give_back);
+        count
+    };
+    assert_eq!(left(0), 2);
+    assert_eq!(left(1_000), MAX_PENDING_IN_BOX - 1);
+    assert_eq!(left(2_000), MAX_PENDING_IN_BOX);
+    // Nobody knows whose it is, or nobody counts.
+    for limit in [&limit, &CreateLimit::Off] {
+        let admitted = limit.admit_to_box(None, one, 1, at(0)).unwrap();
+        admitted.give_back();
+    }
+}
