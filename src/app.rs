@@ -439,6 +439,10 @@ fn links_and_boxes(
     let links = Links::new(Arc::clone(items), keys.clone(), Arc::clone(&passwords));
     let (items, largest) = (Arc::clone(items), settings.max_upload_bytes);
     let boxes = Boxes::new(items, hand_ins, keys.clone(), passwords, largest);
+    let boxes = match settings.oidc {
+        Some(_) => boxes,
+        None => boxes.without_sign_in(),
+    };
     (links, boxes)
 }
 

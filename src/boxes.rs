@@ -37,7 +37,8 @@ pub use file_box::{
     SubmitterKind, file_endings, max_files,
 };
 pub use hand_in::{HandedIn, NewHandIn, describe_drop, hand_in, renew_hand_in};
-pub use list_boxes::{BoxFiles, BoxList, describe_box, list_box_files, list_boxes};
+pub use list_boxes::{BoxFiles, BoxList, WantedFiles, describe_box, list_box_files, list_boxes};
+pub use stored::{BoxState, state_of};
 pub use times::{BoxTimes, MAX_OVERRIDES, Override, check_overrides};
 
 use crate::capability_token::{CapabilityId, CapabilityKeys, CapabilityLabel, CapabilityToken};
@@ -59,6 +60,8 @@ pub struct Boxes {
     passwords: Arc<Passwords>,
     /// The largest file that the service takes, in bytes.
     max_upload_bytes: u64,
+    /// Whether there are people who sign in.
+    people_sign_in: bool,
 }
 
 impl Boxes {
@@ -76,6 +79,16 @@ impl Boxes {
             keys,
             passwords,
             max_upload_bytes,
+            people_sign_in: true,
+        }
+    }
+
+    /// The same where nobody signs in, so no box is for people who do.
+    #[must_use]
+    pub fn without_sign_in(self) -> Self {
+        Self {
+            people_sign_in: false,
+            ..self
         }
     }
 

@@ -26,8 +26,9 @@ use super::json_body::JsonBody;
 use super::operation_errors::{self, ApiError};
 use super::problem::{Code, Problem};
 use super::public_urls::ServiceUrl;
+use super::wire::WireStatus;
 use crate::access::Action;
-use crate::boxes::FileBox;
+use crate::boxes::{BoxChange, FileBox, WantedFiles, state_of};
 use crate::domain::{BOX_ID_BYTES, BoxId, Invalid};
 use crate::operations::Context;
 use crate::own_paths;
@@ -55,14 +56,24 @@ enum Tag {
 enum Created {
     /// The box, with the URL to pass on to whoever is to hand in.
     #[oai(status = 201)]
-    Box(Json<WireBox>),
+    Box(
+        Json<WireBox>,
+        /// Names the box as it is now, for `If-Match`.
+        #[oai(header = "ETag")]
+        String,
+    ),
 }
 
 #[derive(ApiResponse)]
 enum Shown {
     /// The box as it is now.
     #[oai(status = 200)]
-    Box(Json<WireBox>),
+    Box(
+        Json<WireBox>,
+        /// Names the box as it is now, for `If-Match`.
+        #[oai(header = "ETag")]
+        String,
+    ),
 }
 
 #[derive(ApiResponse)]
@@ -128,7 +139,8 @@ impl BoxesApi {
         let base = self.base(request)?;
         let new = BoxBody::from(body.fields).new_box()?;
         let file_box = self.service.create_box(&self.context(request), new).await?;
-        Ok(Created::Box(Json(self.shown(&base, &file_box))))
+        let tag = entity_tag(&file_box)?;
+        Ok(Created::Box(Json(self.shown(&base, &file_box)), tag))
     }
 
     /// List your boxes
@@ -177,7 +189,8 @@ impl BoxesApi {
             .service
             .describe_box(&self.context(request), id)
             .await?;
-        Ok(Shown::Box(Json(self.shown(&base, &file_box))))
+        let tag = entity_tag(&file_box)?;
+        Ok(Shown::Box(Json(self.shown(&base, &file_box)), tag))
     }
 
     /// Change a box
@@ -192,14 +205,22 @@ impl BoxesApi {
         request: &Request,
         /// The box's `id`: from the answer that made it, or from the list. Not what stands in its URL.
         id: Path<String>,
+        /// The `ETag` of the box that the change is meant for: if it was changed meanwhile, nothing is done. Left out, or
+        /// `*`, the change is made whatever the box is.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         body: JsonBody<BoxChangeSchema>,
     ) -> Result<Shown, ApiError<operation_errors::ChangeBox>> {
         let base = self.base(request)?;
-        let change = BoxBody::from(body.fields).change()?;
+        let change = BoxChange {
+            only_if: if_match.0.as_deref().and_then(states),
+            ..BoxBody::from(body.fields).change()?
+        };
         let id = box_id(&id);
         let context = self.context(request);
         let file_box = self.service.change_box(&context, id, change).await?;
-        Ok(Shown::Box(Json(self.shown(&base, &file_box))))
+        let tag = entity_tag(&file_box)?;
+        Ok(Shown::Box(Json(self.shown(&base, &file_box)), tag))
     }
 
     /// End a box
@@ -220,7 +241,8 @@ impl BoxesApi {
 
     /// List what was handed in
     ///
-    /// Newest first, whatever its status, `limit` at a time. For the next page give `nextCursor` as `cursor`.
+    /// Newest first, `limit` at a time, without hand-ins whose bytes never came, unless `status` is `expired`. For the next
+    /// page give `nextCursor` as `cursor`. A page may hold fewer files than asked for, and still have a next one.
     #[oai(
         path = "/boxes/:id/files",
         method = "get",
@@ -236,15 +258,21 @@ impl BoxesApi {
         limit: Query<Option<usize>>,
         /// The `nextCursor` of the page before; empty or left out, the first page.
         cursor: Query<Option<String>>,
+        /// Only files with this status; left out, all but `expired` ones.
+        status: Query<Option<WireStatus>>,
     ) -> Result<Files, ApiError<operation_errors::ListBoxFiles>> {
         let id = box_id(&id);
         let before = match cursor.0.as_deref() {
             None | Some("") => None,
             Some(text) => Some(shapes::read_file_cursor(text, id).map_err(wrong_cursor)?),
         };
-        let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
+        let wanted = WantedFiles {
+            status: status.0.map(Into::into),
+            before,
+            limit: limit.0.unwrap_or(DEFAULT_LIMIT),
+        };
         let (service, context) = (&self.service, self.context(request));
-        let listing = service.list_box_files(&context, Action::ListBoxFiles, id, before, limit);
+        let listing = service.list_box_files(&context, Action::ListBoxFiles, id, wanted);
         let files = listing.await?;
         let shown = files.page.records.iter();
         Ok(Files::Page(Json(WireBoxFiles {
@@ -345,6 +373,22 @@ impl BoxesApi {
 fn box_id(text: &str) -> BoxId {
     const NO_BOX: BoxId = BoxId::from_bytes([0; BOX_ID_BYTES]);
     BoxId::parse(text).unwrap_or(NO_BOX)
+}
+
+/// Names a box as it is.
+fn entity_tag(file_box: &FileBox) -> Result<String, Problem> {
+    Ok(format!("\"{}\"", state_of(file_box)?.as_str()))
+}
+
+/// The states that an `If-Match` names; `None`: any. A tag that a proxy weakened when it compressed the answer still
+/// names the same box, of which no part was ever sent.
+fn states(if_match: &str) -> Option<Vec<String>> {
+    let tags = if_match.split(',').map(|tag| {
+        let tag = tag.trim();
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        tag.trim_matches('"').to_owned()
+    });
+    (if_match.trim() != "*").then(|| tags.collect())
 }
 
 fn wrong_cursor(invalid: Invalid) -> Problem {

@@ -42,8 +42,8 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 const CORS: CorsRules = CorsRules {
     methods: "GET, HEAD, POST, PATCH, DELETE",
     // The last four are added to every request by what follows one through several services.
-    request_headers: "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, sentry-trace",
-    exposed_headers: "Location, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
+    request_headers: "authorization, content-type, idempotency-key, if-match, x-request-id, traceparent, tracestate, baggage, sentry-trace",
+    exposed_headers: "ETag, Location, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
 };
 
 /// What is said to whoever showed too much that is wrong, or shares an address with them.

@@ -157,7 +157,7 @@ operations! {
         InsufficientStorage;
     ListBoxes = "list_boxes": SignInRequired, NotAllowed, InvalidRequest;
     DescribeBox = "describe_box": SignInRequired, NotAllowed, InvalidRequest, BoxNotFound;
-    ChangeBox = "change_box": SignInRequired, NotAllowed, InvalidRequest, BoxNotFound, ContentTooLarge,
+    ChangeBox = "change_box": SignInRequired, NotAllowed, InvalidRequest, BoxNotFound, BoxChanged, ContentTooLarge,
         UnsupportedMediaType, InsufficientStorage;
     EndBox = "end_box": SignInRequired, NotAllowed, BoxNotFound, InsufficientStorage;
     ListBoxFiles = "list_box_files": SignInRequired, NotAllowed, InvalidRequest, BoxNotFound;

@@ -163,6 +163,7 @@ impl From<ErrorCode> for Code {
             ErrorCode::TooManyTries => Self::TooManyTries,
             ErrorCode::TooManyLinks => Self::TooManyLinks,
             ErrorCode::BoxNotFound => Self::BoxNotFound,
+            ErrorCode::BoxChanged => Self::BoxChanged,
             ErrorCode::BoxClosed => Self::BoxClosed,
             ErrorCode::BoxFull => Self::BoxFull,
             ErrorCode::TypeNotAllowed => Self::TypeNotAllowed,

@@ -82,6 +82,14 @@ codes! {
         advice: "The ID or the URL is wrong, or the box was ended, or has another URL now: ask whoever gave it to you.",
         detail: Some("there is no such box, or it has another URL now"),
     }
+    BoxChanged {
+        name: ErrorCode::BoxChanged.as_str(),
+        status: StatusCode::PRECONDITION_FAILED,
+        retry_after_seconds: None,
+        title: "The box was changed by somebody else",
+        advice: "Get the box, look at what it is now, and send the change again with its `ETag`.",
+        detail: Some("the box isn't the one that If-Match names: it was changed meanwhile"),
+    }
     BoxClosed {
         name: ErrorCode::BoxClosed.as_str(),
         status: StatusCode::CONFLICT,

@@ -1,8 +1,9 @@
 //! Changes a box, or gives it another URL.
 
-use super::create_box::{check, whole, whole_override};
+use super::create_box::{check, check_sign_in, whole, whole_override};
 use super::file_box::{BoxTitle, FileBox, FileEnding, Keep, MAX_BOX_FILES, SubmitterKind};
 use super::kept::{KeptBox, contended};
+use super::stored::state_of;
 use super::times::{BoxTimes, Override, closed};
 use super::{Boxes, Password};
 use crate::access::Action;
@@ -40,6 +41,8 @@ pub struct BoxChange {
     pub overrides: Option<Vec<Override>>,
     /// Whether it closes at once for everybody, whatever else is said of its times.
     pub close: bool,
+    /// The states, as [`state_of`] gives them, in one of which it has to be for that; `None`: in any.
+    pub only_if: Option<Vec<String>>,
     /// Whether it gets another URL, and the one that it has is over.
     pub renew: bool,
 }
@@ -48,7 +51,8 @@ pub struct BoxChange {
 /// work on, also where it closes.
 ///
 /// # Errors
-/// [`OperationError::BoxNotFound`] if it isn't the caller's or isn't there; else as
+/// [`OperationError::BoxNotFound`] if it isn't the caller's or isn't there; [`OperationError::BoxChanged`] if it isn't as
+/// the change says that it has to be; else as
 /// [`create_box`](super::create_box()).
 pub async fn change_box(
     stores: &Stores,
@@ -59,6 +63,8 @@ pub async fn change_box(
 ) -> Result<FileBox, OperationError> {
     let now = stores.clock.now();
     let kept = boxes.own(context, Action::ChangeBox, id, now).await?;
+    check_state(&kept.file_box, &change)?;
+    check_sign_in(boxes, change.submitter)?;
     let password = match change.password.clone() {
         _ if kept.file_box.is_ended => return Err(OperationError::BoxNotFound),
         None => None,
@@ -70,7 +76,8 @@ pub async fn change_box(
         if file_box.is_ended {
             return Err(OperationError::BoxNotFound);
         }
-        let mut changed = changed(file_box, &change, password.clone())?;
+        check_state(&file_box, &change)?;
+        let mut changed = changed(file_box, &change, password.clone(), now)?;
         if change.close {
             // Not when the call began: a file that arrived meanwhile was on time.
             let now = whole_millis(stores.clock.now());
@@ -84,10 +91,23 @@ pub async fn change_box(
     Err(contended().into())
 }
 
+/// Whether the box is in a state in which this change is wanted.
+fn check_state(file_box: &FileBox, change: &BoxChange) -> Result<(), OperationError> {
+    let Some(states) = &change.only_if else {
+        return Ok(());
+    };
+    let state = state_of(file_box)?;
+    match states.iter().any(|it| it == state.as_str()) {
+        true => Ok(()),
+        false => Err(OperationError::BoxChanged),
+    }
+}
+
 fn changed(
     file_box: FileBox,
     change: &BoxChange,
     password: Option<Option<PasswordHash>>,
+    now: Timestamp,
 ) -> Result<FileBox, OperationError> {
     let generation = match change.renew {
         false => file_box.generation,
@@ -109,6 +129,10 @@ fn changed(
         id: file_box.id,
         owner: file_box.owner,
         created_at: file_box.created_at,
+        renewed_at: match change.renew {
+            false => file_box.renewed_at,
+            true => Some(whole_millis(now)),
+        },
         is_ended: file_box.is_ended,
         generation,
         title: change.title.clone().unwrap_or(file_box.title),

@@ -63,11 +63,27 @@ pub async fn create_box(
         keep: new.keep,
         overrides: new.overrides.into_iter().map(whole_override).collect(),
         created_at: whole_millis(now),
+        renewed_at: None,
         is_ended: false,
     };
     check(&file_box, boxes.max_upload_bytes)?;
+    check_sign_in(boxes, Some(file_box.submitter))?;
     boxes.add(&file_box, now).await?;
     Ok(file_box)
+}
+
+/// Whether those whom a box is to be for can hand in.
+pub(super) fn check_sign_in(
+    boxes: &Boxes,
+    wanted: Option<SubmitterKind>,
+) -> Result<(), OperationError> {
+    match wanted {
+        Some(SubmitterKind::SignedIn) if !boxes.people_sign_in => {
+            let why = "can't be signed_in: nobody signs in to this service, which has no issuer";
+            Err(OperationError::BoxField("submitter", Invalid(why.into())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a box may be so.

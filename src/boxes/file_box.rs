@@ -189,6 +189,8 @@ pub struct FileBox {
     pub overrides: Vec<Override>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Since when it has the URL that it has; `None`: it never had another.
+    pub renewed_at: Option<Timestamp>,
     /// Its owner ended it, and its files are being taken out: nothing is handed in any more.
     pub is_ended: bool,
 }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use chrono::SubsecRound;
+use chrono::{SubsecRound, TimeDelta};
 
 use super::file_box::{FileBox, SubmitterKind};
 use super::times::{BoxTimes, Closed};
@@ -24,6 +24,9 @@ use crate::operations::{
     Context, CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, OperationError, Stores,
 };
 use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
+
+/// How long after it was begun a hand-in still gets URLs. What never comes holds its place no longer.
+const RENEWABLE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What somebody is going to hand in.
 #[derive(Debug, Clone)]
@@ -69,7 +72,7 @@ pub async fn describe_drop(
     Ok((file_box, times, now))
 }
 
-/// Hands a file in, with a key once for each key of the same submitter.
+/// Hands a file in, with a key once for each key of the same submitter. Before anything is written `admit` is asked.
 ///
 /// # Errors
 /// [`OperationError::BoxNotFound`], [`OperationError::SignInRequired`], [`OperationError::BoxField`],
@@ -81,8 +84,8 @@ pub async fn hand_in(
     presigner: &Presigner,
     context: &Context,
     token: &str,
-    new: NewHandIn,
-    key: Option<IdempotencyKey>,
+    (new, key): (NewHandIn, Option<IdempotencyKey>),
+    admit: impl FnOnce(&FileBox) -> Result<(), OperationError>,
 ) -> Result<HandedIn, OperationError> {
     let now = stores.clock.now();
     let file_box = boxes.of_token(token, now).await?;
@@ -119,6 +122,7 @@ pub async fn hand_in(
         }))
         .deleted_after(delete_after.map_err(OperationError::DeleteAfter)?);
     let max_files = file_box.max_files;
+    admit(&file_box)?;
     let inserting = boxes
         .hand_ins
         .insert_hand_in(&record, request.as_ref(), max_files, now);
@@ -145,10 +149,12 @@ pub async fn hand_in(
     })
 }
 
-/// A fresh URL for whoever handed a file in whose bytes haven't come yet, as long as the box is open.
+/// A fresh URL for whoever handed a file in whose bytes haven't come yet, as long as the box is open and has the URL that
+/// it had then, and for [`RENEWABLE_FOR`] at most. The record with it, as it is then.
 ///
 /// # Errors
-/// As [`renew_upload`](crate::operations::renew_upload()), and [`OperationError::BoxClosed`].
+/// As [`renew_upload`](crate::operations::renew_upload()), [`OperationError::BoxClosed`], and
+/// [`OperationError::BoxNotFound`] if the box has another URL now.
 pub async fn renew_hand_in(
     stores: &Stores,
     boxes: &Boxes,
@@ -162,7 +168,15 @@ pub async fn renew_hand_in(
         Some(HandIn {
             in_box: Some(in_box),
             submitter,
-        }) => times_in(boxes, *in_box, submitter, now).await?,
+        }) => {
+            let file_box = box_of(boxes, *in_box, now).await?;
+            // Its owner took the box from whoever had the URL: not only for what they had not begun.
+            let was_before = |renewed_at| record.created_at() < renewed_at;
+            if file_box.renewed_at.is_some_and(was_before) {
+                return Err(OperationError::BoxNotFound);
+            }
+            file_box.times_for(submitter)
+        }
         // The box is gone: nothing is taken any more.
         _ => return Err(OperationError::BoxNotFound),
     };
@@ -170,16 +184,10 @@ pub async fn renew_hand_in(
     renew(stores, presigner, context, record, times, now).await
 }
 
-async fn times_in(
-    boxes: &Boxes,
-    in_box: BoxId,
-    submitter: &Submitter,
-    now: Timestamp,
-) -> Result<BoxTimes, OperationError> {
-    let kept = boxes.get(in_box, now).await?;
+async fn box_of(boxes: &Boxes, id: BoxId, now: Timestamp) -> Result<FileBox, OperationError> {
+    let kept = boxes.get(id, now).await?;
     let file_box = kept.map(|kept| kept.file_box).filter(|it| !it.is_ended);
-    let file_box = file_box.ok_or(OperationError::BoxNotFound)?;
-    Ok(file_box.times_for(submitter))
+    file_box.ok_or(OperationError::BoxNotFound)
 }
 
 /// Who hands in, where that may be them.
@@ -267,9 +275,15 @@ async fn renew(
     times: BoxTimes,
     now: Timestamp,
 ) -> Result<PresignedUpload, OperationError> {
-    if record.status().is_final() {
+    let until = record.created_at() + RENEWABLE_FOR;
+    let is_over = until - now.trunc_subsecs(0) < TimeDelta::seconds(1);
+    if record.status().is_final() || is_over {
         return Err(OperationError::UploadSettled);
     }
+    let times = BoxTimes {
+        closes_at: Some(times.closes_at.map_or(until, |at| at.min(until))),
+        ..times
+    };
     let upload = sign(presigner, context, record.id, &record.declared, times, now).await?;
     let renewed = stores
         .metadata

@@ -5,9 +5,12 @@ use super::file_box::FileBox;
 use super::kept::{key, list_of};
 use super::stored::{corrupt, from_item};
 use crate::access::Action;
-use crate::domain::{BoxId, FileId};
+use crate::domain::{BoxId, FileId, Status};
 use crate::metadata_store::Page;
 use crate::operations::{Context, OperationError, Stores};
+
+/// How often the store is asked for one page of files: so many may lie between two that are wanted.
+const MAX_READS: usize = 20;
 
 /// A page of boxes, newest first.
 #[derive(Debug)]
@@ -73,6 +76,27 @@ pub async fn describe_box(
     Ok(kept.file_box)
 }
 
+/// Which files of a box are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct WantedFiles {
+    /// Those that are so; `None`: all but those whose bytes never came. Whoever has the box's URL can make any number of
+    /// these, and would bury all others in them.
+    pub status: Option<Status>,
+    /// Those that come before this one.
+    pub before: Option<FileId>,
+    /// At most so many: 1 to [`MAX_PAGE`](crate::metadata_store::MAX_PAGE).
+    pub limit: usize,
+}
+
+impl WantedFiles {
+    fn takes(&self, status: Status) -> bool {
+        match self.status {
+            Some(wanted) => wanted == status,
+            None => status != Status::Expired,
+        }
+    }
+}
+
 /// A page of what lies in a box of the caller's, newest first. It may hold fewer files than were asked for and still
 /// have a next one.
 ///
@@ -84,13 +108,27 @@ pub async fn list_box_files(
     context: &Context,
     action: Action,
     id: BoxId,
-    before: Option<FileId>,
-    limit: usize,
+    wanted: WantedFiles,
 ) -> Result<BoxFiles, OperationError> {
     let now = stores.clock.now();
     let kept = boxes.own(context, action, id, now).await?;
-    let mut page = boxes.hand_ins.box_page(id, before, limit).await?;
-    page.records.retain(|record| record.is_visible(now));
+    let mut page = Page {
+        records: Vec::new(),
+        next: wanted.before,
+    };
+    for _ in 0..MAX_READS {
+        let room = wanted.limit.saturating_sub(page.records.len());
+        let read = boxes.hand_ins.box_page(id, page.next, room).await?;
+        let files = read.records.into_iter().filter(|record| {
+            // A tombstone and what is over are no files any more.
+            record.is_visible(now) && wanted.takes(record.status())
+        });
+        page.records.extend(files);
+        page.next = read.next;
+        if page.next.is_none() || page.records.len() >= wanted.limit {
+            break;
+        }
+    }
     Ok(BoxFiles {
         file_box: kept.file_box,
         page,

@@ -4,6 +4,7 @@
 //! it is read, since that never writes what it didn't understand.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::STORE;
 use super::file_box::{BoxTitle, FileBox, FileEnding, Keep, SubmitterKind};
@@ -40,6 +41,8 @@ struct Body {
     keep: String,
     overrides: Vec<(String, Option<i64>, Option<i64>)>,
     created: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewed: Option<i64>,
     ended: bool,
 }
 
@@ -62,6 +65,7 @@ pub(super) fn to_item(file_box: &FileBox) -> Result<Item, StoreError> {
         keep,
         overrides,
         created_at,
+        renewed_at,
         is_ended,
     } = file_box;
     let overrides = overrides.iter().map(|it| {
@@ -83,6 +87,7 @@ pub(super) fn to_item(file_box: &FileBox) -> Result<Item, StoreError> {
         keep: keep.as_str().to_owned(),
         overrides: overrides.collect(),
         created: created_at.timestamp_millis(),
+        renewed: millis(*renewed_at),
         ended: *is_ended,
     };
     Ok(Item::new(
@@ -91,6 +96,30 @@ pub(super) fn to_item(file_box: &FileBox) -> Result<Item, StoreError> {
         moment(NEVER).map_err(corrupt)?,
         ItemBody::of(&body).map_err(corrupt)?,
     ))
+}
+
+/// How many bytes of a digest tell two states of a box apart.
+const STATE_BYTES: usize = 16;
+
+/// Tells the state of a box from all others that it has had or may have.
+///
+/// # Errors
+/// A box that couldn't be kept either.
+pub fn state_of(file_box: &FileBox) -> Result<BoxState, StoreError> {
+    let item = to_item(file_box)?;
+    let digest = Sha256::digest(item.body.as_str());
+    Ok(BoxState(hex::encode(&digest[..STATE_BYTES])))
+}
+
+/// The state of a box: the same for the same, and different for any other. It says nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoxState(String);
+
+impl BoxState {
+    /// Letters and digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 pub(super) fn from_item(item: &Item) -> Result<FileBox, StoreError> {
@@ -127,6 +156,7 @@ fn read(id: BoxId, item: &Item) -> Result<FileBox, Invalid> {
         keep: Keep::parse(&body.keep)?,
         overrides: overrides.collect::<Result<_, Invalid>>()?,
         created_at: moment(body.created)?,
+        renewed_at: body.renewed.map(moment).transpose()?,
         is_ended: body.ended,
     })
 }

@@ -9,8 +9,8 @@ use super::*;
 use crate::access::{Action, Caller, Person, Role};
 use crate::clock::ManualClock;
 use crate::domain::{
-    BoxId, Declaration, FileState, Lifecycle, ObjectKey, Submitter, SubmitterName, Timestamp,
-    UserId, from_millis,
+    BoxId, Declaration, FileState, Lifecycle, ObjectKey, Status, Submitter, SubmitterName,
+    Timestamp, Transition, UserId, from_millis,
 };
 use crate::item_store::memory::MemoryItemStore;
 use crate::metadata_store::memory::MemoryMetadataStore;
@@ -71,6 +71,14 @@ fn due_and_closed_in_an_hour_and_two() -> BoxTimes {
         opens_at: None,
         due_at: Some(start() + HOUR),
         closes_at: Some(start() + 2 * HOUR),
+    }
+}
+
+fn wanted(status: Option<Status>, limit: usize) -> WantedFiles {
+    WantedFiles {
+        status,
+        before: None,
+        limit,
     }
 }
 
@@ -141,8 +149,8 @@ impl Fixture {
             presigner,
             &by(caller),
             token.expose(),
-            new,
-            key,
+            (new, key),
+            |_| Ok(()),
         )
         .await
     }
@@ -163,7 +171,8 @@ impl Fixture {
     async fn files(&self, owner: &Caller, id: BoxId) -> BoxFiles {
         let context = by(owner.clone());
         let action = Action::ListBoxFiles;
-        list_box_files(&self.stores, &self.boxes, &context, action, id, None, 100)
+        let wanted = wanted(None, 100);
+        list_box_files(&self.stores, &self.boxes, &context, action, id, wanted)
             .await
             .unwrap()
     }
@@ -494,8 +503,7 @@ async fn whoever_handed_in_follows_that_file_and_nothing_else() {
         &ada,
         Action::ListBoxFiles,
         file_box.id,
-        None,
-        10,
+        wanted(None, 10),
     );
     assert!(listed.await.is_err());
 }
@@ -557,7 +565,7 @@ async fn a_box_is_its_owners_and_the_same_as_none_for_everybody_else() {
         );
         not_found(end_box(stores, boxes, &of_bob, id).await.unwrap_err());
         let action = Action::DescribeManifest;
-        let listed = list_box_files(stores, boxes, &of_bob, action, id, None, 10);
+        let listed = list_box_files(stores, boxes, &of_bob, action, id, wanted(None, 10));
         not_found(listed.await.unwrap_err());
     }
     let listed = async |caller: &Caller| {
@@ -734,6 +742,7 @@ fn the_largest_box_there_can_be_fits_into_an_item() {
         keep: Keep::All,
         overrides: overrides.collect(),
         created_at: start(),
+        renewed_at: Some(start()),
         is_ended: true,
     };
     let item = stored::to_item(&file_box).unwrap();
@@ -843,4 +852,132 @@ async fn a_box_says_until_when_the_last_may_hand_in_and_not_who_that_is() {
         let file_box = it.create(&person("alice"), new).await;
         assert_eq!(file_box.last_closes_at(), expected);
     }
+}
+
+#[tokio::test]
+async fn of_two_who_change_a_box_the_second_hears_that_it_was_changed() {
+    let it = Fixture::new();
+    let alice = person("alice");
+    let file_box = it.create(&alice, new_box()).await;
+    let state = |file_box: &FileBox| state_of(file_box).unwrap().as_str().to_owned();
+    let change = |title: &str, only_if: &[&String]| {
+        let change = BoxChange {
+            title: Some(BoxTitle::given(title).unwrap()),
+            only_if: Some(only_if.iter().map(ToString::to_string).collect()),
+            ..BoxChange::default()
+        };
+        let context = by(alice.clone());
+        let (stores, boxes) = (&it.stores, &it.boxes);
+        async move { change_box(stores, boxes, &context, file_box.id, change).await }
+    };
+    let before = state(&file_box);
+    let changed = change("Sheet 4", &[&before]).await.unwrap();
+    let refused = change("Sheet 5", &[&before]).await;
+    assert!(matches!(refused, Err(OperationError::BoxChanged)));
+    let refused = change("Sheet 5", &[]).await;
+    assert!(matches!(refused, Err(OperationError::BoxChanged)));
+    let after = state(&changed);
+    assert_ne!(before, after);
+    change("Sheet 5", &[&before, &after]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hand_in_that_never_comes_holds_its_place_for_a_day_at_the_most() {
+    let it = Fixture::new();
+    let file_box = it.create(&person("alice"), new_box()).await;
+    let handed_in = it.hand_in(&file_box, "Ada").await.unwrap();
+    let id = handed_in.created.record.id;
+    let by_ada = by(Caller::Submitter(id));
+    let renew = || renew_hand_in(&it.stores, &it.boxes, &it.presigner, &by_ada, id);
+    it.at(24 * 3600 - 60);
+    assert_eq!(renew().await.unwrap().expires_at, start() + 24 * HOUR);
+    it.at(24 * 3600);
+    assert!(matches!(renew().await, Err(OperationError::UploadSettled)));
+}
+
+#[tokio::test]
+async fn whoever_had_the_url_before_it_was_renewed_gets_no_url_for_bytes_any_more() {
+    let it = Fixture::new();
+    let alice = person("alice");
+    let file_box = it.create(&alice, new_box()).await;
+    let handed_in = it.hand_in(&file_box, "Ada").await.unwrap();
+    let renewed = |handed_in: &HandedIn| {
+        let id = handed_in.created.record.id;
+        let (stores, boxes, presigner) = (&it.stores, &it.boxes, &it.presigner);
+        let submitter = by(Caller::Submitter(id));
+        async move { renew_hand_in(stores, boxes, presigner, &submitter, id).await }
+    };
+    renewed(&handed_in).await.unwrap();
+    it.at(60);
+    let renew = BoxChange {
+        renew: true,
+        ..BoxChange::default()
+    };
+    let file_box = it.change(&alice, file_box.id, renew).await;
+    let refused = renewed(&handed_in).await;
+    assert!(matches!(refused, Err(OperationError::BoxNotFound)));
+    // Whoever has the new one isn't concerned.
+    let handed_in = it.hand_in(&file_box, "Bob").await.unwrap();
+    it.at(61);
+    renewed(&handed_in).await.unwrap();
+}
+
+#[tokio::test]
+async fn hand_ins_whose_bytes_never_came_bury_no_others() {
+    let it = Fixture::new();
+    let alice = person("alice");
+    let file_box = it.create(&alice, new_box()).await;
+    let arrived = it.hand_in(&file_box, "Ada").await.unwrap();
+    it.arrives(&arrived, "hello").await;
+    // IDs are in the order of time, to the millisecond.
+    it.at(1);
+    for _ in 0..30 {
+        let troll = it.hand_in(&file_box, "troll").await.unwrap();
+        let record = &troll.created.record;
+        let expired = Transition::expired(record, start() + 24 * HOUR, start() + 24 * HOUR);
+        let made = it.metadata.transition(record.id, &expired).await;
+        made.unwrap();
+    }
+    let listed = |status, limit| {
+        let (stores, boxes, context) = (&it.stores, &it.boxes, by(alice.clone()));
+        async move {
+            let (id, wanted) = (file_box.id, wanted(status, limit));
+            let listing = list_box_files(stores, boxes, &context, Action::ListBoxFiles, id, wanted);
+            let page = listing.await.unwrap().page;
+            (page.records.len(), page.next.is_some())
+        }
+    };
+    assert_eq!(listed(None, 10).await, (1, false));
+    assert_eq!(listed(Some(Status::Available), 10).await, (1, false));
+    assert_eq!(listed(Some(Status::Expired), 10).await, (10, true));
+    // A page is bounded all the same, and says that more follows.
+    assert_eq!(listed(None, 1).await, (0, true));
+}
+
+#[tokio::test]
+async fn where_nobody_signs_in_no_box_is_for_people_who_do() {
+    let mut it = Fixture::new();
+    let alice = person("alice");
+    let new = NewBox {
+        submitter: SubmitterKind::SignedIn,
+        ..new_box()
+    };
+    let before = it.create(&alice, new.clone()).await;
+    it.boxes = it.boxes.without_sign_in();
+    let refused = create_box(&it.stores, &it.boxes, &by(alice.clone()), new).await;
+    let is_refused = |refused| matches!(refused, Err(OperationError::BoxField("submitter", _)));
+    assert!(is_refused(refused));
+    let change = BoxChange {
+        submitter: Some(SubmitterKind::SignedIn),
+        ..BoxChange::default()
+    };
+    let context = by(alice.clone());
+    let refused = change_box(&it.stores, &it.boxes, &context, before.id, change).await;
+    assert!(is_refused(refused));
+    // One that was made when somebody did can still be closed.
+    let close = BoxChange {
+        close: true,
+        ..BoxChange::default()
+    };
+    it.change(&alice, before.id, close).await;
 }

@@ -83,6 +83,9 @@ pub enum OperationError {
     /// There is no such box for the caller, or the URL is none of ours, or it was renewed.
     #[error("there is no such box")]
     BoxNotFound,
+    /// The box isn't as whoever changes it believes.
+    #[error("the box was changed by somebody else")]
+    BoxChanged,
     /// The box takes nothing now. Those times hold for whoever asked.
     #[error("the box is closed")]
     BoxClosed {
@@ -133,6 +136,7 @@ impl OperationError {
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
             Self::BoxNotFound => ErrorCode::BoxNotFound,
+            Self::BoxChanged => ErrorCode::BoxChanged,
             Self::BoxClosed { .. } => ErrorCode::BoxClosed,
             Self::BoxFull => ErrorCode::BoxFull,
             Self::TypeNotAllowed(_) => ErrorCode::TypeNotAllowed,
@@ -225,6 +229,8 @@ error_codes! {
     TooManyLinks = "too_many_links",
     /// There is no such box for the caller.
     BoxNotFound = "box_not_found",
+    /// The box isn't as whoever changes it believes.
+    BoxChanged = "box_changed",
     /// The box takes nothing now.
     BoxClosed = "box_closed",
     /// The box has as many files as it may.

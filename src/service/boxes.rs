@@ -6,10 +6,10 @@ use super::FileService;
 use super::audit::{About, Brought};
 use crate::access::{Action, Caller};
 use crate::boxes::{
-    self, BoxChange, BoxFiles, BoxList, BoxTimes, FileBox, HandedIn, NewBox, NewHandIn,
+    self, BoxChange, BoxFiles, BoxList, BoxTimes, FileBox, HandedIn, NewBox, NewHandIn, WantedFiles,
 };
 use crate::capability_token::CapabilityToken;
-use crate::create_limits::TooManyCreates;
+use crate::create_limits::{Admitted, TooManyCreates};
 use crate::domain::{BoxId, FileId, IdempotencyKey, Timestamp, UserId};
 use crate::file_events::EventKind;
 use crate::operations::{Context, CreatedFile, OperationError};
@@ -129,12 +129,11 @@ impl FileService {
         context: &Context,
         action: Action,
         id: BoxId,
-        before: Option<FileId>,
-        limit: usize,
+        wanted: WantedFiles,
     ) -> Result<BoxFiles, OperationError> {
         let (stores, boxes) = (&self.0.stores, &self.0.boxes);
         let listing = pin!(boxes::list_box_files(
-            stores, boxes, context, action, id, before, limit
+            stores, boxes, context, action, id, wanted
         ));
         self.run(context, action, About::Box(id), listing).await
     }
@@ -170,8 +169,19 @@ impl FileService {
             let now = stores.clock.now();
             let admitted = self.0.create_limit.admit(context.address, now);
             let admitted = admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?;
-            let handed_in =
-                boxes::hand_in(stores, &self.0.boxes, presigner, context, token, new, key).await;
+            let mut in_box = None;
+            let admit = |file_box: &FileBox| {
+                let (id, places) = (file_box.id, file_box.max_files);
+                let limit = &self.0.create_limit;
+                let admitted = limit.admit_to_box(context.address, id, places, now);
+                in_box = Some(admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?);
+                Ok(())
+            };
+            let boxes = &self.0.boxes;
+            let handing_in =
+                boxes::hand_in(stores, boxes, presigner, context, token, (new, key), admit);
+            let handed_in = handing_in.await;
+            let admitted = [Some(admitted), in_box].into_iter().flatten();
             match &handed_in {
                 Ok(HandedIn {
                     created:
@@ -181,8 +191,11 @@ impl FileService {
                             ..
                         },
                     ..
-                }) => admitted.keep(record.id, stores.lifecycle.uploads_end_at(record)),
-                Ok(_) | Err(_) => admitted.give_back(),
+                }) => {
+                    let end = stores.lifecycle.uploads_end_at(record);
+                    admitted.for_each(|it| it.keep(record.id, end));
+                }
+                Ok(_) | Err(_) => admitted.for_each(Admitted::give_back),
             }
             handed_in
         });
@@ -207,7 +220,12 @@ impl FileService {
                     id
                 ));
                 let renewed = self.run(context, Action::RenewUpload, About::File(id), renewing);
-                Some(renewed.await)
+                let renewed = renewed.await;
+                if let Ok(upload) = &renewed {
+                    let end = upload.expires_at + stores.lifecycle.upload_grace;
+                    self.0.create_limit.extend(id, end);
+                }
+                Some(renewed)
             }
             _ => None,
         }

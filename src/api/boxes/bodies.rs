@@ -268,6 +268,7 @@ impl BoxBody {
             password: self.cleared("password", |value| Password::parse(text(value)?)),
             keep: self.given("keep", |value| Keep::parse(text(value)?)),
             overrides: self.given("overrides", overrides),
+            only_if: None,
             close: self.given("close", yes_or_no).unwrap_or_default(),
             renew: self.given("renew", yes_or_no).unwrap_or_default(),
         };

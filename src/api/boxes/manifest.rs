@@ -18,8 +18,8 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::Serialize;
 
 use crate::access::Action;
-use crate::boxes::{BoxFiles, Counting, FileBox};
-use crate::domain::{BoxId, FileId, FileState, format_timestamp};
+use crate::boxes::{BoxFiles, Counting, FileBox, WantedFiles};
+use crate::domain::{BoxId, FileId, FileState, Status, format_timestamp};
 use crate::metadata_store::{MAX_PAGE, Page};
 use crate::operations::{Context, OperationError};
 use crate::service::FileService;
@@ -114,7 +114,12 @@ struct Reader {
 impl Reader {
     async fn page(&self, before: Option<FileId>) -> Result<BoxFiles, OperationError> {
         let (service, action) = (&self.service, Action::DescribeManifest);
-        let reading = service.list_box_files(&self.context, action, self.id, before, MAX_PAGE);
+        let wanted = WantedFiles {
+            status: Some(Status::Available),
+            before,
+            limit: MAX_PAGE,
+        };
+        let reading = service.list_box_files(&self.context, action, self.id, wanted);
         reading.await
     }
 

@@ -22,7 +22,16 @@ impl Fixture {
         let (stores, boxes, presigner) = (&self.stores, &self.boxes, &self.presigner);
         let nobody = by(Caller::Nobody);
         let token = token.expose();
-        hand_in(stores, boxes, presigner, &nobody, token, new, None).await
+        hand_in(
+            stores,
+            boxes,
+            presigner,
+            &nobody,
+            token,
+            (new, None),
+            |_| Ok(()),
+        )
+        .await
     }
 }
 
