@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, IF_MATCH, LOCATION, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -72,6 +72,13 @@ impl WaitNotes {
             ));
         }
     }
+}
+
+/// What marks a request that must not be done twice, or not to what others changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mark<'a> {
+    Key(Uuid),
+    IfMatch(&'a HeaderValue),
 }
 
 impl ApiClient {
@@ -332,10 +339,23 @@ impl ApiClient {
         key: Option<Uuid>,
         until: Deadline,
     ) -> Result<Answer, CliError> {
+        let mark = key.map(Mark::Key);
+        self.marked_call(method, path, body, mark, until).await
+    }
+
+    /// The same with whatever marks the request.
+    pub(crate) async fn marked_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        mark: Option<Mark<'_>>,
+        until: Deadline,
+    ) -> Result<Answer, CliError> {
         let mut retry = Retry::until(until);
         let mut repeated = false;
         loop {
-            let once = self.call_once(method.clone(), path, body, key).await;
+            let once = self.call_once(method.clone(), path, body, mark).await;
             match once {
                 Ok(answer) if !may_pass(answer.status) => {
                     return Ok(Answer { repeated, ..answer });
@@ -381,7 +401,7 @@ impl ApiClient {
         method: Method,
         path: &str,
         body: Option<&Value>,
-        key: Option<Uuid>,
+        mark: Option<Mark<'_>>,
     ) -> Result<Answer, CliError> {
         let mut request = Request::builder()
             .method(method)
@@ -390,9 +410,11 @@ impl ApiClient {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", format!("\"{key}\""));
-        }
+        request = match mark {
+            Some(Mark::Key(key)) => request.header("idempotency-key", format!("\"{key}\"")),
+            Some(Mark::IfMatch(tag)) => request.header(IF_MATCH, tag),
+            None => request,
+        };
         let mut asked_bytes = 0;
         let content: Body = match body {
             Some(value) => {

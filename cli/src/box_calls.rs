@@ -2,13 +2,14 @@
 //!
 //! **Invariant:** what stands behind `/b/` in a box's URL is a credential: it is in no error.
 
+use http::header::{ETAG, HeaderValue};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::answer::{expect, parsed};
-use crate::api_client::{ApiClient, MAX_PAGE};
+use crate::api_client::{ApiClient, MAX_PAGE, Mark};
 use crate::error::CliError;
 use crate::retry::Deadline;
 use crate::wire::Record;
@@ -226,6 +227,35 @@ impl ApiClient {
         let path = path_of(id)?;
         let answer = self.call(Method::PATCH, &path, Some(change), None, until);
         parsed(&expect(answer.await?, StatusCode::OK)?)
+    }
+
+    /// A box of the caller's, and what names it as it is; a service that is older than this program has none.
+    pub(crate) async fn box_as_it_is(
+        &self,
+        id: &str,
+        until: Deadline,
+    ) -> Result<(FileBox, Option<HeaderValue>), CliError> {
+        let path = path_of(id)?;
+        let answer = self.call(Method::GET, &path, None, None, until);
+        let answer = expect(answer.await?, StatusCode::OK)?;
+        Ok((parsed(&answer)?, answer.headers.get(ETAG).cloned()))
+    }
+
+    /// Changes a box that is still as it was; `None`: it was changed meanwhile, and nothing was done.
+    pub(crate) async fn change_box_if(
+        &self,
+        id: &str,
+        tag: Option<&HeaderValue>,
+        change: &Value,
+        until: Deadline,
+    ) -> Result<Option<FileBox>, CliError> {
+        let (path, mark) = (path_of(id)?, tag.map(Mark::IfMatch));
+        let answer = self.marked_call(Method::PATCH, &path, Some(change), mark, until);
+        let answer = answer.await?;
+        match answer.status {
+            StatusCode::PRECONDITION_FAILED => Ok(None),
+            _ => parsed(&expect(answer, StatusCode::OK)?).map(Some),
+        }
     }
 
     pub(crate) async fn end_box(&self, id: &str, until: Deadline) -> Result<(), CliError> {

@@ -17,6 +17,10 @@ use crate::file_end::FileEnd;
 use crate::output::{Output, human, local_time};
 use crate::retry::Deadline;
 
+/// How often a change is made anew if somebody else changed the box meanwhile, and the longest pause before that.
+const MAX_ROUNDS: usize = 20;
+const MAX_PAUSE: Duration = Duration::from_millis(200);
+
 /// The exit codes of all.
 pub(crate) async fn run(
     service: &ApiClient,
@@ -201,16 +205,39 @@ async fn extend(
     let file_box = service.find_box(&arguments.file_box, until).await?;
     let at = |end: &Option<FileEnd>| end.map(|it| it.of_a_file(Utc::now()));
     let (due, closes) = (at(&arguments.due), at(&arguments.closes));
-    let change = match &arguments.submitter {
+    let changed = match &arguments.submitter {
         None => {
             let times = [("dueAt", due), ("closesAt", closes)].into_iter();
             let times = times.filter_map(|(name, at)| Some((name.to_owned(), json!(at?))));
-            Value::Object(times.collect())
+            let change = Value::Object(times.collect());
+            service.change_box(&file_box.id, &change, until).await?
         }
-        Some(name) => json!({ "overrides": with_override(&file_box, name, due, closes) }),
+        Some(name) => extend_one(service, &file_box.id, name, (due, closes), until).await?,
     };
-    let changed = service.change_box(&file_box.id, &change, until).await?;
     say_times(&changed, output)
+}
+
+/// The times of others are sent along, so they must be what they are: whoever changes them meanwhile is asked for again.
+async fn extend_one(
+    service: &ApiClient,
+    id: &str,
+    name: &str,
+    (due, closes): (Option<String>, Option<String>),
+    until: Deadline,
+) -> Result<FileBox, CliError> {
+    for _ in 0..MAX_ROUNDS {
+        let (file_box, tag) = service.box_as_it_is(id, until).await?;
+        let overrides = with_override(&file_box, name, due.clone(), closes.clone());
+        let change = json!({ "overrides": overrides });
+        let changing = service.change_box_if(id, tag.as_ref(), &change, until);
+        if let Some(changed) = changing.await? {
+            return Ok(changed);
+        }
+        // So that those who race don't go on in step.
+        tokio::time::sleep(MAX_PAUSE.mul_f64(fastrand::f64())).await;
+    }
+    let why = "others change the box all the time: run the same command again";
+    Err(CliError::Unusable(why.to_owned()))
 }
 
 /// What there is for others stays, and what isn't said for this one too.

@@ -211,6 +211,25 @@ fn one_person_has_more_time_a_box_is_closed_at_once_and_ended_only_if_that_is_wa
 }
 
 #[test]
+fn of_many_who_give_people_more_time_at_once_none_takes_back_what_another_gave() {
+    let service = Service::start(&[]);
+    let made = make(&service, &["--due", "7d"]);
+    let id = text(&made, "id");
+    let running: Vec<_> = (0..8)
+        .map(|n| {
+            let name = format!("Student {n}");
+            let due = ["box", "extend", id, "--submitter", &name, "--due", "9d"];
+            service.command(&due).spawn().unwrap()
+        })
+        .collect();
+    for mut one in running {
+        assert!(one.wait().unwrap().success());
+    }
+    let shown = service.run(&["box", "show", id]);
+    assert_eq!(shown.out.matches("Student ").count(), 8, "{shown:?}");
+}
+
+#[test]
 fn a_collection_that_was_interrupted_goes_on_and_fetches_nothing_twice() {
     let service = Service::start(&[]);
     let made = make(&service, &[]);
