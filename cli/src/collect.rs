@@ -14,13 +14,12 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::api_client::ApiClient;
 use crate::arguments;
 use crate::box_calls::{FileBox, HandIn};
 use crate::boxes::lateness;
-use crate::download::{MAX_ENDING_BYTES, MAX_NAME_BYTES, safe_name, save_new, shortened};
+use crate::download::{distinct_names, safe_name, same, save_new};
 use crate::error::{CliError, DONE, SOME_FAILED};
 use crate::hand_in_table::{self, Line};
 use crate::inputs::digest;
@@ -29,8 +28,6 @@ use crate::retry::Deadline;
 
 /// A box holds fewer. What a server says beyond it isn't kept in memory.
 const MAX_HAND_INS: usize = 1_000_000;
-/// How many digits of an ID tell files of one name apart: all of them random.
-const SHORT_ID_CHARS: usize = 8;
 
 /// A file that is wanted, and where it goes.
 struct Planned<'a> {
@@ -154,13 +151,7 @@ fn plan<'a>(folder: &Path, wanted: &[(&'a HandIn, bool)]) -> Result<Vec<Planned<
             &format!("{} – {}", hand_in.submitter, hand_in.display_name),
             &hand_in.id,
         );
-        let start = hand_in.id.len().saturating_sub(SHORT_ID_CHARS);
-        let short = hand_in.id.get(start..).unwrap_or(&hand_in.id);
-        let names = [
-            plain.clone(),
-            marked(&plain, short),
-            marked(&plain, &hand_in.id),
-        ];
+        let names = distinct_names(&plain, &hand_in.id);
         let mut chosen = None;
         for name in names {
             if used.contains(&same(&name)) {
@@ -187,22 +178,6 @@ fn plan<'a>(folder: &Path, wanted: &[(&'a HandIn, bool)]) -> Result<Vec<Planned<
         });
     }
     Ok(planned)
-}
-
-/// Names that are one on some system: of other capitals, or composed otherwise.
-fn same(name: &str) -> String {
-    name.nfc().collect::<String>().to_lowercase()
-}
-
-/// A name with something before its ending that no other has.
-fn marked(name: &str, mark: &str) -> String {
-    let mark = format!(" ({})", safe_name(mark, "x"));
-    // With room for what is put before a device's name.
-    let name = shortened(name.to_owned(), MAX_NAME_BYTES - 1 - mark.len());
-    let is_ending = |at: &usize| *at > 0 && name.len() - at <= MAX_ENDING_BYTES;
-    let at = name.rfind('.').filter(is_ending).unwrap_or(name.len());
-    let (stem, ending) = name.split_at(at);
-    format!("{stem}{mark}{ending}")
 }
 
 #[derive(PartialEq)]
@@ -309,6 +284,7 @@ fn say_end(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::download::MAX_NAME_BYTES;
 
     fn hand_in(n: u32, submitter: &str, name: &str, content: &str) -> HandIn {
         let (size, sha256) = digest(&mut content.as_bytes(), &mut io::sink()).expect("a digest");

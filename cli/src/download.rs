@@ -5,6 +5,7 @@
 //! are those of the record; nothing is replaced unless that was asked for, and only regular files ever are:
 //! pipes and devices are written to. What a server calls a file is a name in a folder and nothing else.
 
+use std::collections::HashSet;
 use std::fs::{File, Permissions};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::address::{ShareLink, parse_file, parse_share};
@@ -33,6 +35,8 @@ use crate::wire::Record;
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// The longest ending, with its dot, that is kept of a name that is too long.
 pub(crate) const MAX_ENDING_BYTES: usize = 32;
+/// How many digits of an ID tell files of one name apart: all of them random.
+const SHORT_ID_CHARS: usize = 8;
 /// The descriptor of standard output.
 const STANDARD_OUTPUT: u32 = 1;
 
@@ -125,8 +129,10 @@ async fn take_all(
         )));
     }
     let mut codes = Vec::new();
+    let mut used = HashSet::new();
     for file in shared.files {
         let record = file.record()?;
+        let name = unused_name(&record, &mut used);
         let source = Source::Link {
             service: &service,
             token: &link.token,
@@ -134,7 +140,7 @@ async fn take_all(
             key: Uuid::from_u128(fastrand::u128(..)),
         };
         let taken = match record.is_available() {
-            true => save_record(&source, &record, arguments, until, output).await,
+            true => save_record(&source, (&record, name), arguments, until, output).await,
             false => Err(CliError::Settled(record.why_unavailable())),
         };
         match taken {
@@ -165,19 +171,30 @@ async fn fetch_one(
         return Err(CliError::Settled(record.why_unavailable()));
     }
     let source = Source::File(&service);
-    save_record(&source, &record, arguments, until, output).await
+    let name = name_of(&record);
+    save_record(&source, (&record, name), arguments, until, output).await
+}
+
+fn name_of(record: &Record) -> String {
+    safe_name(record.name(), &record.id.to_string())
+}
+
+/// A name that no other file of the same link has: `--force` is for what was there before.
+fn unused_name(record: &Record, used: &mut HashSet<String>) -> String {
+    let names = distinct_names(&name_of(record), &record.id.to_string());
+    let mut unused = names.into_iter().filter(|name| used.insert(same(name)));
+    unused.next().unwrap_or_else(|| record.id.to_string())
 }
 
 /// The bytes of an available file, to where they belong.
 async fn save_record(
     source: &Source<'_>,
-    record: &Record,
+    (record, name): (&Record, String),
     arguments: &arguments::Download,
     until: Deadline,
     output: &Output,
 ) -> Result<(), CliError> {
-    let named = || safe_name(record.name(), &record.id.to_string());
-    match target_of(arguments.output.as_deref(), named, arguments.force)? {
+    match target_of(arguments.output.as_deref(), || name, arguments.force)? {
         Target::StandardOutput => {
             let kept = fetch_hidden(source, record, until, output).await?;
             pass_on(kept, || Ok(io::stdout())).await
@@ -433,6 +450,29 @@ pub(crate) fn shortened(name: String, max_bytes: usize) -> String {
     let (stem, ending) = name.split_at(at);
     let kept = stem.floor_char_boundary(max_bytes - ending.len());
     format!("{}{ending}", &stem[..kept])
+}
+
+/// What a file may be called, the best first: no two files have the last one.
+pub(crate) fn distinct_names(plain: &str, id: &str) -> [String; 3] {
+    let start = id.len().saturating_sub(SHORT_ID_CHARS);
+    let short = id.get(start..).unwrap_or(id);
+    [plain.to_owned(), marked(plain, short), marked(plain, id)]
+}
+
+/// Names that are one on some system: of other capitals, or composed otherwise.
+pub(crate) fn same(name: &str) -> String {
+    name.nfc().collect::<String>().to_lowercase()
+}
+
+/// A name with something before its ending that no other has.
+fn marked(name: &str, mark: &str) -> String {
+    let mark = format!(" ({})", safe_name(mark, "x"));
+    // With room for what is put before a device's name.
+    let name = shortened(name.to_owned(), MAX_NAME_BYTES - 1 - mark.len());
+    let is_ending = |at: &usize| *at > 0 && name.len() - at <= MAX_ENDING_BYTES;
+    let at = name.rfind('.').filter(is_ending).unwrap_or(name.len());
+    let (stem, ending) = name.split_at(at);
+    format!("{stem}{mark}{ending}")
 }
 
 /// Whether Windows takes the name for a device, whatever its ending

@@ -163,6 +163,27 @@ fn files_are_passed_on_by_a_link_and_taken_with_it_however_it_was_copied() {
 }
 
 #[test]
+fn two_files_of_one_name_are_two_files_and_force_replaces_what_was_there_before_alone() {
+    let service = Service::start(&[]);
+    let one = service.upload("notes.txt", b"one");
+    let other = service.upload("notes.txt", b"other");
+    let made = service.run(&["link", &one, &other]);
+    let link = made.out.trim_end();
+    let folder = service.folder.path().join("taken");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("notes.txt"), "before").unwrap();
+    let ran = service.run(&["download", "--force", link, "-o", folder.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let taken = std::fs::read_dir(&folder).unwrap().map(|it| {
+        let path = it.unwrap().path();
+        std::fs::read_to_string(path).unwrap()
+    });
+    let mut taken: Vec<String> = taken.collect();
+    taken.sort();
+    assert_eq!(taken, ["one", "other"]);
+}
+
+#[test]
 fn a_link_with_a_limit_and_a_password_is_taken_so_often_by_who_knows_it() {
     let service = Service::start(&[]);
     let file = service.upload("notes.txt", b"notes");
