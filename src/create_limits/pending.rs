@@ -56,7 +56,7 @@ impl PendingByAddress {
 
     pub(super) fn claim(
         &self,
-        client: ClientNetworkNetwork,
+        client: ClientNetwork,
         now: Timestamp,
     ) -> Result<Claim, TooManyCreates> {
         self.counted.claim((client, None), self.limit, now)
@@ -65,7 +65,7 @@ impl PendingByAddress {
     /// The same in one box, of which `limit` is.
     pub(super) fn claim_in_box(
         &self,
-        client: ClientNetworkNetwork,
+        client: ClientNetwork,
         id: BoxId,
         limit: usize,
         now: Timestamp,
