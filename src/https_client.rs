@@ -29,6 +29,10 @@ const MAX_CAUSE_CHARACTERS: usize = 200;
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(dead_code, reason = "who tells a URL something reads no answer")
+    )]
     pub(crate) body: Bytes,
 }
 

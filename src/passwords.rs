@@ -1,8 +1,8 @@
 //! Passwords of links and boxes: kept as Argon2id, and guessed slowly.
 //!
-//! Invariant: at most [`AT_A_TIME`] passwords are worked on at a time, each with [`MEMORY_KIB`], also for clients
-//! that went away meanwhile; few wait for that, and whoever finds no place is told to come again ([`places`]). A
-//! password that was right lately is worked on no more ([`known`]). A password is in no store, and neither it nor what
+//! Invariant: at most `AT_A_TIME` passwords are worked on at a time, each with `MEMORY_KIB`, also for clients
+//! that went away meanwhile; few wait for that, and whoever finds no place is told to come again (`places`). A
+//! password that was right lately is worked on no more (`known`). A password is in no store, and neither it nor what
 //! is kept of it prints.
 
 mod known;

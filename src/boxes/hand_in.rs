@@ -150,7 +150,7 @@ pub async fn hand_in(
 }
 
 /// A fresh URL for whoever handed a file in whose bytes haven't come yet, as long as the box is open and has the URL that
-/// it had then, and for [`RENEWABLE_FOR`] at most. The record with it, as it is then.
+/// it had then, and for `RENEWABLE_FOR` at most. The record with it, as it is then.
 ///
 /// # Errors
 /// As [`renew_upload`](crate::operations::renew_upload()), [`OperationError::BoxClosed`], and

@@ -52,7 +52,7 @@ impl BoxTimes {
     /// Whether files are taken at `now`.
     ///
     /// # Errors
-    /// [`Closed`], with when they are.
+    /// `Closed`, with when they are.
     pub fn check_open(&self, now: Timestamp) -> Result<(), Closed> {
         let is_open =
             self.opens_at.is_none_or(|at| at <= now) && self.closes_at.is_none_or(|at| now < at);
