@@ -196,6 +196,9 @@ def with_times_in_order(file_box):
     title = file_box.get("title")
     if isinstance(title, str) and 0 < len(title) <= MAX_TITLE:
         changed["title"] = seen(title)
+    if file_box.get("submitter") == "signed_in":
+        # The service has no issuer, so nobody signs in to it.
+        changed["submitter"] = "named"
     for days, field in enumerate(["opensAt", "dueAt", "closesAt"], start=28):
         changed = with_time_to_come(changed, field, days)
     overrides = file_box.get("overrides")

@@ -334,10 +334,11 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
                     "opensAt": {"nullable": true, "format": "date-time"},
                     "dueAt": {"nullable": true, "format": "date-time"},
                     "closesAt": {"nullable": true, "format": "date-time"},
+                    "lastClosesAt": {"nullable": true, "format": "date-time"},
                     "submitter": {"enum": ["named", "signed_in"]},
                     "keep": {"enum": ["latest", "all"]},
                 },
-                "required": ["opensAt", "dueAt", "closesAt"],
+                "required": ["opensAt", "dueAt", "closesAt", "lastClosesAt"],
             }),
         ),
         (
