@@ -649,11 +649,12 @@ page('a long table is right after all that can happen to it, and nothing is save
   const oldest = await begin(0);
   await handIn(box, 'Early', 'early.txt');
   await handIn(box, 'Deleted', 'deleted.txt');
-  for (let number = 1; number <= 100; number += 1) {
+  // With the oldest as many as one address may leave open in a box, and a page and a bit.
+  for (let number = 1; number <= 99; number += 1) {
     await begin(number);
   }
   const tab = await open(`${faultProxy.base}boxes#${box.id}`);
-  await tab.getByText('103 files of 103 people').waitFor();
+  await tab.getByText('102 files of 102 people').waitFor();
   await row(tab, 'Student 0').getByText('On its way').waitFor();
 
   // The second page is away: neither the table nor an archive looks whole.
@@ -683,12 +684,12 @@ page('a long table is right after all that can happen to it, and nothing is save
   await row(tab, '0.txt').and(tab.locator(`[data-id="${oldest.id}"]`)).getByText('Late', { exact: true }).waitFor();
   await row(tab, 'early.txt').getByText('Late', { exact: true }).waitFor();
   assert.equal(await row(tab, 'deleted.txt').count(), 0);
-  await tab.getByText('102 files of 102 people').waitFor();
+  await tab.getByText('101 files of 101 people').waitFor();
   const saving = tab.waitForEvent('download');
   await tab.getByRole('button', { name: 'Download 2 as zip' }).click();
   const found = unzipped(await (await saving).path());
   assert.deepEqual(Object.keys(found).sort(), ['Long/Early – early.txt', 'Long/Student 0 – 0.txt', 'Long/hand-ins.csv']);
-  assert.equal(found['Long/hand-ins.csv'].trimEnd().split('\r\n').length, 103);
+  assert.equal(found['Long/hand-ins.csv'].trimEnd().split('\r\n').length, 102);
 
   // Whoever isn't signed in any more hears that, at once.
   const refused = { answer: { status: 401, headers: { 'Content-Type': 'application/problem+json' }, body: '{"code":"sign_in_required","detail":"who"}' } };
