@@ -16,6 +16,8 @@ const CREATE = { method: 'POST', path: /^\/v1\/files$/ };
 // Opens the page, begins to send these, and closes it as a crash would: nothing is asked, nothing is said.
 async function crashWhile(open, paths, address = faultProxy.base) {
   const tab = await open(address);
+  // Until it is known who this is, the page takes nothing.
+  await tab.waitForFunction(() => ['open', 'in'].includes(document.documentElement.dataset.session));
   await choose(tab, paths);
   await until('the records are there', async () => (await tab.locator('#uploads-list .row[data-phase="sending"]').count()) === paths.length);
   await until('they are remembered', async () => (await remembered(tab)).length === paths.length);
