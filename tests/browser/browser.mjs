@@ -110,6 +110,16 @@ export async function drop(page, paths, elsewhere = null) {
   await session.detach();
 }
 
+// The chooser of files that a click or a key opens. The browser is told by a message of its own that somebody listens, and
+// input may overtake it: then the chooser is the system's, and nobody hears of it. What is asked behind that message
+// isn't answered before it.
+export async function chooser(page, open) {
+  const choosing = page.waitForEvent('filechooser');
+  await page.evaluate(() => {});
+  await open();
+  return choosing;
+}
+
 function middle({ x, y, width, height }) {
   return { x: x + width / 2, y: y + height / 2 };
 }

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { stat, utimes, writeFile } from 'node:fs/promises';
-import { isAccessible, until } from './browser.mjs';
+import { chooser, isAccessible, until } from './browser.mjs';
 import { MIB, api, arrives, asking, browser, bytesProxy, choose, digest, faultProxy, file, listed, page, recordOf, sending, setup } from './fixture.mjs';
 
 const rows = (tab) => tab.locator('#interrupted-list .row');
@@ -81,9 +81,8 @@ page('what was interrupted says so, takes the same bytes under the same link, an
   assert.ok(!/X-Amz|http/.test(text), text);
 
   const offer = async (path) => {
-    const choosing = tab.waitForEvent('filechooser');
-    await row.getByRole('button', { name: /^Choose again: .interrupted\.bin.$/ }).click();
-    await (await choosing).setFiles([path]);
+    const button = row.getByRole('button', { name: /^Choose again: .interrupted\.bin.$/ });
+    await (await chooser(tab, () => button.click())).setFiles([path]);
   };
   await offer(await file('shorter.bin', 'x'));
   await row.getByText('That is another file: it has 1 byte, and this one has 3 MB').waitFor();

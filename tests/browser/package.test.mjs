@@ -13,7 +13,7 @@ import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { Browser, LIMIT_MS, isAccessible, until } from './browser.mjs';
+import { Browser, LIMIT_MS, chooser, isAccessible, until } from './browser.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
 
 const TSC = fileURLToPath(new URL('../../target/browser-tools/node_modules/.bin/tsc', import.meta.url));
@@ -251,10 +251,9 @@ test('what the service refuses is said in its words', LIMIT, async () => {
 inPage('a file that is chosen by keyboard arrives, and the page is told where it is', async (page) => {
   await page.keyboard.press('Tab');
   assert.ok(await page.getByRole('button', { name: 'Choose files' }).evaluate((button) => button.matches(':focus-visible')));
-  const chooser = page.waitForEvent('filechooser');
-  await page.keyboard.press('Enter');
+  const choosing = await chooser(page, () => page.keyboard.press('Enter'));
   const content = bytes(300_000);
-  await (await chooser).setFiles([{ name: 'keyboard.txt', mimeType: 'text/plain', buffer: content }]);
+  await choosing.setFiles([{ name: 'keyboard.txt', mimeType: 'text/plain', buffer: content }]);
   const [{ type, name, id, sha256, url }] = await hears(page, 1);
   assert.deepEqual([type, name, sha256], ['file-share-uploaded', 'keyboard.txt', digest(content)]);
   assert.equal(url, `${faultProxy.base}f/${id}`);

@@ -10,7 +10,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { LIMIT_MS, drop, isAccessible, until } from './browser.mjs';
+import { LIMIT_MS, chooser, drop, isAccessible, until } from './browser.mjs';
 import {
   MIB,
   api,
@@ -373,9 +373,8 @@ page('a file that was fetched is compared without a terminal', async (open) => {
   const { id } = await share('compared.txt', 'all of it');
   const tab = await open(`${faultProxy.base}f/${id}`);
   await tab.getByText('Is it complete?').click();
-  const choosing = tab.waitForEvent('filechooser');
-  await tab.getByRole('button', { name: 'Check a file' }).click();
-  await (await choosing).setFiles([await file('half.txt', 'half of it')]);
+  const choosing = await chooser(tab, () => tab.getByRole('button', { name: 'Check a file' }).click());
+  await choosing.setFiles([await file('half.txt', 'half of it')]);
   const verdict = tab.locator('#card .check [role="status"]');
   await verdict.getByText('That is another file, or not all of it.').waitFor();
   await tab.locator('#card input[type="file"]').setInputFiles([await file('whole.txt', 'all of it')]);
@@ -407,8 +406,6 @@ page('a keyboard alone is enough, and one sees where it is', async (open) => {
   await share('by-keyboard.txt');
   const tab = await open(faultProxy.base);
   await listed(tab, 'by-keyboard.txt').waitFor();
-  // Early: the driver takes its time until it would notice.
-  const choosing = tab.waitForEvent('filechooser');
   const focused = () =>
     tab.evaluate(() => {
       const element = document.activeElement;
@@ -431,8 +428,8 @@ page('a keyboard alone is enough, and one sees where it is', async (open) => {
   };
   await tabTo(/^Skip to the files$/);
   await tabTo(/^Choose files$/);
-  await tab.keyboard.press('Enter');
-  await (await choosing).setFiles([await file('typed.txt', 'x')]);
+  const choosing = await chooser(tab, () => tab.keyboard.press('Enter'));
+  await choosing.setFiles([await file('typed.txt', 'x')]);
   await arrives(tab, 'typed.txt');
   await tabTo(/^Delete typed.txt$/);
   await tab.keyboard.press('Enter');
