@@ -21,6 +21,7 @@ mod idempotency_key;
 mod lifecycle;
 mod metadata;
 mod object_key;
+mod quota;
 #[cfg(any(test, feature = "conformance"))]
 pub(crate) mod samples;
 mod sha256_digest;
@@ -50,6 +51,7 @@ pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHAR
 pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_KEYS, Metadata};
 pub use object_key::{KEY_PREFIX, ObjectKey};
+pub use quota::{Quota, Usage};
 pub use sha256_digest::Sha256Digest;
 pub use status::{Status, StoredBytes};
 pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};

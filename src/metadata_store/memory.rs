@@ -5,6 +5,7 @@
 //! it is compiled for tests only.
 
 mod outbox;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,14 +15,17 @@ use async_trait::async_trait;
 
 use super::hand_ins::{HandInInsert, HandInStore};
 use super::outbox::{Message, MessageId};
+use super::usage::{ChargedInsert, NewRecord};
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
 use crate::domain::{
-    BoxId, FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition, UserId,
+    BoxId, FileId, FileRecord, KeyedRequest, Quota, Status, Timestamp, Transition, UserId,
 };
 use crate::store_marker::{MarkedStore, Marker};
+
+type Records = BTreeMap<FileId, FileRecord>;
 
 /// Records in memory, none at first. It reads no clock: a record goes only when it is removed.
 #[derive(Default)]
@@ -32,6 +36,8 @@ pub struct MemoryMetadataStore {
     marker: Mutex<Option<Marker>>,
     open_boxes: Mutex<BTreeSet<BoxId>>,
     messages: Mutex<BTreeMap<MessageId, Message>>,
+    /// By how many files and bytes somebody's usage is off.
+    usage_off: Mutex<BTreeMap<UserId, (i64, i64)>>,
     /// The fault that every call has while it is set.
     fault: Mutex<Option<&'static str>>,
 }
@@ -310,33 +316,19 @@ impl HandInStore for MemoryMetadataStore {
         max_files: u32,
         now: Timestamp,
     ) -> Result<HandInInsert, StoreError> {
-        let mut records = self.records()?;
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let earlier = request.and_then(|it| keys.get(it.key.digest().as_bytes()));
-        if let Some((earlier, id)) = earlier.filter(|(it, _)| now < it.expires_at) {
-            return Ok(HandInInsert::KeyTaken(EarlierRequest {
-                id: *id,
-                fingerprint: earlier.fingerprint,
-            }));
-        }
-        let open = record.in_box().filter(|id| self.open_boxes().contains(id));
-        let Some(id) = open else {
-            return Ok(HandInInsert::BoxShut);
+        let new = NewRecord {
+            record,
+            request,
+            max_files_in_box: Some(max_files),
+            now,
         };
-        let holds_place = |r: &&FileRecord| r.in_box() == Some(id) && r.status().may_have_bytes();
-        if records.values().filter(holds_place).count() >= max_files as usize {
-            return Ok(HandInInsert::BoxFull);
-        }
-        if records.contains_key(&record.id) {
-            return Err(StoreError::AlreadyExists {
-                store: "the metadata store",
-            });
-        }
-        records.insert(record.id, record.clone());
-        if let Some(request) = request {
-            keys.insert(*request.key.digest().as_bytes(), (*request, record.id));
-        }
-        Ok(HandInInsert::Inserted)
+        Ok(match self.add_charged(new, &Quota::default())? {
+            ChargedInsert::Inserted => HandInInsert::Inserted,
+            ChargedInsert::KeyTaken(earlier) => HandInInsert::KeyTaken(earlier),
+            // There is no quota.
+            ChargedInsert::BoxFull | ChargedInsert::QuotaExceeded => HandInInsert::BoxFull,
+            ChargedInsert::BoxShut => HandInInsert::BoxShut,
+        })
     }
 
     async fn box_page(
@@ -411,6 +403,20 @@ mod tests {
         }
 
         crate::hand_in_store_conformance!(open);
+    }
+
+    mod usage {
+        use super::super::super::usage::conformance::Opened;
+        use super::*;
+
+        async fn open() -> Opened<MemoryMetadataStore> {
+            Opened {
+                store: Arc::new(MemoryMetadataStore::default()),
+                keep: Box::new(()),
+            }
+        }
+
+        crate::usage_conformance!(open);
     }
 
     mod outbox {

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod outbox;
 #[cfg(feature = "server")]
 pub mod sqlite;
+pub mod usage;
 
 use std::time::Duration;
 

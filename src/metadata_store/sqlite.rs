@@ -25,6 +25,7 @@ mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod vacuum;
 mod writer;
 
@@ -38,6 +39,7 @@ use rusqlite::Connection;
 use self::error::store_error;
 use self::pending_count::PendingCount;
 use self::readers::Readers;
+pub use self::usage::KeepUsage;
 use self::writer::{Disk, Kind, Writer};
 use super::outbox::Message;
 use super::{
@@ -77,6 +79,8 @@ pub struct SqliteOptions {
     pub max_pending: Option<u64>,
     /// Called once a record's change is durable; `None`: nobody is told.
     pub left_pending: Option<LeftPending>,
+    /// Whether it is kept how much everybody has.
+    pub usage: KeepUsage,
 }
 
 impl SqliteMetadataStore {
@@ -101,6 +105,7 @@ impl SqliteMetadataStore {
             mut reserved,
             max_pending,
             left_pending,
+            usage,
         } = options;
         let path = &schema::without_links(path)?;
         let log_length = reserved.as_ref().map(ReservedSpace::log_length);
@@ -112,7 +117,8 @@ impl SqliteMetadataStore {
         {
             connection = open();
         }
-        let connection = connection?;
+        let mut connection = connection?;
+        usage::keep(&mut connection, usage).map_err(store_error)?;
         let readers = Readers::open(path).map_err(store_error)?;
         let pending = PendingCount::of(&connection, max_pending).map_err(store_error)?;
         let pending = Arc::new(pending);

@@ -15,8 +15,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
     aws::dynamodb_client,
     domain::{
-        BoxId, FileId, FileRecord, FileState, KeyedRequest, RejectionReason, Status, Timestamp,
-        Transition, TransitionCondition, UserId, from_millis,
+        BoxId, FileId, FileRecord, FileState, KeyedRequest, Quota, RejectionReason, Status,
+        Timestamp, Transition, TransitionCondition, Usage, UserId, from_millis,
     },
     item_store::{self, Item},
     metadata_store::{
@@ -26,6 +26,7 @@ use file_share::{
         dynamodb::DynamoDbMetadataStore,
         hand_ins::{HandInInsert, HandInStore},
         outbox::{Message, MessageId, Outbox},
+        usage::{ChargedInsert, NewRecord, Recounted, UsageStore},
     },
     metadata_store_conformance,
 };
@@ -52,6 +53,8 @@ const CONCURRENCY: usize = 16;
 struct AsDeployed {
     api: DynamoDbMetadataStore,
     worker: DynamoDbMetadataStore,
+    /// Somebody who may read the whole table, as a recount has to.
+    operator: DynamoDbMetadataStore,
 }
 
 impl AsDeployed {
@@ -59,6 +62,7 @@ impl AsDeployed {
         Self {
             api: store(deployment, &deployment.api).await,
             worker: store(deployment, &deployment.worker).await,
+            operator: store(deployment, &deployment.admin).await,
         }
     }
 }
@@ -250,6 +254,33 @@ impl Outbox for AsDeployed {
     }
 }
 
+#[async_trait]
+impl UsageStore for AsDeployed {
+    async fn insert_charged(
+        &self,
+        new: NewRecord<'_>,
+        quota: &Quota,
+    ) -> Result<ChargedInsert, StoreError> {
+        self.api.insert_charged(new, quota).await
+    }
+
+    async fn usage(&self, owner: UserId) -> Result<Usage, StoreError> {
+        self.api.usage(owner).await
+    }
+
+    async fn recount(&self) -> Result<Vec<Recounted>, StoreError> {
+        self.operator.recount().await
+    }
+
+    async fn charge_all(&self) -> Result<u64, StoreError> {
+        self.operator.charge_all().await
+    }
+
+    async fn mend_usage(&self, found: &Recounted) -> Result<(), StoreError> {
+        self.operator.mend_usage(found).await
+    }
+}
+
 async fn store(deployment: &Deployment, user: &Credentials) -> DynamoDbMetadataStore {
     let client = dynamodb_client(&sdk_config(deployment, user).await);
     DynamoDbMetadataStore::new(client, &deployment.table)
@@ -305,6 +336,22 @@ mod outbox {
     }
 
     file_share::outbox_conformance!(open);
+}
+
+mod usage {
+    use file_share::metadata_store::usage::conformance::Opened;
+
+    use super::*;
+
+    /// To themselves, since all that is there is charged.
+    async fn open() -> Opened<AsDeployed> {
+        Opened {
+            store: Arc::new(AsDeployed::of(&own_deployment().await).await),
+            keep: Box::new(()),
+        }
+    }
+
+    file_share::usage_conformance!(open);
 }
 
 async fn insert_all(store: &impl MetadataStore, records: &[FileRecord]) {

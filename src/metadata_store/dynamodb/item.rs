@@ -34,7 +34,7 @@ pub(super) const STORE: &str = "the table";
 pub(super) const SHARDS: u8 = 8;
 
 pub(super) const FILE_ID: &str = "fileId";
-const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
 /// Who handed the file in, as they call themselves or their sign-in does.
 const SUBMITTER: &str = "submitter";
 /// Who that is, of somebody who signed in.
@@ -45,7 +45,7 @@ pub(super) const BOX_ID: &str = "boxId";
 pub(super) const PLACE_IN: &str = "placeIn";
 const FILENAME: &str = "filename";
 const DISPLAY_NAME: &str = "displayName";
-const SIZE_BYTES: &str = "sizeBytes";
+pub(super) const SIZE_BYTES: &str = "sizeBytes";
 const CONTENT_TYPE: &str = "contentType";
 const DECLARED_SHA256: &str = "declaredSha256";
 /// What a client keeps with the file: a map of texts; not there if it is empty.

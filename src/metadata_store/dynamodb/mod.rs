@@ -7,12 +7,14 @@
 //! Invariant: every write has a condition, and is safe for the client to send again when an answer
 //! was lost: what the port answers is what the first attempt did.
 //!
-//! Absent on purpose: scans, transactions over several files, and a clock.
+//! Absent on purpose: scans but for a recount, transactions over several files, and a clock.
 
 mod due;
+mod ends;
 mod expression;
 mod hand_ins;
 mod idempotency;
+mod inserts;
 mod item;
 mod items;
 mod marker;
@@ -20,6 +22,8 @@ mod outbox;
 mod owner_pages;
 mod pages;
 mod start_check;
+mod transactions;
+mod usage;
 
 use std::time::Duration;
 
@@ -32,8 +36,8 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use self::{
+    ends::Change,
     expression::{Condition, Placeholders, WriteToken, update_expression},
-    hand_ins::End,
     item::{
         FILE_ID, Item, RECONCILE_AT, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, expiry, from_item,
         millis, reconcile_attributes, reconcile_shard, state_attributes, string, to_item,
@@ -162,25 +166,24 @@ impl DynamoDbMetadataStore {
         let update = update_expression(set, uploads_end, &remove, &mut placeholders);
         let condition = condition.expression(&mut placeholders);
         let condition = token.or_repeated(&condition, &mut placeholders);
-        let ends = !state.status().may_have_bytes();
-        let end = End {
+        let change = Change {
             id,
             update,
             condition,
             placeholders,
         };
+        if !state.status().may_have_bytes() {
+            return self.end(change, messages).await;
+        }
         if !messages.is_empty() {
-            return self.change_told(end, ends, messages).await;
+            return self.change_told(change, messages).await;
         }
-        if ends {
-            return self.end(end).await;
-        }
-        let End {
+        let Change {
             update,
             condition,
             placeholders,
             ..
-        } = end;
+        } = change;
         let changed = self
             .send_update(string(id), update, condition, placeholders)
             .await?;

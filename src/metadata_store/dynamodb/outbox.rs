@@ -17,13 +17,12 @@ use futures_util::future::try_join_all;
 use super::DynamoDbMetadataStore;
 use super::due::BY_DUE;
 use super::expression::{Placeholders, WriteToken, update_expression};
-use super::hand_ins::{End, MAX_ATTEMPTS, Written, contended, pause};
 use super::item::{
-    Attributes, FILE_ID, Item, PLACE_IN, RECONCILE_AT, RECONCILE_SHARD, SHARDS, STORE, expiry,
-    millis, number, string,
+    Attributes, FILE_ID, Item, RECONCILE_AT, RECONCILE_SHARD, SHARDS, STORE, expiry, millis,
+    number, string,
 };
 use crate::aws::unavailable;
-use crate::domain::{BoxId, FileId, Timestamp, Transition};
+use crate::domain::{FileId, Timestamp, Transition};
 use crate::metadata_store::outbox::{MAX_DUE_MESSAGES, Message, MessageId, Outbox};
 use crate::metadata_store::{StoreError, TransitionOutcome};
 
@@ -100,7 +99,10 @@ fn adding(message: &Message) -> (String, Placeholders) {
 
 impl DynamoDbMetadataStore {
     /// By updates, which make what isn't there, since the worker may put nothing.
-    fn adding_all(&self, messages: &[Message]) -> Result<Vec<TransactWriteItem>, StoreError> {
+    pub(super) fn adding_all(
+        &self,
+        messages: &[Message],
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let adding = messages.iter().map(|message| {
             let (update, placeholders) = adding(message);
             let update = Update::builder()
@@ -114,61 +116,6 @@ impl DynamoDbMetadataStore {
             Ok(TransactWriteItem::builder().update(update).build())
         });
         adding.collect()
-    }
-
-    /// Makes a change of a file, gives back the place in a box that it holds if it ends there, and adds the messages:
-    /// all or nothing. `false`: the condition doesn't hold.
-    pub(super) async fn change_told(
-        &self,
-        end: End,
-        gives_place_back: bool,
-        messages: &[Message],
-    ) -> Result<bool, StoreError> {
-        let mut place_in: Option<BoxId> = None;
-        let mut box_is_there = true;
-        for attempt in 1..=MAX_ATTEMPTS {
-            let mut items = match place_in {
-                None => vec![self.change(&end, gives_place_back)?],
-                Some(place) => self.change_with_place(&end, place, box_is_there)?,
-            };
-            items.extend(self.adding_all(messages)?);
-            match self.write_all(items).await? {
-                Written::Done => return Ok(true),
-                Written::ConditionFailed(0) if gives_place_back && place_in.is_none() => {
-                    // It may hold a place. Which one never changes while it does.
-                    match self.place_of(end.id).await? {
-                        None => return Ok(false),
-                        place => place_in = place,
-                    }
-                }
-                Written::ConditionFailed(0) => return Ok(false),
-                // The box is gone, and with it the number of its places.
-                Written::ConditionFailed(_) => box_is_there = false,
-                Written::Conflict => pause(attempt).await,
-            }
-        }
-        Err(contended())
-    }
-
-    fn change(&self, end: &End, gives_place_back: bool) -> Result<TransactWriteItem, StoreError> {
-        let mut placeholders = end.placeholders.clone();
-        let condition = match gives_place_back {
-            true => {
-                let place = placeholders.name(PLACE_IN);
-                format!("({}) AND attribute_not_exists({place})", end.condition)
-            }
-            false => end.condition.clone(),
-        };
-        let update = self.update_of(string(end.id), end.update.clone(), condition, placeholders)?;
-        Ok(TransactWriteItem::builder().update(update).build())
-    }
-
-    async fn place_of(&self, id: FileId) -> Result<Option<BoxId>, StoreError> {
-        let item = self.get_item(string(id)).await?;
-        let place = item.map(|item| {
-            Attributes(&item).optional(PLACE_IN, |of, name| of.text_as(name, BoxId::parse))
-        });
-        Ok(place.transpose()?.flatten())
     }
 
     /// Keys of messages of one partition, those that are due the longest first.

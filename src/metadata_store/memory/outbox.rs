@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::MemoryMetadataStore;
-use crate::domain::{FileId, FileRecord, FileState, StateFields, Status, Timestamp, Transition};
+use super::{MemoryMetadataStore, Records};
+use crate::domain::{FileId, FileState, StateFields, Status, Timestamp, Transition};
 use crate::metadata_store::outbox::{MAX_DUE_MESSAGES, Message, MessageId, Outbox};
 use crate::metadata_store::{StoreError, TransitionOutcome};
-
-type Records = BTreeMap<FileId, FileRecord>;
 
 /// What became of a transition of one of these.
 pub(super) fn transition(

@@ -36,13 +36,11 @@ pub(super) const PAGE_OF_BOX: &str = concat!(
 const LEAVE: &str = "UPDATE files SET box_id = NULL
       WHERE id = :file AND box_id = :id AND status <> 'deleted'";
 
-/// What became of a record that is to be added; `None`: its ID is taken.
-fn insert(
+/// Why this box takes no file more; `None`: it does.
+pub(super) fn refusal(
     connection: &Connection,
     record: &FileRecord,
-    request: Option<&KeyedRequest>,
     max_files: u32,
-    now: Timestamp,
 ) -> rusqlite::Result<Option<HandInInsert>> {
     let Some(id) = record.in_box() else {
         return Ok(Some(HandInInsert::BoxShut));
@@ -55,19 +53,25 @@ fn insert(
         named_params! { ":id": id.as_bytes(), ":limit": i64::from(max_files) },
         |row| row.get(0),
     )?;
-    if taken >= i64::from(max_files) {
-        return Ok(Some(HandInInsert::BoxFull));
+    Ok((taken >= i64::from(max_files)).then_some(HandInInsert::BoxFull))
+}
+
+/// What became of a record that is to be added; `None`: its ID is taken.
+fn insert(
+    connection: &Connection,
+    record: &FileRecord,
+    request: Option<&KeyedRequest>,
+    max_files: u32,
+    now: Timestamp,
+) -> rusqlite::Result<Option<HandInInsert>> {
+    if let Some(refusal) = refusal(connection, record, max_files)? {
+        return Ok(Some(refusal));
     }
-    match request {
-        None => Ok(row::insert(connection, record)?.then_some(HandInInsert::Inserted)),
-        Some(request) => Ok(
-            match idempotency::insert_keyed(connection, record, request, now)? {
-                Some(KeyedInsert::Inserted) => Some(HandInInsert::Inserted),
-                Some(KeyedInsert::KeyTaken(earlier)) => Some(HandInInsert::KeyTaken(earlier)),
-                None => None,
-            },
-        ),
-    }
+    let inserted = idempotency::insert(connection, record, request, now)?;
+    Ok(inserted.map(|inserted| match inserted {
+        KeyedInsert::Inserted => HandInInsert::Inserted,
+        KeyedInsert::KeyTaken(earlier) => HandInInsert::KeyTaken(earlier),
+    }))
 }
 
 fn page(

@@ -25,6 +25,19 @@ const REMOVE_OVER: &str = "DELETE FROM idempotency_keys WHERE key IN (
          SELECT key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
          WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit)";
 
+/// Adds a record, with its key if it has one. `None` if the record's ID is taken.
+pub(super) fn insert(
+    connection: &Connection,
+    record: &FileRecord,
+    request: Option<&KeyedRequest>,
+    now: Timestamp,
+) -> rusqlite::Result<Option<KeyedInsert>> {
+    match request {
+        Some(request) => insert_keyed(connection, record, request, now),
+        None => Ok(row::insert(connection, record)?.then_some(KeyedInsert::Inserted)),
+    }
+}
+
 /// `None` if the record's ID is taken.
 pub(super) fn insert_keyed(
     connection: &Connection,

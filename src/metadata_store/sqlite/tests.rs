@@ -53,6 +53,26 @@ mod outbox {
     crate::outbox_conformance!(open);
 }
 
+mod usage {
+    use super::*;
+    use crate::metadata_store::usage::conformance::Opened;
+
+    async fn open() -> Opened<SqliteMetadataStore> {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions {
+            usage: KeepUsage::Yes,
+            ..SqliteOptions::default()
+        };
+        let store = SqliteMetadataStore::open_with(&file_in(&directory), options).unwrap();
+        Opened {
+            store: Arc::new(store),
+            keep: Box::new(directory),
+        }
+    }
+
+    crate::usage_conformance!(open);
+}
+
 async fn open(_: Isolation) -> Fixture {
     let (directory, store) = new_store();
     Fixture {
