@@ -55,9 +55,12 @@ pub mod owner_only_files;
 #[cfg(feature = "server")]
 pub mod passwords;
 pub mod presigned_url;
+pub mod quotas;
 pub mod rate_limits;
 #[cfg(feature = "server")]
 pub mod receipt;
+#[cfg(feature = "server")]
+pub mod recount;
 #[cfg(feature = "server")]
 pub mod request_host;
 #[cfg(feature = "server")]

@@ -1,5 +1,5 @@
 //! The API program: settings → stores → serve → drain. Its subcommands check what is stored and
-//! what a start needs, and mark stores as belonging together.
+//! what a start needs, mark stores as belonging together, and recount what is kept for quotas.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -9,10 +9,10 @@ use file_share::app::{App, Greeting, StartError, listen};
 use file_share::audit_verify::{self, AuditArgs};
 use file_share::config::{
     self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, CheckArgs, CheckSettings,
-    ScrubArgs, ScrubSettings,
+    RecountArgs, RecountSettings, ScrubArgs, ScrubSettings,
 };
 use file_share::network_addresses::reached_at;
-use file_share::{adopt, check, scrub, shutdown, telemetry};
+use file_share::{adopt, check, recount, scrub, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,6 +40,9 @@ enum Command {
     /// Look at what a start would look at, and say what is wrong and how to mend it
     #[command(after_help = check::AFTER_HELP)]
     Check(Box<CheckArgs>),
+    /// Compare how much everybody has, as it is kept for quotas, with the records
+    #[command(after_help = recount::AFTER_HELP)]
+    Recount(Box<RecountArgs>),
     /// Look through the audit log
     Audit(AuditArgs),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Some(Command::Scrub(args)) => return run_scrub(&args),
         Some(Command::Adopt(args)) => return run_adopt(&args),
         Some(Command::Check(args)) => return run_check(&args),
+        Some(Command::Recount(args)) => return run_recount(&args),
         Some(Command::Audit(args)) => return audit_verify::run(&args),
         None => {}
     }
@@ -125,6 +129,26 @@ fn run_check(args: &CheckArgs) -> ExitCode {
         return ExitCode::from(2);
     }
     look_at_all(&settings)
+}
+
+fn run_recount(args: &RecountArgs) -> ExitCode {
+    let settings = match args.judge() {
+        Ok(settings) => settings,
+        Err(problems) => {
+            eprint!("file-share recount can't start: {problems}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Err(error) = telemetry::start(&settings.common) {
+        eprintln!("file-share recount can't start: {error}");
+        return ExitCode::from(2);
+    }
+    count_again(&settings)
+}
+
+#[tokio::main]
+async fn count_again(settings: &RecountSettings) -> ExitCode {
+    recount::run(settings).await
 }
 
 #[tokio::main]

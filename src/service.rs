@@ -23,11 +23,11 @@ use tokio_util::sync::CancellationToken;
 use audit::{About, Brought, PendingLine};
 pub use permits::CallPermits;
 
-use crate::access::{Action, Resource, authorize};
+use crate::access::{Action, Caller, Resource, authorize};
 use crate::audit::AuditLog;
 use crate::boxes::{Boxes, attest_hand_in};
 use crate::create_limits::{CreateLimit, TooManyCreates};
-use crate::domain::{FileId, FileRecord, IdempotencyKey};
+use crate::domain::{FileId, FileRecord, IdempotencyKey, Quota, Usage};
 use crate::file_events::{EventPage, EventPosition};
 use crate::links::Links;
 use crate::metadata_store::{Page, PageRequest};
@@ -73,6 +73,14 @@ impl FileService {
     /// The permits that calls take, for whoever refuses before a request is read.
     pub fn permits(&self) -> &CallPermits {
         &self.0.permits
+    }
+
+    /// How much this caller has, and may have; `None` where nothing bounds it.
+    ///
+    /// # Errors
+    /// That of the store of the records.
+    pub async fn quota(&self, caller: &Caller) -> Result<Option<(Usage, Quota)>, StoreError> {
+        self.0.stores.quotas.describe(caller).await
     }
 
     /// Whether both stores answer the calls that the operations need.

@@ -23,9 +23,9 @@ use aws_config::SdkConfig;
 
 use crate::aws::{AwsSettings, load_sdk_config};
 use crate::clock::{Clock, SystemClock};
-use crate::config::CommonSettings;
 #[cfg(feature = "server")]
 use crate::config::Mode;
+use crate::config::{CommonSettings, QuotaSettings};
 use crate::item_store::ItemStore;
 #[cfg(feature = "server")]
 use crate::local_mode::SigningSecret;
@@ -34,9 +34,11 @@ use crate::metadata_store::hand_ins::HandInStore;
 use crate::metadata_store::memory::MemoryMetadataStore;
 #[cfg(feature = "server")]
 use crate::metadata_store::sqlite::LeftPending;
+use crate::metadata_store::usage::UsageStore;
 #[cfg(feature = "server")]
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
+use crate::quotas::Quotas;
 use crate::start_check::{StartCheck, judge_start};
 use crate::store_marker::{MarkedStore, StorePair};
 use crate::webhooks::{ToldStore, Webhooks};
@@ -159,7 +161,18 @@ pub enum Access {
     Read,
 }
 
-/// What local stores are told of those who use them.
+impl Access {
+    /// Only who serves creates anything.
+    fn quotas(&self) -> QuotaSettings {
+        match self {
+            #[cfg(feature = "server")]
+            Self::Serve(options) => options.quotas,
+            _ => QuotaSettings::default(),
+        }
+    }
+}
+
+/// What stores are told of those who use them.
 #[cfg(feature = "server")]
 pub struct ServeOptions {
     /// For how long after its URL was made an upload may bring bytes.
@@ -168,6 +181,8 @@ pub struct ServeOptions {
     pub max_pending: Option<u64>,
     /// Told the ID of each record that isn't pending any more; `None`: nobody is told.
     pub left_pending: Option<LeftPending>,
+    /// How much everybody may have.
+    pub quotas: QuotaSettings,
 }
 
 /// What URLs for bytes are made with.
@@ -194,6 +209,8 @@ pub struct OpenStores {
     pub hand_ins: Arc<dyn HandInStore>,
     /// Where it is kept what is to be told, if anything is.
     pub webhooks: Webhooks,
+    /// Where it is kept how much everybody has.
+    pub usage: Arc<dyn UsageStore>,
     /// The store of the records, by its marker.
     pub records: Arc<dyn MarkedStore>,
     /// The store of the objects, by its marker.
@@ -216,6 +233,7 @@ pub async fn open(
     common: &CommonSettings,
     access: Access,
 ) -> Result<OpenStores, StartError> {
+    let quotas = access.quotas();
     let sdk = match choices.are_in_aws() {
         true => Some(load_sdk().await?),
         false => None,
@@ -245,10 +263,12 @@ pub async fn open(
             clock,
             lifecycle: common.lifecycle,
             events: crate::file_events::FileEvents::off(),
+            quotas: Quotas::new(quotas, &records.usage),
         },
         items: records.items,
         hand_ins: records.hand_ins,
         webhooks,
+        usage: records.usage,
         records: records.marked,
         objects: objects.marked,
         urls,

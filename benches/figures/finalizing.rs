@@ -39,6 +39,7 @@ pub(crate) fn figures() -> Vec<Figure> {
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
         events: file_share::file_events::FileEvents::off(),
+        quotas: file_share::quotas::Quotas::off(),
     };
     let length = usize::try_from(MAX_CONTENT_LENGTH).expect("20 MiB fit");
     let mut random = fastrand::Rng::with_seed(20);

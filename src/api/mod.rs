@@ -172,7 +172,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         page: web_page.clone(),
     };
     let files = FilesApi {
-        service: parts.service,
+        service: Arc::clone(&parts.service),
         bucket: parts.bucket,
         path_prefix: path_prefix.clone(),
         max_upload_bytes: parts.max_upload_bytes,
@@ -187,6 +187,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         cookie: parts.cookie.clone(),
         clock: Arc::clone(&parts.clock),
         service_url: service_url.clone(),
+        service: parts.service,
         is_open_to_others: parts.is_open_to_others,
     };
     let sign_in = SignInApi {

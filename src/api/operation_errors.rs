@@ -115,7 +115,7 @@ macro_rules! operations {
 
 operations! {
     CreateFile = "create_file": SignInRequired, NotAllowed, InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
-        IdempotencyKeyReused, FormUploadUnavailable, InsufficientStorage,
+        IdempotencyKeyReused, FormUploadUnavailable, QuotaExceeded, InsufficientStorage,
         TooManyPending, TooManyCreates;
     CompleteUpload = "complete_upload": SignInRequired, NotAllowed, FileNotFound;
     RenewUpload = "renew_upload": SignInRequired, NotAllowed, FileNotFound, UploadSettled, InvalidRequest,
@@ -164,7 +164,7 @@ operations! {
     DescribeManifest = "describe_manifest": SignInRequired, NotAllowed, BoxNotFound;
     DescribeDrop = "describe_drop": SignInRequired, NotAllowed, BoxNotFound;
     HandIn = "hand_in": SignInRequired, NotAllowed, WrongPassword, InvalidRequest, BoxNotFound, FileNotFound, BoxClosed,
-        TypeNotAllowed, ContentTooLarge, UnsupportedMediaType, IdempotencyKeyReused, BoxFull, InsufficientStorage,
+        TypeNotAllowed, ContentTooLarge, UnsupportedMediaType, IdempotencyKeyReused, QuotaExceeded, InsufficientStorage,
         TooManyPending, TooManyCreates, TooManyTries;
     DescribeSession = "describe_session": ;
     BeginSession = "begin_session": SignInRequired, TooManyTries, InvalidRequest, ContentTooLarge, UnsupportedMediaType;

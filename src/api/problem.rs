@@ -11,7 +11,7 @@ use poem::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub(super) use super::problem_code::Code;
-use crate::domain::{Invalid, Timestamp, format_timestamp};
+use crate::domain::{Invalid, Quota, Timestamp, format_timestamp};
 use crate::operations::{ErrorCode, OperationError};
 use crate::request_log;
 use crate::store_error::StoreError;
@@ -165,7 +165,7 @@ impl From<ErrorCode> for Code {
             ErrorCode::BoxNotFound => Self::BoxNotFound,
             ErrorCode::BoxChanged => Self::BoxChanged,
             ErrorCode::BoxClosed => Self::BoxClosed,
-            ErrorCode::BoxFull => Self::BoxFull,
+            ErrorCode::QuotaExceeded => Self::QuotaExceeded,
             ErrorCode::TypeNotAllowed => Self::TypeNotAllowed,
             ErrorCode::ContentTooLarge => Self::ContentTooLarge,
             ErrorCode::IdempotencyKeyReused => Self::IdempotencyKeyReused,
@@ -207,6 +207,8 @@ impl From<OperationError> for Problem {
                 "this box takes files that end in: {}",
                 types.join(", ")
             )),
+            OperationError::BoxFull => code.with("the box has no room for more files"),
+            OperationError::QuotaExceeded(quota) => code.with(quota_in_words(quota)),
             OperationError::TooLargeForBox(bytes) => {
                 code.with(format!("this box takes files of at most {bytes} bytes"))
             }
@@ -235,6 +237,19 @@ fn box_times(opens_at: Option<Timestamp>, closes_at: Option<Timestamp>) -> Strin
     let times = [time("opens", opens_at), time("closes", closes_at)];
     let times: Vec<String> = times.into_iter().flatten().collect();
     format!("the box takes nothing now: {}", times.join(", and "))
+}
+
+/// The caller's own.
+fn quota_in_words(quota: Quota) -> String {
+    let limits = [
+        quota.max_bytes.map(|bytes| format!("{bytes} bytes")),
+        quota.max_files.map(|files| format!("{files} files")),
+    ];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    format!(
+        "you may have {} here, and this file doesn't fit in",
+        limits.join(" and ")
+    )
 }
 
 impl From<StoreError> for Problem {

@@ -98,13 +98,14 @@ codes! {
         advice: "`detail` says when it is open, by the service's clock. Its owner can extend it.",
         detail: None,
     }
-    BoxFull {
-        name: ErrorCode::BoxFull.as_str(),
+    QuotaExceeded {
+        name: ErrorCode::QuotaExceeded.as_str(),
         status: StatusCode::INSUFFICIENT_STORAGE,
         retry_after_seconds: None,
         title: "There is no room for more files",
-        advice: "The owner of the box can raise `maxFiles`, or delete files of it.",
-        detail: Some("the box has as many files as it may"),
+        advice: "Delete files that aren't needed: what is deleted, rejected or never sent counts no more. The operator \
+            can raise what a person may have, the owner of a box its `maxFiles`.",
+        detail: Some("whoever owns the file may have no more here"),
     }
     TypeNotAllowed {
         name: ErrorCode::TypeNotAllowed.as_str(),

@@ -22,8 +22,9 @@ use super::public_urls::ServiceUrl;
 use super::set_cookies::SetCookies;
 use crate::access::{Caller, Gate, Principal, SignInError, SignInWith, WHOLE_LIFETIME};
 use crate::clock::Clock;
-use crate::domain::format_timestamp;
+use crate::domain::{Quota, Usage, format_timestamp};
 use crate::own_paths;
+use crate::service::FileService;
 
 pub(super) struct SessionApi {
     pub audited: AuditedRequests,
@@ -31,6 +32,7 @@ pub(super) struct SessionApi {
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
     pub service_url: ServiceUrl,
+    pub service: Arc<FileService>,
     pub is_open_to_others: bool,
 }
 
@@ -49,8 +51,8 @@ pub(super) struct WireSession {
     pub principal: Option<WirePrincipal>,
     /// When the session is over, in UTC, if it is used until then; null without one.
     pub expires_at: Option<String>,
-    /// How much of the service whoever sends this request may take, and has taken; null where nothing bounds it, as for
-    /// everybody so far.
+    /// How much of the service whoever sends this request may take, and has taken; null where nothing bounds it. Files
+    /// count while they are pending or available, and those that are handed in count for the owner of the box.
     pub quota: Option<WireQuota>,
     /// How somebody signs in: `key` with `POST /v1/session`; `oidc` at the service's issuer, to which
     /// `GET /v1/session/start` leads a browser. Null where nobody has to. There may be other ways one day.
@@ -101,6 +103,16 @@ pub(super) struct WirePrincipal {
     pub name: Option<String>,
     /// What this person may do: `guest`, `member` or `admin`; null for the operator, who may do everything.
     pub role: Option<String>,
+}
+
+impl WireQuota {
+    fn of(usage: Usage, quota: Quota) -> Self {
+        let part = |limit: Option<u64>, used| limit.map(|limit| WireUsage { used, limit });
+        Self {
+            bytes: part(quota.max_bytes, usage.bytes),
+            files: part(quota.max_files, usage.files),
+        }
+    }
 }
 
 impl From<Principal<'_>> for WirePrincipal {
@@ -198,8 +210,10 @@ impl SessionApi {
     ) -> Result<Shown, ApiError<operation_errors::DescribeSession>> {
         let proof = self.cookie.proof(request.headers());
         let now = self.clock.now();
-        let principal = caller_of(request).principal().map(Into::into);
+        let caller = caller_of(request);
+        let principal = caller.principal().map(Into::into);
         let session = self.gate.session(proof, now).await?;
+        let quota = self.service.quota(&caller).await?;
         let share_base = principal
             .is_some()
             .then(|| self.service_url.for_others(request, proof.is_forwarded))
@@ -207,7 +221,7 @@ impl SessionApi {
         Ok(Shown::Session(Json(WireSession {
             principal,
             expires_at: session.map(|session| format_timestamp(session.expires_at)),
-            quota: None,
+            quota: quota.map(|(usage, quota)| WireQuota::of(usage, quota)),
             sign_in: self.gate.sign_in_with().map(|way| match way {
                 SignInWith::Key => "key".to_owned(),
                 SignInWith::Issuer => "oidc".to_owned(),

@@ -19,7 +19,7 @@ use crate::domain::{
     BoxId, Declaration, FileId, FileRecord, HandIn, IdempotencyKey, Invalid, KeyedRequest,
     ObjectKey, Submitter, SubmitterName, Timestamp,
 };
-use crate::metadata_store::hand_ins::HandInInsert;
+use crate::metadata_store::usage::{ChargedInsert, NewRecord};
 use crate::operations::{
     Context, CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, OperationError, Stores,
 };
@@ -121,20 +121,24 @@ pub async fn hand_in(
             submitter,
         }))
         .deleted_after(delete_after.map_err(OperationError::DeleteAfter)?);
-    let max_files = file_box.max_files;
+    let new = NewRecord {
+        record: &record,
+        request: request.as_ref(),
+        max_files_in_box: Some(file_box.max_files),
+        now,
+    };
     admit(&file_box)?;
-    let inserting = boxes
-        .hand_ins
-        .insert_hand_in(&record, request.as_ref(), max_files, now);
-    let created = match inserting.await? {
-        HandInInsert::Inserted => CreatedFile {
+    let created = match insert(stores, boxes, new).await? {
+        ChargedInsert::Inserted => CreatedFile {
             record,
             upload: Some(upload),
             is_repeated: false,
         },
-        HandInInsert::BoxFull => return Err(OperationError::BoxFull),
-        HandInInsert::BoxShut => return Err(OperationError::BoxNotFound),
-        HandInInsert::KeyTaken(earlier) => {
+        ChargedInsert::BoxFull | ChargedInsert::QuotaExceeded => {
+            return Err(OperationError::BoxFull);
+        }
+        ChargedInsert::BoxShut => return Err(OperationError::BoxNotFound),
+        ChargedInsert::KeyTaken(earlier) => {
             let is_same = request.is_some_and(|it| it.fingerprint == earlier.fingerprint);
             if !is_same {
                 return Err(OperationError::IdempotencyKeyReused);
@@ -147,6 +151,29 @@ pub async fn hand_in(
         created,
         times,
     })
+}
+
+/// Adds the record to its box, charged to the box's owner if anybody has a quota. Whoever hands in learns nothing of what
+/// its owner has: to them a box without room is full.
+async fn insert(
+    stores: &Stores,
+    boxes: &Boxes,
+    new: NewRecord<'_>,
+) -> Result<ChargedInsert, OperationError> {
+    if let Some(charged) = stores.quotas.of_box(new.record.owner) {
+        return Ok(Box::pin(charged.insert(new)).await?);
+    }
+    let NewRecord {
+        record,
+        request,
+        max_files_in_box,
+        now,
+    } = new;
+    let max_files = max_files_in_box.unwrap_or_default();
+    let inserting = boxes
+        .hand_ins
+        .insert_hand_in(record, request, max_files, now);
+    Ok(inserting.await?.into())
 }
 
 /// A fresh URL for whoever handed a file in whose bytes haven't come yet, as long as the box is open and has the URL that

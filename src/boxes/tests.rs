@@ -100,6 +100,7 @@ impl Fixture {
                 clock: Arc::new(clock.clone()),
                 lifecycle: Lifecycle::default(),
                 events: crate::file_events::FileEvents::off(),
+                quotas: crate::quotas::Quotas::off(),
             },
             boxes: Boxes::new(
                 Arc::new(MemoryItemStore::default()),

@@ -11,8 +11,10 @@ mod limits;
 mod link_secrets;
 mod mode;
 mod oidc;
+mod quotas;
 mod rates;
 mod receipt;
+mod recount;
 mod scrub;
 mod values;
 mod webhooks;
@@ -34,8 +36,10 @@ pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
 use oidc::given;
 pub use oidc::{Groups, OidcArgs, OidcSettings, SecretText, is_this_machine};
+pub use quotas::{QuotaArgs, QuotaSettings};
 pub use rates::{RateArgs, RateSettings};
 pub use receipt::{ReceiptArgs, ReceiptSeed};
+pub use recount::{RecountArgs, RecountSettings};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
@@ -229,6 +233,9 @@ pub struct ApiArgs {
     /// How often clients may call.
     #[command(flatten)]
     pub rates: RateArgs,
+    /// How much everybody may have.
+    #[command(flatten)]
+    pub quotas: QuotaArgs,
     /// What every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -300,6 +307,8 @@ pub struct ApiSettings {
     pub limits: LimitSettings,
     /// How often clients may call.
     pub rates: RateSettings,
+    /// How much everybody may have.
+    pub quotas: QuotaSettings,
     /// What both programs know.
     pub common: CommonSettings,
 }
@@ -456,6 +465,7 @@ impl ApiArgs {
         let allowed_origins = problems.judge("ALLOWED_ORIGINS", &self.allowed_origins, origins);
         let limits = self.limits.judge(problems);
         let rates = self.rates.judge(problems);
+        let quotas = self.quotas.judge(problems);
         if let (Some(common), Some(limits)) = (&mut common, &limits) {
             common.lifecycle.max_keep = limits.max_keep;
         }
@@ -508,6 +518,7 @@ impl ApiArgs {
             receipt_keys: receipt_keys?,
             limits: limits?,
             rates: rates?,
+            quotas: quotas?,
             common: common?,
         })
     }

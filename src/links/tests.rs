@@ -52,6 +52,7 @@ impl Fixture {
                 clock: Arc::new(clock.clone()),
                 lifecycle: Lifecycle::default(),
                 events: FileEvents::off(),
+                quotas: crate::quotas::Quotas::off(),
             },
             links: links_in(&items, SECRET),
             presigner: Presigner::new(

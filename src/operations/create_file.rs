@@ -19,7 +19,8 @@ use crate::domain::{
     Declaration, FileId, FileRecord, IdempotencyKey, KeyedRequest, ObjectKey, Sha256Digest,
     Timestamp,
 };
-use crate::metadata_store::{EarlierRequest, KeyedInsert};
+use crate::metadata_store::EarlierRequest;
+use crate::metadata_store::usage::{ChargedInsert, NewRecord};
 use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
 
 /// How long a key stands for the request that it came with first. Clients try again for minutes; a day
@@ -119,7 +120,8 @@ pub struct CreatedFile {
 /// [`OperationError::FormNotSafe`], [`OperationError::DeleteAfter`], or [`OperationError::Store`]. A record that was written although the
 /// answer was lost has no URL that anybody knows, and expires. With a key,
 /// [`OperationError::IdempotencyKeyReused`] if it came with another request before, and
-/// [`OperationError::FileOfKeyDeleted`] if the file that it made was deleted since.
+/// [`OperationError::FileOfKeyDeleted`] if the file that it made was deleted since; where its owner has a quota,
+/// [`OperationError::QuotaExceeded`].
 pub async fn create_file(
     stores: &Stores,
     presigner: &Presigner,
@@ -152,19 +154,49 @@ pub async fn create_file(
         }
     };
     let prepared = prepare(stores, presigner, context, new, delete_after, now).await?;
-    let Some(request) = request else {
-        stores.metadata.insert(&prepared.record).await?;
-        return Ok(prepared);
+    let new = NewRecord {
+        record: &prepared.record,
+        request: request.as_ref(),
+        max_files_in_box: None,
+        now,
     };
-    let inserting = stores
-        .metadata
-        .insert_keyed(&prepared.record, &request, now);
-    match inserting.await? {
-        KeyedInsert::Inserted => Ok(prepared),
-        KeyedInsert::KeyTaken(earlier) => {
+    match (insert(stores, context, new).await?, request) {
+        (ChargedInsert::KeyTaken(earlier), Some(request)) => {
             // In a box, so that it isn't a part of every create.
             let again = repeated(stores, presigner, context, earlier, &request, method);
             Box::pin(again).await
+        }
+        _ => Ok(prepared),
+    }
+}
+
+/// Adds the record, charged to its owner if anybody has a quota.
+async fn insert(
+    stores: &Stores,
+    context: &Context,
+    new: NewRecord<'_>,
+) -> Result<ChargedInsert, OperationError> {
+    if let Some(charged) = stores.quotas.of_caller(&context.caller) {
+        let inserted = Box::pin(charged.insert(new)).await?;
+        return match inserted {
+            ChargedInsert::QuotaExceeded => Err(OperationError::QuotaExceeded(charged.quota())),
+            other => Ok(other),
+        };
+    }
+    let NewRecord {
+        record,
+        request,
+        now,
+        ..
+    } = new;
+    match request {
+        None => {
+            stores.metadata.insert(record).await?;
+            Ok(ChargedInsert::Inserted)
+        }
+        Some(request) => {
+            let inserting = stores.metadata.insert_keyed(record, request, now);
+            Ok(inserting.await?.into())
         }
     }
 }

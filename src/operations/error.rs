@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::access::Denied;
-use crate::domain::{Invalid, RejectionReason, Timestamp};
+use crate::domain::{Invalid, Quota, RejectionReason, Timestamp};
 use crate::store_error::StoreError;
 
 /// Why an operation didn't do what it was asked for.
@@ -97,6 +97,9 @@ pub enum OperationError {
     /// The box has as many files as it may.
     #[error("the box is full")]
     BoxFull,
+    /// The file doesn't fit into what its owner may have.
+    #[error("its owner may have no more")]
+    QuotaExceeded(Quota),
     /// The box takes other types of files, with these endings.
     #[error("the box takes no files of this type")]
     TypeNotAllowed(Vec<String>),
@@ -138,7 +141,7 @@ impl OperationError {
             Self::BoxNotFound => ErrorCode::BoxNotFound,
             Self::BoxChanged => ErrorCode::BoxChanged,
             Self::BoxClosed { .. } => ErrorCode::BoxClosed,
-            Self::BoxFull => ErrorCode::BoxFull,
+            Self::BoxFull | Self::QuotaExceeded(_) => ErrorCode::QuotaExceeded,
             Self::TypeNotAllowed(_) => ErrorCode::TypeNotAllowed,
             Self::TooLargeForBox(_) => ErrorCode::ContentTooLarge,
             Self::DeleteAfter(_)
@@ -233,8 +236,8 @@ error_codes! {
     BoxChanged = "box_changed",
     /// The box takes nothing now.
     BoxClosed = "box_closed",
-    /// The box has as many files as it may.
-    BoxFull = "quota_exceeded",
+    /// The box has as many files as it may, or somebody has as much.
+    QuotaExceeded = "quota_exceeded",
     /// The box takes other types of files.
     TypeNotAllowed = "type_not_allowed",
     /// The file is larger than may be.

@@ -56,6 +56,7 @@ use crate::domain::{FileId, FileRecord, FileState, Lifecycle, StoredObject};
 use crate::file_events::FileEvents;
 use crate::metadata_store::MetadataStore;
 use crate::object_store::ObjectStore;
+use crate::quotas::Quotas;
 use crate::store_error::StoreError;
 
 /// The bytes of an available file, or why there are none.
@@ -82,6 +83,8 @@ pub struct Stores {
     pub lifecycle: Lifecycle,
     /// What happened to files, for those whom they belong to.
     pub events: FileEvents,
+    /// How much everybody may have.
+    pub quotas: Quotas,
 }
 
 impl Stores {

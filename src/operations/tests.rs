@@ -71,6 +71,7 @@ impl OperationsFixture {
                 max_keep: None,
             },
             events: crate::file_events::FileEvents::off(),
+            quotas: crate::quotas::Quotas::off(),
         };
         Self {
             reconciler: Reconciler::new(stores.clone()),

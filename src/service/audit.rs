@@ -359,6 +359,7 @@ mod tests {
                     clock: clock as _,
                     lifecycle: Lifecycle::default(),
                     events: crate::file_events::FileEvents::off(),
+                    quotas: crate::quotas::Quotas::off(),
                 },
                 boxes: Boxes::new(
                     Arc::new(MemoryItemStore::default()),

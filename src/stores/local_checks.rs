@@ -211,6 +211,7 @@ impl DataDirCheck {
             clock: Arc::new(SystemClock),
             lifecycle: self.lifecycle,
             events: crate::file_events::FileEvents::off(),
+            quotas: crate::quotas::Quotas::off(),
         };
         let check = MarkersCheck {
             stores,

@@ -27,7 +27,8 @@ use crate::metadata_store::hand_ins::HandInStore;
 use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::outbox::Outbox;
 #[cfg(feature = "server")]
-use crate::metadata_store::sqlite::{SqliteMetadataStore, SqliteOptions};
+use crate::metadata_store::sqlite::{KeepUsage, SqliteMetadataStore, SqliteOptions};
+use crate::metadata_store::usage::UsageStore;
 use crate::object_store::ObjectStore;
 #[cfg(feature = "server")]
 use crate::object_store::disk::DiskObjectStore;
@@ -41,19 +42,21 @@ pub(super) struct OpenedRecords {
     pub(super) items: Arc<dyn ItemStore>,
     pub(super) hand_ins: Arc<dyn HandInStore>,
     pub(super) outbox: Arc<dyn Outbox>,
+    pub(super) usage: Arc<dyn UsageStore>,
     pub(super) marked: Arc<dyn MarkedStore>,
 }
 
 impl OpenedRecords {
     fn of<S>(store: &Arc<S>) -> Self
     where
-        S: MetadataStore + ItemStore + HandInStore + Outbox + MarkedStore + 'static,
+        S: MetadataStore + ItemStore + HandInStore + Outbox + UsageStore + MarkedStore + 'static,
     {
         Self {
             metadata: Arc::clone(store) as _,
             items: Arc::clone(store) as _,
             hand_ins: Arc::clone(store) as _,
             outbox: Arc::clone(store) as _,
+            usage: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
         }
     }
@@ -65,6 +68,7 @@ impl OpenedRecords {
             items: Arc::new(MemoryItemStore::default()),
             hand_ins: Arc::clone(store) as _,
             outbox: Arc::clone(store) as _,
+            usage: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
         }
     }
@@ -143,6 +147,10 @@ pub(super) fn sqlite(
                 reserved: Some(reserved),
                 max_pending: options.max_pending,
                 left_pending: options.left_pending,
+                usage: match options.quotas.is_on() {
+                    true => KeepUsage::Yes,
+                    false => KeepUsage::No,
+                },
             };
             SqliteMetadataStore::open_with(&path, options)
         }

@@ -17,14 +17,14 @@ const NEVER: &str = "0190a6e0-0000-7000-8000-000000000000";
 const WAIT: Duration = Duration::from_secs(20);
 
 /// Somebody at a service.
-struct Person<'a> {
-    base: &'a str,
+pub(crate) struct Person<'a> {
+    pub(crate) base: &'a str,
     /// The header that shows who it is.
-    proof: String,
+    pub(crate) proof: String,
 }
 
 impl<'a> Person<'a> {
-    async fn of(base: &'a str, issuer: &Issuer, name: &str) -> Self {
+    pub(crate) async fn of(base: &'a str, issuer: &Issuer, name: &str) -> Self {
         let token = issuer.tokens_of(name).await.access;
         Self::with_token(base, &token)
     }
@@ -35,14 +35,14 @@ impl<'a> Person<'a> {
     }
 
     /// A program of this person's.
-    fn program(&self, scopes: &[&str]) -> Self {
+    pub(crate) fn program(&self, scopes: &[&str]) -> Self {
         let wanted = json!({"label": "a program", "scopes": scopes});
         let (status, made) = self.post("/v1/tokens", &[], &wanted);
         assert_eq!(status, 201, "{made}");
         Self::with_token(self.base, made["token"].as_str().unwrap())
     }
 
-    fn ask(&self, path: &str, arguments: &[&str]) -> (u16, Value) {
+    pub(crate) fn ask(&self, path: &str, arguments: &[&str]) -> (u16, Value) {
         let url = format!("{}{path}", self.base);
         let same = ["--header", "X-Request-Id: same", "--header", &self.proof];
         let code = ["--write-out", "\n%{http_code}", &url];
@@ -53,11 +53,11 @@ impl<'a> Person<'a> {
         (status.parse().unwrap(), body)
     }
 
-    fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         self.ask(path, &[])
     }
 
-    fn post(&self, path: &str, headers: &[&str], body: &Value) -> (u16, Value) {
+    pub(crate) fn post(&self, path: &str, headers: &[&str], body: &Value) -> (u16, Value) {
         let body = body.to_string();
         let headers = headers.iter().flat_map(|header| ["--header", header]);
         let arguments: Vec<&str> = ["--json", &body].into_iter().chain(headers).collect();
@@ -65,7 +65,7 @@ impl<'a> Person<'a> {
     }
 
     /// The ID of the file that this makes, or had made.
-    fn create(&self, name: &str, headers: &[&str]) -> String {
+    pub(crate) fn create(&self, name: &str, headers: &[&str]) -> String {
         let wanted = json!({"filename": name, "size": 5});
         let (status, file) = self.post("/v1/files", headers, &wanted);
         assert_eq!(status, 201, "{file}");

@@ -123,6 +123,7 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
         clock: Arc::new(SystemClock),
         lifecycle,
         events: file_share::file_events::FileEvents::off(),
+        quotas: file_share::quotas::Quotas::off(),
     };
     let now = SystemClock.now();
     let record = FileRecord::sample(now);

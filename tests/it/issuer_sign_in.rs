@@ -42,9 +42,18 @@ pub(crate) fn service(data_dir: &Path, issuer: &Issuer, more: &[(&str, &str)]) -
 
 /// The same in aws mode, where people come back to [`PUBLIC`]; it listens elsewhere.
 pub(crate) fn service_in_aws(deployment: &Deployment, issuer: &Issuer) -> Program {
+    service_in_aws_with(deployment, issuer, &[])
+}
+
+pub(crate) fn service_in_aws_with(
+    deployment: &Deployment,
+    issuer: &Issuer,
+    more: &[(&str, &str)],
+) -> Program {
     let settings = settings(issuer);
     let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
-    let more = [("SESSION_SECRET", SESSION_SECRET), ("PUBLIC_URL", PUBLIC)];
+    let own = [("SESSION_SECRET", SESSION_SECRET), ("PUBLIC_URL", PUBLIC)];
+    let more = own.iter().chain(more).copied();
     let settings: Vec<(&str, &str)> = settings.chain(more).collect();
     Program::aws_api(deployment, &settings)
 }

@@ -87,6 +87,7 @@ async fn an_item_is_in_no_list_of_files_and_never_due() {
         clock: Arc::new(SystemClock),
         lifecycle: Lifecycle::default(),
         events: file_share::file_events::FileEvents::off(),
+        quotas: file_share::quotas::Quotas::off(),
     };
     let mut reconciler = Reconciler::new(stores.clone());
     let report = reconciler.run_once(SystemClock.now()).await.unwrap();

@@ -54,6 +54,7 @@ mod packages;
 mod pairing_stores;
 mod pairings;
 mod programs;
+mod quotas;
 mod rates;
 mod readme;
 mod receipts;

@@ -144,6 +144,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
                 clock: Arc::new(SystemClock),
                 lifecycle: Lifecycle::default(),
                 events: file_share::file_events::FileEvents::off(),
+                quotas: file_share::quotas::Quotas::off(),
             },
             links: Links::new(
                 Arc::new(MemoryItemStore::default()),

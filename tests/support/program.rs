@@ -477,6 +477,23 @@ pub(crate) fn adopt_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
     to_its_end(command.arg("adopt").args(arguments))
 }
 
+/// `file-share recount` of a data directory, to its end.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub(crate) fn recount_local(data_dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("DATA_DIR", data_dir);
+    to_its_end(command.arg("recount").args(arguments))
+}
+
+/// `file-share recount` in aws mode, by somebody who may read the whole table.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub(crate) fn recount_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("MODE", "aws");
+    set_aws(&mut command, deployment, &deployment.admin);
+    to_its_end(command.arg("recount").args(arguments))
+}
+
 /// A command of the worker about the dead-letter queue, with the permissions that the stack gives
 /// the operator.
 #[allow(dead_code, reason = "the benchmarks share this module")]

@@ -110,6 +110,7 @@ impl Faults {
             clock: Arc::new(clock.clone()),
             lifecycle,
             events: file_share::file_events::FileEvents::off(),
+            quotas: file_share::quotas::Quotas::off(),
         }
     }
 
