@@ -334,8 +334,9 @@ impl BoxesApi {
         request: &Request,
         /// The 43 characters behind `/b/` in the box's URL.
         token: Path<String>,
-        /// A text of the client's own that is new for each file, such as a UUID: visible ASCII, with or without quotes.
-        /// Can be left empty.
+        /// A text of the client's own that is new for each file and that nobody guesses, such as a random UUID: visible
+        /// ASCII, with or without quotes. Whoever isn't signed in and sends the same key, name and declaration gets the
+        /// same answer, `submissionToken` included. Can be left empty.
         #[oai(name = "Idempotency-Key")]
         _idempotency_key: Header<Option<String>>,
         body: JsonBody<HandInSchema>,

@@ -72,7 +72,9 @@ pub async fn describe_drop(
     Ok((file_box, times, now))
 }
 
-/// Hands a file in, with a key once for each key of the same submitter. Before anything is written `admit` is asked.
+/// Hands a file in, with a key once for each key of the same submitter; somebody who signed in has keys of their own, also
+/// where they type another's name. Whoever isn't signed in shows by the key alone that the request is theirs. Before
+/// anything is written `admit` is asked.
 ///
 /// # Errors
 /// [`OperationError::BoxNotFound`], [`OperationError::SignInRequired`], [`OperationError::BoxField`],
@@ -107,7 +109,9 @@ pub async fn hand_in(
         verified.await?;
     }
     let request = key.map(|key| KeyedRequest {
-        key: key.of_hand_in(file_box.id, &submitter),
+        key: key
+            .of_owner(context.caller.owner())
+            .of_hand_in(file_box.id, &submitter),
         fingerprint: fingerprint(&new.declared),
         expires_at: now + IDEMPOTENCY_KEY_LIFETIME,
     });
