@@ -109,9 +109,10 @@ fn changed(
     password: Option<Option<PasswordHash>>,
     now: Timestamp,
 ) -> Result<FileBox, OperationError> {
+    let age = (now - file_box.created_at).to_std().unwrap_or_default();
     let generation = match change.renew {
         false => file_box.generation,
-        true => file_box.generation.next().ok_or_else(|| {
+        true => file_box.generation.next(age).ok_or_else(|| {
             let why = "the box was renewed as often as it can be: make another one";
             OperationError::BoxField("renew", Invalid(why.into()))
         })?,

@@ -4,6 +4,7 @@
 //! own. None of them is secret.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::domain::{Invalid, Timestamp};
 
@@ -13,6 +14,10 @@ pub const ID_BYTES: usize = 16;
 pub const RENEWABLE_BYTES: usize = ID_BYTES - size_of::<u16>();
 /// Those that say when an item was made, in milliseconds, counted down.
 const TIME_BYTES: usize = 6;
+const SECONDS_OF_HOUR: u64 = 60 * 60;
+/// The highest generation that comes of an item's age: those above it are counted.
+const HIGHEST_BY_AGE: u16 = 6 * 366 * 24;
+const _: () = assert!(u16::MAX - HIGHEST_BY_AGE > 10_000);
 /// How many characters the ID of an item has.
 pub const RENEWABLE_ID_CHARACTERS: usize = 2 * RENEWABLE_BYTES;
 
@@ -49,7 +54,10 @@ impl CapabilityId {
     }
 }
 
-/// How often an item was renewed. Tokens of an earlier generation are over.
+/// Which token of an item holds. Those of an earlier generation are over.
+///
+/// A number that grows with the item's age, and with each renewal: counted alone, the first renewal after an older
+/// database was restored would bring back the token of a renewal that the database doesn't know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Generation(u16);
 
@@ -57,9 +65,12 @@ impl Generation {
     /// That of an item that was never renewed.
     pub const FIRST: Self = Self(0);
 
-    /// The one after it; `None`: there is no further one, and the item has to be made anew.
-    pub fn next(self) -> Option<Self> {
-        self.0.checked_add(1).map(Self)
+    /// The one after it, of an item that was made so long ago: at least as high as its age in hours, as long as that
+    /// leaves numbers to count on with (six years). `None`: there is no further one, and the item has to be made anew.
+    pub fn next(self, age: Duration) -> Option<Self> {
+        let hours = u16::try_from(age.as_secs() / SECONDS_OF_HOUR).unwrap_or(u16::MAX);
+        let counted = self.0.checked_add(1)?;
+        Some(Self(counted.max(hours.min(HIGHEST_BY_AGE))))
     }
 
     /// The number that stores keep.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -91,7 +92,7 @@ proptest! {
     /// So a token of before a renewal is known as such without a store, and can't be made into one of after it.
     #[test]
     fn a_token_says_which_generation_it_is_of_and_no_other(
-        item in any::<[u8; RENEWABLE_BYTES]>(), number in any::<u16>(), label in labels()
+        item in any::<[u8; RENEWABLE_BYTES]>(), number in any::<u16>(), age in any::<u64>(), label in labels()
     ) {
         let item = RenewableId::from_bytes(item);
         let generation = Generation::from_number(number);
@@ -100,7 +101,7 @@ proptest! {
         let token = keys(SECRET).sign(label, id);
         let known = keys(SECRET).verify(label, token.expose()).unwrap();
         prop_assert_eq!(known.item(), (item, generation));
-        let Some(next) = generation.next() else {
+        let Some(next) = generation.next(Duration::from_secs(age)) else {
             return Ok(());
         };
         prop_assert!(next > generation);
@@ -147,7 +148,31 @@ fn tokens_are_made_as_they_always_were() {
 #[test]
 fn an_item_that_was_renewed_as_often_as_it_can_be_is_not_the_first_again() {
     assert_eq!(Generation::FIRST.number(), 0);
-    assert_eq!(Generation::from_number(u16::MAX).next(), None);
+    for age in [Duration::ZERO, Duration::MAX] {
+        assert_eq!(Generation::from_number(u16::MAX).next(age), None);
+        assert!(Generation::from_number(u16::MAX - 1).next(age).is_some());
+    }
+}
+
+/// A database that was restored doesn't know what was renewed since.
+#[test]
+fn a_renewal_after_an_older_database_came_back_brings_no_earlier_token_back() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let kept = Generation::FIRST;
+    let mut given = Vec::new();
+    let mut latest = kept;
+    for renewed_at in [HOUR / 2, HOUR, 50 * HOUR, 50 * HOUR] {
+        latest = latest.next(renewed_at).unwrap();
+        given.push(latest);
+    }
+    assert!(given.is_sorted_by(|one, other| one < other), "{given:?}");
+    // In the next hour, or when the item is as old as none is.
+    for age in [52 * HOUR, 20_000 * HOUR, u32::MAX * HOUR] {
+        let again = kept.next(age).unwrap();
+        assert!(!given.contains(&again), "{again:?} of {given:?}");
+        // And there is room to renew it on.
+        assert!(u16::MAX - again.number() > 10_000);
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub async fn change_link(
     };
     for _ in 0..MAX_ROUNDS {
         let KeptLink { link, version } = own(links, context, Action::ChangeLink, id, now).await?;
-        let changed = changed(&link, &change, expires_at, password.clone())?;
+        let changed = changed(&link, &change, expires_at, password.clone(), now)?;
         // Before the link: what is kept of its files must last as long as it.
         if changed.expires_at > link.expires_at {
             links.extend_files(&link, changed.expires_at, now).await?;
@@ -112,10 +112,12 @@ fn changed(
     change: &LinkChange,
     expires_at: Option<Timestamp>,
     password: Option<Option<PasswordHash>>,
+    now: Timestamp,
 ) -> Result<Link, OperationError> {
+    let age = (now - link.created_at).to_std().unwrap_or_default();
     let generation = match change.renew {
         false => link.generation,
-        true => link.generation.next().ok_or_else(|| {
+        true => link.generation.next(age).ok_or_else(|| {
             let message = "the link was renewed as often as it can be: make another one";
             OperationError::LinkField("renew", Invalid(message.into()))
         })?,
