@@ -92,7 +92,7 @@ export class Api {
 
   // The links that pass a file on. → links {links} | gone | refused | lost
   async linksOf(id) {
-    const answer = await this.#calls.call('GET', `v1/files/${id}/links`);
+    const answer = await this.#calls.call('GET', `v1/files/${id}/links?limit=100`);
     const { links } = answer.json;
     const isList = Array.isArray(links) && links.every(isLink);
     return answer.status === 200 && isList ? { type: 'links', links } : goneOr(answer);

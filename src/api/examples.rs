@@ -188,6 +188,7 @@ pub(super) fn grant() -> Value {
              ?X-Amz-Expires=60&X-Amz-Signature=abc&x-grant=0123456789abcdef01234567"
         ),
         "expiresAt": time(60 * 1000),
+        "sha256": available()["sha256"],
         "downloadsLeft": null,
     })
 }

@@ -295,7 +295,8 @@ impl FilesApi {
     /// exactly one page, whatever is added meanwhile. A page may hold fewer files than asked for, even none,
     /// and still have a next one.
     ///
-    /// Whoever signed in sees their own files; who runs the service, all of them.
+    /// Whoever signed in sees their own files; who runs the service, all of them. What was handed in to a box is in the
+    /// list of the box, and in no list of its owner's before the box is ended; a list of all files has it from the beginning.
     #[oai(path = "/files", method = "get", operation_id = "list_files")]
     async fn list_files(
         &self,

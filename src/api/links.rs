@@ -16,7 +16,8 @@ use poem_openapi::{ApiResponse, OpenApi, Tags};
 
 use bodies::{DownloadSchema, LinkBody, LinkChangeSchema, NewLinkSchema};
 pub(super) use bodies::{MAX_TRIED_CHARACTERS, tried_password};
-pub(super) use shapes::{WireGrant, WireLink, WireLinkPage, WireLinks, WireShared};
+use shapes::LinkList;
+pub(super) use shapes::{WireGrant, WireLink, WireLinkPage, WireShared};
 
 use super::call_context::context_of;
 use super::idempotency_key::idempotency_key;
@@ -28,7 +29,7 @@ use super::public_urls::ServiceUrl;
 use crate::access::{Action, Resource, authorize};
 use crate::capability_token::RenewableId;
 use crate::domain::{FileId, Invalid};
-use crate::links::{GrantKey, Link, Taking};
+use crate::links::{GrantKey, Link, LinkPage, Taking};
 use crate::operations::{Context, OperationError};
 use crate::own_paths;
 use crate::presigned_url::{BucketAddress, DownloadMethod};
@@ -62,13 +63,6 @@ enum Listed {
     /// A page of links, newest first.
     #[oai(status = 200)]
     Page(Json<WireLinkPage>),
-}
-
-#[derive(ApiResponse)]
-enum OfFile {
-    /// The links that pass it on, newest first.
-    #[oai(status = 200)]
-    Links(Json<WireLinks>),
 }
 
 #[derive(ApiResponse)]
@@ -134,26 +128,17 @@ impl LinksApi {
     ) -> Result<Listed, ApiError<operation_errors::ListLinks>> {
         let base = self.base(request)?;
         let context = self.context(request);
-        let owner = context.caller.owner();
-        let after = match cursor.0.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(
-                shapes::read_cursor(text, owner)
-                    .map_err(|invalid| Code::InvalidRequest.with(format!("cursor: {invalid}")))?,
-            ),
-        };
-        let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
+        let list = LinkList::OfOwner(context.caller.owner());
+        let (after, limit) = asked_page(cursor.0.as_deref(), limit.0, list)?;
         let page = self.service.list_links(&context, after, limit).await?;
-        let links = page.links.iter().map(|link| self.shown(&base, link));
-        Ok(Listed::Page(Json(WireLinkPage {
-            links: links.collect(),
-            next_cursor: page.next.map(|id| shapes::write_cursor(id, owner)),
-        })))
+        Ok(self.page(&base, &page, list))
     }
 
     /// List the links of a file
     ///
-    /// Yours that aren't over, newest first; for administrators, everybody's. A file may be in a hundred.
+    /// Yours that aren't over, newest first, `limit` at a time; for administrators, everybody's. For the next page give
+    /// `nextCursor` as `cursor`. A page may hold fewer links than asked for, even none, and still have a next one. A file
+    /// may be in a hundred.
     #[oai(
         path = "/files/:id/links",
         method = "get",
@@ -164,13 +149,19 @@ impl LinksApi {
         request: &Request,
         /// The file's `id`: from the answer that created it, or from the list.
         id: Path<String>,
-    ) -> Result<OfFile, ApiError<operation_errors::ListFileLinks>> {
+        /// How many links a page holds at the most; 50 if it isn't given.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<Option<usize>>,
+        /// The `nextCursor` of the page before; empty or left out, the first page.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed, ApiError<operation_errors::ListFileLinks>> {
         let base = self.base(request)?;
         let id = file_id(&id)?;
         let context = self.context(request);
-        let links = self.service.list_file_links(&context, id).await?;
-        let links = links.iter().map(|link| self.shown(&base, link)).collect();
-        Ok(OfFile::Links(Json(WireLinks { links })))
+        let list = LinkList::OfFile(id, context.caller.owner());
+        let page = asked_page(cursor.0.as_deref(), limit.0, list)?;
+        let page = self.service.list_file_links(&context, id, page).await?;
+        Ok(self.page(&base, &page, list))
     }
 
     /// Change a link
@@ -212,7 +203,8 @@ impl LinksApi {
     /// Look at what a link passes on
     ///
     /// For whoever has its URL, without an account unless the link is for people who signed in. It never counts: a
-    /// program may look as often as it likes. The names are shown without the password, the bytes aren't.
+    /// program may look as often as it likes. The names are shown without the password, the bytes and their SHA-256
+    /// aren't.
     #[oai(
         path = "/shared/:token",
         method = "get",
@@ -279,11 +271,35 @@ impl LinksApi {
         base.map_err(|Invalid(why)| Code::InvalidRequest.with(why))
     }
 
+    fn page(&self, base: &str, page: &LinkPage, list: LinkList) -> Listed {
+        let links = page.links.iter().map(|link| self.shown(base, link));
+        Listed::Page(Json(WireLinkPage {
+            links: links.collect(),
+            next_cursor: page.next.map(|id| shapes::write_cursor(id, list)),
+        }))
+    }
+
     fn shown(&self, base: &str, link: &Link) -> WireLink {
         let token = self.service.link_token(link);
         let path = own_paths::SHARED_PAGE.replace("{token}", token.expose());
         WireLink::of(link, format!("{base}{path}"))
     }
+}
+
+/// Behind which link a page goes on, and how many it holds.
+fn asked_page(
+    cursor: Option<&str>,
+    limit: Option<usize>,
+    list: LinkList,
+) -> Result<(Option<RenewableId>, usize), Problem> {
+    let after = match cursor {
+        None | Some("") => None,
+        Some(text) => Some(
+            shapes::read_cursor(text, list)
+                .map_err(|invalid| Code::InvalidRequest.with(format!("cursor: {invalid}")))?,
+        ),
+    };
+    Ok((after, limit.unwrap_or(DEFAULT_LIMIT)))
 }
 
 /// A text that is no ID names no file: the same answer as for an ID that nobody has.

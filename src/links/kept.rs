@@ -187,14 +187,18 @@ impl Links {
         Ok((links.collect(), next))
     }
 
-    /// The links of this file, the youngest first.
-    pub(super) async fn of_file(
+    /// Links of this file behind that of this name, the youngest first.
+    pub(super) async fn page_of_file(
         &self,
         file: FileId,
+        after: Option<RenewableId>,
+        limit: usize,
         now: Timestamp,
-    ) -> Result<Vec<Link>, StoreError> {
+    ) -> Result<(Vec<Link>, Option<RenewableId>), StoreError> {
         let parent = list_of_file(file)?;
-        let page = self.items.list(&parent, None, MAX_ITEM_PAGE, now).await?;
+        let after = after.map(|link| grants::key(link, file)).transpose()?;
+        let listing = self.items.list(&parent, after.as_ref(), limit, now);
+        let page = listing.await?;
         let ids: Vec<RenewableId> = page
             .items
             .iter()
@@ -204,7 +208,12 @@ impl Links {
         let links: Vec<Option<KeptLink>> = reading.buffered(AT_A_TIME).try_collect().await?;
         let links = links.into_iter().flatten().map(|kept| kept.link);
         // One from which the file was taken out keeps how often it was taken.
-        Ok(links.filter(|link| link.files.contains(&file)).collect())
+        let links = links.filter(|link| link.files.contains(&file));
+        let next = page.next.map(|key| {
+            let next = grants::link_of(&key);
+            next.ok_or_else(|| corrupt(Invalid("a page of links ends behind none".into())))
+        });
+        Ok((links.collect(), next.transpose()?))
     }
 }
 

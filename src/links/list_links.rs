@@ -6,7 +6,7 @@ use crate::capability_token::RenewableId;
 use crate::domain::FileId;
 use crate::operations::{Context, OperationError, Stores};
 
-/// A part of the caller's links, the youngest first.
+/// A part of a list of links, the youngest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkPage {
     /// Those that aren't over; maybe fewer than were asked for although more follow.
@@ -31,8 +31,8 @@ pub async fn list_links(
     Ok(LinkPage { links, next })
 }
 
-/// The links that pass on a file of the caller's, and that the caller may change: one of an administrator's may
-/// pass on other people's files besides.
+/// The links behind this one, or from the youngest on, that pass on a file of the caller's and that the caller may
+/// change: one of an administrator's may pass on other people's files besides.
 ///
 /// # Errors
 /// [`OperationError::FileNotFound`], or a store's fault.
@@ -41,13 +41,18 @@ pub async fn list_file_links(
     links: &Links,
     context: &Context,
     file: FileId,
-) -> Result<Vec<Link>, OperationError> {
+    (after, limit): (Option<RenewableId>, usize),
+) -> Result<LinkPage, OperationError> {
     const ACTION: Action = Action::ListFileLinks;
     stores.record_for(context, ACTION, file).await?;
-    let links = links.of_file(file, stores.clock.now()).await?;
+    let now = stores.clock.now();
+    let (links, next) = links.page_of_file(file, after, limit, now).await?;
     let may = |link: &Link| {
         let owner = link.owner;
         authorize(&context.caller, ACTION, Resource::Link { owner }).is_ok()
     };
-    Ok(links.into_iter().filter(may).collect())
+    Ok(LinkPage {
+        links: links.into_iter().filter(may).collect(),
+        next,
+    })
 }

@@ -10,8 +10,8 @@ use super::grants::{GrantId, GrantKey, grant_id};
 use super::{AT_A_TIME, Link, Links, Password};
 use crate::access::{Action, Resource, authorize};
 use crate::capability_token::CapabilityLabel;
-use crate::domain::{FileId, FileRecord, Timestamp};
-use crate::operations::{Context, OperationError, Stores, download_terms};
+use crate::domain::{FileId, FileRecord, Sha256Digest, Timestamp};
+use crate::operations::{Context, OperationError, Stores, available, download_terms};
 use crate::presigned_url::{DownloadMethod, GrantTerms, PresignedUrl, Presigner};
 
 /// How long the URL of a grant works at the most.
@@ -61,6 +61,8 @@ pub struct Grant {
     pub url: PresignedUrl,
     /// Until when.
     pub expires_at: Timestamp,
+    /// What the bytes have to be.
+    pub sha256: Sha256Digest,
     /// How often the file can still be taken; `None`: without limit.
     pub downloads_left: Option<u32>,
 }
@@ -130,6 +132,7 @@ pub async fn download_shared(
     let record = stores.visible(file).await?;
     let record = record.ok_or(OperationError::FileNotFound)?;
     let terms = download_terms(&record)?;
+    let sha256 = available(&record)?.sha256;
     let id = grant_id(link.id, file, taking.key)?;
     let downloads_left = match link.max_downloads {
         None => None,
@@ -156,6 +159,7 @@ pub async fn download_shared(
         file,
         url,
         expires_at,
+        sha256,
         downloads_left,
     })
 }

@@ -60,7 +60,10 @@ use crate::quotas::Quotas;
 use crate::store_error::StoreError;
 
 /// The bytes of an available file, or why there are none.
-fn available(record: &FileRecord) -> Result<&StoredObject, OperationError> {
+///
+/// # Errors
+/// By the file's state, as [`download_file()`].
+pub(crate) fn available(record: &FileRecord) -> Result<&StoredObject, OperationError> {
     match &record.state {
         FileState::Available(object) => Ok(object),
         FileState::Pending => Err(OperationError::UploadPending),

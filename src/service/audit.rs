@@ -117,7 +117,6 @@ impl Brought for PresignedUpload {}
 impl Brought for PresignedUrl {}
 impl Brought for SharedFiles {}
 impl Brought for SignedReceipt {}
-impl Brought for Vec<Link> {}
 impl Brought for () {}
 
 /// The line of a call that is under way.

@@ -56,12 +56,14 @@ impl FileService {
         &self,
         context: &Context,
         file: FileId,
-    ) -> Result<Vec<Link>, OperationError> {
+        page: (Option<RenewableId>, usize),
+    ) -> Result<LinkPage, OperationError> {
         let listing = pin!(links::list_file_links(
             &self.0.stores,
             &self.0.links,
             context,
-            file
+            file,
+            page
         ));
         self.run(context, Action::ListFileLinks, About::File(file), listing)
             .await

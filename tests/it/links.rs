@@ -192,13 +192,36 @@ async fn a_link_is_made_used_changed_and_ended(base: &str) {
         let again = somebody.ask(method, &own, body.as_ref()).await;
         assert_eq!(code(again).await, (404, "link_not_found".into()));
     }
-    // One that never was, with a changed bit, and of another label.
+    // One that never was, and one that is changed.
     let changed: String = token(&link).chars().rev().collect();
     for never in ["x", &changed, &"A".repeat(43)] {
         let refused = somebody
             .ask(Method::GET, &format!("/v1/shared/{never}"), None)
             .await;
         assert_eq!(code(refused).await, (404, "link_not_found".into()));
+    }
+    nothing_else_is_a_link_and_a_link_is_nothing_else(&somebody, token(&renewed)).await;
+}
+
+/// What is signed for a link, a box or a hand-in is worth nothing as one of the others.
+async fn nothing_else_is_a_link_and_a_link_is_nothing_else(somebody: &Somebody, link: &str) {
+    let made = json!({"title": "Sheet 3"});
+    let (status, made) = somebody.json(Method::POST, "/v1/boxes", Some(&made)).await;
+    assert_eq!(status, 201, "{made}");
+    let (_, in_box) = text(&made, "url").rsplit_once("/b/").unwrap();
+    let hand_in = json!({"filename": "a.txt", "size": 1, "submitter": "Ada"});
+    let path = format!("/v1/drop/{in_box}/files");
+    let (status, handed_in) = somebody.json(Method::POST, &path, Some(&hand_in)).await;
+    assert_eq!(status, 201, "{handed_in}");
+    let submission = text(&handed_in, "submissionToken");
+    for (call, tokens, expected) in [
+        ("shared", [in_box, submission], "link_not_found"),
+        ("drop", [link, submission], "box_not_found"),
+    ] {
+        for token in tokens {
+            let refused = somebody.ask(Method::GET, &format!("/v1/{call}/{token}"), None);
+            assert_eq!(code(refused.await).await, (404, expected.into()));
+        }
     }
 }
 
@@ -562,19 +585,88 @@ async fn what_is_wrong_about_a_link_is_named_and_pages_go_on_where_they_ended() 
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     made.reverse();
-    let (mut seen, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let path = format!("/v1/links?limit=2&cursor={cursor}");
-        let (_, page) = somebody.json(Method::GET, &path, None).await;
-        seen.extend(page["links"].as_array().unwrap().clone());
-        match page["nextCursor"].as_str() {
-            Some(next) => next.clone_into(&mut cursor),
-            None => break,
+    let lists = ["/v1/links".to_owned(), format!("/v1/files/{file}/links")];
+    let mut cursors = Vec::new();
+    for list in &lists {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("{list}?limit=2&cursor={cursor}");
+            let (_, page) = somebody.json(Method::GET, &path, None).await;
+            let links = page["links"].as_array().unwrap().clone();
+            assert!(links.len() <= 2, "{list}");
+            seen.extend(links);
+            match page["nextCursor"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
         }
+        assert_eq!(seen, made, "{list}");
+        cursors.push(cursor);
     }
-    assert_eq!(seen, made);
-    let (status, problem) = somebody
-        .json(Method::GET, "/v1/links?cursor=abc", None)
-        .await;
-    assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")));
+    // Neither a text that is none, nor that of another list.
+    for (list, cursor) in [(0, "abc"), (1, "abc"), (0, &cursors[1]), (1, &cursors[0])] {
+        let path = format!("{}?cursor={cursor}", lists[list]);
+        let (status, problem) = somebody.json(Method::GET, &path, None).await;
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")));
+    }
+}
+
+#[tokio::test]
+async fn what_the_bytes_of_a_link_with_a_password_are_is_told_to_whoever_knows_it() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[]);
+    let somebody = Somebody::at(&program.base);
+    let file = somebody.file("a.txt", "hello").await;
+    let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    let open = somebody.link(&json!({"files": [file]})).await;
+    let closed = json!({"files": [file], "password": "sesame"});
+    let closed = somebody.link(&closed).await;
+    for (link, told) in [(&open, json!(digest)), (&closed, Value::Null)] {
+        let path = format!("/v1/shared/{}", token(link));
+        let (_, shared) = somebody.json(Method::GET, &path, None).await;
+        assert_eq!(shared["files"][0]["sha256"], told, "{shared}");
+        assert_eq!(shared["files"][0]["displayName"], "a.txt");
+        let page = somebody.open(Method::GET, text(link, "url"), "text/html");
+        assert!(!page.await.text().await.unwrap().contains(digest));
+        let taken = json!({"password": "sesame"});
+        let taken = somebody.take(link, &file, None, &taken).await;
+        let taken: Value = taken.json().await.unwrap();
+        assert_eq!(taken["sha256"], digest, "{taken}");
+    }
+    let wrong = somebody.take(&closed, &file, None, &json!({"password": "x"}));
+    let wrong = wrong.await;
+    assert_eq!(wrong.status(), 403);
+    assert!(!wrong.text().await.unwrap().contains(digest));
+}
+
+#[tokio::test]
+async fn a_hand_in_is_followed_with_its_own_token_and_with_no_other_that_the_service_signed() {
+    let dir = data_dir();
+    let program = Program::local(dir.path(), &[("ACCESS", "key")]);
+    let key = std::fs::read_to_string(dir.path().join("access-key")).unwrap();
+    let owner = Somebody::with(&program.base, key.trim());
+    let file = owner.file("a.txt", "hello").await;
+    let link = owner.link(&json!({"files": [file]})).await;
+    let made = json!({"title": "Sheet 3"});
+    let (_, made) = owner.json(Method::POST, "/v1/boxes", Some(&made)).await;
+    let (_, in_box) = text(&made, "url").rsplit_once("/b/").unwrap();
+    let student = Somebody::at(&program.base);
+    let hand_in = json!({"filename": "a.txt", "size": 1, "submitter": "Ada"});
+    let path = format!("/v1/drop/{in_box}/files");
+    let (status, handed_in) = student.json(Method::POST, &path, Some(&hand_in)).await;
+    assert_eq!(status, 201, "{handed_in}");
+    let own = format!("/v1/files/{}/metadata", text(&handed_in, "id"));
+    let others = format!("/v1/files/{file}/metadata");
+    let submission = text(&handed_in, "submissionToken");
+    for (token, path, expected) in [
+        (token(&link), &own, 401),
+        (in_box, &own, 401),
+        (token(&link), &others, 401),
+        (submission, &others, 404),
+        (submission, &own, 200),
+    ] {
+        let asking = Somebody::with(&program.base, token);
+        let answer = asking.ask(Method::GET, path, None).await;
+        assert_eq!(answer.status(), expected);
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! Invariant: each schema is described here once, by its name in the document.
 
+mod boxes;
+mod links;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -10,25 +13,14 @@ use super::merged;
 use crate::access::Scope;
 use crate::access::api_token::MAX_LABEL_CHARACTERS;
 use crate::api::examples;
-use crate::api::links::MAX_TRIED_CHARACTERS;
 use crate::api::problem::Code;
-use crate::boxes::MAX_TITLE_CHARACTERS as MAX_BOX_TITLE_CHARACTERS;
-use crate::capability_token::RENEWABLE_ID_CHARACTERS;
 use crate::domain::{
-    Audience, CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES,
-    MAX_FILE_NAME_CHARS, MAX_METADATA_KEYS, MAX_SUBMITTER_CHARACTERS,
-};
-use crate::links::{
-    MAX_DOWNLOADS, MAX_LABEL_CHARACTERS as MAX_LINK_LABEL_CHARACTERS, MAX_LINK_FILES,
-    MAX_PASSWORD_CHARACTERS, MAX_TITLE_CHARACTERS,
+    CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_CHARS,
+    MAX_METADATA_KEYS,
 };
 
 /// The last digit has two bits that are zero.
 pub(super) const USER_ID_PATTERN: &str = "^usr_[a-z2-7]{25}[aeimquy4]$";
-
-const BOX_ID_PATTERN: &str = "^[0-9a-f]{28}$";
-
-const FILE_ENDING_PATTERN: &str = r"^\.?[A-Za-z0-9]{1,16}$";
 
 const DEVICE_CODE_PATTERN: &str = "^fsd_[BCDFGHJKLMNPQRSTVWXZ]{8}[0-9a-f]{64}$";
 
@@ -47,35 +39,6 @@ fn token_properties() -> Value {
     })
 }
 
-/// What is true of the properties of a link.
-fn link_properties() -> Value {
-    let time = json!({"format": "date-time"});
-    json!({
-        "id": {"pattern": format!("^[0-9a-f]{{{RENEWABLE_ID_CHARACTERS}}}$")},
-        "url": {"format": "uri"},
-        "title": {"nullable": true},
-        "label": {"nullable": true},
-        "files": {"items": {"format": "uuid"}},
-        "maxDownloads": {"nullable": true},
-        "audience": {"enum": Audience::ALL.map(Audience::as_str)},
-        "createdAt": time,
-        "expiresAt": time,
-    })
-}
-
-/// What is true of what somebody wants of a link. `null` is nothing, or takes away what there was.
-fn wanted_link_properties() -> Value {
-    json!({
-        "files": {"minItems": 1, "maxItems": MAX_LINK_FILES, "uniqueItems": true, "items": {"format": "uuid"}},
-        "title": {"nullable": true, "minLength": 1, "maxLength": MAX_TITLE_CHARACTERS},
-        "label": {"nullable": true, "minLength": 1, "maxLength": MAX_LINK_LABEL_CHARACTERS},
-        "expiresAt": {"nullable": true, "format": "date-time"},
-        "maxDownloads": {"nullable": true, "minimum": 1, "maximum": MAX_DOWNLOADS},
-        "password": {"nullable": true, "minLength": 1, "maxLength": MAX_PASSWORD_CHARACTERS},
-        "audience": {"nullable": false, "enum": Audience::ALL.map(Audience::as_str)},
-    })
-}
-
 /// What is true of the properties of a file, wherever they are.
 fn file_properties() -> Value {
     let time = json!({"format": "date-time"});
@@ -91,11 +54,14 @@ fn file_properties() -> Value {
     })
 }
 
+/// What is there of every file, and may be null.
+const NULLABLE_OF_FILE: [&str; 4] = ["owner", "sha256", "uploadedAt", "deleteAfter"];
+
 /// Formats, bounds and examples that the generator has no words for.
 pub(super) fn details() -> BTreeMap<&'static str, Value> {
-    let nullable = ["owner", "sha256", "uploadedAt", "deleteAfter"];
+    let nullable = NULLABLE_OF_FILE;
     let upload = examples::upload();
-    BTreeMap::from([
+    let mut details = BTreeMap::from([
         (
             "File",
             json!({
@@ -271,159 +237,6 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
             }),
         ),
         (
-            "Box",
-            json!({
-                "properties": {
-                    "id": {"pattern": BOX_ID_PATTERN},
-                    "url": {"format": "uri"},
-                    "opensAt": {"nullable": true, "format": "date-time"},
-                    "dueAt": {"nullable": true, "format": "date-time"},
-                    "closesAt": {"nullable": true, "format": "date-time"},
-                    "maxFileBytes": {"nullable": true},
-                    "submitter": {"enum": ["named", "signed_in"]},
-                    "keep": {"enum": ["latest", "all"]},
-                    "createdAt": {"format": "date-time"},
-                },
-                "required": ["opensAt", "dueAt", "closesAt", "maxFileBytes"],
-                "example": examples::file_box(),
-            }),
-        ),
-        (
-            "BoxOverride",
-            json!({
-                "properties": {
-                    "dueAt": {"nullable": true, "format": "date-time"},
-                    "closesAt": {"nullable": true, "format": "date-time"},
-                },
-                "required": ["dueAt", "closesAt"],
-            }),
-        ),
-        (
-            "BoxPage",
-            json!({
-                "properties": {"nextCursor": {"nullable": true}},
-                "required": ["nextCursor"],
-                "example": {"boxes": [examples::file_box()], "nextCursor": null},
-            }),
-        ),
-        (
-            "BoxFile",
-            json!({
-                "properties": {
-                    "id": {"format": "uuid"},
-                    "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
-                    "submitterId": {"nullable": true, "pattern": USER_ID_PATTERN},
-                    "createdAt": {"format": "date-time"},
-                    "uploadedAt": {"nullable": true, "format": "date-time"},
-                },
-                "required": ["sha256", "submitterId", "uploadedAt"],
-            }),
-        ),
-        (
-            "BoxFiles",
-            json!({
-                "properties": {"nextCursor": {"nullable": true}},
-                "required": ["nextCursor"],
-            }),
-        ),
-        (
-            "Drop",
-            json!({
-                "properties": {
-                    "now": {"format": "date-time"},
-                    "opensAt": {"nullable": true, "format": "date-time"},
-                    "dueAt": {"nullable": true, "format": "date-time"},
-                    "closesAt": {"nullable": true, "format": "date-time"},
-                    "lastClosesAt": {"nullable": true, "format": "date-time"},
-                    "submitter": {"enum": ["named", "signed_in"]},
-                    "keep": {"enum": ["latest", "all"]},
-                },
-                "required": ["opensAt", "dueAt", "closesAt", "lastClosesAt"],
-            }),
-        ),
-        (
-            "HandedInFile",
-            json!({
-                "properties": merged(&file_properties(), &json!({
-                    "submissionToken": {"pattern": "^[A-Za-z0-9_-]{43}$"},
-                    "dueAt": {"nullable": true, "format": "date-time"},
-                    "closesAt": {"nullable": true, "format": "date-time"},
-                })),
-                "required": [nullable[0], nullable[1], nullable[2], nullable[3], "dueAt", "closesAt"],
-            }),
-        ),
-        (
-            "NewBox",
-            json!({
-                "properties": {
-                    "title": {"maxLength": MAX_BOX_TITLE_CHARACTERS},
-                    "opensAt": {"nullable": true, "format": "date-time"},
-                    "dueAt": {"nullable": true, "format": "date-time"},
-                    "closesAt": {"nullable": true, "format": "date-time"},
-                    "maxFiles": {"nullable": true},
-                    "maxFileBytes": {"nullable": true},
-                    "types": {"nullable": true, "items": {"pattern": FILE_ENDING_PATTERN}},
-                    "submitter": {"nullable": true, "pattern": "^(named|signed_in)$"},
-                    "password": {"nullable": true, "minLength": 1, "maxLength": MAX_PASSWORD_CHARACTERS},
-                    "keep": {"nullable": true, "pattern": "^(latest|all)$"},
-                    "overrides": {"nullable": true},
-                },
-                "additionalProperties": false,
-                "example": examples::new_box(),
-            }),
-        ),
-        (
-            "NewBoxOverride",
-            json!({
-                "properties": {
-                    "dueAt": {"nullable": true, "format": "date-time"},
-                    "closesAt": {"nullable": true, "format": "date-time"},
-                },
-                "additionalProperties": false,
-            }),
-        ),
-        (
-            "BoxChange",
-            json!({
-                "properties": {
-                    "title": {"maxLength": MAX_BOX_TITLE_CHARACTERS},
-                    "opensAt": {"nullable": true, "format": "date-time"},
-                    "dueAt": {"nullable": true, "format": "date-time"},
-                    "closesAt": {"nullable": true, "format": "date-time"},
-                    "maxFiles": {"nullable": true},
-                    "maxFileBytes": {"nullable": true},
-                    "types": {"items": {"pattern": FILE_ENDING_PATTERN}},
-                    "submitter": {"pattern": "^(named|signed_in)$"},
-                    "password": {"nullable": true, "minLength": 1, "maxLength": MAX_PASSWORD_CHARACTERS},
-                    "keep": {"pattern": "^(latest|all)$"},
-                },
-                "additionalProperties": false,
-                "example": {"closesAt": "2026-02-08T23:00:00Z"},
-            }),
-        ),
-        (
-            "NewHandIn",
-            json!({
-                "properties": {
-                    "filename": {"pattern": r"[^.]|\.\.\.", "maxLength": MAX_FILE_NAME_CHARS},
-                    "contentType": {
-                        "nullable": true,
-                        "pattern": format!("^$|{CONTENT_TYPE_PATTERN}"),
-                        "maxLength": MAX_CONTENT_TYPE_BYTES,
-                    },
-                    "sha256": {"nullable": true},
-                    "submitter": {
-                        "nullable": true,
-                        "minLength": 1,
-                        "maxLength": MAX_SUBMITTER_CHARACTERS,
-                    },
-                    "password": {"nullable": true, "maxLength": MAX_TRIED_CHARACTERS},
-                },
-                "additionalProperties": false,
-                "example": {"filename": "sheet 3.pdf", "size": 5, "submitter": "Ada Lovelace"},
-            }),
-        ),
-        (
             "NewPairing",
             json!({
                 "properties": {
@@ -484,86 +297,6 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
             }),
         ),
         (
-            "Link",
-            json!({
-                "properties": link_properties(),
-                "required": ["title", "label", "maxDownloads"],
-                "example": examples::link(),
-            }),
-        ),
-        (
-            "LinkPage",
-            json!({
-                "properties": {"nextCursor": {"nullable": true}},
-                "required": ["nextCursor"],
-                "example": {"links": [examples::link()], "nextCursor": null},
-            }),
-        ),
-        ("Links", json!({"example": {"links": [examples::link()]}})),
-        (
-            "NewLink",
-            json!({
-                "properties": wanted_link_properties(),
-                "additionalProperties": false,
-                "example": {"files": [examples::link()["files"][0]], "title": "Lecture 1"},
-            }),
-        ),
-        (
-            "LinkChange",
-            json!({
-                "properties": merged(&wanted_link_properties(), &json!({
-                    "expiresAt": {"nullable": false},
-                    "audience": {"nullable": false},
-                })),
-                "additionalProperties": false,
-                "example": {"maxDownloads": 30},
-            }),
-        ),
-        (
-            "SharedDownload",
-            json!({
-                "properties": {"password": {"nullable": true, "maxLength": MAX_TRIED_CHARACTERS}},
-                "additionalProperties": false,
-                "example": {},
-            }),
-        ),
-        (
-            "SharedFile",
-            json!({
-                "properties": {
-                    "id": {"format": "uuid"},
-                    "size": {"minimum": 0, "maximum": MAX_CONTENT_LENGTH},
-                    "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
-                    "downloadsLeft": {"nullable": true},
-                },
-                "required": ["sha256", "downloadsLeft"],
-            }),
-        ),
-        (
-            "Shared",
-            json!({
-                "properties": {
-                    "title": {"nullable": true},
-                    "expiresAt": {"format": "date-time"},
-                    "downloadsLeft": {"nullable": true},
-                },
-                "required": ["title", "downloadsLeft"],
-                "example": examples::shared(),
-            }),
-        ),
-        (
-            "Grant",
-            json!({
-                "properties": {
-                    "url": {"format": "uri"},
-                    "expiresAt": {"format": "date-time"},
-                    "downloadsLeft": {"nullable": true},
-                },
-                "required": ["downloadsLeft"],
-                "example": examples::grant(),
-            }),
-        ),
-        (
             "Problem",
             json!({
                 "properties": {
@@ -574,5 +307,8 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
                 "example": examples::problem(Code::FileNotFound, "describe_file"),
             }),
         ),
-    ])
+    ]);
+    details.extend(boxes::details());
+    details.extend(links::details());
+    details
 }

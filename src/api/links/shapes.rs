@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::wire::{WireFile, WireStatus};
 use crate::capability_token::{RENEWABLE_BYTES, RenewableId};
-use crate::domain::{Invalid, UserId, format_timestamp};
+use crate::domain::{FileId, Invalid, UserId, format_timestamp};
 use crate::links::{Grant, Link, LinkText, SharedFile, SharedFiles};
 
 /// Files that somebody passes on.
@@ -66,14 +66,6 @@ pub(in crate::api) struct WireLinkPage {
     pub next_cursor: Option<String>,
 }
 
-/// The links of a file.
-#[derive(Debug, Clone, Object, Serialize)]
-#[oai(rename = "Links", rename_all = "camelCase")]
-#[serde(rename_all = "camelCase")]
-pub(in crate::api) struct WireLinks {
-    pub links: Vec<WireLink>,
-}
-
 /// A file that a link passes on.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename = "SharedFile", rename_all = "camelCase")]
@@ -89,7 +81,8 @@ pub(in crate::api) struct WireSharedFile {
     pub size: u64,
     /// The media type.
     pub content_type: String,
-    /// The SHA-256 of the bytes as 64 hex digits; null until they were measured.
+    /// The SHA-256 of the bytes as 64 hex digits; null until they were measured, and where the link has a password:
+    /// whoever knows that gets it with the URL of the bytes.
     pub sha256: Option<String>,
     /// Where in its life it is. It can be taken once it is `available`.
     pub status: WireStatus,
@@ -98,7 +91,7 @@ pub(in crate::api) struct WireSharedFile {
 }
 
 impl WireSharedFile {
-    fn of(shared: &SharedFile) -> Option<Self> {
+    fn of(shared: &SharedFile, needs_password: bool) -> Option<Self> {
         let file = WireFile::of(&shared.record)?;
         Some(Self {
             id: file.id,
@@ -106,7 +99,8 @@ impl WireSharedFile {
             display_name: file.display_name,
             size: file.size,
             content_type: file.content_type,
-            sha256: file.sha256,
+            // By it whoever has a guess of the bytes would find out whether it is right.
+            sha256: file.sha256.filter(|_| !needs_password),
             status: file.status,
             downloads_left: shared.downloads_left,
         })
@@ -134,11 +128,15 @@ impl WireShared {
     pub(super) fn of(shared: &SharedFiles) -> Self {
         let link = &shared.link;
         let left = shared.files.iter().filter_map(|file| file.downloads_left);
+        let needs_password = link.password.is_some();
+        let files = shared.files.iter();
         Self {
             title: link.title.as_ref().map(|title| title.as_str().to_owned()),
-            files: shared.files.iter().filter_map(WireSharedFile::of).collect(),
+            files: files
+                .filter_map(|file| WireSharedFile::of(file, needs_password))
+                .collect(),
             expires_at: format_timestamp(link.expires_at),
-            needs_password: link.password.is_some(),
+            needs_password,
             downloads_left: link.max_downloads.map(|_| left.max().unwrap_or(0)),
         }
     }
@@ -153,6 +151,8 @@ pub(in crate::api) struct WireGrant {
     pub url: String,
     /// Until when it may be asked for them, in UTC. A download that began goes on.
     pub expires_at: String,
+    /// The SHA-256 of the bytes as 64 hex digits.
+    pub sha256: String,
     /// How often the file can still be taken; null: without limit.
     pub downloads_left: Option<u32>,
 }
@@ -162,6 +162,7 @@ impl WireGrant {
         Self {
             url: grant.url.expose().to_owned(),
             expires_at: format_timestamp(grant.expires_at),
+            sha256: grant.sha256.to_hex(),
             downloads_left: grant.downloads_left,
         }
     }
@@ -171,36 +172,56 @@ const CHECK_BYTES: usize = 10;
 /// With which cursors have the length of those of other lists.
 const _: () = assert!(RENEWABLE_BYTES + CHECK_BYTES == 24);
 
+/// Which list a page is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkList {
+    /// All that this person made; `None`: that the operator made.
+    OfOwner(Option<UserId>),
+    /// Those of a file that this person sees.
+    OfFile(FileId, Option<UserId>),
+}
+
+impl LinkList {
+    /// Another text than that of any other list.
+    fn name(self) -> String {
+        let of = |owner: Option<UserId>| owner.map_or_else(String::new, |owner| owner.to_string());
+        match self {
+            Self::OfOwner(owner) => of(owner),
+            Self::OfFile(file, owner) => format!("{file} {}", of(owner)),
+        }
+    }
+}
+
 /// Where a page ends, as an opaque text: the link, and a check that catches damage and texts from elsewhere, such as
-/// of another owner's list. A position is no secret, so the check is no signature.
-pub(super) fn write_cursor(after: RenewableId, owner: Option<UserId>) -> String {
+/// of another list or of another owner's. A position is no secret, so the check is no signature.
+pub(super) fn write_cursor(after: RenewableId, list: LinkList) -> String {
     let mut bytes = after.as_bytes().to_vec();
-    bytes.extend(cursor_check(after, owner));
+    bytes.extend(cursor_check(after, list));
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The link that a page goes on behind.
 ///
 /// # Errors
-/// A text that [`write_cursor`] didn't write for this owner.
-pub(super) fn read_cursor(text: &str, owner: Option<UserId>) -> Result<RenewableId, Invalid> {
+/// A text that [`write_cursor`] didn't write for this list.
+pub(super) fn read_cursor(text: &str, list: LinkList) -> Result<RenewableId, Invalid> {
     let refused = || Invalid("must be a nextCursor of this list".into());
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
     let (id, check) = bytes
         .split_first_chunk::<RENEWABLE_BYTES>()
         .ok_or_else(refused)?;
     let id = RenewableId::from_bytes(*id);
-    match check == cursor_check(id, owner) {
+    match check == cursor_check(id, list) {
         true => Ok(id),
         false => Err(refused()),
     }
 }
 
-fn cursor_check(after: RenewableId, owner: Option<UserId>) -> [u8; CHECK_BYTES] {
+fn cursor_check(after: RenewableId, list: LinkList) -> [u8; CHECK_BYTES] {
     let digest = Sha256::new()
         .chain_update("file-share link cursor 1\n")
         .chain_update(after.as_bytes())
-        .chain_update(owner.map_or_else(String::new, |owner| owner.to_string()))
+        .chain_update(list.name())
         .finalize();
     let mut check = [0; CHECK_BYTES];
     check.copy_from_slice(&digest[..CHECK_BYTES]);
@@ -213,22 +234,28 @@ mod tests {
     use crate::domain::from_millis;
 
     #[test]
-    fn a_cursor_reads_back_with_its_own_owner_only() {
-        let id = RenewableId::new(from_millis(1_790_000_000_123).unwrap()).unwrap();
+    fn a_cursor_reads_back_with_its_own_list_only() {
+        let now = from_millis(1_790_000_000_123).unwrap();
+        let id = RenewableId::new(now).unwrap();
         let owners = [
             None,
             Some(UserId::of("i", "alice")),
             Some(UserId::of("i", "bob")),
         ];
-        for owner in owners {
-            let text = write_cursor(id, owner);
+        let file = FileId::new(now);
+        let of_owner = owners.map(LinkList::OfOwner);
+        let of_file = owners.map(|owner| LinkList::OfFile(file, owner));
+        let of_other = owners.map(|owner| LinkList::OfFile(FileId::new(now), owner));
+        let lists = [of_owner, of_file, of_other].concat();
+        for list in &lists {
+            let text = write_cursor(id, *list);
             assert_eq!(text.len(), 32);
-            for other in owners {
-                assert_eq!(read_cursor(&text, other).is_ok(), owner == other);
+            for other in &lists {
+                assert_eq!(read_cursor(&text, *other).is_ok(), list == other);
             }
             let changed = text.replace(&text[3..4], if &text[3..4] == "A" { "B" } else { "A" });
             for wrong in ["", "abc", &text[1..], &changed] {
-                assert!(read_cursor(wrong, owner).is_err(), "{wrong}");
+                assert!(read_cursor(wrong, *list).is_err(), "{wrong}");
             }
         }
     }

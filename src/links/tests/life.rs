@@ -259,7 +259,12 @@ async fn the_links_of_a_file_are_those_that_its_owner_may_change_the_youngest_fi
     let admins = fixture.create(&admin, to(&[one])).await.unwrap();
     let listed = |caller: Caller, file| {
         let fixture = &fixture;
-        async move { list_file_links(&fixture.stores, &fixture.links, &by(&caller), file).await }
+        async move {
+            let (stores, links) = (&fixture.stores, &fixture.links);
+            let page = list_file_links(stores, links, &by(&caller), file, (None, 10)).await?;
+            assert_eq!(page.next, None);
+            Ok::<_, OperationError>(page.links)
+        }
     };
     assert_eq!(
         listed(alice.clone(), one).await.unwrap(),
@@ -304,6 +309,44 @@ async fn an_owner_has_pages_of_links_without_gaps() {
         }
     }
     assert_eq!(seen, made);
+}
+
+#[tokio::test]
+async fn a_file_has_pages_of_links_without_gaps_also_where_some_are_others_or_left_it() {
+    let fixture = Fixture::new();
+    let (file, other) = (fixture.file(&alice()).await, fixture.file(&alice()).await);
+    let admin = person("carol", Role::Admin);
+    let mut made = Vec::new();
+    for n in 0..9 {
+        let owner = if n % 3 == 1 { &admin } else { &alice() };
+        let link = fixture.create(owner, to(&[file])).await.unwrap();
+        fixture.clock.advance(Duration::from_millis(1));
+        made.push(link);
+    }
+    let change = LinkChange {
+        files: Some(vec![other]),
+        ..LinkChange::default()
+    };
+    fixture.change(&alice(), &made[6], change).await.unwrap();
+    made.remove(6);
+    made.reverse();
+    for (caller, sees_all) in [(admin, true), (alice(), false)] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let (stores, links, context) = (&fixture.stores, &fixture.links, by(&caller));
+            let page = list_file_links(stores, links, &context, file, (after, 2)).await;
+            let page = page.unwrap();
+            assert!(page.links.len() <= 2);
+            seen.extend(page.links);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let is_seen = |link: &&Link| sees_all || link.owner == caller.owner();
+        let expected: Vec<Link> = made.iter().filter(is_seen).cloned().collect();
+        assert_eq!(seen, expected);
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -66,13 +67,17 @@ def fetch(
     service = Service(base, token, Patience(patience))
     shared = _chosen(service, path, file)
     target = _target(Path(into), shared.filename)
+    grants = _Grants(service, f"{path}/files/{shared.id}/downloads", password)
+    if not shared.sha256:
+        # A link with a password says what the bytes are to those alone who know it.
+        shared = replace(shared, sha256=grants.digest())
     if _is_there(target, shared):
         return target
     if target.exists() and not overwrite:
         raise FileExistsError(errno.EEXIST, "there is another file", str(target))
     part = target.with_name(f".{shared.sha256[:PART_DIGITS]}.part")
     with _claimed(part) as partial:
-        download = _Download(service, path, shared, password, partial, on_progress)
+        download = _Download(service, grants, shared, partial, on_progress)
         try:
             download.run()
         except Damaged:
@@ -119,7 +124,8 @@ def _shared_file(said: dict[str, Any]) -> SharedFile:
     size = said.get("size")
     if not isinstance(size, int) or size < 0:
         raise Refused("unexpected_answer", "a file without a size")
-    return SharedFile(_text(said, "id"), _text(said, "filename"), size, _text(said, "sha256").lower())
+    digest = "" if said.get("sha256") is None else _text(said, "sha256").lower()
+    return SharedFile(_text(said, "id"), _text(said, "filename"), size, digest)
 
 
 def _target(into: Path, filename: str) -> Path:
@@ -171,33 +177,53 @@ def _put_in_place(part: Path, target: Path, overwrite: bool) -> None:
         part.unlink()
 
 
+class _Grants:
+    """What the service hands out for one download, however often it is asked."""
+
+    def __init__(self, service: Service, path: str, password: str | None) -> None:
+        self._service = service
+        self._path = path
+        self._body = {} if password is None else {"password": password}
+        self._key = str(uuid.uuid4())
+        self._unused: str | None = None
+
+    def digest(self) -> str:
+        """The SHA-256 of the bytes. The URL that comes with it is the next one."""
+        granted = self._ask()
+        self._unused = _text(granted, "url")
+        return _text(granted, "sha256").lower()
+
+    def url(self) -> str:
+        url, self._unused = self._unused, None
+        return url if url is not None else _text(self._ask(), "url")
+
+    def _ask(self) -> dict[str, Any]:
+        return _expect(self._service.call("POST", self._path, self._body, key=self._key), 201)
+
+
 class _Download:
     """Gets the bytes, from where they broke off."""
 
     def __init__(
         self,
         service: Service,
-        path: str,
+        grants: _Grants,
         shared: SharedFile,
-        password: str | None,
         partial: IO[bytes],
         on_progress: Progress | None,
     ) -> None:
         self._service = service
-        self._path = f"{path}/files/{shared.id}/downloads"
+        self._grants = grants
         self._shared = shared
-        self._body = {} if password is None else {"password": password}
         self._partial = partial
         self._on_progress = on_progress
-        # One download, however often its URL is asked for.
-        self._key = str(uuid.uuid4())
         self._refusals = 0
         self._take_in()
 
     def run(self) -> None:
         """Returns once all bytes are there and right."""
         while self._have < self._shared.size:
-            url = self._granted()
+            url = self._grants.url()
             try:
                 self._receive(url)
             except Lost as lost:
@@ -214,9 +240,6 @@ class _Download:
         while piece := self._partial.read(PIECE_BYTES):
             self._digest.update(piece)
             self._have += len(piece)
-
-    def _granted(self) -> str:
-        return _text(_expect(self._service.call("POST", self._path, self._body, key=self._key), 201), "url")
 
     def _receive(self, url: str) -> None:
         # As they are, since that is what the digest is of.
