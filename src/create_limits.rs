@@ -1,7 +1,8 @@
 //! How many files of one address may wait for their bytes, so that nobody takes what is there for all.
 //!
-//! Where one process knows all records (local mode), an address may have so many: [`PendingByAddress`]. Where any
-//! number of processes share a table, nobody counts them, and what bounds an address is how often it may create one.
+//! Where one process knows all records (local mode), an address may have so many, and so many in one box:
+//! [`PendingByAddress`]. Where any number of processes share a table, nobody counts them, in boxes neither, and what bounds
+//! an address is how often it may create one at each process, and the places that a box has.
 //!
 //! Invariant: what is kept of addresses is bounded by the files that wait.
 //!
@@ -18,9 +19,10 @@ pub use pending::PendingByAddress;
 use crate::client_address::ClientNetwork;
 use crate::domain::{BoxId, FileId, Timestamp};
 
-/// How many files of one box may wait for their bytes that one address handed in: a class behind one address sends so many
-/// at a time.
-pub const MAX_PENDING_IN_BOX: usize = 100;
+/// How many files of one box may wait for their bytes that one address handed in. A school has one address, and what was
+/// broken off waits for the better part of an hour: at a deadline that is all that some hundred people send at once,
+/// and what each of them tried before.
+pub const MAX_PENDING_IN_BOX: usize = 1_000;
 /// As many as one person may send at a time, also where a box has few places.
 pub const MIN_PENDING_IN_BOX: usize = 10;
 

@@ -96,6 +96,21 @@ fn a_share_of_none_lets_nobody_in_and_keeps_nothing() {
     assert_eq!(create(&limit, ADA, 0), Err(TooManyCreates));
 }
 
+/// Three files each, and each was begun once before and broken off, which nobody can tell from what is on its way.
+#[test]
+fn a_class_behind_one_address_hands_in_at_once_also_after_what_it_tried_was_broken_off() {
+    const STUDENTS: usize = 150;
+    const FILES_EACH: usize = 3;
+    let limit = CreateLimit::Pending(PendingByAddress::new(10_000));
+    let id = BoxId::from_bytes([1; 14]);
+    let places = crate::boxes::MAX_BOX_FILES;
+    for file in 0..2 * STUDENTS * FILES_EACH {
+        let admitted = limit.admit_to_box(Some(ADA), id, places, at(0));
+        let admitted = admitted.unwrap_or_else(|_| panic!("the {file}th is refused"));
+        admitted.keep(FileId::new(at(0)), at(1_000));
+    }
+}
+
 #[test]
 fn an_address_takes_some_places_of_a_box_by_files_that_wait_and_leaves_the_others() {
     let pending = PendingByAddress::new(1_000);

@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
 use futures_util::future::join_all;
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -38,6 +40,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// Until the last file is settled after the last kill.
 const LIMIT: Duration = Duration::from_secs(120);
+/// The longest pause that a client takes because it was told to, as a page does.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// 32 bytes for receipts, which local mode makes itself.
 const RECEIPT_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
 /// S3 shows times in whole seconds.
@@ -96,6 +100,7 @@ async fn run(mut api: Supervised, scale: Scale) -> Vec<Measurement> {
     let handing_in = join_all(handing_in.collect::<Vec<_>>());
     let sent = load::while_disturbed(handing_in, KILL_EVERY, async || api.kill_and_serve().await);
     let sent: Vec<Sent> = sent.await.into_iter().flatten().collect();
+    let told_to_wait = class.told_to_wait.load(Ordering::Relaxed);
     let id = file_box["id"].as_str().expect("a box has an ID");
     let listed = class.await_settled(id).await;
     let (lost, wrong) = compare(&sent, &listed, due);
@@ -105,6 +110,10 @@ async fn run(mut api: Supervised, scale: Scale) -> Vec<Measurement> {
     let collected = class.collect(id, &folder.path().join("handed in")).await;
     vec![
         Measurement::at_least("kills", api.kills, 2),
+        Measurement::none(
+            "hand-ins of a class behind one address that had to wait",
+            told_to_wait,
+        ),
         Measurement::exactly(
             "files that the store accepted",
             sent.len(),
@@ -162,6 +171,8 @@ fn difference(sent: &[Sent], collected: &[String]) -> usize {
 struct Class {
     http: reqwest::Client,
     base: String,
+    /// How many answers said that there were too many calls or hand-ins from here.
+    told_to_wait: AtomicUsize,
 }
 
 impl Class {
@@ -173,10 +184,12 @@ impl Class {
         Self {
             http: http.expect("a plain client needs nothing that could fail"),
             base: base.to_owned(),
+            told_to_wait: AtomicUsize::new(0),
         }
     }
 
-    /// Repeats a call until it is answered as expected. Kills break it off, and answers of 5xx are none.
+    /// Repeats a call until it is answered as expected. Kills break it off, answers of 5xx are none, and who is told to
+    /// wait waits, as pages and `fshare` do.
     async fn call(
         &self,
         expected: StatusCode,
@@ -189,6 +202,12 @@ impl Class {
                     if let Ok(body) = answer.json().await {
                         return body;
                     }
+                }
+                Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+                    self.told_to_wait.fetch_add(1, Ordering::Relaxed);
+                    let after = answer.headers().get(RETRY_AFTER);
+                    let after = after.and_then(|it| it.to_str().ok()?.parse().ok());
+                    sleep(after.map_or(PAUSE, Duration::from_secs).min(LONGEST_PAUSE)).await;
                 }
                 Ok(answer) if !answer.status().is_server_error() => {
                     let status = answer.status();
