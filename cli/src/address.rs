@@ -102,54 +102,101 @@ fn bare(text: &str) -> &str {
     link.trim_end_matches(|c: char| around(c) || ".,;:!*/".contains(c))
 }
 
-/// A link that somebody passed on. Whoever has it can use it, so it doesn't print.
-pub(crate) struct ShareLink {
+/// What somebody passed on: files to fetch, or a box to hand in to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PassedOn {
+    Link,
+    Box,
+}
+
+/// The URL of a link or a box. Whoever has it can use it, so it doesn't print.
+pub(crate) struct CapabilityLink {
+    pub kind: PassedOn,
     /// Of the service that it leads to.
     pub base: String,
-    /// What stands behind `/s/`.
+    /// What stands behind `/s/` or `/b/`.
     pub token: String,
 }
 
-impl ShareLink {
+impl CapabilityLink {
     /// Its page.
     pub(crate) fn page(&self) -> String {
-        format!("{}/s/{}", self.base, self.token)
+        format!("{}{}{}", self.base, self.kind.path(), self.token)
     }
+}
+
+impl PassedOn {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Link => "/s/",
+            Self::Box => "/b/",
+        }
+    }
+}
+
+/// A link or a box that somebody passed on, if that is what it is.
+///
+/// # Errors
+/// It is one, of something that is no server.
+pub(crate) fn parse_capability(text: &str) -> Result<Option<CapabilityLink>, CliError> {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    for kind in [PassedOn::Link, PassedOn::Box] {
+        if let Some((base, token)) = bare(text).rsplit_once(kind.path())
+            && !token.is_empty()
+            && token.chars().all(is_token)
+        {
+            return Ok(Some(CapabilityLink {
+                kind,
+                base: base_of(base)?,
+                token: token.to_owned(),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// A link that somebody passed on, if that is what it is.
 ///
 /// # Errors
 /// It is one, of something that is no server.
-pub(crate) fn parse_share(text: &str) -> Result<Option<ShareLink>, CliError> {
-    let share = bare(text).rsplit_once("/s/");
-    let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    match share {
-        Some((base, token)) if !token.is_empty() && token.chars().all(is_token) => {
-            Ok(Some(ShareLink {
-                base: base_of(base)?,
-                token: token.to_owned(),
-            }))
-        }
-        _ => Ok(None),
-    }
+pub(crate) fn parse_share(text: &str) -> Result<Option<CapabilityLink>, CliError> {
+    let found = parse_capability(text)?;
+    Ok(found.filter(|it| it.kind == PassedOn::Link))
 }
 
 /// A file by its ID or its link; a link also says where its server is.
 ///
 /// # Errors
 /// It is neither.
-pub(crate) fn parse_file(text: &str, service: &ApiClient) -> Result<(ApiClient, Uuid), CliError> {
+pub(crate) async fn parse_file(
+    text: &str,
+    service: &ApiClient,
+) -> Result<(ApiClient, Uuid), CliError> {
+    let (base, id) = read_file(text)?;
+    match base {
+        None => Ok((service.clone(), id)),
+        Some(base) => Ok((service.of_link(base).await, id)),
+    }
+}
+
+/// A file's ID, and of a link the address of its server.
+fn read_file(text: &str) -> Result<(Option<String>, Uuid), CliError> {
     let link = bare(text);
     if let Ok(id) = link.parse::<Uuid>() {
-        return Ok((service.clone(), id));
+        return Ok((None, id));
     }
-    if parse_share(text)?.is_some() {
-        return Err(CliError::Usage(
+    let said = parse_capability(text)?.map(|it| match it.kind {
+        PassedOn::Link => {
             "this is a link that somebody passed on, which isn't known here by its files: fshare download takes \
              them, and fshare open shows it in the browser"
-                .to_owned(),
-        ));
+        }
+        PassedOn::Box => {
+            "this is a box, and no file: fshare box show says what was handed in to one of yours, and a browser opens \
+             its page"
+        }
+    });
+    if let Some(said) = said {
+        return Err(CliError::Usage(said.to_owned()));
     }
     let wrong = || {
         CliError::Usage("a file is named by its ID or its link (…/f/ID, …/v1/files/ID)".to_owned())
@@ -163,7 +210,7 @@ pub(crate) fn parse_file(text: &str, service: &ApiClient) -> Result<(ApiClient, 
         Some(base.strip_suffix("/v1").unwrap_or(base))
     });
     let base = base.ok_or_else(wrong)?;
-    Ok((service.elsewhere(base_of(base)?), id))
+    Ok((Some(base_of(base)?), id))
 }
 
 #[cfg(test)]
@@ -173,9 +220,9 @@ mod tests {
     const ID: &str = "019c134c-66db-7f4d-9a7e-0d8a4c1b2e3f";
 
     fn parse(text: &str) -> Result<(String, String), String> {
-        let service = ApiClient::at("http://here:1/").unwrap();
-        let (service, id) = parse_file(text, &service).map_err(|failure| failure.to_string())?;
-        Ok((service.base().to_owned(), id.to_string()))
+        let (base, id) = read_file(text).map_err(|failure| failure.to_string())?;
+        let base = base.unwrap_or_else(|| "http://here:1".to_owned());
+        Ok((base, id.to_string()))
     }
 
     #[test]

@@ -3,23 +3,27 @@
 //! **Invariant:** every call is safe to repeat (a create has a key of its own), so each is repeated
 //! until there is an answer, within the bounds of [`crate::retry`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, IF_MATCH, LOCATION, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::address::{base_of, check_store_address, origin_of};
+use crate::address::{base_of, check_store_address, origin_of, server_key};
 use crate::answer::{Answer, Proof, expect, may_pass, parsed};
 use crate::error::CliError;
 use crate::http::{Body, Http, NoAnswer, NoAnswerReason, Sent, empty, full};
+use crate::links_for_others::LinksForOthers;
 use crate::output::Output;
 use crate::retry::{Deadline, Retry, retry_after};
+use crate::service_clock::ServiceClock;
 use crate::stored_tokens::{StoredToken, StoredTokens, TokenFile};
+use crate::wait_notes::WaitNotes;
 use crate::wire::{Created, EventPage, Page, Record, Renewed, Upload};
 
 /// The most that a file may have, by the contract; a server may take less, and says so.
@@ -28,8 +32,6 @@ pub(crate) const MAX_FILE_BYTES: u64 = 20 * 1024 * 1024;
 const MAX_WAIT: u64 = 20;
 /// How often it is asked at most that answers sooner than that.
 const EARLY_ANSWER: Duration = Duration::from_millis(500);
-/// How often it is said at most that the service asks to wait.
-const NOTE_INTERVAL: Duration = Duration::from_secs(10);
 /// The most records on a page, by the contract.
 pub(crate) const MAX_PAGE: usize = 100;
 /// No answer of the contract is longer: a page has 100 records, with names of up to 255 bytes.
@@ -50,28 +52,9 @@ pub(crate) struct ApiClient {
     stored: Arc<StoredTokens>,
     /// Where it is said that a service asks to wait.
     notes: Option<Arc<WaitNotes>>,
-}
-
-/// Says that the service limits how often it is called: not more often than once in [`NOTE_INTERVAL`], however many
-/// files wait.
-#[derive(Debug)]
-struct WaitNotes {
-    output: Output,
-    said_at: Mutex<Option<Instant>>,
-}
-
-impl WaitNotes {
-    fn say(&self, pause: Duration) {
-        let now = Instant::now();
-        let mut said_at = self.said_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if said_at.is_none_or(|at| now >= at + NOTE_INTERVAL) {
-            *said_at = Some(now);
-            let seconds = pause.as_secs();
-            self.output.note(&format!(
-                "fshare: the service limits how often it is called, and asks to wait {seconds} s: going on then"
-            ));
-        }
-    }
+    /// Asked for once, and known from then on.
+    links: Arc<OnceCell<LinksForOthers>>,
+    clock: Arc<ServiceClock>,
 }
 
 /// What marks a request that must not be done twice, or not to what others changed.
@@ -118,15 +101,14 @@ impl ApiClient {
             proof: Proof::Nothing,
             stored: Arc::default(),
             notes: None,
+            links: Arc::default(),
+            clock: Arc::default(),
         })
     }
 
     /// The same that says so where a service asks to wait.
     pub(crate) fn saying_waits(self, output: &Output) -> Self {
-        let notes = WaitNotes {
-            output: output.clone(),
-            said_at: Mutex::default(),
-        };
+        let notes = WaitNotes::on(output.clone());
         Self {
             notes: Some(Arc::new(notes)),
             ..self
@@ -155,9 +137,42 @@ impl ApiClient {
             base,
             authorization: None,
             proof: Proof::Nothing,
+            links: Arc::default(),
+            clock: Arc::default(),
             ..self.clone()
         };
         service.with_stored_token()
+    }
+
+    /// The service to which a link leads: this one also where the link names the address by which it says that others
+    /// reach it.
+    pub(crate) async fn of_link(&self, base: String) -> Self {
+        if self.leads_here(&base) || self.links_for_others().await.leads_here(&base) {
+            return self.clone();
+        }
+        self.elsewhere(base)
+    }
+
+    /// Whether this is another way to write the address of the service.
+    pub(crate) fn leads_here(&self, base: &str) -> bool {
+        server_key(base) == server_key(&self.base)
+    }
+
+    /// How links begin that are passed on to others.
+    pub(crate) async fn links_for_others(&self) -> &LinksForOthers {
+        let asking = || LinksForOthers::ask(self);
+        self.links.get_or_init(asking).await
+    }
+
+    /// What time it is for the service, as far as it was called.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// The same, asked if it wasn't called yet.
+    pub(crate) async fn asked_now(&self) -> DateTime<Utc> {
+        self.links_for_others().await;
+        self.now()
     }
 
     fn with_stored_token(self) -> Self {
@@ -179,7 +194,7 @@ impl ApiClient {
         uri.as_ref().and_then(origin_of).unwrap_or_default()
     }
 
-    /// The address that is passed on to people: the page of a file, which tells, waits and downloads.
+    /// The page of a file, which tells, waits and downloads, as whoever asks here opens it.
     pub(crate) fn link(&self, id: Uuid) -> String {
         format!("{}/f/{id}", self.base)
     }
@@ -251,21 +266,6 @@ impl ApiClient {
                 .min(until.left());
             sleep(pause).await;
         }
-    }
-
-    /// The receipt of an available file.
-    pub(crate) async fn receipt(&self, id: Uuid, until: Deadline) -> Result<String, CliError> {
-        let path = format!("/v1/files/{id}/receipt");
-        let answer = self.call(Method::GET, &path, None, None, until).await?;
-        let answer = expect(answer, StatusCode::OK)?;
-        let text = String::from_utf8(answer.body.into());
-        text.map_err(|_| CliError::Unusable("the server's receipt isn't text".to_owned()))
-    }
-
-    /// What verifies receipts, as it came.
-    pub(crate) async fn receipt_keys(&self, until: Deadline) -> Result<Bytes, CliError> {
-        let answer = self.call(Method::GET, "/v1/receipts/keys", None, None, until);
-        Ok(expect(answer.await?, StatusCode::OK)?.body)
     }
 
     pub(crate) async fn page(
@@ -449,6 +449,7 @@ impl ApiClient {
         };
         let answer = self.http.send(request, &Sent::default()).await;
         let (head, body) = answer.map_err(failed)?.into_parts();
+        self.clock.note(&head.headers);
         let body = self
             .http
             .read(body, MAX_ANSWER_BYTES)

@@ -2,13 +2,20 @@
 //!
 //! **Invariant:** what is refused here was never sent.
 
-use std::path::PathBuf;
+mod boxes;
+mod files;
+mod links;
+mod service;
+
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::file_end::FileEnd;
+pub(crate) use boxes::{BoxCommand, Collect, ExtendBox, NewBox, ShowBox};
+pub(crate) use files::{Delete, Download, Events, List, Receipt, Status, Upload, Verify};
+pub(crate) use links::{LinkArguments, Links, LinksCommand};
+pub(crate) use service::{Aws, Doctor, Tokens, TokensCommand, WebhookCommand, WebhookListen};
 
 /// What ends below `--help`, and in the man page, which doesn't name variables by itself.
 const EXIT_CODES: &str = "Environment:
@@ -57,9 +64,6 @@ const COLLECT: &str =
 the folder already isn't fetched again, so the same command goes on where it stopped. Nothing that is there is replaced: a
 file that was changed stays, and what was handed in is put beside it. The table is hand-ins.csv.
 Exit code 0: all that was handed in is there; 1: some of it isn't, or is still on its way.";
-
-const WEBHOOK: &str = "It says what to start the service with. What is signed by another secret, old or changed is shown and refused (401).
-Ctrl-C ends it.";
 
 const DOCTOR: &str =
     "Each check is a line: ✓ all is well, ! it works and something should be known, ✗ it isn't well (the next line says what
@@ -113,14 +117,14 @@ pub(crate) enum Command {
     Events(Events),
     /// Open the page of a file in the browser; in a pipe, print its address
     Open {
-        /// The file's ID, or its link
+        /// The file's ID, or its link, or the URL of a link or a box
         #[arg(value_name = "ID|URL")]
         file: String,
     },
-    /// Show the QR code of a file's link, for a room full of people
+    /// Show the QR code of a link, for a room full of people: of a file, of what is passed on, of a box
     #[command(after_help = QR)]
     Qr {
-        /// The file's ID, or its link
+        /// The file's ID, or its link, or the URL of a link or a box
         #[arg(value_name = "ID|URL")]
         file: String,
     },
@@ -196,367 +200,4 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret")
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LinkArguments {
-    /// The files' IDs, or their links
-    #[arg(required = true, value_name = "ID|URL")]
-    pub files: Vec<String>,
-    /// When it ends: after a time, such as 12h or 7d, or at one, such as 2027-01-31T09:05:00+01:00; after 30 days, if
-    /// this isn't said
-    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
-    pub expires: Option<FileEnd>,
-    /// How often each file may be taken
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub max_downloads: Option<u32>,
-    /// What those who get it have to know. Others on this machine can see arguments: set the variable
-    #[arg(long, env = "FILE_SHARE_LINK_PASSWORD", hide_env_values = true)]
-    pub password: Option<Secret>,
-    /// Only for people who sign in
-    #[arg(long)]
-    pub signed_in: bool,
-    /// What those who get it see above the files
-    #[arg(long)]
-    pub title: Option<String>,
-    /// A note for yourself, which the list shows
-    #[arg(long)]
-    pub label: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Links {
-    #[command(subcommand)]
-    pub command: Option<LinksCommand>,
-    /// Only those of this file, by its ID or its link
-    #[arg(long, value_name = "ID|URL")]
-    pub file: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LinksCommand {
-    /// End links for good
-    End {
-        /// The links' IDs, from the list
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<String>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum BoxCommand {
-    /// Make a box, and print the URL to pass on
-    Create(NewBox),
-    /// List your boxes, newest first
-    List,
-    /// Show a box, and who handed in what, newest first
-    Show(ShowBox),
-    /// Give everybody, or one person, more time
-    Extend(ExtendBox),
-    /// Take nothing more, as of now; `extend` opens it again
-    Close {
-        /// The box's ID, or its URL
-        #[arg(value_name = "BOX")]
-        file_box: String,
-    },
-    /// End boxes for good; what was handed in goes into your list of files
-    End {
-        /// The boxes' IDs, or their URLs
-        #[arg(required = true, value_name = "BOX")]
-        boxes: Vec<String>,
-        /// Don't ask
-        #[arg(long, short)]
-        yes: bool,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct NewBox {
-    /// What people see above it
-    pub title: String,
-    /// What comes later is late, and taken all the same: after a time, such as 12h or 7d, or at one, such as
-    /// 2027-01-31T09:05:00+01:00
-    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
-    pub due: Option<FileEnd>,
-    /// Until when it takes files; until it is closed, if this isn't said
-    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
-    pub closes: Option<FileEnd>,
-    /// From when on it takes files; at once, if this isn't said
-    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
-    pub opens: Option<FileEnd>,
-    /// How many files it may hold
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub max_files: Option<u32>,
-    /// How large each may be, in bytes
-    #[arg(long, value_name = "BYTES")]
-    pub max_file_bytes: Option<u64>,
-    /// What names may end with, such as pdf,docx
-    #[arg(long, value_name = "ENDING", value_delimiter = ',')]
-    pub types: Vec<String>,
-    /// Only for people who sign in: their name comes from that
-    #[arg(long)]
-    pub signed_in: bool,
-    /// What whoever hands in has to know. Others on this machine can see arguments: set the variable
-    #[arg(long, env = "FILE_SHARE_BOX_PASSWORD", hide_env_values = true)]
-    pub password: Option<Secret>,
-    /// All files of a person count, and not only the latest that isn't late
-    #[arg(long)]
-    pub keep_all: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowBox {
-    /// The box's ID, or its URL
-    #[arg(value_name = "BOX")]
-    pub file_box: String,
-    /// Only what is late
-    #[arg(long)]
-    pub late: bool,
-    /// Only what this person handed in, by their name or the ID of their sign-in
-    #[arg(long, value_name = "NAME")]
-    pub submitter: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExtendBox {
-    /// The box's ID, or its URL
-    #[arg(value_name = "BOX")]
-    pub file_box: String,
-    /// What comes later is late: after a time, such as 12h or 7d, or at one, such as 2027-01-31T09:05:00+01:00
-    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse, required_unless_present = "closes")]
-    pub due: Option<FileEnd>,
-    /// Until when files are taken
-    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
-    pub closes: Option<FileEnd>,
-    /// For this person alone, by their name or the ID of their sign-in
-    #[arg(long, value_name = "NAME")]
-    pub submitter: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Collect {
-    /// The box's ID, or its URL
-    #[arg(value_name = "BOX")]
-    pub file_box: String,
-    /// The folder; it is made if it isn't there
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
-    /// Of each person only the file that counts: the latest that isn't late
-    #[arg(long)]
-    pub latest: bool,
-    /// How many to fetch at a time
-    #[arg(long, short, default_value_t = 4, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=32))]
-    pub jobs: u16,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum WebhookCommand {
-    /// Receive them on this machine, and show each with whether its signature is right
-    #[command(after_help = WEBHOOK)]
-    Listen(WebhookListen),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct WebhookListen {
-    /// The port to listen on, on this machine alone; 0: any that is free
-    #[arg(long, default_value_t = 9000, value_name = "PORT")]
-    pub port: u16,
-    /// What they are signed with, as the service's WEBHOOK_SECRET; left out, one is made and shown. Others on this
-    /// machine can see flags, so set the variable
-    #[arg(
-        long,
-        env = "WEBHOOK_SECRET",
-        hide_env_values = true,
-        value_name = "SECRETS"
-    )]
-    pub secret: Option<Secret>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Tokens {
-    #[command(subcommand)]
-    pub command: Option<TokensCommand>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokensCommand {
-    /// End tokens for good
-    Revoke {
-        /// The tokens' IDs, from the list
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<String>,
-    },
-}
-
-/// What stands before the first `=`, and what behind it. The service judges both.
-fn key_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("must be a name, = and a text, such as course=INF-1".to_owned()),
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Upload {
-    /// Files; folders with everything in them; `-` for standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// How many to upload at a time
-    #[arg(long, short, default_value_t = 4, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=32))]
-    pub jobs: u16,
-    /// The name that people see, if only one file is uploaded; needed for standard input
-    #[arg(long)]
-    pub name: Option<String>,
-    /// How many bytes standard input has; any other number is refused before anything is sent
-    #[arg(long, value_name = "BYTES")]
-    pub size: Option<u64>,
-    /// When the service is to delete the files: after a time, such as 12h or 7d, or at one, such as
-    /// 2027-01-31T09:05:00+01:00
-    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
-    pub delete_after: Option<FileEnd>,
-    /// What the service keeps with each file: up to 16 texts by name, which `info` shows
-    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
-    pub metadata: Vec<(String, String)>,
-    /// Show the QR code of each link as well, on standard error
-    #[arg(long, conflicts_with = "json")]
-    pub qr: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// Only files with this status
-    #[arg(long, value_enum)]
-    pub status: Option<Status>,
-    /// How many at most
-    #[arg(long, default_value_t = 50, value_name = "N", conflicts_with = "all")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
-    /// All of them
-    #[arg(long)]
-    pub all: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Events {
-    /// The file's ID, or its link
-    #[arg(value_name = "ID|URL")]
-    pub file: String,
-    /// How many at most
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: u32,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Status {
-    Pending,
-    Available,
-    Rejected,
-    Expired,
-}
-
-impl Status {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Available => "available",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Download {
-    /// The file's ID, or its link, or a link that somebody passed on
-    #[arg(value_name = "ID|URL")]
-    pub file: String,
-    /// Where to write it: a file, a folder, or `-` for standard output; else a file of its name here
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Replace a file that is there already
-    #[arg(long, short)]
-    pub force: bool,
-    /// The password of a link that somebody passed on. Others on this machine can see arguments: set the variable
-    #[arg(long, env = "FILE_SHARE_LINK_PASSWORD", hide_env_values = true)]
-    pub password: Option<Secret>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Receipt {
-    /// The file's ID, or its link
-    #[arg(value_name = "ID|URL")]
-    pub file: String,
-    /// Where to write it: a file, or a folder; else standard output
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Replace a file that is there already
-    #[arg(long, short)]
-    pub force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Verify {
-    /// The receipt; `-` for standard input
-    #[arg(value_name = "RECEIPT")]
-    pub receipt: PathBuf,
-    /// A file that may be the one of the receipt
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// A file with the service's keys, instead of asking the service for them
-    #[arg(long, value_name = "FILE")]
-    pub keys: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Doctor {
-    /// The origin of the pages that shall upload, if it isn't the service's own
-    #[arg(long, value_name = "ORIGIN")]
-    pub origin: Option<String>,
-    /// How long any other check may take, in seconds; up and down, the test file may take 300 in any case
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=300))]
-    pub check_limit: u64,
-    /// For how long to wait for the store's notification, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub notification_limit: u64,
-    #[command(flatten)]
-    pub aws: Aws,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "AWS")]
-pub(crate) struct Aws {
-    /// Also have the service's program look at bucket, queue and table (`file-share check --setup`), with
-    /// the credentials and the region of the environment; the stack's OperatorPolicy is enough
-    #[arg(long)]
-    pub aws: bool,
-    /// The service's program, for --aws
-    #[arg(long, env = "FILE_SHARE_PROGRAM", value_name = "PROGRAM")]
-    #[arg(default_value = "file-share")]
-    pub file_share: PathBuf,
-    /// As the service's
-    #[arg(long, env, value_name = "NAME", default_value = "file-share-bucket")]
-    pub bucket_name: String,
-    /// As the service's
-    #[arg(long, env, value_name = "NAME", default_value = "FileMetadata")]
-    pub table_name: String,
-    /// As the worker's
-    #[arg(long, env, value_name = "URL", required_if_eq("aws", "true"))]
-    pub queue_url: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Delete {
-    /// The files' IDs, or their links
-    #[arg(required = true, value_name = "ID|URL")]
-    pub files: Vec<String>,
-    /// Don't ask
-    #[arg(long, short)]
-    pub yes: bool,
 }

@@ -1,7 +1,7 @@
 //! `fshare box`: where others hand in files without an account, and what they handed in.
 //!
-//! **Invariant:** a password is sent to the service alone, and shown nowhere. A box is closed by the service's clock, not
-//! by that of this machine.
+//! **Invariant:** a password is sent to the service alone, and shown nowhere. A box is due and closed by the service's
+//! clock, not by that of this machine: times from now on count from there.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::box_calls::{FileBox, HandIn, Override};
 use crate::commands::{agreed, somebody_is_there};
 use crate::error::{CliError, DONE};
 use crate::file_end::FileEnd;
+use crate::links_for_others::tell_watcher_if_only_here;
 use crate::output::{Output, human, local_time};
 use crate::retry::Deadline;
 
@@ -33,7 +34,11 @@ pub(crate) async fn run(
     match command {
         BoxCommand::Create(new) => create(service, new, until, output).await?,
         BoxCommand::List => {
-            let shown = service.boxes(until, |file_box| show_row(&file_box, output).map(|()| true));
+            let links = service.links_for_others().await;
+            let shown = service.boxes(until, |file_box| {
+                let url = links.named(&file_box.url);
+                show_row(&FileBox { url, ..file_box }, output).map(|()| true)
+            });
             shown.await?;
         }
         BoxCommand::Show(wanted) => show(service, wanted, until, output).await?,
@@ -51,18 +56,26 @@ async fn create(
     until: Deadline,
     output: &Output,
 ) -> Result<(), CliError> {
-    let made = service.create_box(&wanted(arguments), until).await?;
+    let wanted = wanted(arguments, service.asked_now().await);
+    let made = for_others(service, service.create_box(&wanted, until).await?).await;
     if output.json {
         return output.json_line(&as_json(&made));
     }
     let due = made.due_at.as_deref().map(local_time);
     let due = due.map_or_else(String::new, |due| format!(", due {due}"));
     output.note_to_watcher(&format!("box {}{due}", made.id));
+    tell_watcher_if_only_here(&made.url, output);
     output.result(&made.url)
 }
 
-fn wanted(arguments: &arguments::NewBox) -> Value {
-    let at = |end: &Option<FileEnd>| end.map(|it| json!(it.of_a_file(Utc::now())));
+/// The same by the address at which others open it.
+async fn for_others(service: &ApiClient, file_box: FileBox) -> FileBox {
+    let url = service.links_for_others().await.named(&file_box.url);
+    FileBox { url, ..file_box }
+}
+
+fn wanted(arguments: &arguments::NewBox, now: DateTime<Utc>) -> Value {
+    let at = |end: &Option<FileEnd>| end.map(|it| json!(it.of_a_file(now)));
     let mut wanted = Map::from_iter([("title".to_owned(), json!(arguments.title))]);
     let more = [
         ("opensAt", at(&arguments.opens)),
@@ -118,6 +131,7 @@ async fn show(
         let is_theirs = by.is_none_or(|name| is_called(hand_in, name));
         is_theirs && (!arguments.late || hand_in.late)
     };
+    let file_box = for_others(service, file_box).await;
     if !output.json {
         show_head(&file_box, output)?;
     }
@@ -203,7 +217,9 @@ async fn extend(
     output: &Output,
 ) -> Result<(), CliError> {
     let file_box = service.find_box(&arguments.file_box, until).await?;
-    let at = |end: &Option<FileEnd>| end.map(|it| it.of_a_file(Utc::now()));
+    // Others hand in by its clock, and it has just said what time that is.
+    let now = service.now();
+    let at = |end: &Option<FileEnd>| end.map(|it| it.of_a_file(now));
     let (due, closes) = (at(&arguments.due), at(&arguments.closes));
     let changed = match &arguments.submitter {
         None => {
@@ -214,7 +230,7 @@ async fn extend(
         }
         Some(name) => extend_one(service, &file_box.id, name, (due, closes), until).await?,
     };
-    say_times(&changed, output)
+    say_times(&for_others(service, changed).await, output)
 }
 
 /// The times of others are sent along, so they must be what they are: whoever changes them meanwhile is asked for again.
@@ -274,7 +290,7 @@ async fn close(
     let file_box = service.find_box(file_box, until).await?;
     let change = json!({ "close": true });
     let changed = service.change_box(&file_box.id, &change, until).await?;
-    say_times(&changed, output)
+    say_times(&for_others(service, changed).await, output)
 }
 
 fn say_times(file_box: &FileBox, output: &Output) -> Result<(), CliError> {

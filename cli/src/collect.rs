@@ -19,7 +19,7 @@ use crate::api_client::ApiClient;
 use crate::arguments;
 use crate::box_calls::{FileBox, HandIn};
 use crate::boxes::lateness;
-use crate::download::{distinct_names, safe_name, same, save_new};
+use crate::download::{Leftovers, distinct_names, safe_name, same, save_new};
 use crate::error::{CliError, DONE, SOME_FAILED};
 use crate::hand_in_table::{self, Line};
 use crate::inputs::digest;
@@ -50,6 +50,7 @@ pub(crate) async fn run(
     let folder = arguments.folder.as_path();
     std::fs::create_dir_all(folder)
         .map_err(|error| CliError::Here(format!("{}: {error}", folder.display())))?;
+    Leftovers::clear(folder);
     let all = hand_ins(service, &file_box, until).await?;
     let counting = counting(&file_box, &all);
     let wanted = all.iter().filter(|it| it.status == "available");

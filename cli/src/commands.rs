@@ -41,7 +41,8 @@ pub(crate) async fn list(
             .await?;
         for record in page.files.iter().take(left) {
             if output.json {
-                output.json_line(&as_json(service, record))?;
+                let link = service.links_for_others().await.page_of(record.id);
+                output.json_line(&as_json(service, record, &link))?;
             } else {
                 output.result(&row(record))?;
             }
@@ -119,10 +120,11 @@ pub(crate) async fn info(
     until: Deadline,
     output: &Output,
 ) -> Result<(), CliError> {
-    let (service, id) = parse_file(file, service)?;
+    let (service, id) = parse_file(file, service).await?;
     let record = service.describe(id, until).await?;
+    let link = service.links_for_others().await.page_of(record.id);
     if output.json {
-        return output.json_line(&as_json(&service, &record));
+        return output.json_line(&as_json(&service, &record, &link));
     }
     let mut lines = vec![
         ("name", record.name().to_owned()),
@@ -151,18 +153,18 @@ pub(crate) async fn info(
         .metadata()
         .map(|(key, value)| format!("{key}={value}"));
     lines.extend(kept.map(|kept| ("metadata", kept)));
-    lines.push(("link", service.link(record.id)));
+    lines.push(("link", link));
     for (name, value) in lines {
         output.result(&format!("{name:9} {value}"))?;
     }
     Ok(())
 }
 
-/// A record with its addresses: for people, and where its bytes are.
-pub(crate) fn as_json(service: &ApiClient, record: &Record) -> Value {
+/// A record with its addresses: `link` for people, and where its bytes are.
+pub(crate) fn as_json(service: &ApiClient, record: &Record, link: &str) -> Value {
     let mut value = serde_json::to_value(record).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
-        fields.insert("link".to_owned(), service.link(record.id).into());
+        fields.insert("link".to_owned(), link.into());
         let content = service.content_url(record.id);
         fields.insert("contentUrl".to_owned(), content.into());
     }
@@ -176,12 +178,10 @@ pub(crate) async fn delete(
     patience: Duration,
     output: &Output,
 ) -> Result<Vec<u8>, CliError> {
-    let files: Result<Vec<_>, _> = arguments
-        .files
-        .iter()
-        .map(|file| parse_file(file, service))
-        .collect();
-    let files = files?;
+    let mut files = Vec::new();
+    for file in &arguments.files {
+        files.push(parse_file(file, service).await?);
+    }
     if !arguments.yes {
         somebody_is_there("whether to delete")?;
         let mut shown = Vec::new();

@@ -19,7 +19,7 @@ pub(crate) async fn list(
     patience: Duration,
     output: &Output,
 ) -> Result<(), CliError> {
-    let (service, id) = parse_file(&arguments.file, service)?;
+    let (service, id) = parse_file(&arguments.file, service).await?;
     let mut left = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
     let mut cursor = None;
     // Each page has at least one event, or is the last that is asked for.

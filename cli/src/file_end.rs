@@ -1,7 +1,7 @@
-//! When a file is to be deleted, as a person says it.
+//! When something is to end, as a person says it: a file, a link, a box.
 //!
-//! **Invariant:** what the service gets is a moment in UTC. A time from now on counts from when the file is created,
-//! by this machine's clock.
+//! **Invariant:** what the service gets is a moment in UTC. A time from now on counts from when that is said, by whatever
+//! clock the caller goes by.
 
 use std::time::Duration;
 

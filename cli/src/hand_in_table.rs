@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use chrono::{Local, SubsecRound};
 
 use crate::box_calls::HandIn;
+use crate::download::hidden_beside;
 use crate::error::CliError;
 
 /// What the table is called, unless there is another one already.
@@ -51,10 +52,7 @@ pub(crate) fn write(folder: &Path, lines: &[Line<'_>]) -> Result<PathBuf, CliErr
         return Ok(path);
     }
     let beside = |error: std::io::Error| CliError::Here(format!("{}: {error}", path.display()));
-    let mut hidden = tempfile::Builder::new();
-    hidden.prefix(".fshare-");
-    crate::platform::new_file(&mut hidden);
-    let mut hidden = hidden.tempfile_in(folder).map_err(beside)?;
+    let mut hidden = hidden_beside(&path, true, None)?;
     hidden.write_all(text.as_bytes()).map_err(beside)?;
     hidden.as_file().sync_all().map_err(beside)?;
     let hidden = match hidden.persist_noclobber(&path) {

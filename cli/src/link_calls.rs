@@ -61,9 +61,16 @@ pub(crate) struct SharedFile {
     content_type: String,
     sha256: Option<String>,
     status: String,
+    #[serde(default)]
+    downloads_left: Option<u64>,
 }
 
 impl SharedFile {
+    /// Whether it is counted how often it is taken.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.downloads_left.is_some()
+    }
+
     /// The same as a record, without what only its owner sees.
     ///
     /// # Errors
@@ -91,6 +98,14 @@ impl SharedFile {
 #[derive(Deserialize)]
 struct Grant {
     url: String,
+    #[serde(default)]
+    sha256: Option<String>,
+}
+
+/// Where the bytes are, and what they have to be as far as that is said there.
+pub(crate) struct Located {
+    pub url: Uri,
+    pub sha256: Option<String>,
 }
 
 impl ApiClient {
@@ -99,13 +114,18 @@ impl ApiClient {
         parsed(&expect(answer.await?, StatusCode::CREATED)?)
     }
 
-    /// A page of the caller's links.
+    /// A page of the caller's links, or of those of a file.
     pub(crate) async fn links(
         &self,
+        of_file: Option<Uuid>,
         cursor: Option<&str>,
         until: Deadline,
     ) -> Result<LinkPage, CliError> {
-        let mut path = format!("/v1/links?limit={MAX_PAGE}");
+        let list = match of_file {
+            None => "/v1/links".to_owned(),
+            Some(file) => format!("/v1/files/{file}/links"),
+        };
+        let mut path = format!("{list}?limit={MAX_PAGE}");
         if let Some(cursor) = cursor {
             let all = percent_encoding::NON_ALPHANUMERIC;
             path += &format!(
@@ -115,18 +135,6 @@ impl ApiClient {
         }
         let answer = self.call(Method::GET, &path, None, None, until);
         parsed(&expect(answer.await?, StatusCode::OK)?)
-    }
-
-    /// The links of a file.
-    pub(crate) async fn links_of(
-        &self,
-        file: Uuid,
-        until: Deadline,
-    ) -> Result<Vec<Link>, CliError> {
-        let path = format!("/v1/files/{file}/links");
-        let answer = self.call(Method::GET, &path, None, None, until);
-        let page: LinkPage = parsed(&expect(answer.await?, StatusCode::OK)?)?;
-        Ok(page.links)
     }
 
     /// Ends a link.
@@ -161,7 +169,7 @@ impl ApiClient {
         password: Option<&str>,
         key: Uuid,
         until: Deadline,
-    ) -> Result<Uri, CliError> {
+    ) -> Result<Located, CliError> {
         let path = format!("/v1/shared/{token}/files/{file}/downloads");
         let body = match password {
             Some(password) => json!({ "password": password }),
@@ -169,6 +177,8 @@ impl ApiClient {
         };
         let answer = self.call(Method::POST, &path, Some(&body), Some(key), until);
         let grant: Grant = parsed(&expect(answer.await?, StatusCode::CREATED)?)?;
-        check_store_address(&grant.url, self.base(), "the URL of the bytes")
+        let url = check_store_address(&grant.url, self.base(), "the URL of the bytes")?;
+        let sha256 = grant.sha256;
+        Ok(Located { url, sha256 })
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::address::parse_file;
@@ -12,6 +12,7 @@ use crate::api_client::ApiClient;
 use crate::arguments;
 use crate::error::{CliError, DONE};
 use crate::link_calls::Link;
+use crate::links_for_others::tell_watcher_if_only_here;
 use crate::output::{Output, local_time};
 use crate::retry::Deadline;
 
@@ -25,12 +26,10 @@ pub(crate) async fn create(
     until: Deadline,
     output: &Output,
 ) -> Result<(), CliError> {
-    let files: Result<Vec<_>, CliError> = arguments
-        .files
-        .iter()
-        .map(|file| parse_file(file, service))
-        .collect();
-    let files = files?;
+    let mut files = Vec::new();
+    for file in &arguments.files {
+        files.push(parse_file(file, service).await?);
+    }
     let Some((service, _)) = files.first() else {
         return Ok(());
     };
@@ -42,17 +41,30 @@ pub(crate) async fn create(
             "the files of one link are all at one service".to_owned(),
         ));
     }
+    let now = service.asked_now().await;
     let link = service
-        .create_link(&wanted(arguments, &files), until)
+        .create_link(&wanted(arguments, &files, now), until)
         .await?;
+    let link = for_others(service, link).await;
     if output.json {
         return output.json_line(&serde_json::to_value(&link).unwrap_or_default());
     }
     output.note_to_watcher(&format!("works until {}", local_time(&link.expires_at)));
+    tell_watcher_if_only_here(&link.url, output);
     output.result(&link.url)
 }
 
-fn wanted(arguments: &arguments::LinkArguments, files: &[(ApiClient, uuid::Uuid)]) -> Value {
+/// The same by the address at which others open it.
+async fn for_others(service: &ApiClient, link: Link) -> Link {
+    let url = service.links_for_others().await.named(&link.url);
+    Link { url, ..link }
+}
+
+fn wanted(
+    arguments: &arguments::LinkArguments,
+    files: &[(ApiClient, uuid::Uuid)],
+    now: DateTime<Utc>,
+) -> Value {
     let ids: Vec<String> = files.iter().map(|(_, id)| id.to_string()).collect();
     let mut wanted = Map::from_iter([("files".to_owned(), json!(ids))]);
     let more = [
@@ -65,7 +77,7 @@ fn wanted(arguments: &arguments::LinkArguments, files: &[(ApiClient, uuid::Uuid)
         ("maxDownloads", arguments.max_downloads.map(|it| json!(it))),
         (
             "expiresAt",
-            arguments.expires.map(|it| json!(it.of_a_file(Utc::now()))),
+            arguments.expires.map(|it| json!(it.of_a_file(now))),
         ),
         ("audience", arguments.signed_in.then(|| json!("signed_in"))),
     ];
@@ -81,16 +93,20 @@ pub(crate) async fn list(
     patience: Duration,
     output: &Output,
 ) -> Result<(), CliError> {
-    if let Some(file) = file {
-        let (service, id) = parse_file(file, service)?;
-        let links = service.links_of(id, Deadline::after(patience)).await?;
-        return links.iter().try_for_each(|link| show(link, output));
-    }
+    let (service, file) = match file {
+        None => (service.clone(), None),
+        Some(file) => {
+            let (service, id) = parse_file(file, service).await?;
+            (service, Some(id))
+        }
+    };
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_PAGES {
         let until = Deadline::after(patience);
-        let page = service.links(cursor.as_deref(), until).await?;
-        page.links.iter().try_for_each(|link| show(link, output))?;
+        let page = service.links(file, cursor.as_deref(), until).await?;
+        for link in page.links {
+            show(&for_others(&service, link).await, output)?;
+        }
         cursor = page.next_cursor;
         if cursor.is_none() {
             return Ok(());

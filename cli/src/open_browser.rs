@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::address::{parse_file, parse_share};
+use crate::address::{PassedOn, parse_capability, parse_file};
 use crate::api_client::ApiClient;
 use crate::error::CliError;
 use crate::output::Output;
@@ -34,11 +34,15 @@ pub(crate) async fn open(
     until: Deadline,
     output: &Output,
 ) -> Result<(), CliError> {
-    if let Some(share) = parse_share(file)? {
-        let page = share.page();
-        return show(&page, json!({ "page": page }), "the link", output).await;
+    if let Some(passed_on) = parse_capability(file)? {
+        let page = passed_on.page();
+        let what = match passed_on.kind {
+            PassedOn::Link => "the link",
+            PassedOn::Box => "the box",
+        };
+        return show(&page, json!({ "page": page }), what, output).await;
     }
-    let (service, id) = parse_file(file, service)?;
+    let (service, id) = parse_file(file, service).await?;
     // Said here, where the person looks, and not on a page of the browser.
     let record = service.describe(id, until).await?;
     let page = service.link(id);

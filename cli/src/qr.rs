@@ -4,38 +4,36 @@
 //! code's link is the one that others can open, as far as the service knows it; one that they can't is said to be so.
 
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
 use qrcodegen::{QrCode, QrCodeEcc};
 use serde_json::json;
-use tokio::time::timeout;
 
-use crate::address::{base_of, is_for_this_machine, parse_file, parse_share};
+use crate::address::{parse_capability, parse_file};
 use crate::api_client::ApiClient;
 use crate::error::CliError;
+use crate::links_for_others::only_here;
 use crate::output::Output;
 
-/// How long the service may take to say where others reach it. The link is there without it.
-const ASK_LIMIT: Duration = Duration::from_secs(5);
 /// In modules, as ISO/IEC 18004 has it.
 const QUIET_ZONE: i32 = 4;
 /// Black on white, of the 256 colours that a theme doesn't change.
 const COLOURS: &str = "\x1b[38;5;16;48;5;231m";
 const NO_COLOURS: &str = "\x1b[0m";
-const ONLY_HERE: &str = "only this computer can open this link: start the service with LISTEN=0.0.0.0:8000, or set its \
-     PUBLIC_URL to where others reach it";
 
-/// Shows the code of a file's link, or of a share's.
+/// Shows the code of a file's link, of one that was passed on, or of a box's.
 ///
 /// # Errors
-/// It is neither, too long, or nobody reads it any more.
+/// It is none of these, too long, or nobody reads it any more.
 pub(crate) async fn show(service: &ApiClient, file: &str, output: &Output) -> Result<(), CliError> {
-    let link = match parse_share(file)? {
-        Some(share) => share.page(),
+    let link = match parse_capability(file)? {
+        // Of another service it isn't known by which address others reach it.
+        Some(page) if service.leads_here(&page.base) => {
+            service.links_for_others().await.named(&page.page())
+        }
+        Some(page) => page.page(),
         None => {
-            let (service, id) = parse_file(file, service)?;
-            let links = LinksForOthers::of(&service).await;
-            links.named(&service.link(id))
+            let (service, id) = parse_file(file, service).await?;
+            service.links_for_others().await.page_of(id)
         }
     };
     let code = encode(&link)?;
@@ -48,48 +46,19 @@ pub(crate) async fn show(service: &ApiClient, file: &str, output: &Output) -> Re
     Ok(())
 }
 
-/// How links begin that are passed on to others.
-pub(crate) struct LinksForOthers {
-    own: String,
-    others: String,
-}
-
-impl LinksForOthers {
-    /// As the service says it; its address as it is asked, if it says nothing.
-    pub(crate) async fn of(service: &ApiClient) -> Self {
-        let asked = timeout(ASK_LIMIT, service.session()).await;
-        let said = asked.ok().and_then(Result::ok);
-        let said = said.and_then(|session| session.share_base);
-        // What it says stands in a link: an address of a server and nothing else.
-        let said = said.and_then(|base| base_of(&base).ok());
-        let own = service.base().to_owned();
-        let others = said.unwrap_or_else(|| own.clone());
-        Self { own, others }
+/// Shows a link's code to whoever watches, and whose it is.
+pub(crate) fn show_beside(link: &str, shown: &str, output: &Output) {
+    match encode(link) {
+        Ok(code) => output.picture_beside(&blocks(&code, io::stderr().is_terminal())),
+        Err(failure) => output.note(&format!("fshare: {failure}")),
     }
-
-    /// A link of the service's, as others open it.
-    fn named(&self, link: &str) -> String {
-        match link.strip_prefix(&self.own) {
-            Some(path) => format!("{}{path}", self.others),
-            None => link.to_owned(),
-        }
-    }
-
-    /// Shows its code to whoever watches, and whose it is.
-    pub(crate) fn show_beside(&self, link: &str, shown: &str, output: &Output) {
-        let link = self.named(link);
-        match encode(&link) {
-            Ok(code) => output.picture_beside(&blocks(&code, io::stderr().is_terminal())),
-            Err(failure) => output.note(&format!("fshare: {failure}")),
-        }
-        output.note(&format!("{shown}: {link}"));
-        note_if_only_here(&link, output);
-    }
+    output.note(&format!("{shown}: {link}"));
+    note_if_only_here(link, output);
 }
 
 fn note_if_only_here(link: &str, output: &Output) {
-    if is_for_this_machine(link) {
-        output.note(&format!("fshare: {ONLY_HERE}"));
+    if let Some(said) = only_here(link) {
+        output.note(&said);
     }
 }
 
@@ -132,17 +101,6 @@ fn blocks(code: &QrCode, is_coloured: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_link_of_the_service_is_named_as_others_open_it_and_any_other_as_it_is() {
-        let links = LinksForOthers {
-            own: "http://127.0.0.1:8000".to_owned(),
-            others: "https://files.example/p".to_owned(),
-        };
-        let named = links.named("http://127.0.0.1:8000/f/1");
-        assert_eq!(named, "https://files.example/p/f/1");
-        assert_eq!(links.named("http://other/f/1"), "http://other/f/1");
-    }
 
     #[test]
     fn a_link_that_no_code_can_hold_is_refused() {

@@ -3,9 +3,13 @@
 //! **Invariant:** what is written is a receipt by its form, and nothing is replaced unless that was asked for. Whether it
 //! is genuine says `fshare verify`.
 
+use bytes::Bytes;
+use http::{Method, StatusCode};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::address::parse_file;
+use crate::answer::expect;
 use crate::api_client::ApiClient;
 use crate::arguments;
 use crate::download;
@@ -23,7 +27,7 @@ pub(crate) async fn run(
     until: Deadline,
     output: &Output,
 ) -> Result<(), CliError> {
-    let (service, id) = parse_file(&arguments.file, service)?;
+    let (service, id) = parse_file(&arguments.file, service).await?;
     let text = match service.receipt(id, until).await {
         Err(CliError::Refused { code, .. }) if code == PENDING => {
             output.note_to_watcher("waiting until its bytes are there");
@@ -52,4 +56,21 @@ pub(crate) async fn run(
     }
     output.note_to_watcher(&format!("✓ {}", saved.display()));
     Ok(())
+}
+
+impl ApiClient {
+    /// The receipt of an available file.
+    pub(crate) async fn receipt(&self, id: Uuid, until: Deadline) -> Result<String, CliError> {
+        let path = format!("/v1/files/{id}/receipt");
+        let answer = self.call(Method::GET, &path, None, None, until).await?;
+        let answer = expect(answer, StatusCode::OK)?;
+        let text = String::from_utf8(answer.body.into());
+        text.map_err(|_| CliError::Unusable("the server's receipt isn't text".to_owned()))
+    }
+
+    /// What verifies receipts, as it came.
+    pub(crate) async fn receipt_keys(&self, until: Deadline) -> Result<Bytes, CliError> {
+        let answer = self.call(Method::GET, "/v1/receipts/keys", None, None, until);
+        Ok(expect(answer.await?, StatusCode::OK)?.body)
+    }
 }

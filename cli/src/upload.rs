@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,7 +21,7 @@ use crate::file_end::FileEnd;
 use crate::inputs::{self, Input};
 use crate::output::{Output, local_time};
 use crate::put::send;
-use crate::qr::LinksForOthers;
+use crate::qr::show_beside;
 use crate::retry::Deadline;
 use crate::wire::Record;
 
@@ -90,6 +89,8 @@ pub(crate) async fn run(
         return Err(CliError::Usage("--metadata names a key twice".to_owned()));
     }
     let metadata = &metadata;
+    // Also for when files are to be deleted: it says what time it is.
+    let links = service.links_for_others().await;
     let uploads = inputs.iter().enumerate().map(|(index, input)| async move {
         let until = Deadline::after(patience);
         let upload = FileUpload {
@@ -99,23 +100,27 @@ pub(crate) async fn run(
             index,
         };
         let outcome = upload_one(service, &upload, until, output, progress).await;
-        report(service, input, outcome, output, progress, index)
+        let link_of = |record: &Record| links.page_of(record.id);
+        report(
+            service,
+            input,
+            outcome.map(|it| (link_of(&it), it)),
+            output,
+            progress,
+            index,
+        )
     });
     let mut finished = stream::iter(uploads).buffer_unordered(arguments.jobs.into());
     while let Some(reported) = finished.next().await {
         reported?;
     }
     // Links last, in the order in which the files were named.
-    let for_others = match arguments.qr {
-        true => Some(LinksForOthers::of(service).await),
-        false => None,
-    };
     let mut codes = Vec::new();
     for (shown, state) in progress.all() {
         codes.push(match &state {
             UploadState::Done(link) => {
-                if let Some(for_others) = &for_others {
-                    for_others.show_beside(link, &shown, output);
+                if arguments.qr {
+                    show_beside(link, &shown, output);
                 }
                 if !output.json {
                     say_link(output, link, &shown)?;
@@ -149,17 +154,17 @@ fn say_skipped(output: &Output, path: &Path) -> Result<(), CliError> {
 fn report(
     service: &ApiClient,
     input: &Input,
-    outcome: Result<Record, CliError>,
+    outcome: Result<(String, Record), CliError>,
     output: &Output,
     progress: &UploadProgress,
     index: usize,
 ) -> Result<(), CliError> {
     match outcome {
-        Ok(record) => {
-            let link = service.link(record.id);
+        Ok((link, record)) => {
             progress.set(index, UploadState::Done(link.clone()));
             if output.json {
-                return output.json_line(&done(service, &input.shown, &record));
+                let record = as_json(service, &record, &link);
+                return output.json_line(&done(&input.shown, &link, record));
             }
             let end = record.delete_after.as_deref().map(local_time);
             let end = end.map_or_else(String::new, |end| format!(" (deleted on {end})"));
@@ -177,9 +182,9 @@ fn report(
     Ok(())
 }
 
-fn done(service: &ApiClient, path: &str, record: &Record) -> Value {
-    let mut line = json!({ "path": path, "link": service.link(record.id) });
-    if let (Some(line), Value::Object(record)) = (line.as_object_mut(), as_json(service, record)) {
+fn done(path: &str, link: &str, record: Value) -> Value {
+    let mut line = json!({ "path": path, "link": link });
+    if let (Some(line), Value::Object(record)) = (line.as_object_mut(), record) {
         line.extend(record);
     }
     line
@@ -213,7 +218,7 @@ async fn upload_one(
     let mut declared = declaration(&input.name, measured.size, &measured.sha256);
     if let Some(end) = end {
         // Once for all attempts: with another one it would be another request.
-        declared["deleteAfter"] = end.of_a_file(Utc::now()).into();
+        declared["deleteAfter"] = end.of_a_file(service.now()).into();
     }
     if !metadata.is_empty() {
         declared["metadata"] = json!(metadata);
@@ -223,7 +228,7 @@ async fn upload_one(
     if let Some(upload) = created.upload {
         send(service, record.id, upload, &measured, until, &bar).await?;
     }
-    let link = service.link(record.id);
+    let link = service.links_for_others().await.page_of(record.id);
     progress.set(index, UploadState::Sent(link.clone()));
     bar.set_message("checking");
     let record = settle(service, record.id, until).await;

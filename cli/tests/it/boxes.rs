@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::aws_support::curl::{curl_json, curl_status, upload};
+use crate::stub::Stub;
 use crate::support::{Ran, Service, damage, signalled};
 
 /// Makes a box, and gives it as a program sees it.
@@ -260,6 +261,52 @@ fn a_collection_that_was_interrupted_goes_on_and_fetches_nothing_twice() {
         .map(|n| (format!("Student {n} – a.txt"), format!("of {n}")))
         .collect();
     assert_eq!(collected(&folder), expected);
+    let left = files(&folder).into_keys().filter(|it| it.starts_with('.'));
+    assert_eq!(left.count(), 0, "of what was interrupted");
+}
+
+#[test]
+fn times_from_now_on_count_from_the_services_clock() {
+    let service = Service::start(&[]);
+    // A laptop whose clock is decades behind, or the other way round.
+    let stub = Stub::always(&service.base, "", |answer| {
+        let lines =
+            answer
+                .split("\r\n")
+                .map(|line| match line.to_lowercase().starts_with("date:") {
+                    true => "date: Fri, 01 Jan 2100 12:00:00 GMT",
+                    false => line,
+                });
+        lines.collect::<Vec<_>>().join("\r\n")
+    });
+    let run = |arguments: &[&str]| {
+        let ran = service.run_through(&stub, arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+        ran.json().remove(0)
+    };
+    let made = run(&["box", "create", "Sheet 3", "--due", "1h", "--json"]);
+    let is_at = |time: &Value, begin: &str| {
+        let time = time.as_str().unwrap();
+        assert!(time.starts_with(begin), "{time}");
+    };
+    is_at(&made["dueAt"], "2100-01-01T13:00:");
+    let id = text(&made, "id");
+    let extended = run(&[
+        "box", "extend", id, "--due", "2h", "--closes", "1d", "--json",
+    ]);
+    is_at(&extended["dueAt"], "2100-01-01T14:00:");
+    is_at(&extended["closesAt"], "2100-01-02T12:00:");
+    let one = [
+        "box",
+        "extend",
+        id,
+        "--submitter",
+        "Ada",
+        "--due",
+        "3h",
+        "--json",
+    ];
+    is_at(&run(&one)["overrides"][0]["dueAt"], "2100-01-01T15:00:");
 }
 
 #[test]

@@ -1,6 +1,28 @@
 //! Links as people pass them on, what is printed beside them, and times as people read them.
 
-use crate::support::{Service, in_terminal_with};
+use crate::stub::{Stub, with_body};
+use crate::support::{Service, in_terminal_with, signalled_at};
+
+/// Where others reach the service, as it says of itself before [`for_others`].
+const OTHERS: &str = "https://files.example.org/course";
+
+/// The service at an address that others don't know.
+fn for_others(service: &Service) -> Stub {
+    Stub::always(&service.base, "GET /v1/session", |answer| {
+        with_body(&answer, |body| {
+            let said = format!("\"shareBase\":\"{OTHERS}\"");
+            assert!(body.contains("\"shareBase\":null"), "{body}");
+            body.replace("\"shareBase\":null", &said)
+        })
+    })
+}
+
+/// What downloads that were cut short left in a folder.
+fn left(folder: &std::path::Path) -> usize {
+    let entries = folder.read_dir().unwrap().map(Result::unwrap);
+    let names = entries.map(|it| it.file_name().into_string().unwrap());
+    names.filter(|it| it.starts_with(".fshare-")).count()
+}
 
 #[test]
 fn the_link_that_is_printed_is_the_page_of_the_file() {
@@ -241,4 +263,113 @@ fn links_are_listed_and_ended() {
     let foreign = elsewhere.upload("a.txt", b"a");
     let mixed = service.run(&["link", &other, &foreign]);
     assert_eq!(mixed.code, 2, "{mixed:?}");
+}
+
+#[test]
+fn what_is_printed_names_the_address_by_which_others_reach_the_service_and_is_understood_again() {
+    let service = Service::start(&[]);
+    let stub = for_others(&service);
+    service.file("notes.txt", b"notes");
+    let run = |arguments: &[&str]| {
+        let ran = service.run_through(&stub, arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+        ran
+    };
+    let file = run(&["upload", "notes.txt"]).out;
+    let file = file.trim_end();
+    assert!(file.starts_with(&format!("{OTHERS}/f/")), "{file}");
+    let json = run(&["upload", "--json", "notes.txt"]).json().remove(0);
+    assert!(json["link"].as_str().unwrap().starts_with(OTHERS), "{json}");
+    // What a program fetches is where it asked.
+    let content = json["contentUrl"].as_str().unwrap();
+    assert!(content.starts_with(&stub.base), "{json}");
+    for arguments in [
+        &["info", file][..],
+        &["info", "--json", file],
+        &["list", "--json"],
+    ] {
+        assert!(run(arguments).out.contains(file), "{arguments:?}");
+    }
+    let link = run(&["link", file]).out;
+    let link = link.trim_end();
+    assert!(link.starts_with(&format!("{OTHERS}/s/")), "{link}");
+    for arguments in [
+        &["links"][..],
+        &["links", "--file", file],
+        &["links", "--json"],
+    ] {
+        assert!(run(arguments).out.contains(link), "{arguments:?}");
+    }
+    let made = run(&["box", "create", "Sheet 3"]).out;
+    let made = made.trim_end();
+    assert!(made.starts_with(&format!("{OTHERS}/b/")), "{made}");
+    let shown = [
+        &["box", "list"][..],
+        &["box", "list", "--json"],
+        &["box", "show", made],
+        &["box", "extend", made, "--due", "1h"],
+        &["box", "close", made],
+        &["box", "create", "Sheet 4", "--json"],
+    ];
+    for arguments in shown {
+        assert!(
+            run(arguments).out.contains(&format!("{OTHERS}/b/")),
+            "{arguments:?}"
+        );
+    }
+    run(&["download", file, "-o", "fetched.txt"]);
+    run(&["delete", "--yes", file]);
+    // Nobody else's link leads here.
+    let elsewhere = format!("http://127.0.0.1:1/f/{}", file.rsplit('/').next().unwrap());
+    assert_eq!(service.run_through(&stub, &["info", &elsewhere]).code, 3);
+}
+
+#[test]
+fn a_one_time_link_whose_download_was_killed_is_taken_by_the_next_and_counted_once() {
+    let service = Service::start(&[]);
+    let file = service.upload("notes.txt", b"notes");
+    let made = service.run(&["link", &file, "--max-downloads", "1"]);
+    let link = made.out.trim_end();
+    let (_, token) = link.rsplit_once("/s/").unwrap();
+    let folder = service.folder.path().join("taken");
+    std::fs::create_dir(&folder).unwrap();
+    let into = folder.to_str().unwrap();
+    // When its URL was handed out, and before a byte came.
+    let bytes = ["GET /file-share-bucket/"];
+    for signal in ["-KILL", "-INT"] {
+        let ran = signalled_at(&service, signal, &bytes, |base| {
+            let link = format!("{base}/s/{token}");
+            ["download", &link, "-o", into].map(str::to_owned).to_vec()
+        });
+        assert_ne!(ran.code, 0, "{ran:?}");
+        assert_eq!(left(&folder), 1, "after {signal}");
+    }
+    let ran = service.run(&["download", link, "-o", into]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(std::fs::read(folder.join("notes.txt")).unwrap(), b"notes");
+    assert_eq!(left(&folder), 0);
+    let more = service.run(&["download", link, "-o", "more.txt"]);
+    assert_eq!(more.code, 1, "{more:?}");
+    assert!(more.err.contains("download_limit_reached"), "{more:?}");
+    assert_eq!(left(service.folder.path()), 0, "of what was refused");
+}
+
+#[test]
+fn what_a_killed_download_left_is_removed_by_the_next_into_the_same_folder() {
+    let service = Service::start(&[]);
+    let file = service.upload("notes.txt", b"notes");
+    let id = file.rsplit('/').next().unwrap();
+    let folder = service.folder.path();
+    for left_before in 0..2 {
+        assert_eq!(left(folder), left_before.min(1));
+        let bytes = ["GET /file-share-bucket/"];
+        let ran = signalled_at(&service, "-KILL", &bytes, |base| {
+            let arguments = ["download", id, "-o", "fetched.txt", "--server", base];
+            arguments.map(str::to_owned).to_vec()
+        });
+        assert_ne!(ran.code, 0, "{ran:?}");
+    }
+    let ran = service.run(&["download", id, "-o", "fetched.txt"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(left(folder), 0);
 }

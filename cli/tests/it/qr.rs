@@ -64,6 +64,36 @@ fn the_code_of_a_link_is_read_as_that_link_short_and_long() {
 }
 
 #[test]
+fn the_code_of_a_box_is_read_as_its_url_however_that_was_copied() {
+    let service = Service::start(&[("LISTEN", "0.0.0.0:0")]);
+    let port = service.base.rsplit_once(':').unwrap().1;
+    let here = format!("http://127.0.0.1:{port}");
+    let made = service.run(&["box", "create", "Sheet 3"]);
+    let made = made.out.trim_end();
+    let (_, token) = made.rsplit_once("/b/").unwrap();
+    // As others open it, also where somebody had it from this machine's own address.
+    for url in [
+        made.to_owned(),
+        format!("<{here}/b/{token}/>."),
+        format!("{made}?x=1"),
+    ] {
+        let ran = service.run(&["qr", "--server", &here, &url]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let (picture, rest): (Vec<_>, Vec<_>) = ran.out.lines().partition(|line| is_picture(line));
+        assert_eq!(
+            read(&modules(&picture)),
+            format!("{}/b/{token}", service.base)
+        );
+        assert_eq!(rest.len(), 1, "{ran:?}");
+    }
+    let opened = service.run(&["open", made]);
+    assert_eq!((opened.code, opened.out.trim_end()), (0, made));
+    let refused = service.run(&["info", made]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("fshare box show") && !refused.err.contains(token));
+}
+
+#[test]
 fn programs_get_the_modules_as_ones_and_zeros() {
     let link = format!("https://files.example.org/s/{}", "Ab-9_".repeat(8));
     let command = &["qr", "--json", &link];

@@ -244,6 +244,21 @@ pub(crate) fn signalled(
     requests: &[&'static str],
     arguments: &[&str],
 ) -> Ran {
+    signalled_at(service, signal, requests, |base| {
+        let arguments = arguments.iter().map(|it| (*it).to_owned());
+        arguments
+            .chain(["--server".to_owned(), base.to_owned()])
+            .collect()
+    })
+}
+
+/// The same with arguments that name the address at which the requests are held up.
+pub(crate) fn signalled_at(
+    service: &Service,
+    signal: &str,
+    requests: &[&'static str],
+    arguments: impl FnOnce(&str) -> Vec<String>,
+) -> Ran {
     let (stop, stopped): (_, Receiver<()>) = channel();
     let (at_it, arrived) = channel();
     let hold = move || {
@@ -258,8 +273,8 @@ pub(crate) fn signalled(
     faults.push((*last, StubFault::Before(Box::new(hold))));
     let stub = Stub::before(&service.base, faults);
     let child = service
-        .command(arguments)
-        .args(["--server", &stub.base])
+        .command(&[])
+        .args(arguments(&stub.base))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
