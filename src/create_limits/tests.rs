@@ -103,7 +103,7 @@ fn a_class_behind_one_address_hands_in_at_once_also_after_what_it_tried_was_brok
     const FILES_EACH: usize = 3;
     let limit = CreateLimit::Pending(PendingByAddress::new(10_000));
     let id = BoxId::from_bytes([1; 14]);
-    let places = crate::boxes::MAX_BOX_FILES;
+    let places = 10_000;
     for file in 0..2 * STUDENTS * FILES_EACH {
         let admitted = limit.admit_to_box(Some(ADA), id, places, at(0));
         let admitted = admitted.unwrap_or_else(|_| panic!("the {file}th is refused"));
