@@ -31,6 +31,8 @@ paths! {
     BOXES_PAGE = "/boxes";
     /// Where people let a program in that shows them a code.
     PAIR_PAGE = "/pair";
+    /// Where whoever was given a receipt checks it.
+    RECEIPT_PAGE = "/receipt";
     /// How programs share files by this very service.
     GUIDE = "/guide";
     /// What these consist of.
@@ -100,8 +102,8 @@ mod tests {
     #[test]
     fn a_segment_is_ours_if_a_path_of_ours_begins_with_it() {
         for own in [
-            "v1", "files", "f", "s", "b", "boxes", "pair", "guide", "web", "healthz", "readyz",
-            "docs", "explorer", "problems",
+            "v1", "files", "f", "s", "b", "boxes", "pair", "receipt", "guide", "web", "healthz",
+            "readyz", "docs", "explorer", "problems",
         ] {
             assert!(begins_one(own), "{own}");
         }

@@ -32,6 +32,7 @@ import { showQr } from './qr_dialog.js';
 import { openShareAddress } from './share_notice.js';
 import { openSession } from './sign_in.js';
 import { isInFlight, isOver } from './upload_machine.js';
+import { after, newName, now, reach, told } from './upload_ports.js';
 import { MAX_QUEUED, Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
 import { PendingPoller } from './pending_poller.js';
@@ -43,10 +44,7 @@ const MAX_NAMED = 3;
 const TIMES_EVERY_MS = 30_000;
 
 const base = new URL(document.documentElement.dataset.base, location.href);
-const told = (name) => document.querySelector(`meta[name="${name}"]`).content;
 const maxUploadBytes = Number(told('max-upload-bytes'));
-// Where the page's own policy lets it send bytes.
-const reachable = [location.origin, told('store-origin')].filter(Boolean).map((origin) => new URL(origin).origin);
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 const { api, session, isIn, isGuest, owner } = openSession({ base, liveRegion, wake });
@@ -55,14 +53,6 @@ const listOperator = operatorPart();
 const screenLock = new ScreenLock();
 const fresh = new Set();
 const others = new Set();
-
-const now = () => Date.now();
-const after = (ms, run) => {
-  const timer = setTimeout(run, ms);
-  return () => clearTimeout(timer);
-};
-
-const newName = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-');
 
 const poller = new PendingPoller({
   look: (id, wait, signal) => api.look(id, wait, signal),
@@ -92,13 +82,7 @@ const uploads = new Uploads(
     put,
     sha256,
     refusal: (file) => refusal(file, maxUploadBytes),
-    reach: (url) => {
-      const { protocol, origin } = new URL(url);
-      if (location.protocol === 'https:' && protocol === 'http:') {
-        return { code: 'mixed', origin };
-      }
-      return reachable.includes(origin) ? null : { code: 'elsewhere', origin };
-    },
+    reach,
     watch: (id) => poller.watch(id, true),
     newName,
     now,

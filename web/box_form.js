@@ -7,8 +7,8 @@ import { fieldsOf, wantedOf } from './box_wanted.js';
 import { open } from './dialog.js';
 import { h, setText } from './dom.js';
 
-// The box that there is, or null for a new one. `said` is what the form says. send(wanted) resolves to '' or to what the service has against it.
-export function openBoxForm(box, { said, maxBytes, format, canSignIn, send }) {
+// The box that there is, or null for a new one. `said` is what the form says, now() what time it is for the service. send(wanted) resolves to '' or to what the service has against it.
+export function openBoxForm(box, { said, maxBytes, format, canSignIn, now, send }) {
   const given = fieldsOf(box);
   const parts = {};
   const mark = (name, fault) => {
@@ -83,7 +83,7 @@ export function openBoxForm(box, { said, maxBytes, format, canSignIn, send }) {
     // Nothing is sent as a form.
     event.preventDefault();
     const fields = Object.fromEntries(Object.entries(parts).map(([name, { control }]) => [name, control.value]));
-    const { wanted, wrong } = wantedOf({ ...fields, noPassword: noPassword.checked }, { maxBytes, box });
+    const { wanted, wrong } = wantedOf({ ...fields, noPassword: noPassword.checked }, { maxBytes, box, now: now() });
     show(wrong);
     if (wrong.length > 0 || form.ariaBusy === 'true') {
       return;

@@ -251,8 +251,8 @@ export class BoxView {
     }
   }
 
-  // The table of all files, whatever is shown.
-  #csv() {
+  // The table of all files, whatever is shown; beside an archive, with the names that files have in it.
+  #csv(names = null) {
     const counting = this.#counting();
     const yes = (is) => (is ? said.yes : said.no);
     const rows = this.#files.all.map(({ id, submitter, submitterId, displayName, size, sha256, uploadedAt, late, status }) => [
@@ -266,14 +266,16 @@ export class BoxView {
       yes(counting.has(id)),
       said.status[status] ?? status,
       id,
+      ...(names === null ? [] : [names.get(id) ?? '']),
     ]);
-    return csvOf([said.csvColumns, ...rows], said.csvSeparator);
+    const columns = [...said.csvColumns, ...(names === null ? [] : [said.csvInZip])];
+    return csvOf([columns, ...rows], said.csvSeparator);
   }
 
   // What is shown, and the table of all, as the service has it now. Null where that can't be read to its end.
   async #packed() {
     const isRead = await this.refresh({ isWhole: true });
-    return isRead ? { files: this.#shown(), table: this.#csv() } : null;
+    return isRead ? { files: this.#shown(), table: (names) => this.#csv(names) } : null;
   }
 
   async #saveCsv() {

@@ -37,9 +37,16 @@ function afterOf(dueAt, closesAt) {
 
 // → {wanted, wrong}: what the service is told, with null for what isn't set, and the name and fault of each field that
 // isn't right. `box` is what there is, or null; of it what differs from what the form was filled with.
-export function wantedOf(fields, { maxBytes, box = null }) {
+// Of a new box a deadline before `now` is one that nobody can have meant.
+export function wantedOf(fields, { maxBytes, box = null, now }) {
   const { wanted, wrong } = readBy(fields, { maxBytes, box });
   if (box === null) {
+    const isPast = (at) => at !== null && Date.parse(at) <= now;
+    if (isPast(wanted.dueAt)) {
+      wrong.push(['due', 'past']);
+    } else if (isPast(wanted.closesAt)) {
+      wrong.push(['closes', 'past']);
+    }
     return { wanted, wrong };
   }
   const given = readBy(fieldsOf(box), { maxBytes, box }).wanted;

@@ -33,8 +33,9 @@ export class BoxZip {
     });
   }
 
-  // `files` are what would be in it now. ready() resolves to what is to be in it when it is asked for: {files, table}, with
-  // the table of the box as CSV, or to null where that can't be had.
+  // `files` are what would be in it now. ready() resolves to what is to be in it when it is asked for: {files, table}, where
+  // table(names) is the table of the box as CSV, with the name that each file of the archive has there by its ID, or to
+  // null where that can't be had.
   offer(box, files, ready) {
     this.#box = box;
     this.#count = packed(files).length;
@@ -70,12 +71,16 @@ export class BoxZip {
               ready: async () => {
                 say(said.getting);
                 const all = await ready();
-                return all && { files: packed(all.files), also: [{ name: said.tableName, text: all.table }] };
+                if (all === null) {
+                  return null;
+                }
+                const files = packed(all.files);
+                return { files, also: [{ name: said.tableName, text: all.table(module.namesOf(box.title, [said.tableName], files)) }] };
               },
               missingName: said.zipMissingName,
             },
             {
-              urlOf: (id) => this.#parts.files.downloadOf(id),
+              urlOf: ({ id }) => this.#parts.files.downloadOf(id),
               signal: controller.signal,
               after: (ms, run) => setTimeout(run, ms),
               onProgress: (done, all) => say(said.zipping(format.count(done), format.count(all))),

@@ -62,7 +62,7 @@ async function openForm(box, send) {
     return;
   }
   const canSignIn = document.documentElement.dataset.signIn === 'oidc';
-  module.openBoxForm(box, { said: said.form, maxBytes, format, canSignIn, send });
+  module.openBoxForm(box, { said: said.form, maxBytes, format, canSignIn, now: () => api.now, send });
 }
 
 function make() {

@@ -13,14 +13,15 @@ export class HandInName {
   #own;
   #wants = { name: true, password: false };
   #held = [];
-  #take;
+  #on;
   // A password that the service has refused, or null.
   #wrong = null;
 
-  // own: get(), keep(name), where it is remembered. take({name, file}s) hands in what waited.
-  constructor(own, take) {
+  // own: get(), keep(name), where it is remembered. on: take({name, file}s) hands in what waited, again() what was refused
+  // for its password.
+  constructor(own, on) {
     this.#own = own;
-    this.#take = take;
+    this.#on = on;
     byId('name').value = own.get();
     byId('who').addEventListener('submit', (event) => {
       // Nothing is sent as a form.
@@ -89,9 +90,16 @@ export class HandInName {
     const files = this.#held;
     this.#held = [];
     this.#show();
-    if (files.length > 0) {
-      this.#take(files);
+    if (this.isWrong) {
+      this.refuse(this.password);
+      this.#held = files;
+      this.#show();
+      return;
     }
+    if (files.length > 0) {
+      this.#on.take(files);
+    }
+    this.#on.again();
     byId('choose-files').focus();
   }
 

@@ -25,6 +25,7 @@ import { LiveRegion } from './live_region.js';
 import { PendingPoller } from './pending_poller.js';
 import { put } from './put.js';
 import { ScreenLock } from './share.js';
+import { after, newName, now, reach } from './upload_ports.js';
 import { Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
 import { refusal } from './validation.js';
@@ -42,21 +43,11 @@ const IS_OTHER = new Set(['boxGone', 'boxClosed', 'typeNotAllowed', 'tooLargeFor
 
 const { handIn } = words;
 const base = new URL(document.documentElement.dataset.base, location.href);
-const told = (name) => document.querySelector(`meta[name="${name}"]`).content;
-// Where the page's own policy lets it send bytes.
-const reachable = [location.origin, told('store-origin')].filter(Boolean).map((origin) => new URL(origin).origin);
 const box = /\/b\/+([\w-]+)/.exec(location.pathname)?.[1] ?? '';
 const storage = storageOf();
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 const screenLock = new ScreenLock();
-
-const now = () => Date.now();
-const after = (ms, run) => {
-  const timer = setTimeout(run, ms);
-  return () => clearTimeout(timer);
-};
-const newName = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-');
 
 const handIns = new HandIns(storage, { place: base.pathname, box, now });
 const ownName = new OwnName(storage, base.pathname);
@@ -111,13 +102,7 @@ const uploads = new Uploads(
     put,
     sha256,
     refusal: whyNot,
-    reach: (url) => {
-      const { protocol, origin } = new URL(url);
-      if (location.protocol === 'https:' && protocol === 'http:') {
-        return { code: 'mixed', origin };
-      }
-      return reachable.includes(origin) ? null : { code: 'elsewhere', origin };
-    },
+    reach,
     watch: (id) => poller.watch(id, true),
     newName,
     now,
@@ -149,7 +134,7 @@ const { kept, interrupted, show: showInterrupted } = openInterrupted(
 );
 
 const card = new HandInCard(format, onStanding);
-const name = new HandInName(ownName, send);
+const name = new HandInName(ownName, { take: send, again: tryAgain });
 const own = new HandInOwn(format, { receipt: openReceipt, forget: forgetAll });
 const uploadsView = new UploadsView(
   byId('uploads-list'),
@@ -252,12 +237,29 @@ function takeFiles({ files, isCut, unreadable }) {
     liveRegion.show(words.refusals.boxClosed);
   } else if (files.length === 0) {
     liveRegion.show(strings.nothingInside);
-  } else if (name.allows(files)) {
-    send(files);
+  } else {
+    void hold(files);
   }
   if (isCut) {
     liveRegion.show(handIn.tooManyAtOnce(format.count(MAX_AT_ONCE)));
   }
+}
+
+// Where one file of each person counts, whoever gives several hears that before they are sent.
+async function hold(files) {
+  const isMeant =
+    drop?.keep !== 'latest' ||
+    files.length === 1 ||
+    (await ask({ title: handIn.severalTitle(files.length), text: handIn.severalText, yes: handIn.severalYes, no: handIn.severalNo }));
+  if (isMeant && name.allows(files)) {
+    await send(files);
+  }
+}
+
+// The password was corrected: what it was asked for goes on.
+function tryAgain() {
+  const refused = uploads.items.filter(({ state }) => state.phase === 'failed' && state.problem?.code === 'wrongPassword');
+  refused.forEach((item) => uploads.retry(item));
 }
 
 async function send(files) {

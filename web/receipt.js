@@ -38,7 +38,7 @@ export function showReceipt(text, { strings, format, say }) {
     'dialog',
     { className: 'receipt', 'aria-labelledby': 'receipt-title' },
     h('h2', { id: 'receipt-title' }, words.title),
-    h('p', {}, words.about),
+    h('p', {}, words.about(new URL(`${document.documentElement.dataset.base}/receipt`, location.href).href)),
     facts(claims, { strings, format }),
     h('p', { id: 'receipt-label' }, words.text),
     // In reach of the keyboard, since it may have to be scrolled.
@@ -49,7 +49,8 @@ export function showReceipt(text, { strings, format, say }) {
   return true;
 }
 
-function facts(claims, { strings, format }) {
+// What a receipt says, as a list.
+export function facts(claims, { strings, format }) {
   const words = strings.receiptView;
   const size = `${format.size(claims.size)} (${format.exactSize(claims.size)})`;
   const time = (at) => h('time', { dateTime: at }, format.exactTime(Date.parse(at)));
@@ -71,8 +72,10 @@ function facts(claims, { strings, format }) {
   return h('dl', {}, ...rows.flatMap(([term, value]) => [h('dt', {}, term), h('dd', {}, value)]));
 }
 
-// A place to paste a receipt into, or to drop its file on, and where the answer stands. keys() asks the service.
-export function receiptCheck(record, { strings, format, keys, server }) {
+// A place to paste a receipt into, or to drop its file on, a button to choose that, and where the answer stands. `record` is
+// the file that it should be about, or null. keys() asks the service. onClaims(claims) is told what a genuine one says, and
+// null where there is none any more.
+export function receiptCheck(record, { strings, format, keys, server, onClaims = () => {} }) {
   const words = strings.receiptView;
   const verdict = h('p', { role: 'status' });
   const place = h('textarea', {
@@ -88,45 +91,58 @@ export function receiptCheck(record, { strings, format, keys, server }) {
   const look = async (text) => {
     turn += 1;
     const ours = turn;
+    onClaims(null);
     verdict.textContent = text.trim() === '' ? '' : words.checking;
-    const said = text.trim() === '' ? '' : await judge(text, record, { strings, format, keys, server });
+    const said = text.trim() === '' ? { text: '' } : await judge(text, record, { strings, format, keys, server });
     if (ours === turn) {
-      verdict.textContent = said;
+      verdict.textContent = said.text;
+      onClaims(said.claims ?? null);
     }
   };
   place.addEventListener('input', () => void look(place.value));
-  takeDrops(place, async (file) => {
+  const take = async (file) => {
     // What is longer is none, and isn't read.
     const text = file.size <= MAX_RECEIPT_CHARS ? await file.text().catch(() => '') : '';
     place.value = text;
     await (text === '' ? look('.') : look(text));
+  };
+  takeDrops(place, take);
+  const input = h('input', { type: 'file', hidden: true });
+  input.addEventListener('change', () => {
+    const [file] = input.files;
+    // So that the same file can be chosen again.
+    input.value = '';
+    if (file) {
+      void take(file);
+    }
   });
-  return [h('h2', {}, words.check), place, verdict];
+  const choose = h('button', { type: 'button', onclick: () => input.click() }, words.choose);
+  return [h('h2', {}, words.check), place, choose, input, verdict];
 }
 
 async function judge(text, record, { strings, format, keys, server }) {
   const words = strings.receiptView;
   const receipt = readReceipt(text);
   if (receipt === null) {
-    return words.noReceipt;
+    return { text: words.noReceipt };
   }
   const answer = await keys();
   if (answer.type !== 'keys') {
-    return words.unreachable;
+    return { text: words.unreachable };
   }
   const { claims } = receipt;
-  const name = shellWord(`${savedAs(record.displayName ?? record.filename)}${ENDING}`);
-  switch (await verify(receipt, answer.keys)) {
+  const name = shellWord(`${savedAs(record?.displayName ?? record?.filename ?? claims.displayName)}${ENDING}`);
+  const verdict = await verify(receipt, answer.keys);
+  switch (verdict) {
     case 'genuine': {
       const time = format.exactTime(Date.parse(claims.uploadedAt));
-      const about = claims.jti === record.id ? words.ofThis : words.ofAnother;
-      return [words.genuine(claims.displayName, format.size(claims.size), time), about].join(' ');
+      const about = record && (claims.jti === record.id ? words.ofThis : words.ofAnother);
+      return { text: [words.genuine(claims.displayName, format.size(claims.size), time), about].filter(Boolean).join(' '), claims };
     }
     case 'insecure':
-      return words.insecure(`fshare verify ${name} --server ${server}`);
     case 'unsupported':
-      return words.unsupported(`fshare verify ${name} --server ${server}`);
+      return { text: words[verdict](`fshare verify ${name} --server ${server}`) };
     default:
-      return words.notGenuine;
+      return { text: words.notGenuine };
   }
 }

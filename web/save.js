@@ -4,7 +4,11 @@
 const KEPT_MS = 60_000;
 
 export function saveAs(name, parts, type) {
-  const url = URL.createObjectURL(new Blob(parts, { type }));
+  saveBlob(name, new Blob(parts, { type }));
+}
+
+export function saveBlob(name, blob) {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -90,6 +90,10 @@ export const strings = {
     forgetYes: 'Forget it',
     forgetNo: 'Keep it',
     saidIn: (name, time) => `${isolated(name)} is handed in: ${time}`,
+    severalTitle: (n) => `Hand in ${n} files?`,
+    severalText: 'One file of each person counts here: the newest. All of these are kept, but whoever asked may look at one alone. If they belong together, put them into one archive (zip) and hand in that.',
+    severalYes: 'Hand in all',
+    severalNo: 'Choose again',
     tooManyAtOnce: (limit) => `Only the first ${limit} files were taken.`,
     pastedName: (time) => `pasted-${time}`,
   },
@@ -149,6 +153,7 @@ export const strings = {
       why: {
         noTitle: 'Give it a title.',
         longTitle: 'A title has at most 100 characters.',
+        past: 'That is over already. Give a time that is still to come.',
         noUntil: 'Say until when late files are taken.',
         untilFirst: 'That is before the deadline.',
         types: 'Endings have up to 16 letters and digits, with commas between them.',
@@ -208,6 +213,7 @@ export const strings = {
     // What separates cells where a spreadsheet of this language opens it.
     csvSeparator: ',',
     csvColumns: ['Who', 'Signed in as', 'File', 'Bytes', 'SHA-256', 'Arrived (UTC)', 'Late', 'Counts', 'State', 'ID'],
+    csvInZip: 'In the zip',
     csvName: (title) => `${title}.csv`,
     // Beside the files in the archive, none of which is called so: each has its person's name in front.
     tableName: 'hand-ins.csv',

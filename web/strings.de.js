@@ -406,9 +406,8 @@ export const strings = {
   receiptView: {
     button: 'Beleg',
     title: 'Beleg',
-    about:
-      'Der Dienst hat unterschrieben, was wann angekommen ist. Wer diesen Text hat, kann ihn prüfen, auf dieser Seite oder mit ' +
-      'fshare verify, auch wenn die Datei nicht mehr da ist.',
+    about: (where) =>
+      `Der Dienst hat unterschrieben, was wann angekommen ist. Wer diesen Text hat, kann ihn prüfen, unter ${where} oder mit fshare verify, auch wenn die Datei nicht mehr da ist.`,
     name: 'Datei',
     size: 'Größe',
     sha256: 'SHA-256',
@@ -424,7 +423,11 @@ export const strings = {
     print: 'Drucken',
     odd: 'Was kam, ist kein Beleg.',
     check: 'Einen Beleg prüfen',
+    checkText: 'Jemand hat Ihnen einen Beleg dieses Dienstes gegeben? Hier sehen Sie, ob er echt ist und ob eine Datei die ist, von der er spricht. Beides bleibt auf diesem Computer.',
     checkHint: 'Einen Beleg einfügen oder seine Datei hier ablegen',
+    choose: 'Seine Datei wählen',
+    says: 'Was darin steht',
+    compare: 'Ist das die Datei?',
     checking: 'Wird angesehen …',
     genuine: (name, size, time) => `Echt: Dieser Dienst hat unterschrieben, dass ${isolated(name)} (${size}) angekommen ist, ${time}.`,
     ofThis: 'Es ist der Beleg dieser Datei.',

@@ -412,9 +412,8 @@ export const strings = {
   receiptView: {
     button: 'Receipt',
     title: 'Receipt',
-    about:
-      'The service has signed what arrived and when. Whoever has this text can check it, on this page or with ' +
-      'fshare verify, also once the file is gone.',
+    about: (where) =>
+      `The service has signed what arrived and when. Whoever has this text can check it, at ${where} or with fshare verify, also once the file is gone.`,
     name: 'File',
     size: 'Size',
     sha256: 'SHA-256',
@@ -430,7 +429,11 @@ export const strings = {
     print: 'Print',
     odd: 'What came isn’t a receipt.',
     check: 'Check a receipt',
+    checkText: 'Somebody gave you a receipt of this service? Here you see whether it is genuine, and whether a file is the one that it is about. Neither leaves this computer.',
     checkHint: 'Paste a receipt, or drop its file here',
+    choose: 'Choose its file',
+    says: 'What it says',
+    compare: 'Is this the file?',
     checking: 'Looking at it …',
     genuine: (name, size, time) => `Genuine: this service has signed that ${isolated(name)} (${size}) arrived on ${time}.`,
     ofThis: 'It is the receipt of this file.',

@@ -1,5 +1,5 @@
-// What the pages of links say. The service writes them, and no script reads this: so there is a text for one, and a
-// text for several.
+// What the pages of links say. The service writes most of them: so there is a text for one, and a text for several. What
+// is said while all files are saved at once (web/shared_page.js) stands below `all`.
 
 export const strings = {
   language: 'en',
@@ -13,6 +13,25 @@ export const strings = {
     download: 'Download',
     downloadOf: (name) => `Download ${name}`,
     password: 'Password',
+    all: {
+      button: 'Download all as zip',
+      stop: 'Stop',
+      looking: 'Looking for what is there …',
+      under: (done, all) => `${done} of ${all} are in the archive`,
+      saved: (count) => (count === '1' ? '1 file is in the archive' : `${count} files are in the archive`),
+      missing: (count, names) => `${count} couldn’t be fetched and aren’t in it: ${names}. Try again, or take them one by one.`,
+      missingName: '_missing.txt',
+      why: {
+        stopped: 'Stopped. There is no archive.',
+        tooLarge: 'All together is more than this browser can put together. Take the files one by one, or use Chrome or Edge on a computer.',
+        unread: 'The service can’t be reached right now, so there is no archive. Try again.',
+        signedOut: 'You aren’t signed in any more, so there is no archive. Load the page again.',
+        wrongPassword: 'That isn’t the password. There is no archive.',
+        linkGone: 'This link is over, so there is no archive. Ask whoever sent it for a new one.',
+        away: 'Several files in a row couldn’t be fetched, so it was given up. There is no archive. Try again later.',
+        failed: 'The archive couldn’t be written. Is there room for it? Try again.',
+      },
+    },
     note: {
       pending: (size) => `${size} · on its way`,
       none: (size) => `${size} · was taken as often as it may be`,

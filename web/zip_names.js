@@ -1,4 +1,4 @@
-// What the files of a box are called in an archive.
+// What files are called in an archive.
 //
 // Invariant: pure. Each is the name of one file in one folder on every system, also on Windows; none leads elsewhere, none
 // is a device, and no two are the same, not even to a file system that tells no capitals apart. The ending stays.
@@ -19,7 +19,7 @@ export function safeName(text) {
   return DEVICE.test(short) ? `_${short}` : short || '_';
 }
 
-// Gives a name to each file: who handed it in, and what they called it.
+// Gives a name to each file: who handed it in, if somebody did, and what they called it.
 export class ZipNames {
   #folder;
   #taken = new Set();
@@ -29,7 +29,7 @@ export class ZipNames {
   }
 
   of({ submitter, displayName }) {
-    return this.#only(safeName(`${submitter} – ${displayName}`));
+    return this.#only(safeName(submitter === undefined ? displayName : `${submitter} – ${displayName}`));
   }
 
   // For what isn't somebody's.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the pictures of README: the web page and the explorer as a browser shows them, and the command line
+"""Makes the pictures of README: the web page, a box and the explorer as a browser shows them, and the command line
 as a terminal does, all from the running programs. `make pictures` runs it.
 
 Needs Debian's chromium, pyte (tests/tools/requirements.txt), and ports 8000 and 8001 free. What the
@@ -23,6 +23,7 @@ import termios
 import threading
 import time
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pyte
@@ -74,12 +75,15 @@ def share(name, size, sends=True):
     )
     created = json.load(urllib.request.urlopen(create, timeout=20))
     if sends:
-        upload = created["upload"]
-        put = urllib.request.Request(
-            upload["url"], data=bytes(size), method="PUT", headers=upload["headers"]
-        )
-        urllib.request.urlopen(put, timeout=60)
-        urllib.request.urlopen(f"{BASE}/v1/files/{created['id']}/metadata?wait=20", timeout=30)
+        send(created, size)
+
+
+def send(created, size):
+    """Sends as many bytes as were announced, and waits until they are checked."""
+    upload = created["upload"]
+    put = urllib.request.Request(upload["url"], data=bytes(size), method="PUT", headers=upload["headers"])
+    urllib.request.urlopen(put, timeout=60)
+    urllib.request.urlopen(f"{BASE}/v1/files/{created['id']}/metadata?wait=20", timeout=30)
 
 
 def web_page(folder):
@@ -90,6 +94,36 @@ def web_page(folder):
     share("Exercise sheet 7.pdf", 184_000)
     share("Recording part 1.mp3", 18_900_000, sends=False)
     screenshot(f"{BASE}/", "page.png", "1100,1180", folder, AFTER_A_WHILE, scale=1)
+
+
+def call(method, path, body):
+    request = urllib.request.Request(
+        f"{BASE}{path}", data=json.dumps(body).encode(), method=method, headers={"Content-Type": "application/json"}
+    )
+    return json.load(urllib.request.urlopen(request, timeout=20))
+
+
+def in_time(seconds):
+    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+def box(folder):
+    """A box as its owner sees it, once some have handed in, the last of them late."""
+    made = call("POST", "/v1/boxes", {"title": "Exercise sheet 7", "dueAt": in_time(3600), "types": ["pdf", "zip"]})
+    drop = made["url"].rsplit("/", 1)[1]
+
+    def hand_in(submitter, name, size):
+        begun = call("POST", f"/v1/drop/{drop}/files", {"filename": name, "size": size, "submitter": submitter})
+        send(begun, size)
+
+    hand_in("Grace Hopper", "sheet 7.pdf", 412_000)
+    hand_in("Emmy Noether", "ideals.pdf", 1_240_000)
+    hand_in("Grace Hopper", "sheet 7, corrected.pdf", 418_000)
+    # From the service's next second on what comes is late.
+    call("PATCH", f"/v1/boxes/{made['id']}", {"dueAt": in_time(1)})
+    time.sleep(3)
+    hand_in("Ada Lovelace", "Notes G.zip", 2_930_000)
+    screenshot(f"{BASE}/boxes#{made['id']}", "box.png", "1100,860", folder, AFTER_A_WHILE, scale=1)
 
 
 def slow_line():
@@ -210,6 +244,7 @@ def main():
             slow_line()
             command_line(programs, folder)
             web_page(folder)
+            box(folder)
             screenshot(f"{BASE}/explorer#?route=post-/v1/files", "explorer.png", "1200,720", folder,
                        scale=1.25)
         finally:

@@ -77,6 +77,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("qr.js"),
     embedded!("qr_dialog.js"),
     embedded!("receipt.js"),
+    embedded!("receipt_page.js"),
     embedded!("record.js"),
     embedded!("saved_name.js"),
     embedded!("row_window.js"),
@@ -90,6 +91,10 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("share_address.js"),
     embedded!("share_notice.js"),
     embedded!("shared.css"),
+    embedded!("shared_page.js"),
+    embedded!("shared_zip.js"),
+    embedded!("strings.shared.de.js"),
+    embedded!("strings.shared.en.js"),
     embedded!("sign_in.js"),
     embedded!("sign_in_panel.js"),
     embedded!("strings.de.js"),
@@ -97,6 +102,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("theme.css"),
     embedded!("tokens.css"),
     embedded!("upload_machine.js"),
+    embedded!("upload_ports.js"),
     embedded!("uploads.js"),
     embedded!("uploads_view.js"),
     embedded!("older_ahead.js"),
@@ -138,19 +144,15 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("strings.boxes.en.js"),
 ];
 
-/// What the service alone says, in pages without a script.
-const WORDS: &[Asset] = &[
-    embedded!("strings.shared.de.js"),
-    embedded!("strings.shared.en.js"),
-];
-
 const PAGES: &[Asset] = &[
     embedded!("box.html"),
     embedded!("boxes.html"),
     embedded!("file.html"),
     embedded!("guide.html"),
+    embedded!("head.html"),
     embedded!("index.html"),
     embedded!("pair.html"),
+    embedded!("receipt.html"),
     embedded!("shared.html"),
     embedded!("shared_notice.html"),
     embedded!("sign_in_failed.html"),
@@ -171,8 +173,7 @@ pub(super) fn content_type(name: &str) -> &'static str {
 
 /// The text of a module or a style sheet.
 pub(super) fn source(name: &str) -> &'static str {
-    let found = ASSETS.iter().chain(WORDS).find(|asset| asset.name == name);
-    found.map_or("", |asset| text(asset.content))
+    find(name).map_or("", |asset| text(asset.content))
 }
 
 /// A page, with its texts in this language.
@@ -223,6 +224,12 @@ fn localized(html: &str, language: Language) -> String {
     }
     localized.push_str(rest);
     localized
+}
+
+/// What the head of every page begins with, in which nothing has to be filled in.
+pub(super) fn head() -> &'static str {
+    let found = PAGES.iter().find(|page| page.name == "head.html");
+    found.map_or("", |page| text(page.content))
 }
 
 /// What everything looks like, as an element: with the page it is there at once, and a line that is slow to answer is
@@ -348,7 +355,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         there.sort();
-        let all = ASSETS.iter().chain(WORDS).chain(PAGES);
+        let all = ASSETS.iter().chain(PAGES);
         let mut embedded: Vec<&str> = all.map(|asset| asset.name).collect();
         embedded.sort_unstable();
         assert_eq!(there, embedded);
@@ -402,12 +409,19 @@ mod tests {
             "pair_page.js",
             "hand_in_page.js",
             "boxes_page.js",
+            "shared_page.js",
+            "receipt_page.js",
         ];
         let used: Vec<&str> = entries.into_iter().chain(later).flat_map(of).collect();
         for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
             assert!(used.contains(&asset.name), "{} is dead", asset.name);
         }
-        for page in ["file_page.js", "guide_page.js", "pair_page.js"] {
+        for page in [
+            "file_page.js",
+            "guide_page.js",
+            "pair_page.js",
+            "shared_page.js",
+        ] {
             assert!(!of(page).contains(&"uploads.js"), "{page}");
         }
     }

@@ -1,6 +1,6 @@
 //! The web page at `/`, the page of one file that people share, at `/f/{id}`, the one at `/pair` where they let
-//! programs in, those of boxes, `/boxes` for their owners and `/b/{token}` for whoever hands in, and the one at
-//! `/guide` with recipes for programs.
+//! programs in, those of boxes, `/boxes` for their owners and `/b/{token}` for whoever hands in, `/receipt` where
+//! receipts are checked, and the one at `/guide` with recipes for programs.
 //!
 //! What they consist of lies in `web/` as plain modules and is built into the program. Here it is
 //! given its addresses, its caching and its Content-Security-Policy.
@@ -95,6 +95,11 @@ const BOXES: Template = Template {
     html: "boxes.html",
     entry: "boxes_page.js",
 };
+/// Where whoever was given a receipt checks it.
+const RECEIPT: Template = Template {
+    html: "receipt.html",
+    entry: "receipt_page.js",
+};
 /// What they see who come from the issuer and aren't signed in.
 const SIGN_IN_FAILED: Template = Template {
     html: "sign_in_failed.html",
@@ -123,6 +128,10 @@ impl WebPage {
             .at(
                 own_paths::PAIR_PAGE,
                 poem::get(self.endpoint(PAIR, self.policy())),
+            )
+            .at(
+                own_paths::RECEIPT_PAGE,
+                poem::get(self.endpoint(RECEIPT, self.policy())),
             )
             .at(
                 own_paths::BOXES_PAGE,
@@ -164,6 +173,7 @@ impl WebPage {
                 &Html::text(&shown.language.words().get("switchToTag")),
             ),
             ("base", &Html::text(base)),
+            ("head", &Html::markup(assets::head())),
             ("style", assets::style()),
             ("box_style", assets::box_style()),
             ("entry", &Html::markup(entry)),
@@ -403,7 +413,7 @@ mod tests {
         );
     }
 
-    const PAGES: [Template; 4] = [INDEX, FILE, PAIR, BOXES];
+    const PAGES: [Template; 5] = [INDEX, FILE, PAIR, BOXES, RECEIPT];
 
     /// The page with all that every page has.
     fn html(page: &WebPage, template: Template, root: &str, is_in: bool) -> String {
@@ -437,7 +447,9 @@ mod tests {
                 sign_in,
                 ..page(None)
             };
-            for template in PAGES {
+            // On that of receipts nobody has to.
+            let asking = PAGES.into_iter().filter(|page| page.html != RECEIPT.html);
+            for template in asking {
                 let html = html(&page, template, "", is_in);
                 let said = format!("data-session=\"{expected}\"");
                 assert!(html.contains(&said), "{html}");
@@ -453,6 +465,7 @@ mod tests {
             (FILE, "../../"),
             (PAIR, ""),
             (BOXES, ""),
+            (RECEIPT, ""),
         ] {
             let html = html(&page(None), template, root, false);
             assert!(!html.contains("{{"), "{html}");

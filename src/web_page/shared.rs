@@ -1,7 +1,8 @@
 //! The page of a link, as the service renders it: whole without a script, and with what a preview shows.
 //!
-//! Invariant: whatever people named stands in it as text. Nothing in it runs, and a form goes to this service alone,
-//! and from there to the store.
+//! Invariant: whatever people named stands in it as text. A form goes to this service alone, and from there to the store.
+//! Where there is one file, nothing in it runs; of several, a script of this service's makes one archive, and while files
+//! are on their way it looks again.
 //!
 //! Absent on purpose: what may be taken, and by whom. It shows what it is told.
 
@@ -19,6 +20,11 @@ const SHARED: Template = Template {
     html: "shared.html",
     entry: "",
 };
+/// The same, where several files can be taken, or some are still to come.
+const SHARED_SCRIPTED: Template = Template {
+    html: "shared.html",
+    entry: "shared_page.js",
+};
 /// What is said in place of it.
 const SHARED_NOTICE: Template = Template {
     html: "shared_notice.html",
@@ -26,6 +32,8 @@ const SHARED_NOTICE: Template = Template {
 };
 /// What these two have of their own.
 const STYLE: &str = "shared.css";
+const LOOKS_AGAIN_WITHOUT_SCRIPT: &str =
+    "<noscript><meta http-equiv=\"refresh\" content=\"10\"></noscript>";
 const PASSWORD: &str = "<input type=\"password\" id=\"password\" name=\"password\" required maxlength=\"128\" \
     autocomplete=\"off\">";
 
@@ -33,7 +41,10 @@ const PASSWORD: &str = "<input type=\"password\" id=\"password\" name=\"password
 #[derive(Debug, Clone)]
 pub struct SharedPage {
     page: WebPage,
+    /// What a page may do that has no script,
     policy: HeaderValue,
+    /// and one that has one.
+    scripted_policy: HeaderValue,
 }
 
 /// What a link shows.
@@ -98,10 +109,17 @@ impl SharedPage {
              frame-ancestors 'none'",
             styles = assets::own_style_sources(STYLE),
         );
-        let policy = HeaderValue::from_str(&policy);
+        let scripted = format!(
+            "{policy}; script-src 'self'; connect-src 'self' {store}; require-trusted-types-for 'script'; \
+             trusted-types 'none'"
+        );
+        let header = |policy: &str| {
+            HeaderValue::from_str(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+        };
         Self {
+            policy: header(&policy),
+            scripted_policy: header(&scripted),
             page,
-            policy: policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
         }
     }
 
@@ -121,20 +139,22 @@ impl SharedPage {
             ))
         });
         let words = view.language.words();
-        let password = match view.needs_password {
-            true => {
-                let label = Html::text(&words.get("shared.password"));
-                Html::composed(format!(
-                    "<p class=\"field\"><label for=\"password\">{}</label>{PASSWORD}</p>",
-                    label.as_str()
-                ))
-            }
-            false => Html::default(),
-        };
         // Not where somebody types.
-        let refresh = match view.is_waiting && !view.needs_password {
-            true => "<meta http-equiv=\"refresh\" content=\"10\">",
-            false => "",
+        let looks_again = view.is_waiting && !view.needs_password;
+        let is_several = view.rows.iter().filter(|row| row.id.is_some()).count() > 1;
+        // By a script, a page isn't taken away from whoever reads it.
+        let is_scripted = is_several || looks_again;
+        let (template, script, policy) = match is_scripted {
+            true => (SHARED_SCRIPTED, script(up), &self.scripted_policy),
+            false => (SHARED, Html::default(), &self.policy),
+        };
+        let (refresh, waiting) = match looks_again {
+            true => (LOOKS_AGAIN_WITHOUT_SCRIPT, "true"),
+            false => ("", "false"),
+        };
+        let all = match is_several {
+            true => all(words),
+            false => Html::default(),
         };
         let preview = Preview {
             title: &view.title,
@@ -150,12 +170,15 @@ impl SharedPage {
             ("preview", &preview.html()),
             ("shared_style", &assets::own_style(STYLE)),
             ("refresh", &Html::markup(refresh)),
+            ("script", &script),
+            ("waiting", &Html::markup(waiting)),
             ("message", &message.unwrap_or_default()),
-            ("password", &password),
-            ("files", &rows(&view.rows, words)),
+            ("password", &password(view, words)),
+            ("all", &all),
+            ("files", &rows(&view.rows, words, is_several)),
         ];
-        let html = self.page.html(SHARED, shown(view.language, up), &places);
-        self.response(asked, status, html)
+        let html = self.page.html(template, shown(view.language, up), &places);
+        self.response(asked, status, html, policy)
     }
 
     /// A page that says what is wrong, for a request with these headers.
@@ -198,13 +221,19 @@ impl SharedPage {
         let html = self
             .page
             .html(SHARED_NOTICE, shown(notice.language, up), &places);
-        self.response(asked, status, html)
+        self.response(asked, status, html, &self.policy)
     }
 
-    fn response(&self, asked: &HeaderMap, status: StatusCode, html: Html) -> Response {
+    fn response(
+        &self,
+        asked: &HeaderMap,
+        status: StatusCode,
+        html: Html,
+        policy: &HeaderValue,
+    ) -> Response {
         let mut response = self.page.for_one_reader(asked, status, html);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
         // Else a form would say that it comes from nowhere, and be refused as a foreign page's.
         headers.insert(
             header::REFERRER_POLICY,
@@ -222,16 +251,50 @@ fn shown(language: Language, up: &str) -> Shown<'_> {
     }
 }
 
-fn rows(rows: &[SharedRow], words: &Words) -> Html {
+/// The field of the password, where one is asked for.
+fn password(view: &SharedView, words: &Words) -> Html {
+    if !view.needs_password {
+        return Html::default();
+    }
+    let label = Html::text(&words.get("shared.password"));
+    Html::composed(format!(
+        "<p class=\"field\"><label for=\"password\">{}</label>{PASSWORD}</p>",
+        label.as_str()
+    ))
+}
+
+/// What runs in a page where several files can be taken.
+fn script(up: &str) -> Html {
+    Html::composed(format!(
+        "<script type=\"module\" src=\"{}web/{}/{}\"></script>",
+        Html::text(up).as_str(),
+        assets::version(),
+        SHARED_SCRIPTED.entry
+    ))
+}
+
+/// What saves all files at once, and says how far that is.
+fn all(words: &Words) -> Html {
+    let button = Html::text(&words.get("shared.all.button"));
+    Html::composed(format!(
+        "<div class=\"all needs-script\"><button type=\"button\" class=\"primary large\" id=\"all\" disabled>{}</button>\
+         <p class=\"soft\" id=\"all-status\" role=\"status\"></p></div>",
+        button.as_str()
+    ))
+}
+
+/// The files. Where they are taken all at once, that is what most people want, and looks like it.
+fn rows(rows: &[SharedRow], words: &Words, is_several: bool) -> Html {
     let mut html = String::new();
     let download = Html::text(&words.get("shared.download"));
+    let class = if is_several { "" } else { "class=\"primary\" " };
     for row in rows {
         let (name, note) = (Html::text(&row.name), Html::text(&row.note));
         let (name, note) = (name.as_str(), note.as_str());
         let button = row.id.as_ref().map_or_else(String::new, |id| {
             let label = Html::text(&words.with("shared.downloadOf", &[&row.name]));
             format!(
-                "<button class=\"primary\" name=\"file\" value=\"{}\" aria-label=\"{}\">{}</button>",
+                "<button {class}name=\"file\" value=\"{}\" aria-label=\"{}\">{}</button>",
                 Html::text(id).as_str(),
                 label.as_str(),
                 download.as_str(),
@@ -295,9 +358,12 @@ mod tests {
         assert_eq!(html.matches("the-key").count(), 1);
         assert_eq!(html.matches("<button").count(), 1, "{html}");
         assert!(html.contains("property=\"og:title\" content=\"Lecture &lt;1&gt;"));
-        assert!(!html.contains("<script") && !html.contains("type=\"password\""));
+        assert!(!html.contains("id=\"all\"") && !html.contains("type=\"password\""));
         assert!(html.contains("href=\"../web/"), "{html}");
-        assert!(html.contains("content=\"10\""), "it looks again by itself");
+        assert!(
+            html.contains("data-waiting=\"true\""),
+            "it looks again by itself"
+        );
     }
 
     #[tokio::test]
@@ -335,8 +401,52 @@ mod tests {
         }
     }
 
+    fn several() -> SharedView {
+        let rows = ["e", "f"].map(|end| SharedRow {
+            id: Some(format!("0199a2b4-7c1e-7f4d-9a7e-0d8a4c1b2e3{end}")),
+            name: "a.pdf".into(),
+            note: "1 MB".into(),
+        });
+        SharedView {
+            rows: rows.into(),
+            ..view()
+        }
+    }
+
+    #[tokio::test]
+    async fn several_files_are_one_archive_by_a_script_of_ours_and_by_no_other() {
+        let shown = page(Some("https://b.example")).view(
+            &HeaderMap::new(),
+            StatusCode::OK,
+            "../../",
+            &several(),
+        );
+        let policy = shown.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+        let policy = policy.unwrap().to_owned();
+        for expected in [
+            "script-src 'self';",
+            "connect-src 'self' https://b.example;",
+            "require-trusted-types-for 'script'; trusted-types 'none'",
+        ] {
+            assert!(policy.contains(expected), "{policy}");
+        }
+        let html = html(shown).await;
+        assert_eq!(html.matches("<script").count(), 1, "{html}");
+        let script = format!(
+            "src=\"../../web/{}/shared_page.js\"></script>",
+            assets::version()
+        );
+        assert!(html.contains(&script), "{html}");
+        assert!(html.contains("id=\"all\" disabled>Download all as zip</button>"));
+        // A browser doesn't leave the page by itself while an archive is made.
+        assert!(
+            html.contains(LOOKS_AGAIN_WITHOUT_SCRIPT) && html.contains("data-waiting=\"true\"")
+        );
+        assert_eq!(html.matches("http-equiv").count(), 1);
+    }
+
     #[test]
-    fn nothing_runs_and_a_form_goes_to_the_service_and_the_store_alone() {
+    fn of_one_file_nothing_runs_and_a_form_goes_to_the_service_and_the_store_alone() {
         for (store, expected) in [
             (None, "form-action 'self' ;"),
             (
@@ -344,7 +454,11 @@ mod tests {
                 "form-action 'self' https://b.example;",
             ),
         ] {
-            let shown = page(store).view(&HeaderMap::new(), StatusCode::OK, "../", &view());
+            let view = SharedView {
+                is_waiting: false,
+                ..view()
+            };
+            let shown = page(store).view(&HeaderMap::new(), StatusCode::OK, "../", &view);
             let policy = shown.headers()[header::CONTENT_SECURITY_POLICY].to_str();
             let policy = policy.unwrap();
             assert!(policy.contains(expected), "{policy}");

@@ -5,13 +5,11 @@
 // Invariant: waits for what a person would see, with a limit, and never for a time.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { isAccessible, until } from './browser.mjs';
-import { MIB, api, asking, browser, bytesProxy, choose, digest, faultProxy, file, page, sending, setup } from './fixture.mjs';
+import { chooser, isAccessible, until } from './browser.mjs';
+import { MIB, PHONE, api, asking, browser, bytesProxy, choose, digest, faultProxy, file, looksRight, page, sending, setup, unzipped } from './fixture.mjs';
 
-const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 const LAPTOP = { viewport: { width: 1280, height: 800 } };
 const DEVICES = [
   ['phone', PHONE],
@@ -71,23 +69,6 @@ async function handIn(box, submitter, name, content = 'hello') {
   assert.equal((await fetch(url, { method: 'PUT', headers, body: content })).status, 200);
   await until('it is there', async () => (await api('GET', `/v1/files/${body.id}/metadata?wait=20`)).body.status === 'available');
   return body;
-}
-
-// Whether nothing sticks out of the window to the side.
-const fits = (tab) =>
-  tab.evaluate(() => {
-    const out = [...document.querySelectorAll('main *')].filter((one) => {
-      const { width, right, left } = one.getBoundingClientRect();
-      return width > 1 && (right > innerWidth + 1 || left < -1) && !one.closest('.unseen, thead');
-    });
-    return out.map((one) => `${one.tagName}.${one.className}#${one.id}`);
-  });
-
-// The page as everybody can use it, and as a picture.
-async function looksRight(tab, what, picture) {
-  assert.deepEqual(await fits(tab), [], what);
-  await isAccessible(tab, what);
-  await browser.picture(tab, picture);
 }
 
 for (const [device, options] of DEVICES) {
@@ -193,7 +174,7 @@ for (const [device, options] of DEVICES) {
 }
 
 page('what is late is taken and marked, and what a box refuses is said at the file', async (open) => {
-  const box = await make({ dueAt: from(-HOUR), types: ['txt'], maxFileBytes: 10, maxFiles: 1 });
+  const box = await make({ dueAt: from(-HOUR), types: ['txt'], maxFileBytes: 10, maxFiles: 1, keep: 'all' });
   const tab = await open(pageOf(box));
   await standing(tab, 'late');
   await tab.getByLabel('Your name').fill('Ada');
@@ -208,7 +189,7 @@ page('what is late is taken and marked, and what a box refuses is said at the fi
 });
 
 page('a box with a password takes files from whoever knows it, and a wrong one is tried once', async (open) => {
-  const box = await make({ password: 'right' });
+  const box = await make({ password: 'right', keep: 'all' });
   const tab = await open(pageOf(box));
   await standing(tab, 'open');
   await tab.getByLabel('Your name').fill('Ada');
@@ -227,13 +208,76 @@ page('a box with a password takes files from whoever knows it, and a wrong one i
   await sending(tab, 'first.txt').getByRole('button', { name: /^Try again/ }).click();
   await sending(tab, 'first.txt').getByText('That isn’t the password').waitFor();
   assert.equal(faultProxy.count({ method: 'POST' }), tried, 'the same isn’t tried again');
+  // Nor by Return.
+  await tab.getByLabel('Password').press('Enter');
+  await tab.locator('#password-error', { hasText: 'That isn’t the password' }).waitFor();
+  assert.equal(await tab.evaluate(() => document.activeElement.id), 'password');
+  assert.equal(faultProxy.count({ method: 'POST' }), tried, 'nor by the keyboard');
+  // Corrected, it goes on for all that it was asked for.
   await tab.getByLabel('Password').fill('right');
+  await tab.getByLabel('Password').press('Enter');
   for (const name of ['first.txt', 'second.txt']) {
-    await sending(tab, name).getByRole('button', { name: /^Try again/ }).click();
     await own(tab, name).waitFor();
   }
   const kept = await tab.evaluate(() => JSON.stringify({ ...localStorage }));
   assert.ok(!kept.includes('right'), kept);
+});
+
+for (const [device, options] of DEVICES) {
+  page(
+    `whoever hands in several files where one counts hears that on a ${device} before they are sent`,
+    async (open) => {
+      const box = await make({});
+      const tab = await open(pageOf(box));
+      await standing(tab, 'open');
+      await tab.getByLabel('Your name').fill('Ada');
+      const both = [await file('essay.txt', '1'), await file('data.txt', '2')];
+      await choose(tab, both);
+      await tab.getByText('One file of each person counts here').waitFor();
+      await looksRight(tab, `the question whether to hand in several on a ${device}`, `79-box-several-${device}`);
+      await tab.getByRole('button', { name: 'Choose again' }).click();
+      assert.equal(faultProxy.count({ method: 'POST' }), 0);
+      await choose(tab, both);
+      await tab.getByRole('button', { name: 'Hand in all' }).click();
+      await own(tab, 'essay.txt').waitFor();
+      await own(tab, 'data.txt').waitFor();
+      await choose(tab, [await file('alone.txt', '3')]);
+      await own(tab, 'alone.txt').waitFor();
+      assert.equal((await filesOf(box)).length, 3);
+    },
+    options,
+  );
+}
+
+page('by the keyboard alone somebody hands in, and has the receipt', async (open) => {
+  const box = await make({ password: 'right' });
+  const tab = await open(pageOf(box));
+  await standing(tab, 'open');
+  await tab.locator('#give').waitFor();
+  const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.textContent);
+  const reach = async (what) => {
+    // As many as there can be between two things.
+    for (let presses = 0; presses < 12 && (await focused()) !== what; presses += 1) {
+      await tab.keyboard.press('Tab');
+    }
+    assert.equal(await focused(), what);
+  };
+  await reach('name');
+  await tab.keyboard.type('Ada');
+  await reach('password');
+  await tab.keyboard.type('right');
+  await reach('choose-files');
+  const choosing = await chooser(tab, () => tab.keyboard.press('Enter'));
+  await choosing.setFiles([await file('by hand.txt', 'x')]);
+  await own(tab, 'by hand.txt').waitFor();
+  await tab.evaluate(() => document.getElementById('title').focus());
+  await reach('Receipt');
+  await tab.keyboard.press('Enter');
+  const dialog = tab.locator('dialog.receipt');
+  await dialog.waitFor();
+  await tab.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(await focused(), 'Receipt');
 });
 
 page('a box that is extended, closed or ended while somebody looks says so', async (open) => {
@@ -258,7 +302,7 @@ page('a box that is extended, closed or ended while somebody looks says so', asy
 });
 
 page('what was deleted since it was handed in is shown as that, and has no receipt', async (open) => {
-  const box = await make({});
+  const box = await make({ keep: 'all' });
   const tab = await open(pageOf(box));
   await standing(tab, 'open');
   await tab.getByLabel('Your name').fill('Ada');
@@ -433,6 +477,10 @@ page('a lecturer makes a box, passes on its link, and sees who handed in what an
   await form.getByText('Give it a title.').waitFor();
   await isAccessible(tab, 'the form of a box with something wrong');
   await form.getByLabel('Title').fill('Essay 1');
+  await form.getByLabel('Deadline', { exact: true }).fill('2020-01-01T12:00:00');
+  await form.getByRole('button', { name: 'Make it' }).click();
+  await form.getByText('That is over already.').waitFor();
+  assert.equal(faultProxy.count({ method: 'POST' }), 0);
   const soon = new Date(Date.now() + 2 * HOUR);
   soon.setSeconds(0, 0);
   const local = new Date(soon.getTime() - soon.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
@@ -593,15 +641,6 @@ page('somebody with an extension hands in after the general close, and somebody 
   assert.deepEqual((await filesOf(box)).map(({ displayName, late }) => [displayName, late]), [['adas.txt', false]]);
 });
 
-// What Python's zipfile finds in an archive: of each file its name and its bytes as text.
-const READER = `
-import json, sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as archive:
-    assert archive.testzip() is None
-    print(json.dumps({name: archive.read(name).decode() for name in archive.namelist()}))
-`;
-const unzipped = (place) => JSON.parse(execFileSync('python3', ['-c', READER, place], { encoding: 'utf8' }));
-
 page('all files of a box are one archive, made in the browser of what the store has', async (open) => {
   const box = await make({ title: 'Sheet: 3/4' });
   for (const [who, name, content] of [['Ada', 'work.txt', 'one'], ['ADA', 'WORK.txt', 'two'], ['Bob', '../CON.txt', 'three']]) {
@@ -618,10 +657,26 @@ page('all files of a box are one archive, made in the browser of what the store 
   assert.equal(found[`${folder}ADA – WORK.txt`], 'two');
   assert.equal(found[`${folder}Ada – work (2).txt`], 'one');
   assert.equal(found[`${folder}Bob – .._CON.txt`], 'three');
-  assert.match(found[`${folder}hand-ins.csv`], /Bob,,/);
+  // The table says which file of the archive is whose.
+  const lines = found[`${folder}hand-ins.csv`].trimEnd().split('\r\n').map((line) => line.split(','));
+  assert.equal(lines[0].at(-1), 'In the zip');
+  assert.deepEqual(lines.slice(1).map((line) => [line[0], line.at(-1)]), [
+    ['Bob', `${folder}Bob – .._CON.txt`],
+    ['ADA', `${folder}ADA – WORK.txt`],
+    ['Ada', `${folder}Ada – work (2).txt`],
+  ]);
   assert.equal(Object.keys(found).length, 4);
   await tab.getByText('3 files are in the archive').waitFor();
   await isAccessible(tab, 'a box whose archive was saved');
+
+  // What breaks off goes on where it did.
+  const first = (await filesOf(box)).find(({ submitter }) => submitter === 'Bob');
+  bytesProxy().next({ method: 'GET', path: new RegExp(`/uploads/${first.id}`) }, { cutAnswerAfter: 3 });
+  const again = tab.waitForEvent('download');
+  await tab.getByRole('button', { name: 'Download 3 as zip' }).click();
+  assert.equal(unzipped(await (await again).path())[`${folder}Bob – .._CON.txt`], 'three');
+  const ranges = faultProxy.requests.filter(({ path }) => path.includes(`/uploads/${first.id}`)).map(({ headers }) => headers.range);
+  assert.deepEqual(ranges.slice(-2), [undefined, 'bytes=3-']);
 
   // Where the browser can write to a file it does so; what isn't as the service says it is, is named.
   await tab.evaluate(async () => {

@@ -4,7 +4,7 @@
 // had to stop something, or if a script failed, whatever else the test looked at.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,14 +48,19 @@ export class Browser {
     await this.#browser?.close();
   }
 
-  // A person's browser: `visit` gets a function that opens pages in it.
-  async visit({ origins, ...options }, use) {
-    const context = await this.#browser.newContext({
+  // A person's browser: `visit` gets a function that opens pages in it. With `folder` it keeps there what it keeps, as
+  // people's do; else in memory, and forgets it.
+  async visit({ origins, folder = null, flags = [], ...options }, use) {
+    const wanted = {
       viewport: { width: 1100, height: 900 },
       permissions: ['clipboard-read', 'clipboard-write'],
       locale: 'en-GB',
       ...options,
-    });
+    };
+    const context =
+      folder === null
+        ? await this.#browser.newContext(wanted)
+        : await chromium.launchPersistentContext(folder, { executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags], ...wanted });
     context.setDefaultTimeout(LIMIT_MS);
     const faults = [];
     await context.exposeFunction('tellOfViolation', (violation) => faults.push(`policy: ${violation}`));
@@ -88,6 +93,47 @@ export class Browser {
     // As it is when everything that moves has come to rest.
     await page.screenshot({ path: path.join(this.#pictures, `${name}.png`), animations: 'disabled' });
   }
+}
+
+// Of the browser that keeps what it keeps in this folder: its own process and those of its pages, by their IDs.
+function processesOf(folder) {
+  const commands = new Map(
+    readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((id) => {
+      try {
+        return [id, readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0')];
+      } catch {
+        return [id, []];
+      }
+    }),
+  );
+  const own = [...commands].filter(([, command]) => command.includes(`--user-data-dir=${folder}`));
+  const typeOf = (command) => command.find((part) => part.startsWith('--type='))?.slice('--type='.length) ?? 'browser';
+  const [browser] = own.find(([, command]) => typeOf(command) === 'browser');
+  const below = (id) => [id, ...[...commands.keys()].filter((one) => parentOf(one) === id).flatMap(below)];
+  return below(browser).map((id) => ({ id, type: typeOf(commands.get(id)) }));
+}
+
+function parentOf(id) {
+  try {
+    return readFileSync(`/proc/${id}/stat`, 'utf8').replace(/^.*\) . /s, '').split(' ')[0];
+  } catch {
+    return null;
+  }
+}
+
+// The most memory that the processes of that browser have taken since `forgetPeaks`, in bytes, by what they are.
+export function peaksOf(folder) {
+  const peaks = {};
+  for (const { id, type } of processesOf(folder)) {
+    const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${id}/status`, 'utf8')) ?? [null, 0];
+    peaks[type] = Math.max(peaks[type] ?? 0, Number(kib) * 1024);
+  }
+  return peaks;
+}
+
+// What was taken up to now doesn't count. https://docs.kernel.org/filesystems/proc.html: 5 resets the peak.
+export function forgetPeaks(folder) {
+  processesOf(folder).forEach(({ id }) => writeFileSync(`/proc/${id}/clear_refs`, '5'));
 }
 
 // Nothing that keeps a person with a disability from using the page, or the part of it that a selector names.

@@ -7,6 +7,8 @@
 import http from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 
+const READ_WITHIN_MS = 500;
+
 export class FaultProxy {
   #server;
   #target;
@@ -65,6 +67,7 @@ export class FaultProxy {
   //   {drop: true}            the connection breaks before anything is passed on
   //   {loseAnswer: true}      everything is passed on, and the connection breaks instead of an answer
   //   {cutAfter: bytes}       the connection breaks when so much of the body has come
+  //   {cutAnswerAfter: bytes} the connection breaks when so much of the answer's body has gone
   //   {answer: {status, headers, body}}   is answered here
   //   {hold: promise}         waits for it
   //   {bytesPerSecond}        the body goes on so slowly
@@ -157,6 +160,12 @@ export class FaultProxy {
       return;
     }
     response.writeHead(answer.statusCode, [...answer.rawHeaders, ...this.#overriding(path, answer)]);
+    if (fault.cutAnswerAfter !== undefined) {
+      const body = Buffer.concat(await answer.toArray());
+      // Soon after, since a browser forgets what nobody has read yet.
+      response.write(body.subarray(0, fault.cutAnswerAfter), () => setTimeout(() => socket.destroySoon(), READ_WITHIN_MS));
+      return;
+    }
     answer.pipe(response);
   }
 

@@ -5,12 +5,13 @@
 // Invariant: waits for what a person would see, with a limit, and never for a time.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { Browser, LIMIT_MS, until } from './browser.mjs';
+import { Browser, LIMIT_MS, isAccessible, until } from './browser.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
 
 // {mode, plain, hurried?, strict?, strictData?, asking?: {base, key}, places?: {issuer, all: [{name, base, key}]}, prefixed?: {target, port, prefix}, everywhere?: {here, others, isInANetwork},
@@ -122,3 +123,31 @@ export async function recordOf(name) {
 }
 
 export const digest = (content) => createHash('sha256').update(content).digest('hex');
+
+export const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
+// Whether nothing sticks out of the window to the side.
+const fits = (tab) =>
+  tab.evaluate(() => {
+    const out = [...document.querySelectorAll('main *')].filter((one) => {
+      const { width, right, left } = one.getBoundingClientRect();
+      return width > 1 && (right > innerWidth + 1 || left < -1) && !one.closest('.unseen, thead');
+    });
+    return out.map((one) => `${one.tagName}.${one.className}#${one.id}`);
+  });
+
+// The page as everybody can use it, and as a picture.
+export async function looksRight(tab, what, picture) {
+  assert.deepEqual(await fits(tab), [], what);
+  await isAccessible(tab, what);
+  await browser.picture(tab, picture);
+}
+
+// What Python's zipfile finds in an archive: of each file its name and its bytes as text.
+const READER = `
+import json, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    assert archive.testzip() is None
+    print(json.dumps({name: archive.read(name).decode() for name in archive.namelist()}))
+`;
+export const unzipped = (place) => JSON.parse(execFileSync('python3', ['-c', READER, place], { encoding: 'utf8', maxBuffer: 64 * MIB }));

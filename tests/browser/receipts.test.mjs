@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { LIMIT_MS, drop, isAccessible } from './browser.mjs';
-import { api, browser, digest, faultProxy, file, origins, page, share } from './fixture.mjs';
+import { LIMIT_MS, chooser, drop, isAccessible } from './browser.mjs';
+import { PHONE, api, browser, digest, faultProxy, file, looksRight, origins, page, share } from './fixture.mjs';
 
 const NAME = 'résumé "final" – 🎉.txt';
 
@@ -159,7 +159,7 @@ test('on a page by plain http files are checked, and for a receipt there is a co
     const tab = await open(pageOf(record, `${host}/`));
     assert.equal(await tab.evaluate(() => globalThis.isSecureContext), false);
     await openChecks(tab);
-    await tab.locator('#card input[type="file"]').setInputFiles([await file('plain.txt', 'plain')]);
+    await tab.locator('#card input[type="file"]').first().setInputFiles([await file('plain.txt', 'plain')]);
     await verdictOn(tab, 'file').getByText('That is exactly this file.').waitFor();
     await tab.getByLabel('Check a receipt').fill(receipt);
     const verdict = verdictOn(tab, 'receipt');
@@ -192,6 +192,58 @@ page('where the keys can’t be had nothing is called wrong, and a receipt that 
   await tab.getByRole('button', { name: 'Receipt' }).click();
   await tab.locator('.toast', { hasText: 'this service has no key' }).waitFor();
   assert.equal(await dialogOf(tab).count(), 0);
+});
+
+for (const [language, options, words] of [
+  ['English', {}, ['Check a receipt', 'Genuine: this service has signed that', 'Choose its file', 'That is exactly this file.', 'Not genuine', 'That is another file']],
+  ['German', { locale: 'de-DE', ...PHONE }, ['Einen Beleg prüfen', 'Echt: Dieser Dienst hat unterschrieben', 'Seine Datei wählen', 'Das ist genau diese Datei.', 'Nicht echt', 'Das ist eine andere Datei']],
+]) {
+  page(
+    `whoever was mailed a receipt checks it, and its file, on a page of its own, in ${language}`,
+    async (open) => {
+      const [heading, genuine, choose, same, wrong, different] = words;
+      const record = await share(NAME, 'what was handed in');
+      const receipt = await receiptOf(record);
+      // Also once the file is gone.
+      await api('DELETE', `/v1/files/${record.id}`);
+      const tab = await open(`${faultProxy.base}receipt`);
+      await tab.getByRole('heading', { name: heading }).waitFor();
+      await looksRight(tab, `a page for receipts in ${language}`, `33-receipt-page-${language}`);
+      const choosing = await chooser(tab, () => tab.getByRole('button', { name: choose }).click());
+      await choosing.setFiles([await file('essay.receipt.jws', `${receipt}\n`)]);
+      await tab.getByText(genuine).waitFor();
+      await tab.locator('#facts').getByText(digest('what was handed in')).waitFor();
+      await tab.locator('#facts').getByText(NAME, { exact: true }).waitFor();
+      const compare = tab.locator('#file input[type="file"]');
+      await compare.setInputFiles([await file('other.txt', 'what was handed 1n')]);
+      await tab.getByText(different).waitFor();
+      await compare.setInputFiles([await file('same.txt', 'what was handed in')]);
+      await tab.getByText(same).waitFor();
+      await looksRight(tab, `a receipt that was checked in ${language}`, `34-receipt-page-checked-${language}`);
+      // What isn't genuine says nothing.
+      const [header, claims, signature] = receipt.split('.');
+      await tab.getByLabel(heading).fill([header, claims.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')), signature].join('.'));
+      await tab.locator('#receipt [role="status"]', { hasText: /./ }).waitFor();
+      await tab.getByLabel(heading).fill([header, Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(claims, 'base64url')), late: true })).toString('base64url'), signature].join('.'));
+      await tab.getByText(wrong).waitFor();
+      await tab.locator('#claims').waitFor({ state: 'hidden' });
+      await isAccessible(tab, `a receipt that isn’t genuine in ${language}`);
+    },
+    options,
+  );
+}
+
+test('on a page of receipts that came by plain http there is a command for a terminal', { timeout: 3 * LIMIT_MS }, async () => {
+  const host = `http://classroom:${faultProxy.port}`;
+  const receipt = await receiptOf(await share('mailed.txt', 'plain'));
+  await browser.visit({ origins: [host, ...origins] }, async (open) => {
+    const tab = await open(`${host}/receipt`);
+    await tab.getByLabel('Check a receipt').fill(receipt);
+    const verdict = tab.locator('#receipt [role="status"]');
+    await verdict.getByText('On a page that came by plain http').waitFor();
+    assert.ok((await verdict.textContent()).endsWith(`fshare verify mailed.txt.receipt.jws --server ${host}`));
+    await looksRight(tab, 'a receipt that can’t be checked there', '35-receipt-page-plain');
+  });
 });
 
 async function middleOf(element) {

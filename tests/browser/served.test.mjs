@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { isAccessible, until } from './browser.mjs';
-import { browser, create, faultProxy, page, setup, share } from './fixture.mjs';
+import { api, browser, create, faultProxy, page, setup, share } from './fixture.mjs';
 
 // Everything that the first page loads, with its headers.
 const MAX_WIRE_BYTES = 60_000;
@@ -92,17 +92,24 @@ for (const width of [1100, 390]) {
     }
     const { id } = await share('stays where it is.pdf');
     const pending = await create('on its way.txt', 5);
+    const { body: link } = await api('POST', '/v1/links', { files: [id, (await share('another.pdf')).id] });
+    const { body: box } = await api('POST', '/v1/boxes', { title: 'Sheet 3', dueAt: new Date(Date.now() + 90_000_000).toISOString() });
+    const lastOf = (address) => address.split('/').at(-1);
     for (const [url, isThere] of [
       [faultProxy.base, isListed],
       [`${faultProxy.base}f/${id}`, (tab) => tab.getByRole('button', { name: 'Copy link' }).waitFor()],
       [`${faultProxy.base}f/${pending.id}`, (tab) => tab.locator('#card').getByText('The download starts by itself').waitFor()],
       [`${faultProxy.base}f/nonsense`, (tab) => tab.getByText('There is no such file').waitFor()],
+      [`${faultProxy.base}s/${lastOf(link.url)}`, (tab) => tab.locator('#all:enabled').waitFor()],
+      [`${faultProxy.base}b/${lastOf(box.url)}`, (tab) => tab.locator('#give').waitFor()],
+      [`${faultProxy.base}boxes`, (tab) => tab.locator('.box-row').first().waitFor()],
+      [`${faultProxy.base}receipt`, (tab) => tab.locator('#receipt textarea').waitFor()],
     ]) {
       const tab = await context.newPage();
       const session = await context.newCDPSession(tab);
       await session.send('Network.enable');
       await session.send('Network.emulateNetworkConditions', SLOW_LINE);
-      const isAsked = url === faultProxy.base ? null : tab.waitForResponse((answer) => answer.url().includes('/metadata'));
+      const isAsked = !/\/f\//.test(url) ? null : tab.waitForResponse((answer) => answer.url().includes('/metadata'));
       await tab.goto(url);
       await isThere(tab);
       await isAsked;

@@ -380,6 +380,7 @@ fn pages_answer_head_and_refuse_what_they_are_not_for() {
         ("/f/x", 404),
         ("/f/x/", 404),
         ("/pair", 200),
+        ("/receipt", 200),
         ("/web/0/app.js", 200),
         ("/docs", 200),
     ] {

@@ -4,10 +4,10 @@
 //! `long_list.test.mjs` with thousands that are there, `phone.test.mjs` how it fits small screens and large text,
 //! `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how people get in where
 //! the service asks for its key, `pairing.test.mjs` how they let programs in, `tokens.test.mjs` how they see what those
-//! may do, `boxes.test.mjs` how others hand in and who sees that, `issuer_sign_in.test.mjs` how they get in at an
-//! issuer, `sign_in_places.test.mjs` how they do wherever they reach the service, and `share.test.mjs` what they pass on
-//! to others. They
-//! are run here against the real programs in both modes; those from `long_list` on in local mode.
+//! may do, `boxes.test.mjs` how others hand in and who sees that, `shared.test.mjs` what people see of a link, `looks.test.mjs` on which screens,
+//! `issuer_sign_in.test.mjs` how they get in at an issuer, `sign_in_places.test.mjs` how they do wherever they reach the
+//! service, and `share.test.mjs` what they pass on to others. They are run here against the real programs in both modes;
+//! those from `long_list` on in local mode.
 
 use std::path::Path;
 
@@ -67,7 +67,7 @@ fn many_files_at_a_time_have_one_figure_and_one_end_and_none_is_dropped() {
 
 /// Runs what a page has to do with receipts, and with files that people check.
 fn check(setup: &Value) {
-    node_tests::run("receipts.test.mjs", setup, 5);
+    node_tests::run("receipts.test.mjs", setup, 8);
 }
 
 #[test]
@@ -112,7 +112,17 @@ fn people_let_programs_in_by_the_code_that_they_type_and_by_no_link() {
 
 #[test]
 fn students_hand_in_on_the_page_of_a_box_and_its_owner_sees_who_what_and_when() {
-    with_a_service_that_asks("boxes.test.mjs", 24);
+    with_a_service_that_asks("boxes.test.mjs", 27);
+}
+
+#[test]
+fn whoever_was_given_a_link_takes_all_of_its_files_as_one_archive_or_each_without_a_script() {
+    with_a_service_that_asks("shared.test.mjs", 14);
+}
+
+#[test]
+fn pages_that_are_passed_on_look_right_on_every_screen_in_light_and_dark_and_in_both_languages() {
+    with_a_service_that_asks("looks.test.mjs", 16);
 }
 
 #[test]

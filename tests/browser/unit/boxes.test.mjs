@@ -232,6 +232,18 @@ test('of a box that there is, what was changed is sent and nothing else, so that
   }
 });
 
+test('a new box takes no time that is over, and one that there is may be given one', () => {
+  const now = Date.parse('2027-02-01T12:00:00.000Z');
+  const at = (ms) => localOf(new Date(now + ms).toISOString());
+  const wrongOf = (fields, box = null) => wantedOf({ ...fieldsOf(box), title: 'Essay', ...fields }, { maxBytes: 20 * MIB, box, now }).wrong;
+  assert.deepEqual(wrongOf({ due: at(0) }), [['due', 'past']]);
+  assert.deepEqual(wrongOf({ due: at(1000) }), []);
+  assert.deepEqual(wrongOf({ due: at(-2000), after: 'until', closes: at(9000) }), [['due', 'past']]);
+  assert.deepEqual(wrongOf({ after: 'until', closes: at(-1000) }), [['closes', 'past']]);
+  const box = { title: 'Essay', dueAt: DUE, closesAt: null, types: [], maxFileBytes: MIB, maxFiles: 1, submitter: 'named', keep: 'all' };
+  assert.deepEqual(wrongOf({ due: at(-1000) }, box), []);
+});
+
 test('what a person can’t have meant is said at its field', () => {
   const wrongOf = (fields) => wantedOf({ ...fieldsOf(null), title: 'Essay', ...fields }, { maxBytes: 20 * MIB }).wrong.map(([field]) => field);
   for (const [fields, expected] of [

@@ -109,31 +109,36 @@ test('no two files have the same name, whatever a file system takes for the same
   assert.notEqual(of('Ada', long), of('Ada', `${long}z`));
 });
 
+// Pieces of an answer, which may end in an error.
+async function* of(...pieces) {
+  for (const piece of pieces) {
+    if (piece instanceof Error) {
+      throw piece;
+    }
+    yield piece;
+  }
+}
+
 // Files in a store, of which some come only after so many tries, or never.
 function storeOf(contents, { failing = {}, refusing = {} } = {}) {
   const left = new Map(Object.entries(failing));
   const asked = [];
   const parts = [];
-  let held = 0;
   return {
     asked,
     parts,
-    get most() {
-      return held;
-    },
     ports: {
-      get: async (id) => {
+      get: async ({ id }) => {
         asked.push(id);
         if (refusing[id] !== undefined) {
           throw refusing[id];
         }
-        held = Math.max(held, contents[id].length);
         const tries = left.get(id) ?? 0;
         if (tries > 0) {
           left.set(id, tries - 1);
-          return Uint8Array.from([...contents[id].slice(1), 0]);
+          return { from: 0, pieces: of(Uint8Array.from([...contents[id].slice(1), 0])) };
         }
-        return Uint8Array.from(contents[id]);
+        return { from: 0, pieces: of(Uint8Array.from(contents[id])) };
       },
       digest: async (bytes) => digest(bytes),
       write: async (part) => parts.push(Uint8Array.from(part)),
@@ -154,6 +159,8 @@ const listed = (contents) =>
     uploadedAt: new Date(CHANGED).toISOString(),
   }));
 
+const numbered = (count) => Object.fromEntries(Array.from({ length: count }, (_, at) => [at + 1, randomBytes(9)]));
+
 test('what isn’t what the service shows is fetched again, and what never is, is named as missing', async () => {
   const contents = { 1: randomBytes(9), 2: randomBytes(9), 3: randomBytes(9) };
   const store = storeOf(contents, { failing: { 2: 3, 3: 99 } });
@@ -165,6 +172,89 @@ test('what isn’t what the service shows is fetched again, and what never is, i
   const found = readBack(Buffer.concat(store.parts));
   assert.deepEqual(found.map(([name]) => name), ['Sheet/table.csv', 'Sheet/Ada – a.txt', 'Sheet/Ada – a (2).txt', 'Sheet/missing.txt']);
   assert.deepEqual(found.slice(1, 3).map(([, sha256]) => sha256), [digest(contents[1]), digest(contents[2])]);
+});
+
+const BROKE_OFF = new TypeError('network error');
+
+// A store of one file: answers.shift()(from) is what comes. → {asked, archive, missing}
+async function gathered(content, answers, also = {}) {
+  const asked = [];
+  const store = storeOf({ 1: content });
+  const get = async (_, from) => {
+    asked.push(from);
+    return (answers.shift() ?? (() => Promise.reject(BROKE_OFF)))(from);
+  };
+  const { signal } = new AbortController();
+  const missing = await gather('Sheet', listed({ 1: content }), { missingName: 'm', signal }, { ...store.ports, get, ...also });
+  return { asked, missing, found: readBack(Buffer.concat(store.parts)) };
+}
+
+test('a file that broke off goes on where it did, however often, and what was there isn’t fetched again', async () => {
+  const content = randomBytes(1000);
+  const upTo = (end) => (from) => ({ from, pieces: of(content.subarray(from, end - 1), content.subarray(end - 1, end), BROKE_OFF) });
+  const { asked, missing, found } = await gathered(content, [200, 300, 500, 501, 700, 1000].map(upTo));
+  // The last one broke off behind its end.
+  assert.deepEqual(asked, [0, 200, 300, 500, 501, 700]);
+  assert.deepEqual(missing, []);
+  assert.equal(found[0][1], digest(content));
+});
+
+test('where it can’t go on it begins anew, and bytes of two files aren’t taken for one', async () => {
+  const content = randomBytes(1000);
+  const whole = () => ({ from: 0, pieces: of(content) });
+  const half = (from) => ({ from, pieces: of(content.subarray(from, 500), BROKE_OFF) });
+  const refused = () => Promise.reject(new Refused('failed'));
+  // Ranges are refused; the store gives all of it; what comes is of something else; there is more than there should be.
+  const wrong = (from) => ({ from, pieces: of(randomBytes(500)) });
+  const more = (from) => ({ from, pieces: of(content.subarray(from), randomBytes(1)) });
+  for (const [answers, expected] of [
+    [[half, refused, whole], [0, 500, 0]],
+    [[half, whole], [0, 500]],
+    [[half, wrong, whole], [0, 500, 0]],
+    [[half, more, whole], [0, 500, 0]],
+  ]) {
+    const { asked, missing, found } = await gathered(content, answers);
+    assert.deepEqual([asked, missing], [expected, []]);
+    assert.equal(found[0][1], digest(content));
+  }
+});
+
+test('a file that always breaks off is given up, and whoever asks for a pause gets it', async () => {
+  const content = randomBytes(1000);
+  const one = (from) => ({ from, pieces: of(content.subarray(from, from + 1), BROKE_OFF) });
+  const slow = await gathered(content, Array.from({ length: 900 }, () => one));
+  assert.equal(slow.asked.length, 40);
+  assert.deepEqual(slow.missing.map(({ id }) => id), ['1']);
+  const pauses = [];
+  const after = (ms, run) => {
+    pauses.push(ms);
+    setImmediate(run);
+  };
+  const busy = () => Promise.reject(new Refused('failed', 7000));
+  const ages = () => Promise.reject(new Refused('failed', 3_600_000));
+  await gathered(content, [busy, ages, () => ({ from: 0, pieces: of(content) })], { after });
+  assert.deepEqual(pauses, [7000, 30_000]);
+});
+
+test('a wrong password, and a link that is over, end it at once', async () => {
+  for (const code of ['wrongPassword', 'linkGone']) {
+    const contents = numbered(3);
+    const store = storeOf(contents, { refusing: { 1: new Refused(code) } });
+    const { signal } = new AbortController();
+    const gathering = gather('Sheet', listed(contents), { missingName: 'm', signal }, store.ports);
+    await assert.rejects(gathering, (error) => error.code === code);
+    assert.equal(store.asked.join(''), '1');
+  }
+});
+
+test('what nobody handed in has its own name alone, and the time of the archive', async () => {
+  const contents = { 1: randomBytes(9), 2: randomBytes(9), 3: randomBytes(9) };
+  const store = storeOf(contents, { refusing: { 3: new Refused('gone') } });
+  const files = listed(contents).map(({ id, displayName, size, sha256 }) => ({ id, displayName, size, sha256 }));
+  await gather('Course', files, { missingName: 'm.txt', signal: new AbortController().signal }, store.ports);
+  const found = readBack(Buffer.concat(store.parts));
+  assert.deepEqual(found.map(([name, , time]) => [name, time[0]]), [['Course/a.txt', 2027], ['Course/a (2).txt', 2027], ['Course/m.txt', 2027]]);
+  assert.match(Buffer.concat(store.parts).toString(), /a\.txt \(3\)\r\n/);
 });
 
 test('a stop ends it, and leaves no archive that looks whole', async () => {
@@ -190,7 +280,6 @@ test('a disk that is full ends it', async () => {
 });
 
 const NO_ANSWER = new TypeError('failed to fetch');
-const numbered = (count) => Object.fromEntries(Array.from({ length: count }, (_, at) => [at + 1, randomBytes(9)]));
 
 test('where the session has ended nothing more is asked for, and there is no archive', async () => {
   const contents = numbered(3);

@@ -1,0 +1,326 @@
+// The page of a link, in real headless Chromium, against the real program: what people see whom it was passed on to, with
+// scripts and without, and how they take all of it as one archive. Started by tests/it/web_page.rs.
+//
+// Invariant: waits for what a person would see, with a limit, and never for a time.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { LIMIT_MS, forgetPeaks, isAccessible, peaksOf, until } from './browser.mjs';
+import { MIB, PHONE, api, asking, browser, create, digest, faultProxy, folder, looksRight, origins, page, send, setup, share, unzipped } from './fixture.mjs';
+
+const LAPTOP = { viewport: { width: 1280, height: 800 } };
+const GRANTS = { method: 'POST', path: /^\/v1\/shared\/.*\/downloads$/ };
+const BYTES = { method: 'GET', path: /\/uploads\// };
+const names = ['Lecture notes.pdf', 'résumé 🎉.txt', 'שלום.txt'];
+
+const tokenOf = ({ url }) => url.split('/').at(-1);
+const pageOf = (link, base = faultProxy.base) => `${base}s/${tokenOf(link)}`;
+const all = (tab) => tab.getByRole('button', { name: 'Download all as zip' });
+const status = (tab) => tab.locator('#all-status');
+const says = (tab, text) => status(tab).getByText(text).waitFor();
+const taken = async (link) => (await api('GET', `/v1/shared/${tokenOf(link)}`)).body.files.map(({ downloadsLeft }) => downloadsLeft);
+
+async function link(wanted) {
+  const { status: code, body } = await api('POST', '/v1/links', wanted);
+  assert.equal(code, 201, JSON.stringify(body));
+  return body;
+}
+
+async function several(wanted = {}, of = names) {
+  const records = [];
+  for (const name of of) {
+    records.push(await share(name, `what is in ${name}`));
+  }
+  return { records, link: await link({ files: records.map(({ id }) => id), title: 'Course: 1/2', ...wanted }) };
+}
+
+// As a browser that can’t write to a file of the person’s choice, which is what phones are.
+const withoutChoice = (tab) => tab.addInitScript(() => (globalThis.showSaveFilePicker = undefined));
+
+async function saved(tab, press) {
+  const saving = tab.waitForEvent('download');
+  await press();
+  const download = await saving;
+  return { name: download.suggestedFilename(), place: await download.path() };
+}
+
+for (const [device, options] of [
+  ['phone', PHONE],
+  ['laptop', LAPTOP],
+  ['laptop in the dark', { ...LAPTOP, colorScheme: 'dark' }],
+]) {
+  page(
+    `a link shows on a ${device} what it has, in each of its states`,
+    async (open) => {
+      const { records, link: many } = await several({ maxDownloads: 2 });
+      const [first] = records;
+      const one = await link({ files: [first.id] });
+      const pending = await create('on its way.txt', 5);
+      const waiting = await link({ files: [first.id, pending.id], title: 'Not all is there' });
+      const guarded = await link({ files: records.map(({ id }) => id), title: 'Guarded', password: 'right' });
+      const long = await share(`${'a-very-long-name-of-a-file-'.repeat(5)}.txt`);
+      const wide = await link({ files: [long.id, first.id], title: 'A title that is longer than most '.repeat(3) });
+      const over = await link({ files: [first.id] });
+      await api('DELETE', `/v1/links/${over.id}`);
+      for (const [state, of, text] of [
+        ['several', many, 'can be taken 2 times'],
+        ['one', one, 'bytes'],
+        ['waiting', waiting, 'on its way'],
+        ['password', guarded, 'Password'],
+        ['long', wide, 'Download'],
+        ['over', over, 'This link is over'],
+      ]) {
+        const tab = await open(pageOf(of));
+        await tab.getByText(text).first().waitFor();
+        await looksRight(tab, `a link that is ${state} on a ${device}`, `60-link-${state}-${device.replaceAll(' ', '-')}`);
+        await tab.close();
+      }
+      const tab = await open(`${faultProxy.base}s/nothing`);
+      await tab.getByText('There is no such link').waitFor();
+      await looksRight(tab, `no link on a ${device}`, `60-link-none-${device.replaceAll(' ', '-')}`);
+    },
+    options,
+  );
+}
+
+page(
+  'without scripts files are taken one by one, and nothing is there that does nothing',
+  async (open) => {
+    const { link: many } = await several({ password: 'right' });
+    const tab = await open(pageOf(many));
+    assert.equal(await all(tab).isVisible(), false);
+    assert.equal(await tab.getByRole('button').filter({ visible: true }).count(), names.length);
+    await tab.getByLabel('Password').fill('wrong');
+    await tab.getByRole('button', { name: `Download ${names[0]}` }).click();
+    await tab.getByText('That isn’t the password.').waitFor();
+    await tab.getByLabel('Password').fill('right');
+    const { place } = await saved(tab, () => tab.getByRole('button', { name: `Download ${names[0]}` }).click());
+    assert.equal(await readFile(place, 'utf8'), `what is in ${names[0]}`);
+    await browser.picture(tab, '61-link-without-scripts');
+  },
+  { javaScriptEnabled: false, ...PHONE },
+);
+
+page('all files of a link are one archive, made in the browser of what the store has, and each is taken once', async (open, context) => {
+  await withoutChoice(context);
+  const { link: many } = await several({ maxDownloads: 2 }, [...names, names[0]]);
+  const tab = await open(pageOf(many));
+  // The second one breaks off, so that it is fetched twice.
+  faultProxy.next(BYTES, {});
+  faultProxy.next(BYTES, { cutAnswerAfter: 4 });
+  const { name, place } = await saved(tab, () => all(tab).click());
+  assert.equal(name, 'Course_ 1_2.zip');
+  const inside = 'Course_ 1_2/';
+  assert.deepEqual(unzipped(place), {
+    [`${inside}Lecture notes.pdf`]: `what is in ${names[0]}`,
+    [`${inside}résumé 🎉.txt`]: `what is in ${names[1]}`,
+    [`${inside}שלום.txt`]: `what is in ${names[2]}`,
+    [`${inside}Lecture notes (2).pdf`]: `what is in ${names[0]}`,
+  });
+  await says(tab, '4 files are in the archive');
+  await looksRight(tab, 'a link whose archive was saved', '62-link-saved');
+  assert.equal(faultProxy.requests.filter(({ headers }) => headers.range === 'bytes=4-').length, 1);
+  assert.equal(faultProxy.count(GRANTS), 5);
+  const keys = faultProxy.requests.filter(({ path }) => GRANTS.path.test(path)).map(({ headers }) => headers['idempotency-key']);
+  assert.equal(new Set(keys).size, 1);
+  assert.deepEqual(await taken(many), [1, 1, 1, 1]);
+  // Again on the same page, also one by one: that isn’t counted again.
+  await saved(tab, () => all(tab).click());
+  await saved(tab, () => tab.getByRole('button', { name: `Download ${names[1]}` }).click());
+  assert.deepEqual(await taken(many), [1, 1, 1, 1]);
+  // On a new one it is.
+  await tab.reload();
+  await tab.getByText('can be taken once').first().waitFor();
+  await saved(tab, () => all(tab).click());
+  assert.deepEqual(await taken(many), [0, 0, 0, 0]);
+  await tab.reload();
+  await tab.getByText('was taken as often as it may be').first().waitFor();
+  assert.equal(await all(tab).count(), 0);
+  await looksRight(tab, 'a link that was taken', '62-link-taken');
+});
+
+page('by the keyboard alone all of a link is taken, and one of its files', async (open, context) => {
+  await withoutChoice(context);
+  const { link: many } = await several();
+  const tab = await open(pageOf(many));
+  await tab.locator('#all:enabled').waitFor();
+  const focused = () => tab.evaluate(() => document.activeElement.textContent);
+  await tab.keyboard.press('Tab');
+  assert.equal(await focused(), 'Download all as zip');
+  const { place } = await saved(tab, () => tab.keyboard.press('Enter'));
+  assert.equal(Object.keys(unzipped(place)).length, 3);
+  await says(tab, '3 files are in the archive');
+  assert.equal(await focused(), 'Download all as zip', 'one is still there');
+  await tab.keyboard.press('Tab');
+  const one = await saved(tab, () => tab.keyboard.press('Enter'));
+  assert.equal(await readFile(one.place, 'utf8'), `what is in ${names[0]}`);
+});
+
+page('a password is asked for once for all of a link, and a wrong one is tried once', async (open, context) => {
+  await withoutChoice(context);
+  const { link: many } = await several({ password: 'right' }, Array.from({ length: 12 }, (_, at) => `${at}.txt`));
+  const tab = await open(pageOf(many));
+  await all(tab).click();
+  assert.equal(await tab.evaluate(() => document.activeElement.id), 'password', 'it is asked for where it is missing');
+  assert.equal(faultProxy.count(GRANTS), 0);
+  await tab.getByLabel('Password').fill('wrong');
+  await tab.keyboard.press('Enter');
+  await says(tab, 'That isn’t the password. There is no archive.');
+  assert.equal(faultProxy.count(GRANTS), 1);
+  await isAccessible(tab, 'a wrong password');
+  await tab.getByLabel('Password').fill('right');
+  const { place } = await saved(tab, () => tab.keyboard.press('Enter'));
+  assert.equal(Object.keys(unzipped(place)).length, 12);
+  await says(tab, '12 files are in the archive');
+  const kept = await tab.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href]));
+  assert.ok(!kept.includes('right'), kept);
+});
+
+page('what can’t be had of a link is named, and a link that ends meanwhile leaves no archive', async (open, context) => {
+  await withoutChoice(context);
+  const { records, link: many } = await several();
+  const tab = await open(pageOf(many));
+  await all(tab).waitFor();
+  faultProxy.always({ ...BYTES, path: new RegExp(`/uploads/${records[1].id}`) }, { answer: { status: 200, headers: {}, body: 'other bytes' } });
+  const { place } = await saved(tab, () => all(tab).click());
+  const found = unzipped(place);
+  assert.deepEqual(Object.keys(found).map((name) => name.split('/')[1]), [names[0], names[2], '_missing.txt']);
+  assert.ok(found['Course_ 1_2/_missing.txt'].startsWith(names[1]));
+  await says(tab, `1 couldn’t be fetched and aren’t in it: ${names[1]}`);
+  await isAccessible(tab, 'a link of which one is missing');
+
+  // Somebody stops it.
+  let go;
+  faultProxy.next(BYTES, { hold: new Promise((resolve) => (go = resolve)) });
+  await all(tab).click();
+  await until('it is asked for', () => faultProxy.count(BYTES) > 0);
+  await isAccessible(tab, 'an archive that is being made');
+  await browser.picture(tab, '63-link-under-way');
+  await tab.getByRole('button', { name: 'Stop' }).click();
+  go();
+  await says(tab, 'Stopped. There is no archive.');
+
+  // Its owner ends it.
+  const ending = tab.waitForRequest((request) => request.url().includes('/uploads/'));
+  faultProxy.next(BYTES, { hold: ending.then(() => api('DELETE', `/v1/links/${many.id}`)) });
+  await all(tab).click();
+  await says(tab, 'This link is over, so there is no archive.');
+});
+
+page('a page that waits for files doesn’t leave while an archive is made, and looks again afterwards', async (open, context) => {
+  await withoutChoice(context);
+  const [one, two] = [await share('one.txt'), await share('two.txt')];
+  const pending = await create('later.txt', 5);
+  const many = await link({ files: [one.id, two.id, pending.id], title: 'Waiting' });
+  const tab = await open(pageOf(many));
+  await tab.getByText('on its way').waitFor();
+  let go;
+  faultProxy.next(BYTES, { hold: new Promise((resolve) => (go = resolve)) });
+  await all(tab).click();
+  await tab.getByRole('button', { name: 'Stop' }).waitFor();
+  await until('it is asked for', () => faultProxy.count(BYTES) > 0);
+  await send(pending, 'hello');
+  // Longer than it waits before it looks again.
+  await new Promise((resolve) => setTimeout(resolve, 12_000));
+  assert.equal(faultProxy.count({ method: 'GET', path: /^\/s\// }), 1);
+  const saving = tab.waitForEvent('download');
+  go();
+  assert.equal(Object.keys(unzipped(await (await saving).path())).length, 2);
+  await tab.getByRole('button', { name: 'Download later.txt' }).waitFor();
+});
+
+page(
+  'a link is shown in German to whoever reads that, and so is its archive',
+  async (open, context) => {
+    await withoutChoice(context);
+    const { link: many } = await several({ maxDownloads: 3 });
+    const tab = await open(pageOf(many));
+    await tab.getByText('kann 3-mal geholt werden').first().waitFor();
+    await saved(tab, () => tab.getByRole('button', { name: 'Alle als Zip herunterladen' }).click());
+    await says(tab, '3 Dateien sind im Archiv');
+    await looksRight(tab, 'a link in German', '64-link-german');
+  },
+  { locale: 'de-DE', ...PHONE },
+);
+
+test('a page that came by plain http makes an archive too', { timeout: 3 * LIMIT_MS }, async () => {
+  const host = `http://classroom:${faultProxy.port}`;
+  const { link: many } = await several();
+  await browser.visit({ origins: [host, ...origins] }, async (open) => {
+    const tab = await open(pageOf(many, `${host}/`));
+    assert.equal(await tab.evaluate(() => globalThis.isSecureContext), false);
+    const { place } = await saved(tab, () => all(tab).click());
+    assert.equal(Object.keys(unzipped(place)).length, 3);
+  });
+});
+
+page('where people sign in, a link for them is one archive to whoever did, and a notice to others', async (open, context) => {
+  await withoutChoice(context);
+  const headers = { Authorization: `Bearer ${setup.asking.key}`, 'Content-Type': 'application/json' };
+  const owner = async (method, where, body) =>
+    (await fetch(new URL(where, setup.asking.base), { method, headers, body: body && JSON.stringify(body) })).json();
+  const ids = [];
+  for (const name of ['a.txt', 'b.txt']) {
+    const created = await owner('POST', '/v1/files', { filename: name, size: 5 });
+    await send(created, 'hello');
+    await owner('GET', `/v1/files/${created.id}/metadata?wait=20`);
+    ids.push(created.id);
+  }
+  const [members, anyone] = [
+    await owner('POST', '/v1/links', { files: ids, audience: 'signed_in' }),
+    await owner('POST', '/v1/links', { files: ids }),
+  ];
+  const tab = await open(pageOf(anyone, asking.base));
+  assert.equal(Object.keys(unzipped((await saved(tab, () => all(tab).click())).place)).length, 2);
+  await tab.goto(pageOf(members, asking.base));
+  await tab.getByText('This link is for people who are signed in').waitFor();
+  await looksRight(tab, 'a link for people who signed in', '65-link-sign-in');
+  await tab.goto(asking.base);
+  await tab.getByLabel('Key').fill(setup.asking.key);
+  await tab.getByRole('button', { name: 'Sign in' }).click();
+  await tab.locator('#files-list .row').first().waitFor();
+  await tab.goto(pageOf(members, asking.base));
+  assert.equal(Object.keys(unzipped((await saved(tab, () => all(tab).click())).place)).length, 2);
+});
+
+// As many as a course has, each as large as the service takes.
+const COUNT = 30;
+const LARGE = 20 * MIB;
+// In a page with a heap of a small phone's, the archive’s bytes are nowhere but on the disk: what may be added is the
+// largest file, some copies of it on its way to the disk, and what was garbage already.
+const MAX_ADDED = 8 * LARGE;
+const SMALL_HEAP = ['--js-flags=--max-old-space-size=64'];
+
+test('thirty large files are one archive in the memory of a few of them', { timeout: 5 * LIMIT_MS }, async () => {
+  const content = Buffer.alloc(LARGE, randomBytes(64 * 1024));
+  const records = [];
+  for (let at = 0; at < COUNT; at += 1) {
+    records.push(await share(`${at}.bin`, 'x'));
+  }
+  const many = await link({ files: records.map(({ id }) => id), title: 'Large' });
+  // Small files of the service, which a proxy shows as large ones.
+  const enlarged = (files) => files.map((one) => ({ ...one, size: LARGE, sha256: digest(content) }));
+  faultProxy.always({ method: 'GET', path: /^\/v1\/shared\/[\w-]+$/ }, { rewrite: (json) => ({ ...json, files: enlarged(json.files) }) });
+  faultProxy.always(BYTES, { answer: { status: 200, headers: { 'Content-Length': LARGE }, body: content } });
+  // One that keeps files on the disk, as people's do who don't browse in private.
+  const home = path.join(folder, 'home');
+  await browser.visit({ origins, folder: home, flags: SMALL_HEAP }, async (open, context) => {
+    await withoutChoice(context);
+    const tab = await open(pageOf(many));
+    await all(tab).waitFor();
+    const before = peaksOf(home);
+    forgetPeaks(home);
+    const { place } = await saved(tab, () => all(tab).click());
+    const after = peaksOf(home);
+    await says(tab, `${COUNT} files are in the archive`);
+    assert.ok((await stat(place)).size > COUNT * LARGE);
+    const added = Object.fromEntries(['browser', 'renderer'].map((type) => [type, after[type] - before[type]]));
+    console.log(`${COUNT} files of ${LARGE / MIB} MiB: ${JSON.stringify(added)} bytes added`);
+    for (const [type, bytes] of Object.entries(added)) {
+      assert.ok(bytes < MAX_ADDED, `${type}: ${bytes} bytes`);
+    }
+  });
+});
