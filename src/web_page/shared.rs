@@ -391,7 +391,7 @@ mod tests {
         };
         let shown = page(None).view(&HeaderMap::new(), StatusCode::OK, "../", &view);
         let html = html(shown).await;
-        assert!(html.contains("<html lang=\"de\">"), "{html}");
+        assert!(html.contains("<html lang=\"de\""), "{html}");
         for text in [
             ">Herunterladen</button>",
             "aria-label=\"&quot;a&quot; &amp; &lt;b&gt;.pdf herunterladen\"",

@@ -100,14 +100,15 @@ function processesOf(folder) {
   const commands = new Map(
     readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((id) => {
       try {
-        return [id, readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0')];
+        return [id, readFileSync(`/proc/${id}/cmdline`, 'utf8')];
       } catch {
-        return [id, []];
+        return [id, ''];
       }
     }),
   );
   const own = [...commands].filter(([, command]) => command.includes(`--user-data-dir=${folder}`));
-  const typeOf = (command) => command.find((part) => part.startsWith('--type='))?.slice('--type='.length) ?? 'browser';
+  // Some write theirs anew, with blanks.
+  const typeOf = (command) => /--type=([\w-]+)/.exec(command)?.[1] ?? 'browser';
   const [browser] = own.find(([, command]) => typeOf(command) === 'browser');
   const below = (id) => [id, ...[...commands.keys()].filter((one) => parentOf(one) === id).flatMap(below)];
   return below(browser).map((id) => ({ id, type: typeOf(commands.get(id)) }));
