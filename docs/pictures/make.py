@@ -123,7 +123,7 @@ def box(folder):
     call("PATCH", f"/v1/boxes/{made['id']}", {"dueAt": in_time(1)})
     time.sleep(3)
     hand_in("Ada Lovelace", "Notes G.zip", 2_930_000)
-    screenshot(f"{BASE}/boxes#{made['id']}", "box.png", "1100,860", folder, AFTER_A_WHILE, scale=1)
+    screenshot(f"{BASE}/boxes#{made['id']}", "box.png", "1100,860", folder, scale=1)
 
 
 def slow_line():
@@ -246,7 +246,7 @@ def main():
             web_page(folder)
             box(folder)
             screenshot(f"{BASE}/explorer#?route=post-/v1/files", "explorer.png", "1200,720", folder,
-                       scale=1.25)
+                       scale=1.2)
         finally:
             service.terminate()
             service.wait(timeout=20)
