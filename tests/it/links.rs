@@ -219,7 +219,8 @@ async fn nothing_else_is_a_link_and_a_link_is_nothing_else(somebody: &Somebody, 
         ("drop", [link, submission], "box_not_found"),
     ] {
         for token in tokens {
-            let refused = somebody.ask(Method::GET, &format!("/v1/{call}/{token}"), None);
+            let path = format!("/v1/{call}/{token}");
+            let refused = somebody.ask(Method::GET, &path, None);
             assert_eq!(code(refused.await).await, (404, expected.into()));
         }
     }
@@ -633,8 +634,8 @@ async fn what_the_bytes_of_a_link_with_a_password_are_is_told_to_whoever_knows_i
         let taken: Value = taken.json().await.unwrap();
         assert_eq!(taken["sha256"], digest, "{taken}");
     }
-    let wrong = somebody.take(&closed, &file, None, &json!({"password": "x"}));
-    let wrong = wrong.await;
+    let password = json!({"password": "x"});
+    let wrong = somebody.take(&closed, &file, None, &password).await;
     assert_eq!(wrong.status(), 403);
     assert!(!wrong.text().await.unwrap().contains(digest));
 }
