@@ -227,6 +227,7 @@ impl App {
                 .naming_every_version(),
             receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
+            allowed_types: settings.allowed_types.clone(),
             audit: audit.clone(),
             permits: CallPermits::new(settings.public_url.is_some() && no_proxy_is_known),
             stop: stop.clone(),
@@ -303,6 +304,7 @@ impl App {
             presigner: presigner(settings, SigningCredentials::new(credentials), &region),
             receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
+            allowed_types: settings.allowed_types.clone(),
             audit: audit.clone(),
             // Clients come through a load balancer, and all have its address if it isn't believed.
             permits: CallPermits::new(settings.rates.trusted_proxies.is_empty()),

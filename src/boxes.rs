@@ -33,8 +33,7 @@ pub use counting::Counting;
 pub use create_box::{NewBox, create_box};
 pub use end_box::end_box;
 pub use file_box::{
-    BoxTitle, FileBox, FileEnding, Keep, MAX_BOX_FILES, MAX_ENDINGS, MAX_TITLE_CHARACTERS,
-    SubmitterKind, file_endings, max_files,
+    BoxTitle, FileBox, Keep, MAX_BOX_FILES, MAX_TITLE_CHARACTERS, SubmitterKind, max_files,
 };
 pub use hand_in::{HandedIn, NewHandIn, describe_drop, hand_in, renew_hand_in};
 pub use list_boxes::{BoxFiles, BoxList, WantedFiles, describe_box, list_box_files, list_boxes};

@@ -36,6 +36,7 @@ pub mod create_limits;
 pub mod disk_space;
 pub mod domain;
 pub mod file_events;
+pub mod file_types;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod https_client;

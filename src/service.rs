@@ -27,7 +27,7 @@ use crate::access::{Action, Caller, Resource, authorize};
 use crate::audit::AuditLog;
 use crate::boxes::{Boxes, attest_hand_in};
 use crate::create_limits::{CreateLimit, TooManyCreates};
-use crate::domain::{FileId, FileRecord, IdempotencyKey, Quota, Usage};
+use crate::domain::{AllowedTypes, Declaration, FileId, FileRecord, IdempotencyKey, Quota, Usage};
 use crate::file_events::{EventPage, EventPosition};
 use crate::links::Links;
 use crate::metadata_store::{Page, PageRequest};
@@ -51,6 +51,8 @@ pub struct ServiceParts {
     pub presigner: Presigner,
     /// What signs receipts.
     pub receipt_keys: Arc<ReceiptKeys>,
+    /// What names of files may end with.
+    pub allowed_types: AllowedTypes,
     /// How many files one address may create, or have pending.
     pub create_limit: CreateLimit,
     /// How many calls are in hand at a time.
@@ -151,16 +153,28 @@ impl FileService {
         outcome
     }
 
+    /// Whether files of such a name are taken. Where not all are, the bytes have to be what the name says; that is
+    /// decided here, for good: who settles the file reads it from the record.
+    fn admit_type(&self, declared: &mut Declaration) -> Result<(), OperationError> {
+        let allowed = &self.0.allowed_types;
+        declared.type_has_to_fit = !allowed.are_all();
+        match declared.is_among(allowed) {
+            true => Ok(()),
+            false => Err(OperationError::TypeNotAllowed(allowed.to_texts())),
+        }
+    }
+
     /// [`operations::create_file`], within the limits on creates of the caller's address.
     pub async fn create_file(
         &self,
         context: &Context,
-        new: NewFile,
+        mut new: NewFile,
         key: Option<IdempotencyKey>,
     ) -> Result<CreatedFile, OperationError> {
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
         let creating = pin!(async {
             // Before the limit: a create that no URL can be signed for takes nothing from it.
+            self.admit_type(&mut new.declared)?;
             context.bucket()?;
             let now = stores.clock.now();
             let admitted = self.0.create_limit.admit(context.address, now);

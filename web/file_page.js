@@ -15,7 +15,7 @@ import { explain, fillOperator, operatorPart } from './explain.js';
 import { locale, strings } from './language.js';
 import { fetchModule } from './late.js';
 import { Links } from './links.js';
-import { endOf, isFinal, nameOf, standing } from './record.js';
+import { endOf, isFinal, nameOf, otherContentOf, standing } from './record.js';
 import { savedAs, shellWord } from './saved_name.js';
 import { qrButton, showQr } from './qr_dialog.js';
 import { openShareAddress } from './share_notice.js';
@@ -209,14 +209,20 @@ function showAvailable(record, hasWaited) {
   }
 }
 
-function showEnd(record, hasWaited) {
+function whyRejected(record) {
   const { file, why } = strings;
+  const otherContent = otherContentOf(record);
+  return otherContent === null ? file.rejectedText(record.reason ?? why.unsaid) : file.otherContentText(otherContent);
+}
+
+function showEnd(record, hasWaited) {
+  const { file } = strings;
   switch (record.status) {
     case 'available':
       showAvailable(record, hasWaited);
       return;
     case 'rejected':
-      show('rejected', ...head(record), ...message(file.rejectedTitle, file.rejectedText(record.reason ?? why.unsaid)));
+      show('rejected', ...head(record), ...message(file.rejectedTitle, whyRejected(record)));
       break;
     default:
       show('expired', ...head(record), ...message(file.expiredTitle, file.expiredText));

@@ -3,7 +3,7 @@
 // Invariant: a row that is there stays the same element, so that focus and selections survive whatever
 // is added or changes around it.
 
-import { nameOf, standing } from './record.js';
+import { nameOf, otherContentOf, standing } from './record.js';
 import { RowWindow } from './row_window.js';
 import { h, icon, nameProperties, oneLine, tile } from './dom.js';
 
@@ -181,7 +181,7 @@ export class FilesView {
     }
     row.shown = status;
     row.since = since;
-    const { statusWhy, why } = this.#strings;
+    const { statusWhy } = this.#strings;
     const isAvailable = status === 'available';
     const isComing = status === 'pending' || status === 'processing';
     row.element.dataset.status = status;
@@ -189,11 +189,17 @@ export class FilesView {
     row.status.textContent = since === null ? this.#strings.status[status] : this.#strings.waitingSince(since);
     row.status.title = isComing ? statusWhy[status] : '';
     row.reason.hidden = isAvailable || isComing;
-    row.reason.textContent = status === 'rejected' ? statusWhy.rejected(record.reason ?? why.unsaid) : (statusWhy[status] ?? '');
+    row.reason.textContent = status === 'rejected' ? this.#whyRejected(record) : (statusWhy[status] ?? '');
     // A link can be passed on before the file is there: whoever opens it waits.
     row.copy.hidden = !isAvailable && !isComing;
     // Its place is kept, so that what stands beside it doesn't jump.
     row.download.classList.toggle('is-away', !isAvailable);
+  }
+
+  #whyRejected(record) {
+    const { statusWhy, why } = this.#strings;
+    const otherContent = otherContentOf(record);
+    return otherContent === null ? statusWhy.rejected(record.reason ?? why.unsaid) : statusWhy.otherContent(otherContent);
   }
 
   // A box to select the file with, made when the first is wanted.

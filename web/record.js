@@ -27,6 +27,11 @@ export function endOf({ deleteAfter }) {
   return Number.isNaN(at) ? null : at;
 }
 
+// What the bytes of a file that was rejected are, if it was for that its name says something else; else null.
+export function otherContentOf({ reasonCode, detectedType }) {
+  return reasonCode === 'content_mismatch' && typeof detectedType === 'string' ? detectedType : null;
+}
+
 // Whether nothing about the file changes any more, besides that it may be deleted.
 export function isFinal(record) {
   return FINAL.has(record.status) && !hasStage(record);

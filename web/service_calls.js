@@ -11,6 +11,7 @@ import { isRecord } from './record.js';
 const ANSWER_WITHIN_MS = 15_000;
 const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
 const GONE = 'file_not_found';
+const TYPE_NOT_ALLOWED = 'type_not_allowed';
 const FORBIDDEN = 403;
 const SHORTEST = 'v1/files?limit=1';
 const SESSION = 'v1/session';
@@ -147,5 +148,6 @@ export function failure({ status, code, json, foreign, retryAfterMs: pause }) {
   if (code === undefined) {
     return outcomeOf({ code: 'intermediary', status }, pause);
   }
-  return { type: 'refused', problem: { code: 'problem', detail: json.detail ?? code } };
+  const detail = json.detail ?? code;
+  return { type: 'refused', problem: { code: code === TYPE_NOT_ALLOWED ? 'typeNotAllowed' : 'problem', detail } };
 }

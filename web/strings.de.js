@@ -131,6 +131,10 @@ export const strings = {
     deleted: 'Sie wurde gelöscht, während sie gesendet wurde.',
     expired: 'Die Zeit zum Senden lief immer wieder ab.',
     rejected: (reason) => `Der Dienst hat abgelehnt, was ankam: ${reason}. Noch einmal versuchen.`,
+    otherContent: ({ detectedType }) =>
+      `Sie wurde abgelehnt: Ihr Inhalt ist ${detectedType}, und ihr Name sagt etwas anderes. Senden Sie die richtige Datei, ` +
+      'oder diese unter einem Namen, der stimmt.',
+    typeNotAllowed: ({ detail }) => `Der Dienst nimmt keine Dateien dieser Art an: ${detail}. Es wurde nichts gesendet.`,
     unsaid: 'er sagt nicht, warum',
     problem: (detail) => `Der Dienst hat sie abgelehnt: ${detail}.`,
   },
@@ -238,6 +242,7 @@ export const strings = {
     processing: 'Der Dienst ist noch damit beschäftigt. Danach kann sie geholt werden.',
     otherBytes: 'Jemand anders hat zuerst andere Bytes unter diesem Link gesendet.',
     rejected: (reason) => `Was ankam, wurde abgelehnt: ${reason}.`,
+    otherContent: (type) => `Sie wurde abgelehnt: Ihr Inhalt ist ${type}, und ihr Name sagt etwas anderes.`,
     expired: 'Die Zeit zum Senden ist abgelaufen.',
   },
   copyLink: 'Link kopieren',
@@ -382,6 +387,7 @@ export const strings = {
     processingText: 'Der Dienst ist noch damit beschäftigt. Danach beginnt der Download von selbst.',
     rejectedTitle: 'Diese Datei wurde abgelehnt',
     rejectedText: (reason) => `Was ankam, ist nicht, was angekündigt war: ${reason}. Sie muss noch einmal gesendet werden.`,
+    otherContentText: (type) => `Ihr Inhalt ist ${type}, und ihr Name sagt etwas anderes. Bitten Sie um die richtige Datei.`,
     expiredTitle: 'Diese Datei ist nie angekommen',
     expiredText: 'Die Zeit zum Senden ist abgelaufen. Sie muss noch einmal gesendet werden.',
     goneTitle: 'Es gibt keine solche Datei',

@@ -132,6 +132,10 @@ export const strings = {
     deleted: 'It was deleted while it was being sent.',
     expired: 'The time to send it ran out again and again.',
     rejected: (reason) => `The service refused what arrived: ${reason}. Try again.`,
+    otherContent: ({ detectedType }) =>
+      `It was refused: its content is ${detectedType}, and its name says something else. Send the right file, or this one ` +
+      'under a name that is true.',
+    typeNotAllowed: ({ detail }) => `The service doesn’t take files of this kind: ${detail}. Nothing was sent.`,
     unsaid: 'it doesn’t say why',
     problem: (detail) => `The service refused it: ${detail}.`,
   },
@@ -268,6 +272,7 @@ export const strings = {
     processing: 'The service is doing something with it. It can be fetched when that is done.',
     otherBytes: 'Somebody else sent other bytes under this link first.',
     rejected: (reason) => `What arrived was refused: ${reason}.`,
+    otherContent: (type) => `It was refused: its content is ${type}, and its name says something else.`,
     expired: 'The time to send it ran out.',
   },
   copyLink: 'Copy link',
@@ -388,6 +393,7 @@ export const strings = {
     processingText: 'The service is doing something with it. The download starts by itself when that is done.',
     rejectedTitle: 'This file was refused',
     rejectedText: (reason) => `What arrived isn’t what was announced: ${reason}. Ask for it to be sent again.`,
+    otherContentText: (type) => `Its content is ${type}, and its name says something else. Ask for the right file.`,
     expiredTitle: 'This file never arrived',
     expiredText: 'The time to send it ran out. Ask for it to be sent again.',
     goneTitle: 'There is no such file',

@@ -21,7 +21,7 @@
 //   {do: 'discard', id}         delete a record that nothing will come for
 
 import { backOff, LONGEST_PAUSE_MS } from './back_off.js';
-import { awaitsBytes, isFinal } from './record.js';
+import { awaitsBytes, isFinal, otherContentOf } from './record.js';
 
 export const LIMITS = {
   // Tries of one step that fail in a row, with the pauses between them: about three minutes.
@@ -237,11 +237,17 @@ function settle(state, record) {
     case 'available':
       return compare(state, record);
     case 'rejected':
-      return end(state, 'rejected', { record, problem: { code: 'rejected', reason: record.reason } });
+      return end(state, 'rejected', { record, problem: rejection(record) });
     default:
       // Expired, as after a night with the lid closed. The person asked for a file to be sent.
       return restart(state, 'creating', { code: 'expired' });
   }
+}
+
+function rejection(record) {
+  const { reason } = record;
+  const detectedType = otherContentOf(record);
+  return detectedType === null ? { code: 'rejected', reason } : { code: 'otherContent', reason, detectedType };
 }
 
 // Whether the bytes that are there are those that were to be sent: whoever knows a file's ID can have a URL

@@ -12,7 +12,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Runtime;
 
 use file_share::domain::{
-    Declaration, FileId, FileRecord, FileState, Lifecycle, Sha256Digest, StoredObject, Timestamp,
+    ContentType, Declaration, FileId, FileRecord, FileState, Lifecycle, Sha256Digest, StoredObject,
+    Timestamp,
 };
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::metadata_store::{MetadataStore, PageRequest};
@@ -125,6 +126,7 @@ fn available(id: FileId, now: Timestamp) -> FileRecord {
             sha256: Sha256Digest::from_bytes([7; 32]),
             version_id: None,
             uploaded_at: now,
+            detected_type: ContentType::parse("application/pdf").ok(),
         }),
         reconcile_at: None,
         ..pending

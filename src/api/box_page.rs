@@ -83,7 +83,7 @@ impl BoxPageEndpoint {
             opens_at: times.opens_at,
             due_at: times.due_at,
             closes_at: times.closes_at,
-            types: file_box.types.iter().map(ToString::to_string).collect(),
+            types: file_box.types.to_texts(),
             max_file_bytes: file_box.max_file_bytes.unwrap_or(most),
         }
     }

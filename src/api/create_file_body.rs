@@ -104,6 +104,7 @@ impl CreateFileBody {
                         length,
                         sha256,
                         metadata,
+                        type_has_to_fit: false,
                     },
                     upload_method: upload_method.unwrap_or_default(),
                     delete_after,

@@ -11,7 +11,7 @@ use super::create_file_body::CreateFileBody;
 use super::problem::{Code, Problem};
 use super::wire::{ListFilter, WireFile, read_cursor, write_cursor};
 use crate::domain::{
-    AttestedFile, ContentLength, FileId, FileRecord, Lifecycle, MAX_CONTENT_LENGTH,
+    AttestedFile, ContentLength, ContentType, FileId, FileRecord, Lifecycle, MAX_CONTENT_LENGTH,
     RejectionReason, Sha256Digest, StoredObject, Timestamp, Transition, format_timestamp,
     from_millis,
 };
@@ -64,6 +64,7 @@ pub(super) fn available() -> Value {
         sha256: Sha256Digest::parse_hex(SHA256).expect("a digest"),
         version_id: None,
         uploaded_at: moment(UPLOADED_AFTER_MILLIS),
+        detected_type: ContentType::parse("text/plain").ok(),
     };
     shown(&Transition::available(object, None).apply_to(record()))
 }
@@ -300,11 +301,14 @@ fn refused(body: Value) -> Problem {
 
 /// Why a file of 5 bytes is rejected if 6 arrive.
 pub(super) fn reason() -> String {
-    ContentLength::new(5, MAX_CONTENT_LENGTH)
-        .map(|declared| RejectionReason::length_mismatch(declared, 6).0)
-        .unwrap_or_default()
+    rejection().text
+}
+
+fn rejection() -> RejectionReason {
+    let declared = ContentLength::new(5, MAX_CONTENT_LENGTH);
+    RejectionReason::length_mismatch(declared.expect("a length"), 6)
 }
 
 fn rejected() -> Problem {
-    OperationError::FileRejected(RejectionReason(reason())).into()
+    OperationError::FileRejected(rejection()).into()
 }

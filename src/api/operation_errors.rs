@@ -115,7 +115,7 @@ macro_rules! operations {
 
 operations! {
     CreateFile = "create_file": SignInRequired, NotAllowed, InvalidRequest, FileNotFound, ContentTooLarge, UnsupportedMediaType,
-        IdempotencyKeyReused, FormUploadUnavailable, QuotaExceeded, InsufficientStorage,
+        TypeNotAllowed, IdempotencyKeyReused, FormUploadUnavailable, QuotaExceeded, InsufficientStorage,
         TooManyPending, TooManyCreates;
     CompleteUpload = "complete_upload": SignInRequired, NotAllowed, FileNotFound;
     RenewUpload = "renew_upload": SignInRequired, NotAllowed, FileNotFound, UploadSettled, InvalidRequest,

@@ -184,7 +184,7 @@ impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
         let code = Code::from(error.code());
         match error {
-            OperationError::FileRejected(reason) => code.with(reason.0),
+            OperationError::FileRejected(reason) => code.with(reason.text),
             OperationError::FileOfKeyDeleted => {
                 code.with("the file that this Idempotency-Key made was deleted: use a new key")
             }
@@ -204,7 +204,7 @@ impl From<OperationError> for Problem {
                 closes_at,
             } => code.with(box_times(opens_at, closes_at)),
             OperationError::TypeNotAllowed(types) => code.with(format!(
-                "this box takes files that end in: {}",
+                "only files whose names end in one of these are taken: {}",
                 types.join(", ")
             )),
             OperationError::BoxFull => code.with("the box has no room for more files"),

@@ -348,8 +348,8 @@ codes! {
         status: StatusCode::GONE,
         retry_after_seconds: None,
         title: "The upload was rejected",
-        advice: "The bytes that arrived weren't the ones that were declared; `detail` says how they differ. \
-            Create another file and send it again.",
+        advice: "The bytes that arrived weren't the ones that were declared, or are something else than the name \
+            says; `detail` says which. Create another file and send it again.",
         detail: None,
     }
     UploadExpired {

@@ -67,10 +67,18 @@ pub(super) struct WireFile {
     pub delete_after: Option<String>,
     /// What whoever created the file keeps with it, by name; mostly nothing.
     pub metadata: BTreeMap<String, String>,
+    /// What the bytes are, as a media type, by how they begin and end; null until they were looked at, and of files
+    /// from before that was done. It needn't be `contentType`, which is what the client said.
+    pub detected_type: Option<String>,
     /// Why the upload was rejected; only there if it was.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The same by a name that doesn't change: `size_mismatch`, `sha256_mismatch`, or `content_mismatch` where the bytes
+    /// are something else than the name says. There may be others some day.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
 }
 
 impl WireFile {
@@ -96,7 +104,11 @@ impl WireFile {
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             delete_after: record.delete_after.map(format_timestamp),
             metadata: record.declared.metadata.entries().clone(),
-            reason: reason.map(|reason| reason.0.clone()),
+            detected_type: record.detected_type().map(ToString::to_string),
+            reason: reason.map(|reason| reason.text.clone()),
+            reason_code: reason
+                .and_then(|reason| reason.code)
+                .map(|code| code.as_str().to_owned()),
         })
     }
 }

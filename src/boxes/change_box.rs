@@ -1,13 +1,13 @@
 //! Changes a box, or gives it another URL.
 
 use super::create_box::{check, check_sign_in, whole, whole_override};
-use super::file_box::{BoxTitle, FileBox, FileEnding, Keep, MAX_BOX_FILES, SubmitterKind};
+use super::file_box::{BoxTitle, FileBox, Keep, MAX_BOX_FILES, SubmitterKind};
 use super::kept::{KeptBox, contended};
 use super::stored::state_of;
 use super::times::{BoxTimes, Override, closed};
 use super::{Boxes, Password};
 use crate::access::Action;
-use crate::domain::{BoxId, Invalid, Timestamp, whole_millis};
+use crate::domain::{AllowedTypes, BoxId, Invalid, Timestamp, whole_millis};
 use crate::operations::{Context, OperationError, Stores};
 use crate::passwords::PasswordHash;
 
@@ -30,7 +30,7 @@ pub struct BoxChange {
     /// How large each may be, in bytes.
     pub max_file_bytes: Option<Option<u64>>,
     /// What their names may end with.
-    pub types: Option<Vec<FileEnding>>,
+    pub types: Option<AllowedTypes>,
     /// Who may hand in.
     pub submitter: Option<SubmitterKind>,
     /// What they have to know besides.

@@ -1,10 +1,10 @@
 //! Makes a box.
 
-use super::file_box::{BoxTitle, FileBox, FileEnding, Keep, MAX_BOX_FILES, SubmitterKind};
+use super::file_box::{BoxTitle, FileBox, Keep, MAX_BOX_FILES, SubmitterKind};
 use super::times::{BoxTimes, Override, check_overrides};
 use super::{Boxes, Password};
 use crate::capability_token::{Generation, RenewableId};
-use crate::domain::{BoxId, Invalid, Timestamp, whole_millis};
+use crate::domain::{AllowedTypes, BoxId, Invalid, Timestamp, whole_millis};
 use crate::operations::{Context, OperationError, Stores};
 use crate::store_error::StoreError;
 
@@ -20,7 +20,7 @@ pub struct NewBox {
     /// How large each may be, in bytes; `None`: as large as the service takes.
     pub max_file_bytes: Option<u64>,
     /// What their names may end with; empty: with anything.
-    pub types: Vec<FileEnding>,
+    pub types: AllowedTypes,
     /// Who may hand in.
     pub submitter: SubmitterKind,
     /// What they have to know besides.

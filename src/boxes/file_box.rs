@@ -2,21 +2,15 @@
 //!
 //! Invariant: a box has bounds of its own, at most [`MAX_BOX_FILES`] files and at most the size that the service takes.
 
-use std::fmt;
-
 use super::times::{BoxTimes, Override, last_closes_at, times_for};
 use crate::capability_token::Generation;
-use crate::domain::{BoxId, FileName, Invalid, Submitter, SubmitterName, Timestamp, UserId};
+use crate::domain::{AllowedTypes, BoxId, Invalid, Submitter, SubmitterName, Timestamp, UserId};
 use crate::passwords::PasswordHash;
 
 /// How many files a box may hold.
 pub const MAX_BOX_FILES: u32 = 10_000;
 /// How long its title may be, in characters.
 pub const MAX_TITLE_CHARACTERS: usize = 100;
-/// How many endings of names it may take.
-pub const MAX_ENDINGS: usize = 50;
-/// How long one may be.
-const MAX_ENDING_CHARACTERS: usize = 16;
 
 /// What people see above a box: a line that turns and steers nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,52 +34,6 @@ impl BoxTitle {
     /// The line.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
-    }
-}
-
-/// The ending of a name, behind its last dot, in small letters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileEnding(String);
-
-impl FileEnding {
-    /// An ending with or without its dot.
-    ///
-    /// # Errors
-    /// What isn't 1 to 16 ASCII letters and digits.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let ending = text.strip_prefix('.').unwrap_or(text);
-        let is_ending = (1..=MAX_ENDING_CHARACTERS).contains(&ending.len())
-            && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        match is_ending {
-            true => Ok(Self(ending.to_ascii_lowercase())),
-            false => Err(Invalid(format!(
-                "must be endings of 1 to {MAX_ENDING_CHARACTERS} letters and digits, such as pdf"
-            ))),
-        }
-    }
-
-    /// The ending without a dot.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for FileEnding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The endings that a box takes, each once.
-///
-/// # Errors
-/// Too many.
-pub fn file_endings(mut endings: Vec<FileEnding>) -> Result<Vec<FileEnding>, Invalid> {
-    endings.sort_unstable();
-    endings.dedup();
-    match endings.len() {
-        0..=MAX_ENDINGS => Ok(endings),
-        _ => Err(Invalid(format!("must be at most {MAX_ENDINGS}"))),
     }
 }
 
@@ -177,8 +125,8 @@ pub struct FileBox {
     pub max_files: u32,
     /// How large each may be, in bytes; `None`: as large as the service takes.
     pub max_file_bytes: Option<u64>,
-    /// What their names may end with; empty: with anything.
-    pub types: Vec<FileEnding>,
+    /// What their names may end with. If that isn't anything, what is in them has to be of the type that it says.
+    pub types: AllowedTypes,
     /// Who may hand in.
     pub submitter: SubmitterKind,
     /// What is kept of the password that whoever hands in has to know.
@@ -206,15 +154,5 @@ impl FileBox {
     pub fn last_closes_at(&self) -> Option<Timestamp> {
         let of_named = (self.submitter == SubmitterKind::Named).then_some(&self.overrides);
         last_closes_at(self.times, of_named?)
-    }
-
-    /// Whether a name's ending is one that it takes.
-    pub fn takes(&self, filename: &FileName) -> bool {
-        let ending = filename.as_str().rsplit_once('.').map(|(_, ending)| ending);
-        let is_taken = |ending: &str| {
-            let mut taken = self.types.iter();
-            taken.any(|it| it.as_str().eq_ignore_ascii_case(ending))
-        };
-        self.types.is_empty() || ending.is_some_and(is_taken)
     }
 }

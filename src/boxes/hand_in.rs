@@ -86,7 +86,7 @@ pub async fn hand_in(
     presigner: &Presigner,
     context: &Context,
     token: &str,
-    (new, key): (NewHandIn, Option<IdempotencyKey>),
+    (mut new, key): (NewHandIn, Option<IdempotencyKey>),
     admit: impl FnOnce(&FileBox) -> Result<(), OperationError>,
 ) -> Result<HandedIn, OperationError> {
     let now = stores.clock.now();
@@ -94,9 +94,11 @@ pub async fn hand_in(
     let submitter = submitter(context, &file_box, new.submitter)?;
     let times = file_box.times_for(&submitter);
     times.check_open(now)?;
-    if !file_box.takes(&new.declared.filename) {
-        let types = file_box.types.iter().map(ToString::to_string);
-        return Err(OperationError::TypeNotAllowed(types.collect()));
+    if !new.declared.is_among(&file_box.types) {
+        return Err(OperationError::TypeNotAllowed(file_box.types.to_texts()));
+    }
+    if !file_box.types.are_all() {
+        new.declared.type_has_to_fit = true;
     }
     if let Some(max) = file_box.max_file_bytes
         && new.declared.length.bytes() > max

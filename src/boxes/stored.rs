@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::STORE;
-use super::file_box::{BoxTitle, FileBox, FileEnding, Keep, SubmitterKind};
+use super::file_box::{BoxTitle, FileBox, Keep, SubmitterKind};
 use super::kept::{key, list_of};
 use super::times::{BoxTimes, Override};
 use crate::capability_token::Generation;
-use crate::domain::{BoxId, Invalid, SubmitterName, Timestamp, UserId, from_millis};
+use crate::domain::{
+    AllowedTypes, BoxId, FileEnding, Invalid, SubmitterName, Timestamp, UserId, from_millis,
+};
 use crate::item_store::{Item, ItemBody, StoreError};
 use crate::passwords::PasswordHash;
 
@@ -81,7 +83,7 @@ pub(super) fn to_item(file_box: &FileBox) -> Result<Item, StoreError> {
         closes: millis(times.closes_at),
         max_files: *max_files,
         max_file_bytes: *max_file_bytes,
-        types: types.iter().map(ToString::to_string).collect(),
+        types: types.to_texts(),
         submitter: submitter.as_str().to_owned(),
         password: password.as_ref().map(PasswordHash::to_stored),
         keep: keep.as_str().to_owned(),
@@ -150,7 +152,7 @@ fn read(id: BoxId, item: &Item) -> Result<FileBox, Invalid> {
         },
         max_files: body.max_files,
         max_file_bytes: body.max_file_bytes,
-        types: types.collect::<Result<_, _>>()?,
+        types: AllowedTypes::new(types.collect::<Result<_, _>>()?)?,
         submitter: SubmitterKind::parse(&body.submitter)?,
         password: password.transpose()?,
         keep: Keep::parse(&body.keep)?,

@@ -12,8 +12,8 @@ use super::*;
 use crate::access::{Action, Caller, Person, Role};
 use crate::clock::ManualClock;
 use crate::domain::{
-    BoxId, Declaration, FileState, Lifecycle, ObjectKey, Status, Submitter, SubmitterName,
-    Timestamp, Transition, UserId, from_millis,
+    AllowedTypes, BoxId, Declaration, FileEnding, FileState, Lifecycle, MAX_ENDINGS, ObjectKey,
+    Status, Submitter, SubmitterName, Timestamp, Transition, UserId, from_millis,
 };
 use crate::item_store::memory::MemoryItemStore;
 use crate::metadata_store::memory::MemoryMetadataStore;
@@ -61,7 +61,7 @@ fn new_box() -> NewBox {
         times: BoxTimes::default(),
         max_files: None,
         max_file_bytes: None,
-        types: Vec::new(),
+        types: AllowedTypes::default(),
         submitter: SubmitterKind::Named,
         password: None,
         keep: Keep::Latest,
@@ -268,7 +268,7 @@ async fn a_box_refuses_other_types_larger_files_and_more_than_it_may_hold() {
     let it = Fixture::new();
     let alice = person("alice");
     let new = NewBox {
-        types: vec![FileEnding::parse(".PDF").unwrap()],
+        types: AllowedTypes::new(vec![FileEnding::parse(".PDF").unwrap()]).unwrap(),
         max_file_bytes: Some(5),
         max_files: Some(2),
         ..new_box()
@@ -320,7 +320,7 @@ fn the_largest_box_there_can_be_fits_into_an_item() {
         times: due_and_closed_in_an_hour_and_two(),
         max_files: MAX_BOX_FILES,
         max_file_bytes: Some(20 * 1024 * 1024),
-        types: (0..MAX_ENDINGS).map(ending).collect(),
+        types: AllowedTypes::new((0..MAX_ENDINGS).map(ending).collect()).unwrap(),
         submitter: SubmitterKind::SignedIn,
         password: Some(crate::passwords::PasswordHash::sample()),
         keep: Keep::All,

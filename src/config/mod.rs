@@ -42,13 +42,13 @@ pub use receipt::{ReceiptArgs, ReceiptSeed};
 pub use recount::{RecountArgs, RecountSettings};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
-    DEFAULT_LOG_FILTER, allowed_hosts, bucket_name, bytes, listen_address, log_filter, origins,
-    table_name,
+    DEFAULT_LOG_FILTER, allowed_hosts, allowed_types, bucket_name, bytes, listen_address,
+    log_filter, origins, table_name,
 };
 pub use values::{duration, url};
 pub use webhooks::{WebhookArgs, WebhookSecret, WebhookSettings, WebhookUrl, needs_webhook_secret};
 
-use crate::domain::{Lifecycle, MAX_CONTENT_LENGTH};
+use crate::domain::{AllowedTypes, Lifecycle, MAX_CONTENT_LENGTH};
 use crate::own_paths;
 
 /// The longest life of a SigV4 URL that S3 accepts.
@@ -195,6 +195,17 @@ pub struct ApiArgs {
     /// The largest file, in bytes or as 5MB or 512KiB; at most 20971520 (20MiB)
     #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = MAX_CONTENT_LENGTH.to_string(), value_name = "SIZE")]
     pub max_upload_bytes: String,
+    /// What names of files may end with, such as pdf,docx,png, separated by commas. What is in such a file then has to be
+    /// of the type that its name says. Left out, any: refused is only what runs or opens something where it is opened
+    /// and has a name that says something else
+    #[arg(
+        long,
+        env = "ALLOWED_TYPES",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "ENDINGS"
+    )]
+    pub allowed_types: String,
     /// How long an upload URL works
     #[arg(
         long,
@@ -287,6 +298,8 @@ pub struct ApiSettings {
     pub allowed_hosts: Vec<String>,
     /// The largest file, in bytes: at most [`MAX_CONTENT_LENGTH`].
     pub max_upload_bytes: u64,
+    /// What names of files may end with.
+    pub allowed_types: AllowedTypes,
     /// How long an upload URL works, from when it is signed.
     pub upload_url_ttl: Duration,
     /// How long a download URL works, from when it is signed.
@@ -459,6 +472,7 @@ impl ApiArgs {
         let max_upload_bytes = problems.judge("MAX_UPLOAD_BYTES", &self.max_upload_bytes, |text| {
             bytes(text, 0, MAX_CONTENT_LENGTH)
         });
+        let allowed_types = problems.judge("ALLOWED_TYPES", &self.allowed_types, allowed_types);
         let ttl = |text: &str| duration(text, Duration::from_secs(1), MAX_URL_TTL);
         let upload_url_ttl = problems.judge("UPLOAD_URL_TTL", &self.upload_url_ttl, ttl);
         let download_url_ttl = problems.judge("DOWNLOAD_URL_TTL", &self.download_url_ttl, ttl);
@@ -508,6 +522,7 @@ impl ApiArgs {
             public_url: public_url?,
             allowed_hosts: allowed_hosts?,
             max_upload_bytes: max_upload_bytes?,
+            allowed_types: allowed_types?,
             upload_url_ttl: upload_url_ttl?,
             download_url_ttl: download_url_ttl?,
             allowed_origins: allowed_origins?,

@@ -8,6 +8,8 @@ use std::time::Duration;
 use http::Uri;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 
+use crate::domain::{AllowedTypes, FileEnding};
+
 /// A number with a unit: `500ms`, `30s`, `15m`, `12h`, `7d`; without one, seconds.
 ///
 /// # Errors
@@ -127,6 +129,17 @@ pub(super) fn allowed_hosts(text: &str) -> Result<Vec<String>, String> {
             }
         })
         .collect()
+}
+
+/// Endings of names, separated by commas; none: all are taken.
+pub(super) fn allowed_types(text: &str) -> Result<AllowedTypes, String> {
+    let endings = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+    let endings = endings.map(|ending| {
+        FileEnding::parse(ending)
+            .map_err(|invalid| format!("{invalid}, separated by commas; {ending:?} is none"))
+    });
+    let endings = endings.collect::<Result<Vec<_>, _>>()?;
+    AllowedTypes::new(endings).map_err(|invalid| invalid.0)
 }
 
 /// An absolute `http` or `https` URL without a query.
@@ -373,6 +386,17 @@ mod tests {
         ] {
             let refused = allowed_hosts(text).unwrap_err();
             assert!(refused.contains("files.lan"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn allowed_types_are_endings_and_none_means_all() {
+        let types = allowed_types(".PDF, docx,png,").unwrap();
+        assert_eq!(types.to_texts(), ["docx", "pdf", "png"]);
+        assert!(allowed_types("").unwrap().are_all());
+        for text in ["*", "*.pdf", "application/pdf", "tar.gz", "pdf docx"] {
+            let refused = allowed_types(text).unwrap_err();
+            assert!(refused.contains("such as pdf"), "{refused}");
         }
     }
 

@@ -66,6 +66,11 @@ impl ContentType {
         Self(guessed.essence_str().to_owned())
     }
 
+    /// What it is where nothing is known of it.
+    pub fn unknown() -> Self {
+        Self(mime::APPLICATION_OCTET_STREAM.essence_str().to_owned())
+    }
+
     /// The media type in visible ASCII and spaces, fit for a header as it is.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -3,7 +3,8 @@
 //! Invariant: it never changes. Bytes that aren't as declared are rejected.
 
 use super::{
-    ContentLength, ContentType, DisplayName, FileName, Metadata, RejectionReason, Sha256Digest,
+    AllowedTypes, ContentLength, ContentType, DisplayName, FileEnding, FileName, Metadata,
+    RejectionReason, Sha256Digest,
 };
 
 /// What a client declares before it has sent anything.
@@ -22,6 +23,9 @@ pub struct Declaration {
     pub sha256: Option<Sha256Digest>,
     /// What the client keeps with the file. Nothing is decided by it.
     pub metadata: Metadata,
+    /// Whether the bytes have to be of the type that the name's ending says. The service says it, where only some types
+    /// are taken when the file is created.
+    pub type_has_to_fit: bool,
 }
 
 impl Declaration {
@@ -29,6 +33,20 @@ impl Declaration {
     pub fn shown_name(&self) -> &str {
         let given = self.display_name.as_ref().map(DisplayName::as_str);
         given.unwrap_or(self.filename.as_str())
+    }
+
+    /// What its name ends with, as it is cleaned and as it is saved: systems leave dots and blanks at its end away.
+    /// The two mostly are one.
+    pub fn endings(&self) -> [Option<FileEnding>; 2] {
+        let saved = self.shown_name();
+        let saved = saved.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+        [self.filename.as_str(), saved].map(FileEnding::of_name)
+    }
+
+    /// Whether its name is of a type that is taken.
+    pub fn is_among(&self, types: &AllowedTypes) -> bool {
+        let mut endings = self.endings().into_iter();
+        endings.all(|ending| types.take(ending.as_ref()))
     }
 
     /// Compares the number of bytes that arrived with the declared one.
@@ -60,6 +78,7 @@ impl Declaration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::RejectionCode;
 
     fn declared(sha256: Option<Sha256Digest>) -> Declaration {
         Declaration::sample().of_digest(sha256)
@@ -72,6 +91,28 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_of_the_type_that_it_has_wherever_it_is_shown_and_saved() {
+        let pdf = FileEnding::parse("pdf").unwrap();
+        let types = AllowedTypes::new(vec![pdf.clone()]).unwrap();
+        for (name, endings, is_taken) in [
+            ("a.pdf", [Some("pdf"), Some("pdf")], true),
+            ("my file.PDF", [Some("pdf"), Some("pdf")], true),
+            ("a.pdf.exe ", [None, Some("exe")], false),
+            ("a.pdf ", [None, Some("pdf")], false),
+            ("a.exe.", [None, Some("exe")], false),
+            ("a.p\u{200b}df", [None, None], false),
+            ("\u{202e}a.pdf\u{202d}", [None, Some("pdf")], false),
+            ("a", [None, None], false),
+        ] {
+            let declared = Declaration::sample().named(name);
+            let endings = endings.map(|it| it.map(|it| FileEnding::parse(it).unwrap()));
+            assert_eq!(declared.endings(), endings, "{name:?}");
+            assert_eq!(declared.is_among(&types), is_taken, "{name:?}");
+            assert!(declared.is_among(&AllowedTypes::default()), "{name:?}");
+        }
+    }
+
+    #[test]
     fn bytes_as_declared_are_accepted() {
         assert_eq!(declared(None).judge_length(5), Ok(()));
         assert_eq!(declared(None).judge_digest(digest(1)), Ok(()));
@@ -81,11 +122,13 @@ mod tests {
     #[test]
     fn another_length_or_digest_is_rejected_with_both_values() {
         let reason = declared(None).judge_length(6).unwrap_err();
-        assert_eq!(reason.0, "5 bytes were declared and 6 bytes arrived");
+        assert_eq!(reason.text, "5 bytes were declared and 6 bytes arrived");
+        assert_eq!(reason.code, Some(RejectionCode::SizeMismatch));
         let reason = declared(Some(digest(1)))
             .judge_digest(digest(2))
             .unwrap_err();
-        assert!(reason.0.contains(&digest(1).to_hex()));
-        assert!(reason.0.contains(&digest(2).to_hex()));
+        assert!(reason.text.contains(&digest(1).to_hex()));
+        assert!(reason.text.contains(&digest(2).to_hex()));
+        assert_eq!(reason.code, Some(RejectionCode::Sha256Mismatch));
     }
 }

@@ -13,8 +13,8 @@
 //! time has that.
 
 use super::{
-    BoxId, Declaration, FileId, FileState, HandIn, Lifecycle, ObjectKey, StateFields, Status,
-    Timestamp, UserId,
+    BoxId, ContentType, Declaration, FileId, FileState, HandIn, Lifecycle, ObjectKey, StateFields,
+    Status, Timestamp, UserId,
 };
 
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
@@ -104,6 +104,11 @@ impl FileRecord {
     /// says `now`: nothing happens to a file before it was created.
     pub fn due_at_once(&self, now: Timestamp) -> Timestamp {
         now.min(self.created_at())
+    }
+
+    /// What the bytes are; `None` if they weren't looked at.
+    pub fn detected_type(&self) -> Option<&ContentType> {
+        StateFields::from(&self.state).detected_type
     }
 
     /// When the record may vanish; `None` for one that stays.

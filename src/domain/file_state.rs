@@ -5,7 +5,7 @@
 //!
 //! Absent on purpose: what follows from a state's name alone (`status`).
 
-use super::{ContentLength, Sha256Digest, Status, Timestamp};
+use super::{ContentLength, ContentType, FileEnding, Invalid, Sha256Digest, Status, Timestamp};
 
 /// Where in its life a file is, with what is known only there.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,8 @@ pub enum FileState {
     Pending,
     /// The bytes arrived, were measured, and are as declared.
     Available(StoredObject),
-    /// Other bytes arrived than were declared. They are deleted, and so is whatever comes later.
+    /// Other bytes arrived than were declared, or such as the name may not have. They are deleted, and so is whatever
+    /// comes later.
     Rejected {
         /// What differed, for the person who uploaded the bytes.
         reason: RejectionReason,
@@ -69,6 +70,10 @@ pub struct StateFields<'a> {
     pub uploaded_at: Option<Timestamp>,
     /// What differed from the declaration; of a rejected file.
     pub reason: Option<&'a str>,
+    /// The same for programs; of a file that was rejected since there are codes.
+    pub reason_code: Option<RejectionCode>,
+    /// What the bytes are; of an available or rejected file whose bytes were looked at.
+    pub detected_type: Option<&'a ContentType>,
     /// When the record may be removed; of a rejected, expired or deleted file.
     pub purge_at: Option<Timestamp>,
 }
@@ -81,6 +86,8 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
             version_id: None,
             uploaded_at: None,
             reason: None,
+            reason_code: None,
+            detected_type: None,
             purge_at: None,
         };
         match state {
@@ -89,10 +96,13 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
                 sha256: Some(object.sha256),
                 version_id: object.version_id.as_ref().map(|id| id.0.as_str()),
                 uploaded_at: Some(object.uploaded_at),
+                detected_type: object.detected_type.as_ref(),
                 ..none
             },
             FileState::Rejected { reason, purge_at } => Self {
-                reason: Some(&reason.0),
+                reason: Some(&reason.text),
+                reason_code: reason.code,
+                detected_type: reason.detected_type.as_ref(),
                 purge_at: Some(*purge_at),
                 ..none
             },
@@ -121,9 +131,14 @@ impl StateFields<'_> {
                 sha256: self.sha256.ok_or(MissingField("sha256"))?,
                 version_id: self.version_id.map(|id| VersionId(id.to_owned())),
                 uploaded_at: self.uploaded_at.ok_or(MissingField("uploaded_at"))?,
+                detected_type: self.detected_type.cloned(),
             }),
             Status::Rejected => FileState::Rejected {
-                reason: RejectionReason(self.reason.ok_or(MissingField("reason"))?.to_owned()),
+                reason: RejectionReason {
+                    text: self.reason.ok_or(MissingField("reason"))?.to_owned(),
+                    code: self.reason_code,
+                    detected_type: self.detected_type.cloned(),
+                },
                 purge_at: purge_at?,
             },
             Status::Expired => FileState::Expired {
@@ -145,29 +160,95 @@ pub struct StoredObject {
     pub version_id: Option<VersionId>,
     /// When the store had the bytes, by the store's clock; never before the file was created.
     pub uploaded_at: Timestamp,
+    /// What the bytes are; `None` of files from before that was looked at.
+    pub detected_type: Option<ContentType>,
 }
 
 /// One version of an object, as the store names it. Opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionId(pub String);
 
-/// Why bytes were rejected, in words for the person who uploaded them.
+/// Why bytes were rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RejectionReason(pub String);
+pub struct RejectionReason {
+    /// In words for the person who uploaded them.
+    pub text: String,
+    /// For programs, and for words in other languages; `None` of files that were rejected before there were codes.
+    pub code: Option<RejectionCode>,
+    /// What the bytes are; `None` if they weren't looked at.
+    pub detected_type: Option<ContentType>,
+}
+
+/// Why bytes were rejected, by a name that doesn't change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RejectionCode {
+    /// Another number of bytes arrived than was declared.
+    SizeMismatch,
+    /// Other bytes arrived than were declared.
+    Sha256Mismatch,
+    /// The bytes are something else than the name says.
+    ContentMismatch,
+}
+
+impl RejectionCode {
+    /// All there are.
+    pub const ALL: [Self; 3] = [
+        Self::SizeMismatch,
+        Self::Sha256Mismatch,
+        Self::ContentMismatch,
+    ];
+
+    /// Its name, in stores and over the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SizeMismatch => "size_mismatch",
+            Self::Sha256Mismatch => "sha256_mismatch",
+            Self::ContentMismatch => "content_mismatch",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] gives.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| it.as_str() == text)
+            .ok_or_else(|| Invalid::new("no reason to reject a file"))
+    }
+}
 
 impl RejectionReason {
     /// Another number of bytes arrived than was declared.
     pub fn length_mismatch(declared: ContentLength, observed: u64) -> Self {
-        Self(format!(
-            "{declared} bytes were declared and {observed} bytes arrived"
-        ))
+        Self {
+            text: format!("{declared} bytes were declared and {observed} bytes arrived"),
+            code: Some(RejectionCode::SizeMismatch),
+            detected_type: None,
+        }
     }
 
     /// As many bytes arrived as were declared, and they hash to something else.
     pub fn digest_mismatch(declared: Sha256Digest, observed: Sha256Digest) -> Self {
-        Self(format!(
-            "SHA-256 {declared} was declared and the bytes that arrived have {observed}"
-        ))
+        Self {
+            text: format!(
+                "SHA-256 {declared} was declared and the bytes that arrived have {observed}"
+            ),
+            code: Some(RejectionCode::Sha256Mismatch),
+            detected_type: None,
+        }
+    }
+
+    /// The bytes are as declared, and are something else than a name that ends so says.
+    pub fn content_mismatch(ending: &FileEnding, found: ContentType) -> Self {
+        Self {
+            text: format!(
+                "the name ends in .{ending} and the content is {}",
+                found.as_str()
+            ),
+            code: Some(RejectionCode::ContentMismatch),
+            detected_type: Some(found),
+        }
     }
 }
 
@@ -182,13 +263,25 @@ mod tests {
             sha256: Sha256Digest::from_bytes([7; 32]),
             version_id: version.map(|id| VersionId(id.to_owned())),
             uploaded_at: at,
+            detected_type: version.map(|_| ContentType::unknown()),
         };
         vec![
             FileState::Pending,
             FileState::Available(object(None)),
             FileState::Available(object(Some("v"))),
             FileState::Rejected {
-                reason: RejectionReason("no".into()),
+                reason: RejectionReason::content_mismatch(
+                    &FileEnding::parse("pdf").unwrap(),
+                    ContentType::unknown(),
+                ),
+                purge_at: at,
+            },
+            FileState::Rejected {
+                reason: RejectionReason {
+                    text: "from before there were codes".into(),
+                    code: None,
+                    detected_type: None,
+                },
                 purge_at: at,
             },
             FileState::Expired { purge_at: at },

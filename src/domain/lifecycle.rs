@@ -207,7 +207,7 @@ mod tests {
     fn a_rejected_file_is_swept_when_its_url_is_dead_and_removed_when_its_time_is_over() {
         let mut rejected = record();
         rejected.state = FileState::Rejected {
-            reason: RejectionReason("x".into()),
+            reason: RejectionReason::sample("x"),
             purge_at: LIFECYCLE.purge_at(&rejected, at(20)),
         };
         assert_eq!(

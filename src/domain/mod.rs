@@ -12,6 +12,7 @@ mod content_length;
 mod content_type;
 mod declaration;
 mod display_name;
+mod file_ending;
 mod file_id;
 mod file_name;
 mod file_record;
@@ -37,12 +38,13 @@ pub use content_length::{ContentLength, MAX_CONTENT_LENGTH, TooLong};
 pub use content_type::{CONTENT_TYPE_PATTERN, ContentType, MAX_CONTENT_TYPE_BYTES};
 pub use declaration::Declaration;
 pub use display_name::{DisplayName, MAX_DISPLAY_NAME_CHARS};
+pub use file_ending::{AllowedTypes, FileEnding, MAX_ENDINGS};
 pub use file_id::FileId;
 pub(crate) use file_name::is_mark;
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortened};
 pub use file_record::FileRecord;
 pub use file_state::{
-    FileState, MissingField, RejectionReason, StateFields, StoredObject, VersionId,
+    FileState, MissingField, RejectionCode, RejectionReason, StateFields, StoredObject, VersionId,
 };
 pub use hand_in::{
     BOX_ID_BYTES, BoxId, HandIn, MAX_SUBMITTER_CHARACTERS, Submitter, SubmitterName,

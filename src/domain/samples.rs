@@ -7,7 +7,7 @@
 
 use super::{
     ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord, Lifecycle,
-    MAX_CONTENT_LENGTH, Metadata, Sha256Digest, Timestamp,
+    MAX_CONTENT_LENGTH, Metadata, RejectionReason, Sha256Digest, Timestamp,
 };
 
 /// How long the upload URL of a sample works.
@@ -23,6 +23,7 @@ impl Declaration {
             content_type: ContentType::parse("text/plain").expect("a valid type"),
             sha256: None,
             metadata: Metadata::default(),
+            type_has_to_fit: false,
         }
     }
 
@@ -57,12 +58,31 @@ impl Declaration {
         Self { sha256, ..self }
     }
 
+    /// The same whose bytes have to be of the type that its name says.
+    pub fn of_its_type(self) -> Self {
+        Self {
+            type_has_to_fit: true,
+            ..self
+        }
+    }
+
     /// The same with this kept along.
     pub fn with_metadata(self, entries: &[(&str, &str)]) -> Self {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Self {
             metadata: Metadata::new(entries.iter().map(owned)).expect("valid metadata"),
             ..self
+        }
+    }
+}
+
+impl RejectionReason {
+    /// A reason in these words, as it was kept before there were codes.
+    pub fn sample(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            code: None,
+            detected_type: None,
         }
     }
 }
@@ -91,7 +111,7 @@ pub(crate) mod strategies {
 
     use super::*;
     use crate::domain::{
-        BoxId, FileState, HandIn, RejectionReason, Status, StoredObject, Submitter, SubmitterName,
+        BoxId, FileState, HandIn, RejectionCode, Status, StoredObject, Submitter, SubmitterName,
         UserId, VersionId, from_millis,
     };
 
@@ -113,22 +133,42 @@ pub(crate) mod strategies {
         text: BoxedStrategy<String>,
         moment: BoxedStrategy<Timestamp>,
     ) -> impl Strategy<Value = FileState> {
-        let object = (any_digest(), option::of(text.clone()), moment.clone());
-        let object = object.prop_map(|(sha256, version_id, uploaded_at)| StoredObject {
-            sha256,
-            version_id: version_id.map(VersionId),
-            uploaded_at,
+        let object = (
+            any_digest(),
+            option::of(text.clone()),
+            moment.clone(),
+            any_type(),
+        );
+        let object =
+            object.prop_map(
+                |(sha256, version_id, uploaded_at, detected_type)| StoredObject {
+                    sha256,
+                    version_id: version_id.map(VersionId),
+                    uploaded_at,
+                    detected_type,
+                },
+            );
+        let code = option::of(prop::sample::select(RejectionCode::ALL.to_vec()));
+        let reason = (text, code, any_type());
+        let reason = reason.prop_map(|(text, code, detected_type)| RejectionReason {
+            text,
+            code,
+            detected_type,
         });
         let status = prop::sample::select(Status::ALL.to_vec());
-        (status, object, text.prop_map(RejectionReason), moment).prop_map(
-            |(status, object, reason, purge_at)| match status {
-                Status::Pending => FileState::Pending,
-                Status::Available => FileState::Available(object),
-                Status::Rejected => FileState::Rejected { reason, purge_at },
-                Status::Expired => FileState::Expired { purge_at },
-                Status::Deleted => FileState::Deleted { purge_at },
-            },
-        )
+        (status, object, reason, moment).prop_map(|(status, object, reason, purge_at)| match status
+        {
+            Status::Pending => FileState::Pending,
+            Status::Available => FileState::Available(object),
+            Status::Rejected => FileState::Rejected { reason, purge_at },
+            Status::Expired => FileState::Expired { purge_at },
+            Status::Deleted => FileState::Deleted { purge_at },
+        })
+    }
+
+    fn any_type() -> impl Strategy<Value = Option<ContentType>> {
+        let media_type = "[a-z]{1,9}/[a-z0-9.+-]{1,20}";
+        option::of(media_type.prop_filter_map("no media type", |it| ContentType::parse(&it).ok()))
     }
 
     fn any_declaration() -> impl Strategy<Value = Declaration> {
@@ -137,12 +177,14 @@ pub(crate) mod strategies {
             .prop_filter_map("no media type", |text| ContentType::parse(&text).ok());
         let length = 0..=MAX_CONTENT_LENGTH;
         let digest = option::of(any_digest());
-        (name, length, content_type, digest, any_metadata()).prop_map(
-            |(name, length, content_type, sha256, metadata)| {
+        let fit = any::<bool>();
+        (name, length, content_type, digest, any_metadata(), fit).prop_map(
+            |(name, length, content_type, sha256, metadata, type_has_to_fit)| {
                 let declared = Declaration::sample().named(&name).of_length(length);
                 Declaration {
                     content_type,
                     metadata,
+                    type_has_to_fit,
                     ..declared.of_digest(sha256)
                 }
             },

@@ -17,6 +17,7 @@
 
 mod cursor;
 mod file_name;
+mod file_types;
 mod form;
 mod presigned_request;
 mod range;
@@ -25,9 +26,10 @@ mod range;
 pub type Property = fn(&[u8]);
 
 /// The properties of this crate, by the names of their fuzz targets and corpora.
-pub const PROPERTIES: [(&str, Property); 6] = [
+pub const PROPERTIES: [(&str, Property); 7] = [
     ("cursor", cursor::property),
     ("file_name", file_name::property),
+    ("file_types", file_types::property),
     ("range", range::property),
     ("forged_request", presigned_request::forged),
     ("mutated_request", presigned_request::mutated),

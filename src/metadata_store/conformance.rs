@@ -38,8 +38,8 @@ use std::time::Duration;
 use super::{MetadataStore, TransitionOutcome};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
-    Declaration, FileId, FileRecord, FileState, RejectionReason, Sha256Digest, Status,
-    StoredObject, Timestamp, Transition, VersionId,
+    ContentType, Declaration, FileId, FileRecord, FileState, RejectionCode, RejectionReason,
+    Sha256Digest, Status, StoredObject, Timestamp, Transition, VersionId,
 };
 
 pub use due::*;
@@ -186,12 +186,17 @@ pub fn object() -> StoredObject {
         sha256: Sha256Digest::from_bytes(std::array::from_fn(|i| 255 - i as u8)),
         version_id: Some(VersionId("3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY".into())),
         uploaded_at: moment(3) + chrono::TimeDelta::milliseconds(456),
+        detected_type: ContentType::parse("application/pdf").ok(),
     }
 }
 
 /// A reason that isn't ASCII, as a store has to keep it.
 pub fn reason() -> RejectionReason {
-    RejectionReason("5 bytes were declared and 6 bytes arrived – “zu viele”".into())
+    RejectionReason {
+        code: Some(RejectionCode::ContentMismatch),
+        detected_type: Some(ContentType::unknown()),
+        ..RejectionReason::sample("5 bytes were declared and 6 bytes arrived – “zu viele”")
+    }
 }
 
 /// A state with this status.

@@ -11,6 +11,7 @@
     reason = "a behaviour's name is the sentence that it checks"
 )]
 
+use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, future::join_all};
 use sha2::{Digest, Sha256};
 
-use super::{ListedObject, Listing, ObjectHead, ObjectStore};
+use super::{ListedObject, Listing, Lookup, ObjectHead, ObjectStore};
 use crate::domain::{FileId, MAX_CONTENT_LENGTH, ObjectKey, Sha256Digest, VersionId, whole_millis};
 
 /// No chunk of a body may be larger, in bytes: what a reader holds doesn't grow with the file.
@@ -61,6 +62,7 @@ macro_rules! object_store_conformance {
             a_body_that_is_dropped_half_way_harms_nobody
             several_readers_get_the_whole_object_each
             the_version_that_the_head_names_can_be_read
+            a_part_of_an_object_is_that_part_of_that_version
             a_digest_that_the_store_shows_is_that_of_the_bytes
             deleting_takes_the_object_away
             deleting_twice_or_nothing_is_no_error
@@ -207,6 +209,46 @@ pub async fn the_version_that_the_head_names_can_be_read(fixture: &impl Fixture)
         .expect("the version is there");
     assert_eq!(read_head.version_id, head.version_id);
     assert_eq!(read_bytes, bytes);
+}
+
+pub async fn a_part_of_an_object_is_that_part_of_that_version(fixture: &impl Fixture) {
+    let key = new_key();
+    let part = async |version: Option<&VersionId>, range: Range<u64>| {
+        let part = fixture.store().read_range(key, version, range).await;
+        part.map(Lookup::found)
+    };
+    assert_eq!(part(None, 0..1).await.expect("it answers"), None);
+    let bytes = content(200_003);
+    // Also of one whose digest the store knows.
+    let digest = digest_of(&bytes);
+    fixture.put(key, bytes.clone(), Some(digest)).await;
+    let version = head(fixture, key).await.expect("it is there").version_id;
+    if fixture.has_versions() {
+        fixture.put(key, content(200_001), None).await;
+    }
+    for range in [
+        0..1,
+        0..65_536,
+        134_467..200_003,
+        200_002..200_003,
+        0..200_003,
+    ] {
+        let found = part(version.as_ref(), range.clone()).await;
+        let expected = bytes.slice(range.start as usize..range.end as usize);
+        assert_eq!(found.expect("it answers"), Some(expected), "{range:?}");
+    }
+    // What isn't there whole is no part.
+    for range in [200_000..200_004, 300_000..300_001] {
+        assert!(
+            part(version.as_ref(), range.clone()).await.is_err(),
+            "{range:?}"
+        );
+    }
+    delete(fixture, key).await;
+    assert_eq!(
+        part(version.as_ref(), 0..1).await.expect("it answers"),
+        None
+    );
 }
 
 pub async fn a_digest_that_the_store_shows_is_that_of_the_bytes(fixture: &impl Fixture) {

@@ -6,9 +6,11 @@
 //!
 //! Absent on purpose: what to do at a call. Each user brings an [`Interceptor`] of its own.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
@@ -22,6 +24,8 @@ pub enum Call {
     Head(ObjectKey),
     /// [`ObjectStore::read`], of this object.
     Read(ObjectKey),
+    /// [`ObjectStore::read_range`], of this object.
+    ReadRange(ObjectKey),
     /// [`ObjectStore::make_durable`], of this object.
     MakeDurable(ObjectKey),
     /// [`ObjectStore::keeps_what_it_has`].
@@ -46,6 +50,7 @@ impl Call {
         match self {
             Self::Head(_) => "head",
             Self::Read(_) => "read",
+            Self::ReadRange(_) => "read_range",
             Self::MakeDurable(_) => "make_durable",
             Self::KeepsWhatItHas => "keeps_what_it_has",
             Self::DeleteAllVersions(_) => "delete_all_versions",
@@ -62,6 +67,7 @@ impl Call {
         match self {
             Self::Head(key)
             | Self::Read(key)
+            | Self::ReadRange(key)
             | Self::MakeDurable(key)
             | Self::DeleteAllVersions(key)
             | Self::Quarantine(key)
@@ -114,6 +120,16 @@ impl<S: ObjectStore + ?Sized, I: Interceptor> ObjectStore for Intercepted<S, I> 
         let made = self.store.read(key, version_id);
         let found = self.interceptor.around(Call::Read(key), made).await?;
         Ok(found.map(|reader| self.interceptor.reader(reader)))
+    }
+
+    async fn read_range(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        range: Range<u64>,
+    ) -> Result<Lookup<Bytes>, StoreError> {
+        let made = self.store.read_range(key, version_id, range);
+        self.interceptor.around(Call::ReadRange(key), made).await
     }
 
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 //! it is compiled for tests only.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -206,6 +207,26 @@ impl ObjectStore for MemoryObjectStore {
                     body: Box::pin(stream::iter(chunks)),
                 }
             }))
+    }
+
+    async fn read_range(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        range: Range<u64>,
+    ) -> Result<Lookup<Bytes>, StoreError> {
+        self.works()?;
+        let found = match self.lookup(key, version_id) {
+            Lookup::Found(version) => version,
+            Lookup::Absent { as_of } => return Ok(Lookup::Absent { as_of }),
+        };
+        let part = [range.start, range.end].map(usize::try_from);
+        match part {
+            [Ok(from), Ok(to)] if from < to && to <= found.bytes.len() => {
+                Ok(Lookup::Found(found.bytes.slice(from..to)))
+            }
+            _ => Err(StoreError::unavailable("the object store", "no such part")),
+        }
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {

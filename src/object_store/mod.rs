@@ -15,6 +15,7 @@ pub mod intercepted;
 pub mod memory;
 pub mod s3;
 
+use std::ops::Range;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -140,6 +141,15 @@ pub trait ObjectStore: Send + Sync {
         key: ObjectKey,
         version_id: Option<&VersionId>,
     ) -> Result<Lookup<ObjectReader>, StoreError>;
+
+    /// A part of one version (of the current one where `version_id` is `None`), which has to lie within the object and
+    /// not be empty. Gives it whole, or fails: it is held in memory, so whoever asks bounds it.
+    async fn read_range(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        range: Range<u64>,
+    ) -> Result<Lookup<Bytes>, StoreError>;
 
     /// When this returns, the object that is there now survives a power cut, its name included. Nothing
     /// is called available before that. Does nothing where the store answers a PUT only then.

@@ -6,7 +6,7 @@
 //!
 //! As of when is said by S3's own `Date` too, since this machine's clock may be wrong.
 //!
-//! Absent on purpose: ETags (they are no digests) and ranges.
+//! Absent on purpose: ETags (they are no digests).
 
 mod body;
 mod list;
@@ -15,6 +15,7 @@ mod start_check;
 mod versions;
 
 use std::error::Error;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use aws_sdk_s3::{
@@ -25,6 +26,8 @@ use aws_sdk_s3::{
 };
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
 
 use super::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
@@ -167,6 +170,50 @@ impl ObjectStore for S3ObjectStore {
         Ok(Lookup::Found(ObjectReader { head, body }))
     }
 
+    async fn read_range(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        range: Range<u64>,
+    ) -> Result<Lookup<Bytes>, StoreError> {
+        let length = range.end.saturating_sub(range.start);
+        // Both ends are part of it (RFC 9110, section 14.1.2). No checksum is asked for: there is none of a part.
+        let part = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        let ask = self.client.get_object().bucket(&self.bucket);
+        let ask = ask.key(key.to_string()).range(part);
+        let ask = ask.set_version_id(version_id.map(|version| version.0.clone()));
+        let output = match ask.send().await {
+            Ok(output) => output,
+            Err(error) if is_missing(&error) => {
+                return Ok(Lookup::Absent {
+                    as_of: refused_at(&error).map_err(undated)?,
+                });
+            }
+            Err(error) => return Err(refused_or_unavailable("GetObject", &error)),
+        };
+        // A store may leave the range aside and send everything (RFC 9110, section 14.2).
+        let (mut position, sent) = match output.content_range() {
+            Some(_) => (range.start, length),
+            None => (0, whole_length(output.content_length())?),
+        };
+        let mut body = body::whole_body(output.body, sent);
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = body.try_next().await? {
+            let end = position + chunk.len() as u64;
+            let [from, to] = [range.start, range.end].map(|at| at.clamp(position, end) - position);
+            // Both are at most the length of the chunk.
+            bytes.extend_from_slice(&chunk[from as usize..to as usize]);
+            position = end;
+        }
+        if bytes.len() as u64 != length {
+            return Err(StoreError::unavailable(
+                STORE,
+                "a part of an object isn't there",
+            ));
+        }
+        Ok(Lookup::Found(bytes.freeze()))
+    }
+
     /// S3 answers a PUT only when the object is durable.
     async fn make_durable(&self, _: ObjectKey) -> Result<(), StoreError> {
         Ok(())
@@ -287,15 +334,19 @@ fn object_head(
         version_id: version_id
             .filter(|version| *version != NULL_VERSION)
             .map(|version| VersionId(version.to_owned())),
-        content_length: content_length
-            .and_then(|length| u64::try_from(length).ok())
-            .ok_or_else(|| unreadable("Content-Length"))?,
+        content_length: whole_length(content_length)?,
         sha256: whole_sha256(sha256, checksum_type),
         last_modified: last_modified
             .and_then(timestamp)
             .ok_or_else(|| unreadable("Last-Modified"))?,
         replaceable,
     })
+}
+
+fn whole_length(content_length: Option<i64>) -> Result<u64, StoreError> {
+    content_length
+        .and_then(|length| u64::try_from(length).ok())
+        .ok_or_else(|| StoreError::corrupt(STORE, "an answer's Content-Length"))
 }
 
 /// The digest of the whole object. A multipart upload has a checksum of its parts' checksums

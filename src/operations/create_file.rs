@@ -68,6 +68,8 @@ impl NewFile {
             content_type,
             sha256,
             metadata,
+            // The service says it.
+            type_has_to_fit: _,
         } = declared;
         let length = length.to_string();
         let sha256 = sha256.map_or_else(String::new, Sha256Digest::to_hex);

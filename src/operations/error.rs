@@ -27,7 +27,7 @@ pub enum OperationError {
     #[error("the upload isn't finished")]
     UploadPending,
     /// Other bytes arrived than were declared; it says what differed.
-    #[error("the upload was rejected: {}", .0.0)]
+    #[error("the upload was rejected: {}", .0.text)]
     FileRejected(RejectionReason),
     /// No bytes arrived in time, and none are taken any more.
     #[error("the upload URL ran out before anything arrived")]
@@ -100,8 +100,8 @@ pub enum OperationError {
     /// The file doesn't fit into what its owner may have.
     #[error("its owner may have no more")]
     QuotaExceeded(Quota),
-    /// The box takes other types of files, with these endings.
-    #[error("the box takes no files of this type")]
+    /// Other types of files are taken, with these endings.
+    #[error("files of this type aren't taken")]
     TypeNotAllowed(Vec<String>),
     /// The box takes files of so many bytes at the most.
     #[error("the box takes no files of more than {0} bytes")]
@@ -238,7 +238,7 @@ error_codes! {
     BoxClosed = "box_closed",
     /// The box has as many files as it may, or somebody has as much.
     QuotaExceeded = "quota_exceeded",
-    /// The box takes other types of files.
+    /// Other types of files are taken.
     TypeNotAllowed = "type_not_allowed",
     /// The file is larger than may be.
     ContentTooLarge = "content_too_large",

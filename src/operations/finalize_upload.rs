@@ -1,9 +1,11 @@
 //! Step two of an upload: what arrived is measured, hashed, and made available or rejected.
 //!
 //! Invariant: a notification is only a hint. The record decides whether anything is to be done, and
-//! length, digest and version come from one read of one version. Doing it again changes nothing.
+//! length, digest, type and version come from one read of one version. Doing it again changes nothing, and comes to
+//! the same: what the bytes have to be is in the record.
 
 use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
 use sha2::{Digest, Sha256};
 
 use super::clean_up::{clean_up, clean_up_as_it_is_now};
@@ -13,6 +15,7 @@ use crate::domain::{
     StoredObject, Transition, TransitionCondition,
 };
 use crate::file_events::EventKind;
+use crate::file_types::{self, Ends};
 use crate::metadata_store::TransitionOutcome;
 use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
 use crate::store_error::StoreError;
@@ -200,7 +203,7 @@ async fn settle_once(
     }
     let outcome = match &transition.to {
         FileState::Rejected { reason, .. } => {
-            tracing::info!(file_id = %record.id, reason = reason.0, "upload rejected");
+            tracing::info!(file_id = %record.id, reason = reason.text, "upload rejected");
             clean_up_as_it_is_now(stores, record.id).await?;
             FinalizeOutcome::Rejected
         }
@@ -283,7 +286,8 @@ async fn delete_what_came_later(stores: &Stores, record: &FileRecord) -> Result<
 
 type Verdict = Result<StoredObject, RejectionReason>;
 
-/// Compares what lies in the store with what was declared. `None` if it went away meanwhile.
+/// Compares what lies in the store with what was declared, and with what its name says. `None` if it went away
+/// meanwhile.
 async fn measure(
     stores: &Stores,
     record: &FileRecord,
@@ -293,8 +297,16 @@ async fn measure(
     if let Err(reason) = record.declared.judge_length(head.content_length) {
         return Ok(Some(Err(reason)));
     }
-    let (head, sha256) = match (head.sha256, body) {
-        (Some(verified_by_store), _) => (head, verified_by_store),
+    let (head, sha256, ends) = match (head.sha256, body) {
+        (Some(verified_by_store), _) => {
+            if let Err(reason) = record.declared.judge_digest(verified_by_store) {
+                return Ok(Some(Err(reason)));
+            }
+            let Some(ends) = read_ends(stores, record.key(), &head).await? else {
+                return Ok(None);
+            };
+            (head, verified_by_store, ends)
+        }
         (None, body) => {
             let reader = match body {
                 Some(body) => ObjectReader { head, body },
@@ -307,14 +319,20 @@ async fn measure(
                     reader
                 }
             };
-            let (observed_length, sha256) = hash(reader.body).await?;
+            let mut ends = Ends::of_length(reader.head.content_length);
+            let hashing = hash(reader.body, |chunk| ends.add(chunk));
+            let (observed_length, sha256) = hashing.await?;
             if let Err(reason) = record.declared.judge_length(observed_length) {
                 return Ok(Some(Err(reason)));
             }
-            (reader.head, sha256)
+            (reader.head, sha256, ends)
         }
     };
     if let Err(reason) = record.declared.judge_digest(sha256) {
+        return Ok(Some(Err(reason)));
+    }
+    let detected = file_types::detect(&ends);
+    if let Err(reason) = file_types::judge(&record.declared, &detected) {
         return Ok(Some(Err(reason)));
     }
     Ok(Some(Ok(StoredObject {
@@ -322,16 +340,44 @@ async fn measure(
         version_id: head.version_id,
         // S3 cuts the time to whole seconds: without this a file could be older than its record.
         uploaded_at: head.last_modified.max(record.created_at()),
+        detected_type: Some(detected.media_type()),
     })))
 }
 
-/// Length and digest of a body, a chunk at a time.
-pub(super) async fn hash(mut body: ObjectBody) -> Result<(u64, Sha256Digest), StoreError> {
+/// The ends of an object that needn't be read for its digest, as a store knows that. `None` if it went away meanwhile.
+async fn read_ends(
+    stores: &Stores,
+    key: ObjectKey,
+    head: &ObjectHead,
+) -> Result<Option<Ends>, StoreError> {
+    let mut ends = Ends::of_length(head.content_length);
+    let (objects, version_id) = (&stores.objects, head.version_id.as_ref());
+    let parts = Ends::ranges(head.content_length).map(|part| async move {
+        let start = part.start;
+        let read = objects.read_range(key, version_id, part).await?;
+        Ok::<_, StoreError>((start, read.found()))
+    });
+    for (start, bytes) in try_join_all(parts).await? {
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        ends.skip_to(start);
+        ends.add(&bytes);
+    }
+    Ok(Some(ends))
+}
+
+/// Length and digest of a body, a chunk at a time; `seen` is shown each of them.
+pub(super) async fn hash(
+    mut body: ObjectBody,
+    mut seen: impl FnMut(&[u8]),
+) -> Result<(u64, Sha256Digest), StoreError> {
     let mut hasher = Sha256::new();
     let mut length = 0;
     while let Some(chunk) = body.try_next().await? {
         length += chunk.len() as u64;
         hasher.update(&chunk);
+        seen(&chunk);
     }
     Ok((length, Sha256Digest::from_bytes(hasher.finalize().into())))
 }

@@ -235,7 +235,7 @@ async fn find_damage(
     let read = patiently(|| async {
         let version_id = object.version_id.as_ref();
         match stores.objects.read(record.key(), version_id).await?.found() {
-            Some(reader) => hash(reader.body).await.map(Some),
+            Some(reader) => hash(reader.body, |_| ()).await.map(Some),
             None => Ok(None),
         }
     });

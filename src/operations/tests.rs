@@ -30,6 +30,7 @@ mod renewals;
 mod rounds;
 mod scrub;
 mod sweep_orphans;
+mod types;
 mod unversioned;
 
 const UPLOAD_TTL: Duration = Duration::from_secs(900);

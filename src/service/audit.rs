@@ -370,6 +370,7 @@ mod tests {
                 presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
                 receipt_keys: Arc::default(),
                 links: links(),
+                allowed_types: crate::domain::AllowedTypes::default(),
                 create_limit: CreateLimit::Off,
                 permits: CallPermits::new(false),
                 audit: Some(Arc::clone(&audit)),

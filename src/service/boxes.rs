@@ -144,12 +144,13 @@ impl FileService {
         context: &Context,
         token: &str,
     ) -> Result<(FileBox, BoxTimes, Timestamp), OperationError> {
-        let describing = pin!(boxes::describe_drop(
-            &self.0.stores,
-            &self.0.boxes,
-            context,
-            token
-        ));
+        let describing = pin!(async {
+            let (stores, boxes) = (&self.0.stores, &self.0.boxes);
+            let (mut file_box, times, now) =
+                boxes::describe_drop(stores, boxes, context, token).await?;
+            file_box.types = file_box.types.within(&self.0.allowed_types);
+            Ok::<_, OperationError>((file_box, times, now))
+        });
         self.run(context, Action::DescribeDrop, About::Unknown, describing)
             .await
     }
@@ -159,7 +160,7 @@ impl FileService {
         &self,
         context: &Context,
         token: &str,
-        new: NewHandIn,
+        mut new: NewHandIn,
         key: Option<IdempotencyKey>,
     ) -> Result<HandedIn, OperationError> {
         let (stores, presigner) = (&self.0.stores, &self.0.presigner);
@@ -170,7 +171,10 @@ impl FileService {
             let admitted = self.0.create_limit.admit(context.address, now);
             let admitted = admitted.map_err(|TooManyCreates| OperationError::TooManyCreates)?;
             let mut in_box = None;
+            let is_allowed = self.admit_type(&mut new.declared);
             let admit = |file_box: &FileBox| {
+                // Only whoever may hand in here is told what may be.
+                is_allowed?;
                 let (id, places) = (file_box.id, file_box.max_files);
                 let limit = &self.0.create_limit;
                 let admitted = limit.admit_to_box(context.address, id, places, now);

@@ -6,7 +6,7 @@
 use super::figures::moment;
 use super::html::{Html, Preview};
 use super::words::Language;
-use crate::domain::{FileRecord, FileState, Timestamp, format_timestamp};
+use crate::domain::{FileRecord, FileState, RejectionCode, Timestamp, format_timestamp};
 
 /// What there is to show under a file's link.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +94,12 @@ fn seen(record: &FileRecord, language: Language, root: &str, url: Option<&str>) 
             ("available", false, available(language, &href, &digest))
         }
         FileState::Rejected { reason, .. } => {
-            let text = words.with("file.rejectedText", &[&reason.0]);
+            let text = match (reason.code, &reason.detected_type) {
+                (Some(RejectionCode::ContentMismatch), Some(found)) => {
+                    words.with("file.otherContentText", &[found.as_str()])
+                }
+                _ => words.with("file.rejectedText", &[&reason.text]),
+            };
             (
                 "rejected",
                 false,
@@ -287,7 +292,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Declaration, RejectionReason, parse_timestamp};
+    use crate::domain::{ContentType, Declaration, FileEnding, RejectionReason, parse_timestamp};
     use crate::web_page::{Shown, WebPage};
 
     fn record(name: &str) -> FileRecord {
@@ -317,12 +322,21 @@ mod tests {
             state,
             ..pending.clone()
         };
+        let purge_at = pending.created_at();
         let rejected = with(FileState::Rejected {
-            reason: RejectionReason("<it> differs".to_owned()),
-            purge_at: pending.created_at(),
+            reason: RejectionReason::sample("<it> differs"),
+            purge_at,
+        });
+        let found = ContentType::parse("text/html").unwrap();
+        let pdf = FileEnding::parse("pdf").unwrap();
+        let other_content = with(FileState::Rejected {
+            reason: RejectionReason::content_mismatch(&pdf, found),
+            purge_at,
         });
         for language in Language::ALL {
             let words = language.words();
+            let why = words.with("file.otherContentText", &["text/html"]);
+            assert!(html(FileView::Seen(&other_content), language).contains(&why));
             for (record, title) in [
                 (&pending, "file.pendingTitle"),
                 (&rejected, "file.rejectedTitle"),

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::{
-    BoxId, FileRecord, FileState, Invalid, Submitter, Timestamp, format_timestamp,
+    BoxId, ContentType, FileRecord, FileState, Invalid, RejectionCode, Submitter, Timestamp,
+    format_timestamp,
 };
 use crate::metadata_store::outbox::{Message, MessageId};
 
@@ -129,15 +130,18 @@ struct File<'a> {
     uploaded_at: Option<String>,
     delete_after: Option<String>,
     metadata: &'a BTreeMap<String, String>,
+    detected_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_code: Option<&'static str>,
 }
 
 impl<'a> File<'a> {
     fn of(record: &'a FileRecord) -> Self {
         let (object, reason) = match &record.state {
             FileState::Available(object) => (Some(object), None),
-            FileState::Rejected { reason, .. } => (None, Some(reason.0.as_str())),
+            FileState::Rejected { reason, .. } => (None, Some(reason)),
             FileState::Pending | FileState::Expired { .. } | FileState::Deleted { .. } => {
                 (None, None)
             }
@@ -156,7 +160,11 @@ impl<'a> File<'a> {
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             delete_after: record.delete_after.map(format_timestamp),
             metadata: declared.metadata.entries(),
-            reason,
+            detected_type: record.detected_type().map(ContentType::as_str),
+            reason: reason.map(|reason| reason.text.as_str()),
+            reason_code: reason
+                .and_then(|reason| reason.code)
+                .map(RejectionCode::as_str),
         }
     }
 }

@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::config::{WebhookSecret, WebhookSettings};
 use crate::domain::{
-    BoxId, Declaration, FileState, HandIn, RejectionReason, Sha256Digest, StoredObject, Submitter,
-    SubmitterName, Timestamp, Transition, from_millis,
+    BoxId, ContentLength, ContentType, Declaration, FileState, HandIn, RejectionReason,
+    Sha256Digest, StoredObject, Submitter, SubmitterName, Timestamp, Transition, from_millis,
 };
 use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::{MetadataStore, TransitionOutcome};
@@ -92,12 +92,13 @@ fn available() -> Transition {
         sha256: Sha256Digest::from_bytes([7; 32]),
         version_id: None,
         uploaded_at: start(),
+        detected_type: ContentType::parse("text/plain").ok(),
     };
     Transition::available(object, None)
 }
 
 fn rejected() -> Transition {
-    let reason = RejectionReason("5 bytes were declared and 6 bytes arrived".into());
+    let reason = RejectionReason::length_mismatch(ContentLength::new(5, 9).unwrap(), 6);
     Transition::rejected(reason, start() + DAY, start())
 }
 

@@ -69,7 +69,7 @@ fn students_hand_in_and_a_lecturer_sees_who_what_and_when(base: &str) {
     let boxes = format!("{base}/v1/boxes");
     let made = post(
         &boxes,
-        &json!({"title": "Sheet 3", "dueAt": "2999-01-01T00:00:00Z", "types": ["pdf"]}),
+        &json!({"title": "Sheet 3", "dueAt": "2999-01-01T00:00:00Z", "types": ["txt"]}),
     );
     let (id, drop) = (text(&made, "id"), drop_of(base, &made));
     let shown = curl_json(&[&drop]);
@@ -78,8 +78,8 @@ fn students_hand_in_and_a_lecturer_sees_who_what_and_when(base: &str) {
     let fields: Vec<&String> = shown.as_object().unwrap().keys().collect();
     assert!(!fields.iter().any(|it| it.contains("files")), "{fields:?}");
 
-    let ada = hand_in(&drop, "a b.pdf", "Ada", &hello);
-    let bob = hand_in(&drop, "a b.pdf", "Bob", &hello);
+    let ada = hand_in(&drop, "a b.txt", "Ada", &hello);
+    let bob = hand_in(&drop, "a b.txt", "Bob", &hello);
     for (handed_in, name) in [(&ada, "Ada"), (&bob, "Bob")] {
         let record = complete(base, handed_in);
         assert_eq!(record["status"], "available", "{name}: {record}");
@@ -129,7 +129,7 @@ fn students_hand_in_and_a_lecturer_sees_who_what_and_when(base: &str) {
     };
     for (line, handed_in) in lines.iter().zip([&bob, &ada]) {
         assert_eq!(line["id"], handed_in["id"]);
-        assert_eq!(line["displayName"], "a b.pdf");
+        assert_eq!(line["displayName"], "a b.txt");
         assert_eq!(line["late"], false);
         assert_eq!(
             (&line["sha256"], &line["size"]),
@@ -153,7 +153,7 @@ fn students_hand_in_and_a_lecturer_sees_who_what_and_when(base: &str) {
         past
     );
     assert!(manifest(base, id).iter().all(|line| line["late"] == true));
-    let body = json!({"filename": "a.pdf", "size": 5, "submitter": "Ada"});
+    let body = json!({"filename": "a.txt", "size": 5, "submitter": "Ada"});
     let refused = post(&format!("{drop}/files"), &body);
     assert_eq!(
         (&refused["code"], &refused["status"]),
@@ -162,8 +162,8 @@ fn students_hand_in_and_a_lecturer_sees_who_what_and_when(base: &str) {
     assert!(text(&refused, "detail").contains(past), "{refused}");
     change(json!({"dueAt": null, "closesAt": null, "maxFileBytes": 4}));
     for (name, size, status, code) in [
-        ("a.pdf", 5, 413, "content_too_large"),
-        ("a.txt", 4, 415, "type_not_allowed"),
+        ("a.txt", 5, 413, "content_too_large"),
+        ("a.pdf", 4, 415, "type_not_allowed"),
     ] {
         let body = json!({"filename": name, "size": size, "submitter": "Ada"});
         let refused = post(&format!("{drop}/files"), &body);

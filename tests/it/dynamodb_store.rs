@@ -458,7 +458,7 @@ async fn records_too_large_for_one_answer_of_an_index_are_all_on_a_page() {
         .map(|i| {
             let mut record = with_last_byte(pending(-i), 3);
             record.state = FileState::Rejected {
-                reason: RejectionReason("x".repeat(100_000)),
+                reason: RejectionReason::sample(&"x".repeat(100_000)),
                 purge_at: far_expiry(),
             };
             record

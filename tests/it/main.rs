@@ -26,6 +26,7 @@ mod dynamodb_store;
 mod event_queue;
 mod events;
 mod explorer;
+mod file_types;
 mod form_uploads;
 mod full_disk;
 mod fuzz_corpora;

@@ -153,6 +153,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
             ),
             presigner: Presigner::new(credentials, "local".into(), lifetime, lifetime),
             receipt_keys: Arc::default(),
+            allowed_types: file_share::domain::AllowedTypes::default(),
             create_limit: CreateLimit::Off,
             audit: None,
             permits: CallPermits::new(false),

@@ -46,13 +46,14 @@ fn help_explains_every_setting_of_a_program() {
         "LOG_FORMAT",
         "RUST_LOG",
     ];
-    const API: [&str; 10] = [
+    const API: [&str; 11] = [
         "MODE",
         "LISTEN",
         "PUBLIC_URL",
         "DATA_DIR",
         "S3_PUBLIC_ENDPOINT_URL",
         "MAX_UPLOAD_BYTES",
+        "ALLOWED_TYPES",
         "UPLOAD_URL_TTL",
         "DOWNLOAD_URL_TTL",
         "ALLOWED_ORIGINS",

@@ -83,24 +83,24 @@ fn a_lecturer_makes_a_box_sees_who_handed_in_what_and_collects_exactly_that() {
     assert_eq!(text(made, "url"), url);
     assert_eq!(made["types"], json!(["pdf", "txt"]));
 
-    hand_in(&service, made, "Ada Lovelace", "a.pdf", "first");
-    hand_in(&service, made, "Bob", "../b.pdf", "of Bob");
-    hand_in(&service, made, "ada lovelace", "a.pdf", "second");
+    hand_in(&service, made, "Ada Lovelace", "a.txt", "first");
+    hand_in(&service, made, "Bob", "../b.txt", "of Bob");
+    hand_in(&service, made, "ada lovelace", "a.txt", "second");
     // By the URL as it was passed on.
     let shown = service.run(&["box", "show", &format!("<{url}>.")]);
     assert_eq!(shown.code, 0, "{shown:?}");
     for part in [
         "title   Sheet 3\n",
         "due     ",
-        "Ada Lovelace – a.pdf\n",
-        "ada lovelace – a.pdf\n",
+        "Ada Lovelace – a.txt\n",
+        "ada lovelace – a.txt\n",
     ] {
         assert!(shown.out.contains(part), "no {part:?}: {}", shown.out);
     }
     let of_bob = service.run(&["box", "show", url, "--submitter", "BOB", "--json"]);
     let of_bob = of_bob.json();
     assert_eq!(of_bob.len(), 1);
-    assert_eq!(of_bob[0]["displayName"], ".._b.pdf");
+    assert_eq!(of_bob[0]["displayName"], ".._b.txt");
 
     let ran = collect(&service, made, &[]);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -114,12 +114,12 @@ fn a_lecturer_makes_a_box_sees_who_handed_in_what_and_collects_exactly_that() {
         id[id.len() - 8..].to_owned()
     };
     let expected = BTreeMap::from([
-        ("Ada Lovelace – a.pdf".to_owned(), "first".to_owned()),
+        ("Ada Lovelace – a.txt".to_owned(), "first".to_owned()),
         (
-            format!("ada lovelace – a ({}).pdf", id(0)),
+            format!("ada lovelace – a ({}).txt", id(0)),
             "second".to_owned(),
         ),
-        ("Bob – .._b.pdf".to_owned(), "of Bob".to_owned()),
+        ("Bob – .._b.txt".to_owned(), "of Bob".to_owned()),
     ]);
     assert_eq!(collected(&folder), expected);
     let before = files(&folder);

@@ -64,11 +64,13 @@ export type UploadProblem =
   | 'nameTooLong'
   | 'noName'
   | 'otherBytes'
+  | 'otherContent'
   | 'problem'
   | 'rejected'
   | 'signedOut'
   | 'store'
   | 'tooMany'
+  | 'typeNotAllowed'
   | 'unconfirmed'
   | 'unreachable'
   | 'unreadable';

@@ -11,10 +11,10 @@ use super::super::json_body::BodySchema;
 use super::super::links::tried_password;
 use super::super::problem::{Code, FieldError, Problem};
 use crate::boxes::{
-    BoxChange, BoxTimes, BoxTitle, FileEnding, Keep, NewBox, NewHandIn, Override, Password,
-    SubmitterKind, file_endings, max_files,
+    BoxChange, BoxTimes, BoxTitle, Keep, NewBox, NewHandIn, Override, Password, SubmitterKind,
+    max_files,
 };
-use crate::domain::{Invalid, SubmitterName, Timestamp, parse_timestamp};
+use crate::domain::{AllowedTypes, FileEnding, Invalid, SubmitterName, Timestamp, parse_timestamp};
 
 /// Somebody is to have other times than all others.
 #[derive(Object)]
@@ -355,9 +355,9 @@ fn list(value: &Value) -> Result<&[Value], Invalid> {
     list.ok_or_else(|| Invalid("must be a list".into()))
 }
 
-fn types(value: &Value) -> Result<Vec<FileEnding>, Invalid> {
+fn types(value: &Value) -> Result<AllowedTypes, Invalid> {
     let endings = list(value)?.iter().map(|it| FileEnding::parse(text(it)?));
-    file_endings(endings.collect::<Result<_, _>>()?)
+    AllowedTypes::new(endings.collect::<Result<_, _>>()?)
 }
 
 fn overrides(value: &Value) -> Result<Vec<Override>, Invalid> {

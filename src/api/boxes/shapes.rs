@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::super::wire::{WireCreatedFile, WireFile, WireStatus};
-use crate::boxes::{BoxTimes, FileBox, FileEnding, HandedIn};
+use crate::boxes::{BoxTimes, FileBox, HandedIn};
 use crate::domain::{
     BOX_ID_BYTES, BoxId, FileId, FileRecord, FileState, Invalid, Timestamp, UserId,
     format_timestamp,
@@ -67,10 +67,6 @@ fn time(at: Option<Timestamp>) -> Option<String> {
     at.map(format_timestamp)
 }
 
-fn endings(types: &[FileEnding]) -> Vec<String> {
-    types.iter().map(ToString::to_string).collect()
-}
-
 impl WireBox {
     pub(super) fn of(file_box: &FileBox, url: String) -> Self {
         let overrides = file_box.overrides.iter().map(|it| WireOverride {
@@ -87,7 +83,7 @@ impl WireBox {
             closes_at: time(file_box.times.closes_at),
             max_files: file_box.max_files,
             max_file_bytes: file_box.max_file_bytes,
-            types: endings(&file_box.types),
+            types: file_box.types.to_texts(),
             submitter: file_box.submitter.as_str().to_owned(),
             has_password: file_box.password.is_some(),
             keep: file_box.keep.as_str().to_owned(),
@@ -215,7 +211,7 @@ impl WireDrop {
             due_at: time(times.due_at),
             closes_at: time(times.closes_at),
             last_closes_at: time(file_box.last_closes_at()),
-            types: endings(&file_box.types),
+            types: file_box.types.to_texts(),
             max_file_bytes: file_box.max_file_bytes.unwrap_or(max_upload_bytes),
             submitter: file_box.submitter.as_str().to_owned(),
             needs_password: file_box.password.is_some(),

@@ -25,7 +25,7 @@ fn a_box_needs_a_title_and_nothing_else() {
         (new.submitter, new.keep),
         (SubmitterKind::Named, Keep::Latest)
     );
-    assert!(new.types.is_empty() && new.max_files.is_none() && new.overrides.is_empty());
+    assert!(new.types.are_all() && new.max_files.is_none() && new.overrides.is_empty());
     assert_eq!(fields(&body(&json!({})).new_box().unwrap_err()), ["title"]);
 }
 

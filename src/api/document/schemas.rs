@@ -16,7 +16,7 @@ use crate::api::examples;
 use crate::api::problem::Code;
 use crate::domain::{
     CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_CHARS,
-    MAX_METADATA_KEYS,
+    MAX_METADATA_KEYS, RejectionCode,
 };
 
 /// The last digit has two bits that are zero.
@@ -50,12 +50,20 @@ fn file_properties() -> Value {
         "createdAt": time,
         "uploadedAt": merged(&time, &json!({"nullable": true})),
         "deleteAfter": merged(&time, &json!({"nullable": true})),
+        "detectedType": {"nullable": true},
         "reason": {"example": examples::reason()},
+        "reasonCode": {"example": RejectionCode::SizeMismatch.as_str()},
     })
 }
 
 /// What is there of every file, and may be null.
-const NULLABLE_OF_FILE: [&str; 4] = ["owner", "sha256", "uploadedAt", "deleteAfter"];
+const NULLABLE_OF_FILE: [&str; 5] = [
+    "owner",
+    "sha256",
+    "uploadedAt",
+    "deleteAfter",
+    "detectedType",
+];
 
 /// Formats, bounds and examples that the generator has no words for.
 pub(super) fn details() -> BTreeMap<&'static str, Value> {

@@ -30,11 +30,13 @@ pub async fn a_record_reads_back_as_it_was_inserted_whatever_its_state(store: &S
     let mut states = every_state().to_vec();
     for version_id in [None, Some(VersionId("null".into()))] {
         let mut object = object();
+        // As records from before there were types have it.
+        object.detected_type = None;
         object.version_id = version_id;
         states.push(FileState::Available(object));
     }
     states.push(FileState::Rejected {
-        reason: RejectionReason("“\n\0'; DROP TABLE files; --”".into()),
+        reason: RejectionReason::sample("“\n\0'; DROP TABLE files; --”"),
         purge_at: far_expiry(),
     });
 
@@ -46,6 +48,7 @@ pub async fn a_record_reads_back_as_it_was_inserted_whatever_its_state(store: &S
                 record.declared.content_type =
                     ContentType::parse("text/plain; charset=\"utf-8\"").expect("a valid type");
                 record.declared.sha256 = declared_sha256;
+                record.declared.type_has_to_fit = declared_sha256.is_some();
                 record.declared.length =
                     ContentLength::new(lengths[i % lengths.len()], MAX_CONTENT_LENGTH)
                         .expect("a valid length");

@@ -17,8 +17,9 @@ use super::items::PARENT;
 use crate::{
     domain::{
         BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
-        FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, Sha256Digest, StateFields,
-        Status, Submitter, SubmitterName, Timestamp, UserId, format_timestamp, from_millis,
+        FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode, Sha256Digest,
+        StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, format_timestamp,
+        from_millis,
     },
     store_error::StoreError,
 };
@@ -59,6 +60,10 @@ pub(super) const SHA256: &str = "sha256";
 pub(super) const VERSION_ID: &str = "versionId";
 const UPLOADED_AT: &str = "uploadedAt";
 const REASON: &str = "reason";
+const REASON_CODE: &str = "reasonCode";
+const DETECTED_TYPE: &str = "detectedType";
+/// There, and true, if the bytes have to be of the type that the name says.
+const TYPE_HAS_TO_FIT: &str = "typeHasToFit";
 /// For DynamoDB's TTL, which wants seconds: rounded up, so that no item goes too early.
 const EXPIRES_AT: &str = "expiresAt";
 /// The same moment, exactly.
@@ -72,12 +77,14 @@ pub(super) const STATUS_SHARD: &str = "statusShard";
 pub(super) const RECONCILE_SHARD: &str = "reviewShard";
 pub(super) const RECONCILE_AT: &str = "reviewAt";
 
-pub(super) const STATE_ATTRIBUTES: [&str; 11] = [
+pub(super) const STATE_ATTRIBUTES: [&str; 13] = [
     STATUS,
     SHA256,
     VERSION_ID,
     UPLOADED_AT,
     REASON,
+    REASON_CODE,
+    DETECTED_TYPE,
     EXPIRES_AT,
     EXPIRES_AT_MILLIS,
     TIME_SHARD,
@@ -108,6 +115,9 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
     }
     if !record.declared.metadata.is_empty() {
         item.insert(METADATA, texts(&record.declared.metadata));
+    }
+    if record.declared.type_has_to_fit {
+        item.insert(TYPE_HAS_TO_FIT, AttributeValue::Bool(true));
     }
     if let Some(owner) = record.owner {
         item.insert(OWNER, string(owner));
@@ -174,6 +184,14 @@ pub(super) fn state_attributes(
             fields.uploaded_at.map(|at| string(format_timestamp(at))),
         ),
         (REASON, fields.reason.map(string)),
+        (
+            REASON_CODE,
+            fields.reason_code.map(|code| string(code.as_str())),
+        ),
+        (
+            DETECTED_TYPE,
+            fields.detected_type.map(|it| string(it.as_str())),
+        ),
     ];
     attributes.extend(
         texts
@@ -226,6 +244,7 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
             content_type: attributes.text_as(CONTENT_TYPE, ContentType::parse)?,
             sha256: attributes.digest(DECLARED_SHA256)?,
             metadata: attributes.metadata()?,
+            type_has_to_fit: attributes.flag(TYPE_HAS_TO_FIT)?,
         },
         delete_after: attributes.optional(DELETE_AFTER, Attributes::millis)?,
         upload_expires_at: attributes.millis(UPLOAD_EXPIRES_AT)?,
@@ -346,7 +365,18 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    fn flag(&self, name: &'static str) -> Result<bool, StoreError> {
+        match self.0.get(name) {
+            None => Ok(false),
+            Some(AttributeValue::Bool(value)) => Ok(*value),
+            Some(_) => Err(unreadable(name)),
+        }
+    }
+
     fn state(&self) -> Result<FileState, StoreError> {
+        let detected_type = self.optional(DETECTED_TYPE, |of, name| {
+            of.text_as(name, ContentType::parse)
+        })?;
         let fields = StateFields {
             status: self.text_as(STATUS, Status::parse)?,
             sha256: self.digest(SHA256)?,
@@ -356,6 +386,10 @@ impl<'a> Attributes<'a> {
                 Ok(parsed.map_err(|_| unreadable(name))?.to_utc())
             })?,
             reason: self.optional(REASON, Self::text)?,
+            reason_code: self.optional(REASON_CODE, |of, name| {
+                of.text_as(name, RejectionCode::parse)
+            })?,
+            detected_type: detected_type.as_ref(),
             purge_at: self.optional(EXPIRES_AT_MILLIS, Self::millis)?,
         };
         fields

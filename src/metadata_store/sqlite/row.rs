@@ -8,8 +8,8 @@ use rusqlite::{Connection, Error, Row, params};
 
 use crate::domain::{
     BOX_ID_BYTES, BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName,
-    FileRecord, FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, Sha256Digest,
-    StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, from_millis,
+    FileRecord, FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode,
+    Sha256Digest, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -20,7 +20,7 @@ macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
          sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after, \
-         box_id, submitter, submitter_id, metadata"
+         box_id, submitter, submitter_id, metadata, reason_code, detected_type, type_has_to_fit"
     };
 }
 pub(super) use columns;
@@ -29,7 +29,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -53,6 +53,9 @@ const BOX_ID: usize = 16;
 const SUBMITTER: usize = 17;
 const SUBMITTER_ID: usize = 18;
 const METADATA: usize = 19;
+const REASON_CODE: usize = 20;
+const DETECTED_TYPE: usize = 21;
+const TYPE_HAS_TO_FIT: usize = 22;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
@@ -89,6 +92,9 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
             .map(|user| user.to_string()),
         // What most have none of takes no room.
         (!metadata.is_empty()).then(|| metadata.to_json()),
+        state.reason_code.map(RejectionCode::as_str),
+        state.detected_type.map(ContentType::as_str),
+        record.declared.type_has_to_fit.then_some(1),
     ])?;
     Ok(inserted == 1)
 }
@@ -105,6 +111,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
             content_type: parsed(row, CONTENT_TYPE, ContentType::parse)?,
             sha256: digest(row, DECLARED_SHA256)?,
             metadata: optional(row, METADATA, Metadata::from_json)?.unwrap_or_default(),
+            type_has_to_fit: row.get::<_, Option<i64>>(TYPE_HAS_TO_FIT)?.is_some(),
         },
         delete_after: moment(row, DELETE_AFTER)?,
         upload_expires_at: required(row, UPLOAD_EXPIRES_AT, moment)?,
@@ -134,12 +141,15 @@ pub(super) fn has_status(row: &Row<'_>, wanted: Option<Status>) -> rusqlite::Res
 }
 
 fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {
+    let detected_type = optional(row, DETECTED_TYPE, ContentType::parse)?;
     let fields = StateFields {
         status: parsed(row, STATUS, Status::parse)?,
         sha256: digest(row, SHA256)?,
         version_id: text(row, VERSION_ID)?,
         uploaded_at: moment(row, UPLOADED_AT)?,
         reason: text(row, REASON)?,
+        reason_code: optional(row, REASON_CODE, RejectionCode::parse)?,
+        detected_type: detected_type.as_ref(),
         purge_at: moment(row, PURGE_AT)?,
     };
     fields

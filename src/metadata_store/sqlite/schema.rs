@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 10;
+pub(super) const SCHEMA_VERSION: i64 = 11;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -197,6 +197,14 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_due ON outbox (due_at, id);
 ";
 
+/// What the bytes of a file are, why they were rejected by a name that doesn't change, and whether they had to be of the
+/// type that their file's name says.
+const FILE_TYPES: &str = "
+ALTER TABLE files ADD COLUMN reason_code TEXT;
+ALTER TABLE files ADD COLUMN detected_type TEXT;
+ALTER TABLE files ADD COLUMN type_has_to_fit INTEGER;
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
@@ -213,6 +221,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             HAND_INS,
             METADATA,
             OUTBOX,
+            FILE_TYPES,
         ],
         1 => &[
             KEYS,
@@ -227,6 +236,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             HAND_INS,
             METADATA,
             OUTBOX,
+            FILE_TYPES,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -240,6 +250,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             HAND_INS,
             METADATA,
             OUTBOX,
+            FILE_TYPES,
         ],
         3 => &[
             MARKER,
@@ -250,6 +261,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             HAND_INS,
             METADATA,
             OUTBOX,
+            FILE_TYPES,
         ],
         4 => &[
             OWNERS,
@@ -259,12 +271,21 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             HAND_INS,
             METADATA,
             OUTBOX,
+            FILE_TYPES,
         ],
-        5 => &[DISPLAY_NAMES, DELETE_AFTER, HAND_INS, METADATA, OUTBOX],
-        6 => &[DELETE_AFTER, HAND_INS, METADATA, OUTBOX],
-        7 => &[HAND_INS, METADATA, OUTBOX],
-        8 => &[METADATA, OUTBOX],
-        9 => &[OUTBOX],
+        5 => &[
+            DISPLAY_NAMES,
+            DELETE_AFTER,
+            HAND_INS,
+            METADATA,
+            OUTBOX,
+            FILE_TYPES,
+        ],
+        6 => &[DELETE_AFTER, HAND_INS, METADATA, OUTBOX, FILE_TYPES],
+        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES],
+        8 => &[METADATA, OUTBOX, FILE_TYPES],
+        9 => &[OUTBOX, FILE_TYPES],
+        10 => &[FILE_TYPES],
         _ => &[],
     }
 }

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::row::{self, columns};
 use crate::domain::{
-    FileId, FileRecord, Sha256Digest, StateFields, Status, Timestamp, Transition,
-    TransitionCondition,
+    ContentType, FileId, FileRecord, RejectionCode, Sha256Digest, StateFields, Status, Timestamp,
+    Transition, TransitionCondition,
 };
 use crate::metadata_store::{DueRecord, LOOKED_AT_FOR_STATUS, MAX_PAGE, Page, PageRequest};
 
@@ -51,7 +51,7 @@ const RENEW_UPLOAD: &str = concat!(
 
 pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, sha256 = :sha256,
          version_id = :version_id, uploaded_at = :uploaded_at, reason = :reason,
-         expires_at = :expires_at, review_at = :review_at
+         reason_code = :reason_code, detected_type = :detected_type, expires_at = :expires_at, review_at = :review_at
       WHERE id = :id AND status = :from
         AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
 
@@ -59,7 +59,7 @@ const IS_PENDING: &str = "SELECT 1 FROM files WHERE id = :id AND status = 'pendi
 
 pub(super) const DELETE: &str =
     "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
-         uploaded_at = NULL, reason = NULL, expires_at = :expires_at,
+         uploaded_at = NULL, reason = NULL, reason_code = NULL, detected_type = NULL, expires_at = :expires_at,
          review_at = CASE WHEN sha256 IS NOT NULL AND version_id IS NULL
              THEN upload_expires_at + :upload_grace ELSE :now END
       WHERE id = :id AND status <> 'deleted'";
@@ -224,6 +224,8 @@ pub(super) fn transition(
             ":version_id": to.version_id,
             ":uploaded_at": to.uploaded_at.map(|at| at.timestamp_millis()),
             ":reason": to.reason,
+            ":reason_code": to.reason_code.map(RejectionCode::as_str),
+            ":detected_type": to.detected_type.map(ContentType::as_str),
             ":expires_at": to.purge_at.map(|at| at.timestamp_millis()),
             ":review_at": transition.reconcile_at.map(|at| at.timestamp_millis()),
             ":deadline_seen": deadline_seen,

@@ -32,10 +32,13 @@ mod versions;
 mod write_buffer;
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
 
 pub use create::{BodyError, CreateError};
 pub use data_dir::OpenError;
@@ -187,6 +190,24 @@ impl ObjectStore for DiskObjectStore {
             }),
             None => Lookup::Absent { as_of },
         })
+    }
+
+    async fn read_range(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        range: Range<u64>,
+    ) -> Result<Lookup<Bytes>, StoreError> {
+        let as_of = self.uploads.as_of(key);
+        let Some(object) = self.open_object(key, version_id.into()).await? else {
+            return Ok(Lookup::Absent { as_of });
+        };
+        let mut body = object.body(range);
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = body.try_next().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Lookup::Found(bytes.freeze()))
     }
 
     /// Has mostly been done when the upload was answered. What this finds undone is an upload that got its

@@ -140,6 +140,15 @@ impl crate::object_store::ObjectStore for SilentObjects {
         std::future::pending().await
     }
 
+    async fn read_range(
+        &self,
+        _: ObjectKey,
+        _: Option<&crate::domain::VersionId>,
+        _: std::ops::Range<u64>,
+    ) -> Result<Lookup<bytes::Bytes>, StoreError> {
+        std::future::pending().await
+    }
+
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {
         std::future::pending().await
     }

@@ -165,7 +165,9 @@ async fn where_versions_begin_while_a_file_is_settled_its_url_brings_what_its_re
         };
         let version = object.version_id.as_ref();
         let read = fixture.objects.read(ObjectKey::new(id), version).await;
-        let (_, brought) = hash(read.unwrap().found().unwrap().body).await.unwrap();
+        let (_, brought) = hash(read.unwrap().found().unwrap().body, |_| ())
+            .await
+            .unwrap();
         assert_eq!(brought, object.sha256, "after: {after}");
     }
 }

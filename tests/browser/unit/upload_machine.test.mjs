@@ -354,6 +354,19 @@ test('a rejected file says why, and trying again begins anew', () => {
   assert.deepEqual(again.commands, [{ do: 'discard', id: 'a' }]);
 });
 
+test('a file that is something else than its name says is rejected with what it is', () => {
+  const said = { reason: 'the name ends in .pdf and the content is text/html', reasonCode: 'content_mismatch' };
+  const seen = { type: 'seen', record: record('rejected', { ...said, detectedType: 'text/html' }) };
+  const { state } = after([...sending, 'stored', seen]);
+  assert.equal(state.phase, 'rejected');
+  assert.deepEqual(state.problem, { code: 'otherContent', reason: said.reason, detectedType: 'text/html' });
+  // A code that isn't known, or one without a type, is explained by what the service says.
+  for (const other of [{ ...said }, { ...said, reasonCode: 'infected', detectedType: 'text/html' }]) {
+    const { problem } = after([...sending, 'stored', { type: 'seen', record: record('rejected', other) }]).state;
+    assert.deepEqual(problem, { code: 'rejected', reason: said.reason });
+  }
+});
+
 test('trying again after the service could not be reached goes on with the same record', () => {
   let { state } = after(sending);
   while (state.phase !== 'failed') {

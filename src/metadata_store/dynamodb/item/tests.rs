@@ -150,7 +150,10 @@ fn an_attribute_that_is_missing_is_named() {
         DELETE_AFTER,
         DECLARED_SHA256,
         METADATA,
+        TYPE_HAS_TO_FIT,
         VERSION_ID,
+        REASON_CODE,
+        DETECTED_TYPE,
         RECONCILE_AT,
     ];
     let not_read = [

@@ -32,7 +32,7 @@ struct Older {
     keys: usize,
 }
 
-const OLDER: [Older; 9] = [
+const OLDER: [Older; 10] = [
     Older {
         bytes: include_bytes!("version-1.sqlite"),
         available: 1,
@@ -75,6 +75,11 @@ const OLDER: [Older; 9] = [
     },
     Older {
         bytes: include_bytes!("version-9.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-10.sqlite"),
         available: 2,
         keys: 2,
     },
@@ -140,7 +145,11 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
         let mut expected = vec![Status::Available; older.available + 1];
         expected[0] = Status::Pending;
         assert_eq!(listed, expected);
-        let declared = &page.records[older.available].declared;
+        let newest = &page.records[older.available];
+        // Nobody looked at what was in files then.
+        assert!(page.records.iter().all(|it| it.detected_type().is_none()));
+        let declared = &newest.declared;
+        assert!(!declared.type_has_to_fit);
         assert_eq!(declared.filename.as_str(), "résumé_final.pdf");
         let shown = match version {
             // Nobody kept how it was given.
@@ -174,6 +183,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "CREATE TABLE open_boxes (x)",
         "ALTER TABLE files ADD COLUMN metadata TEXT",
         "CREATE TABLE outbox (x)",
+        "ALTER TABLE files ADD COLUMN detected_type TEXT",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);
