@@ -24,7 +24,13 @@ export function saveLink({ shared, key, password, title, missingName }, { signal
   return saveZip(
     { name: savedAs(`${title}.zip`.replace(/[/\\]/g, '_')), title, ready: async () => takable(await ask(shared, { signal })), missingName },
     {
-      urlOf: async ({ id }, stop) => urlOf(await ask(`${shared}/files/${encodeURIComponent(id)}/downloads`, request({ key, password }, stop))),
+      urlOf: async (file, stop) => {
+        const where = `${shared}/files/${encodeURIComponent(file.id)}/downloads`;
+        const { url, sha256 } = await granted(await ask(where, request({ key, password }, stop)));
+        // Of a link with a password only whoever has it is told.
+        file.sha256 ??= sha256;
+        return url;
+      },
       signal,
       after: (ms, run) => setTimeout(run, ms),
       onProgress,
@@ -48,14 +54,14 @@ async function takable(response) {
     throw new Refused(REFUSALS[json.code]);
   }
   const { files } = json ?? {};
-  const isThere = ({ status, sha256, downloadsLeft }) => status === 'available' && sha256 && downloadsLeft !== 0;
+  const isThere = ({ status, downloadsLeft }) => status === 'available' && downloadsLeft !== 0;
   return response.ok && Array.isArray(files) ? { files: files.filter(isThere) } : null;
 }
 
-async function urlOf(response) {
+async function granted(response) {
   const json = await jsonOf(response);
   if (response.status === 201 && typeof json?.url === 'string') {
-    return json.url;
+    return json;
   }
   const seconds = Number(response.headers.get('Retry-After'));
   throw new Refused(REFUSALS[json?.code] ?? 'failed', seconds > 0 ? seconds * 1000 : 0);

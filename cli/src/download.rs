@@ -27,7 +27,9 @@ use crate::wire::Record;
 use fetch::{Source, fetch};
 use hidden::keep;
 pub(crate) use hidden::{Leftovers, hidden_beside};
-pub(crate) use names::{MAX_NAME_BYTES, distinct_names, safe_name, same};
+#[cfg(test)]
+pub(crate) use names::MAX_NAME_BYTES;
+pub(crate) use names::{distinct_names, safe_name, same};
 use target::{Target, folder_of, target_of};
 
 /// The exit codes of all.

@@ -71,7 +71,7 @@ impl Problem {
     /// The same where it is known when the request may succeed.
     pub fn again_in(self, pause: Duration) -> Self {
         // Rounded up: a moment too early would be refused again.
-        let seconds = pause.as_millis().div_ceil(1000);
+        let seconds = pause.as_nanos().div_ceil(1_000_000_000);
         Self {
             retry_after_seconds: Some(u32::try_from(seconds).unwrap_or(u32::MAX)),
             ..self
@@ -261,6 +261,21 @@ impl From<StoreError> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_is_to_wait_for_a_moment_is_told_to_wait_for_a_second() {
+        for (pause, said) in [
+            (1, 1),
+            (999_999_999, 1),
+            (1_000_000_000, 1),
+            (1_000_000_001, 2),
+        ] {
+            let problem = Code::RateLimited
+                .plain()
+                .again_in(Duration::from_nanos(pause));
+            assert_eq!(problem.retry_after_seconds, Some(said), "{pause} ns");
+        }
+    }
 
     #[test]
     fn a_problem_has_the_name_that_logs_have_for_the_error() {

@@ -377,7 +377,7 @@ page('a file that was fetched is compared without a terminal', async (open) => {
   await choosing.setFiles([await file('half.txt', 'half of it')]);
   const verdict = tab.locator('#card .check [role="status"]');
   await verdict.getByText('That is another file, or not all of it.').waitFor();
-  await tab.locator('#card input[type="file"]').setInputFiles([await file('whole.txt', 'all of it')]);
+  await tab.locator('#card input[type="file"]').first().setInputFiles([await file('whole.txt', 'all of it')]);
   await verdict.getByText('That is exactly this file.').waitFor();
   await isAccessible(tab, 'a file that was compared');
   await browser.picture(tab, '21-compared');

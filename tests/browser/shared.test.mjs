@@ -291,7 +291,8 @@ const COUNT = 30;
 const LARGE = 20 * MIB;
 // In a page with a heap of a small phone's, the archive’s bytes are nowhere but on the disk: what may be added is the
 // largest file, some copies of it on its way to the disk, and what was garbage already.
-const MAX_ADDED = 8 * LARGE;
+// Of thirty: some buffers wait for the collector, more of them where the machine has other things to do.
+const MAX_ADDED = 12 * LARGE;
 const SMALL_HEAP = ['--js-flags=--max-old-space-size=64'];
 
 test('thirty large files are one archive in the memory of a few of them', { timeout: 5 * LIMIT_MS }, async () => {

@@ -94,13 +94,14 @@ def map_case(context, case):
     if str(wait).isdigit() and 1 < int(wait) <= LONGEST_WAIT:
         # A number that is allowed, and doesn't hold up the run.
         query["wait"] = int(wait) % 2
-    if CURSOR.fullmatch(str(query.get("cursor"))) and case.operation.path.endswith("/links"):
+    is_of_links = case.operation.path.endswith("/links") and "{id}" not in case.operation.path
+    if CURSOR.fullmatch(str(query.get("cursor"))) and is_of_links:
         query["cursor"] = PREPARED["cursor of links"]
     elif CURSOR.fullmatch(str(query.get("cursor"))) and case.operation.path.endswith("/boxes"):
         query["cursor"] = PREPARED["cursor of boxes"]
     elif CURSOR.fullmatch(str(query.get("cursor"))):
         # Well formed, so it has to be one that was given out for this list.
-        # What happened to a file goes on where that file's page said, and nobody keeps it here.
+        # What happened to a file, and its links, go on where that file's page said, and nobody keeps it here.
         is_of_a_file = "{id}" in case.operation.path
         query["cursor"] = "" if is_of_a_file else PREPARED["cursors"].get(str(query.get("status")), "")
     if case.operation.path.endswith("/session") and isinstance(case.body, dict):
