@@ -185,8 +185,9 @@ fn what_somebody_made_up_is_refused_in_plain_words_and_steers_no_terminal() {
     let [header, payload, signature] = text.trim().split('.').collect::<Vec<_>>()[..] else {
         panic!("{text}");
     };
-    // `eyJ` begins an object; another letter behind it is another object.
-    let changed = format!("{header}.{payload}.{}", signature.replace(['A', 'a'], "b"));
+    // Its first letter is another one in every run: a signature may be without any letter that a test had named.
+    let other = if signature.starts_with('b') { "c" } else { "b" };
+    let changed = format!("{header}.{payload}.{other}{}", &signature[1..]);
     let cut = format!("{header}.{payload}.");
     let huge = "A".repeat(20_000_000);
     for (name, content) in [
