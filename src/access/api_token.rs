@@ -21,7 +21,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
-use self::cache::{Epoch, VerifiedTokens};
+use self::cache::{Epoch, Verified, VerifiedTokens};
 use self::stored::StoredToken;
 use self::text::{TokenDigest, digest_of};
 use super::revocation::{self, Revocations, SecurityStamp};
@@ -149,6 +149,18 @@ pub enum CreateTokenError {
     /// The store didn't do it, or didn't say whether it did.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a process can say of a text by itself.
+pub(super) enum Recalled {
+    /// It is no token.
+    NoToken,
+    /// It was looked up a moment ago: who calls with it, unless it is over.
+    Fresh(Option<Arc<TokenCaller>>),
+    /// It held when it was looked up last, too long ago to be believed.
+    HeldBefore(TokenDigest),
+    /// Nothing: it may be a guess.
+    Unknown(TokenDigest),
 }
 
 /// The tokens that there are.
@@ -334,10 +346,18 @@ impl ApiTokens {
         }
     }
 
-    /// Whether this text is a token that held when it was looked up last, or none that would be looked up: so it is no
-    /// guess that costs anything.
-    pub(super) fn is_no_guess(&self, text: &str) -> bool {
-        digest_of(text).is_none_or(|digest| self.verified.has_held(&digest))
+    /// What is known of this text without a look into the store. It is hashed once, here.
+    pub(super) fn recall(&self, text: &str, now: Timestamp) -> Recalled {
+        match digest_of(text) {
+            None => Recalled::NoToken,
+            Some(digest) => match self.verified.recall(&digest, Instant::now()) {
+                Verified::Fresh(caller) => {
+                    Recalled::Fresh(Some(caller).filter(|it| now < it.expires_at))
+                }
+                Verified::HeldBefore => Recalled::HeldBefore(digest),
+                Verified::Unknown => Recalled::Unknown(digest),
+            },
+        }
     }
 
     /// Who calls with this text; `None` if it is no token that holds. Notes that it was used, in its own time.
@@ -349,20 +369,32 @@ impl ApiTokens {
         text: &str,
         now: Timestamp,
     ) -> Result<Option<Arc<TokenCaller>>, StoreError> {
-        let Some(digest) = digest_of(text) else {
-            return Ok(None);
-        };
-        if let Some(caller) = self.verified.get(&digest, Instant::now()) {
-            return Ok((now < caller.expires_at).then_some(caller));
+        match self.recall(text, now) {
+            Recalled::NoToken => Ok(None),
+            Recalled::Fresh(caller) => Ok(caller),
+            Recalled::HeldBefore(digest) | Recalled::Unknown(digest) => {
+                self.look_up(&digest, now).await
+            }
         }
+    }
+
+    /// As [`Self::verify`], by what the store says now.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub(super) async fn look_up(
+        &self,
+        digest: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<Arc<TokenCaller>>, StoreError> {
         let epoch = self.verified.epoch();
-        let (read_at, id) = (Instant::now(), TokenId::of_digest(&digest));
+        let (read_at, id) = (Instant::now(), TokenId::of_digest(digest));
         let Some(item) = self.items.get(&key(id)?, now).await? else {
             self.verified.drop_one(id);
             return Ok(None);
         };
         let token = read(&item)?;
-        if !bool::from(token.digest()?.ct_eq(&digest)) {
+        if !bool::from(token.digest()?.ct_eq(digest)) {
             return Ok(None);
         }
         let caller = Arc::new(token.caller(id, &item)?);
@@ -373,7 +405,7 @@ impl ApiTokens {
         if !holds.await? {
             return Ok(None);
         }
-        self.remember(epoch, &digest, &caller, read_at);
+        self.remember(epoch, digest, &caller, read_at);
         self.note_use(item, token, now);
         Ok(Some(caller))
     }

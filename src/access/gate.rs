@@ -17,11 +17,12 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 pub use self::at_issuer::{BegunAtIssuer, NotSignedIn, SentToIssuer};
-use super::api_token::{ApiTokens, TokenText};
+use super::api_token::{ApiTokens, Recalled as RecalledToken, TokenText};
 use super::oidc::Issuer;
 use super::pairing::Pairings;
 use super::revocation::{Revocations, SecurityStamp};
-use super::{Caller, LocalKey, Session, SessionId, SessionRef, Sessions};
+use super::sessions::Recalled as RecalledSession;
+use super::{Caller, LocalKey, Session, SessionId, SessionRef, Sessions, TokenCaller};
 use crate::capability_token::{CapabilityKeys, CapabilityLabel};
 use crate::client_address::ClientNetwork;
 use crate::config::Groups;
@@ -242,17 +243,23 @@ impl Gate {
             });
         }
         // A program whose token held a moment ago goes on, whoever guesses beside it.
-        let is_no_guess = self.tokens.is_no_guess(text);
-        if let Some(again_in) = self.wait(Secret::Token, address).filter(|_| !is_no_guess) {
+        let (digest, is_guess) = match self.tokens.recall(text, now) {
+            RecalledToken::NoToken => return Ok(as_token(None)),
+            RecalledToken::Fresh(caller) => return Ok(as_token(caller)),
+            RecalledToken::HeldBefore(digest) => (digest, false),
+            RecalledToken::Unknown(digest) => (digest, true),
+        };
+        if let Some(again_in) = self.wait(Secret::Token, address).filter(|_| is_guess) {
             return Ok(Admission::TooManyTries(again_in));
         }
-        let caller = self.tokens.verify(text, now).await?;
-        if caller.is_none() && !is_no_guess {
+        // Rare, and large: every request would carry it through every layer.
+        let caller = Box::pin(self.tokens.look_up(&digest, now)).await?;
+        if caller.is_none() && is_guess {
             // Those that are looked up at this moment aren't counted, so that programs which start together don't
             // keep each other out. They may go beyond the limit by as many as calls are in hand at a time.
             let _ = self.note_wrong(Secret::Token, address);
         }
-        Ok(Admission::As(caller.map_or(Caller::Nobody, Caller::Token)))
+        Ok(as_token(caller))
     }
 
     /// Who calls by a session, if they do. A browser whose session held a moment ago goes on, as in
@@ -262,17 +269,26 @@ impl Gate {
         proof: Proof<'_>,
         now: Timestamp,
     ) -> Result<Admission, StoreError> {
+        let (Some(fingerprint), Some(id)) = (self.fingerprint.as_deref(), proof.session) else {
+            return Ok(Admission::As(Caller::Nobody));
+        };
+        let (session, is_guess) = match self.sessions.recall(id, Some(fingerprint), now) {
+            RecalledSession::NoId => return Ok(as_session(None)),
+            RecalledSession::Fresh(session) => return Ok(as_session(session)),
+            RecalledSession::HeldBefore(session) => (session, false),
+            RecalledSession::Unknown(session) => (session, true),
+        };
         let (secret, address) = (Secret::Session, proof.address);
-        let is_no_guess = proof.session.is_none_or(|id| self.sessions.is_no_guess(id));
-        if let Some(again_in) = self.wait(secret, address).filter(|_| !is_no_guess) {
+        if let Some(again_in) = self.wait(secret, address).filter(|_| is_guess) {
             return Ok(Admission::TooManyTries(again_in));
         }
-        let session = self.session(proof, now).await?;
-        if session.is_none() && !is_no_guess {
+        // Rare, and large: every request would carry it through every layer.
+        let looking = Box::pin(self.sessions.look_up(session, Some(fingerprint), now));
+        let session = looking.await?;
+        if session.is_none() && is_guess {
             let _ = self.note_wrong(secret, address);
         }
-        let caller = session.map_or(Caller::Nobody, |session| session.caller.clone());
-        Ok(Admission::As(caller))
+        Ok(as_session(session))
     }
 
     /// How long this address has to wait before something is looked at that it shows as this.
@@ -428,6 +444,14 @@ impl Gate {
             Policy::Oidc(_) => Some(SignInWith::Issuer),
         }
     }
+}
+
+fn as_token(caller: Option<Arc<TokenCaller>>) -> Admission {
+    Admission::As(caller.map_or(Caller::Nobody, Caller::Token))
+}
+
+fn as_session(session: Option<Arc<Session>>) -> Admission {
+    Admission::As(session.map_or(Caller::Nobody, |session| session.caller.clone()))
 }
 
 /// Tells what was begun or made with this key from that of the key before it. The key can't be told from it.

@@ -42,6 +42,8 @@ const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(60);
 const MAX_ID_TOKEN_BYTES: usize = 3 * 1024;
 /// Random bytes in an ID.
 const ID_BYTES: usize = 32;
+/// Bytes of a SHA-256.
+const DIGEST_BYTES: usize = 32;
 const STORE: &str = "the sessions";
 
 /// What a browser holds. It doesn't print.
@@ -61,30 +63,34 @@ impl SessionId {
 }
 
 /// Which session is meant: the digest of its ID. Whoever knows it can end the session and do nothing else.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionRef(String);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionRef([u8; DIGEST_BYTES]);
 
 impl SessionRef {
     /// That of the session with this ID.
     pub fn of(id: &str) -> Self {
-        Self(hex::encode(Sha256::digest(id.as_bytes())))
+        Self(Sha256::digest(id.as_bytes()).into())
     }
 
-    /// Reads what [`Self::as_str`] gives; `None` if it is something else.
+    /// Reads what [`fmt::Display`] writes; `None` if it is something else.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_digit = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'f');
-        let good = text.len() == 2 * ID_BYTES && text.bytes().all(is_digit);
-        good.then(|| Self(text.to_owned()))
-    }
-
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let mut digest = [0; DIGEST_BYTES];
+        hex::decode_to_slice(text, &mut digest).ok()?;
+        Some(Self(digest))
     }
 
     fn key(&self) -> Result<ItemKey, StoreError> {
-        ItemKey::new(ItemKind::Session, &self.0)
+        ItemKey::new(ItemKind::Session, &self.to_string())
             .map_err(|error| StoreError::corrupt(STORE, error.0))
+    }
+}
+
+impl fmt::Display for SessionRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -126,10 +132,21 @@ struct Remembered {
 /// What a process knows of sessions without asking the store.
 #[derive(Default)]
 struct Known {
-    /// By the key of their item.
-    sessions: HashMap<String, Remembered>,
+    sessions: HashMap<SessionRef, Remembered>,
     /// How many this process has ended.
     ended: u64,
+}
+
+/// What a process can say of an ID by itself.
+pub(super) enum Recalled {
+    /// It was never an ID.
+    NoId,
+    /// It was looked up a moment ago: its session, unless that is over.
+    Fresh(Option<Arc<Session>>),
+    /// It held when it was looked up last, too long ago to be believed.
+    HeldBefore(SessionRef),
+    /// Nothing: it may be a guess.
+    Unknown(SessionRef),
 }
 
 /// The sessions that there are.
@@ -181,12 +198,8 @@ impl Sessions {
         body.stamp = stamp;
         let session = body.session().ok_or_else(nobody)?;
         let list = owner.map(list_of).transpose()?;
-        let item = Item::new(
-            id.reference().key()?,
-            list,
-            now + WHOLE_LIFETIME,
-            stored(&body)?,
-        );
+        let reference = id.reference();
+        let item = Item::new(reference.key()?, list, now + WHOLE_LIFETIME, stored(&body)?);
         let ended = self.lock().ended;
         if !self.items.put_new(&item, now).await? {
             return Err(StoreError::AlreadyExists { store: STORE });
@@ -197,16 +210,26 @@ impl Sessions {
             body: Arc::new(body),
             until: Instant::now(),
         };
-        self.remember(item.key.as_str(), known, ended);
+        self.remember(reference, known, ended);
         Ok((id, session))
     }
 
-    /// Whether this is the ID of a session that held when it was looked up last, or one that wouldn't be looked up: so
-    /// it is no guess that costs anything.
-    pub(super) fn is_no_guess(&self, id: &str) -> bool {
-        let key = is_like_id(id).then(|| SessionRef::of(id).key().ok());
-        key.flatten()
-            .is_none_or(|key| self.lock().sessions.contains_key(key.as_str()))
+    /// What is known of this ID without a look into the store. It is hashed once, here.
+    pub(super) fn recall(&self, id: &str, begun_with: Option<&str>, now: Timestamp) -> Recalled {
+        if !is_like_id(id) {
+            return Recalled::NoId;
+        }
+        let session = SessionRef::of(id);
+        let known = self.lock();
+        match known.sessions.get(&session) {
+            None => Recalled::Unknown(session),
+            Some(known) if Instant::now() < known.until => {
+                let begun_so = known.body.begun_with.as_deref() == begun_with;
+                let holds = begun_so && !known.body.is_over(now);
+                Recalled::Fresh(holds.then(|| Arc::clone(&known.session)))
+            }
+            Some(_) => Recalled::HeldBefore(session),
+        }
     }
 
     /// The session with this ID, which is used now; `None` if there is none, if it is over, or if what it was
@@ -220,22 +243,30 @@ impl Sessions {
         begun_with: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<Arc<Session>>, StoreError> {
-        // Whoever shows something that was never an ID asks no store.
-        if !is_like_id(id) {
-            return Ok(None);
+        match self.recall(id, begun_with, now) {
+            // Whoever shows something that was never an ID asks no store.
+            Recalled::NoId => Ok(None),
+            Recalled::Fresh(session) => Ok(session),
+            Recalled::HeldBefore(session) | Recalled::Unknown(session) => {
+                self.look_up(session, begun_with, now).await
+            }
         }
-        let key = SessionRef::of(id).key()?;
-        let (known, ended) = {
-            let known = self.lock();
-            (known.sessions.get(key.as_str()).cloned(), known.ended)
-        };
-        let read_at = Instant::now();
-        if let Some(known) = known.filter(|known| Instant::now() < known.until) {
-            let holds = !known.body.is_over(now) && known.body.begun_with.as_deref() == begun_with;
-            return Ok(holds.then_some(known.session));
-        }
+    }
+
+    /// As [`Self::get`], by what the store says now.
+    ///
+    /// # Errors
+    /// A store's fault.
+    pub(super) async fn look_up(
+        &self,
+        reference: SessionRef,
+        begun_with: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Session>>, StoreError> {
+        let key = reference.key()?;
+        let (read_at, ended) = (Instant::now(), self.lock().ended);
         let Some(item) = self.items.get(&key, now).await? else {
-            self.lock().sessions.remove(key.as_str());
+            self.lock().sessions.remove(&reference);
             return Ok(None);
         };
         let Some((mut body, session)) = read(&item, begun_with, now) else {
@@ -265,7 +296,7 @@ impl Sessions {
             body: Arc::new(body),
             until,
         };
-        self.remember(key.as_str(), remembered, ended);
+        self.remember(reference, remembered, ended);
         Ok(Some(session))
     }
 
@@ -306,7 +337,7 @@ impl Sessions {
         // Also where nobody said whether it was done.
         let mut known = self.lock();
         known.ended += 1;
-        known.sessions.remove(key.as_str());
+        known.sessions.remove(session);
         removed.map(drop)
     }
 
@@ -342,7 +373,7 @@ impl Sessions {
     }
 
     /// Unless one was ended since `ended` were: it may be this one, and the look that found it came before.
-    fn remember(&self, key: &str, found: Remembered, ended: u64) {
+    fn remember(&self, session: SessionRef, found: Remembered, ended: u64) {
         let mut known = self.lock();
         if known.ended != ended {
             return;
@@ -350,7 +381,7 @@ impl Sessions {
         if known.sessions.len() >= MAX_REMEMBERED {
             known.sessions.clear();
         }
-        known.sessions.insert(key.to_owned(), found);
+        known.sessions.insert(session, found);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

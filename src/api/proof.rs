@@ -76,7 +76,7 @@ impl SessionCookie {
         let reference = id.reference();
         self.header(
             &self.reference_name,
-            reference.as_str(),
+            &reference.to_string(),
             lifetime.as_secs(),
             "Lax",
         )
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn which_session_there_is_is_said_by_itself_or_by_what_is_no_proof() {
         let digest = SessionRef::of("an id");
-        let said = format!("session-ref={}", digest.as_str());
+        let said = format!("session-ref={digest}");
         let reference = |cookies: &str| {
             let mut all = HeaderMap::new();
             all.append("cookie", HeaderValue::from_str(cookies).unwrap());

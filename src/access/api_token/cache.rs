@@ -24,15 +24,24 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
-struct Verified {
+struct Kept {
     digest: TokenDigest,
     caller: Arc<TokenCaller>,
     until: Instant,
 }
 
+/// What is remembered of a token.
+pub(super) enum Verified {
+    /// It was looked up a moment ago, and this is who calls with it.
+    Fresh(Arc<TokenCaller>),
+    /// It held when it was looked up last, however long ago that is.
+    HeldBefore,
+    Unknown,
+}
+
 #[derive(Default)]
 struct State {
-    tokens: HashMap<TokenId, Verified>,
+    tokens: HashMap<TokenId, Kept>,
     forgotten: u64,
     swept_at: Option<Instant>,
 }
@@ -44,7 +53,7 @@ impl State {
             .is_none_or(|swept_at| now >= swept_at + SWEEP_INTERVAL)
         {
             self.swept_at = Some(now);
-            self.tokens.retain(|_, verified| now < verified.until);
+            self.tokens.retain(|_, kept| now < kept.until);
         }
     }
 }
@@ -53,18 +62,14 @@ impl State {
 pub(super) struct VerifiedTokens(Mutex<State>);
 
 impl VerifiedTokens {
-    pub(super) fn get(&self, digest: &TokenDigest, now: Instant) -> Option<Arc<TokenCaller>> {
-        let state = self.lock();
-        let found = state.tokens.get(&TokenId::of_digest(digest))?;
-        let holds = now < found.until && bool::from(found.digest.ct_eq(digest));
-        holds.then(|| Arc::clone(&found.caller))
-    }
-
-    /// Whether this one held when it was looked up last, however long ago that is.
-    pub(super) fn has_held(&self, digest: &TokenDigest) -> bool {
+    pub(super) fn recall(&self, digest: &TokenDigest, now: Instant) -> Verified {
         let state = self.lock();
         let found = state.tokens.get(&TokenId::of_digest(digest));
-        found.is_some_and(|found| bool::from(found.digest.ct_eq(digest)))
+        match found.filter(|found| bool::from(found.digest.ct_eq(digest))) {
+            None => Verified::Unknown,
+            Some(found) if now < found.until => Verified::Fresh(Arc::clone(&found.caller)),
+            Some(_) => Verified::HeldBefore,
+        }
     }
 
     /// To be asked for before a token is looked up.
@@ -92,12 +97,12 @@ impl VerifiedTokens {
             }
         }
         let digest = *digest;
-        let verified = Verified {
+        let kept = Kept {
             digest,
             caller,
             until,
         };
-        state.tokens.insert(id, verified);
+        state.tokens.insert(id, kept);
     }
 
     /// Makes room of one that somebody else ended: that is noticed when it is looked up, at the latest.
@@ -134,6 +139,10 @@ mod tests {
         digest
     }
 
+    fn is_fresh(cache: &VerifiedTokens, digest: &TokenDigest) -> bool {
+        matches!(cache.recall(digest, Instant::now()), Verified::Fresh(_))
+    }
+
     fn caller(n: u64) -> Arc<TokenCaller> {
         Arc::new(TokenCaller {
             id: TokenId::of_digest(&digest(n)),
@@ -150,7 +159,7 @@ mod tests {
             let until = Instant::now() + Duration::from_secs(30);
             cache.add(cache.epoch(), &digest(n), caller(n), until);
         };
-        let has = |n| cache.get(&digest(n), Instant::now()).is_some();
+        let has = |n| is_fresh(&cache, &digest(n));
         let places = MAX_REMEMBERED as u64;
         (0..=places).for_each(add);
         assert!(has(0) && has(places - 1) && !has(places));
@@ -168,12 +177,15 @@ mod tests {
         let epoch = cache.epoch();
         cache.forget(caller(1).id);
         cache.add(epoch, &digest(1), caller(1), until);
-        assert!(cache.get(&digest(1), Instant::now()).is_none());
+        assert!(!is_fresh(&cache, &digest(1)));
         cache.add(cache.epoch(), &digest(1), caller(1), until);
-        assert!(cache.get(&digest(1), Instant::now()).is_some());
+        assert!(is_fresh(&cache, &digest(1)));
         // Another token with the same beginning isn't this one.
         let mut other = digest(1);
         other[31] = 1;
-        assert!(cache.get(&other, Instant::now()).is_none());
+        assert!(matches!(
+            cache.recall(&other, Instant::now()),
+            Verified::Unknown
+        ));
     }
 }

@@ -108,7 +108,7 @@ async fn what_is_remembered_is_bounded_and_costs_no_session() {
     let known = sessions.lock().sessions.values().next().cloned();
     let known = known.unwrap();
     for n in 0..MAX_REMEMBERED {
-        sessions.remember(&format!("session#{n}"), known.clone(), 0);
+        sessions.remember(SessionRef::of(&n.to_string()), known.clone(), 0);
     }
     assert!(sessions.lock().sessions.len() <= MAX_REMEMBERED);
     assert!(is_there(sessions, &first, 2).await);
