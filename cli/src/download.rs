@@ -25,8 +25,8 @@ use crate::output::Output;
 use crate::retry::Deadline;
 use crate::wire::Record;
 use fetch::{Source, fetch};
-use hidden::keep;
 pub(crate) use hidden::{Leftovers, hidden_beside};
+use hidden::{LinkRequest, keep};
 #[cfg(test)]
 pub(crate) use names::MAX_NAME_BYTES;
 pub(crate) use names::{distinct_names, safe_name, same};
@@ -176,7 +176,7 @@ async fn save_record(
             let fetched = fetch(source, record, hidden.as_file_mut(), until, output).await;
             match &fetched {
                 Err(CliError::Refused { .. }) => {
-                    hidden.disable_cleanup(request.is_some_and(|it| !it.is_fresh()));
+                    hidden.disable_cleanup(request.is_some_and(LinkRequest::may_be_counted));
                 }
                 Err(CliError::Damaged(_)) => hidden.as_file().set_len(0).map_err(here)?,
                 _ => {}

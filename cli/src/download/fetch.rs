@@ -72,7 +72,9 @@ impl Source<'_> {
                 ..
             } => {
                 let taking = service.take_shared(token, id, *password, request.key, until);
-                taking.await
+                let located = taking.await?;
+                request.note_grant();
+                Ok(located)
             }
         }
     }

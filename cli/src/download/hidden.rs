@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -19,9 +20,10 @@ use super::target::occupied;
 use crate::error::CliError;
 use crate::platform::new_file;
 
-/// What the names of all begin with. The rest is letters and digits that are random.
-const PREFIX: &str = ".fshare-";
-const RANDOM_CHARS: usize = 6;
+/// What the names of all begin with. The rest is letters and digits that are random, and so many that no name is taken
+/// for one of ours that a person chose.
+const PREFIX: &str = ".fshare-part-";
+const RANDOM_CHARS: usize = 16;
 /// How many digits say of which file of which link it is, and by which key it is asked for.
 const OF_DIGITS: usize = 16;
 const KEY_DIGITS: usize = 32;
@@ -45,12 +47,18 @@ pub(crate) struct LinkRequest {
     of: String,
     /// What is left of it.
     left: Option<PathBuf>,
+    is_granted: AtomicBool,
 }
 
 impl LinkRequest {
-    /// Whether it was never sent before.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.left.is_none()
+    /// Notes that the service handed out a URL for it, and so has counted it.
+    pub(super) fn note_grant(&self) {
+        self.is_granted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may have been counted, now or by a process before, although it was refused just now.
+    pub(super) fn may_be_counted(&self) -> bool {
+        self.left.is_some() || self.is_granted.load(Ordering::Relaxed)
     }
 }
 
@@ -97,7 +105,12 @@ impl Leftovers {
             || (Uuid::from_u128(fastrand::u128(..)), None),
             |(key, path)| (key, Some(path)),
         );
-        LinkRequest { key, of, left }
+        LinkRequest {
+            key,
+            of,
+            left,
+            is_granted: AtomicBool::new(false),
+        }
     }
 }
 
@@ -234,10 +247,12 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         for name in [
             ".fshare-notes",
-            ".fshare-abc12é",
-            ".fshare-abcdef.txt",
-            ".fshare-0123456789abcdef-x-abcdef",
-            "fshare-abcdef",
+            ".fshare-config",
+            ".fshare-part-config",
+            ".fshare-part-0123456789abcdé",
+            ".fshare-part-0123456789abcdef.txt",
+            ".fshare-part-0123456789abcdef-x-0123456789abcdef",
+            "fshare-part-0123456789abcdef",
         ] {
             std::fs::write(at(name), "somebody's").unwrap();
         }
@@ -255,6 +270,18 @@ mod tests {
         assert!(writing.path().exists(), "somebody writes to it");
         drop(writing);
         assert_eq!(names(folder.path()), before);
+    }
+
+    #[test]
+    fn a_request_that_was_granted_or_goes_on_may_be_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let request = || Leftovers::clear(folder.path()).request("token", Uuid::nil());
+        let first = request();
+        assert!(!first.may_be_counted());
+        left(folder.path(), Some(&first));
+        assert!(request().may_be_counted());
+        first.note_grant();
+        assert!(first.may_be_counted());
     }
 
     #[test]
