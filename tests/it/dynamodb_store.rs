@@ -834,3 +834,48 @@ async fn a_write_that_came_too_late_is_told_so_even_if_its_answer_was_lost() {
             .unwrap()
     );
 }
+
+/// A program that knows of no quotas ends a record, and leaves in it whom it was charged.
+#[tokio::test]
+async fn what_another_program_ended_is_given_back_once_by_a_recount() {
+    let deployment = own_deployment().await;
+    let store = AsDeployed::of(&deployment).await;
+    let owner = UserId::of("https://id.example.org", "ada");
+    let quota = Quota {
+        max_files: Some(10),
+        max_bytes: None,
+    };
+    let records = [0, 1].map(|number| FileRecord {
+        owner: Some(owner),
+        ..pending(number)
+    });
+    for record in &records {
+        let new = NewRecord {
+            record,
+            request: None,
+            max_files_in_box: None,
+            now: record.created_at(),
+        };
+        let inserted = store.insert_charged(new, &quota).await.unwrap();
+        assert_eq!(inserted, ChargedInsert::Inserted);
+    }
+    let ended = &records[0];
+    dynamodb_client(&sdk_config(&deployment, &deployment.admin).await)
+        .update_item()
+        .table_name(&deployment.table)
+        .key("fileId", AttributeValue::S(ended.id.to_string()))
+        .update_expression("SET #status = :expired REMOVE reviewShard")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":expired", AttributeValue::S("expired".into()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(store.usage(owner).await.unwrap().files, 2);
+
+    for _ in 0..2 {
+        assert_eq!(store.charge_all().await.unwrap(), 0);
+        assert_eq!(store.usage(owner).await.unwrap().files, 1);
+    }
+    let found = store.recount().await.unwrap();
+    assert!(found.iter().all(Recounted::is_right), "{found:?}");
+}

@@ -7,6 +7,10 @@
 //! Invariant: the numbers are the sums over the items with `chargedTo`, at any moment and whatever dies. The item has no
 //! TTL and is in no index, so nobody but a create and an end pays for it.
 //!
+//! A program that knows of no quotas ends records and leaves what they were charged; [`charge_all`] takes it back, once.
+//!
+//! [`charge_all`]: UsageStore::charge_all
+//!
 //! Absent on purpose: counting while somebody waits. [`recount`](UsageStore::recount) reads the whole table, and is
 //! for a person who asks for it.
 
@@ -204,6 +208,27 @@ impl DynamoDbMetadataStore {
         }
         Err(contended())
     }
+
+    /// Gives back what a record still is charged that is over, unless somebody did.
+    async fn forget_charge(&self, id: FileId, charge: Charge) -> Result<(), StoreError> {
+        for attempt in 1..=MAX_ATTEMPTS {
+            let mut placeholders = Placeholders::default();
+            let [status, charged] = [STATUS, CHARGED_TO].map(|it| placeholders.name(it));
+            let [pending, available] = [Status::Pending, Status::Available]
+                .map(|it| placeholders.value(it.as_str(), string(it.as_str())));
+            let owner = placeholders.value("owner", string(charge.owner));
+            let update = format!("REMOVE {charged}");
+            let condition =
+                format!("NOT {status} IN ({pending}, {available}) AND {charged} = {owner}");
+            let record = self.update_of(string(id), update, Some(condition), placeholders)?;
+            let items = [record, self.giving_charge_back(charge)?].map(update_in);
+            match self.write_all(items.into()).await? {
+                Written::Done | Written::ConditionFailed(_) => return Ok(()),
+                Written::Conflict => pause(attempt).await,
+            }
+        }
+        Err(contended())
+    }
 }
 
 /// Whether an item is a file's.
@@ -264,17 +289,24 @@ impl UsageStore for DynamoDbMetadataStore {
     }
 
     async fn charge_all(&self) -> Result<u64, StoreError> {
-        let mut uncharged = Vec::new();
+        let (mut uncharged, mut over) = (Vec::new(), Vec::new());
         self.each_item(|item| {
-            if is_file(item)
-                && let Some(counted) = counted(item)?
-                && !counted.is_charged
-            {
-                uncharged.push(counted);
+            if !is_file(item) {
+                return Ok(());
+            }
+            match (counted(item)?, Charge::of(item)?) {
+                (Some(counted), None) => uncharged.push(counted),
+                (None, Some(charge)) => {
+                    over.push((Attributes(item).text_as(FILE_ID, FileId::parse)?, charge));
+                }
+                (Some(_), Some(_)) | (None, None) => {}
             }
             Ok(())
         })
         .await?;
+        for (id, charge) in over {
+            self.forget_charge(id, charge).await?;
+        }
         let mut charged = 0;
         for counted in &uncharged {
             charged += u64::from(self.charge_later(counted).await?);
