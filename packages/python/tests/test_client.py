@@ -249,6 +249,14 @@ class Fetching(Case):
             self.assertEqual(raised.exception.code, "wrong_password")
         self.assertEqual(fetch(link, self.inbox, password="long enough", patience=PATIENCE).read_bytes(), b"hello")
 
+    def test_what_is_in_the_way_is_said_before_a_link_with_a_password_counts_anything(self) -> None:
+        link = self.shared(b"hello", password="long enough")
+        target = self.inbox / "another"
+        target.write_bytes(b"something longer")
+        # Only the digest, which counts, would be asked for with the password: the wrong one is never told.
+        with self.assertRaises(FileExistsError):
+            fetch(link, target, password="wrong", patience=PATIENCE)
+
     def test_a_path_of_its_own_and_a_link_with_a_sentence_behind_it(self) -> None:
         link = self.shared(b"hello")
         self.assertEqual(fetch(f"{link}.", self.dir / "own name", patience=PATIENCE).read_bytes(), b"hello")

@@ -69,6 +69,9 @@ def fetch(
     target = _target(Path(into), shared.filename)
     grants = _Grants(service, f"{path}/files/{shared.id}/downloads", password)
     if not shared.sha256:
+        if not overwrite and _is_other(target, shared):
+            # Said before anything is counted.
+            raise FileExistsError(errno.EEXIST, "there is another file", str(target))
         # A link with a password says what the bytes are to those alone who know it.
         shared = replace(shared, sha256=grants.digest())
     if _is_there(target, shared):
@@ -136,6 +139,14 @@ def _target(into: Path, filename: str) -> Path:
     if not is_one or Path(filename).name != filename:
         raise Refused("unexpected_answer", "a file name that is none")
     return into / filename
+
+
+def _is_other(target: Path, shared: SharedFile) -> bool:
+    """Whether what is there can't be this file, as its length alone tells."""
+    try:
+        return target.stat().st_size != shared.size or not target.is_file()
+    except FileNotFoundError:
+        return False
 
 
 def _is_there(target: Path, shared: SharedFile) -> bool:
