@@ -17,7 +17,7 @@ const BOX_ID_PATTERN: &str = "^[0-9a-f]{28}$";
 const FILE_ENDING_PATTERN: &str = r"^\.?[A-Za-z0-9]{1,16}$";
 
 pub(super) fn details() -> Vec<(&'static str, Value)> {
-    let nullable = NULLABLE_OF_FILE;
+    let required = [&NULLABLE_OF_FILE[..], &["dueAt", "closesAt"]].concat();
     vec![
         (
             "Box",
@@ -98,7 +98,7 @@ pub(super) fn details() -> Vec<(&'static str, Value)> {
                     "dueAt": {"nullable": true, "format": "date-time"},
                     "closesAt": {"nullable": true, "format": "date-time"},
                 })),
-                "required": [nullable[0], nullable[1], nullable[2], nullable[3], "dueAt", "closesAt"],
+                "required": required,
             }),
         ),
         (
