@@ -122,7 +122,7 @@ impl App {
             longest_upload: settings.upload_url_ttl + settings.common.lifecycle.upload_grace,
             max_pending: settings.limits.max_pending_files,
             left_pending,
-            quotas: settings.quotas,
+            quotas: settings.quotas.clone(),
         });
         let opened = stores::open(choices, &settings.common, access).await?;
         opened.start().await?;

@@ -6,7 +6,7 @@
 //!
 //! What is counted are the files of an owner: those that they create, and those that are handed in to their boxes. A
 //! role comes with a sign-in and is kept nowhere: programs with a token and whoever hands in are charged under the quota
-//! of members.
+//! of members, unless the person has one of their own.
 //!
 //! Absent on purpose: the operator, who has none.
 
@@ -49,25 +49,19 @@ impl Quotas {
 
     /// What a create of this caller is charged under; `None`: it is charged to nobody.
     pub fn of_caller(&self, caller: &Caller) -> Option<Charged<'_>> {
-        caller.owner()?;
-        self.charged(role_of(caller))
+        self.charged(caller.owner()?, is_admin(caller))
     }
 
     /// What a file is charged under that is handed in to a box of this owner's; `None`: it is charged to nobody.
     pub fn of_box(&self, owner: Option<UserId>) -> Option<Charged<'_>> {
-        owner?;
-        self.charged(Role::Member)
+        self.charged(owner?, false)
     }
 
-    fn charged(&self, role: Role) -> Option<Charged<'_>> {
+    fn charged(&self, owner: UserId, is_admin: bool) -> Option<Charged<'_>> {
         let kept = self.0.as_deref()?;
         Some(Charged {
             store: &*kept.store,
-            // Guests create nothing.
-            quota: match role {
-                Role::Admin => kept.settings.admin,
-                Role::Member | Role::Guest => kept.settings.member,
-            },
+            quota: kept.settings.of(owner, is_admin),
         })
     }
 
@@ -79,7 +73,7 @@ impl Quotas {
         let Some(owner) = caller.owner() else {
             return Ok(None);
         };
-        match self.charged(role_of(caller)) {
+        match self.charged(owner, is_admin(caller)) {
             Some(Charged { store, quota }) if !quota.is_off() => {
                 Ok(Some((store.usage(owner).await?, quota)))
             }
@@ -88,12 +82,8 @@ impl Quotas {
     }
 }
 
-/// As what a caller is charged.
-fn role_of(caller: &Caller) -> Role {
-    match caller {
-        Caller::User(person) => person.role,
-        _ => Role::Member,
-    }
+fn is_admin(caller: &Caller) -> bool {
+    matches!(caller, Caller::User(person) if person.role == Role::Admin)
 }
 
 impl Charged<'_> {
@@ -114,7 +104,8 @@ impl Charged<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Person;
+    use crate::access::{Person, Scopes, TokenCaller, TokenId};
+    use crate::domain::Timestamp;
     use crate::metadata_store::memory::MemoryMetadataStore;
 
     fn bytes(max_bytes: u64) -> Quota {
@@ -122,6 +113,10 @@ mod tests {
             max_files: None,
             max_bytes: Some(max_bytes),
         }
+    }
+
+    fn settings(quota_bytes: &str) -> QuotaSettings {
+        QuotaSettings::judged(quota_bytes, "off").unwrap()
     }
 
     fn person(role: Role) -> Caller {
@@ -135,10 +130,7 @@ mod tests {
     #[test]
     fn a_person_has_the_quota_of_their_role_and_the_operator_none() {
         let store: Arc<dyn UsageStore> = Arc::new(MemoryMetadataStore::default());
-        let settings = QuotaSettings {
-            member: bytes(10),
-            admin: Quota::default(),
-        };
+        let settings = settings("10,admin=off");
         let quotas = Quotas::new(settings, &store);
         let quota = |caller| quotas.of_caller(&caller).map(|it| it.quota);
         assert_eq!(quota(person(Role::Member)), Some(bytes(10)));
@@ -155,13 +147,31 @@ mod tests {
         assert!(none.of_caller(&person(Role::Member)).is_none());
     }
 
+    #[test]
+    fn a_quota_of_ones_own_holds_in_every_role_for_programs_and_for_boxes() {
+        let store: Arc<dyn UsageStore> = Arc::new(MemoryMetadataStore::default());
+        let owner = UserId::of("https://id.example.org", "ada");
+        let quotas = Quotas::new(settings(&format!("10,admin=off,{owner}=99")), &store);
+        let program = Caller::Token(Arc::new(TokenCaller {
+            id: TokenId::of_digest(&[0; 32]),
+            owner: Some(owner),
+            scopes: Scopes::default(),
+            expires_at: Timestamp::MAX_UTC,
+        }));
+        for caller in [person(Role::Member), person(Role::Admin), program] {
+            assert_eq!(
+                quotas.of_caller(&caller).map(|it| it.quota),
+                Some(bytes(99))
+            );
+        }
+        let of_box = quotas.of_box(Some(owner));
+        assert_eq!(of_box.map(|it| it.quota), Some(bytes(99)));
+    }
+
     #[tokio::test]
     async fn who_has_no_limit_is_told_of_none() {
         let store: Arc<dyn UsageStore> = Arc::new(MemoryMetadataStore::default());
-        let settings = QuotaSettings {
-            member: bytes(10),
-            admin: Quota::default(),
-        };
+        let settings = settings("10,admin=off");
         let quotas = Quotas::new(settings, &store);
         let told = |caller| {
             let quotas = quotas.clone();

@@ -166,7 +166,7 @@ impl Access {
     fn quotas(&self) -> QuotaSettings {
         match self {
             #[cfg(feature = "server")]
-            Self::Serve(options) => options.quotas,
+            Self::Serve(options) => options.quotas.clone(),
             _ => QuotaSettings::default(),
         }
     }

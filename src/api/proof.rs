@@ -342,7 +342,7 @@ mod tests {
             );
             plain().reference(&all)
         };
-        assert_eq!(reference(&said), Some(digest.clone()));
+        assert_eq!(reference(&said), Some(digest));
         assert_eq!(reference("session=an id"), Some(digest));
         for none in ["", "session-ref=", "session-ref=an id", "session-ref=../a"] {
             assert_eq!(reference(none), None, "{none}");

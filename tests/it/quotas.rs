@@ -108,6 +108,37 @@ async fn each_has_what_they_may_in_local_mode() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_has_a_quota_of_their_own_whatever_their_role_is() {
+    let (dir, issuer) = (data_dir(), Issuer::start());
+    let program = service(dir.path(), &issuer, &QUOTAS);
+    let id = |person: &Person| {
+        let (_, session) = person.get("/v1/session");
+        session["principal"]["id"].as_str().unwrap().to_owned()
+    };
+    let [alice, bob] = ["alice", "bob"];
+    let of_alice = id(&Person::of(&program.base, &issuer, alice).await);
+    let of_bob = id(&Person::of(&program.base, &issuer, bob).await);
+    program.terminate();
+
+    let files = format!("3,admin=off,{of_alice}=1,{of_bob}=off");
+    let program = service(dir.path(), &issuer, &[("QUOTA_FILES", &files)]);
+    let alice = Person::of(&program.base, &issuer, alice).await;
+    let bob = Person::of(&program.base, &issuer, bob).await;
+    let erin = Person::of(&program.base, &issuer, "erin").await;
+    // An administrator with a bound, and a member without one.
+    alice.create("one.txt", &[]);
+    let why = refused(&alice, 0, &[]);
+    assert!(why.contains("1 file"), "{why}");
+    for (person, count) in [(&erin, 3), (&bob, 4)] {
+        for number in 0..count {
+            person.create(&format!("{number}.txt"), &[]);
+        }
+    }
+    refused(&erin, 0, &[]);
+    assert_eq!(quota(&bob), Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_has_what_they_may_in_aws_mode() {
     let deployment = MiniStack::shared().await.deploy("quotas").await;
     let issuer = Issuer::start();
