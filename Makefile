@@ -95,7 +95,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 
 # Debug builds: overflow checks and debug assertions are on.
-chaos: $(TEST_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
+chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
 	cargo build --workspace --locked
 	target/debug/chaos --full $(SCENARIOS)
 

@@ -5,6 +5,7 @@
 //! included, unless a scenario says otherwise. The operator's view goes past it, so it always sees what is there.
 
 use std::collections::{BTreeMap, HashMap};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -19,7 +20,7 @@ use crate::fake_clock::FakeClock;
 use crate::fault_proxy::FaultProxy;
 use crate::support::aws_clients::sdk_config;
 use crate::support::ministack::{Deployment, MiniStack};
-use crate::support::program::Program;
+use crate::support::program::{Program, recount_aws};
 
 /// What SQS takes in one call.
 pub(crate) const BATCH: usize = 10;
@@ -110,6 +111,11 @@ impl Aws {
 
     pub(crate) fn worker(&self, settings: &[(&str, &str)]) -> Program {
         tokio::task::block_in_place(|| Program::worker(&self.deployment, settings))
+    }
+
+    /// `file-share recount`, by somebody who may read the whole table.
+    pub(crate) fn recount(&self) -> Output {
+        recount_aws(&self.deployment, &[])
     }
 
     /// The versions of files that lie in the bucket, by file ID. Delete markers count: they are left behind

@@ -21,6 +21,7 @@ mod notifications_tripled;
 mod overload;
 mod poison;
 mod power_cut;
+mod quota_racers;
 mod rolling_restart;
 mod scrub;
 mod slow_clients;
@@ -82,6 +83,8 @@ scenarios! {
     abandoned_create "abandoned-create" together: "creates that nobody sends bytes for: at most 12 calls to AWS each, until they are gone",
     deadline::aws "deadline-aws" together: "kills while a class hands in around a deadline: nothing lost, lateness right, all collected",
     deadline::local "deadline-local" together: "the same in local mode",
+    quota_racers::aws "quota-racers-aws" together: "programs that race for a person's quota, with kills: never more, and all of it usable",
+    quota_racers::local "quota-racers-local" together: "the same in local mode",
     faulty_calls "faulty-calls" together: "20 % of the calls of the stores and the queue fail: all finalized within 120 s",
     aws_troubles "aws-troubles" together: "table throttled, bucket gone, credentials expired: 503, and well again",
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
