@@ -183,7 +183,7 @@ impl App {
             },
         };
         let (policy, key) = gate::policy(settings, objects.data_dir())?;
-        let deliverer = Deliverer::new(&webhooks, settings.common.webhooks.as_ref())
+        let deliverer = Deliverer::new(&webhooks, settings.common.webhooks.as_ref(), &stores)
             .map_err(|e| StartError::new("the system's certificates, for WEBHOOK_URL", e))?;
         let audit = audit::open(settings, &policy, objects.data_dir(), &*stores.clock)?;
         let (stores, event_writer) = audit::events(audit.is_some(), stores, &items);

@@ -5,9 +5,10 @@
 //! change of a record ──▶ ToldStore: the change and its messages in one write ──▶ outbox ──▶ Deliverer ──▶ WEBHOOK_URL
 //! ```
 //!
-//! Invariant: a change that is to be told is made together with its message or not at all, so no crash loses one. A
-//! message stays until the receiver took it, or for a day after the first try; it may come twice and in any order, under
-//! the same ID. Nobody but the operator says where to. Neither the secret nor the URL nor what is told gets into a log.
+//! Invariant: a change that is to be told is made together with its message or not at all, so no crash loses one; only an
+//! outbox that is full leaves messages out, and the log says how many. A message stays until the receiver took it, or
+//! didn't so many times; no clock gives it up. It may come twice and in any order, under the same ID. Nobody but the
+//! operator says where to. Neither the secret nor the URL nor what is told gets into a log.
 //!
 //! Absent on purpose: anything where `WEBHOOK_URL` isn't set. Then nothing is written, and nothing costs anything.
 

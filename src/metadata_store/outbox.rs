@@ -1,7 +1,8 @@
 //! The port to what is still to be told others: messages that are kept until somebody has them.
 //!
 //! Invariant: a message is added in the very write that changes the record, so whatever dies, either both are there or
-//! neither is. It stays until it is removed; to move it is conditional, so of many who take one up exactly one does.
+//! neither is, but for what there is no room for. It stays until it is removed; to move it is conditional, so of many who
+//! take one up exactly one does.
 //!
 //! Absent on purpose: what a message says, and to whom. A store that nobody is told of is written as if this port
 //! weren't there.
@@ -23,6 +24,8 @@ pub const MAX_MESSAGE_ID_BYTES: usize = 80;
 pub const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 /// The most messages that are given at a time.
 pub const MAX_DUE_MESSAGES: usize = 100;
+/// The most messages that wait where the records share a disk with everything else: about 250 MB of usual ones.
+pub const MAX_WAITING_MESSAGES: u64 = 250_000;
 
 /// What a message is called. It stays the same however often it is sent, and two writes of the same change give the
 /// same.
@@ -61,9 +64,9 @@ pub struct Message {
     pub id: MessageId,
     /// From then on it is to be sent.
     pub due_at: Timestamp,
-    /// How often it was taken up.
+    /// How often it was sent, and not taken.
     pub attempts: u32,
-    /// When it was taken up first.
+    /// When that was so first.
     pub tried_since: Option<Timestamp>,
     /// What is sent: at most [`MAX_MESSAGE_BYTES`].
     pub body: String,
@@ -87,8 +90,8 @@ impl Message {
         })
     }
 
-    /// The same taken up at `now`, and due again at `due_at` unless somebody says something else.
-    pub fn taken_up(&self, now: Timestamp, due_at: Timestamp) -> Self {
+    /// The same after a try more that ended at `now`, due again at `due_at`.
+    pub fn not_taken(&self, now: Timestamp, due_at: Timestamp) -> Self {
         Self {
             due_at: whole_millis(due_at),
             attempts: self.attempts.saturating_add(1),
@@ -126,7 +129,8 @@ impl std::fmt::Debug for Message {
 }
 
 /// Where messages are kept, beside the records of the [`MetadataStore`](super::MetadataStore). A message whose ID is
-/// there already is left as it is.
+/// there already is left as it is. Where only so many may wait, those that wait stay and what comes beyond is left out:
+/// the change that it tells of is made all the same.
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// As [`transition`](super::MetadataStore::transition), and adds the messages if it was made.
@@ -153,6 +157,14 @@ pub trait Outbox: Send + Sync {
     /// Messages that are due at `now`, those that are due the longest first, at most `limit` (1 to
     /// [`MAX_DUE_MESSAGES`]). What was written a moment ago may be missing.
     async fn due_messages(&self, now: Timestamp, limit: usize) -> Result<Vec<Message>, StoreError>;
+
+    /// Messages that are due later than `moment`, the latest first, at most `limit` as above. What was written a moment
+    /// ago may be missing.
+    async fn messages_after(
+        &self,
+        moment: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError>;
 
     /// Writes the message in the place of the one that was seen. `false`: it isn't as it was seen any more, so
     /// somebody else took it up, or it is gone.

@@ -17,10 +17,12 @@ mod items;
 mod last_seen;
 mod marker;
 mod outbox;
+mod outbox_count;
 mod pending_count;
 mod read_only;
 mod readers;
 mod row;
+mod row_count;
 mod schema;
 mod statements;
 #[cfg(test)]
@@ -37,11 +39,12 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use self::error::store_error;
+use self::outbox_count::OutboxCount;
 use self::pending_count::PendingCount;
 use self::readers::Readers;
 pub use self::usage::KeepUsage;
-use self::writer::{Disk, Kind, Writer};
-use super::outbox::Message;
+use self::writer::{Counts, Disk, Kind, Writer};
+use super::outbox::{MAX_WAITING_MESSAGES, Message};
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
@@ -62,6 +65,7 @@ pub struct SqliteMetadataStore {
     /// Looked at before anything is added.
     space: DiskSpace,
     pending: Arc<PendingCount>,
+    outbox: Arc<OutboxCount>,
     left_pending: Option<LeftPending>,
 }
 
@@ -69,7 +73,6 @@ pub struct SqliteMetadataStore {
 pub type LeftPending = Arc<dyn Fn(FileId) + Send + Sync>;
 
 /// What the store is told of the machine that it is on, and of its limits. By default it knows of none.
-#[derive(Default)]
 pub struct SqliteOptions {
     /// The free space of the disk that the database is on.
     pub space: DiskSpace,
@@ -81,6 +84,21 @@ pub struct SqliteOptions {
     pub left_pending: Option<LeftPending>,
     /// Whether it is kept how much everybody has.
     pub usage: KeepUsage,
+    /// How many messages may wait to be told.
+    pub max_messages: u64,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            space: DiskSpace::default(),
+            reserved: None,
+            max_pending: None,
+            left_pending: None,
+            usage: KeepUsage::default(),
+            max_messages: MAX_WAITING_MESSAGES,
+        }
+    }
 }
 
 impl SqliteMetadataStore {
@@ -106,6 +124,7 @@ impl SqliteMetadataStore {
             max_pending,
             left_pending,
             usage,
+            max_messages,
         } = options;
         let path = &schema::without_links(path)?;
         let log_length = reserved.as_ref().map(ReservedSpace::log_length);
@@ -121,17 +140,23 @@ impl SqliteMetadataStore {
         usage::keep(&mut connection, usage).map_err(store_error)?;
         let readers = Readers::open(path).map_err(store_error)?;
         let pending = PendingCount::of(&connection, max_pending).map_err(store_error)?;
-        let pending = Arc::new(pending);
+        let outbox = OutboxCount::of(&connection, max_messages).map_err(store_error)?;
+        let (pending, outbox) = (Arc::new(pending), Arc::new(outbox));
+        let counts = Counts {
+            pending: Arc::clone(&pending),
+            outbox: Arc::clone(&outbox),
+        };
         let disk = Disk {
             space: space.clone(),
             reserved,
         };
-        let writer = Writer::start(connection, path, disk, Arc::clone(&pending))?;
+        let writer = Writer::start(connection, path, disk, counts)?;
         Ok(Self {
             readers: Arc::new(readers),
             writer,
             space,
             pending,
+            outbox,
             left_pending,
         })
     }
@@ -148,6 +173,7 @@ impl SqliteMetadataStore {
             writer: Writer::absent(),
             space: DiskSpace::default(),
             pending: Arc::default(),
+            outbox: Arc::default(),
             left_pending: None,
         })
     }
@@ -173,18 +199,20 @@ impl SqliteMetadataStore {
         let leaves_pending =
             transition.from == Status::Pending && transition.to.status() != Status::Pending;
         let (transition, pending) = (transition.clone(), Arc::clone(&self.pending));
-        let applied = self
+        let rows = Arc::clone(&self.outbox);
+        let told = self
             .writer
             .write(Kind::Essential, move |connection| {
-                let applied = outbox::told(connection, &messages, || {
+                let told = outbox::told(connection, &messages, rows.rows(), || {
                     statements::transition(connection, id, &transition)
                 })?;
-                if applied && leaves_pending {
+                if told.is_made && leaves_pending {
                     pending.one_less();
                 }
-                Ok(applied)
+                Ok(told)
             })
             .await?;
+        let applied = self.made(told);
         if applied && leaves_pending {
             self.tell_left(id);
         }
@@ -204,20 +232,21 @@ impl SqliteMetadataStore {
         upload_grace: Duration,
         messages: Vec<Message>,
     ) -> Result<bool, StoreError> {
-        let pending = Arc::clone(&self.pending);
-        let deleted = self
+        let (pending, rows) = (Arc::clone(&self.pending), Arc::clone(&self.outbox));
+        let told = self
             .writer
             .write(Kind::Essential, move |connection| {
                 let was_pending = statements::is_pending(connection, id)?;
-                let deleted = outbox::told(connection, &messages, || {
+                let told = outbox::told(connection, &messages, rows.rows(), || {
                     statements::delete(connection, id, now, purge_at, upload_grace)
                 })?;
-                if was_pending && deleted {
+                if was_pending && told.is_made {
                     pending.one_less();
                 }
-                Ok(deleted)
+                Ok(told)
             })
             .await?;
+        let deleted = self.made(told);
         if deleted {
             self.tell_left(id);
         }

@@ -25,6 +25,8 @@ use crate::metadata_store::dynamodb::{DynamoDbMetadataStore, TableCheck, TableUs
 use crate::metadata_store::hand_ins::HandInStore;
 #[cfg(feature = "conformance")]
 use crate::metadata_store::memory::MemoryMetadataStore;
+#[cfg(feature = "server")]
+use crate::metadata_store::outbox::MAX_WAITING_MESSAGES;
 use crate::metadata_store::outbox::Outbox;
 #[cfg(feature = "server")]
 use crate::metadata_store::sqlite::{KeepUsage, SqliteMetadataStore, SqliteOptions};
@@ -151,6 +153,7 @@ pub(super) fn sqlite(
                     true => KeepUsage::Yes,
                     false => KeepUsage::No,
                 },
+                max_messages: MAX_WAITING_MESSAGES,
             };
             SqliteMetadataStore::open_with(&path, options)
         }

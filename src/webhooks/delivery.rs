@@ -4,24 +4,31 @@
 //! but its head is read. Whoever sends a message has taken it up by a conditional write before, so of many processes one
 //! sends it; one that dies meanwhile leaves it due after [`TAKEN_FOR`]. No redirect is followed.
 //!
+//! A try that failed counts only where this process's clock agrees with the store's: one that jumped makes many due too
+//! early, and its timestamps are refused by receivers. What a clock that was ahead has put off for too long is brought
+//! forward.
+//!
 //! Absent on purpose: what a receiver answers, beyond its status: it is logged nowhere.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::schedule::next_try;
+use super::schedule::{BEYOND_EVERY_PAUSE, MAX_TRIES, pause_after};
 use super::signature::sign;
 use super::{Kept, Webhooks};
 use crate::config::WebhookSettings;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, format_timestamp};
 use crate::https_client::{Bounds, HttpsClient};
 use crate::metadata_store::outbox::Message;
+use crate::operations::Stores;
 use crate::store_error::StoreError;
 
 /// Messages under way at a time.
@@ -34,8 +41,12 @@ const TRY_LIMIT: Duration = Duration::from_secs(15);
 const TAKEN_FOR: Duration = Duration::from_secs(60);
 /// How often to look for what others added, or what is due again; also the pause where nothing gets through.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The longest that a receiver may ask to be left alone for.
-const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+/// How often to look for what was put off by a clock that was ahead, beside at the start.
+const LOOK_AHEAD_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Batches of those that are brought forward at a time.
+const MAX_BATCHES_AHEAD: usize = 64;
+/// For how long it is believed what a comparison of the clocks said.
+const COMPARED_FOR: TimeDelta = TimeDelta::seconds(60);
 const BOUNDS: Bounds = Bounds {
     whole: TRY_LIMIT,
     max_body_bytes: None,
@@ -46,6 +57,10 @@ pub struct Deliverer {
     kept: Kept,
     settings: WebhookSettings,
     client: HttpsClient,
+    /// Where the time is asked for.
+    stores: Stores,
+    /// When the clocks were compared last, by this process's own, and whether they agreed.
+    compared: Mutex<Option<(Timestamp, bool)>>,
 }
 
 /// What became of one try.
@@ -75,6 +90,7 @@ impl Deliverer {
     pub fn new(
         webhooks: &Webhooks,
         settings: Option<&WebhookSettings>,
+        stores: &Stores,
     ) -> Result<Option<Self>, std::io::Error> {
         let (Some(kept), Some(settings)) = (&webhooks.0, settings) else {
             return Ok(None);
@@ -84,15 +100,24 @@ impl Deliverer {
             kept: kept.clone(),
             settings: settings.clone(),
             client,
+            stores: stores.clone(),
+            compared: Mutex::default(),
         }))
     }
 
     /// Sends what is due, until `stop`. What is under way then is sent again at the next start.
     pub async fn run(self, stop: CancellationToken) {
         let added = Arc::clone(&self.kept.added);
+        let mut look_ahead_at = Instant::now();
         loop {
+            let round = async {
+                if look_ahead_at <= Instant::now() && !self.bring_forward().await {
+                    look_ahead_at = Instant::now() + LOOK_AHEAD_EVERY;
+                }
+                self.send_due().await
+            };
             let more_is_due = tokio::select! {
-                more = self.send_due() => more,
+                more = round => more,
                 () = stop.cancelled() => return,
             };
             if more_is_due {
@@ -150,7 +175,7 @@ impl Deliverer {
     async fn deliver(&self, message: Message) -> Result<Tried, StoreError> {
         let outbox = &self.kept.outbox;
         let now = self.kept.clock.now();
-        let taken_up = message.taken_up(now, now + TAKEN_FOR);
+        let taken_up = message.due_at(now + TAKEN_FOR);
         if !outbox.replace_message(&message, &taken_up).await? {
             return Ok(Tried::Left);
         }
@@ -166,24 +191,86 @@ impl Deliverer {
             }
             Answered::NotTaken { why, asked } => (why, asked),
         };
+        self.put_off(&taken_up, asked).await?;
+        Ok(Tried::NotTaken(why))
+    }
+
+    /// A message wasn't taken: it is due again later, or given up after so many tries.
+    async fn put_off(&self, message: &Message, asked: Option<Duration>) -> Result<(), StoreError> {
+        let outbox = &self.kept.outbox;
+        let counts = self.clocks_agree().await;
+        let tries = message.attempts.saturating_add(1);
+        if counts && tries >= MAX_TRIES {
+            tracing::error!(
+                webhook_id = %message.id,
+                tries,
+                since = message.tried_since.map(format_timestamp),
+                "a webhook was given up: nobody took it for about a day"
+            );
+            return outbox.remove_message(&message.id).await;
+        }
         let now = self.kept.clock.now();
-        let since = taken_up.tried_since.unwrap_or(now);
-        match next_try(taken_up.attempts, since, now, asked) {
-            Some(at) => {
-                outbox
-                    .replace_message(&taken_up, &taken_up.due_at(at))
-                    .await?;
-            }
-            None => {
-                tracing::error!(
-                    webhook_id = %taken_up.id,
-                    attempts = taken_up.attempts,
-                    "a webhook was given up: nobody took it for a day"
-                );
-                outbox.remove_message(&taken_up.id).await?;
+        let due_at = now + pause_after(tries, asked);
+        let next = match counts {
+            true => message.not_taken(now, due_at),
+            false => message.due_at(due_at),
+        };
+        outbox.replace_message(message, &next).await.map(drop)
+    }
+
+    /// Whether this process's clock is right, by the store's. Where that doesn't answer, it isn't known to be.
+    async fn clocks_agree(&self) -> bool {
+        let now = self.kept.clock.now();
+        let compared = *self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set is looked at again, also if it went back.
+        if let Some((at, agreed)) = compared
+            && (now - at).abs() < COMPARED_FOR
+        {
+            return agreed;
+        }
+        let Ok(compared) = self.stores.compare_clocks().await else {
+            return false;
+        };
+        let agreed = compared.is_ok();
+        *self.compared.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, agreed));
+        agreed
+    }
+
+    /// Makes due again what is put off for longer than anybody puts anything off: a clock was ahead, or this one is
+    /// behind, and then nothing is done. Whether there may be more.
+    pub(super) async fn bring_forward(&self) -> bool {
+        match self.brought_forward().await {
+            Ok(more) => more,
+            Err(error) => {
+                tracing::warn!(error = %error.chain(), "webhooks that are put off can't be looked for");
+                false
             }
         }
-        Ok(Tried::NotTaken(why))
+    }
+
+    async fn brought_forward(&self) -> Result<bool, StoreError> {
+        let outbox = &self.kept.outbox;
+        for _ in 0..MAX_BATCHES_AHEAD {
+            let now = self.kept.clock.now();
+            let beyond = now + BEYOND_EVERY_PAUSE;
+            let ahead = outbox.messages_after(beyond, BATCH).await?;
+            if ahead.is_empty() || !self.clocks_agree().await {
+                return Ok(false);
+            }
+            for message in &ahead {
+                let pause = match message.attempts {
+                    0 => Duration::ZERO,
+                    tries => pause_after(tries, None),
+                };
+                outbox
+                    .replace_message(message, &message.due_at(now + pause))
+                    .await?;
+            }
+            if ahead.len() < BATCH {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn send(&self, message: &Message, now: Timestamp) -> Answered {
@@ -227,5 +314,5 @@ fn judged(status: StatusCode, headers: &HeaderMap) -> Answered {
 
 fn seconds(value: &HeaderValue) -> Option<Duration> {
     let seconds = value.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
+    Some(Duration::from_secs(seconds))
 }

@@ -1,13 +1,12 @@
 //! When a message that wasn't taken is sent again.
 //!
-//! Invariant: the pauses grow, are different for two messages that failed together, and end a day after the first try.
+//! Invariant: the pauses grow, and are different for two messages that failed together. A message is given up for the
+//! number of its tries and for nothing else, so no clock gives one up: a machine that slept for a week has tried it once.
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
-
-/// For how long after the first try a message is tried.
-pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// After so many tries that were counted a message is given up: about a day after the first.
+pub(super) const MAX_TRIES: u32 = 13;
 
 /// The pauses after each try; the last one goes on.
 const PAUSES: [Duration; 8] = [
@@ -22,49 +21,51 @@ const PAUSES: [Duration; 8] = [
 ];
 /// By how much a pause is longer or shorter than it says, as a part of it.
 const JITTER: f64 = 0.2;
+/// The longest that a receiver may ask to be left alone for.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+/// Longer than any pause: what is due later than that was written by a clock that was ahead.
+pub(super) const BEYOND_EVERY_PAUSE: Duration = Duration::from_secs(5 * 60 * 60);
 
-/// When a message that failed at `now`, for the `attempts`th time, is sent again; `asked`: not before so long, as the
-/// receiver said. `None`: its day is over.
-pub(super) fn next_try(
-    attempts: u32,
-    tried_since: Timestamp,
-    now: Timestamp,
-    asked: Option<Duration>,
-) -> Option<Timestamp> {
-    let at = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+/// How long to wait after the `tries`th try. `asked`: not less than so long, as the receiver said.
+pub(super) fn pause_after(tries: u32, asked: Option<Duration>) -> Duration {
+    let at = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
     let pause = PAUSES[at.min(PAUSES.len() - 1)];
     let pause = pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * fastrand::f64());
-    let next = now + pause.max(asked.unwrap_or_default());
-    (next <= tried_since + TRIED_FOR).then_some(next)
+    pause.max(asked.unwrap_or_default().min(LONGEST_ASKED))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::from_millis;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
 
     #[test]
-    fn a_message_is_tried_some_dozen_times_in_a_day_and_then_no_more() {
-        let first = from_millis(1_790_000_000_000).unwrap();
-        let (mut now, mut attempts, mut gaps) = (first, 1, Vec::new());
-        while let Some(next) = next_try(attempts, first, now, None) {
-            gaps.push((next - now).to_std().unwrap());
-            (now, attempts) = (next, attempts + 1);
+    fn the_tries_of_a_message_take_about_a_day_and_its_pauses_grow() {
+        for _ in 0..100 {
+            let pauses: Vec<Duration> = (1..MAX_TRIES).map(|n| pause_after(n, None)).collect();
+            let whole: Duration = pauses.iter().sum();
+            assert!(whole >= 19 * HOUR && whole <= 29 * HOUR, "{whole:?}");
+            assert!(pauses[0] >= Duration::from_secs(4) && pauses[0] <= Duration::from_secs(6));
+            assert!(pauses[..8].is_sorted());
         }
-        assert!((10..=16).contains(&gaps.len()), "{gaps:?}");
-        assert!(gaps[0] <= Duration::from_secs(6) && gaps[0] >= Duration::from_secs(4));
-        assert!(now > first + TRIED_FOR - Duration::from_secs(5 * 60 * 60));
-        assert!(now <= first + TRIED_FOR);
-        assert_eq!(next_try(u32::MAX, first, first + TRIED_FOR, None), None);
-        // A clock that was turned back makes nothing overflow.
-        assert!(next_try(1, first, first - TRIED_FOR, None).is_some());
+        assert!(pause_after(0, None) <= Duration::from_secs(6));
     }
 
     #[test]
-    fn who_asks_to_wait_is_waited_for_within_the_day() {
-        let first = from_millis(1_790_000_000_000).unwrap();
-        let hour = Duration::from_secs(60 * 60);
-        assert_eq!(next_try(1, first, first, Some(hour)), Some(first + hour));
-        assert_eq!(next_try(1, first, first, Some(hour * 25)), None);
+    fn who_asks_to_wait_is_waited_for_an_hour_at_the_most() {
+        let asked = |asked| pause_after(1, Some(asked));
+        assert_eq!(asked(HOUR / 2), HOUR / 2);
+        assert_eq!(asked(HOUR * 24 * 365), HOUR);
+        assert!(asked(Duration::ZERO) >= Duration::from_secs(4));
+    }
+
+    #[test]
+    fn no_pause_is_so_long_that_it_looks_like_a_wrong_clock() {
+        for tries in [1, MAX_TRIES, u32::MAX] {
+            for _ in 0..100 {
+                assert!(pause_after(tries, Some(Duration::MAX)) < BEYOND_EVERY_PAUSE);
+            }
+        }
     }
 }

@@ -121,6 +121,7 @@ const MAY_IMPORT: [(&str, &[&str]); 50] = [
             "domain",
             "https_client",
             "metadata_store",
+            "operations",
             "store_error",
         ],
     ),

@@ -245,6 +245,14 @@ impl Outbox for AsDeployed {
         self.worker.due_messages(now, limit).await
     }
 
+    async fn messages_after(
+        &self,
+        moment: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.worker.messages_after(moment, limit).await
+    }
+
     async fn replace_message(&self, seen: &Message, message: &Message) -> Result<bool, StoreError> {
         self.worker.replace_message(seen, message).await
     }

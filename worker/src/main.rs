@@ -114,7 +114,7 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         region: opened.region(),
     }));
     opened.start_unmarked().await?;
-    let deliverer = Deliverer::new(&opened.webhooks, common.webhooks.as_ref())?;
+    let deliverer = Deliverer::new(&opened.webhooks, common.webhooks.as_ref(), &opened.stores)?;
     // Where callers are asked who they are, each file belongs to somebody, and is one whose events are kept.
     let clock = Arc::clone(&opened.stores.clock);
     let (events, writer) = FileEvents::kept_in(opened.items, KeptOf::OwnedFiles, clock);

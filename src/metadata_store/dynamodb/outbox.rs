@@ -30,7 +30,8 @@ const PREFIX: &str = "webhook#";
 const BODY: &str = "body";
 const ATTEMPTS: &str = "attempts";
 const TRIED_SINCE: &str = "triedSince";
-/// How long a message is kept at the most: a service that was stopped for that long has nothing to tell any more.
+/// How long a message is kept at the most: a service that was stopped for that long has nothing to tell any more. It ends
+/// by DynamoDB's clock; one of ours that was wrong by more than minutes couldn't sign the call that writes this.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Messages that are read at a time.
 const READ_AT_A_TIME: usize = 16;
@@ -118,24 +119,29 @@ impl DynamoDbMetadataStore {
         adding.collect()
     }
 
-    /// Keys of messages of one partition, those that are due the longest first.
+    /// Keys of messages of one partition, from that end on.
     async fn query_messages(
         &self,
         shard: u8,
-        now: Timestamp,
+        from: End,
         limit: usize,
     ) -> Result<Vec<(Timestamp, MessageId)>, StoreError> {
+        let (condition, moment) = match from {
+            End::TheEarliestUntil(now) => ("#shard = :shard AND #at <= :moment", now),
+            End::TheLatestAfter(moment) => ("#shard = :shard AND #at > :moment", moment),
+        };
         let output = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(BY_DUE)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .key_condition_expression("#shard = :shard AND #at <= :now")
+            .scan_index_forward(matches!(from, End::TheEarliestUntil(_)))
+            .key_condition_expression(condition)
             .expression_attribute_names("#shard", RECONCILE_SHARD)
             .expression_attribute_names("#at", RECONCILE_AT)
             .expression_attribute_values(":shard", string(partition(shard)))
-            .expression_attribute_values(":now", millis(now))
+            .expression_attribute_values(":moment", millis(moment))
             .send()
             .await
             .map_err(|error| unavailable(STORE, "Query", &error))?;
@@ -148,6 +154,42 @@ impl DynamoDbMetadataStore {
         });
         entries.collect()
     }
+
+    /// Messages of all partitions from that end on, as the index has them: in the order of their moments, and some may be
+    /// due at another one by now.
+    async fn found_messages(&self, from: End, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let limit = limit.clamp(1, MAX_DUE_MESSAGES);
+        let queries = (0..SHARDS).map(|shard| self.query_messages(shard, from, limit));
+        let mut found = try_join_all(queries).await?.concat();
+        found.sort_unstable();
+        if let End::TheLatestAfter(_) = from {
+            found.reverse();
+        }
+        found.truncate(limit);
+        let mut messages = Vec::with_capacity(found.len());
+        for some in found.chunks(READ_AT_A_TIME) {
+            let reads = some.iter().map(|(_, id)| self.get_item(string(key(id))));
+            let items = try_join_all(reads).await?;
+            let read = items.iter().flatten().map(from_item);
+            messages.extend(read.filter_map(|message| {
+                message
+                    .inspect_err(|error| {
+                        let error = error.chain();
+                        tracing::error!(error, "a message can't be read and is not told");
+                    })
+                    .ok()
+            }));
+        }
+        messages.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
+        Ok(messages)
+    }
+}
+
+/// Which messages of a partition are asked for first.
+#[derive(Clone, Copy)]
+enum End {
+    TheEarliestUntil(Timestamp),
+    TheLatestAfter(Timestamp),
 }
 
 #[async_trait]
@@ -189,28 +231,22 @@ impl Outbox for DynamoDbMetadataStore {
     }
 
     async fn due_messages(&self, now: Timestamp, limit: usize) -> Result<Vec<Message>, StoreError> {
-        let limit = limit.clamp(1, MAX_DUE_MESSAGES);
-        let queries = (0..SHARDS).map(|shard| self.query_messages(shard, now, limit));
-        let mut due = try_join_all(queries).await?.concat();
-        due.sort_unstable();
-        due.truncate(limit);
-        let mut messages = Vec::with_capacity(due.len());
-        for some in due.chunks(READ_AT_A_TIME) {
-            let reads = some.iter().map(|(_, id)| self.get_item(string(key(id))));
-            let items = try_join_all(reads).await?;
-            // The index is behind the table: what is gone, or was taken up since, isn't due.
-            let read = items.iter().flatten().map(from_item);
-            messages.extend(read.filter_map(|message| {
-                message
-                    .inspect_err(|error| {
-                        let error = error.chain();
-                        tracing::error!(error, "a message can't be read and is not told");
-                    })
-                    .ok()
-            }));
-        }
+        let found = self.found_messages(End::TheEarliestUntil(now), limit);
+        let mut messages = found.await?;
+        // The index is behind the table: what was taken up since isn't due.
         messages.retain(|message| message.due_at <= now);
-        messages.sort_by(|a, b| (a.due_at, &a.id).cmp(&(b.due_at, &b.id)));
+        Ok(messages)
+    }
+
+    async fn messages_after(
+        &self,
+        moment: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let found = self.found_messages(End::TheLatestAfter(moment), limit);
+        let mut messages = found.await?;
+        messages.retain(|message| message.due_at > moment);
+        messages.reverse();
         Ok(messages)
     }
 

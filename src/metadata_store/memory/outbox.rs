@@ -116,6 +116,20 @@ impl Outbox for MemoryMetadataStore {
         Ok(due)
     }
 
+    async fn messages_after(
+        &self,
+        moment: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let _records = self.records()?;
+        let messages = self.messages();
+        let after = messages.values().filter(|it| it.due_at > moment);
+        let mut after: Vec<Message> = after.cloned().collect();
+        after.sort_by(|a, b| (b.due_at, &b.id).cmp(&(a.due_at, &a.id)));
+        after.truncate(limit.clamp(1, MAX_DUE_MESSAGES));
+        Ok(after)
+    }
+
     async fn replace_message(&self, seen: &Message, message: &Message) -> Result<bool, StoreError> {
         let _records = self.records()?;
         let mut messages = self.messages();

@@ -45,6 +45,7 @@ macro_rules! outbox_conformance {
             a_file_in_a_box_ends_with_its_messages_and_gives_its_place_back
             a_message_reads_back_and_one_of_its_id_changes_nothing
             messages_are_due_from_their_moment_on_and_the_earliest_first
+            messages_that_are_due_beyond_a_moment_are_found_the_latest_first
             of_many_who_take_a_message_up_exactly_one_does
             a_message_that_was_removed_is_gone_and_taken_up_by_nobody
             a_message_is_no_record_and_never_reconciled
@@ -251,7 +252,7 @@ pub async fn a_message_reads_back_and_one_of_its_id_changes_nothing<S: Outbox>(s
         due_of(&**store, long_ago(0), &[&longest]).await,
         std::slice::from_ref(&longest)
     );
-    let tried = longest.taken_up(moment(3), long_ago(1));
+    let tried = longest.not_taken(moment(3), long_ago(1));
     assert!(store.replace_message(&longest, &tried).await.unwrap());
     are_due(&**store, long_ago(1), &[&tried]).await;
     assert_eq!((tried.attempts, tried.tried_since), (1, Some(moment(3))));
@@ -275,6 +276,32 @@ where
     assert_eq!(few, messages[..3]);
 }
 
+pub async fn messages_that_are_due_beyond_a_moment_are_found_the_latest_first<S>(store: &Arc<S>)
+where
+    S: Outbox,
+{
+    // Later than anything else, so that messages of other tests are behind them.
+    let far = |n: i64| moment(n + 100 * 365 * 24 * 60 * 60);
+    let messages: Vec<Message> = (0..10).map(|n| message(&format!("n{n}"), far(n))).collect();
+    for message in &messages {
+        store.add_message(message).await.unwrap();
+    }
+    let latest = |n: usize| messages.iter().rev().take(n).cloned().collect::<Vec<_>>();
+    let beyond = |at: Timestamp, limit: usize| {
+        let found = store.messages_after(at, limit);
+        async move { found.await.unwrap() }
+    };
+    eventually(latest(10), || beyond(far(-1), MAX_DUE_MESSAGES)).await;
+    assert_eq!(beyond(far(6), MAX_DUE_MESSAGES).await, latest(3));
+    assert_eq!(beyond(far(-1), 2).await, latest(2));
+    let brought = messages[9].due_at(long_ago(0));
+    assert!(store.replace_message(&messages[9], &brought).await.unwrap());
+    eventually(vec![], || beyond(far(8), MAX_DUE_MESSAGES)).await;
+    for message in &messages {
+        store.remove_message(&message.id).await.unwrap();
+    }
+}
+
 pub async fn of_many_who_take_a_message_up_exactly_one_does<S>(store: &Arc<S>)
 where
     S: Outbox + 'static,
@@ -285,7 +312,7 @@ where
     let outcomes = all_at_once((0..WRITERS).map(|n| {
         let (store, seen) = (Arc::clone(store), seen.clone());
         async move {
-            let taken = seen.taken_up(moment(0), long_ago(100 + n));
+            let taken = seen.due_at(long_ago(100 + n));
             let took = store.replace_message(&seen, &taken).await;
             took.unwrap().then_some(taken)
         }
@@ -302,7 +329,7 @@ pub async fn a_message_that_was_removed_is_gone_and_taken_up_by_nobody<S: Outbox
     for _ in 0..2 {
         store.remove_message(&seen.id).await.unwrap();
     }
-    let taken = seen.taken_up(moment(0), long_ago(1));
+    let taken = seen.due_at(long_ago(1));
     assert!(!store.replace_message(&seen, &taken).await.unwrap());
     let gone = [&seen];
     eventually(vec![], || due_of(&**store, long_ago(1), &gone)).await;

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use super::error::{may_be_full, says_full, shared_store_error, store_error};
 use super::last_seen::LastSeen;
+use super::outbox_count::OutboxCount;
 use super::pending_count::PendingCount;
 use super::{STORE, vacuum};
 use crate::disk_space::{DiskSpace, ReservedSpace};
@@ -55,6 +56,25 @@ pub(super) struct Disk {
     pub(super) reserved: Option<ReservedSpace>,
 }
 
+/// What is counted of what is written.
+#[derive(Clone, Default)]
+pub(super) struct Counts {
+    pub(super) pending: Arc<PendingCount>,
+    pub(super) outbox: Arc<OutboxCount>,
+}
+
+impl Counts {
+    fn begin(&self) {
+        self.pending.rows().begin();
+        self.outbox.rows().begin();
+    }
+
+    fn commit(&self) {
+        self.pending.rows().commit();
+        self.outbox.rows().commit();
+    }
+}
+
 pub(super) struct Writer {
     /// `None` while it is being dropped, and in a store that only reads.
     queue: Option<SyncSender<Box<dyn Command>>>,
@@ -66,7 +86,7 @@ impl Writer {
         connection: Connection,
         path: &Path,
         disk: Disk,
-        pending: Arc<PendingCount>,
+        counts: Counts,
     ) -> Result<Self, StoreError> {
         let (queue, commands) = sync_channel(QUEUE_LENGTH);
         let path = path.to_owned();
@@ -77,7 +97,7 @@ impl Writer {
                     last_seen: LastSeen::begin(&path),
                     connection,
                     disk,
-                    pending,
+                    counts,
                     gives_back: false,
                 };
                 writing.until_closed(&commands);
@@ -218,7 +238,7 @@ struct Writing {
     last_seen: LastSeen,
     connection: Connection,
     disk: Disk,
-    pending: Arc<PendingCount>,
+    counts: Counts,
     /// Pages of the file are free that should be given back.
     gives_back: bool,
 }
@@ -303,10 +323,10 @@ impl Writing {
 
     /// [`commit`], with an error that says so if there was no room.
     fn commit(&self, group: &mut Group, commands: Option<&Commands>) -> Result<(), Arc<Error>> {
-        self.pending.begin();
+        self.counts.begin();
         let committed = commit(&self.connection, group, commands);
         if committed.is_ok() {
-            self.pending.commit();
+            self.counts.commit();
         }
         committed.map_err(|error| {
             let full = may_be_full(&error) && self.disk.space.is_used_up();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, StatementStatus, ToSql};
 
 use super::super::hand_ins::PAGE_OF_BOX;
-use super::super::outbox::DUE_MESSAGES;
+use super::super::outbox::{DUE_MESSAGES, MESSAGES_AFTER};
 use super::super::row::{self, INSERT};
 use super::super::statements::{
     ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, PAGE_BY_STATUS, PAGE_OF_OWNER, PAGE_OF_VISIBLE,
@@ -126,6 +126,10 @@ async fn no_question_scans_or_sorts() {
         (
             DUE_MESSAGES,
             "SEARCH outbox USING INDEX outbox_by_due (due_at<?)",
+        ),
+        (
+            MESSAGES_AFTER,
+            "SEARCH outbox USING INDEX outbox_by_due (due_at>?)",
         ),
     ] {
         let mut statement = connection

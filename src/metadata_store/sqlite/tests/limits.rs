@@ -1,11 +1,13 @@
-//! How many records may be pending, and that room which they took is given back.
+//! How many records may be pending and how many messages may wait, and that room which they took is given back.
 
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::metadata_store::conformance::{keyed_request, moment};
+use crate::metadata_store::conformance::{every_settlement, keyed_request, moment};
+use crate::metadata_store::outbox::{MessageId, Outbox};
 
 const LIMIT: Duration = Duration::from_secs(30);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn limited(directory: &TempDir, max_pending: u64) -> SqliteMetadataStore {
     let options = SqliteOptions {
@@ -102,4 +104,91 @@ async fn a_file_gets_shorter_again_when_its_records_are_gone() {
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+fn with_room_for(directory: &TempDir, max_messages: u64) -> SqliteMetadataStore {
+    let options = SqliteOptions {
+        max_messages,
+        ..SqliteOptions::default()
+    };
+    SqliteMetadataStore::open_with(&file_in(directory), options).unwrap()
+}
+
+fn message(name: &str) -> Message {
+    let id = MessageId::parse(&format!("msg_{name}")).unwrap();
+    Message::new(id, "{}".into(), moment(0)).unwrap()
+}
+
+async fn waiting(store: &SqliteMetadataStore) -> Vec<String> {
+    let due = store.due_messages(moment(1), 100).await.unwrap();
+    due.iter().map(|it| it.id.to_string()).collect()
+}
+
+#[tokio::test]
+async fn what_waits_to_be_told_stays_and_what_there_is_no_room_for_is_left_out_and_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = with_room_for(&directory, 2);
+    let (one, two) = (pending(0), pending(0));
+    store.insert(&one).await.unwrap();
+    store.insert(&two).await.unwrap();
+    let settle = |record: &FileRecord| every_settlement(record)[0].clone();
+    let messages = [message("a"), message("b"), message("c")];
+    let change = settle(&one);
+    let told = store.transition_told(one.id, &change, &messages);
+    assert_eq!(told.await.unwrap(), TransitionOutcome::Applied);
+    assert_eq!(waiting(&store).await, ["msg_a", "msg_b"]);
+    assert_eq!(store.outbox.total_left_out(), 1);
+    // Whatever there is no room for, the change itself is made.
+    let messages = [message("d")];
+    let change = settle(&two);
+    let told = store.transition_told(two.id, &change, &messages);
+    assert_eq!(told.await.unwrap(), TransitionOutcome::Applied);
+    let messages = [message("e")];
+    let told = store.delete_told(one.id, moment(1), moment(9), DAY, &messages);
+    assert!(told.await.unwrap());
+    store.add_message(&message("f")).await.unwrap();
+    assert_eq!(store.outbox.total_left_out(), 4);
+    // What waits already is no more by being told again, and nothing is left out of what isn't made.
+    store.add_message(&message("a")).await.unwrap();
+    let messages = [message("g")];
+    let again = store.delete_told(one.id, moment(1), moment(9), DAY, &messages);
+    assert!(!again.await.unwrap());
+    assert_eq!(waiting(&store).await, ["msg_a", "msg_b"]);
+    assert_eq!(store.outbox.total_left_out(), 4);
+    drop(store);
+
+    // A start counts what is there.
+    let store = with_room_for(&directory, 2);
+    store.add_message(&message("h")).await.unwrap();
+    assert_eq!(store.outbox.total_left_out(), 1);
+    for _ in 0..2 {
+        store.remove_message(&message("a").id).await.unwrap();
+    }
+    store.add_message(&message("i")).await.unwrap();
+    store.add_message(&message("j")).await.unwrap();
+    assert_eq!(waiting(&store).await, ["msg_b", "msg_i"]);
+    assert_eq!(store.outbox.total_left_out(), 2);
+}
+
+#[tokio::test]
+async fn a_change_that_fails_takes_no_room_of_what_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = with_room_for(&directory, 1);
+    let record = pending(0);
+    store.insert(&record).await.unwrap();
+    let ended = |connection: &rusqlite::Connection| connection.execute("ROLLBACK", []);
+    // In one group with what ends its transaction, or before it.
+    let first = message("a");
+    let (added, ended) = tokio::join!(
+        store.add_message(&first),
+        store.writer.write(Kind::Adds, ended)
+    );
+    assert!(ended.is_err());
+    drop(added);
+    let there = waiting(&store).await.len();
+    for name in ["b", "c"] {
+        store.add_message(&message(name)).await.unwrap();
+    }
+    assert_eq!(waiting(&store).await.len(), 1);
+    assert_eq!(store.outbox.total_left_out(), 1 + there as u64);
 }
