@@ -86,6 +86,20 @@ pub fn is_for_callers(path: &str) -> bool {
         .any(|pages| path.starts_with(pages))
 }
 
+/// Whether a browser shows people what is there, and isn't a program that reads it.
+pub fn is_for_people(path: &str) -> bool {
+    let pages = [
+        INDEX,
+        BOXES_PAGE,
+        PAIR_PAGE,
+        RECEIPT_PAGE,
+        GUIDE,
+        DOCS,
+        EXPLORER,
+    ];
+    pages.contains(&path) || is_for_callers(path) || path.starts_with("/problems/")
+}
+
 /// Whether a path that begins with this segment may be one of ours.
 pub fn begins_one(segment: &str) -> bool {
     !segment.is_empty()
@@ -110,6 +124,38 @@ mod tests {
         assert!(begins_one("openapi.json"));
         for other in ["", "v2", "file-share-bucket", "doc", "openapi", "{id}"] {
             assert!(!begins_one(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn pages_are_for_people_and_calls_checks_and_assets_are_not() {
+        for page in [
+            "/",
+            "/boxes",
+            "/pair",
+            "/receipt",
+            "/guide",
+            "/docs",
+            "/explorer",
+            "/f/x",
+            "/f/x/",
+            "/s/x",
+            "/b/x.",
+            "/problems/rate_limited",
+        ] {
+            assert!(is_for_people(page), "{page}");
+        }
+        for other in [
+            "/v1/files",
+            "/files",
+            "/healthz",
+            "/readyz",
+            "/web/1/app.js",
+            "/openapi.json",
+            "/s",
+            "/box",
+        ] {
+            assert!(!is_for_people(other), "{other}");
         }
     }
 

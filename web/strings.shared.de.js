@@ -51,5 +51,8 @@ export const strings = {
     goneText: 'Seine Zeit ist abgelaufen, oder er wurde beendet oder erneuert. Bitte um einen neuen fragen.',
     busyTitle: 'Der Dienst ist ausgelastet',
     busyText: 'Nichts geht verloren. Bitte die Seite gleich noch einmal laden.',
+    busyNow: 'Gerade wird er mehr gefragt, als er beantwortet. Nichts geht verloren.',
+    busySoon: 'Diese Seite lädt sich gleich von selbst neu.',
+    busyAgain: (seconds) => `Diese Seite lädt sich in ${seconds} Sekunden von selbst neu.`,
   },
 };

@@ -52,5 +52,8 @@ export const strings = {
     goneText: 'Its time ran out, or its owner ended it or gave it another address. Ask them for a new one.',
     busyTitle: 'The service is busy',
     busyText: 'Nothing is lost. Load this page again in a moment.',
+    busyNow: 'More is asked of it at the moment than it answers. Nothing is lost.',
+    busySoon: 'This page loads again by itself in a moment.',
+    busyAgain: (seconds) => `This page loads again by itself in ${seconds} seconds.`,
   },
 };

@@ -19,7 +19,7 @@ use super::browser_guard::{self, OwnHosts};
 use super::call_context::{client_of, note_client};
 use super::call_rates::{CallRates, Standing};
 use super::document::Routes;
-use super::file_page::accepts_html;
+use super::file_page::{self, accepts_html};
 use super::problem::{Code, FieldError, Problem};
 use super::proof::SessionCookie;
 use super::set_cookies::SetCookies;
@@ -32,7 +32,7 @@ use crate::domain::Status;
 use crate::own_paths;
 use crate::request_log::{self, cut, without_tokens};
 use crate::service::CallPermits;
-use crate::web_page::{FailedSignIn, ForPeople};
+use crate::web_page::{Busy, BusyPage, FailedSignIn, ForPeople, language_of};
 
 const X_REQUEST_ID: &str = "x-request-id";
 /// What we take from a client as the ID of its request, in bytes.
@@ -159,6 +159,8 @@ pub(super) struct ApiConventions<E> {
     pub audited: AuditedRequests,
     /// In place of a problem, for whoever signs in with a browser.
     pub failed_sign_in: FailedSignIn,
+    /// The same where there is too much to do.
+    pub busy_page: BusyPage,
 }
 
 impl<E: Endpoint> Endpoint for ApiConventions<E> {
@@ -213,7 +215,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
                 .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
             && !self.routes.methods(uri.path()).is_empty();
         let mut response = match (refused, preflight) {
-            (Some(problem), _) => problem.response(&id, prefix),
+            (Some(problem), _) => self.refusal(&problem, &request, &id),
             (None, Some(allowed)) => {
                 let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
                 response.headers_mut().extend(allowed);
@@ -224,7 +226,7 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
                 Response::builder().status(StatusCode::NO_CONTENT).finish()
             }
             (None, None) if self.refuses(&request) => {
-                Code::Overloaded.plain().response(&id, prefix)
+                self.refusal(&Code::Overloaded.plain(), &request, &id)
             }
             (None, None) => {
                 // Some 5 KiB, which would be moved with the future of every layer above this one.
@@ -329,6 +331,26 @@ impl<E> ApiConventions<E> {
                      a proxy, name it in TRUSTED_PROXIES, or all its clients share one limit"
                 );
             });
+        }
+    }
+
+    /// A problem with a request that was answered by nobody yet. Whoever sits before a browser reads a page where they only
+    /// have to wait, and the browser waits for them.
+    fn refusal(&self, problem: &Problem, request: &Request, request_id: &str) -> Response {
+        let is_busy = matches!(problem.code, Code::RateLimited | Code::Overloaded);
+        match problem.retry_after_seconds {
+            Some(again_in_seconds) if is_busy && is_read_by_people(request) => {
+                let busy = Busy {
+                    status: problem.code.status(),
+                    code: problem.code.as_str(),
+                    again_in_seconds,
+                    request_id,
+                };
+                let language = language_of(request.headers());
+                self.busy_page
+                    .response(language, request.uri().path(), busy)
+            }
+            _ => problem.response(request_id, &self.path_prefix),
         }
     }
 
@@ -437,6 +459,13 @@ fn wants_page(request: &Request) -> bool {
     let path = request.uri().path();
     (path == own_paths::SIGN_IN_START || path == own_paths::SIGN_IN_CALLBACK)
         && accepts_html(request.headers())
+}
+
+/// Whether a browser asks for a page, and shows what it gets.
+fn is_read_by_people(request: &Request) -> bool {
+    wants_page(request)
+        || own_paths::is_for_people(request.uri().path())
+            && file_page::wants_page(request.headers())
 }
 
 /// The problem that a response stands for; an error of the framework's becomes one.

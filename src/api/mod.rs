@@ -86,7 +86,7 @@ use crate::own_paths;
 use crate::presigned_url::BucketAddress;
 use crate::receipt::ReceiptKeys;
 use crate::service::FileService;
-use crate::web_page::WebPage;
+use crate::web_page::{BusyPage, WebPage};
 
 /// What the API needs to answer.
 pub struct ApiParts {
@@ -267,6 +267,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         clock: parts.clock,
         audited,
         failed_sign_in,
+        busy_page: BusyPage::default(),
     }
 }
 

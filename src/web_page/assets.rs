@@ -53,6 +53,7 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("file_page.js"),
     embedded!("files_view.js"),
     embedded!("for_each.js"),
+    embedded!("busy.css"),
     embedded!("guide.css"),
     embedded!("guide_page.js"),
     embedded!("format.js"),
@@ -146,6 +147,7 @@ pub(super) const ASSETS: &[Asset] = &[
 
 const PAGES: &[Asset] = &[
     embedded!("box.html"),
+    embedded!("busy.html"),
     embedded!("boxes.html"),
     embedded!("file.html"),
     embedded!("guide.html"),
@@ -278,8 +280,13 @@ pub(super) fn box_style_sources() -> String {
     format!("{} {}", style_sources(), source_of(&sheet))
 }
 
+/// The style of a page that has the names of [`style`] and nothing else of it, from this file.
+pub(super) fn small_sheet(name: &str) -> String {
+    plain_css(&["tokens.css", name].map(source).concat())
+}
+
 /// A style sheet in a page, as a Content-Security-Policy knows it.
-fn source_of(style: &str) -> String {
+pub(super) fn source_of(style: &str) -> String {
     let digest = Sha256::digest(style.as_bytes());
     format!("'sha256-{}'", BASE64_STANDARD.encode(digest))
 }

@@ -15,6 +15,7 @@
 mod assets;
 mod box_page;
 mod bundle;
+mod busy;
 mod content_coding;
 mod figures;
 mod file_page;
@@ -31,6 +32,7 @@ use poem::{Endpoint, Request, Response, Route, handler};
 use crate::access::SignInWith;
 use crate::own_paths::{self, route};
 pub use box_page::{BoxSheet, BoxView};
+pub use busy::{Busy, BusyPage};
 use content_coding::Coding;
 pub use figures::moment;
 pub use file_page::FileView;

@@ -131,6 +131,86 @@ async fn creates_beyond_the_rate_are_429_and_pass_after_the_time_that_is_said() 
 }
 
 #[tokio::test]
+async fn a_browser_above_the_rate_gets_a_page_in_words_that_loads_again_by_itself() {
+    let dir = data_dir();
+    let (program, _) = asking(dir.path(), &[("RATE_READ", "60/h:3")]);
+    let page = async |path: &str, accept: &str, language: &str| {
+        let request = Client::new().get(format!("{}{path}", program.base));
+        let request = request.header("accept", accept);
+        let request = request.header("accept-language", language);
+        request.send().await.unwrap()
+    };
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for path in ["/s/nothing", "/b/nothing", "/f/nothing"] {
+        assert_eq!(page(path, browser, "en").await.status(), 404, "{path}");
+    }
+    for (path, language, title, product) in [
+        ("/s/nothing", "en", "The service is busy", "../web/"),
+        (
+            "/b/nothing",
+            "de-CH, en;q=0.5",
+            "Der Dienst ist ausgelastet",
+            "../web/",
+        ),
+        ("/f/nothing/", "fr", "The service is busy", "../../web/"),
+    ] {
+        let answer = page(path, browser, language).await;
+        assert_eq!(answer.status(), 429, "{path}");
+        assert_eq!(
+            header(&answer, "content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        let seconds: u64 = header(&answer, "retry-after").unwrap().parse().unwrap();
+        assert!((50..=60).contains(&seconds), "{seconds}");
+        assert_eq!(header(&answer, "refresh"), header(&answer, "retry-after"));
+        assert_eq!(header(&answer, "cache-control"), Some("private, no-store"));
+        let policy = header(&answer, "content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'sha256-"),
+            "{policy}"
+        );
+        let id = header(&answer, "x-request-id").unwrap().to_owned();
+        let left = header(&answer, "ratelimit").unwrap();
+        assert!(left.starts_with("\"read\";r=0;t="), "{left}");
+        let html = answer.text().await.unwrap();
+        assert!(html.contains(&format!("<h1>{title}</h1>")), "{html}");
+        assert!(
+            html.contains(&format!(" {seconds} se")) || html.contains(&format!(" {seconds} Se")),
+            "{html}"
+        );
+        assert!(html.contains(product) && html.contains(&id), "{html}");
+        assert!(html.len() < 8 * 1024);
+    }
+    // The form of a link's page is sent by a browser too.
+    let form = Client::new().post(format!("{}/s/nothing", program.base));
+    let form = form
+        .header("accept", browser)
+        .header("origin", &program.base);
+    let answer = form.send().await.unwrap();
+    assert_eq!(answer.status(), 429);
+    assert!(
+        header(&answer, "content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
+    // Programs are told as ever, whatever they say that they take of a call.
+    for (path, accept) in [
+        ("/s/nothing", "*/*"),
+        ("/f/nothing", "application/json"),
+        ("/v1/shared/nothing", browser),
+    ] {
+        let answer = page(path, accept, "en").await;
+        assert_eq!(answer.status(), 429, "{path}");
+        assert_eq!(
+            header(&answer, "content-type"),
+            Some("application/problem+json")
+        );
+        assert!(header(&answer, "retry-after").is_some() && header(&answer, "refresh").is_none());
+        assert_eq!(code(answer).await, "rate_limited");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_says_nothing_of_limits_and_health_has_none() {
     let dir = data_dir();
     let (program, key) = asking(dir.path(), &[("RATE_READ", "3/h")]);
