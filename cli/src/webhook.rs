@@ -241,7 +241,9 @@ fn keys(secrets: &str) -> Result<Vec<hmac::Key>, CliError> {
         .filter(|it| !it.is_empty());
     let keys: Option<Vec<hmac::Key>> = secrets
         .map(|secret| {
-            let bytes = STANDARD.decode(secret.strip_prefix(PREFIX)?).ok()?;
+            let bytes = STANDARD
+                .decode(secret.strip_prefix(PREFIX).unwrap_or(secret))
+                .ok()?;
             let is_long_enough = bytes.len() >= MIN_SECRET_BYTES;
             is_long_enough.then(|| hmac::Key::new(hmac::HMAC_SHA256, &bytes))
         })
@@ -292,6 +294,9 @@ mod tests {
         let right = headers(ID, &at, SIGNATURE);
         assert_eq!(judged(&right, BODY, SENT_AT), Ok(()));
         assert_eq!(judged(&right, BODY, SENT_AT + 300), Ok(()));
+        // Without what Secrets Manager leaves out it is the same secret.
+        let bare = super::keys(SECRET.strip_prefix(PREFIX).unwrap()).unwrap();
+        assert_eq!(judge(&right, BODY.as_bytes(), &bare, SENT_AT), Ok(()));
         let among = format!("v1a,AAAA {SIGNATURE} v1,AAAA");
         assert_eq!(judged(&headers(ID, &at, &among), BODY, SENT_AT), Ok(()));
         for (headers, body, now) in [

@@ -17,6 +17,7 @@
 #   BUCKET_NAME  TABLE_NAME  QUEUE_NAME  BUCKET_ALLOWED_ORIGINS
 #   VISIBILITY_TIMEOUT_SECONDS  MAX_RECEIVE_COUNT
 #   SIGN_IN  PUBLIC_URL          cognito needs an emulator that has it
+#   WEBHOOKS                     on or off
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -61,6 +62,7 @@ set -- RequireTls=false EnforceWriteOnce=false
 [ -z "${VISIBILITY_TIMEOUT_SECONDS:-}" ] || set -- "$@" "VisibilityTimeoutSeconds=$VISIBILITY_TIMEOUT_SECONDS"
 [ -z "${MAX_RECEIVE_COUNT:-}" ] || set -- "$@" "MaxReceiveCount=$MAX_RECEIVE_COUNT"
 [ -z "${SIGN_IN:-}" ] || set -- "$@" "SignIn=$SIGN_IN"
+[ -z "${WEBHOOKS:-}" ] || set -- "$@" "Webhooks=$WEBHOOKS"
 [ -z "${PUBLIC_URL:-}" ] || set -- "$@" "PublicUrl=$PUBLIC_URL"
 
 # A second run finds no changes, which is what an idempotent script wants and not a failure.

@@ -29,7 +29,7 @@ pub struct WebhookArgs {
     /// machine. Left out, nothing is told. Others on this machine can see flags, so set the variable
     #[arg(long, env = "WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
     pub webhook_url: Option<SecretText>,
-    /// What that is signed with: whsec_ and 24 to 64 secret bytes in base64. Several are separated by commas, and each
+    /// What that is signed with: 24 to 64 secret bytes in base64, with whsec_ before it or not. Several are separated by commas, and each
     /// signs. Local mode and the worker need it with WEBHOOK_URL; the API of aws mode doesn't. Others on this machine
     /// can see flags, so set the variable
     #[arg(
@@ -90,9 +90,11 @@ impl WebhookSecret {
         &self.0
     }
 
-    /// Reads `whsec_` and base64.
+    /// Reads base64, with `whsec_` before it or without, as Secrets Manager makes it.
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        let bytes = STANDARD
+            .decode(text.strip_prefix(PREFIX).unwrap_or(text))
+            .ok()?;
         SECRET_BYTES.contains(&bytes.len()).then_some(Self(bytes))
     }
 }
@@ -133,7 +135,7 @@ impl WebhookArgs {
         if secrets.is_none() {
             problems.missing(
                 "WEBHOOK_SECRET",
-                "must be whsec_ and 24 to 64 bytes in base64, at most 4 with commas in between, such as that of: \
+                "must be 24 to 64 bytes in base64 behind whsec_, at most 4 with commas in between, such as that of: \
                  echo \"whsec_$(openssl rand -base64 32)\"",
             );
         }
@@ -217,6 +219,10 @@ mod tests {
         let settings = judge(url, &several).unwrap().unwrap();
         assert_eq!(settings.secrets[0].expose(), [7; 24]);
         assert_eq!(settings.secrets[1].expose(), [7; 64]);
+        // As the stack's, which has letters and digits alone.
+        let bare = "Ab1".repeat(21) + "z";
+        let bare = judge(url, &bare).unwrap().unwrap();
+        assert_eq!(bare.secrets[0].expose().len(), 48);
         let printed = format!("{settings:?}");
         assert!(
             !printed.contains("hush") && !printed.contains('7'),
@@ -225,7 +231,8 @@ mod tests {
         for wrong in [
             secret_of(23),
             secret_of(65),
-            secret_of(32).replace(PREFIX, ""),
+            secret_of(23).replace(PREFIX, ""),
+            format!("{PREFIX}{}", secret_of(32)),
             "whsec_hush!".to_owned(),
             vec![secret_of(32); MAX_SECRETS + 1].join(","),
         ] {

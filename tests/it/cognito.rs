@@ -149,7 +149,7 @@ impl Pool {
 }
 
 /// Reads a secret as this user.
-async fn read_secret(
+pub(crate) async fn read_secret(
     ministack: &MiniStack,
     user: &Credentials,
     arn: &str,
@@ -159,7 +159,7 @@ async fn read_secret(
     Ok(answer["SecretString"].as_str().unwrap().to_owned())
 }
 
-fn is_forbidden<T: std::fmt::Debug>(answer: &Result<T, String>) -> bool {
+pub(crate) fn is_forbidden<T: std::fmt::Debug>(answer: &Result<T, String>) -> bool {
     answer
         .as_ref()
         .is_err_and(|error| error.contains("AccessDenied"))

@@ -151,6 +151,22 @@ fn every_setting_in_it_is_one_of_the_program_that_gets_it() {
 }
 
 #[test]
+fn what_happens_is_told_where_it_is_said_where_compose_runs_and_the_worker_alone_signs() {
+    let compose = compose();
+    let given = |service: &str, name: &str| {
+        let settings = compose["services"][service]["environment"].as_object();
+        settings.unwrap().get(name).cloned()
+    };
+    // Without a value: taken over if it is set, and absent if it isn't.
+    let taken_over = Some(Value::Null);
+    assert_eq!(given("api", "WEBHOOK_URL"), taken_over);
+    assert_eq!(given("api", "WEBHOOK_SECRET"), None);
+    for name in ["WEBHOOK_URL", "WEBHOOK_SECRET"] {
+        assert_eq!(given("worker", name), taken_over, "{name}");
+    }
+}
+
+#[test]
 fn images_are_built_from_targets_that_exist_and_run_without_root() {
     let compose = compose();
     let dockerfile = std::fs::read_to_string(Path::new(ROOT).join("Dockerfile")).unwrap();

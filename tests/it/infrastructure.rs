@@ -17,6 +17,7 @@ use file_share::metadata_store::MetadataStore;
 use file_share::metadata_store::conformance::pending;
 use file_share::metadata_store::dynamodb::{DynamoDbMetadataStore, TableUse};
 
+use crate::cognito::{is_forbidden, read_secret};
 use crate::support::ministack::{Credentials, Deployment, MiniStack};
 
 /// The settings that the three SDK clients have in common, of three types with the same methods.
@@ -458,6 +459,66 @@ async fn each_program_may_query_its_own_indexes_and_nobody_may_scan() {
     assert_eq!(due.send().await.unwrap().count(), 0);
     let delete = worker.delete_item().table_name(table).key("fileId", id);
     delete.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn only_what_starts_the_worker_may_read_the_secret_of_webhooks_and_nothing_else() {
+    let ministack = MiniStack::shared().await;
+    let settings = [("WEBHOOKS", "on")];
+    let deployment = ministack.deploy_with("secret-of-webhooks", &settings).await;
+    let arn = deployment.output("WebhookSecretArn");
+    let starts_worker = deployment.worker_execution.as_ref().unwrap();
+    let secret = read_secret(ministack, starts_worker, arn).await.unwrap();
+    // Letters and digits of base64, which makes 48 bytes of them. MiniStack leaves out that they are no others.
+    assert_eq!(secret.len(), 64);
+    let template = include_str!("../../deploy/stack.yaml");
+    let (_, rest) = template.split_once("\n  WebhookSecret:\n").unwrap();
+    let (resource, _) = rest.split_once("\n\n").unwrap();
+    for line in ["    ExcludePunctuation: true", "    PasswordLength: 64"] {
+        assert!(
+            resource.contains(&format!("\n    {line}\n")) || resource.ends_with(line),
+            "{line}"
+        );
+    }
+    for (program, user) in [
+        ("api", &deployment.api),
+        ("worker", &deployment.worker),
+        ("operator", &deployment.operator),
+        ("what starts the API", &deployment.execution),
+    ] {
+        let read = read_secret(ministack, user, arn).await;
+        assert!(is_forbidden(&read), "{program}: {read:?}");
+    }
+    for other in ["SessionSecretArn", "LinkSecretArn", "ReceiptKeyArn"] {
+        let read = read_secret(ministack, starts_worker, deployment.output(other)).await;
+        assert!(is_forbidden(&read), "{other}: {read:?}");
+    }
+    let bucket = [
+        "s3api",
+        "list-object-versions",
+        "--bucket",
+        &deployment.bucket,
+    ];
+    let listed = ministack.aws(starts_worker, &bucket).await;
+    assert!(is_forbidden(&listed), "{listed:?}");
+    // An update that says nothing of webhooks leaves them on, and receivers know this one.
+    ministack.deploy_again(&deployment).await;
+    let kept = read_secret(ministack, starts_worker, arn).await;
+    assert_eq!(kept.unwrap(), secret);
+}
+
+#[tokio::test]
+async fn without_webhooks_there_is_neither_a_secret_nor_a_policy_of_them() {
+    let deployment = Deployment::shared().await;
+    assert_eq!(deployment.worker_execution, None);
+    let outputs = deployment.outputs.as_object().unwrap();
+    let names = outputs
+        .keys()
+        .filter(|name| name.contains("Webhook") || name.contains("WorkerExecution"));
+    assert_eq!(names.count(), 0, "{outputs:?}");
+    let ministack = MiniStack::shared().await;
+    let refused = ministack.refuses_to_deploy(&[("WEBHOOKS", "yes")]).await;
+    assert!(refused.is_some(), "webhooks are on or off");
 }
 
 #[tokio::test]

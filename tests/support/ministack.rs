@@ -89,6 +89,8 @@ pub(crate) struct Deployment {
     pub operator: Credentials,
     /// What starts the API may do, and no more.
     pub execution: Credentials,
+    /// What starts the worker may do, and no more; `None` where there are no webhooks.
+    pub worker_execution: Option<Credentials>,
     /// What the stack says of itself, by name.
     pub outputs: Value,
     /// Root: for a test's own preparations and checks, never for the code under test.
@@ -332,6 +334,9 @@ impl Deployment {
             worker: credentials("worker"),
             operator: credentials("operator"),
             execution: credentials("execution"),
+            worker_execution: created["workerExecution"]
+                .is_object()
+                .then(|| credentials("workerExecution")),
             outputs: created["outputs"].clone(),
             admin: Credentials::admin(),
         }

@@ -6,8 +6,8 @@ A user has exactly one of the stack's policies and nothing else, so that a permi
 from the template fails a test. The emulator's root user would pass every check. One action is added
 that AWS doesn't know: it asks for sqs:DeleteMessage where the emulator asks for sqs:DeleteMessageBatch.
 
-Prints one JSON object: "outputs" (the stack's outputs by name), and "api", "worker", "operator" and
-"execution", each with "accessKeyId" and "secretAccessKey". The emulator is the one in AWS_ENDPOINT_URL; without it the
+Prints one JSON object: "outputs" (the stack's outputs by name), and "api", "worker", "operator", "execution" and, where
+there are webhooks, "workerExecution", each with "accessKeyId" and "secretAccessKey". The emulator is the one in AWS_ENDPOINT_URL; without it the
 script stops, so that it can't make users in an AWS account.
 
 One process for all the calls, because starting the AWS command line costs more than the calls do.
@@ -29,6 +29,7 @@ POLICY_OUTPUTS = {
     "worker": "WorkerPolicyArn",
     "operator": "OperatorPolicyArn",
     "execution": "ExecutionPolicyArn",
+    "workerExecution": "WorkerExecutionPolicyArn",
 }
 
 
@@ -54,6 +55,8 @@ def main():
     iam = session.create_client("iam")
     answer = {"outputs": outputs}
     for program, policy_output in POLICY_OUTPUTS.items():
+        if program == "workerExecution" and policy_output not in outputs:
+            continue
         answer[program] = create_user(iam, f"{stack_name}-{program}", outputs[policy_output])
     for program in ("worker", "operator"):
         iam.put_user_policy(
