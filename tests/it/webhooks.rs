@@ -1,11 +1,13 @@
 //! Webhooks of the real programs, in both modes, and the receivers of `docs/webhooks.md` as they stand there.
 
+mod kills;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -45,10 +47,12 @@ impl Delivery {
     }
 }
 
-/// Keeps what comes, and answers with a status that the test sets.
+/// Keeps what comes, and answers with a status that the test sets, once it may.
 struct Receiver {
     address: String,
     status: Arc<AtomicU16>,
+    /// While it is, nothing is answered.
+    is_held: Arc<AtomicBool>,
     got: Arc<Mutex<Vec<Delivery>>>,
 }
 
@@ -61,12 +65,17 @@ impl Receiver {
         let address = listener.local_addr().unwrap().to_string();
         let (status, got) = (Arc::new(AtomicU16::new(204)), Arc::default());
         let (kept, answer) = (Arc::clone(&got), Arc::clone(&status));
+        let is_held = Arc::new(AtomicBool::new(false));
+        let held = Arc::clone(&is_held);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
                 if let Some(delivery) = read(&stream) {
                     let kept: &Mutex<Vec<Delivery>> = &kept;
                     kept.lock().unwrap().push(delivery);
+                }
+                while held.load(Ordering::SeqCst) {
+                    std::thread::sleep(POLL);
                 }
                 let status = answer.load(Ordering::SeqCst);
                 let _ = (&stream).write_all(
@@ -77,6 +86,7 @@ impl Receiver {
         Self {
             address,
             status,
+            is_held,
             got,
         }
     }
