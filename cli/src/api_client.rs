@@ -20,6 +20,7 @@ use crate::error::CliError;
 use crate::http::{Body, Http, NoAnswer, NoAnswerReason, Sent, empty, full};
 use crate::links_for_others::LinksForOthers;
 use crate::output::Output;
+use crate::rates_seen::RatesSeen;
 use crate::retry::{Deadline, Retry, retry_after};
 use crate::service_clock::ServiceClock;
 use crate::stored_tokens::{StoredToken, StoredTokens, TokenFile};
@@ -55,6 +56,8 @@ pub(crate) struct ApiClient {
     /// Asked for once, and known from then on.
     links: Arc<OnceCell<LinksForOthers>>,
     clock: Arc<ServiceClock>,
+    /// How often one may call it, as far as it said.
+    pub rates: Arc<RatesSeen>,
 }
 
 /// What marks a request that must not be done twice, or not to what others changed.
@@ -103,6 +106,7 @@ impl ApiClient {
             notes: None,
             links: Arc::default(),
             clock: Arc::default(),
+            rates: Arc::default(),
         })
     }
 
@@ -139,6 +143,7 @@ impl ApiClient {
             proof: Proof::Nothing,
             links: Arc::default(),
             clock: Arc::default(),
+            rates: Arc::default(),
             ..self.clone()
         };
         service.with_stored_token()
@@ -450,6 +455,7 @@ impl ApiClient {
         let answer = self.http.send(request, &Sent::default()).await;
         let (head, body) = answer.map_err(failed)?.into_parts();
         self.clock.note(&head.headers);
+        self.rates.note(&head.headers);
         let body = self
             .http
             .read(body, MAX_ANSWER_BYTES)

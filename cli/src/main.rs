@@ -36,6 +36,7 @@ mod platform;
 mod proxies;
 mod put;
 mod qr;
+mod rates_seen;
 mod receipt;
 mod retry;
 mod service_clock;

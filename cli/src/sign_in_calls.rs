@@ -71,6 +71,23 @@ pub(crate) struct Session {
     pub share_base: Option<String>,
     /// Whether nobody is asked who they are, and others than the service's machine reach it.
     pub open_to_others: bool,
+    /// How much whoever asks may have, and has; missing where nothing bounds it.
+    pub quota: Option<Quota>,
+}
+
+/// How much somebody may have.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Quota {
+    pub bytes: Option<Used>,
+    pub files: Option<Used>,
+}
+
+/// How much there is, and may be.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Used {
+    pub used: u64,
+    pub limit: u64,
 }
 
 /// Who somebody is.

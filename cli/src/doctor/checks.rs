@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::addresses::addresses;
 use super::buffering::{LIMIT as BUFFERING, Waiting, buffering};
+use super::limits::{Walked, limits};
 use super::remedies::{CUT_OFF, OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, remedy_for};
 use super::report::{CheckFailure, Passed, Report};
 use super::server_check::{clocks, server};
@@ -42,11 +43,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often a body is sent that breaks the connection, before it is said that it does.
 const UPLOAD_ATTEMPTS: u32 = 3;
 
-const AFTER_SERVER: [&str; 12] = [
+const AFTER_SERVER: [&str; 13] = [
     "stores",
     "clocks",
     "sign-in",
     "create",
+    "limits",
     "addresses",
     "store",
     "cors",
@@ -59,7 +61,10 @@ const AFTER_SERVER: [&str; 12] = [
 /// From `create` on.
 const AFTER_SIGN_IN: &[&str] = AFTER_SERVER.split_at(3).1;
 /// From `addresses` on.
-const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(4).1;
+const AFTER_CREATE: &[&str] = AFTER_SERVER.split_at(5).1;
+
+/// Refusals for want of what is left.
+const IS_A_LIMIT: [&str; 2] = ["rate_limited", "quota_exceeded"];
 
 /// How much goes out at a time where an answer may come in between, in bytes, and the pause before it.
 const SLOW_PIECE_BYTES: usize = 64 * 1024;
@@ -113,7 +118,14 @@ impl Checks<'_> {
         if matches!(standing, Standing::Out) {
             return report.skip(AFTER_SIGN_IN, "nobody is let in");
         }
-        let Some(file) = report.check("create", limit, self.create()).await? else {
+        let created = report.check("create", limit, self.create()).await?;
+        // Also where none could be created: that may be why.
+        let walked = Walked {
+            test_file: created.as_ref().map(|file| file.content.size()),
+        };
+        let left = limits(self.service, &walked);
+        report.check("limits", limit, left).await?;
+        let Some(file) = created else {
             return report.skip(AFTER_CREATE, "no file could be created");
         };
         let addresses = addresses(self.service, &file.upload);
@@ -232,6 +244,9 @@ impl Checks<'_> {
                 // Such as URLs that lead from https to http.
                 CliError::Unusable(_) => {
                     "set PUBLIC_URL of the service to the address that people use"
+                }
+                CliError::Refused { ref code, .. } if IS_A_LIMIT.contains(&code.as_str()) => {
+                    "see the line about limits"
                 }
                 _ => SEE_LOG,
             };

@@ -10,6 +10,7 @@ mod addresses;
 mod buffering;
 mod checks;
 mod cors;
+mod limits;
 mod remedies;
 mod report;
 mod server_check;

@@ -2,17 +2,18 @@
 
 use std::sync::mpsc::channel;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::stub::{Stub, StubFault};
+use crate::stub::{Stub, StubFault, with_body};
 use crate::support::{Ran, Service, damage, fshare, signalled};
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "server",
     "stores",
     "clocks",
     "sign-in",
     "create",
+    "limits",
     "addresses",
     "store",
     "cors",
@@ -179,7 +180,7 @@ fn a_create_that_is_refused_ends_the_checks() {
     let (code, lines) = doctor(&stub.base, &[]);
     assert_eq!(code, 1);
     only_wrong(&lines, "create", "insufficient_storage", "log");
-    assert_eq!(with("not_looked_at", &lines), ALL[5..]);
+    assert_eq!(with("not_looked_at", &lines), ALL[6..]);
     assert_eq!(service.records().len(), 0);
 }
 
@@ -219,7 +220,7 @@ fn an_upload_that_the_store_refuses_is_said_with_its_code() {
         "SignatureDoesNotMatch",
         "S3_PUBLIC_ENDPOINT_URL",
     );
-    assert_eq!(with("not_looked_at", &lines), ALL[9..12]);
+    assert_eq!(with("not_looked_at", &lines), ALL[10..13]);
     assert_eq!(stub.count("PUT "), 1);
     assert_eq!(service.records().len(), 0, "the test file is gone");
 }
@@ -419,6 +420,77 @@ fn a_service_that_is_open_to_others_is_warned_of_and_one_for_this_machine_alone_
     }
     let (code, lines) = doctor(&here.base, &[]);
     assert_eq!((code, with("ok", &lines)), (0, ALL.to_vec()), "{lines:#?}");
+}
+
+fn line<'a>(lines: &'a [Value], check: &str) -> (&'a str, &'a str, &'a str) {
+    let line = lines.iter().find(|line| line["check"] == check).unwrap();
+    let text = |name: &str| line[name].as_str().unwrap_or_default();
+    (text("verdict"), text("said"), text("mend"))
+}
+
+#[test]
+fn what_is_left_of_the_limits_is_said() {
+    let service = Service::start(&[("MAX_UPLOAD_BYTES", "1048576")]);
+    let (_, lines) = doctor(&service.base, &[]);
+    let (verdict, said, _) = line(&lines, "limits");
+    assert_eq!(
+        (verdict, said),
+        (
+            "ok",
+            "files of up to 1.00 MiB; no quota; calls aren't scarce"
+        )
+    );
+    // Of whoever is signed in, as the service says it while the test file is there.
+    let stub = Stub::always(&service.base, "GET /v1/session", |answer| {
+        with_body(&answer, |body| {
+            let mut session: Value = serde_json::from_str(body).unwrap();
+            session["quota"] = json!({
+                "bytes": {"used": 2 * 1_048_576, "limit": 100 * 1_048_576},
+                "files": {"used": 50, "limit": 50},
+            });
+            session.to_string()
+        })
+    });
+    let (code, lines) = doctor(&stub.base, &[]);
+    assert_eq!(code, 0, "a warning is no failure: {lines:#?}");
+    let (verdict, said, mend) = line(&lines, "limits");
+    assert_eq!(verdict, "warning");
+    let used = "1.00 MiB of 100.00 MiB used, 49 of 50 files used";
+    assert!(said.contains(used), "{said}");
+    assert!(mend.contains("QUOTA_FILES"), "{mend}");
+}
+
+#[test]
+fn calls_that_others_take_are_warned_of_with_the_proxy_that_the_service_may_not_know() {
+    let service = Service::start(&[]);
+    let stub = Stub::always(&service.base, "GET /v1/session", |answer| {
+        let limit = "RateLimit: \"read\";r=3;t=2\r\nRateLimit-Policy: \"read\";q=200;w=2\r\n\r\n";
+        answer.replacen("\r\n\r\n", &format!("\r\n{limit}"), 1)
+    });
+    let (code, lines) = doctor(&stub.base, &[]);
+    assert_eq!((code, with("warning", &lines)), (0, vec!["limits"]));
+    let (_, said, mend) = line(&lines, "limits");
+    assert!(said.contains("3 of 200 calls"), "{said}");
+    assert!(mend.contains("TRUSTED_PROXIES"), "{mend}");
+}
+
+#[test]
+fn a_limit_that_the_walk_itself_uses_up_is_too_small() {
+    let service = Service::start(&[("ACCESS", "key"), ("RATE_CREATE", "6/min:1")]);
+    let key = std::fs::read_to_string(service.data().join("access-key")).unwrap();
+    let mut command = service.command(&["doctor", "--json", "--check-limit", "120"]);
+    let ran = Ran::of(command.env("FILE_SHARE_TOKEN", key).output().unwrap());
+    let lines = ran.json();
+    assert_eq!((ran.code, with("warning", &lines)), (0, vec!["limits"]));
+    let (_, said, mend) = line(&lines, "limits");
+    assert!(
+        said.contains("0 of 1 calls that the limit \"create\""),
+        "{said}"
+    );
+    assert!(
+        mend.contains("own calls") && mend.contains("RATE_CREATE"),
+        "{mend}"
+    );
 }
 
 #[test]

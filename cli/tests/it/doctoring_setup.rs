@@ -9,7 +9,7 @@ use crate::support::{Ran, fshare, service_program};
 
 /// Nobody answers there, so that the twelve checks before those of the setup are over at once.
 const NOBODY: &str = "http://127.0.0.1:1";
-const BEFORE: usize = 13;
+const BEFORE: usize = 14;
 const QUEUE: &str = "http://127.0.0.1:1/1/q";
 
 fn doctor(settings: &[(&str, &Path)], arguments: &[&str]) -> (i32, Vec<Value>) {

@@ -17,7 +17,7 @@ async fn all_checks_are_well_in_a_deployed_stack() {
         .doctor(&api.base, &["--aws", "--notification-limit", "120"])
         .await;
     assert_eq!(code, 0, "{lines:#?}");
-    assert_eq!(lines.len(), 13 + AWS_CHECKS.len());
+    assert_eq!(lines.len(), 14 + AWS_CHECKS.len());
     // It runs with ACCESS=open.
     assert_eq!(with("warning", &lines), ["sign-in"], "{lines:#?}");
     assert_eq!(with("ok", &lines).len(), lines.len() - 1, "{lines:#?}");

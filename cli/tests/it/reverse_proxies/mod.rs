@@ -15,7 +15,7 @@ use crate::aws_support::ministack::project_root;
 use crate::aws_support::reverse_proxy::ReverseProxy;
 use crate::support::{Ran, Service, fshare, random};
 
-const ALL: usize = 13;
+const ALL: usize = 14;
 
 /// The block in this language that docs/proxies.md shows.
 fn documented(language: &str) -> String {
