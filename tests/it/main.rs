@@ -21,6 +21,7 @@ mod crash;
 mod create_limits;
 mod data_dir;
 mod dead_letters;
+mod default_limits;
 mod documents;
 mod dynamodb_store;
 mod event_queue;

@@ -44,6 +44,17 @@ impl Program {
         Self::serving(command, settings)
     }
 
+    /// The same with the limits on calls that it has by itself, which most tests switch off.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn local_with_its_own_rates(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = api_command();
+        for rate in RATES {
+            command.env_remove(rate);
+        }
+        command.env("DATA_DIR", data_dir);
+        Self::serving(command, settings)
+    }
+
     /// The API program in local mode, for a person at a terminal, which is util-linux's.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
     pub(crate) fn local_in_terminal(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
@@ -515,9 +526,12 @@ fn api_command() -> Command {
     command
         .env("LISTEN", "127.0.0.1:0")
         .env("ACCESS", "open")
-        .envs(["RATE_READ", "RATE_CREATE", "RATE_SECRET"].map(|rate| (rate, "off")));
+        .envs(RATES.map(|rate| (rate, "off")));
     command
 }
+
+/// The settings that limit how often somebody may call.
+const RATES: [&str; 3] = ["RATE_READ", "RATE_CREATE", "RATE_SECRET"];
 
 /// A command that inherits no setting from whoever runs the tests.
 fn clean_command(program: &Path) -> Command {

@@ -52,6 +52,18 @@ impl Service {
         }
     }
 
+    /// One that asks for its key, with the limits on calls that it has by itself, which most tests switch off. And the key.
+    pub(crate) fn start_limited() -> (Self, String) {
+        let own = [
+            ("RATE_READ", "100/s:200"),
+            ("RATE_CREATE", "20/s:100"),
+            ("RATE_SECRET", "10/min"),
+        ];
+        let service = Self::start(&[&own[..], &[("ACCESS", "key")]].concat());
+        let key = std::fs::read_to_string(service.data().join("access-key")).unwrap();
+        (service, key.trim_end().to_owned())
+    }
+
     /// One that people reach elsewhere; `base` is where it listens itself.
     pub(crate) fn start_public(public_url: &str) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

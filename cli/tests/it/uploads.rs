@@ -487,3 +487,28 @@ fn what_is_kept_with_a_file_is_shown_again_and_what_the_service_refuses_is_told(
     assert!(ran.code != 0 && ran.err.contains("1024 bytes"), "{ran:?}");
     assert_eq!(service.records().len(), 1);
 }
+
+#[test]
+fn a_folder_of_150_files_goes_to_a_service_with_its_own_limits_and_waits_as_it_is_told() {
+    let (service, key) = Service::start_limited();
+    for n in 0..150 {
+        service.file(
+            &format!("course/{n:03}.txt"),
+            format!("file {n}").as_bytes(),
+        );
+    }
+    let mut command = service.command(&["upload", "course", "--jobs", "16"]);
+    let ran = Ran::of(command.env("FILE_SHARE_TOKEN", &key).output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.out.lines().count(), 150, "{ran:?}");
+    // Whatever it says besides is that it waits.
+    assert!(ran.err.lines().all(|line| line.contains("wait")), "{ran:?}");
+    let mut command = service.command(&["list", "--json", "--all"]);
+    let ran = Ran::of(command.env("FILE_SHARE_TOKEN", &key).output().unwrap());
+    let names: std::collections::BTreeSet<_> = ran
+        .json()
+        .iter()
+        .map(|record| record["filename"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.len(), 150);
+}
