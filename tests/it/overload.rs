@@ -310,10 +310,15 @@ fn silent(address: std::net::SocketAddr) -> TcpStream {
 }
 
 fn ask(address: std::net::SocketAddr, path: &str) -> String {
+    ask_with(address, path, "")
+}
+
+/// With these lines in its head; the answer in lower case.
+fn ask_with(address: std::net::SocketAddr, path: &str, more: &str) -> String {
     let mut stream = silent(address);
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{more}\r\n"
     )
     .unwrap();
     let mut answer = String::new();
@@ -349,6 +354,19 @@ fn a_connection_beyond_the_limit_is_told_so_at_once_and_not_kept_waiting() {
     }
     assert!(ask(address, "/healthz").starts_with("http/1.1 200"));
     assert!(ask(address, "/readyz").starts_with("http/1.1 200"));
+    // Whoever opens a page reads why it isn't there, and the browser comes again.
+    let browser = "accept: text/html,*/*;q=0.8\r\naccept-language: de\r\n";
+    for path in ["/", "/boxes", "/b/nothing"] {
+        let page = ask_with(address, path, browser);
+        for part in [
+            "http/1.1 503",
+            "\r\nretry-after: 1\r\n",
+            "\r\nrefresh: 1\r\n",
+            "<h1>der dienst ist ausgelastet</h1>",
+        ] {
+            assert!(page.contains(part), "{path}: no {part} in {page}");
+        }
+    }
     // A permit that is given back is there for the next one.
     drop(silent.pop());
     let served = || ask(address, "/v1/files").starts_with("http/1.1 200");
