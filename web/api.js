@@ -4,6 +4,7 @@
 // here tries again; whoever called decides.
 
 import { ServiceCalls, failure, goneOr, isUpload, seenOr } from './service_calls.js';
+import { signInAt } from './sign_in_address.js';
 import { mediaType } from './validation.js';
 import { isRecord } from './record.js';
 
@@ -104,13 +105,14 @@ export class Api {
     return answer.status === 201 && isLink(answer.json) ? { type: 'linked', url: answer.json.url } : goneOr(answer);
   }
 
-  // Whether the service asks who one is, who that is (null for nobody), and what links for others begin with (null
-  // for what the page's own do). → session {isAsked, who, shareBase} | refused | lost
+  // Whether the service asks who one is, who that is (null for nobody), what links for others begin with (null for what
+  // the page's own do), and how much of what they may have they have taken (null where nothing bounds it).
+  // → session {isAsked, who, shareBase, quota} | refused | lost
   async session() {
     const answer = await this.#calls.call('GET', SESSION);
-    const { principal, signIn, shareBase = null } = answer.json;
+    const { principal, signIn, shareBase = null, quota = null } = answer.json;
     return answer.status === 200 && principal !== undefined
-      ? { type: 'session', isAsked: typeof signIn === 'string', who: principal, shareBase }
+      ? { type: 'session', isAsked: typeof signIn === 'string', who: principal, shareBase, quota }
       : failure(answer);
   }
 
@@ -132,8 +134,7 @@ export class Api {
 
   // Leads to the issuer, and then back to a page of the service.
   signInAt(page) {
-    const path = `/${page.pathname.slice(this.#base.pathname.length)}${page.search}`;
-    return new URL(`${SESSION}/start?${new URLSearchParams({ returnTo: path })}`, this.#base).href;
+    return signInAt(this.#base, page);
   }
 
   // What waits with the code that was typed. → waiting {client, from, beganAt} | unknown | tooMany | refused | lost

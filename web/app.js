@@ -19,12 +19,12 @@ import { beginHeadline, makeRoom, rememberFiles } from './headline.js';
 import { Format } from './format.js';
 import { openInterrupted } from './interrupted_panel.js';
 import { locale, strings } from './language.js';
+import { fetchModule } from './late.js';
 import { deleteMany } from './delete_many.js';
 import { Links } from './links.js';
 import { ListSync, MAX_LISTED } from './list_sync.js';
 import { ListTools } from './list_tools.js';
 import { put } from './put.js';
-import { TokensDialog } from './tokens_dialog.js';
 import { ScreenLock, share } from './share.js';
 import { getOlderAhead } from './older_ahead.js';
 import { isFinal, nameOf } from './record.js';
@@ -48,11 +48,13 @@ const maxUploadBytes = Number(told('max-upload-bytes'));
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 const { api, session, isIn, isGuest, owner } = openSession({ base, liveRegion, wake });
-const shared = openShareAddress({ base, api, isIn, root: byId('share-notice') });
+const shared = openShareAddress({ base, api, isIn, root: byId('share-notice'), onSession: showUse });
 const listOperator = operatorPart();
 const screenLock = new ScreenLock();
 const fresh = new Set();
 const others = new Set();
+// What shows how much of the service is taken, where somebody may only have so much.
+let useLine = null;
 
 const poller = new PendingPoller({
   look: (id, wait, signal) => api.look(id, wait, signal),
@@ -173,6 +175,9 @@ function onUpload(item) {
     if (item.state.problem?.code === 'otherBytes') {
       others.add(item.state.id);
     }
+    if (item.state.problem?.code === 'quota') {
+      useLine?.askSoon();
+    }
     if (phase === 'rejected') {
       // It is shown as an upload until that is taken off the list; then it is a file like any other.
       listSync.upsert(record);
@@ -231,6 +236,9 @@ function showFiles() {
   const owned = uploads.owned;
   const records = listSync.list.records.filter(({ id }) => !owned.has(id) && !interrupted.owns(id));
   records.filter((record) => !isFinal(record)).forEach(({ id }) => poller.watch(id));
+  if (listSync.isLoaded) {
+    useLine?.look(listSync.list.records);
+  }
   const arranged = listTools.arrange(records);
   filesView.render(arranged, { fresh, others }, now());
   listTools.show(arranged, listSync.list.isComplete);
@@ -319,6 +327,31 @@ async function removeFile(record) {
   liveRegion.show(isGone ? strings.removed(name) : strings.removeFailed(name));
 }
 
+// What few people need comes when they do.
+async function showUse({ type, quota }) {
+  if (type !== 'session') {
+    return;
+  }
+  if (quota !== null && useLine === null) {
+    const module = await fetchModule('use_line.js').catch(() => null);
+    useLine ??= module && new module.UseLine(byId('use'), { strings, format, ask: () => shared.look(), after });
+  }
+  useLine?.show(quota);
+}
+
+let tokens = null;
+
+async function openTokens() {
+  const module = await fetchModule('tokens_dialog.js').catch(() => null);
+  const why = ({ cause, problem }) => explain(cause ?? problem, format).text;
+  tokens ??= module && new module.TokensDialog({ api, format, strings, why });
+  if (tokens === null) {
+    liveRegion.show(strings.qr.unreachable);
+  } else if (!session.isOut) {
+    void tokens.open();
+  }
+}
+
 function removeFiles(records) {
   return deleteMany(records, { strings, format }, { remove: (id) => api.remove(id), gone: forgetFile, say: (text) => liveRegion.show(text), after });
 }
@@ -395,8 +428,7 @@ function start() {
   byId('clear-over').addEventListener('click', () =>
     uploads.items.filter(({ state }) => isOver(state)).forEach(dismiss),
   );
-  const tokens = new TokensDialog({ api, format });
-  byId('show-tokens').addEventListener('click', () => void tokens.open());
+  byId('show-tokens').addEventListener('click', () => void openTokens());
   byId('load-more').addEventListener('click', () => {
     const isPlain = listTools.isPlain;
     void (isPlain ? listSync.older({ isByHand: true }) : listSync.allOlder(() => !listTools.isPlain));

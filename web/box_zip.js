@@ -4,6 +4,7 @@
 
 import { words } from './box_words.js';
 import { h, setText } from './dom.js';
+import { strings } from './language.js';
 import { fetchModule } from './late.js';
 import { savedAs } from './saved_name.js';
 
@@ -95,8 +96,10 @@ export class BoxZip {
     const { format } = this.#parts;
     switch (type) {
       case 'saved': {
-        const names = missing.slice(0, MAX_NAMED).map(({ displayName }) => displayName);
-        const some = missing.length > 0 ? said.zipMissing(format.count(missing.length), names.join(', ')) : null;
+        const named = missing.slice(0, MAX_NAMED).map(({ displayName }) => displayName);
+        const more = missing.length > named.length ? strings.said.more(format.count(missing.length - named.length)) : null;
+        const names = strings.selection.names(named, more);
+        const some = missing.length > 0 ? said.zipMissing(format.count(missing.length), names) : null;
         return [said.zipSaved(format.count(files.length - missing.length)), some].filter(Boolean).join('. ');
       }
       case 'tooLarge':

@@ -6,12 +6,14 @@
 import { h } from './dom.js';
 import { takeDrops } from './drop_target.js';
 import { Sha256 } from './sha256.js';
+import { strings as de } from './strings.check.de.js';
+import { strings as en } from './strings.check.en.js';
 
 const PIECE_BYTES = 1024 * 1024;
 
 // A place to drop a file on, a button to choose one, and where the answer stands.
 export function fileCheck(record, { strings }) {
-  const words = strings.file;
+  const words = (strings.language === de.language ? de : en).check;
   const verdict = h('p', { role: 'status' });
   const input = h('input', { type: 'file', hidden: true });
   const button = h('button', { type: 'button', onclick: () => choose(input) }, words.compare);

@@ -12,7 +12,7 @@ import { askFirst } from './download.js';
 import { breakable, byId, fillIn, h, icon, tile } from './dom.js';
 import { Format } from './format.js';
 import { explain, fillOperator, operatorPart } from './explain.js';
-import { locale, strings } from './language.js';
+import { locale, ofLanguage, strings } from './language.js';
 import { fetchModule } from './late.js';
 import { Links } from './links.js';
 import { endOf, isFinal, nameOf, otherContentOf, standing } from './record.js';
@@ -20,6 +20,8 @@ import { savedAs, shellWord } from './saved_name.js';
 import { qrButton, showQr } from './qr_dialog.js';
 import { openShareAddress } from './share_notice.js';
 import { openSession } from './sign_in.js';
+import { strings as de } from './strings.file.de.js';
+import { strings as en } from './strings.file.en.js';
 
 const LONG_WAIT_S = 20;
 // What a card has, whether the service wrote it or this page.
@@ -30,6 +32,7 @@ const CHECKS_TITLE = `${CHECKS} > summary`;
 const base = new URL(document.documentElement.dataset.base, location.href);
 // What stands behind it belongs to the text that the link was copied from.
 const id = /\/f\/([^/]*?)(?:[.)>,]|%3E)*\/?$/i.exec(location.pathname)?.[1] ?? '';
+const words = ofLanguage([en, de]).file;
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
 // Ends the pause that is being made.
@@ -70,7 +73,7 @@ function head(record) {
       h(
         'time',
         { dateTime: record.createdAt, title: format.exactTime(created) },
-        strings.file.shared(format.when(created, Date.now())),
+        words.shared(format.when(created, Date.now())),
       ),
     ),
     end(record),
@@ -83,7 +86,7 @@ function end(record) {
   if (at === null || !['available', 'pending', 'processing'].includes(standing(record))) {
     return null;
   }
-  const time = h('time', { dateTime: record.deleteAfter }, strings.file.deletedOn(format.exactTime(at)));
+  const time = h('time', { dateTime: record.deleteAfter }, words.deletedOn(format.exactTime(at)));
   return h('p', { className: 'soft' }, time);
 }
 
@@ -134,14 +137,11 @@ async function openReceipt() {
   const { showReceipt } = module;
   const answer = await api.receipt(id);
   if (answer.type === 'receipt') {
-    const isOne = showReceipt(answer.text, { strings, format, say: (sentence) => liveRegion.show(sentence) });
-    if (!isOne) {
-      liveRegion.show(strings.receiptView.odd);
-    }
+    showReceipt(answer.text, { strings, format, say: (sentence) => liveRegion.show(sentence) });
     return;
   }
   if (answer.type === 'gone') {
-    liveRegion.show(strings.file.goneTitle);
+    liveRegion.show(words.goneTitle);
     return;
   }
   sayTrouble(answer.cause ?? answer.problem ?? { code: 'unreachable' });
@@ -182,67 +182,64 @@ function showAvailable(record, hasWaited) {
   const receipt = h(
     'button',
     { type: 'button', className: 'large', onclick: openReceipt },
-    h('span', {}, strings.receiptView.button),
+    h('span', {}, words.receipt),
   );
   const check = h('div', { className: 'check' });
-  const checks = h('details', { ontoggle: () => fillInChecks(check, record) }, h('summary', {}, strings.file.check), check);
+  const checks = h('details', { ontoggle: () => fillInChecks(check, record) }, h('summary', {}, words.check), check);
   check.append(
-    h('p', {}, strings.file.checkText),
+    h('p', {}, words.checkText),
     h('code', { className: 'digest' }, record.sha256),
-    h('code', { dir: 'ltr' }, strings.file.checkCommand(shellWord(savedAs(nameOf(record))))),
+    h('code', { dir: 'ltr' }, words.checkCommand(shellWord(savedAs(nameOf(record))))),
     h(
       'button',
       { type: 'button', onclick: () => copy(record.sha256, strings.digestCopied) },
-      strings.file.copyDigest,
+      words.copyDigest,
     ),
   );
   show(
     'available',
     ...head(record),
     h('div', { className: 'card-buttons' }, download, link, receipt, qrButton(() => showQr(shared.pageOf(id), shared.isForNobodyElse))),
-    h('p', { className: 'soft', hidden: !hasWaited }, strings.file.started),
+    h('p', { className: 'soft', hidden: !hasWaited }, words.started),
     checks,
   );
   if (hasWaited) {
-    liveRegion.say(strings.file.started);
+    liveRegion.say(words.started);
     download.click();
   }
 }
 
 function whyRejected(record) {
-  const { file, why } = strings;
   const otherContent = otherContentOf(record);
-  return otherContent === null ? file.rejectedText(record.reason ?? why.unsaid) : file.otherContentText(otherContent);
+  return otherContent === null ? words.rejectedText(record.reason ?? strings.why.unsaid) : words.otherContentText(otherContent);
 }
 
 function showEnd(record, hasWaited) {
-  const { file } = strings;
   switch (record.status) {
     case 'available':
       showAvailable(record, hasWaited);
       return;
     case 'rejected':
-      show('rejected', ...head(record), ...message(file.rejectedTitle, whyRejected(record)));
+      show('rejected', ...head(record), ...message(words.rejectedTitle, whyRejected(record)));
       break;
     default:
-      show('expired', ...head(record), ...message(file.expiredTitle, file.expiredText));
+      show('expired', ...head(record), ...message(words.expiredTitle, words.expiredText));
   }
   liveRegion.say(byId('card').querySelector('h2').textContent);
 }
 
 function showWaiting(record) {
-  const { file } = strings;
   const [title, text] =
     standing(record) === 'pending'
-      ? [file.pendingTitle, file.pendingText]
-      : [file.processingTitle, file.processingText];
+      ? [words.pendingTitle, words.pendingText]
+      : [words.processingTitle, words.processingText];
   show(standing(record), ...head(record), h('progress', { 'aria-label': title }), ...message(title, text));
   liveRegion.say([title, text].join('. '));
 }
 
 function showUnreachable({ cause, problem }) {
   const { text, operator } = explain(cause ?? problem ?? null, format);
-  const { unreachableTitle, unreachableText } = strings.file;
+  const { unreachableTitle, unreachableText } = words;
   const part = operatorPart();
   fillOperator(part, operator);
   show('unreachable', ...message(unreachableTitle, [text, unreachableText].filter(Boolean).join(' ')), part);
@@ -279,7 +276,7 @@ async function follow() {
       return;
     }
     if (event.type === 'gone') {
-      show('gone', ...message(strings.file.goneTitle, strings.file.goneText));
+      show('gone', ...message(words.goneTitle, words.goneText));
       return;
     }
     if (event.type === 'seen') {

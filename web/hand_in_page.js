@@ -25,6 +25,7 @@ import { LiveRegion } from './live_region.js';
 import { PendingPoller } from './pending_poller.js';
 import { put } from './put.js';
 import { ScreenLock } from './share.js';
+import { signInAt } from './sign_in_address.js';
 import { after, newName, now, reach } from './upload_ports.js';
 import { Uploads } from './uploads.js';
 import { UploadsView } from './uploads_view.js';
@@ -43,7 +44,8 @@ const IS_OTHER = new Set(['boxGone', 'boxClosed', 'typeNotAllowed', 'tooLargeFor
 
 const { handIn } = words;
 const base = new URL(document.documentElement.dataset.base, location.href);
-const box = /\/b\/+([\w-]+)/.exec(location.pathname)?.[1] ?? '';
+// The last of that form, since the service may lie below a path.
+const box = /\/b\/+([\w-]+)[^/]*\/*$/.exec(location.pathname)?.[1] ?? '';
 const storage = storageOf();
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));
@@ -272,8 +274,7 @@ async function send(files) {
 async function openReceipt(id) {
   const [answer, module] = await Promise.all([api.receipt(id), fetchModule('receipt.js').catch(() => null)]);
   if (answer.type === 'receipt' && module !== null) {
-    const isOne = module.showReceipt(answer.text, { strings, format, say: (sentence) => liveRegion.show(sentence) });
-    liveRegion.say(isOne ? '' : strings.receiptView.odd);
+    module.showReceipt(answer.text, { strings, format, say: (sentence) => liveRegion.show(sentence) });
     return;
   }
   if (answer.type === 'gone') {
@@ -353,8 +354,7 @@ function waysIn() {
   if (document.documentElement.dataset.signIn !== 'oidc') {
     return [handIn.noSignIn];
   }
-  const start = new URL(`v1/session/start?${new URLSearchParams({ returnTo: `/b/${box}` })}`, base);
-  return [handIn.signInText, h('a', { className: 'button primary large', href: start.href }, handIn.signIn)];
+  return [handIn.signInText, h('a', { className: 'button primary large', href: signInAt(base, location) }, handIn.signIn)];
 }
 
 function closed(state, title, text, ...more) {

@@ -35,7 +35,8 @@ export function takeKeys(whoever) {
 function take() {
   const key = keyIn(location.hash);
   if (key !== null) {
-    history.replaceState(history.state, '', location.pathname + location.search);
+    // Not by its path alone: behind `//` that would be another host's.
+    history.replaceState(history.state, '', location.href.split('#')[0]);
     use(key);
   }
 }

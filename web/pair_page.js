@@ -8,16 +8,18 @@ import { LiveRegion } from './live_region.js';
 import { byId, fillIn, h, setText } from './dom.js';
 import { explain } from './explain.js';
 import { Format } from './format.js';
-import { locale, strings } from './language.js';
+import { locale, ofLanguage, strings } from './language.js';
 import { readCode } from './pairing_code.js';
 import { openSession } from './sign_in.js';
+import { strings as de } from './strings.pair.de.js';
+import { strings as en } from './strings.pair.en.js';
 
 const TITLE = 'pair-title';
 const HINT = 'pair-hint';
 const ERROR = 'pair-error';
 const MINUTE_MS = 60_000;
 
-const words = strings.pair;
+const words = ofLanguage([en, de]).pair;
 const base = new URL(document.documentElement.dataset.base, location.href);
 const format = new Format({ strings, locale });
 const liveRegion = new LiveRegion(byId('said'), byId('toast'));

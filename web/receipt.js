@@ -10,17 +10,22 @@ import { takeDrops } from './drop_target.js';
 import { MAX_RECEIPT_CHARS, readReceipt, verify } from './jws.js';
 import { saveAs } from './save.js';
 import { savedAs, shellWord } from './saved_name.js';
+import { strings as de } from './strings.receipt.de.js';
+import { strings as en } from './strings.receipt.en.js';
 
 const TYPE = 'application/jose';
 const ENDING = '.receipt.jws';
 
-// Shows the receipt that the service has just given. say(sentence) tells people what was done. Whether it could be read.
+const wordsOf = ({ language }) => (language === de.language ? de : en).receiptView;
+
+// Shows the receipt that the service has just given. say(sentence) tells people what was done, and that it isn't one.
 export function showReceipt(text, { strings, format, say }) {
+  const words = wordsOf(strings);
   const receipt = readReceipt(text);
   if (receipt === null) {
-    return false;
+    say(words.odd);
+    return;
   }
-  const words = strings.receiptView;
   const { claims } = receipt;
   const name = `${savedAs(claims.displayName)}${ENDING}`;
   const copy = async () => {
@@ -46,12 +51,11 @@ export function showReceipt(text, { strings, format, say }) {
     h('div', { className: 'dialog-buttons' }, save, ...buttons),
   );
   open(dialog);
-  return true;
 }
 
 // What a receipt says, as a list.
 export function facts(claims, { strings, format }) {
-  const words = strings.receiptView;
+  const words = wordsOf(strings);
   const size = `${format.size(claims.size)} (${format.exactSize(claims.size)})`;
   const time = (at) => h('time', { dateTime: at }, format.exactTime(Date.parse(at)));
   const late = claims.late === true ? [strings.list, words.isLate] : [];
@@ -76,7 +80,7 @@ export function facts(claims, { strings, format }) {
 // the file that it should be about, or null. keys() asks the service. onClaims(claims) is told what a genuine one says, and
 // null where there is none any more.
 export function receiptCheck(record, { strings, format, keys, server, onClaims = () => {} }) {
-  const words = strings.receiptView;
+  const words = wordsOf(strings);
   const verdict = h('p', { role: 'status' });
   const place = h('textarea', {
     className: 'drop-target',
@@ -93,9 +97,9 @@ export function receiptCheck(record, { strings, format, keys, server, onClaims =
     const ours = turn;
     onClaims(null);
     verdict.textContent = text.trim() === '' ? '' : words.checking;
-    const said = text.trim() === '' ? { text: '' } : await judge(text, record, { strings, format, keys, server });
+    const said = text.trim() === '' ? { text: '' } : await judge(text, record, { words, format, keys, server });
     if (ours === turn) {
-      verdict.textContent = said.text;
+      verdict.replaceChildren(said.text, ...(said.command ? [h('code', { dir: 'ltr' }, said.command)] : []));
       onClaims(said.claims ?? null);
     }
   };
@@ -120,8 +124,7 @@ export function receiptCheck(record, { strings, format, keys, server, onClaims =
   return [h('h2', {}, words.check), place, choose, input, verdict];
 }
 
-async function judge(text, record, { strings, format, keys, server }) {
-  const words = strings.receiptView;
+async function judge(text, record, { words, format, keys, server }) {
   const receipt = readReceipt(text);
   if (receipt === null) {
     return { text: words.noReceipt };
@@ -141,7 +144,7 @@ async function judge(text, record, { strings, format, keys, server }) {
     }
     case 'insecure':
     case 'unsupported':
-      return { text: words[verdict](`fshare verify ${name} --server ${server}`) };
+      return { text: words[verdict], command: `fshare verify ${name} --server ${server}` };
     default:
       return { text: words.notGenuine };
   }

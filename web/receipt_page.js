@@ -7,11 +7,14 @@ import { Api } from './api.js';
 import { fileCheck } from './check_file.js';
 import { byId, fillIn } from './dom.js';
 import { Format } from './format.js';
-import { locale, strings } from './language.js';
+import { locale, ofLanguage, strings } from './language.js';
 import { openLanguageSwitch } from './language_switch.js';
 import { facts, receiptCheck } from './receipt.js';
+import { strings as de } from './strings.receipt.de.js';
+import { strings as en } from './strings.receipt.en.js';
 
 const base = new URL(`${document.documentElement.dataset.base}/`, location.href);
+const words = ofLanguage([en, de]);
 const format = new Format({ strings, locale });
 const api = new Api(base);
 
@@ -21,9 +24,9 @@ function show(claims) {
   byId('file').replaceChildren(...(claims === null ? [] : fileCheck(claims, { strings })));
 }
 
-fillIn(strings);
+fillIn({ ...strings, ...words });
 openLanguageSwitch(byId('language'));
-document.title = strings.title(strings.receiptView.check);
+document.title = strings.title(words.receiptView.check);
 const server = base.href.replace(/\/$/, '');
 const [, ...parts] = receiptCheck(null, { strings, format, keys: () => api.receiptKeys(), server, onClaims: show });
 byId('receipt').append(...parts);

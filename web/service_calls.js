@@ -12,6 +12,7 @@ const ANSWER_WITHIN_MS = 15_000;
 const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
 const GONE = 'file_not_found';
 const TYPE_NOT_ALLOWED = 'type_not_allowed';
+const QUOTA_EXCEEDED = 'quota_exceeded';
 const FORBIDDEN = 403;
 const SHORTEST = 'v1/files?limit=1';
 const SESSION = 'v1/session';
@@ -133,7 +134,8 @@ export function failure({ status, code, json, foreign, retryAfterMs: pause }) {
     return outcomeOf(foreign, pause);
   }
   if (status === 507) {
-    return { type: 'refused', problem: { code: 'full' } };
+    // No room for anybody, or none for whoever asks.
+    return { type: 'refused', problem: { code: code === QUOTA_EXCEEDED ? 'quota' : 'full' } };
   }
   if (isAboutHost(code)) {
     return { type: 'refused', problem: { code: 'misdirected', status } };

@@ -10,6 +10,8 @@ import { strings } from './language.js';
 export class SessionNotice {
   #root;
   #say;
+  // The page itself, anew: what asks for a sign-in lets nobody by without one.
+  #again = h('a', { className: 'button primary', target: '_blank', rel: 'noopener' }, strings.signedOut.signIn);
   #operator = operatorPart();
 
   // `root` is an empty place in the page; say(sentence) goes to a screen reader.
@@ -18,8 +20,7 @@ export class SessionNotice {
     this.#say = say;
     root.append(
       h('p', {}, strings.signedOut.text),
-      // The page itself, anew: what asks for a sign-in lets nobody by without one.
-      h('a', { className: 'button primary', href: location.href, target: '_blank', rel: 'noopener' }, strings.signedOut.signIn),
+      this.#again,
       this.#operator,
     );
   }
@@ -27,6 +28,8 @@ export class SessionNotice {
   // With what shows that the person is signed out, or null.
   update(problem) {
     if (problem !== null) {
+      // As it is now: on some pages the address changes.
+      this.#again.href = location.href;
       fillOperator(this.#operator, explain(problem).operator);
       if (this.#root.hidden) {
         this.#say(strings.signedOut.text);

@@ -10,12 +10,17 @@ import { ShareAddress } from './share_address.js';
 const HTTP_PORT = '80';
 
 // `root` is an empty place in the page. isIn resolves when the service may be asked. onChange() is called when another
-// address may be known, by what shows links.
-export function openShareAddress({ base, api, isIn, root, onChange = () => {} }) {
+// address may be known, by what shows links; onSession(answer) with all that the service says of the session then.
+export function openShareAddress({ base, api, isIn, root, onChange = () => {}, onSession = () => {} }) {
   const operator = operatorPart();
   fillOperator(operator, strings.onlyHere.operator(location.port || HTTP_PORT));
   root.append(h('p', {}, strings.onlyHere.text), operator);
-  const address = new ShareAddress(base, () => api.session(), () => {
+  const ask = async () => {
+    const answer = await api.session();
+    onSession(answer);
+    return answer;
+  };
+  const address = new ShareAddress(base, ask, () => {
     root.hidden = !address.isForNobodyElse;
     onChange();
   });

@@ -113,6 +113,7 @@ export const strings = {
     title: 'Boxes',
     promise: 'Let others hand in files by a link, without an account. They see nothing of each other.',
     back: 'All boxes',
+    checkReceipt: 'Check a receipt',
     files: 'Files',
     make: 'Make a box',
     none: 'No box yet',
@@ -202,7 +203,7 @@ export const strings = {
       `${files === '1' ? '1 file' : `${files} files`} of ${people === '1' ? '1 person' : `${people} people`}`,
     shown: (some, all) => `${some} of ${all} shown`,
     tooMany: (limit) => `The first ${limit} are shown. Find the others by name; the table as CSV has all.`,
-    unlisted: (n) => `${n} more that never arrived aren’t listed.`,
+    unlisted: (n) => (n === '1' ? '1 more that never arrived isn’t listed.' : `${n} more that never arrived aren’t listed.`),
     notSaved: 'Nothing was saved: the list couldn’t be read to its end. Try again.',
     tooManyToRead: 'There is more in this box than this page reads. fshare collect has all of it.',
     nothing: 'Nothing was handed in yet',
@@ -219,9 +220,12 @@ export const strings = {
     tableName: 'hand-ins.csv',
     zip: (n) => (n === '1' ? 'Download it as zip' : `Download ${n} as zip`),
     zipStop: 'Stop',
-    zipping: (done, all) => `${done} of ${all} are in the archive`,
+    zipping: (done, all) => `In the archive: ${done} of ${all}`,
     zipSaved: (n) => (n === '1' ? '1 file is in the archive' : `${n} files are in the archive`),
-    zipMissing: (n, names) => `${n} couldn’t be fetched and aren’t in it: ${names}. Try again.`,
+    zipMissing: (n, names) =>
+      n === '1'
+        ? `1 couldn’t be fetched and isn’t in it: ${names}. Try again.`
+        : `${n} couldn’t be fetched and aren’t in it: ${names}. Try again.`,
     zipStopped: 'Stopped. There is no archive.',
     zipTooLarge: (size) =>
       `These are ${size}, which is more than this browser can put together. Show fewer, or use one that writes to a file, such as Chrome or Edge.`,

@@ -1,7 +1,7 @@
-// Everything that the pages say, in German. The keys and what takes parameters are those of strings.en.js; a test holds
-// the two together.
+// What most pages say, in German. The keys and what takes parameters are those of strings.en.js; a test holds the two
+// together. Whoever reads is addressed as Sie.
 //
-// Invariant: texts only. Numbers, sizes and times come in already formatted.
+// Invariant: texts only. Numbers, sizes and times come in already formatted. A name in a sentence is set apart from it.
 
 const isolated = (name) => `\u2068${name}\u2069`;
 
@@ -22,6 +22,8 @@ export const strings = {
   product: 'File Share',
   skip: 'Zu den Dateien springen',
   boxesLink: 'Abgaben',
+  allFiles: 'Alle Dateien',
+  showTokens: 'Tokens',
   explorer: 'API',
   navigation: 'Für Entwickler',
   switchTo: 'English',
@@ -31,7 +33,7 @@ export const strings = {
   moreNamed: (name) => `Mehr zu ${isolated(name)}`,
 
   headline: 'Datei teilen.',
-  promise: 'Senden und den Link weitergeben. Wer ihn öffnet, bekommt genau das, was gesendet wurde.',
+  promise: 'Senden Sie eine Datei, und geben Sie den Link weiter. Wer ihn öffnet, bekommt genau das, was Sie gesendet haben.',
   dropTitle: 'Dateien oder einen Ordner hier ablegen',
   dropTitleTouch: 'Dateien hinzufügen',
   dropHint: (limit) => `oder einfügen · je bis zu ${limit}`,
@@ -39,8 +41,8 @@ export const strings = {
   dropNow: 'Loslassen zum Senden',
   chooseFiles: 'Dateien auswählen',
   chooseFolder: 'Ordner auswählen',
-  pastedName: (time) => `eingefuegt-${time}`,
-  tooMany: (limit) => `Nur die ersten ${limit} Dateien wurden genommen. Die anderen hinzufügen, wenn diese durch sind.`,
+  pastedName: (time) => `eingefügt-${time}`,
+  tooMany: (limit) => `Nur die ersten ${limit} Dateien wurden genommen. Fügen Sie die anderen hinzu, wenn diese durch sind.`,
   moreWaiting: (n) => counted(n, `${n} weitere Datei wartet, bis sie dran ist`, `${n} weitere Dateien warten, bis sie dran sind`),
   folderUnreadable: (name) => `Der Ordner ${isolated(name)} kann nicht gelesen werden.`,
   nothingInside: 'Darin sind keine Dateien.',
@@ -70,11 +72,11 @@ export const strings = {
     sending: 'Wird gesendet',
     renewing: 'Eine neue Erlaubnis zum Senden wird geholt',
     looking: 'Es wird geprüft, was angekommen ist',
-    waiting: 'Keine Verbindung. Gleich noch ein Versuch',
-    waitingOffline: 'Keine Netzverbindung. Geht weiter, sobald sie wieder da ist',
-    waitingSignedOut: 'Bleibt erhalten. Geht nach der Anmeldung weiter',
-    waitingIntermediary: 'Keine Antwort vom Dienst. Gleich noch ein Versuch',
-    waitingLimited: 'Der Dienst bittet um weniger Tempo. Geht gleich weiter',
+    waiting: 'Keine Verbindung. Es wird gleich noch einmal versucht',
+    waitingOffline: 'Keine Netzverbindung. Es geht weiter, sobald sie wieder da ist',
+    waitingSignedOut: 'Bleibt erhalten. Es geht weiter, wenn Sie angemeldet sind',
+    waitingIntermediary: 'Keine Antwort vom Dienst. Es wird gleich noch einmal versucht',
+    waitingLimited: 'Der Dienst bittet um weniger Tempo. Es geht gleich weiter',
     confirming: 'Gesendet. Wird geprüft',
     processing: 'Wird verarbeitet',
     available: 'Da',
@@ -85,52 +87,55 @@ export const strings = {
   },
   sentOf: (loaded, total) => `${loaded} von ${total}`,
   cancel: 'Abbrechen',
-  cancelNamed: (name) => `${name} abbrechen`,
+  cancelNamed: (name) => `${isolated(name)} abbrechen`,
   tryAgain: 'Noch einmal versuchen',
-  tryAgainNamed: (name) => `Noch einmal versuchen: ${name}`,
+  tryAgainNamed: (name) => `Noch einmal versuchen: ${isolated(name)}`,
   dismiss: 'Aus dieser Liste entfernen',
-  dismissNamed: (name) => `${name} aus dieser Liste entfernen`,
-  progressNamed: (name) => `${name} wird gesendet`,
+  dismissNamed: (name) => `${isolated(name)} aus dieser Liste entfernen`,
+  progressNamed: (name) => `${isolated(name)} wird gesendet`,
   leave: 'Es werden noch Dateien gesendet.',
 
   interrupted: {
     title: 'Unterbrochen',
-    hint: 'Diese waren nicht durch, als die Seite geschlossen wurde. Dieselben Dateien noch einmal auswählen oder ablegen, und sie gehen unter denselben Links weiter.',
+    hint: 'Diese Dateien waren nicht durch, als die Seite geschlossen wurde. Wählen Sie dieselben noch einmal aus, oder legen Sie sie hier ab: Sie gehen unter denselben Links weiter.',
     state: 'Unterbrochen: noch einmal auswählen',
     checking: 'Die Datei wird angesehen …',
     choose: 'Noch einmal auswählen',
     chooseNamed: (name) => `Noch einmal auswählen: ${isolated(name)}`,
     notBegun: (n, count, names) =>
       n === 1
-        ? `1 Datei wartete noch, als die Seite geschlossen wurde, und nichts davon wurde gesendet: ${names}. Bitte noch einmal auswählen.`
-        : `${count} Dateien warteten noch, als die Seite geschlossen wurde, und nichts davon wurde gesendet: ${names}. Bitte noch einmal auswählen.`,
+        ? `1 Datei wartete noch, als die Seite geschlossen wurde, und nichts davon wurde gesendet: ${names}. Bitte wählen Sie sie noch einmal aus.`
+        : `${count} Dateien warteten noch, als die Seite geschlossen wurde, und nichts davon wurde gesendet: ${names}. Bitte wählen Sie sie noch einmal aus.`,
     said: (n) => counted(n, `${n} Upload wurde unterbrochen`, `${n} Uploads wurden unterbrochen`),
     why: {
       otherSize: (size, expected) =>
-        `Das ist eine andere Datei: sie hat ${size}, und diese hat ${expected}. Bitte dieselbe auswählen, oder die andere als neue Datei senden.`,
+        `Das ist eine andere Datei: Sie hat ${size}, und diese hat ${expected}. Wählen Sie dieselbe aus, oder senden Sie die andere als neue Datei.`,
       otherFile:
-        'Das ist eine andere Datei, oder sie wurde seitdem geändert: ihre Bytes sind nicht die angekündigten. Nichts wurde gesendet. ' +
-        'Bitte dieselbe auswählen, oder die andere als neue Datei senden.',
-      unreadable: 'Diese Datei kann nicht gelesen werden. Bitte noch einmal auswählen.',
+        'Das ist eine andere Datei, oder sie wurde seitdem geändert: Ihre Bytes sind nicht die angekündigten. Es wurde nichts ' +
+        'gesendet. Wählen Sie dieselbe aus, oder senden Sie die andere als neue Datei.',
+      unreadable: 'Diese Datei kann nicht gelesen werden. Bitte wählen Sie sie noch einmal aus.',
     },
   },
 
   why: {
-    tooLarge: (size, limit) => `Sie ist zu groß: ${size}, und die Grenze ist ${limit}. Nichts wurde gesendet.`,
-    nameTooLong: 'Ihr Name ist zu lang. Höchstens 255 Zeichen gehen. Nichts wurde gesendet.',
-    noName: 'Sie hat keinen Namen, der behalten werden kann. Nichts wurde gesendet.',
-    unreadable: 'Sie kann nicht gelesen werden, oder sie hat sich seit der Auswahl geändert. Bitte neu auswählen.',
-    damaged: 'Was ankam, war nicht, was gesendet wurde. Vielleicht hat sich die Datei inzwischen geändert: noch einmal versuchen.',
-    unreachable: 'Der Dienst war eine Weile nicht erreichbar. Nichts ist verloren: noch einmal versuchen.',
+    tooLarge: (size, limit) => `Sie ist zu groß: ${size}, und die Grenze ist ${limit}. Es wurde nichts gesendet.`,
+    nameTooLong: 'Ihr Name ist zu lang. Kürzen Sie ihn auf höchstens 255 Zeichen. Es wurde nichts gesendet.',
+    noName: 'Sie hat keinen Namen, der behalten werden kann. Es wurde nichts gesendet.',
+    unreadable: 'Sie kann nicht gelesen werden, oder sie hat sich seit der Auswahl geändert. Bitte wählen Sie sie noch einmal aus.',
+    damaged: 'Was ankam, war nicht, was gesendet wurde. Vielleicht hat sich die Datei inzwischen geändert: Bitte versuchen Sie es noch einmal.',
+    unreachable: 'Der Dienst war eine Weile nicht erreichbar. Nichts ist verloren: Bitte versuchen Sie es noch einmal.',
     full: 'Der Dienst hat keinen Platz mehr. Wer ihn betreibt, muss welchen schaffen.',
-    limited: 'Der Dienst bittet um weniger Tempo. Nichts ist verloren: später noch einmal versuchen.',
+    quota:
+      'Sie passt nicht mehr in das, was Sie hier haben dürfen. Löschen Sie Dateien, die niemand mehr braucht, oder bitten Sie ' +
+      'um mehr Platz, wer den Dienst betreibt. Es wurde nichts gesendet.',
+    limited: 'Der Dienst bittet um weniger Tempo. Nichts ist verloren: Bitte versuchen Sie es später noch einmal.',
     store: (code) => `Der Speicher hat sie abgelehnt (${code}).`,
     otherBytes:
-      'Jemand anders hat zuerst andere Bytes unter diesem Link gesendet, er führt also nicht zu dieser Datei: bitte nicht ' +
-      'weitergeben. Noch ein Versuch sendet sie unter einem eigenen Link.',
+      'Jemand anders hat zuerst andere Bytes unter diesem Link gesendet, er führt also nicht zu Ihrer Datei: Bitte geben Sie ' +
+      'ihn nicht weiter. Versuchen Sie es noch einmal, dann hat Ihre Datei einen eigenen Link.',
     deleted: 'Sie wurde gelöscht, während sie gesendet wurde.',
     expired: 'Die Zeit zum Senden lief immer wieder ab.',
-    rejected: (reason) => `Der Dienst hat abgelehnt, was ankam: ${reason}. Noch einmal versuchen.`,
+    rejected: (reason) => `Der Dienst hat abgelehnt, was ankam: ${reason}. Bitte versuchen Sie es noch einmal.`,
     otherContent: ({ detectedType }) =>
       `Sie wurde abgelehnt: Ihr Inhalt ist ${detectedType}, und ihr Name sagt etwas anderes. Senden Sie die richtige Datei, ` +
       'oder diese unter einem Namen, der stimmt.',
@@ -144,21 +149,21 @@ export const strings = {
     text: 'Der Dienst antwortet unter dieser Adresse nicht. Wer ihn betreibt, kann das ändern.',
     operator: (origin) =>
       'Der Proxy vor dem Dienst gibt den Host nicht weiter, nach dem der Browser gefragt hat. ' +
-      `Das lässt sich einstellen (nginx: proxy_set_header Host $http_host;), und PUBLIC_URL soll sagen, wo die Seite ist: ${origin}`,
+      `Stellen Sie das ein (nginx: proxy_set_header Host $http_host;), und setzen Sie PUBLIC_URL auf die Adresse der Seite: ${origin}`,
   },
   elsewhere: {
     text: (target) => `Der Dienst will sie nach ${target} gesendet haben, wohin diese Seite nicht reicht.`,
     operator: (origin) =>
-      'Der Dienst hält das für seine Adresse. Steht ein Proxy davor, so soll er den Host weitergeben ' +
-      `(nginx: proxy_set_header Host $http_host;), oder PUBLIC_URL soll sagen, wo die Seite ist: ${origin}`,
+      'Der Dienst hält das für seine Adresse. Steht ein Proxy davor, so lassen Sie ihn den Host weitergeben ' +
+      `(nginx: proxy_set_header Host $http_host;), oder setzen Sie PUBLIC_URL auf die Adresse der Seite: ${origin}`,
   },
   mixed: {
     text: (target) => `Der Dienst will sie nach ${target} gesendet haben, was eine Seite, die über https kam, nicht kann.`,
     operator: (origin) =>
-      `PUBLIC_URL soll sagen, wo die Seite ist: ${origin} Hat der Speicher eine eigene Adresse, so muss auch die https sein.`,
+      `Setzen Sie PUBLIC_URL auf die Adresse der Seite: ${origin} Hat der Speicher eine eigene Adresse, so muss auch sie mit https beginnen.`,
   },
   signedOut: {
-    text: 'Die Anmeldung ist abgelaufen. Was hier angefangen wurde, bleibt erhalten und geht nach der nächsten weiter.',
+    text: 'Sie wurden abgemeldet. Was Sie hier begonnen haben, bleibt erhalten und geht weiter, wenn Sie wieder angemeldet sind.',
     signIn: 'Wieder anmelden',
     redirect: 'einer Weiterleitung',
     operator: (what) =>
@@ -168,7 +173,7 @@ export const strings = {
   signIn: {
     title: 'Anmelden',
     hint: [
-      'Den Link öffnen, den der Dienst beim ersten Start ausgegeben hat, oder hier seinen Schlüssel angeben. Er steht in der Datei ',
+      'Öffnen Sie den Link, den der Dienst beim ersten Start ausgegeben hat, oder geben Sie hier seinen Schlüssel an. Er steht in der Datei ',
       'access-key',
       ' in seinem Datenverzeichnis.',
     ],
@@ -176,65 +181,65 @@ export const strings = {
     signIn: 'Anmelden',
     signOut: 'Abmelden',
     newTab: 'Zum Anmelden öffnet sich ein anderer Tab. Dieser geht danach von selbst weiter.',
-    stillThere: 'Hier ist niemand mehr angemeldet, dort, wo die Anmeldung herkam, vielleicht noch.',
+    stillThere: 'Hier sind Sie abgemeldet. Dort, wo Sie herkamen, sind Sie vielleicht noch angemeldet.',
     signOutThere: 'Auch dort abmelden',
-    done: 'Angemeldet',
-    first: 'Bitte zuerst anmelden. Nichts wurde gesendet.',
-    signOutFailed: 'Noch angemeldet, denn der Dienst war nicht erreichbar. Noch einmal versuchen.',
+    done: 'Sie sind angemeldet',
+    first: 'Bitte melden Sie sich zuerst an. Es wurde nichts gesendet.',
+    signOutFailed: 'Sie sind noch angemeldet, denn der Dienst war nicht erreichbar. Bitte versuchen Sie es noch einmal.',
     why: {
-      noKey: 'Bitte den Schlüssel angeben.',
+      noKey: 'Bitte geben Sie den Schlüssel an.',
       wrongKey: 'Das ist nicht der Schlüssel dieses Dienstes.',
       notKept:
-        'Der Schlüssel stimmt, aber der Browser behält die Anmeldung nicht: Cookies dieser Seite erlauben und die Seite ' +
-        'unter der Adresse öffnen, die der Dienst ausgegeben hat.',
-      unreachable: 'Der Dienst ist gerade nicht erreichbar. Gleich noch einmal versuchen.',
+        'Der Schlüssel stimmt, aber der Browser behält die Anmeldung nicht: Erlauben Sie ihm Cookies dieser Seite, und öffnen ' +
+        'Sie die Seite unter der Adresse, die der Dienst ausgegeben hat.',
+      unreachable: 'Der Dienst ist gerade nicht erreichbar. Bitte versuchen Sie es gleich noch einmal.',
     },
   },
   intermediary: {
     413: {
-      text: () => 'Etwas vor dem Dienst nimmt keine Dateien dieser Größe an, der Dienst selbst schon.',
+      text: () => 'Etwas zwischen Ihnen und dem Dienst nimmt keine Dateien dieser Größe an, der Dienst selbst schon.',
       operator: () =>
-        'Ein Proxy hat mit 413 geantwortet, bevor der Dienst gefragt wurde. Seine Grenze muss über der des Dienstes liegen, ' +
-        'die in MAX_UPLOAD_BYTES steht (nginx: client_max_body_size 21m;).',
+        'Ein Proxy hat mit 413 geantwortet, bevor der Dienst gefragt wurde. Heben Sie seine Grenze über die des Dienstes, die in ' +
+        'MAX_UPLOAD_BYTES steht (nginx: client_max_body_size 21m;).',
     },
     421: {
       text: () => 'Etwas vor dem Dienst antwortet unter dieser Adresse nicht.',
       operator: () =>
-        'Ein Proxy hat mit 421 geantwortet: er hat keinen solchen Host, oder eine Verbindung wurde für einen anderen benutzt. Seine Namen und Zertifikate ansehen.',
+        'Ein Proxy hat mit 421 geantwortet: Er hat keinen solchen Host, oder eine Verbindung wurde für einen anderen benutzt. Sehen Sie seine Namen und Zertifikate an.',
     },
     403: {
-      text: () => 'Etwas vor dem Dienst hat das abgelehnt (403).',
-      operator: () => 'Es war nicht der Dienst. Die Regeln des Proxys, der Firewall oder des Filters davor ansehen.',
+      text: () => 'Etwas zwischen Ihnen und dem Dienst hat das abgelehnt (403).',
+      operator: () => 'Es war nicht der Dienst. Sehen Sie die Regeln des Proxys, der Firewall oder des Filters davor an.',
     },
     away: {
       text: (status) => `Der Dienst ist nicht da, nur das, was vor ihm steht (${status}).`,
       operator: (status) =>
-        `Ein Proxy hat an seiner Stelle mit ${status} geantwortet. Läuft der Dienst, und kennt der Proxy seine ` +
-        'Adresse (nginx: proxy_pass)?',
+        `Ein Proxy hat an seiner Stelle mit ${status} geantwortet. Sehen Sie nach, ob der Dienst läuft, und ob der Proxy seine ` +
+        'Adresse kennt (nginx: proxy_pass).',
     },
     other: {
-      text: (status) => `Etwas anderes als der Dienst hat geantwortet (${status}). Vielleicht verlangt dieses Netz eine Anmeldung.`,
+      text: (status) => `Etwas anderes als der Dienst hat geantwortet (${status}). Vielleicht müssen Sie sich bei diesem Netz anmelden.`,
       operator: (status) =>
-        `Die Antwort ${status} ist weder vom Dienst noch vom Speicher. Was macht der Proxy mit diesem Pfad, ` +
-        'und führt er überhaupt zum Dienst?',
+        `Die Antwort ${status} ist weder vom Dienst noch vom Speicher. Sehen Sie nach, was der Proxy mit diesem Pfad ` +
+        'macht, und ob er überhaupt zum Dienst führt.',
     },
   },
 
   files: 'Dateien',
   emptyTitle: 'Noch nichts da',
-  emptyHint: 'Eine gesendete Datei wartet hier unter ihrem eigenen Link.',
+  emptyHint: 'Senden Sie eine Datei, und sie wartet hier unter einem eigenen Link.',
   loading: 'Dateien werden gesucht …',
   loadMore: 'Ältere Dateien zeigen',
   loadingMore: 'Ältere Dateien werden geholt …',
   listFull: (limit) => `Das sind die neuesten ${limit} Dateien. Ältere sind unter ihren Links da.`,
-  listUnreachable: 'Die Liste kann gerade nicht geholt werden. Noch ein Versuch …',
+  listUnreachable: 'Die Liste kann gerade nicht geholt werden. Es wird noch einmal versucht …',
   status: {
     pending: 'Unterwegs',
     available: 'Da',
     processing: 'Wird verarbeitet',
     rejected: 'Abgelehnt',
     expired: 'Nie angekommen',
-    otherBytes: 'Nicht das Gesendete',
+    otherBytes: 'Nicht, was Sie gesendet haben',
   },
   waitingSince: (time) => `Wartet auf ihre Bytes seit ${time}`,
   statusWhy: {
@@ -246,21 +251,21 @@ export const strings = {
     expired: 'Die Zeit zum Senden ist abgelaufen.',
   },
   copyLink: 'Link kopieren',
-  copyLinkNamed: (name) => `Link kopieren: ${name}`,
+  copyLinkNamed: (name) => `Link kopieren: ${isolated(name)}`,
   download: 'Herunterladen',
-  downloadNamed: (name) => `${name} herunterladen`,
+  downloadNamed: (name) => `${isolated(name)} herunterladen`,
   remove: 'Löschen',
-  removeNamed: (name) => `${name} löschen`,
+  removeNamed: (name) => `${isolated(name)} löschen`,
   copied: 'Link kopiert',
-  noLink: 'Es konnte kein Link erstellt werden. Bitte noch einmal versuchen.',
+  noLink: 'Es konnte kein Link erstellt werden. Bitte versuchen Sie es noch einmal.',
   digestCopied: 'SHA-256 kopiert',
   copyByHand: 'Diesen Link kopieren',
   close: 'Schließen',
   removeTitle: 'Diese Datei löschen?',
-  removeText: (name) => `${isolated(name)} wird für alle gelöscht, und ihr Link führt ins Leere. Das lässt sich nicht zurücknehmen.`,
+  removeText: (name) => `${isolated(name)} wird für alle gelöscht, und ihr Link führt ins Leere. Das lässt sich nicht rückgängig machen.`,
   keep: 'Behalten',
   removed: (name) => `${isolated(name)} ist gelöscht`,
-  removeFailed: (name) => `${isolated(name)} konnte nicht gelöscht werden. Noch einmal versuchen.`,
+  removeFailed: (name) => `${isolated(name)} konnte nicht gelöscht werden. Bitte versuchen Sie es noch einmal.`,
 
   said: {
     started: (n) => counted(n, `${n} Datei wird gesendet`, `${n} Dateien werden gesendet`),
@@ -290,159 +295,33 @@ export const strings = {
     end: 'Fertig',
     names: (names, more) => [...names.map(isolated), more].filter(Boolean).join(', '),
     removeTitle: (n) => (n === '1' ? 'Diese Datei löschen?' : `${n} Dateien löschen?`),
-    removeText: (names) => `Für alle gelöscht, und ihre Links führen ins Leere: ${names}. Das lässt sich nicht zurücknehmen.`,
+    removeText: (names) => `Sie werden für alle gelöscht, und ihre Links führen ins Leere: ${names}. Das lässt sich nicht rückgängig machen.`,
     removeYes: (n) => (n === '1' ? 'Löschen' : `${n} Dateien löschen`),
     removed: (n) => (n === '1' ? '1 Datei ist gelöscht' : `${n} Dateien sind gelöscht`),
-    notRemoved: (n, failed, names) => `${n} gelöscht. ${failed} ${failed === '1' ? 'konnte' : 'konnten'} nicht gelöscht werden: ${names}. Noch einmal versuchen.`,
+    notRemoved: (n, failed, names) => `${n} gelöscht. ${failed} ${failed === '1' ? 'konnte' : 'konnten'} nicht gelöscht werden: ${names}. Bitte versuchen Sie es noch einmal.`,
   },
   onlyHere: {
     text: 'Nur dieser Computer kann diese Links öffnen.',
     operator: (port) =>
-      `Damit andere im Netz sie öffnen können, den Dienst mit LISTEN=0.0.0.0:${port} starten, während dieser Computer in ` +
-      'dem Netz ist. Erreichen sie ihn unter einer anderen Adresse, so soll PUBLIC_URL sie nennen.',
+      `Damit andere im Netz sie öffnen können, starten Sie den Dienst mit LISTEN=0.0.0.0:${port}, während dieser Computer in ` +
+      'dem Netz ist. Erreichen sie ihn unter einer anderen Adresse, so setzen Sie PUBLIC_URL auf diese.',
   },
   qr: {
     button: 'QR-Code',
     title: 'Zum Öffnen scannen',
     picture: 'QR-Code des Links darunter',
     tooLong: 'Der Link ist zu lang für einen QR-Code.',
-    unreachable: 'Der Dienst ist gerade nicht erreichbar. Gleich noch einmal versuchen.',
-  },
-  tokens: {
-    title: 'Tokens',
-    hint: 'Programme zeigen sie vor, um für Sie zu handeln. Wer ein Token hat, kann tun, was es erlaubt, bis es endet.',
-    loading: 'Tokens werden gesucht …',
-    none: 'Kein Programm hat ein Token von Ihnen.',
-    unreachable: 'Der Dienst ist gerade nicht erreichbar. Gleich noch einmal versuchen.',
-    scopes: { read: 'sehen und holen', write: 'senden', delete: 'löschen', admin: 'Dateien von allen' },
-    may: (scopes) => `Darf: ${scopes.join(', ')}`,
-    lastUsed: (time) => `Zuletzt benutzt ${time}`,
-    neverUsed: 'Nie benutzt',
-    until: (time) => `Gilt bis ${time}`,
-    end: 'Beenden',
-    endNamed: (label) => `${isolated(label)} beenden`,
-    endTitle: 'Dieses Token beenden?',
-    endText: (label) => `${isolated(label)} lässt niemanden mehr herein. Das Programm, das es hat, braucht ein anderes. Das lässt sich nicht zurücknehmen.`,
-    endYes: 'Beenden',
-    ended: (label) => `${isolated(label)} ist beendet.`,
-  },
-
-  noScript: {
-    send: 'Diese Seite braucht JavaScript. Ohne geht es im Terminal, mit dem Programm dieses Dienstes:',
-    curl:
-      'Oder mit curl in zwei Schritten: der erste sagt dem Dienst unter der Adresse dieser Seite, welche Datei kommt, und die ' +
-      'Antwort hat die UPLOAD_URL für den zweiten.',
-    links: 'Links zu Dateien gehen ohne JavaScript.',
-    signIn: 'Dieser Dienst fragt, wer da ist, und seine Seite braucht dazu JavaScript.',
-    pending: 'Ohne JavaScript merkt diese Seite das nicht: später neu laden.',
-    pair: 'Diese Seite braucht JavaScript.',
-    checkText: 'Die Datei hat diesen SHA-256. Er sollte der sein, den der eigene Rechner für den Download nennt:',
+    unreachable: 'Der Dienst ist gerade nicht erreichbar. Bitte versuchen Sie es gleich noch einmal.',
   },
 
   everybodys: 'Dateien von allen',
   guest: {
-    title: 'Angemeldet als Gast',
-    text: 'Gäste sehen die Dateien, die andere ihnen mit einem Link weitergeben, und senden keine. Wer den Dienst betreibt, kann das ändern.',
-    first: 'Gäste senden keine Dateien. Nichts wurde gesendet.',
+    title: 'Sie sind als Gast angemeldet',
+    text: 'Gäste sehen die Dateien, die andere ihnen mit einem Link weitergeben, und senden keine. Fragen Sie, wer diesen Dienst betreibt, wenn Sie es sollten.',
+    first: 'Gäste senden keine Dateien. Es wurde nichts gesendet.',
   },
   foot: 'Eine Anmeldung gibt es nicht: Wer diese Seite öffnen kann, kann diese Dateien sehen, holen und löschen.',
   footKey: 'Wer den Schlüssel dieses Dienstes hat, kann diese Dateien sehen, holen und löschen.',
-  footIssuer: 'Diese Dateien sehen, holen und löschen kann, wem sie gehören, und wer diesen Dienst verwaltet.',
+  footIssuer: 'Sie und wer diesen Dienst verwaltet können diese Dateien sehen, holen und löschen.',
   guide: 'Dateien aus Programmen teilen',
-
-  pair: {
-    title: 'Ein Programm hereinlassen',
-    hint: 'Den Code eingeben, den das Programm zeigt, etwa fshare im Terminal. Nie einen eingeben, der von jemand anderem kommt.',
-    code: 'Code',
-    next: 'Weiter',
-    question: 'Dieses Programm hereinlassen?',
-    client: 'Es nennt sich',
-    from: 'Es fragt von',
-    fromUnknown: 'einer unbekannten Adresse',
-    began: 'Es begann',
-    consequence: 'Es kann dann wie Sie Dateien sehen, holen, senden und löschen, 90 Tage lang oder bis sein Token widerrufen wird.',
-    warning: 'Nur weitermachen, wenn Sie es gerade eben selbst gestartet haben.',
-    yes: 'Hereinlassen',
-    no: 'Nicht',
-    done: 'Es ist hereingelassen',
-    goBack: ' macht von selbst weiter. Dieser Tab kann zu.',
-    notForGuests:
-      'Gäste holen, was andere ihnen weitergeben, und kein Programm kann für sie handeln. Wer den Dienst betreibt, weiß mehr.',
-    notNeeded: 'Dieser Dienst fragt niemanden, wer da ist, also brauchen Programme hier kein Token.',
-    why: {
-      noCode: 'Ein Code hat acht Buchstaben, etwa BCDF-GHJK. Bitte mit dem vergleichen, was das Programm zeigt.',
-      unknown: 'Kein Programm wartet mit diesem Code. Bitte mit dem vergleichen, was das Programm zeigt, oder dort neu anfangen.',
-      tooMany: (minutes) =>
-        `Zu viele Codes waren falsch. ${counted(minutes, 'In einer Minute noch einmal versuchen.', `In ${minutes} Minuten noch einmal versuchen.`)}`,
-      unreachable: 'Der Dienst ist gerade nicht erreichbar. Gleich noch einmal versuchen.',
-    },
-  },
-
-  file: {
-    all: 'Alle Dateien',
-    pendingTitle: 'Unterwegs',
-    pendingText: 'Der Download beginnt von selbst, sobald alles da ist.',
-    started: 'Der Download hat begonnen.',
-    processingTitle: 'Wird verarbeitet',
-    processingText: 'Der Dienst ist noch damit beschäftigt. Danach beginnt der Download von selbst.',
-    rejectedTitle: 'Diese Datei wurde abgelehnt',
-    rejectedText: (reason) => `Was ankam, ist nicht, was angekündigt war: ${reason}. Sie muss noch einmal gesendet werden.`,
-    otherContentText: (type) => `Ihr Inhalt ist ${type}, und ihr Name sagt etwas anderes. Bitten Sie um die richtige Datei.`,
-    expiredTitle: 'Diese Datei ist nie angekommen',
-    expiredText: 'Die Zeit zum Senden ist abgelaufen. Sie muss noch einmal gesendet werden.',
-    goneTitle: 'Es gibt keine solche Datei',
-    goneText: 'Der Link ist nicht vollständig, oder die Datei wurde gelöscht.',
-    unreachableTitle: 'Der Dienst ist nicht erreichbar',
-    unreachableText: 'Noch ein Versuch …',
-    loading: 'Wird gesucht …',
-    shared: (when) => `gesendet ${when}`,
-    deletedOn: (time) => `wird gelöscht: ${time}`,
-    check: 'Ist sie vollständig?',
-    checkText: 'Die Datei hat diesen SHA-256. Er sollte der sein, den der eigene Rechner für den Download nennt; diese Seite kann das auch prüfen:',
-    checkCommand: (name) => `sha256sum ${name}`,
-    copyDigest: 'SHA-256 kopieren',
-    compare: 'Eine Datei prüfen',
-    comparing: 'Wird angesehen …',
-    same: 'Das ist genau diese Datei.',
-    different: 'Das ist eine andere Datei, oder nicht die ganze.',
-    unreadable: 'Diese Datei kann nicht gelesen werden.',
-    orDrop: 'oder hier ablegen. Sie bleibt auf diesem Computer.',
-  },
-
-  receiptView: {
-    button: 'Beleg',
-    title: 'Beleg',
-    about: (where) =>
-      `Der Dienst hat unterschrieben, was wann angekommen ist. Wer diesen Text hat, kann ihn prüfen, unter ${where} oder mit fshare verify, auch wenn die Datei nicht mehr da ist.`,
-    name: 'Datei',
-    size: 'Größe',
-    sha256: 'SHA-256',
-    arrived: 'Angekommen',
-    by: 'Abgegeben von',
-    into: 'Für',
-    due: 'Frist',
-    isLate: 'nach der Frist',
-    issuer: 'Unterschrieben von',
-    issued: 'Unterschrieben am',
-    text: 'Der Beleg',
-    save: 'Speichern',
-    print: 'Drucken',
-    odd: 'Was kam, ist kein Beleg.',
-    check: 'Einen Beleg prüfen',
-    checkText: 'Jemand hat Ihnen einen Beleg dieses Dienstes gegeben? Hier sehen Sie, ob er echt ist und ob eine Datei die ist, von der er spricht. Beides bleibt auf diesem Computer.',
-    checkHint: 'Einen Beleg einfügen oder seine Datei hier ablegen',
-    choose: 'Seine Datei wählen',
-    says: 'Was darin steht',
-    compare: 'Ist das die Datei?',
-    checking: 'Wird angesehen …',
-    genuine: (name, size, time) => `Echt: Dieser Dienst hat unterschrieben, dass ${isolated(name)} (${size}) angekommen ist, ${time}.`,
-    ofThis: 'Es ist der Beleg dieser Datei.',
-    ofAnother: 'Es ist der Beleg einer anderen Datei.',
-    notGenuine: 'Nicht echt: Dieser Dienst hat ihn nicht unterschrieben, oder er wurde geändert.',
-    noReceipt: 'Das ist kein Beleg, oder kein ganzer.',
-    unreachable: 'Die Schlüssel des Dienstes können gerade nicht geholt werden. Gleich noch einmal versuchen.',
-    insecure: (command) =>
-      `Auf einer Seite, die über http kam, kann ein Browser keine Unterschriften prüfen. Im Terminal geht es: ${command}`,
-    unsupported: (command) => `Dieser Browser kann solche Unterschriften nicht prüfen. Im Terminal geht es: ${command}`,
-  },
 };

@@ -1,8 +1,9 @@
-// Everything that the pages say, in English. A second language is a file like this one, and a line in
-// language.js. The service writes some of them itself, before any script runs (src/web_page/words.rs): those may be
-// texts, or functions that do no more than put their parameters into one.
+// What most pages say, in English. A second language is a file like this one, and a line in language.js. What one page
+// or dialog alone says stands in strings.*.en.js, and comes with its module: all that is here comes with the first page.
+// The service writes some of them itself, before any script runs (src/web_page/words.rs): those may be texts, or functions
+// that do no more than put their parameters into one.
 //
-// Invariant: texts only. Numbers, sizes and times come in already formatted.
+// Invariant: texts only. Numbers, sizes and times come in already formatted. A name in a sentence is set apart from it.
 // Absent on purpose: what the service says itself (the reason of a rejection, the detail of a problem).
 
 // A name that reads from right to left mixes up what stands around it, unless it is set apart (UAX #9, 2.4).
@@ -22,6 +23,8 @@ export const strings = {
   product: 'File Share',
   skip: 'Skip to the files',
   boxesLink: 'Boxes',
+  allFiles: 'All files',
+  showTokens: 'Tokens',
   explorer: 'API',
   navigation: 'For developers',
   // The other language, in that language.
@@ -72,10 +75,10 @@ export const strings = {
     renewing: 'Getting a new permission to send',
     looking: 'Checking what arrived',
     waiting: 'No connection. Trying again soon',
-    waitingOffline: 'You are offline. Goes on when you are back',
-    waitingSignedOut: 'Kept. Goes on when you are signed in',
+    waitingOffline: 'You are offline. It goes on when you are back',
+    waitingSignedOut: 'Kept. It goes on when you are signed in',
     waitingIntermediary: 'No answer from the service. Trying again soon',
-    waitingLimited: 'The service asks to go slower. Goes on soon',
+    waitingLimited: 'The service asks to go slower. It goes on soon',
     confirming: 'Sent. Being checked',
     processing: 'Being processed',
     available: 'There',
@@ -86,12 +89,12 @@ export const strings = {
   },
   sentOf: (loaded, total) => `${loaded} of ${total}`,
   cancel: 'Cancel',
-  cancelNamed: (name) => `Cancel ${name}`,
+  cancelNamed: (name) => `Cancel ${isolated(name)}`,
   tryAgain: 'Try again',
-  tryAgainNamed: (name) => `Try again: ${name}`,
+  tryAgainNamed: (name) => `Try again: ${isolated(name)}`,
   dismiss: 'Remove from this list',
-  dismissNamed: (name) => `Remove ${name} from this list`,
-  progressNamed: (name) => `Sending ${name}`,
+  dismissNamed: (name) => `Remove ${isolated(name)} from this list`,
+  progressNamed: (name) => `Sending ${isolated(name)}`,
   leave: 'Files are still being sent.',
 
   interrupted: {
@@ -123,7 +126,10 @@ export const strings = {
     unreadable: 'It can’t be read, or it changed after it was chosen. Choose it again.',
     damaged: 'What arrived wasn’t what was sent. The file may have changed meanwhile: try again.',
     unreachable: 'The service couldn’t be reached for a while. Nothing is lost: try again.',
-    full: 'The service has no room left. Its operator has to make some.',
+    full: 'The service has no room left. Whoever runs it has to make some.',
+    quota:
+      'It doesn’t fit into what you may have here. Delete files that nobody needs any more, or ask whoever runs the service ' +
+      'for more room. Nothing was sent.',
     limited: 'The service asks to go slower. Nothing is lost: try again in a while.',
     store: (code) => `The store refused it (${code}).`,
     otherBytes:
@@ -133,8 +139,9 @@ export const strings = {
     expired: 'The time to send it ran out again and again.',
     rejected: (reason) => `The service refused what arrived: ${reason}. Try again.`,
     otherContent: ({ detectedType }) =>
-      `It was refused: its content is ${detectedType}, and its name says something else.`,
-    typeNotAllowed: ({ detail }) => `Nothing was sent: ${detail}.`,
+      `It was refused: its content is ${detectedType}, and its name says something else. Send the right file, or this one ` +
+      'under a name that is true.',
+    typeNotAllowed: ({ detail }) => `The service doesn’t take files of this kind: ${detail}. Nothing was sent.`,
     unsaid: 'it doesn’t say why',
     problem: (detail) => `The service refused it: ${detail}.`,
   },
@@ -216,7 +223,7 @@ export const strings = {
         'address (nginx: proxy_pass).',
     },
     other: {
-      text: (status) => `Something else than the service answered (${status}). You may have to sign in to this network.`,
+      text: (status) => `Something other than the service answered (${status}). You may have to sign in to this network.`,
       operator: (status) =>
         `The answer ${status} is neither the service’s nor the store’s. Look at what the proxy does with this path, ` +
         'and whether it leads to the service at all.',
@@ -268,18 +275,18 @@ export const strings = {
   waitingSince: (time) => `Waiting for its bytes since ${time}`,
   statusWhy: {
     pending: 'Nothing has arrived yet, or it is being checked.',
-    processing: 'It can be fetched when that is done.',
+    processing: 'The service is doing something with it. It can be fetched when that is done.',
     otherBytes: 'Somebody else sent other bytes under this link first.',
     rejected: (reason) => `What arrived was refused: ${reason}.`,
     otherContent: (type) => `It was refused: its content is ${type}, and its name says something else.`,
     expired: 'The time to send it ran out.',
   },
   copyLink: 'Copy link',
-  copyLinkNamed: (name) => `Copy link of ${name}`,
+  copyLinkNamed: (name) => `Copy link of ${isolated(name)}`,
   download: 'Download',
-  downloadNamed: (name) => `Download ${name}`,
+  downloadNamed: (name) => `Download ${isolated(name)}`,
   remove: 'Delete',
-  removeNamed: (name) => `Delete ${name}`,
+  removeNamed: (name) => `Delete ${isolated(name)}`,
   copied: 'Link copied',
   onlyHere: {
     text: 'Only this computer can open these links.',
@@ -312,38 +319,6 @@ export const strings = {
     more: (n) => `${n} more`,
   },
 
-  tokens: {
-    title: 'Tokens',
-    hint: 'Programs show these to act for you. Whoever has a token can do what it allows until it ends.',
-    loading: 'Looking for tokens …',
-    none: 'No program has a token of yours.',
-    unreachable: 'The service can’t be reached right now. Try again soon.',
-    scopes: { read: 'see and fetch', write: 'send', delete: 'delete', admin: 'everybody’s files' },
-    may: (scopes) => `May: ${scopes.join(', ')}`,
-    lastUsed: (time) => `Last used ${time}`,
-    neverUsed: 'Never used',
-    until: (time) => `Holds until ${time}`,
-    end: 'End',
-    endNamed: (label) => `End ${isolated(label)}`,
-    endTitle: 'End this token?',
-    endText: (label) => `${isolated(label)} lets nobody in any more. The program that has it needs another one. This can’t be undone.`,
-    endYes: 'End it',
-    ended: (label) => `${isolated(label)} is ended.`,
-  },
-
-  // For browsers without scripts. The service writes it.
-  noScript: {
-    send: 'This page needs JavaScript. Without it, files are sent from a terminal, with the program of this service:',
-    curl:
-      'Or with curl, in two steps: the first tells the service of the file, at the address of this page, and answers with ' +
-      'the UPLOAD_URL for the second.',
-    links: 'Links to files work without JavaScript.',
-    signIn: 'This service asks who you are, and its page needs JavaScript for that.',
-    pending: 'Without JavaScript this page doesn’t notice: load it again later.',
-    pair: 'This page needs JavaScript.',
-    checkText: 'The file has this SHA-256. Compare it with what your computer says of the download:',
-  },
-
   everybodys: 'Everybody’s files',
   guest: {
     title: 'You are signed in as a guest',
@@ -354,100 +329,4 @@ export const strings = {
   footKey: 'Whoever has the key of this service can see, fetch and delete these files.',
   footIssuer: 'You and the administrators of this service can see, fetch and delete these files.',
   guide: 'Share files from programs',
-
-  pair: {
-    title: 'Let a program in',
-    hint: 'Type the code that your program shows, such as fshare in a terminal. Never type one that somebody gave you.',
-    code: 'Code',
-    next: 'Go on',
-    question: 'Let this program in?',
-    client: 'It calls itself',
-    from: 'It asks from',
-    fromUnknown: 'an address that isn’t known',
-    began: 'It began',
-    consequence: 'It can then see, fetch, send and delete files as you can, for 90 days or until its token is revoked.',
-    warning: 'Only go on if you started it yourself, just now.',
-    yes: 'Let it in',
-    no: 'Don’t',
-    done: 'It is let in',
-    goBack: ' goes on by itself. You can close this page.',
-    notForGuests:
-      'As a guest you fetch what others pass on to you, and no program can act for you. Ask whoever runs this service.',
-    notNeeded: 'This service asks nobody who they are, so programs need no token here.',
-    why: {
-      noCode: 'A code has eight letters, such as BCDF-GHJK. Compare it with what the program shows.',
-      unknown: 'No program waits with this code. Compare it with what the program shows, or begin again there.',
-      tooMany: (minutes) =>
-        `Too many codes were wrong. ${minutes === 1 ? 'Try again in a minute.' : `Try again in ${minutes} minutes.`}`,
-      unreachable: 'The service can’t be reached right now. Try again soon.',
-    },
-  },
-
-  file: {
-    all: 'All files',
-    pendingTitle: 'On its way',
-    pendingText: 'The download starts by itself as soon as everything is here.',
-    started: 'The download has started.',
-    processingTitle: 'Being processed',
-    processingText: 'The download starts by itself when that is done.',
-    rejectedTitle: 'This file was refused',
-    rejectedText: (reason) => `What arrived isn’t what was announced: ${reason}. Ask for it to be sent again.`,
-    otherContentText: (type) => `Its content is ${type}, and its name says something else.`,
-    expiredTitle: 'This file never arrived',
-    expiredText: 'The time to send it ran out. Ask for it to be sent again.',
-    goneTitle: 'There is no such file',
-    goneText: 'The link isn’t complete, or the file was deleted.',
-    unreachableTitle: 'The service can’t be reached',
-    unreachableText: 'Trying again …',
-    loading: 'Looking for it …',
-    shared: (when) => `sent ${when}`,
-    deletedOn: (time) => `deleted on ${time}`,
-    check: 'Is it complete?',
-    checkText: 'The file has this SHA-256. Compare it with what your computer says of the download, or let this page do it:',
-    checkCommand: (name) => `sha256sum ${name}`,
-    copyDigest: 'Copy SHA-256',
-    compare: 'Check a file',
-    orDrop: 'or drop it here. It stays on your computer.',
-    comparing: 'Looking at it …',
-    same: 'That is exactly this file.',
-    different: 'That is another file, or not all of it.',
-    unreadable: 'That file can’t be read.',
-  },
-
-  receiptView: {
-    button: 'Receipt',
-    title: 'Receipt',
-    about: (where) =>
-      `The service has signed what arrived and when. Anybody can check it at ${where} or with fshare verify.`,
-    name: 'File',
-    size: 'Size',
-    sha256: 'SHA-256',
-    arrived: 'Arrived',
-    by: 'Handed in by',
-    into: 'Into',
-    due: 'Due',
-    isLate: 'after it was due',
-    issuer: 'Signed by',
-    issued: 'Signed on',
-    text: 'The receipt',
-    save: 'Save',
-    print: 'Print',
-    odd: 'What came isn’t a receipt.',
-    check: 'Check a receipt',
-    checkText: 'Is it genuine? What you check stays on this computer.',
-    checkHint: 'Paste a receipt, or drop its file here',
-    choose: 'Choose its file',
-    says: 'What it says',
-    compare: 'Is this the file?',
-    checking: 'Looking at it …',
-    genuine: (name, size, time) => `Genuine: this service has signed that ${isolated(name)} (${size}) arrived on ${time}.`,
-    ofThis: 'It is the receipt of this file.',
-    ofAnother: 'It is the receipt of another file.',
-    notGenuine: 'Not genuine: this service hasn’t signed it, or it was changed.',
-    noReceipt: 'That isn’t a receipt, or not all of one.',
-    unreachable: 'The service’s keys can’t be fetched right now. Try again soon.',
-    insecure: (command) =>
-      `On a page that came by plain http a browser can’t check signatures. In a terminal this does: ${command}`,
-    unsupported: (command) => `This browser can’t check such signatures. In a terminal this does: ${command}`,
-  },
 };

@@ -1,5 +1,7 @@
 // Was die Seiten von Links sagen, auf Deutsch. Wie strings.shared.en.js.
 
+const isolated = (name) => `\u2068${name}\u2069`;
+
 export const strings = {
   language: 'de',
 
@@ -10,25 +12,44 @@ export const strings = {
     manyFiles: (count) => `${count} Dateien`,
     summary: (files, size, until) => `${files}, ${size}, bis ${until}`,
     download: 'Herunterladen',
-    downloadOf: (name) => `${name} herunterladen`,
+    downloadOf: (name) => `${isolated(name)} herunterladen`,
     password: 'Passwort',
     all: {
       button: 'Alle als Zip herunterladen',
       stop: 'Abbrechen',
       looking: 'Es wird nachgesehen, was da ist …',
-      under: (done, all) => `${done} von ${all} sind im Archiv`,
-      saved: (count) => (count === '1' ? '1 Datei ist im Archiv' : `${count} Dateien sind im Archiv`),
-      missing: (count, names) => `${count} waren nicht zu holen und fehlen darin: ${names}. Versuchen Sie es noch einmal, oder holen Sie diese einzeln.`,
+      under: (done, all) => `Im Archiv: ${done} von ${all}`,
+      saved: (count) => (count === '1' ? '1 Datei ist im Archiv.' : `${count} Dateien sind im Archiv.`),
+      names: (names, more) => [...names.map(isolated), more].filter(Boolean).join(', '),
+      more: (count) => `${count} weitere`,
+      missing: {
+        taken: (count, names) =>
+          count === '1'
+            ? `1 fehlt darin, denn sie kann nicht mehr geholt werden: ${names}. Sie wurde so oft geholt, wie es erlaubt ist.`
+            : `${count} fehlen darin, denn sie können nicht mehr geholt werden: ${names}. Sie wurden so oft geholt, wie es erlaubt ist.`,
+        gone: (count, names) =>
+          count === '1'
+            ? `1 fehlt darin, denn sie ist nicht mehr da: ${names}.`
+            : `${count} fehlen darin, denn sie sind nicht mehr da: ${names}.`,
+        failed: (count, names) =>
+          count === '1'
+            ? `1 war nicht zu holen und fehlt darin: ${names}. Versuchen Sie es noch einmal, oder holen Sie sie einzeln.`
+            : `${count} waren nicht zu holen und fehlen darin: ${names}. Versuchen Sie es noch einmal, oder holen Sie sie einzeln.`,
+      },
       missingName: '_fehlt.txt',
       why: {
         stopped: 'Abgebrochen. Es gibt kein Archiv.',
         tooLarge: 'Zusammen sind sie mehr, als dieser Browser zusammenstellen kann. Holen Sie die Dateien einzeln, oder nehmen Sie Chrome oder Edge auf einem Computer.',
-        unread: 'Der Dienst ist gerade nicht zu erreichen, deshalb gibt es kein Archiv. Bitte noch einmal versuchen.',
-        signedOut: 'Sie sind nicht mehr angemeldet, deshalb gibt es kein Archiv. Bitte die Seite neu laden.',
+        offline: 'Sie sind nicht mit dem Netz verbunden, deshalb gibt es kein Archiv. Versuchen Sie es noch einmal, wenn Sie es wieder sind.',
+        unread: 'Der Dienst ist gerade nicht zu erreichen, deshalb gibt es kein Archiv. Bitte versuchen Sie es gleich noch einmal.',
+        signedOut: 'Sie sind nicht mehr angemeldet, deshalb gibt es kein Archiv. Bitte laden Sie die Seite neu.',
         wrongPassword: 'Das ist nicht das Passwort. Es gibt kein Archiv.',
-        linkGone: 'Dieser Link gilt nicht mehr, deshalb gibt es kein Archiv. Bitte um einen neuen fragen.',
-        away: 'Mehrere Dateien hintereinander waren nicht zu holen, deshalb wurde abgebrochen. Es gibt kein Archiv. Bitte später noch einmal versuchen.',
-        failed: 'Das Archiv ließ sich nicht schreiben. Ist genug Platz dafür da? Bitte noch einmal versuchen.',
+        tooManyTries: 'Das Passwort wurde zu oft geraten, deshalb gibt es kein Archiv. Bitte versuchen Sie es in einer Minute noch einmal.',
+        linkGone: 'Dieser Link gilt nicht mehr, deshalb gibt es kein Archiv. Bitte fragen Sie nach einem neuen.',
+        nothing: 'Es gibt nichts zu holen, deshalb gibt es kein Archiv: Keine der Dateien ist noch da.',
+        taken: 'Es gibt nichts mehr zu holen, deshalb gibt es kein Archiv: Jede Datei wurde so oft geholt, wie es erlaubt ist.',
+        away: 'Mehrere Dateien hintereinander waren nicht zu holen, deshalb wurde abgebrochen. Es gibt kein Archiv. Bitte versuchen Sie es später noch einmal.',
+        failed: 'Das Archiv ließ sich nicht schreiben. Ist genug Platz dafür da? Bitte versuchen Sie es noch einmal.',
       },
     },
     note: {
@@ -39,18 +60,18 @@ export const strings = {
       never: 'kam nie an',
     },
     wrongPassword: 'Das ist nicht das Passwort.',
-    pending: 'Diese Datei ist noch unterwegs. Bitte gleich noch einmal versuchen.',
+    pending: 'Diese Datei ist noch unterwegs. Bitte versuchen Sie es gleich noch einmal.',
     taken: 'Diese Datei wurde so oft geholt, wie es erlaubt ist.',
-    tooManyTries: 'Das Passwort wurde zu oft geraten. Bitte in einer Minute noch einmal versuchen.',
+    tooManyTries: 'Das Passwort wurde zu oft geraten. Bitte versuchen Sie es in einer Minute noch einmal.',
     signIn: 'Anmelden',
     signInTitle: 'Dieser Link ist für angemeldete Personen',
     signInText: 'Wer ihn weitergegeben hat, möchte wissen, dass Sie dazugehören.',
     notFoundTitle: 'Diesen Link gibt es nicht',
-    notFoundText: 'Vielleicht fehlt ein Teil der Adresse: bitte den ganzen Link noch einmal kopieren, oder nachfragen.',
+    notFoundText: 'Vielleicht fehlt ein Teil der Adresse: Bitte kopieren Sie den ganzen Link noch einmal, oder fragen Sie, wer ihn Ihnen gab.',
     goneTitle: 'Dieser Link gilt nicht mehr',
-    goneText: 'Seine Zeit ist abgelaufen, oder er wurde beendet oder erneuert. Bitte um einen neuen fragen.',
+    goneText: 'Seine Zeit ist abgelaufen, oder er wurde beendet oder erneuert. Bitte fragen Sie nach einem neuen.',
     busyTitle: 'Der Dienst ist ausgelastet',
-    busyText: 'Nichts geht verloren. Bitte die Seite gleich noch einmal laden.',
+    busyText: 'Nichts geht verloren. Bitte laden Sie die Seite gleich noch einmal.',
     busyNow: 'Gerade wird er mehr gefragt, als er beantwortet. Nichts geht verloren.',
     busySoon: 'Diese Seite lädt sich gleich von selbst neu.',
     busyAgain: (seconds) => `Diese Seite lädt sich in ${seconds} Sekunden von selbst neu.`,

@@ -1,31 +1,38 @@
-// The tokens by which programs act for whoever is signed in: what each may do, when it was used last, and its end.
+// The tokens by which programs act for whoever is signed in: what each may do, when it was used last, and its end. Loaded
+// when somebody asks for it.
 //
 // Invariant: nothing is asked for before somebody looks. No token's text is here, since the service shows none again.
 
 import { ask } from './dialog.js';
-import { explain } from './explain.js';
 import { h, setText } from './dom.js';
-import { strings } from './language.js';
+import { strings as de } from './strings.tokens.de.js';
+import { strings as en } from './strings.tokens.en.js';
 
 export class TokensDialog {
   #api;
   #format;
+  #strings;
+  #words;
+  #whyNot;
   #dialog = null;
   #list = h('ul', { className: 'tokens' });
   #state = h('p', { role: 'status' });
 
-  // api: tokens(), endToken(id).
-  constructor({ api, format }) {
+  // api: tokens(), endToken(id); why(event) is why one of them came to nothing, in words, or ''.
+  constructor({ api, format, strings, why }) {
     this.#api = api;
     this.#format = format;
+    this.#strings = strings;
+    this.#words = (strings.language === de.language ? de : en).tokens;
+    this.#whyNot = why;
   }
 
   async open() {
     if (this.#dialog !== null) {
       return;
     }
-    const words = strings.tokens;
-    const close = h('button', { type: 'button', autofocus: true, onclick: () => this.#dialog.close() }, strings.close);
+    const words = this.#words;
+    const close = h('button', { type: 'button', autofocus: true, onclick: () => this.#dialog.close() }, this.#strings.close);
     this.#dialog = h(
       'dialog',
       { className: 'wide-dialog', 'aria-labelledby': 'tokens-title' },
@@ -59,20 +66,20 @@ export class TokensDialog {
   }
 
   // What is to be said besides, or null.
-  #showState(words) {
-    const none = this.#list.childElementCount === 0 ? strings.tokens.none : null;
-    const text = [words, none].filter(Boolean).join(' ');
+  #showState(said) {
+    const none = this.#list.childElementCount === 0 ? this.#words.none : null;
+    const text = [said, none].filter(Boolean).join(' ');
     setText(this.#state, text);
     this.#state.hidden = text === '';
     this.#list.hidden = this.#list.childElementCount === 0;
   }
 
-  #why({ cause, problem }) {
-    return explain(cause ?? problem, this.#format).text || strings.tokens.unreachable;
+  #why(event) {
+    return this.#whyNot(event) || this.#words.unreachable;
   }
 
   #row(token) {
-    const words = strings.tokens;
+    const words = this.#words;
     const { id, label, scopes, lastUsedAt, expiresAt } = token;
     const used = lastUsedAt === null ? words.neverUsed : words.lastUsed(this.#format.timeOfEnd(Date.parse(lastUsedAt)));
     const end = h('button', { type: 'button', 'aria-label': words.endNamed(label) }, words.end);
@@ -90,8 +97,8 @@ export class TokensDialog {
   }
 
   async #end(row, { id, label }) {
-    const words = strings.tokens;
-    const isWanted = await ask({ title: words.endTitle, text: words.endText(label), yes: words.endYes, no: strings.keep });
+    const words = this.#words;
+    const isWanted = await ask({ title: words.endTitle, text: words.endText(label), yes: words.endYes, no: this.#strings.keep });
     if (!isWanted) {
       return;
     }

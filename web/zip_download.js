@@ -6,6 +6,7 @@
 // MAX_KEPT_BYTES. What goes into it is asked for when there is a place for it, and where not all of that is known there is
 // no archive.
 
+import { SAVED_WITHIN_MS, newArchive, removeLeftOver } from './own_archives.js';
 import { saveAs, saveBlob } from './save.js';
 import { Sha256 } from './sha256.js';
 import { Refused, gather, refusedBy } from './zip_files.js';
@@ -17,10 +18,6 @@ const MAX_KEPT_BYTES = 1024 * 1024 * 1024;
 const PATIENCE_MS = 60_000;
 // So many bytes are given to the browser at a time, and hashed where there is no Web Crypto.
 const PIECE_BYTES = 1024 * 1024;
-// What the browser has for the page alone: while it saves that the file has to be there, and one that a page left behind is
-// of no use.
-const OWN_NAME = /^archive-\d+-[0-9a-z]+\.zip$/;
-const SAVED_WITHIN_MS = 10 * 60_000;
 
 // A file of the person's choice. All of these are {room, write, close, abort}: `room` is how many bytes fit. Null if they
 // want none; undefined where the browser has no such.
@@ -41,13 +38,12 @@ async function openChosen(name) {
 
 // A file that the browser has for this page alone; undefined where it has no such, as on a page that came by plain http.
 async function openOwn(name) {
+  let own = null;
   try {
-    const folder = await navigator.storage.getDirectory();
-    await removeOld(folder);
+    await removeLeftOver();
     const { quota = 0, usage = 0 } = await navigator.storage.estimate();
-    const own = `archive-${Date.now()}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}.zip`;
-    const handle = await folder.getFileHandle(own, { create: true });
-    const remove = () => folder.removeEntry(own).catch(() => {});
+    own = await newArchive();
+    const { handle, remove } = own;
     const stream = await handle.createWritable();
     return {
       room: quota - usage,
@@ -63,6 +59,7 @@ async function openOwn(name) {
       },
     };
   } catch {
+    await own?.remove();
     return undefined;
   }
 }
@@ -72,17 +69,6 @@ async function writeTo(stream, part) {
   for (let at = 0; at < part.length; at += PIECE_BYTES) {
     await stream.write(part.subarray(at, at + PIECE_BYTES));
   }
-}
-
-async function removeOld(folder) {
-  const names = [];
-  for await (const name of folder.keys()) {
-    if (OWN_NAME.test(name) && Date.now() - Number(name.split('-')[1]) > SAVED_WITHIN_MS) {
-      names.push(name);
-    }
-  }
-  // One that another page is writing to isn't given up by the browser.
-  await Promise.all(names.map((name) => folder.removeEntry(name).catch(() => {})));
 }
 
 // What the browser keeps until all of it is there.
@@ -105,9 +91,10 @@ export function namesOf(title, also, files) {
 }
 
 // `ready()` resolves to {files, also}, or to null where not all of these could be had. → {type: 'saved', files, missing} |
-// {type: 'tooLarge', bytes} | {type: 'stopped' | 'unread' | 'failed' or why it was Refused}. urlOf(file, signal) is where
-// a file is fetched, or a promise of that, which rejects if it can't be.
-export async function saveZip({ name, title, ready, missingName }, { urlOf, signal, after, onProgress }) {
+// {type: 'tooLarge', bytes} | {type: 'nothing', missing} where there would be nothing in it | {type: 'stopped' | 'unread' |
+// 'failed' or why it was Refused}. urlOf(file, signal) is where a file is fetched, or a promise of that, which rejects if it
+// can't be; refused(response) is what an answer from there means that isn't the file.
+export async function saveZip({ name, title, ready, missingName }, { urlOf, refused = refusedBy, signal, after, onProgress }) {
   // First of all, since a browser asks only right after a click.
   const chosen = await openChosen(name);
   if (chosen === null) {
@@ -115,7 +102,7 @@ export async function saveZip({ name, title, ready, missingName }, { urlOf, sign
   }
   const sink = chosen ?? (await openOwn(name)) ?? openKept(name);
   const ports = {
-    get: async (file, from, stop) => fetchFrom(await urlOf(file, stop), from, stop),
+    get: async (file, from, stop) => fetchFrom(await urlOf(file, stop), from, stop, refused),
     digest: digestOf,
     write: sink.write,
     after,
@@ -128,13 +115,19 @@ export async function saveZip({ name, title, ready, missingName }, { urlOf, sign
     if (all === null) {
       throw new Refused('unread');
     }
-    const { files, also } = all;
+    const { files, also = [] } = all;
+    if (files.length + also.length === 0) {
+      return gone({ type: 'nothing', missing: [] });
+    }
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     if (bytes > sink.room) {
       return gone({ type: 'tooLarge', bytes });
     }
     const told = (done) => onProgress(done, files.length);
     const missing = await gather(title, files, { also, missingName, signal }, { ...ports, onProgress: told });
+    if (missing.length === files.length && also.length === 0) {
+      return gone({ type: 'nothing', missing });
+    }
     await sink.close();
     return { type: 'saved', files, missing };
   } catch (error) {
@@ -146,7 +139,7 @@ export async function saveZip({ name, title, ready, missingName }, { urlOf, sign
 }
 
 // The bytes of a file from there on, piece by piece.
-async function fetchFrom(url, from, stop) {
+async function fetchFrom(url, from, stop, refused) {
   const controller = new AbortController();
   const abort = () => controller.abort();
   stop.addEventListener('abort', abort);
@@ -166,7 +159,7 @@ async function fetchFrom(url, from, stop) {
     const begin = beginOf(response, from);
     if (!response.ok || begin === null) {
       abort();
-      throw refusedBy(response);
+      throw refused(response);
     }
     return { from: begin, pieces: piecesOf(response, heard, end) };
   } catch (error) {

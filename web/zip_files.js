@@ -3,8 +3,9 @@
 // Invariant: one file is in memory at a time, in one buffer that is as large as the largest of them. What goes into the
 // archive is exactly the bytes whose SHA-256 the service shows. A file that broke off goes on where it did; whatever else
 // came is fetched again. After TRIES in a row that brought nothing, or MAX_REQUESTS, it is named as missing, in the archive
-// too. What was deleted is asked for once. Nothing goes on after a stop, after the end of the session, or where
-// MOST_SILENT files in a row gave no answer.
+// too. What was deleted, or may not be taken again, is asked for once, and what the store lets nobody have is asked for
+// once more, by a fresh URL. Nothing goes on after a stop, after the end of the session, or where MOST_SILENT files in a
+// row gave no answer.
 //
 // Absent on purpose: the DOM. What touches the world comes in as `ports`.
 
@@ -16,10 +17,14 @@ const TRIES = 4;
 const MAX_REQUESTS = 40;
 const MOST_SILENT = 5;
 // These end it all: no other file would be had either.
-const ENDS_ALL = new Set(['signedOut', 'wrongPassword', 'linkGone']);
+const ENDS_ALL = new Set(['signedOut', 'wrongPassword', 'tooManyTries', 'linkGone']);
+// These are the service's last word on a file: it isn't there, or was taken as often as it may be.
+const ENDS_FILE = new Set(['gone', 'taken']);
+// The URL let nobody have it, mostly since its time was over.
+const STALE = 'stale';
 
-// Why a file isn't had, or no archive is made: `code` is gone (of this file), one of ENDS_ALL, unread, away or failed.
-// `retryAfterMs` is how long whoever refused wants to be left alone.
+// Why a file isn't had, or no archive is made: `code` is one of ENDS_FILE or stale (of this file), one of ENDS_ALL, unread,
+// offline, away or failed. `retryAfterMs` is how long whoever refused wants to be left alone.
 export class Refused extends Error {
   constructor(code, retryAfterMs = 0) {
     super(code);
@@ -36,11 +41,19 @@ export function refusedBy({ status, redirected }) {
   return new Refused(!redirected && (status === 401 || status === 403) ? 'signedOut' : 'failed');
 }
 
+// The same of an answer to a presigned URL, which is always the store's: it knows nobody, only the URL.
+export function refusedByStore({ status }) {
+  if (status === 404 || status === 410) {
+    return new Refused('gone');
+  }
+  return new Refused(status === 401 || status === 403 ? STALE : 'failed');
+}
+
 // `files` as the service lists them, and `also`: {name, text} of what isn't somebody's. ports: get(file, from, signal) →
 // {from, pieces}, the bytes from there on, which is where they were asked from or 0, or rejects, maybe with a Refused;
 // digest(bytes), write(bytes), after(ms, run), now(), onProgress(written). Nobody keeps what digest and write are given.
-// `missingName` is the name of the list of what couldn't be had. Resolves to the files that are missing; rejects if what
-// was written can't be kept, with a Refused where it makes no sense to go on.
+// `missingName` is the name of the list of what couldn't be had. Resolves to the files that are missing, each with `why`: gone,
+// taken or failed; rejects if what was written can't be kept, with a Refused where it makes no sense to go on.
 export async function gather(title, files, { also = [], missingName, signal }, ports) {
   const names = new ZipNames(title);
   const zip = new ZipWriter(ports.write);
@@ -53,14 +66,14 @@ export async function gather(title, files, { also = [], missingName, signal }, p
   for (const [at, file] of files.entries()) {
     // Also of one that is missing, so that a table of all files can say the names beforehand.
     const name = names.of(file);
-    const { bytes, isSilent } = await fetched(file, buffer.subarray(0, file.size), signal, ports);
+    const { bytes, isSilent, why = 'failed' } = await fetched(file, buffer.subarray(0, file.size), signal, ports);
     signal.throwIfAborted();
     silent = isSilent ? silent + 1 : 0;
     if (silent === MOST_SILENT) {
       throw new Refused('away');
     }
     if (bytes === null) {
-      missing.push(file);
+      missing.push({ ...file, why });
     } else {
       await zip.add(name, bytes, file.uploadedAt ? Date.parse(file.uploadedAt) : ports.now());
     }
@@ -76,11 +89,13 @@ export async function gather(title, files, { also = [], missingName, signal }, p
 
 const whole = ({ submitter, displayName }) => (submitter === undefined ? displayName : `${submitter} – ${displayName}`);
 
-// Fills `bytes`. They are null if they can't be had, and `isSilent` tells whether the last answer wasn't one.
+// Fills `bytes`. They are null if they can't be had, with `why` where that is known, and `isSilent` tells whether the last
+// answer wasn't one.
 async function fetched(file, bytes, signal, { get, digest, after }) {
   let isSilent = false;
   let filled = 0;
   let failures = 0;
+  let isStale = false;
   for (let requests = 0; failures < TRIES && requests < MAX_REQUESTS && !signal.aborted; requests += 1) {
     const before = filled;
     const answer = await receive(file, bytes, filled, signal, get);
@@ -88,8 +103,15 @@ async function fetched(file, bytes, signal, { get, digest, after }) {
     if (ENDS_ALL.has(answer.error?.code)) {
       throw answer.error;
     }
-    if (answer.error?.code === 'gone') {
-      return { bytes: null, isSilent: false };
+    if (ENDS_FILE.has(answer.error?.code)) {
+      return { bytes: null, isSilent: false, why: answer.error.code };
+    }
+    if (answer.error?.code === STALE) {
+      if (isStale) {
+        return { bytes: null, isSilent: false };
+      }
+      isStale = true;
+      continue;
     }
     isSilent = answer.error !== null;
     if (!isSilent && filled === bytes.length && (await digest(bytes)) === file.sha256) {

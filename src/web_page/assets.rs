@@ -100,6 +100,20 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("sign_in_panel.js"),
     embedded!("strings.de.js"),
     embedded!("strings.en.js"),
+    embedded!("strings.check.de.js"),
+    embedded!("strings.check.en.js"),
+    embedded!("strings.file.de.js"),
+    embedded!("strings.file.en.js"),
+    embedded!("strings.pair.de.js"),
+    embedded!("strings.pair.en.js"),
+    embedded!("strings.receipt.de.js"),
+    embedded!("strings.receipt.en.js"),
+    embedded!("strings.served.de.js"),
+    embedded!("strings.served.en.js"),
+    embedded!("strings.tokens.de.js"),
+    embedded!("strings.tokens.en.js"),
+    embedded!("strings.use.de.js"),
+    embedded!("strings.use.en.js"),
     embedded!("theme.css"),
     embedded!("tokens.css"),
     embedded!("upload_machine.js"),
@@ -116,6 +130,9 @@ pub(super) const ASSETS: &[Asset] = &[
     embedded!("upload_store.js"),
     embedded!("service_calls.js"),
     embedded!("save.js"),
+    embedded!("sign_in_address.js"),
+    embedded!("own_archives.js"),
+    embedded!("use_line.js"),
     embedded!("csv.js"),
     embedded!("deadline.js"),
     embedded!("drop_api.js"),
@@ -388,19 +405,31 @@ mod tests {
             .iter()
             .flat_map(|name| super::super::bundle::in_order(name))
         {
-            let is_shared = [
-                "copy.js",
-                "dialog.js",
-                "dom.js",
-                "language.js",
-                "saved_name.js",
-                "strings.de.js",
-                "strings.en.js",
-            ];
+            let is_shared = ["copy.js", "dialog.js", "dom.js", "saved_name.js"];
             assert!(
                 is_shared.contains(&name) || !at_once.contains(&name),
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_few_people_need_of_the_first_page_comes_without_what_that_has() {
+        let later = loaded_later("app.js");
+        assert_eq!(later, ["use_line.js", "tokens_dialog.js"]);
+        let at_once = super::super::bundle::in_order("app.js");
+        for name in later
+            .iter()
+            .flat_map(|name| super::super::bundle::in_order(name))
+        {
+            let is_shared = ["dialog.js", "dom.js"];
+            assert!(
+                is_shared.contains(&name) || !at_once.contains(&name),
+                "{name}"
+            );
+        }
+        for name in ["strings.file.en.js", "strings.pair.en.js"] {
+            assert!(find(name).is_some() && !at_once.contains(&name), "{name}");
         }
     }
 
@@ -421,7 +450,13 @@ mod tests {
         ];
         let used: Vec<&str> = entries.into_iter().chain(later).flat_map(of).collect();
         for asset in ASSETS.iter().filter(|asset| asset.name.ends_with(".js")) {
-            assert!(used.contains(&asset.name), "{} is dead", asset.name);
+            // What is there before a script, and in place of one, the service says itself.
+            let is_served = asset.name.starts_with("strings.served.");
+            assert!(
+                is_served || used.contains(&asset.name),
+                "{} is dead",
+                asset.name
+            );
         }
         for page in [
             "file_page.js",

@@ -164,6 +164,10 @@ impl SharedPage {
         };
         let places = [
             ("product", &Html::text(PRODUCT)),
+            (
+                "page_title",
+                &Html::text(&words.with("title", &[&view.title])),
+            ),
             ("title", &Html::text(&view.title)),
             ("summary", &Html::text(&view.summary)),
             ("key", &Html::text(&view.key)),
@@ -353,7 +357,12 @@ mod tests {
     async fn what_people_named_is_text_and_no_place_for_anything() {
         let shown = page(None).view(&HeaderMap::new(), StatusCode::OK, "../", &view());
         let html = html(shown).await;
-        assert!(html.contains("Lecture &lt;1&gt; {{key}} &lt;!-- files --&gt;"));
+        let title = "Lecture &lt;1&gt; {{key}} &lt;!-- files --&gt;";
+        assert!(html.contains(&format!("<h1 id=\"title\" dir=\"auto\">{title}</h1>")));
+        // In a sentence, a name is set apart from it.
+        assert!(html.contains(&format!(
+            "<title>\u{2068}{title}\u{2069} – File Share</title>"
+        )));
         assert!(html.contains("<bdi>&quot;a&quot; &amp; &lt;b&gt;.pdf</bdi>"));
         assert_eq!(html.matches("the-key").count(), 1);
         assert_eq!(html.matches("<button").count(), 1, "{html}");
@@ -394,7 +403,7 @@ mod tests {
         assert!(html.contains("<html lang=\"de\""), "{html}");
         for text in [
             ">Herunterladen</button>",
-            "aria-label=\"&quot;a&quot; &amp; &lt;b&gt;.pdf herunterladen\"",
+            "aria-label=\"\u{2068}&quot;a&quot; &amp; &lt;b&gt;.pdf\u{2069} herunterladen\"",
             ">Passwort</label>",
         ] {
             assert!(html.contains(text), "{text}: {html}");

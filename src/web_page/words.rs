@@ -76,8 +76,16 @@ pub(crate) fn weighted(element: &str) -> (&str, f32) {
     (value, quality.unwrap_or(1.0))
 }
 
-/// Where the texts are, without the tag of their language: what most pages say, and what those of boxes and links do.
-const STRINGS: [&str; 3] = ["strings", "strings.boxes", "strings.shared"];
+/// Where the texts are, without the tag of their language: what most pages say, and of what one alone does that of which
+/// the service writes some.
+const STRINGS: [&str; 6] = [
+    "strings",
+    "strings.boxes",
+    "strings.file",
+    "strings.receipt",
+    "strings.served",
+    "strings.shared",
+];
 
 /// The texts of one language, by paths such as `file.goneTitle`.
 #[derive(Debug, Default)]

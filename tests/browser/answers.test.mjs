@@ -16,7 +16,9 @@ import {
   choose,
   create,
   digest,
+  faultProxy,
   file,
+  isolated,
   listed,
   origins,
   page,
@@ -25,7 +27,6 @@ import {
   sending,
   setup,
   share,
-  faultProxy,
 } from './fixture.mjs';
 import { SignIn } from './sign_in.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
@@ -120,7 +121,7 @@ page('bytes that somebody else sent first are not passed on as one’s own', asy
   // The record whose ID the page never got may be seen until the list hears that it is gone: on its way, if at all.
   assert.equal(await listed(tab, name).and(tab.locator('[data-status="available"]')).count(), 0);
   await isAccessible(tab, 'other bytes');
-  await row.getByRole('button', { name: `Try again: ${name}` }).click();
+  await row.getByRole('button', { name: `Try again: ${isolated(name)}` }).click();
   await arrives(tab, name);
   const theirs = tab.locator('#files-list .row[data-status="otherBytes"]');
   await theirs.getByText('Not what you sent').waitFor();
@@ -172,7 +173,7 @@ page('what a proxy answers is named, with what its operator has to change', asyn
   await isAccessible(tab, 'a proxy’s refusal');
   await browser.picture(tab, '15-proxy');
   const away = faultProxy.always({ path: /^\/v1\/files/ }, { answer: nginx(502, 'Bad Gateway') });
-  await row.getByRole('button', { name: 'Try again: proxied.txt' }).click();
+  await row.getByRole('button', { name: `Try again: ${isolated('proxied.txt')}` }).click();
   await row.getByText('No answer from the service').waitFor();
   await row.getByText('The service isn’t there, only what stands before it (502).').waitFor();
   const other = await open(faultProxy.base);
@@ -193,7 +194,7 @@ page('a page of a proxy’s own is no answer of the service', async (open) => {
   const tab = await open(faultProxy.base);
   await arrives(tab, 'kept.txt');
   const moved = faultProxy.always({ path: /^\/v1\/files/ }, { answer: nginx(404, 'Not Found') });
-  await listed(tab, 'kept.txt').getByRole('button', { name: 'Delete kept.txt' }).click();
+  await listed(tab, 'kept.txt').getByRole('button', { name: `Delete ${isolated('kept.txt')}` }).click();
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await tab.locator('.toast', { hasText: 'couldn’t be deleted' }).waitFor();
   const shared = await open(`${faultProxy.base}f/${id}`);
@@ -268,7 +269,7 @@ for (const how of [302, 401, 403]) {
         signIn.expire();
         release();
         await choose(tab, [await file(`begun-${how}.txt`, 'y')]);
-        await sending(tab, `begun-${how}.txt`).getByText('Kept. Goes on when you are signed in').waitFor();
+        await sending(tab, `begun-${how}.txt`).getByText('Kept. It goes on when you are signed in').waitFor();
         await tab.locator('#session').getByText('You have been signed out.').waitFor();
         await isAccessible(tab, 'signed out');
         await browser.picture(tab, `16-signed-out-${how}`);

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { isAccessible, until } from './browser.mjs';
-import { api, MIB, arrives, browser, bytesProxy, choose, digest, file, page, recordOf, sending, share, faultProxy } from './fixture.mjs';
+import { MIB, api, arrives, browser, bytesProxy, choose, digest, faultProxy, file, isolated, page, recordOf, sending, share } from './fixture.mjs';
 
 // Keeps all that the page shows as a figure, and all that it says, from now on.
 function recordFigures(tab) {
@@ -78,7 +78,7 @@ page('the end of a batch names what was not sent, and why', async (open) => {
   await sending(tab, 'no-room.txt').getByText('The service has no room left').waitFor();
   await tab.locator('#uploads-summary', { hasText: '1 wasn’t sent' }).waitFor();
   await tab.locator('#said', { hasText: /1 wasn’t sent\. .no-room\.txt.\. The service has no room left/ }).waitFor();
-  await tab.getByRole('button', { name: 'Try again: no-room.txt' }).click();
+  await tab.getByRole('button', { name: `Try again: ${isolated('no-room.txt')}` }).click();
   await arrives(tab, 'no-room.txt');
   await tab.locator('#uploads-summary', { hasText: /^1 file arrived/ }).waitFor();
 });
@@ -135,7 +135,7 @@ page('names keep their own direction and their ending, whatever stands around th
   assert.deepEqual(tail, ['hapter-7.pdf', true], 'its ending is seen');
   const head = await shown.locator('.name-head').evaluate((one) => one.scrollWidth > one.clientWidth);
   assert.ok(head, 'what there is no room for is left out before it');
-  await tab.getByRole('button', { name: `Delete ${name}` }).click();
+  await tab.getByRole('button', { name: `Delete ${isolated(name)}` }).click();
   await tab.getByRole('dialog').getByText(`\u2068${name}\u2069 is deleted for everybody`).waitFor();
   await browser.picture(tab, '20-directions');
 });

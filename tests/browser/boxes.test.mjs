@@ -686,7 +686,7 @@ page('all files of a box are one archive, made in the browser of what the store 
   const [{ id }] = await filesOf(box);
   bytesProxy().always({ method: 'GET', path: new RegExp(`/uploads/${id}`) }, { answer: { status: 200, headers: {}, body: 'THREE' } });
   await tab.getByRole('button', { name: 'Download 3 as zip' }).click();
-  await tab.getByText('2 files are in the archive. 1 couldn’t be fetched and aren’t in it').waitFor();
+  await tab.getByText('2 files are in the archive. 1 couldn’t be fetched and isn’t in it').waitFor();
   const text = await tab.evaluate(async () => {
     const folder = await navigator.storage.getDirectory();
     const bytes = new Uint8Array(await (await (await folder.getFileHandle('Sheet_ 3_4.zip')).getFile()).arrayBuffer());

@@ -122,6 +122,9 @@ export async function recordOf(name) {
   return body.files.find(({ filename }) => filename === name);
 }
 
+// A name as it stands in a sentence, where it is set apart.
+export const isolated = (name) => `\u2068${name}\u2069`;
+
 export const digest = (content) => createHash('sha256').update(content).digest('hex');
 
 export const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };

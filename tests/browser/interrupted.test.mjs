@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { stat, utimes, writeFile } from 'node:fs/promises';
 import { chooser, isAccessible, until } from './browser.mjs';
-import { MIB, api, arrives, asking, browser, bytesProxy, choose, digest, faultProxy, file, listed, page, recordOf, sending, setup } from './fixture.mjs';
+import { MIB, api, arrives, asking, browser, bytesProxy, choose, digest, faultProxy, file, isolated, listed, page, recordOf, sending, setup } from './fixture.mjs';
 
 const rows = (tab) => tab.locator('#interrupted-list .row');
 const interrupted = (tab, name) => rows(tab).filter({ hasText: name });
@@ -120,7 +120,7 @@ page('what was interrupted goes on when the same files are dropped again, and a 
   assert.equal((await recordOf('dropped-again.txt')).id, before.same);
   assert.notEqual((await recordOf('changed.txt')).id, before.changed);
   await interrupted(tab, 'changed.txt').getByText('Interrupted: choose it again').waitFor();
-  await interrupted(tab, 'changed.txt').getByRole('button', { name: 'Delete changed.txt' }).click();
+  await interrupted(tab, 'changed.txt').getByRole('button', { name: `Delete ${isolated('changed.txt')}` }).click();
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await tab.locator('#interrupted').waitFor({ state: 'hidden' });
   assert.equal((await api('GET', `/v1/files/${before.changed}/metadata`)).status, 404);

@@ -257,7 +257,7 @@ inPage('a file that is chosen by keyboard arrives, and the page is told where it
   const [{ type, name, id, sha256, url }] = await hears(page, 1);
   assert.deepEqual([type, name, sha256], ['file-share-uploaded', 'keyboard.txt', digest(content)]);
   assert.equal(url, `${faultProxy.base}f/${id}`);
-  await page.getByRole('status').getByText('keyboard.txt was uploaded.').waitFor({ state: 'attached' });
+  await page.getByRole('status').getByText('\u2068keyboard.txt\u2069 was uploaded.').waitFor({ state: 'attached' });
   // Taken off the list by keyboard, one is back at the button.
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
@@ -295,7 +295,7 @@ inPage('several files are dropped, of which one is refused and sent again when s
   const row = page.getByRole('listitem').filter({ hasText: failed.name });
   assert.match(await row.textContent(), /The store refused the file\./);
   await isAccessible(page, 'with one that failed');
-  await page.getByRole('button', { name: `Try again: ${failed.name}` }).click();
+  await page.getByRole('button', { name: `Try again: \u2068${failed.name}\u2069` }).click();
   const [, , , again] = await hears(page, 4);
   assert.deepEqual([again.type, again.name], ['file-share-uploaded', failed.name]);
   await row.getByText('uploaded').waitFor();
@@ -310,7 +310,7 @@ inPage('it is accessible while it sends, in the dark too, and says how far it is
   await page.emulateMedia({ colorScheme: 'dark' });
   await isAccessible(page, 'sending, in the dark');
   await browser.picture(page, 'element');
-  await page.getByRole('button', { name: 'Cancel: slow.bin' }).click();
+  await page.getByRole('button', { name: 'Cancel: \u2068slow.bin\u2069' }).click();
   await until('the record is gone', () => faultProxy.count({ method: 'DELETE' }) === 1);
   // Whoever gave it up isn't told that it failed.
   assert.deepEqual(await heard(page), []);

@@ -20,9 +20,11 @@ import {
   choose,
   create,
   digest,
+  faultProxy,
   file,
   folder,
   hurried,
+  isolated,
   listed,
   origins,
   page,
@@ -32,7 +34,6 @@ import {
   setup,
   share,
   strict,
-  faultProxy,
 } from './fixture.mjs';
 import { FaultProxy } from './fault_proxy.mjs';
 
@@ -99,7 +100,7 @@ page('progress shows bytes, speed and time left; leaving asks first; cancelling 
   await until('bytes, speed and time', async () =>
     /^[\d.,]+ (KB|MB) of 19 MB · [\d.,]+ (KB|MB)\/s · \d+ (s|min) left$/.test(await detail.textContent()),
   );
-  const bar = row.getByRole('progressbar', { name: 'Sending slow.bin' });
+  const bar = row.getByRole('progressbar', { name: `Sending ${isolated('slow.bin')}` });
   const [value, max] = await bar.evaluate((element) => [element.value, element.max]);
   assert.ok(value > 0 && value < max && max === 19 * MIB, `${value} of ${max}`);
   await isAccessible(tab, 'while sending');
@@ -114,10 +115,10 @@ page('progress shows bytes, speed and time left; leaving asks first; cancelling 
   await leaving;
 
   const { id } = await recordOf('slow.bin');
-  await row.getByRole('button', { name: 'Cancel slow.bin' }).click();
+  await row.getByRole('button', { name: `Cancel ${isolated('slow.bin')}` }).click();
   await row.getByText('Cancelled').waitFor();
   await until('the record is gone', async () => (await api('GET', `/v1/files/${id}/metadata`)).status === 404);
-  await row.getByRole('button', { name: 'Try again: slow.bin' }).click();
+  await row.getByRole('button', { name: `Try again: ${isolated('slow.bin')}` }).click();
   await arrives(tab, 'slow.bin');
 });
 
@@ -205,7 +206,7 @@ page('a rejected file says why, here and in the list', async (open) => {
   await row.getByText('The service refused what arrived').waitFor();
   await browser.picture(tab, '4-rejected');
   await isAccessible(tab, 'a rejected upload');
-  await row.getByRole('button', { name: 'Remove tampered.txt from this list' }).click();
+  await row.getByRole('button', { name: `Remove ${isolated('tampered.txt')} from this list` }).click();
   const kept = listed(tab, 'tampered.txt');
   await kept.getByText('Refused', { exact: true }).waitFor();
   assert.match(await kept.textContent(), /What arrived was refused: .*(21|bytes)/);
@@ -252,7 +253,7 @@ page('a file is deleted after a question, and stays if the answer is no', async 
   const kept = await share('neighbour.txt');
   const { id } = await share('unwanted.txt');
   const tab = await open(faultProxy.base);
-  const button = listed(tab, 'unwanted.txt').getByRole('button', { name: 'Delete unwanted.txt' });
+  const button = listed(tab, 'unwanted.txt').getByRole('button', { name: `Delete ${isolated('unwanted.txt')}` });
   await button.click();
   await tab.getByRole('dialog').waitFor();
   await isAccessible(tab, 'the question');
@@ -297,7 +298,7 @@ page('a link that is copied leads to a page from which the file is fetched', asy
   const content = randomBytes(2000).toString('hex');
   const { id } = await share('passed on.txt', content);
   const tab = await open(faultProxy.base);
-  await listed(tab, 'passed on.txt').getByRole('button', { name: 'Copy link of passed on.txt' }).click();
+  await listed(tab, 'passed on.txt').getByRole('button', { name: `Copy link of ${isolated('passed on.txt')}` }).click();
   await tab.locator('.toast', { hasText: 'Link copied' }).waitFor();
   const link = await tab.evaluate(() => navigator.clipboard.readText());
   assert.match(link, /\/s\/[\w-]{43}$/);
@@ -310,7 +311,7 @@ page('a link that is copied leads to a page from which the file is fetched', asy
   );
   // Copied again it is the same, after a reload too.
   await tab.reload();
-  await listed(tab, 'passed on.txt').getByRole('button', { name: 'Copy link of passed on.txt' }).click();
+  await listed(tab, 'passed on.txt').getByRole('button', { name: `Copy link of ${isolated('passed on.txt')}` }).click();
   await tab.locator('.toast', { hasText: 'Link copied' }).waitFor();
   assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), link);
 
@@ -321,7 +322,7 @@ page('a link that is copied leads to a page from which the file is fetched', asy
   await isAccessible(passed, 'the page of a link');
   await browser.picture(passed, '7-link');
   const taking = passed.waitForEvent('download');
-  await passed.getByRole('button', { name: 'Download passed on.txt' }).click();
+  await passed.getByRole('button', { name: `Download ${isolated('passed on.txt')}` }).click();
   const taken = await taking;
   assert.equal(await readFile(await taken.path(), 'utf8'), content);
 
@@ -345,10 +346,10 @@ page('the page of a file that is to be deleted says when, with its zone', async 
   const created = (await api('POST', '/v1/files', body)).body;
   await send(created, 'hello');
   const tab = await open(`${faultProxy.base}f/${created.id}`);
-  const time = tab.locator('#card time', { hasText: 'deleted on' });
+  const time = tab.locator('#card time', { hasText: 'will be deleted on' });
   await time.waitFor();
   // The service has written it in UTC, and the page's script writes it as the reader does.
-  const local = /^deleted on .*4.*2099.* (UTC|GMT|[A-Z]{3,4}|GMT[+-]\d+)$/;
+  const local = /^will be deleted on .*4.*2099.* (UTC|GMT|[A-Z]{3,4}|GMT[+-]\d+)$/;
   await until('the time is in the reader’s zone', async () => local.test(await time.textContent()));
   assert.equal(await time.getAttribute('datetime'), deleteAfter);
 });

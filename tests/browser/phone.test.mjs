@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { isAccessible, until } from './browser.mjs';
-import { MIB, arrives, browser, bytesProxy, choose, create, faultProxy, file, listed, page, recordOf, sending, share } from './fixture.mjs';
+import { MIB, arrives, browser, bytesProxy, choose, create, faultProxy, file, isolated, listed, page, recordOf, sending, share } from './fixture.mjs';
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 const LONG = `${'lecture-notes-on-graphs-and-'.repeat(4)}chapter-7.pdf`;
@@ -59,11 +59,11 @@ page(
     await isAccessible(tab, 'a list on a phone');
     await browser.picture(tab, '50-phone-list');
     const row = listed(tab, 'short.txt');
-    assert.ok(await row.getByRole('button', { name: 'Delete short.txt' }).isHidden());
+    assert.ok(await row.getByRole('button', { name: `Delete ${isolated('short.txt')}` }).isHidden());
     const more = row.getByRole('button', { name: /^More for .short\.txt/ });
     assert.equal(await more.getAttribute('aria-expanded'), 'false');
     await more.tap();
-    await row.getByRole('button', { name: 'Delete short.txt' }).waitFor();
+    await row.getByRole('button', { name: `Delete ${isolated('short.txt')}` }).waitFor();
     assert.equal(await more.getAttribute('aria-expanded'), 'true');
     await isAccessible(tab, 'a row that is open');
     await browser.picture(tab, '51-phone-open');

@@ -9,7 +9,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { LIMIT_MS, forgetPeaks, isAccessible, peaksOf, until } from './browser.mjs';
-import { MIB, PHONE, api, asking, browser, create, digest, faultProxy, folder, looksRight, origins, page, send, setup, share, unzipped } from './fixture.mjs';
+import { MIB, PHONE, api, asking, browser, create, digest, faultProxy, folder, isolated, looksRight, origins, page, send, setup, share, unzipped } from './fixture.mjs';
 
 const LAPTOP = { viewport: { width: 1280, height: 800 } };
 const GRANTS = { method: 'POST', path: /^\/v1\/shared\/.*\/downloads$/ };
@@ -94,10 +94,10 @@ page(
     assert.equal(await all(tab).isVisible(), false);
     assert.equal(await tab.getByRole('button').filter({ visible: true }).count(), names.length);
     await tab.getByLabel('Password').fill('wrong');
-    await tab.getByRole('button', { name: `Download ${names[0]}` }).click();
+    await tab.getByRole('button', { name: `Download ${isolated(names[0])}` }).click();
     await tab.getByText('That isn’t the password.').waitFor();
     await tab.getByLabel('Password').fill('right');
-    const { place } = await saved(tab, () => tab.getByRole('button', { name: `Download ${names[0]}` }).click());
+    const { place } = await saved(tab, () => tab.getByRole('button', { name: `Download ${isolated(names[0])}` }).click());
     assert.equal(await readFile(place, 'utf8'), `what is in ${names[0]}`);
     await browser.picture(tab, '61-link-without-scripts');
   },
@@ -129,7 +129,7 @@ page('all files of a link are one archive, made in the browser of what the store
   assert.deepEqual(await taken(many), [1, 1, 1, 1]);
   // Again on the same page, also one by one: that isn’t counted again.
   await saved(tab, () => all(tab).click());
-  await saved(tab, () => tab.getByRole('button', { name: `Download ${names[1]}` }).click());
+  await saved(tab, () => tab.getByRole('button', { name: `Download ${isolated(names[1])}` }).click());
   assert.deepEqual(await taken(many), [1, 1, 1, 1]);
   // On a new one it is.
   await tab.reload();
@@ -229,7 +229,7 @@ page('a page that waits for files doesn’t leave while an archive is made, and 
   const saving = tab.waitForEvent('download');
   go();
   assert.equal(Object.keys(unzipped(await (await saving).path())).length, 2);
-  await tab.getByRole('button', { name: 'Download later.txt' }).waitFor();
+  await tab.getByRole('button', { name: `Download ${isolated('later.txt')}` }).waitFor();
 });
 
 page(

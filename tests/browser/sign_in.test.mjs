@@ -4,7 +4,7 @@
 // Invariant: waits for what a person would see, with a limit, and never for a time.
 
 import assert from 'node:assert/strict';
-import { browser, asking, arrives, choose, file, faultProxy, listed, page, sending, setup } from './fixture.mjs';
+import { arrives, asking, browser, choose, faultProxy, file, isolated, listed, page, sending, setup } from './fixture.mjs';
 import { drop, isAccessible, until } from './browser.mjs';
 
 const { key } = setup.asking;
@@ -199,7 +199,7 @@ page('what is under way when the session ends waits, and goes on after signing i
 page('a question about a file goes with the session, and deletes nothing', async (open, context) => {
   const id = await share('asked-about.txt');
   const tab = await open(withKey(asking.base));
-  await listed(tab, 'asked-about.txt').getByRole('button', { name: 'Delete asked-about.txt' }).click();
+  await listed(tab, 'asked-about.txt').getByRole('button', { name: `Delete ${isolated('asked-about.txt')}` }).click();
   await tab.getByRole('dialog').waitFor();
   await endSession(context);
   await isKeptOut(tab);

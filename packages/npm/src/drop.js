@@ -9,7 +9,7 @@
 import { Client } from './client.js';
 import { UploadError } from './upload_error.js';
 import { dropStyle } from './drop_style.js';
-import { Row, part } from './drop_row.js';
+import { Row, isolated, part } from './drop_row.js';
 
 export const WORDS = {
   choose: 'Choose files',
@@ -169,7 +169,7 @@ export class FileShareDrop extends Base {
     try {
       this.#client ??= new Client({ base: this.base, token: this.#token });
       const row = new Row(file, this.#words, {
-        onDone: (result) => this.#tell('file-share-uploaded', { file, ...result }, this.#words.uploaded(file.name)),
+        onDone: (result) => this.#tell('file-share-uploaded', { file, ...result }, this.#words.uploaded(isolated(file.name))),
         onFailed: (error) => this.#failed(file, error),
         onRemoved: () => this.#remove(row),
       });
@@ -186,7 +186,7 @@ export class FileShareDrop extends Base {
   }
 
   #failed(file, error) {
-    this.#tell('file-share-failed', { file, error }, this.#words.failed(file.name, error.message));
+    this.#tell('file-share-failed', { file, error }, this.#words.failed(isolated(file.name), error.message));
   }
 
   #tell(type, detail, said) {

@@ -11,6 +11,9 @@ export function part(tag, name, properties = {}) {
 // In which bytes are on their way, or about to be.
 const BEFORE_BYTES = new Set(['queued', 'hashing', 'creating', 'waiting', 'renewing', 'looking']);
 
+// A name that reads from right to left mixes up what stands around it, unless it is set apart (UAX #9, 2.4).
+export const isolated = (name) => `\u2068${name}\u2069`;
+
 export class Row {
   element = part('li', 'item');
   isOver = false;
@@ -107,7 +110,7 @@ export class Row {
   #button(text, act) {
     this.#action.textContent = text;
     // It begins as it looks, for whoever says to their machine what they see.
-    this.#action.setAttribute('aria-label', `${text}: ${this.#file.name}`);
+    this.#action.setAttribute('aria-label', `${text}: ${isolated(this.#file.name)}`);
     this.#act = act;
   }
 

@@ -66,6 +66,7 @@ export type UploadProblem =
   | 'otherBytes'
   | 'otherContent'
   | 'problem'
+  | 'quota'
   | 'rejected'
   | 'signedOut'
   | 'store'

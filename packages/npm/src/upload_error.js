@@ -15,6 +15,7 @@ const SENTENCES = {
   noName: 'The file has no name.',
   otherBytes: 'Somebody else filled this upload with other bytes.',
   otherContent: 'The file’s content isn’t what its name says.',
+  quota: 'It doesn’t fit into what you may have at the service.',
   rejected: 'The service refused the file’s bytes.',
   signedOut: 'The service asks for a token, or doesn’t take this one.',
   store: 'The store refused the file.',

@@ -121,6 +121,16 @@ test('a call too many is lost for as long as the service says, for a reason of i
   }
 });
 
+test('no room for anybody is told from none for whoever asks', async () => {
+  for (const [code, expected] of [
+    ['insufficient_storage', 'full'],
+    ['quota_exceeded', 'quota'],
+  ]) {
+    const event = await CALLS.create(answering(problem(507, code)).api);
+    assert.deepEqual([event.type, event.problem.code], ['refused', expected]);
+  }
+});
+
 test('a redirect, 401, and a page with 403 mean that the person has been signed out', async () => {
   for (const [answer, status] of [
     [redirect, 'redirect'],
@@ -160,7 +170,7 @@ test('while nobody is signed in nothing is asked about files, and who this is ca
     assert.deepEqual([event.type, event.cause.code], ['lost', 'signedOut'], name);
   }
   assert.deepEqual(asked, []);
-  assert.deepEqual(await api.session(), { type: 'session', isAsked: true, who: null, shareBase: null });
+  assert.deepEqual(await api.session(), { type: 'session', isAsked: true, who: null, shareBase: null, quota: null });
   assert.equal((await api.signOut()).type, 'signedOut');
   assert.deepEqual(asked, ['GET /v1/session', 'POST /v1/session/end']);
 });
@@ -168,12 +178,12 @@ test('while nobody is signed in nothing is asked about files, and who this is ca
 test('who this is, a key and an end of the session are answered so', async () => {
   const operator = { principal: { kind: 'operator' }, expiresAt: null };
   const shareBase = 'http://192.168.1.7:8000';
+  const quota = { bytes: { used: 1, limit: 2 }, files: null };
   for (const [answer, expected] of [
-    [json(200, { ...operator, signIn: 'key', shareBase }), { isAsked: true, shareBase }],
-    // What it doesn't need to know yet.
-    [json(200, { ...operator, signIn: 'key', quota: null, shareBase }), { isAsked: true, shareBase }],
-    // A service from before there was one says none.
-    [json(200, { ...operator, signIn: null }), { isAsked: false, shareBase: null }],
+    [json(200, { ...operator, signIn: 'key', quota: null, shareBase }), { isAsked: true, shareBase, quota: null }],
+    [json(200, { ...operator, signIn: 'key', quota, shareBase }), { isAsked: true, shareBase, quota }],
+    // A service from before there were any says none.
+    [json(200, { ...operator, signIn: null }), { isAsked: false, shareBase: null, quota: null }],
   ]) {
     assert.deepEqual(await answering(answer).api.session(), { type: 'session', who: operator.principal, ...expected });
   }
@@ -199,6 +209,10 @@ test('the way to the issuer leads back to the page of the service that one was a
   for (const [base, page, path] of [
     ['http://service/', 'http://service/?x=1#key=fsk_0', '/?x=1'],
     ['http://service/course/', 'http://service/course/f/0190', '/f/0190'],
+    ['http://service/course/', 'http://service/course/f/0190?utm_source=mail&x=%26#part', '/f/0190?utm_source=mail&x=%26'],
+    // A service below a path that is called as a part of its own.
+    ['http://service/f/', 'http://service/f/f/0190?x', '/f/0190?x'],
+    ['http://service/b/', 'http://service/b/', '/'],
   ]) {
     const at = new URL(new Api(new URL(base)).signInAt(new URL(page)));
     assert.equal(at.href.split('?')[0], `${base}v1/session/start`);

@@ -1,21 +1,17 @@
 // That the languages say the same things, and who gets which.
 
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { chooseLanguage, wantedLanguages } from '../../../web/language.js';
-import { strings as boxesDe } from '../../../web/strings.boxes.de.js';
-import { strings as boxesEn } from '../../../web/strings.boxes.en.js';
-import { strings as de } from '../../../web/strings.de.js';
-import { strings as en } from '../../../web/strings.en.js';
-import { strings as sharedDe } from '../../../web/strings.shared.de.js';
-import { strings as sharedEn } from '../../../web/strings.shared.en.js';
 
-// What most pages say, and what those of boxes and links do.
-const ALL = [
-  [en, de],
-  [boxesEn, boxesDe],
-  [sharedEn, sharedDe],
-];
+// What most pages say, and what one page or dialog alone does: each in both languages.
+const folder = new URL('../../../web/', import.meta.url);
+const files = readdirSync(folder).filter((name) => name.startsWith('strings.'));
+const read = async (name) => (await import(new URL(name, folder))).strings;
+const ALL = await Promise.all(
+  files.filter((name) => name.endsWith('en.js')).map((name) => Promise.all([name, name.replace('en.js', 'de.js')].map(read))),
+);
 
 // Every text, by its path.
 function texts(node, path = '') {
@@ -44,6 +40,7 @@ function shown(text, kind) {
 }
 
 test('the languages have the same texts', () => {
+  assert.equal(files.length, 2 * ALL.length);
   for (const pair of ALL) {
     const [english, german] = pair.map((strings) => texts(strings).map(([path]) => path).sort());
     assert.deepEqual(german, english);
@@ -66,6 +63,30 @@ test('a text has the same parameters in each language, and shows the same of the
     }
   }
   assert.ok(seen > 40, `only ${seen} take parameters`);
+});
+
+// What is a name of somebody's choice, by the name of its parameter. A list of names is put together by a text of its own.
+const NAMES = /^(?:name|label|who|folder)$/;
+// A command is copied, and is shown by itself.
+const COMMANDS = new Set(['file.checkCommand']);
+
+test('a name in a sentence is set apart from it, since its direction may be another one', () => {
+  let seen = 0;
+  for (const [path, text] of ALL.flat().flatMap((one) => texts(one))) {
+    const parameters = typeof text === 'function' ? (/^\(([^{)]*)\)/.exec(String(text))?.[1] ?? '').split(',') : [];
+    parameters.forEach((parameter, at) => {
+      if (NAMES.test(parameter.trim()) && !COMMANDS.has(path)) {
+        seen += 1;
+        const said = text(...parameters.map((_, place) => (place === at ? '\u27e6\u27e7' : '1')));
+        assert.match(said, /\u2068\u27e6\u27e7\u2069/, path);
+      }
+    });
+  }
+  assert.ok(seen >= 50, `only ${seen} have a name`);
+  for (const one of ALL.flat()) {
+    const lists = texts(one).filter(([path]) => path.endsWith('.names'));
+    lists.forEach(([path, text]) => assert.equal(text(['a', 'b'], 'c'), '\u2068a\u2069, \u2068b\u2069, c', path));
+  }
 });
 
 test('a reader gets the first of their languages that there is, in their variety of it', () => {

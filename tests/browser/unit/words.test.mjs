@@ -3,15 +3,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { strings as boxes } from '../../../web/strings.boxes.en.js';
-import { strings as most } from '../../../web/strings.en.js';
-import { strings as links } from '../../../web/strings.shared.en.js';
-
-const strings = { ...most, ...boxes, ...links };
 
 const folder = new URL('../../../web/', import.meta.url);
 const read = (name) => readFileSync(new URL(name, folder), 'utf8');
 const names = readdirSync(folder);
+
+const all = names.filter((name) => /^strings\.(?:\w+\.)?en\.js$/.test(name));
+const strings = Object.assign({}, ...(await Promise.all(all.map(async (name) => (await import(new URL(name, folder))).strings))));
 
 // What stands between double braces is filled in by the service.
 test('the pages have no text of their own, besides their name and what is for browsers without scripts', () => {

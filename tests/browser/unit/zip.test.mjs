@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { ZipWriter, crc32 } from '../../../web/zip.js';
-import { Refused, gather, refusedBy } from '../../../web/zip_files.js';
+import { Refused, gather, refusedBy, refusedByStore } from '../../../web/zip_files.js';
 import { ZipNames, safeName } from '../../../web/zip_names.js';
 
 // What Python's zipfile finds in these bytes: that nothing is broken, and of each file its name, digest, time and method.
@@ -299,9 +299,38 @@ test('what was deleted is asked for once, and isn’t counted as being in the ar
   const ports = { ...store.ports, onProgress: (done) => said.push(done) };
   const { signal } = new AbortController();
   const missing = await gather('Sheet', listed(contents), { missingName: 'm', signal }, ports);
-  assert.equal(missing.length, 6);
+  assert.deepEqual(missing.map(({ why }) => why), Array(6).fill('gone'));
   assert.equal(store.asked.join(''), '12345678');
   assert.deepEqual(said, [1, 1, 1, 1, 1, 1, 1, 2]);
+});
+
+test('what may not be taken again is asked for once, and what the store lets nobody have by a fresh URL once more', async () => {
+  const contents = numbered(5);
+  const { signal } = new AbortController();
+  const store = storeOf(contents, { refusing: { 2: new Refused('taken'), 4: new Refused('stale') } });
+  let isStale = true;
+  const get = async (file) => {
+    const answer = store.ports.get(file);
+    if (file.id === '5' && isStale) {
+      isStale = false;
+      throw new Refused('stale');
+    }
+    return answer;
+  };
+  const missing = await gather('Sheet', listed(contents), { missingName: 'm', signal }, { ...store.ports, get });
+  assert.deepEqual(missing.map(({ id, why }) => [id, why]), [['2', 'taken'], ['4', 'failed']]);
+  assert.equal(store.asked.join(''), '1234455');
+  assert.equal(readBack(Buffer.concat(store.parts)).length, 4);
+});
+
+test('a URL that ran out in the middle of a file is asked for anew, and the file goes on where it was', async () => {
+  const content = randomBytes(1000);
+  const half = (from) => ({ from, pieces: of(content.subarray(from, 500), BROKE_OFF) });
+  const stale = () => Promise.reject(new Refused('stale'));
+  const rest = (from) => ({ from, pieces: of(content.subarray(from)) });
+  const { asked, missing, found } = await gathered(content, [half, stale, rest]);
+  assert.deepEqual([asked, missing], [[0, 500, 500], []]);
+  assert.equal(found[0][1], digest(content));
 });
 
 test('after some files in a row that gave no answer it ends, and not after as many with others between', async () => {
@@ -328,5 +357,15 @@ test('why a file isn’t had is told by who says so', () => {
     [503, false, 'failed'],
   ]) {
     assert.equal(refusedBy({ status, redirected }).code, code, `${status} ${redirected}`);
+  }
+  // A presigned URL is the store's alone, without a redirect too.
+  for (const [status, code] of [
+    [401, 'stale'],
+    [403, 'stale'],
+    [404, 'gone'],
+    [410, 'gone'],
+    [503, 'failed'],
+  ]) {
+    assert.equal(refusedByStore({ status }).code, code, `${status}`);
   }
 });
