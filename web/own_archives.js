@@ -6,11 +6,15 @@
 //
 // Absent on purpose: how an archive is made. Where a browser has no place of this kind, nothing is done and nothing fails.
 
-const NAME = /^archive-\d+-[0-9a-z]+\.zip$/;
+// An archive, and what Chrome writes into before it is one: that stays behind where the browser was ended.
+const NAME = /^(archive-\d+-[0-9a-z]+\.zip)(\.crswap)?$/;
 // While the browser saves a finished one, it has to be there.
 export const SAVED_WITHIN_MS = 10 * 60_000;
 // Where there are no locks, one that nobody has touched for so long is nobody's.
 export const FORGOTTEN_AFTER_MS = 24 * 60 * 60_000;
+
+// The next page goes on.
+const MOST_AT_A_TIME = 100;
 
 const lockOf = (name) => `file-share ${name}`;
 
@@ -33,13 +37,17 @@ export async function removeLeftOver(browser = ofBrowser()) {
         names.push(name);
       }
     }
-    await Promise.all(names.map((name) => removeOne(folder, name, locks, now)));
+    // One by one, since two names may have one lock.
+    for (const name of names.slice(0, MOST_AT_A_TIME)) {
+      await removeOne(folder, name, locks, now);
+    }
   } catch {
     // The next page looks again.
   }
 }
 
 async function removeOne(folder, name, locks, now) {
+  const [, archive, swap] = NAME.exec(name);
   const remove = async (isOver) => {
     const { size, lastModified } = await (await folder.getFileHandle(name)).getFile();
     if (isOver({ size, age: now - lastModified })) {
@@ -50,8 +58,8 @@ async function removeOne(folder, name, locks, now) {
   await (locks === null
     ? remove(({ age }) => age > FORGOTTEN_AFTER_MS)
     : // Whoever makes one holds its lock before it is there: so it isn't taken away between a look and a step.
-      locks.request(lockOf(name), { ifAvailable: true }, (lock) =>
-        lock === null ? null : remove(({ size, age }) => size === 0 || age > SAVED_WITHIN_MS),
+      locks.request(lockOf(archive), { ifAvailable: true }, (lock) =>
+        lock === null ? null : remove(({ size, age }) => swap !== undefined || size === 0 || age > SAVED_WITHIN_MS),
       )
   ).catch(() => {});
 }

@@ -5,7 +5,8 @@
 //! `interrupted.test.mjs` how uploads go on that the page was closed over, `sign_in.test.mjs` how people get in where
 //! the service asks for its key, `pairing.test.mjs` how they let programs in, `tokens.test.mjs` how they see what those
 //! may do, `boxes.test.mjs` how others hand in and who sees that, `shared.test.mjs` what people see of a link, `looks.test.mjs` on which screens,
-//! `issuer_sign_in.test.mjs` how they get in at an issuer, `sign_in_places.test.mjs` how they do wherever they reach the
+//! `issuer_sign_in.test.mjs` how they get in at an issuer, `quota.test.mjs` what they see of how much they may have,
+//! `sign_in_places.test.mjs` how they do wherever they reach the
 //! service, and `share.test.mjs` what they pass on to others. They are run here against the real programs in both modes;
 //! those from `long_list` on in local mode.
 
@@ -117,7 +118,7 @@ fn students_hand_in_on_the_page_of_a_box_and_its_owner_sees_who_what_and_when() 
 
 #[test]
 fn whoever_was_given_a_link_takes_all_of_its_files_as_one_archive_or_each_without_a_script() {
-    with_a_service_that_asks("shared.test.mjs", 13);
+    with_a_service_that_asks("shared.test.mjs", 19);
 }
 
 #[test]
@@ -181,6 +182,25 @@ async fn people_sign_in_at_an_issuer_and_the_page_shows_each_role_what_it_may_se
     let run = move || node_tests::run("issuer_sign_in.test.mjs", &setup, 11);
     tokio::task::spawn_blocking(run).await.unwrap();
     assert!(!program.log().contains("code="), "{}", program.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_may_have_so_much_see_how_much_is_used_and_why_more_does_not_fit() {
+    let dirs = [data_dir(), data_dir()];
+    let issuer = Issuer::start();
+    let plain = Program::local(dirs[0].path(), &[]);
+    let quotas = [
+        ("QUOTA_BYTES", "2MiB,admin=off"),
+        ("QUOTA_FILES", "3,admin=off"),
+    ];
+    let program = issuer_sign_in::service(dirs[1].path(), &issuer, &quotas);
+    let setup = json!({
+        "mode": "local",
+        "plain": plain.base,
+        "issuer": {"base": program.base, "issuer": issuer.url},
+    });
+    let run = move || node_tests::run("quota.test.mjs", &setup, 3);
+    tokio::task::spawn_blocking(run).await.unwrap();
 }
 
 /// Where people reach services, other than at an address of their own machine: by a name in the network over http, by

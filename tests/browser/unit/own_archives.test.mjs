@@ -45,7 +45,9 @@ function locksOf(...held) {
 
 const FILES = {
   'archive-1-held.zip': { size: 0, age: 2 * FORGOTTEN_AFTER_MS },
+  'archive-1-held.zip.crswap': { size: 9, age: 1 },
   'archive-1-broken.zip': { size: 0, age: 1 },
+  'archive-1-broken.zip.crswap': { size: 9, age: 1 },
   'archive-1-saving.zip': { size: 9, age: SAVED_WITHIN_MS - 1 },
   'archive-1-saved.zip': { size: 9, age: SAVED_WITHIN_MS + 1 },
   'archive-1-old.zip': { size: 9, age: FORGOTTEN_AFTER_MS + 1 },
@@ -55,13 +57,14 @@ const FILES = {
 test('what a page left behind is removed, and never what another one is making or the browser may still be saving', async () => {
   const folder = folderOf(FILES);
   await removeLeftOver({ folder, locks: locksOf('file-share archive-1-held.zip'), now: NOW });
-  assert.deepEqual([...folder.there.keys()], ['archive-1-held.zip', 'archive-1-saving.zip', 'notes.zip']);
+  assert.deepEqual([...folder.there.keys()], ['archive-1-held.zip', 'archive-1-held.zip.crswap', 'archive-1-saving.zip', 'notes.zip']);
 });
 
 test('where a browser has no locks, what nobody has touched for a day is removed', async () => {
   const folder = folderOf(FILES);
   await removeLeftOver({ folder, locks: null, now: NOW });
-  assert.deepEqual([...folder.there.keys()], ['archive-1-broken.zip', 'archive-1-saving.zip', 'archive-1-saved.zip', 'notes.zip']);
+  const old = ['archive-1-held.zip', 'archive-1-old.zip'];
+  assert.deepEqual([...folder.there.keys()], Object.keys(FILES).filter((name) => !old.includes(name)));
 });
 
 test('what can’t be removed keeps nothing else from being removed, and where there is no folder nothing fails', async () => {
