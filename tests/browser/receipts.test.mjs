@@ -38,6 +38,7 @@ page('a receipt is shown, saved under the file’s name, copied and printed', as
   await tab.getByRole('button', { name: 'Receipt' }).click();
   const dialog = dialogOf(tab);
   await dialog.getByText(digest('what was handed in')).waitFor();
+  assert.ok(modules().includes('receipt.js'), modules().join());
   for (const text of [NAME, '18 bytes', new URL(faultProxy.base).origin]) {
     await dialog.getByText(text, { exact: true }).first().waitFor();
   }
@@ -61,9 +62,13 @@ page('a receipt is shown, saved under the file’s name, copied and printed', as
   await tab.evaluate(() => (globalThis.print = () => (globalThis.isPrinted = true)));
   await dialog.getByRole('button', { name: 'Print' }).click();
   assert.equal(await tab.evaluate(() => globalThis.isPrinted), true);
+  const others = [tab.locator('#card'), dialog.getByRole('button', { name: 'Print' })];
+  for (const other of others) {
+    assert.ok(await other.isVisible(), 'it is there on a screen');
+  }
   await tab.emulateMedia({ media: 'print' });
   assert.ok(await dialog.locator('.receipt-text').isVisible());
-  for (const other of [tab.locator('#card'), dialog.getByRole('button', { name: 'Print' })]) {
+  for (const other of others) {
     assert.ok(!(await other.isVisible()), 'the receipt alone is printed');
   }
   await browser.picture(tab, '31-receipt-printed');
@@ -122,13 +127,17 @@ page('a receipt is checked where it is pasted or dropped, and what isn’t genui
     await verdict.getByText('That isn’t a receipt').waitFor();
   }
   const another = await share('another.txt', 'b');
-  await drop(tab, [await file('another.jws', await receiptOf(another))], await middleOf(place));
-  await verdict.getByText('It is the receipt of another file.').waitFor();
-  assert.ok((await verdict.textContent()).includes('another.txt'));
-  // Also once that is gone.
-  await api('DELETE', `/v1/files/${another.id}`);
-  await place.fill('');
-  await drop(tab, [await file('another.jws', receipt)], await middleOf(place));
+  const others = await file('another.jws', await receiptOf(another));
+  for (const state of ['there', 'gone']) {
+    await place.fill('');
+    assert.equal(await verdict.textContent(), '');
+    await drop(tab, [others], await middleOf(place));
+    await verdict.getByText('It is the receipt of another file.').waitFor();
+    assert.ok((await verdict.textContent()).includes('another.txt'), state);
+    // Also once that is gone.
+    await api('DELETE', `/v1/files/${another.id}`);
+  }
+  await drop(tab, [await file('own.jws', receipt)], await middleOf(place));
   await verdict.getByText('It is the receipt of this file.').waitFor();
   assert.match(tab.url(), new RegExp(`/f/${record.id}$`), 'no drop left the page');
 });
@@ -145,8 +154,13 @@ page('a file is dropped on the page of another one, or of its own', async (open)
   content[2_000_000] = 0;
   await drop(tab, [await file('other.bin', content)], await middleOf(place));
   await verdict.getByText('That is another file, or not all of it.').waitFor();
-  // A drop that misses is no reason to leave.
+  // A drop that misses is no reason to leave: the browser hears, after all that the page does, that nothing is taken there.
+  await tab.evaluate(() => {
+    globalThis.said = null;
+    window.addEventListener('dragover', (event) => (globalThis.said = [event.defaultPrevented, event.dataTransfer.dropEffect]));
+  });
   await drop(tab, [await file('same.bin', content)], await middleOf(tab.locator('#card h1')));
+  assert.deepEqual(await tab.evaluate(() => globalThis.said), [true, 'none']);
   assert.match(tab.url(), new RegExp(`/f/${record.id}$`));
   await isAccessible(tab, 'a file that was dropped');
 });
@@ -195,13 +209,13 @@ page('where the keys can’t be had nothing is called wrong, and a receipt that 
 });
 
 for (const [language, options, words] of [
-  ['English', {}, ['Check a receipt', 'Genuine: this service has signed that', 'Choose its file', 'That is exactly this file.', 'Not genuine', 'That is another file']],
-  ['German', { locale: 'de-DE', ...PHONE }, ['Einen Beleg prüfen', 'Echt: Dieser Dienst hat unterschrieben', 'Seine Datei wählen', 'Das ist genau diese Datei.', 'Nicht echt', 'Das ist eine andere Datei']],
+  ['English', {}, ['Check a receipt', 'Genuine: this service has signed that', 'Choose its file', 'That is exactly this file.', 'Not genuine', 'That is another file', 'That isn’t a receipt']],
+  ['German', { locale: 'de-DE', ...PHONE }, ['Einen Beleg prüfen', 'Echt: Dieser Dienst hat unterschrieben', 'Seine Datei wählen', 'Das ist genau diese Datei.', 'Nicht echt', 'Das ist eine andere Datei', 'Das ist kein Beleg']],
 ]) {
   page(
     `whoever was mailed a receipt checks it, and its file, on a page of its own, in ${language}`,
     async (open) => {
-      const [heading, genuine, choose, same, wrong, different] = words;
+      const [heading, genuine, choose, same, wrong, different, none] = words;
       const record = await share(NAME, 'what was handed in');
       const receipt = await receiptOf(record);
       // Also once the file is gone.
@@ -220,13 +234,23 @@ for (const [language, options, words] of [
       await compare.setInputFiles([await file('same.txt', 'what was handed in')]);
       await tab.getByText(same).waitFor();
       await looksRight(tab, `a receipt that was checked in ${language}`, `34-receipt-page-checked-${language}`);
-      // What isn't genuine says nothing.
+      // What isn't genuine says nothing, and each time anew, of a receipt that did.
       const [header, claims, signature] = receipt.split('.');
-      await tab.locator('#receipt textarea').fill([header, claims.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')), signature].join('.'));
-      await tab.locator('#receipt [role="status"]', { hasText: /./ }).waitFor();
-      await tab.locator('#receipt textarea').fill([header, Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(claims, 'base64url')), late: true })).toString('base64url'), signature].join('.'));
-      await tab.getByText(wrong).waitFor();
-      await tab.locator('#claims').waitFor({ state: 'hidden' });
+      const said = JSON.parse(Buffer.from(claims, 'base64url'));
+      const part = (text) => Buffer.from(text).toString('base64url');
+      const [place, verdict] = [tab.locator('#receipt textarea'), tab.locator('#receipt [role="status"]')];
+      for (const [changed, expected] of [
+        [part(JSON.stringify({ ...said, late: true })), wrong],
+        [part(JSON.stringify({ ...said, size: said.size + 1 })), wrong],
+        [part(JSON.stringify(said).slice(1)), none],
+      ]) {
+        await place.fill(receipt);
+        await verdict.getByText(genuine).waitFor();
+        await tab.locator('#claims').waitFor();
+        await place.fill([header, changed, signature].join('.'));
+        await verdict.getByText(expected).waitFor();
+        await tab.locator('#claims').waitFor({ state: 'hidden' });
+      }
       await isAccessible(tab, `a receipt that isn’t genuine in ${language}`);
     },
     options,
