@@ -64,7 +64,7 @@ export class BoxZip {
     const module = await fetchModule('zip_download.js').catch(() => null);
     const outcome =
       module === null
-        ? { type: 'failed' }
+        ? { type: 'unreachable' }
         : await module.saveZip(
             {
               name: savedAs(`${box.title}.zip`.replace(/[/\\]/g, '_')),
@@ -106,6 +106,8 @@ export class BoxZip {
         return said.zipTooLarge(format.size(bytes));
       case 'stopped':
         return said.zipStopped;
+      case 'unreachable':
+        return said.unreachable;
       case 'unread':
         return said.notSaved;
       case 'signedOut':

@@ -434,9 +434,9 @@ page('where people sign in, a link for them is one archive to whoever did, and a
 const COUNT = 30;
 const LARGE = 20 * MIB;
 // In a page with a heap of a small phone's, the archive’s bytes are nowhere but on the disk: what may be added is the
-// largest file, some copies of it on its way to the disk, and what was garbage already.
-// Of thirty: some buffers wait for the collector, more of them where the machine has other things to do.
-const MAX_ADDED = 12 * LARGE;
+// largest file, some copies of it on its way to the disk, and what was garbage already. Eight archives on a machine that had
+// other things to do took from 6.5 to 8.4 times the largest file; this is a fifth above the highest, and a third of all.
+const MAX_ADDED = 10 * LARGE;
 const SMALL_HEAP = ['--js-flags=--max-old-space-size=64'];
 
 test('thirty large files are one archive in the memory of a few of them', { timeout: 5 * LIMIT_MS }, async () => {
