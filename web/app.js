@@ -236,9 +236,7 @@ function showFiles() {
   const owned = uploads.owned;
   const records = listSync.list.records.filter(({ id }) => !owned.has(id) && !interrupted.owns(id));
   records.filter((record) => !isFinal(record)).forEach(({ id }) => poller.watch(id));
-  if (listSync.isLoaded) {
-    useLine?.look(listSync.list.records);
-  }
+  lookAtUse();
   const arranged = listTools.arrange(records);
   filesView.render(arranged, { fresh, others }, now());
   listTools.show(arranged, listSync.list.isComplete);
@@ -337,6 +335,14 @@ async function showUse({ type, quota }) {
     useLine ??= module && new module.UseLine(byId('use'), { strings, format, ask: () => shared.look(), after });
   }
   useLine?.show(quota);
+  lookAtUse();
+}
+
+// What is in the list now, so that it is noticed when that changes.
+function lookAtUse() {
+  if (listSync.isLoaded) {
+    useLine?.look(listSync.list.records);
+  }
 }
 
 let tokens = null;

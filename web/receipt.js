@@ -42,7 +42,8 @@ export function showReceipt(text, { strings, format, say }) {
   const dialog = h(
     'dialog',
     { className: 'receipt', 'aria-labelledby': 'receipt-title' },
-    h('h2', { id: 'receipt-title' }, words.title),
+    // From its beginning, however long it is.
+    h('h2', { id: 'receipt-title', tabIndex: -1, autofocus: true }, words.title),
     h('p', {}, words.about(new URL(`${document.documentElement.dataset.base}/receipt`, location.href).href)),
     facts(claims, { strings, format }),
     h('p', { id: 'receipt-label' }, words.text),

@@ -19,7 +19,7 @@ export const strings = {
     consequence: 'Es kann dann wie Sie Dateien sehen, holen, senden und löschen, 90 Tage lang oder bis sein Token widerrufen wird.',
     warning: 'Machen Sie nur weiter, wenn Sie es gerade eben selbst gestartet haben.',
     yes: 'Hereinlassen',
-    no: 'Nicht',
+    no: 'Nicht hereinlassen',
     done: 'Es ist hereingelassen',
     goBack: ' macht von selbst weiter. Sie können diese Seite schließen.',
     notForGuests:
