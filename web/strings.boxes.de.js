@@ -62,7 +62,7 @@ export const strings = {
     waiting: (n) => (n === 1 ? '1 Datei wartet.' : `${n} Dateien warten.`),
     send: 'Abgeben',
     drop: 'Dateien zum Abgeben hierher ziehen',
-    dropTouch: 'Wählen, was Sie abgeben',
+    dropTouch: 'Wählen Sie, was Sie abgeben',
     choose: 'Dateien wählen',
     again: 'Noch einmal abgeben',
     sending: 'Unterwegs',
