@@ -198,7 +198,7 @@ page('a page of a proxy’s own is no answer of the service', async (open) => {
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await tab.locator('.toast', { hasText: 'couldn’t be deleted' }).waitFor();
   const shared = await open(`${faultProxy.base}f/${id}`);
-  await shared.locator('#card').getByText('Something else than the service answered (404)').waitFor();
+  await shared.locator('#card').getByText('Something other than the service answered (404)').waitFor();
   moved();
   await shared.getByRole('heading', { name: 'kept.txt' }).waitFor();
   assert.equal(await listed(tab, 'kept.txt').count(), 1);
@@ -217,7 +217,7 @@ page('what a proxy answers is not saved as the file', async (open) => {
     await one.getByRole('link', { name: /^Download/ }).click();
   }
   for (const one of [tab, shared]) {
-    await one.locator('.toast', { hasText: 'Something else than the service answered (200)' }).waitFor();
+    await one.locator('.toast', { hasText: 'Something other than the service answered (200)' }).waitFor();
   }
   assert.equal(saved.length, 0);
   portal();

@@ -9,6 +9,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { LIMIT_MS, forgetPeaks, isAccessible, peaksOf, until } from './browser.mjs';
+import { FaultProxy } from './fault_proxy.mjs';
 import { MIB, PHONE, api, asking, browser, create, digest, faultProxy, folder, isolated, looksRight, origins, page, send, setup, share, unzipped } from './fixture.mjs';
 
 const LAPTOP = { viewport: { width: 1280, height: 800 } };
@@ -389,6 +390,25 @@ page(
   },
   { locale: 'de-DE', ...PHONE },
 );
+
+test('below a path that is called as those of links are, all of a link is found', { timeout: 3 * LIMIT_MS }, async () => {
+  const below = await FaultProxy.open(setup.plain, { prefix: '/s' });
+  try {
+    // A service that knows its address names the store’s below it.
+    const { origin } = new URL(below.base);
+    below.always(GRANTS, { rewrite: (json) => ({ ...json, url: json.url.replace(origin, `${origin}/s`) }) });
+    const { link: many } = await several({ maxDownloads: 2 });
+    await browser.visit({ origins: [origin, ...origins] }, async (open, context) => {
+      await withoutChoice(context);
+      const tab = await open(`${pageOf(many, below.base)}?utm_source=mail`);
+      const { place } = await saved(tab, () => all(tab).click());
+      assert.equal(Object.keys(unzipped(place)).length, 3);
+      assert.deepEqual(await taken(many), [1, 1, 1]);
+    });
+  } finally {
+    below.close();
+  }
+});
 
 test('a page that came by plain http makes an archive too', { timeout: 3 * LIMIT_MS }, async () => {
   const host = `http://classroom:${faultProxy.port}`;

@@ -118,7 +118,7 @@ fn students_hand_in_on_the_page_of_a_box_and_its_owner_sees_who_what_and_when() 
 
 #[test]
 fn whoever_was_given_a_link_takes_all_of_its_files_as_one_archive_or_each_without_a_script() {
-    with_a_service_that_asks("shared.test.mjs", 19);
+    with_a_service_that_asks("shared.test.mjs", 20);
 }
 
 #[test]
