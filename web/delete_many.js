@@ -19,7 +19,7 @@ export async function deleteMany(records, { strings, format }, ports) {
   );
   const isWanted = await ask({
     title: words.removeTitle(count),
-    text: words.removeText(names(records)),
+    text: records.length === 1 ? strings.removeText(nameOf(records[0])) : words.removeText(names(records)),
     yes: words.removeYes(count),
     no: keep,
   });

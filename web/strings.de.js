@@ -127,7 +127,7 @@ export const strings = {
     full: 'Der Dienst hat keinen Platz mehr. Wer ihn betreibt, muss welchen schaffen.',
     quota:
       'Sie passt nicht mehr in das, was Sie hier haben dürfen. Löschen Sie Dateien, die niemand mehr braucht, oder bitten Sie ' +
-      'um mehr Platz, wer den Dienst betreibt. Es wurde nichts gesendet.',
+      'die Person, die den Dienst betreibt, um mehr Platz. Es wurde nichts gesendet.',
     limited: 'Der Dienst bittet um weniger Tempo. Nichts ist verloren: Bitte versuchen Sie es später noch einmal.',
     store: (code) => `Der Speicher hat sie abgelehnt (${code}).`,
     otherBytes:
@@ -317,11 +317,11 @@ export const strings = {
   everybodys: 'Dateien von allen',
   guest: {
     title: 'Sie sind als Gast angemeldet',
-    text: 'Gäste sehen die Dateien, die andere ihnen mit einem Link weitergeben, und senden keine. Fragen Sie, wer diesen Dienst betreibt, wenn Sie es sollten.',
+    text: 'Gäste sehen die Dateien, die andere ihnen mit einem Link weitergeben, und senden keine. Wenn Sie Dateien senden sollen, wenden Sie sich an die Person, die diesen Dienst betreibt.',
     first: 'Gäste senden keine Dateien. Es wurde nichts gesendet.',
   },
   foot: 'Eine Anmeldung gibt es nicht: Wer diese Seite öffnen kann, kann diese Dateien sehen, holen und löschen.',
   footKey: 'Wer den Schlüssel dieses Dienstes hat, kann diese Dateien sehen, holen und löschen.',
-  footIssuer: 'Sie und wer diesen Dienst verwaltet können diese Dateien sehen, holen und löschen.',
+  footIssuer: 'Sie und alle, die diesen Dienst verwalten, können diese Dateien sehen, holen und löschen.',
   guide: 'Dateien aus Programmen teilen',
 };

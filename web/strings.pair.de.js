@@ -23,9 +23,9 @@ export const strings = {
     done: 'Es ist hereingelassen',
     goBack: ' macht von selbst weiter. Sie können diese Seite schließen.',
     notForGuests:
-      'Als Gast holen Sie, was andere Ihnen weitergeben, und kein Programm kann für Sie handeln. Fragen Sie, wer diesen Dienst ' +
-      'betreibt.',
-    notNeeded: 'Dieser Dienst fragt niemanden, wer er ist, also brauchen Programme hier kein Token.',
+      'Als Gast holen Sie, was andere Ihnen weitergeben, und kein Programm kann für Sie handeln. Wenden Sie sich an die ' +
+      'Person, die diesen Dienst betreibt.',
+    notNeeded: 'Bei diesem Dienst meldet sich niemand an, also brauchen Programme hier kein Token.',
     why: {
       noCode: 'Ein Code hat acht Buchstaben, etwa BCDF-GHJK. Vergleichen Sie ihn mit dem, was das Programm zeigt.',
       unknown: 'Kein Programm wartet mit diesem Code. Vergleichen Sie ihn mit dem, was das Programm zeigt, oder fangen Sie dort neu an.',

@@ -67,7 +67,7 @@ export const strings = {
     signInTitle: 'Dieser Link ist für angemeldete Personen',
     signInText: 'Wer ihn weitergegeben hat, möchte wissen, dass Sie dazugehören.',
     notFoundTitle: 'Diesen Link gibt es nicht',
-    notFoundText: 'Vielleicht fehlt ein Teil der Adresse: Bitte kopieren Sie den ganzen Link noch einmal, oder fragen Sie, wer ihn Ihnen gab.',
+    notFoundText: 'Vielleicht fehlt ein Teil der Adresse: Bitte kopieren Sie den ganzen Link noch einmal, oder fragen Sie die Person, die ihn Ihnen gab.',
     goneTitle: 'Dieser Link gilt nicht mehr',
     goneText: 'Seine Zeit ist abgelaufen, oder er wurde beendet oder erneuert. Bitte fragen Sie nach einem neuen.',
     busyTitle: 'Der Dienst ist ausgelastet',
