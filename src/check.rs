@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::aws::setup_checks::{Setup, access, setup_checks, without_access};
 use crate::config::{CheckSettings, CommonSettings, Mode};
+use crate::scanner::Scans;
 use crate::start_check::{Finding, Flaw, Known, StartCheck};
 use crate::stores::{self, Access, StoreChoices, local_checks};
 
@@ -68,18 +69,23 @@ pub async fn run(settings: &CheckSettings) -> ExitCode {
 
 async fn checks(settings: &CheckSettings) -> Vec<Box<dyn StartCheck>> {
     let common = &settings.common;
-    match (&settings.mode, &settings.setup) {
+    let mut checks = match (&settings.mode, &settings.setup) {
         (Mode::Local { data_dir }, _) => local_checks(data_dir, common),
         (Mode::Aws { .. }, Some(queue_url)) => {
-            setup_checks(Setup {
+            return setup_checks(Setup {
                 bucket_name: common.bucket_name.clone(),
                 table_name: common.table_name.clone(),
                 queue_url: queue_url.clone(),
             })
-            .await
+            .await;
         }
         (Mode::Aws { .. }, None) => checks_of_the_service(common).await,
+    };
+    // The same in both modes, and also where the worker is the one that asks it.
+    if let Some(check) = Scans::new(&common.scanner).check() {
+        checks.push(Box::new(check));
     }
+    checks
 }
 
 /// What the API looks at when it starts in aws mode.

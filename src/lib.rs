@@ -66,6 +66,7 @@ pub mod recount;
 pub mod request_host;
 #[cfg(feature = "server")]
 pub mod request_log;
+pub mod scanner;
 #[cfg(feature = "server")]
 pub mod scrub;
 #[cfg(feature = "server")]

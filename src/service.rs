@@ -37,6 +37,7 @@ use crate::presigned_url::{
 };
 use crate::receipt::{ReceiptKeys, SignedReceipt};
 use crate::request_log;
+use crate::scanner::ScannerState;
 use crate::store_error::StoreError;
 
 /// What the service works with.
@@ -83,6 +84,11 @@ impl FileService {
     /// That of the store of the records.
     pub async fn quota(&self, caller: &Caller) -> Result<Option<(Usage, Quota)>, StoreError> {
         self.0.stores.quotas.describe(caller).await
+    }
+
+    /// What is known of the virus scanner, which is asked if that wasn't done lately; `None` if there is none here.
+    pub async fn probe_scanner(&self) -> Option<ScannerState> {
+        self.0.stores.scans.probe().await
     }
 
     /// Whether both stores answer the calls that the operations need.

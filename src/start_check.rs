@@ -74,6 +74,11 @@ pub trait StartCheck: Send + Sync {
     /// What it looks at, such as `table FileMetadata`.
     fn subject(&self) -> String;
 
+    /// How long a start waits for it.
+    fn limit(&self) -> Duration {
+        START_CHECK_LIMIT
+    }
+
     /// Everything that isn't well; what was seen if all is. Never empty.
     async fn look(&self) -> Vec<Finding>;
 }
@@ -111,7 +116,7 @@ pub struct CanNotWork {
 
 impl fmt::Display for CanNotWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it can't work with what it was pointed at in AWS")?;
+        f.write_str("it can't work with what it was pointed at")?;
         self.wrong
             .iter()
             .try_for_each(|wrong| write!(f, "\n  {wrong}"))
@@ -120,19 +125,23 @@ impl fmt::Display for CanNotWork {
 
 impl std::error::Error for CanNotWork {}
 
-/// Makes all checks at once, waits for at most [`START_CHECK_LIMIT`], and says in the log what doesn't
-/// answer. Only what is in AWS is looked at by a start: what is on this machine was opened before.
+/// Makes all checks at once, waits for each as long as it may take, and says in the log what doesn't answer. What is
+/// in AWS is looked at by a start, and a scanner: what else is on this machine was opened before.
 ///
 /// # Errors
 /// Everything that is [`Finding::Wrong`], each once.
 pub async fn judge_start(checks: &[Box<dyn StartCheck>]) -> Result<(), CanNotWork> {
-    let looks = join_all(checks.iter().map(|check| check.look()));
-    let Ok(findings) = tokio::time::timeout(START_CHECK_LIMIT, looks).await else {
-        tracing::warn!(
-            "AWS doesn't answer in time; whether the settings are right shows when it does"
-        );
-        return Ok(());
-    };
+    let looks = checks.iter().map(|check| async {
+        let look = tokio::time::timeout(check.limit(), check.look()).await;
+        look.unwrap_or_else(|_| {
+            tracing::warn!(
+                "{} doesn't answer in time; whether the settings are right shows when it does",
+                check.subject()
+            );
+            Vec::new()
+        })
+    });
+    let findings = join_all(looks).await;
     let mut wrong: Vec<String> = Vec::new();
     for finding in findings.into_iter().flatten() {
         match finding {
@@ -199,7 +208,10 @@ mod tests {
         ];
         let message = judge_start(&checks).await.unwrap_err();
         let message = message.to_string();
-        assert!(message.ends_with("in AWS\n  a. Mend it.\n  b"), "{message}");
+        assert!(
+            message.ends_with("pointed at\n  a. Mend it.\n  b"),
+            "{message}"
+        );
         let flaw = || Flaw::new("a", "b");
         for passes in [
             Finding::Away("x".into()),

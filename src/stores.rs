@@ -25,7 +25,7 @@ use crate::aws::{AwsSettings, load_sdk_config};
 use crate::clock::{Clock, SystemClock};
 #[cfg(feature = "server")]
 use crate::config::Mode;
-use crate::config::{CommonSettings, QuotaSettings};
+use crate::config::{CommonSettings, QuotaSettings, ScannerSettings};
 use crate::item_store::ItemStore;
 #[cfg(feature = "server")]
 use crate::local_mode::SigningSecret;
@@ -39,6 +39,7 @@ use crate::metadata_store::usage::UsageStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
 use crate::quotas::Quotas;
+use crate::scanner::Scans;
 use crate::start_check::{StartCheck, judge_start};
 use crate::store_marker::{MarkedStore, StorePair};
 use crate::webhooks::{ToldStore, Webhooks};
@@ -170,6 +171,25 @@ impl Access {
             _ => QuotaSettings::default(),
         }
     }
+
+    /// Who scans: whoever finalizes files, and that is the worker beside an API in aws mode.
+    fn scans(&self, queue: Queue, settings: &ScannerSettings) -> Scans {
+        match (self, queue) {
+            #[cfg(feature = "server")]
+            (Self::Serve(_), Queue::Sqs) => Scans::elsewhere(settings),
+            _ => Scans::new(settings),
+        }
+    }
+
+    fn is_to_finalize(&self) -> bool {
+        match self {
+            Self::Work => true,
+            #[cfg(feature = "server")]
+            Self::Serve(_) => true,
+            #[cfg(feature = "server")]
+            Self::Write | Self::Read => false,
+        }
+    }
 }
 
 /// What stores are told of those who use them.
@@ -234,11 +254,17 @@ pub async fn open(
     access: Access,
 ) -> Result<OpenStores, StartError> {
     let quotas = access.quotas();
+    let scans = access.scans(choices.queue, &common.scanner);
     let sdk = match choices.are_in_aws() {
         true => Some(load_sdk().await?),
         false => None,
     };
     let mut checks: Vec<Box<dyn StartCheck>> = Vec::new();
+    if access.is_to_finalize()
+        && let Some(check) = scans.check()
+    {
+        checks.push(Box::new(check));
+    }
     let (objects, urls) = match &choices.objects {
         #[cfg(feature = "server")]
         Objects::Disk { data_dir } => opening::disk(data_dir, &access)?,
@@ -264,6 +290,7 @@ pub async fn open(
             lifecycle: common.lifecycle,
             events: crate::file_events::FileEvents::off(),
             quotas: Quotas::new(quotas, &records.usage),
+            scans,
         },
         items: records.items,
         hand_ins: records.hand_ins,

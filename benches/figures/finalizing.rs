@@ -40,6 +40,7 @@ pub(crate) fn figures() -> Vec<Figure> {
         lifecycle: Lifecycle::default(),
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
+        scans: file_share::scanner::Scans::off(),
     };
     let length = usize::try_from(MAX_CONTENT_LENGTH).expect("20 MiB fit");
     let mut random = fastrand::Rng::with_seed(20);

@@ -77,6 +77,7 @@ mod tests {
             display_name: "r\u{e9}sum\u{e9} \"final\".pdf".into(),
             sha256: matches!(status, WireStatus::Available).then(|| "ab".repeat(32)),
             status,
+            stage: matches!(status, WireStatus::Pending).then(|| "scanning".into()),
             reason: matches!(status, WireStatus::Rejected).then(|| "5 bytes arrived".into()),
             delete_after: matches!(status, WireStatus::Expired)
                 .then(|| "2026-02-07T09:05:00.123Z".into()),

@@ -59,6 +59,11 @@ pub(super) struct WireFile {
     /// The SHA-256 of the bytes as 64 hex digits; null until they were measured.
     pub sha256: Option<String>,
     pub status: WireStatus,
+    /// What a pending file waits for, where that isn't its bytes: `scanning` while the virus scanner can't be asked. Only
+    /// there then. There may be others some day: a file with a stage isn't final.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// When the file was created, in UTC.
     pub created_at: String,
     /// When the store had the bytes, in UTC; null until the file is available.
@@ -74,8 +79,9 @@ pub(super) struct WireFile {
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The same by a name that doesn't change: `size_mismatch`, `sha256_mismatch`, or `content_mismatch` where the bytes
-    /// are something else than the name says. There may be others some day.
+    /// The same by a name that doesn't change: `size_mismatch`, `sha256_mismatch`, `content_mismatch` where the bytes
+    /// are something else than the name says, `infected` where the virus scanner found something, or `unscannable` where
+    /// it can't look into the file. There may be others some day.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<String>,
@@ -85,7 +91,7 @@ impl WireFile {
     /// `None` for a tombstone, which nobody is shown.
     pub(super) fn of(record: &FileRecord) -> Option<Self> {
         let (status, object, reason) = match &record.state {
-            FileState::Pending => (WireStatus::Pending, None, None),
+            FileState::Pending(_) => (WireStatus::Pending, None, None),
             FileState::Available(object) => (WireStatus::Available, Some(object), None),
             FileState::Rejected { reason, .. } => (WireStatus::Rejected, None, Some(reason)),
             FileState::Expired { .. } => (WireStatus::Expired, None, None),
@@ -100,6 +106,7 @@ impl WireFile {
             content_type: record.declared.content_type.to_string(),
             sha256: object.map(|object| object.sha256.to_hex()),
             status,
+            stage: record.stage().map(str::to_owned),
             created_at: format_timestamp(record.created_at()),
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             delete_after: record.delete_after.map(format_timestamp),

@@ -104,6 +104,7 @@ impl Fixture {
                 lifecycle: Lifecycle::default(),
                 events: crate::file_events::FileEvents::off(),
                 quotas: crate::quotas::Quotas::off(),
+                scans: crate::scanner::Scans::off(),
             },
             boxes: Boxes::new(
                 Arc::new(MemoryItemStore::default()),

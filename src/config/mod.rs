@@ -15,6 +15,7 @@ mod quotas;
 mod rates;
 mod receipt;
 mod recount;
+mod scanner;
 mod scrub;
 mod values;
 mod webhooks;
@@ -40,6 +41,7 @@ pub use quotas::{QuotaArgs, QuotaSettings};
 pub use rates::{RateArgs, RateSettings};
 pub use receipt::{ReceiptArgs, ReceiptSeed};
 pub use recount::{RecountArgs, RecountSettings};
+pub use scanner::{ClamdAddress, ScannerArgs, ScannerSettings, Unscannable};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, allowed_types, bucket_name, bytes, listen_address,
@@ -135,6 +137,9 @@ pub struct CommonArgs {
     /// Where it is told what happens.
     #[command(flatten)]
     pub webhooks: WebhookArgs,
+    /// What scans files for viruses.
+    #[command(flatten)]
+    pub scanner: ScannerArgs,
 }
 
 /// What the API program needs besides.
@@ -283,6 +288,8 @@ pub struct CommonSettings {
     pub log_format: LogFormat,
     /// Where it is told what happens; `None`: nowhere.
     pub webhooks: Option<WebhookSettings>,
+    /// What scans files for viruses.
+    pub scanner: ScannerSettings,
 }
 
 /// The settings of the API program, judged.
@@ -421,8 +428,10 @@ impl CommonArgs {
             _ => Err("must be text or json".into()),
         });
         let webhooks = self.webhooks.judge(problems);
+        let scanner = self.scanner.judge(problems);
         Some(CommonSettings {
             webhooks: webhooks?,
+            scanner: scanner?,
             bucket_name: bucket_name?,
             table_name: table_name?,
             reconcile_interval: interval?,

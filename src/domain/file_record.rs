@@ -54,7 +54,7 @@ impl FileRecord {
             declared,
             delete_after: None,
             upload_expires_at,
-            state: FileState::Pending,
+            state: FileState::PENDING,
             reconcile_at: Some(
                 (id.created_at() + lifecycle.reconcile_after)
                     .min(upload_expires_at + lifecycle.upload_grace),
@@ -104,6 +104,11 @@ impl FileRecord {
     /// says `now`: nothing happens to a file before it was created.
     pub fn due_at_once(&self, now: Timestamp) -> Timestamp {
         now.min(self.created_at())
+    }
+
+    /// The name of what a pending file waits for, where that isn't its bytes.
+    pub fn stage(&self) -> Option<&'static str> {
+        StateFields::from(&self.state).stage?.as_str()
     }
 
     /// What the bytes are; `None` if they weren't looked at.

@@ -11,7 +11,7 @@ use super::{ContentLength, ContentType, FileEnding, Invalid, Sha256Digest, Statu
 #[derive(Debug, Clone, PartialEq)]
 pub enum FileState {
     /// It waits for bytes, or those that arrived haven't been settled yet.
-    Pending,
+    Pending(Stage),
     /// The bytes arrived, were measured, and are as declared.
     Available(StoredObject),
     /// Other bytes arrived than were declared, or such as the name may not have. They are deleted, and so is whatever
@@ -34,11 +34,47 @@ pub enum FileState {
     },
 }
 
+/// How far a pending file has come, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// It waits for bytes, or nobody has looked at those that arrived.
+    #[default]
+    Uploading,
+    /// The bytes are there, and wait for the virus scanner.
+    Scanning,
+}
+
+impl Stage {
+    const SCANNING: &'static str = "scanning";
+
+    /// Its name, in stores and over the wire; `None` for the first, which needs none.
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Uploading => None,
+            Self::Scanning => Some(Self::SCANNING),
+        }
+    }
+
+    /// Reads what [`Self::as_str`] gives.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        match text {
+            Self::SCANNING => Ok(Self::Scanning),
+            _ => Err(Invalid::new("no stage of a pending file")),
+        }
+    }
+}
+
 impl FileState {
+    /// A file that waits for its bytes.
+    pub const PENDING: Self = Self::Pending(Stage::Uploading);
+
     /// The state's name, without what is known only in it.
     pub fn status(&self) -> Status {
         match self {
-            Self::Pending => Status::Pending,
+            Self::Pending(_) => Status::Pending,
             Self::Available(_) => Status::Available,
             Self::Rejected { .. } => Status::Rejected,
             Self::Expired { .. } => Status::Expired,
@@ -49,7 +85,7 @@ impl FileState {
     /// Keeps a rejected, expired or deleted record until then.
     pub fn keep_until(&mut self, until: Timestamp) {
         match self {
-            Self::Pending | Self::Available(_) => {}
+            Self::Pending(_) | Self::Available(_) => {}
             Self::Rejected { purge_at, .. }
             | Self::Expired { purge_at }
             | Self::Deleted { purge_at } => *purge_at = until,
@@ -62,6 +98,8 @@ impl FileState {
 pub struct StateFields<'a> {
     /// Which of the fields below are there follows from it.
     pub status: Status,
+    /// How far it has come; of a pending file that waits for something else than its bytes.
+    pub stage: Option<Stage>,
     /// What the bytes hash to; of an available file.
     pub sha256: Option<Sha256Digest>,
     /// The version of the object that was measured; of an available file, in a bucket with versions.
@@ -82,6 +120,7 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
     fn from(state: &'a FileState) -> Self {
         let none = Self {
             status: state.status(),
+            stage: None,
             sha256: None,
             version_id: None,
             uploaded_at: None,
@@ -91,7 +130,11 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
             purge_at: None,
         };
         match state {
-            FileState::Pending => none,
+            FileState::Pending(Stage::Uploading) => none,
+            FileState::Pending(stage @ Stage::Scanning) => Self {
+                stage: Some(*stage),
+                ..none
+            },
             FileState::Available(object) => Self {
                 sha256: Some(object.sha256),
                 version_id: object.version_id.as_ref().map(|id| id.0.as_str()),
@@ -126,7 +169,7 @@ impl StateFields<'_> {
     pub fn to_state(self) -> Result<FileState, MissingField> {
         let purge_at = self.purge_at.ok_or(MissingField("purge_at"));
         Ok(match self.status {
-            Status::Pending => FileState::Pending,
+            Status::Pending => FileState::Pending(self.stage.unwrap_or_default()),
             Status::Available => FileState::Available(StoredObject {
                 sha256: self.sha256.ok_or(MissingField("sha256"))?,
                 version_id: self.version_id.map(|id| VersionId(id.to_owned())),
@@ -188,14 +231,20 @@ pub enum RejectionCode {
     Sha256Mismatch,
     /// The bytes are something else than the name says.
     ContentMismatch,
+    /// The virus scanner found something.
+    Infected,
+    /// The virus scanner can't look into it.
+    Unscannable,
 }
 
 impl RejectionCode {
     /// All there are.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 5] = [
         Self::SizeMismatch,
         Self::Sha256Mismatch,
         Self::ContentMismatch,
+        Self::Infected,
+        Self::Unscannable,
     ];
 
     /// Its name, in stores and over the wire.
@@ -204,6 +253,8 @@ impl RejectionCode {
             Self::SizeMismatch => "size_mismatch",
             Self::Sha256Mismatch => "sha256_mismatch",
             Self::ContentMismatch => "content_mismatch",
+            Self::Infected => "infected",
+            Self::Unscannable => "unscannable",
         }
     }
 
@@ -250,6 +301,24 @@ impl RejectionReason {
             detected_type: Some(found),
         }
     }
+
+    /// The virus scanner found what it calls so.
+    pub fn infected(name: &str, found: ContentType) -> Self {
+        Self {
+            text: format!("the virus scanner found {name}"),
+            code: Some(RejectionCode::Infected),
+            detected_type: Some(found),
+        }
+    }
+
+    /// The virus scanner can't look into it, for this reason.
+    pub fn unscannable(why: &str, found: ContentType) -> Self {
+        Self {
+            text: format!("the virus scanner can't look into it: {why}"),
+            code: Some(RejectionCode::Unscannable),
+            detected_type: Some(found),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -266,7 +335,8 @@ mod tests {
             detected_type: version.map(|_| ContentType::unknown()),
         };
         vec![
-            FileState::Pending,
+            FileState::PENDING,
+            FileState::Pending(Stage::Scanning),
             FileState::Available(object(None)),
             FileState::Available(object(Some("v"))),
             FileState::Rejected {

@@ -13,6 +13,10 @@ use super::{
 const RECONCILE_BACK_OFF: u32 = 5;
 /// The longest that a pending record is left alone, unless its uploads end before.
 pub const LONGEST_RECONCILE_GAP: Duration = Duration::from_secs(60 * 60);
+/// A file that waits for the virus scanner is tried again after this share of the time that it has waited already.
+const SCAN_BACK_OFF: u32 = 4;
+/// The shortest and the longest time until it is tried again.
+const SCAN_GAPS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5 * 60)];
 /// So that the gaps grow, whatever is set.
 const SHORTEST_RECONCILE_GAP: Duration = Duration::from_millis(1);
 
@@ -112,7 +116,7 @@ impl Lifecycle {
             // Bytes came too late: whoever sent them may ask what became of them.
             FileState::Expired { purge_at } => purge_at.max(self.purge_at(record, now.timestamp())),
             // Nobody sees it; it only outlives the URLs.
-            FileState::Pending | FileState::Available(_) | FileState::Deleted { .. } => {
+            FileState::Pending(_) | FileState::Available(_) | FileState::Deleted { .. } => {
                 uploads_end_at
             }
         };
@@ -150,6 +154,13 @@ impl Lifecycle {
             at += longest * i32::try_from(missed).unwrap_or(i32::MAX);
         }
         at
+    }
+
+    /// When to try again to have a file scanned whose bytes are there since `arrived_at`, and which wasn't at `now`.
+    pub fn next_scan_at(&self, arrived_at: Timestamp, now: Timestamp) -> Timestamp {
+        let [shortest, longest] = SCAN_GAPS;
+        let waited = (now - arrived_at).to_std().unwrap_or_default();
+        now + (waited / SCAN_BACK_OFF).clamp(shortest, longest)
     }
 
     /// Whether `reconcile_at` is one of the moments of [`Self::next_reconcile_at`]: then the record was pending
@@ -277,6 +288,22 @@ mod tests {
         let refused = asks(day, Some(latest + 61)).unwrap_err().0;
         assert!(refused.contains(&format_timestamp(at(latest))), "{refused}");
         assert!(refused.contains("86400 s"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_scanned_is_tried_again_at_growing_gaps_of_five_minutes_at_most() {
+        for (waited, gap) in [
+            (-60, 1),
+            (0, 1),
+            (4, 1),
+            (8, 2),
+            (400, 100),
+            (1200, 300),
+            (90_000, 300),
+        ] {
+            let next = LIFECYCLE.next_scan_at(at(0), at(waited));
+            assert_eq!(next, at(waited + gap), "{waited}");
+        }
     }
 
     #[test]

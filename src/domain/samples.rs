@@ -111,8 +111,8 @@ pub(crate) mod strategies {
 
     use super::*;
     use crate::domain::{
-        BoxId, FileState, HandIn, RejectionCode, Status, StoredObject, Submitter, SubmitterName,
-        UserId, VersionId, from_millis,
+        BoxId, FileState, HandIn, RejectionCode, Stage, Status, StoredObject, Submitter,
+        SubmitterName, UserId, VersionId, from_millis,
     };
 
     pub(crate) fn any_digest() -> impl Strategy<Value = Sha256Digest> {
@@ -156,9 +156,10 @@ pub(crate) mod strategies {
             detected_type,
         });
         let status = prop::sample::select(Status::ALL.to_vec());
-        (status, object, reason, moment).prop_map(|(status, object, reason, purge_at)| match status
-        {
-            Status::Pending => FileState::Pending,
+        let stage = prop::sample::select(vec![Stage::Uploading, Stage::Scanning]);
+        let parts = (status, stage, object, reason, moment);
+        parts.prop_map(|(status, stage, object, reason, purge_at)| match status {
+            Status::Pending => FileState::Pending(stage),
             Status::Available => FileState::Available(object),
             Status::Rejected => FileState::Rejected { reason, purge_at },
             Status::Expired => FileState::Expired { purge_at },

@@ -7,7 +7,7 @@
 //! Absent on purpose: deletion, which may come from any state and depends on what is under the key
 //! (`MetadataStore::delete`).
 
-use super::{FileRecord, FileState, RejectionReason, Status, StoredObject, Timestamp};
+use super::{FileRecord, FileState, RejectionReason, Stage, Status, StoredObject, Timestamp};
 
 /// One step of a file's life.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,17 @@ impl Transition {
         Self {
             from: Status::Pending,
             to: FileState::Rejected { reason, purge_at },
+            condition: TransitionCondition::Always,
+            reconcile_at: Some(reconcile_at),
+        }
+    }
+
+    /// The bytes are there, and couldn't be scanned for viruses. It stays pending, and is tried again at
+    /// `reconcile_at`.
+    pub fn awaits_scan(reconcile_at: Timestamp) -> Self {
+        Self {
+            from: Status::Pending,
+            to: FileState::Pending(Stage::Scanning),
             condition: TransitionCondition::Always,
             reconcile_at: Some(reconcile_at),
         }

@@ -53,6 +53,7 @@ impl Fixture {
                 lifecycle: Lifecycle::default(),
                 events: FileEvents::off(),
                 quotas: crate::quotas::Quotas::off(),
+                scans: crate::scanner::Scans::off(),
             },
             links: links_in(&items, SECRET),
             presigner: Presigner::new(

@@ -100,6 +100,8 @@ macro_rules! metadata_store_conformance {
             a_file_without_a_version_is_due_only_when_its_uploads_end
             a_pending_record_is_postponed_until_its_uploads_end_at_the_latest
             only_a_pending_record_is_postponed
+            a_file_that_waits_to_be_scanned_is_pending_until_it_is_settled_or_deleted
+            only_a_pending_record_waits_to_be_scanned
             what_is_absent_is_not_deleted
             a_reconcile_is_scheduled_while_the_status_is_the_one_seen
             a_reconcile_is_not_scheduled_for_another_status
@@ -203,7 +205,7 @@ pub fn reason() -> RejectionReason {
 pub fn state_of(status: Status) -> FileState {
     let purge_at = far_expiry();
     match status {
-        Status::Pending => FileState::Pending,
+        Status::Pending => FileState::PENDING,
         Status::Available => FileState::Available(object()),
         Status::Rejected => FileState::Rejected {
             reason: reason(),

@@ -33,7 +33,8 @@ pub async fn complete_upload(
     let record = stores
         .record_for(context, Action::CompleteUpload, id)
         .await?;
-    if record.status().is_final() {
+    // Where another program scans, that one alone settles.
+    if record.status().is_final() || stores.scans.are_elsewhere() {
         return Ok(record);
     }
     let finalizing = finalize_record(stores, record.clone());

@@ -1,23 +1,19 @@
 //! Step two of an upload: what arrived is measured, hashed, and made available or rejected.
 //!
 //! Invariant: a notification is only a hint. The record decides whether anything is to be done, and
-//! length, digest, type and version come from one read of one version. Doing it again changes nothing, and comes to
-//! the same: what the bytes have to be is in the record.
-
-use futures_util::TryStreamExt;
-use futures_util::future::try_join_all;
-use sha2::{Digest, Sha256};
+//! length, digest, type, version and what the virus scanner says come from one read of one version. Doing it again
+//! changes nothing, and comes to the same: what the bytes have to be is in the record. Where files are scanned, none is
+//! available without the verdict of a scanner on its bytes.
 
 use super::clean_up::{clean_up, clean_up_as_it_is_now};
+use super::measure::{Arrived, Measured, look, measure};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileId, FileRecord, FileState, ObjectKey, RejectionReason, Sha256Digest, StoredBytes,
-    StoredObject, Transition, TransitionCondition,
+    FileId, FileRecord, FileState, ObjectKey, StoredBytes, StoredObject, Timestamp, Transition,
+    TransitionCondition,
 };
 use crate::file_events::EventKind;
-use crate::file_types::{self, Ends};
 use crate::metadata_store::TransitionOutcome;
-use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
 use crate::store_error::StoreError;
 
 /// What became of a hint that bytes have arrived.
@@ -36,6 +32,9 @@ pub enum FinalizeOutcome {
     /// There are bytes, and an upload that was handed out may still put others in their place. They are
     /// measured when none can any more.
     NotYet,
+    /// There are bytes, and the virus scanner couldn't say anything about them. The record is due for another try, by
+    /// itself.
+    AwaitsScan,
     /// No record names this key. Nothing is touched: the bucket may be shared by mistake.
     UnknownFile,
 }
@@ -51,21 +50,6 @@ impl Finalized {
         Self {
             outcome,
             record: Some(record),
-        }
-    }
-}
-
-/// What a look into the store found, with the bytes if it asked for them.
-pub(super) struct Arrived {
-    head: ObjectHead,
-    body: Option<ObjectBody>,
-}
-
-impl From<ObjectReader> for Arrived {
-    fn from(reader: ObjectReader) -> Self {
-        Self {
-            head: reader.head,
-            body: Some(reader.body),
         }
     }
 }
@@ -97,18 +81,6 @@ pub(super) async fn finalize_record(
         Some(arrived) => settle_arrived(stores, record, arrived).await,
         None => Ok(Finalized::with(FinalizeOutcome::NotArrived, record)),
     }
-}
-
-/// One call, whatever it finds: a store that compared a declared digest itself tells it without the
-/// bytes, and otherwise they have to be read.
-async fn look(stores: &Stores, record: &FileRecord) -> Result<Option<Arrived>, StoreError> {
-    let key = record.key();
-    if record.declared.sha256.is_some() {
-        let head = stores.objects.head(key).await?.found();
-        return Ok(head.map(|head| Arrived { head, body: None }));
-    }
-    let reader = stores.objects.read(key, None).await?.found();
-    Ok(reader.map(Arrived::from))
 }
 
 /// Measures what was found for a pending record, and settles it.
@@ -163,13 +135,17 @@ async fn settle_once(
         }
     }
     let arrived_at = arrived.head.last_modified;
-    let Some(verdict) = measure(stores, &record, arrived).await? else {
-        let not_arrived = Finalized::with(FinalizeOutcome::NotArrived, record);
-        return Ok(Some(not_arrived));
-    };
     let reconcile_at = record.due_at_once(stores.clock.now());
-    let transition = match verdict {
-        Ok(object) => {
+    let transition = match measure(stores, &record, arrived).await? {
+        Measured::Gone => {
+            let not_arrived = Finalized::with(FinalizeOutcome::NotArrived, record);
+            return Ok(Some(not_arrived));
+        }
+        Measured::Unscanned(failure) => {
+            tracing::debug!(file_id = %record.id, %failure, "a file isn't scanned yet");
+            return await_scan(stores, record, arrived_at).await;
+        }
+        Measured::AsDeclared(object) => {
             // What is called available has to be there after a power cut.
             stores.objects.make_durable(record.key()).await?;
             let is_told_apart = object.version_id.is_some();
@@ -184,7 +160,7 @@ async fn settle_once(
             }
             transition
         }
-        Err(reason) => {
+        Measured::Other(reason) => {
             // By the store's clock, not by this process's.
             let purge_at = stores.lifecycle.purge_at(&record, arrived_at);
             Transition::rejected(reason, purge_at, reconcile_at)
@@ -192,14 +168,7 @@ async fn settle_once(
     };
     let outcome = stores.metadata.transition(record.id, &transition);
     if outcome.await? == TransitionOutcome::Unchanged {
-        return match stores.metadata.get(record.id).await? {
-            Some(record) if !record.status().is_final() => Ok(None),
-            Some(record) => after_settlement(stores, record).await.map(Some),
-            None => Ok(Some(Finalized {
-                outcome: FinalizeOutcome::UnknownFile,
-                record: None,
-            })),
-        };
+        return overtaken(stores, record.id).await;
     }
     let outcome = match &transition.to {
         FileState::Rejected { reason, .. } => {
@@ -221,6 +190,45 @@ async fn settle_once(
         .events
         .done_by_the_program(kind, &settled, stores.clock.now());
     Ok(Some(Finalized::with(outcome, settled)))
+}
+
+/// Somebody was faster. `None`: they made it another pending record.
+async fn overtaken(stores: &Stores, id: FileId) -> Result<Option<Finalized>, OperationError> {
+    match stores.metadata.get(id).await? {
+        Some(record) if !record.status().is_final() => Ok(None),
+        Some(record) => after_settlement(stores, record).await.map(Some),
+        None => Ok(Some(Finalized {
+            outcome: FinalizeOutcome::UnknownFile,
+            record: None,
+        })),
+    }
+}
+
+/// Bytes are there, and nobody could scan them. That is written down, with when to try again, before anybody forgets
+/// the hint that they came.
+async fn await_scan(
+    stores: &Stores,
+    record: FileRecord,
+    arrived_at: Timestamp,
+) -> Result<Option<Finalized>, OperationError> {
+    if stores.scans.are_elsewhere() {
+        // Whoever scans gets a hint of its own.
+        return Ok(Some(Finalized::with(FinalizeOutcome::AwaitsScan, record)));
+    }
+    // By the store's clock: a process whose own is ahead would put it off for as long.
+    let now = match stores.compare_clocks().await? {
+        Ok(now) => now.timestamp(),
+        Err(differ) => differ.store,
+    };
+    let next = stores.lifecycle.next_scan_at(arrived_at, now);
+    let transition = Transition::awaits_scan(next);
+    match stores.metadata.transition(record.id, &transition).await? {
+        TransitionOutcome::Applied => {
+            let waiting = transition.apply_to(record);
+            Ok(Some(Finalized::with(FinalizeOutcome::AwaitsScan, waiting)))
+        }
+        TransitionOutcome::Unchanged => overtaken(stores, record.id).await,
+    }
 }
 
 /// Whether what was measured, and has no version, is still all that can come: an operator may have had versions
@@ -282,102 +290,4 @@ async fn delete_what_came_later(stores: &Stores, record: &FileRecord) -> Result<
             .await?;
     }
     Ok(())
-}
-
-type Verdict = Result<StoredObject, RejectionReason>;
-
-/// Compares what lies in the store with what was declared, and with what its name says. `None` if it went away
-/// meanwhile.
-async fn measure(
-    stores: &Stores,
-    record: &FileRecord,
-    arrived: Arrived,
-) -> Result<Option<Verdict>, StoreError> {
-    let Arrived { head, body } = arrived;
-    if let Err(reason) = record.declared.judge_length(head.content_length) {
-        return Ok(Some(Err(reason)));
-    }
-    let (head, sha256, ends) = match (head.sha256, body) {
-        (Some(verified_by_store), _) => {
-            if let Err(reason) = record.declared.judge_digest(verified_by_store) {
-                return Ok(Some(Err(reason)));
-            }
-            let Some(ends) = read_ends(stores, record.key(), &head).await? else {
-                return Ok(None);
-            };
-            (head, verified_by_store, ends)
-        }
-        (None, body) => {
-            let reader = match body {
-                Some(body) => ObjectReader { head, body },
-                None => {
-                    let version_id = head.version_id.as_ref();
-                    let reader = stores.objects.read(record.key(), version_id).await?;
-                    let Some(reader) = reader.found() else {
-                        return Ok(None);
-                    };
-                    reader
-                }
-            };
-            let mut ends = Ends::of_length(reader.head.content_length);
-            let hashing = hash(reader.body, |chunk| ends.add(chunk));
-            let (observed_length, sha256) = hashing.await?;
-            if let Err(reason) = record.declared.judge_length(observed_length) {
-                return Ok(Some(Err(reason)));
-            }
-            (reader.head, sha256, ends)
-        }
-    };
-    if let Err(reason) = record.declared.judge_digest(sha256) {
-        return Ok(Some(Err(reason)));
-    }
-    let detected = file_types::detect(&ends);
-    if let Err(reason) = file_types::judge(&record.declared, &detected) {
-        return Ok(Some(Err(reason)));
-    }
-    Ok(Some(Ok(StoredObject {
-        sha256,
-        version_id: head.version_id,
-        // S3 cuts the time to whole seconds: without this a file could be older than its record.
-        uploaded_at: head.last_modified.max(record.created_at()),
-        detected_type: Some(detected.media_type()),
-    })))
-}
-
-/// The ends of an object that needn't be read for its digest, as a store knows that. `None` if it went away meanwhile.
-async fn read_ends(
-    stores: &Stores,
-    key: ObjectKey,
-    head: &ObjectHead,
-) -> Result<Option<Ends>, StoreError> {
-    let mut ends = Ends::of_length(head.content_length);
-    let (objects, version_id) = (&stores.objects, head.version_id.as_ref());
-    let parts = Ends::ranges(head.content_length).map(|part| async move {
-        let start = part.start;
-        let read = objects.read_range(key, version_id, part).await?;
-        Ok::<_, StoreError>((start, read.found()))
-    });
-    for (start, bytes) in try_join_all(parts).await? {
-        let Some(bytes) = bytes else {
-            return Ok(None);
-        };
-        ends.skip_to(start);
-        ends.add(&bytes);
-    }
-    Ok(Some(ends))
-}
-
-/// Length and digest of a body, a chunk at a time; `seen` is shown each of them.
-pub(super) async fn hash(
-    mut body: ObjectBody,
-    mut seen: impl FnMut(&[u8]),
-) -> Result<(u64, Sha256Digest), StoreError> {
-    let mut hasher = Sha256::new();
-    let mut length = 0;
-    while let Some(chunk) = body.try_next().await? {
-        length += chunk.len() as u64;
-        hasher.update(&chunk);
-        seen(&chunk);
-    }
-    Ok((length, Sha256Digest::from_bytes(hasher.finalize().into())))
 }

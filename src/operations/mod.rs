@@ -22,6 +22,7 @@ mod error;
 mod finalize_upload;
 mod list_events;
 mod list_files;
+mod measure;
 mod reconcile;
 mod renew_upload;
 mod scrub;
@@ -57,6 +58,7 @@ use crate::file_events::FileEvents;
 use crate::metadata_store::MetadataStore;
 use crate::object_store::ObjectStore;
 use crate::quotas::Quotas;
+use crate::scanner::Scans;
 use crate::store_error::StoreError;
 
 /// The bytes of an available file, or why there are none.
@@ -66,7 +68,7 @@ use crate::store_error::StoreError;
 pub(crate) fn available(record: &FileRecord) -> Result<&StoredObject, OperationError> {
     match &record.state {
         FileState::Available(object) => Ok(object),
-        FileState::Pending => Err(OperationError::UploadPending),
+        FileState::Pending(_) => Err(OperationError::UploadPending),
         FileState::Rejected { reason, .. } => Err(OperationError::FileRejected(reason.clone())),
         FileState::Expired { .. } => Err(OperationError::UploadExpired),
         FileState::Deleted { .. } => Err(OperationError::FileNotFound),
@@ -88,6 +90,8 @@ pub struct Stores {
     pub events: FileEvents,
     /// How much everybody may have.
     pub quotas: Quotas,
+    /// Whether files are scanned for viruses, and by what.
+    pub scans: Scans,
 }
 
 impl Stores {

@@ -299,7 +299,7 @@ impl Reconciler {
         let stores = &self.stores;
         match (&record.state, look) {
             (FileState::Available(_), _) => return self.delete_if_over(record).await,
-            (FileState::Pending, Lookup::Found(reader)) => {
+            (FileState::Pending(_), Lookup::Found(reader)) => {
                 let id = record.id;
                 let uploads_end_at = stores.lifecycle.uploads_end_at(&record);
                 let finalized = settle_arrived(stores, record, reader.into()).await?;
@@ -313,7 +313,7 @@ impl Reconciler {
                     _ => {}
                 }
             }
-            (FileState::Pending, Lookup::Absent { as_of }) => {
+            (FileState::Pending(_), Lookup::Absent { as_of }) => {
                 return self.nothing_came(record, call, as_of).await;
             }
             (FileState::Expired { purge_at }, Lookup::Absent { as_of }) => {

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Stores;
-use super::finalize_upload::hash;
+use super::measure::hash;
 use crate::domain::{FileId, FileRecord, FileState, Sha256Digest, Status, StoredObject};
 use crate::metadata_store::{MAX_PAGE, Page, PageRequest};
 use crate::store_error::StoreError;
@@ -235,7 +235,7 @@ async fn find_damage(
     let read = patiently(|| async {
         let version_id = object.version_id.as_ref();
         match stores.objects.read(record.key(), version_id).await?.found() {
-            Some(reader) => hash(reader.body, |_| ()).await.map(Some),
+            Some(reader) => hash(reader.body).await.map(Some),
             None => Ok(None),
         }
     });

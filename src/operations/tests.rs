@@ -28,6 +28,7 @@ mod owners;
 mod reconcile_schedule;
 mod renewals;
 mod rounds;
+mod scanning;
 mod scrub;
 mod sweep_orphans;
 mod types;
@@ -73,6 +74,7 @@ impl OperationsFixture {
             },
             events: crate::file_events::FileEvents::off(),
             quotas: crate::quotas::Quotas::off(),
+            scans: crate::scanner::Scans::off(),
         };
         Self {
             reconciler: Reconciler::new(stores.clone()),

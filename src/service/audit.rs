@@ -359,6 +359,7 @@ mod tests {
                     lifecycle: Lifecycle::default(),
                     events: crate::file_events::FileEvents::off(),
                     quotas: crate::quotas::Quotas::off(),
+                    scans: crate::scanner::Scans::off(),
                 },
                 boxes: Boxes::new(
                     Arc::new(MemoryItemStore::default()),

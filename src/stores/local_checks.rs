@@ -212,6 +212,7 @@ impl DataDirCheck {
             lifecycle: self.lifecycle,
             events: crate::file_events::FileEvents::off(),
             quotas: crate::quotas::Quotas::off(),
+            scans: crate::scanner::Scans::off(),
         };
         let check = MarkersCheck {
             stores,

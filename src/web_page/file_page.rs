@@ -115,7 +115,7 @@ fn seen(record: &FileRecord, language: Language, root: &str, url: Option<&str>) 
             )
         }
         // A tombstone is shown to nobody.
-        FileState::Pending | FileState::Deleted { .. } => ("pending", true, pending(language)),
+        FileState::Pending(_) | FileState::Deleted { .. } => ("pending", true, pending(language)),
     };
     let sent = words.with("file.shared", &[&moment(record.created_at())]);
     let list = words.get("list");
@@ -190,7 +190,7 @@ fn end(at: Timestamp, language: Language) -> Html {
 
 fn has_ended(state: &FileState) -> bool {
     match state {
-        FileState::Pending | FileState::Available(_) => false,
+        FileState::Pending(_) | FileState::Available(_) => false,
         FileState::Rejected { .. } | FileState::Expired { .. } | FileState::Deleted { .. } => true,
     }
 }

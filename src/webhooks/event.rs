@@ -142,7 +142,7 @@ impl<'a> File<'a> {
         let (object, reason) = match &record.state {
             FileState::Available(object) => (Some(object), None),
             FileState::Rejected { reason, .. } => (None, Some(reason)),
-            FileState::Pending | FileState::Expired { .. } | FileState::Deleted { .. } => {
+            FileState::Pending(_) | FileState::Expired { .. } | FileState::Deleted { .. } => {
                 (None, None)
             }
         };

@@ -62,6 +62,7 @@ impl Fixture {
             },
             events: crate::file_events::FileEvents::off(),
             quotas: crate::quotas::Quotas::off(),
+            scans: crate::scanner::Scans::off(),
         };
         Self {
             memory,

@@ -88,6 +88,7 @@ async fn an_item_is_in_no_list_of_files_and_never_due() {
         lifecycle: Lifecycle::default(),
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
+        scans: file_share::scanner::Scans::off(),
     };
     let mut reconciler = Reconciler::new(stores.clone());
     let report = reconciler.run_once(SystemClock.now()).await.unwrap();

@@ -74,12 +74,14 @@ mod store_markers;
 mod store_sequences;
 mod stores;
 mod tokens;
+mod viruses;
 mod web_page;
 mod webhooks;
 
 #[path = "../support"]
 mod support {
     pub(crate) mod aws_clients;
+    pub(crate) mod clamd;
     pub(crate) mod curl;
     pub(crate) mod fault_proxy;
     pub(crate) mod hang_up;

@@ -145,6 +145,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
                 lifecycle: Lifecycle::default(),
                 events: file_share::file_events::FileEvents::off(),
                 quotas: file_share::quotas::Quotas::off(),
+                scans: file_share::scanner::Scans::off(),
             },
             links: Links::new(
                 Arc::new(MemoryItemStore::default()),

@@ -56,6 +56,7 @@ async fn fill(data_dir: &Path, count: u64) -> Vec<FileId> {
         lifecycle: Lifecycle::default(),
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
+        scans: file_share::scanner::Scans::off(),
     };
     // Many at a time, since each waits for the disk.
     stream::iter(0..count)
@@ -248,6 +249,7 @@ async fn in_aws_mode_the_promised_version_is_read_with_the_permissions_of_the_ap
         lifecycle: Lifecycle::default(),
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
+        scans: file_share::scanner::Scans::off(),
     };
     let put = async |record: &FileRecord, bytes: Bytes| {
         let put = s3.put_object().bucket(&deployment.bucket);

@@ -53,13 +53,19 @@ pub enum Flaw {
     DeleteByOwnClock,
     /// A file that becomes available isn't due when its time is over.
     AvailableIsNeverDue,
+    /// A file is available though the virus scanner couldn't be asked.
+    SettleUnscanned,
+    /// What is scanned is whatever lies there, not what was measured.
+    ScanTheNewest,
+    /// A file that couldn't be scanned isn't due for another try.
+    UnscannedIsNeverDue,
     /// The bytes of a deleted file without a version go while a URL can still bring others.
     DeleteBytesOfUnversionedAtOnce,
 }
 
 impl Flaw {
     /// Every flaw, for the search to find.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
@@ -85,6 +91,9 @@ impl Flaw {
         Self::SettleBeforeDurable,
         Self::SettleReplaceable,
         Self::SweepDestroys,
+        Self::SettleUnscanned,
+        Self::ScanTheNewest,
+        Self::UnscannedIsNeverDue,
         Self::DeleteBytesOfUnversionedAtOnce,
     ];
 }

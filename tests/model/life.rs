@@ -36,6 +36,8 @@ pub struct Life {
     pub restores: bool,
     /// When the file is to be deleted once it is available; it may be uploaded later.
     pub delete_after: Option<Tick>,
+    /// Whether files are scanned for viruses, by a scanner that is away once for a while.
+    pub scans: bool,
     /// How the service differs from what it is; `None`: not at all.
     pub flaw: Option<Flaw>,
 }
@@ -75,6 +77,10 @@ pub enum Action {
     PowerCut,
     /// Somebody restores records from before the file was created.
     Restore,
+    /// The virus scanner goes away.
+    ScannerLeaves,
+    /// It is back.
+    ScannerReturns,
 }
 
 impl Life {
@@ -97,6 +103,7 @@ impl Life {
             bytes: Vec::new(),
             url_expires: with_url.then_some(url_expires),
             notified: false,
+            scanner_is_away: false,
             tasks: Vec::new(),
             seen: Seen::default(),
         }
@@ -228,6 +235,12 @@ impl Model for Life {
         if self.restores && !state.seen.restored && state.seen.available.is_some() {
             actions.push(Action::Restore);
         }
+        if self.scans && !state.seen.scanner_left {
+            actions.push(Action::ScannerLeaves);
+        }
+        if state.scanner_is_away {
+            actions.push(Action::ScannerReturns);
+        }
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -267,6 +280,11 @@ impl Model for Life {
                 state.seen.restored = true;
                 state.record = None;
             }
+            Action::ScannerLeaves => {
+                state.scanner_is_away = true;
+                state.seen.scanner_left = true;
+            }
+            Action::ScannerReturns => state.scanner_is_away = false,
             Action::Deliver { again } => {
                 state.notified = again;
                 self.start_task(&mut state, Actor::Worker);

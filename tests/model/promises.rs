@@ -1,6 +1,6 @@
 //! What must hold in every state, and what must hold once everything has come to rest.
 //!
-//! At rest means: nobody is in the middle of anything, no message is in the queue, no URL works any
+//! At rest means: nobody is in the middle of anything, no message is in the queue, the scanner is there, no URL works any
 //! more, and another reconciliation would change nothing, nor would another daily sweep. Such a state can be reached from every other one,
 //! because steps and time always go on. So what holds in all of them holds in the end, whatever has
 //! happened before.
@@ -38,6 +38,13 @@ pub fn all() -> Vec<Property<Life>> {
                 (Some(object), Some(bytes)) => {
                     object.version.is_some() || bytes.number == object.digest
                 }
+                _ => true,
+            },
+        ),
+        Property::always(
+            "what is available was scanned",
+            |life: &Life, state: &State| match state.seen.available {
+                Some(object) if life.scans => state.seen.clean & (1 << object.digest) != 0,
                 _ => true,
             },
         ),
@@ -177,6 +184,12 @@ pub fn all() -> Vec<Property<Life>> {
                     || state.seen.over_at.is_some() && state.status() == Some(Status::Deleted)
             },
         ),
+        Property::sometimes(
+            "a file waits for the scanner and becomes available",
+            |life: &Life, state: &State| {
+                !life.scans || state.seen.scanner_left && state.is_available()
+            },
+        ),
         Property::sometimes("a tombstone is removed", |_: &Life, state: &State| {
             state.record.is_none() && state.seen.deleted
         }),
@@ -201,7 +214,7 @@ fn could_rest(state: &State) -> bool {
         .url_expires
         .max(deadline)
         .is_none_or(|at| state.time >= uploads_end_at(at));
-    state.tasks.is_empty() && !state.notified && uploads_over
+    state.tasks.is_empty() && !state.notified && !state.scanner_is_away && uploads_over
 }
 
 /// The state when the reconciliations that are due have been made; `None` if they never end.

@@ -43,6 +43,8 @@ pub struct State {
     pub aside: Option<Tick>,
     /// Whether a message about the file is in the queue. More than one would say nothing more.
     pub notified: bool,
+    /// Whether the virus scanner can't be asked.
+    pub scanner_is_away: bool,
     /// Operations under way, sorted.
     pub tasks: Vec<Task>,
     /// What the promises ask of the past.
@@ -72,6 +74,10 @@ pub struct Seen {
     pub put_at: Option<Tick>,
     /// An object was set aside, or destroyed, before its time.
     pub swept_early: bool,
+    /// The virus scanner was away; it is at most once.
+    pub scanner_left: bool,
+    /// Of which bytes it said that they are clean, a bit for each by its number.
+    pub clean: u8,
     /// When, by the store's clock, somebody first found that an available file's time is over.
     pub over_at: Option<Tick>,
 }

@@ -50,6 +50,8 @@ pub enum Step {
     Head(Finalizing),
     /// `finalize_upload`: `ObjectStore::read` of the version that the head named.
     Read(Finalizing, Option<u8>),
+    /// `finalize_upload::await_scan`: `MetadataStore::transition` to a pending record that is due again.
+    AwaitScan(Finalizing),
     /// `finalize_upload`: `ObjectStore::make_durable`.
     MakeDurable(Finalizing, Verdict),
     /// `finalize_upload`: `MetadataStore::transition`.
@@ -245,7 +247,21 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
                 Some(version) => state.bytes.iter().find(|bytes| bytes.number == version),
                 None => state.bytes.last(),
             };
-            let bytes = read?;
+            let bytes = *read?;
+            // The scan goes with the read.
+            if life.scans {
+                if state.scanner_is_away && !life.has(Flaw::SettleUnscanned) {
+                    return Some(Step::AwaitScan(finalizing));
+                }
+                let newest = state.bytes.last().map_or(bytes.number, |it| it.number);
+                let scanned = match life.has(Flaw::ScanTheNewest) {
+                    true => newest,
+                    false => bytes.number,
+                };
+                if !state.scanner_is_away {
+                    state.seen.clean |= 1 << scanned;
+                }
+            }
             let verdict = if bytes.good {
                 Verdict::Available(Object {
                     version,
@@ -262,6 +278,15 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
                 return Some(Step::MakeDurable(finalizing, verdict));
             }
             Some(Step::Settle(finalizing, verdict))
+        }
+        Step::AwaitScan(finalizing) => {
+            let is_due = !life.has(Flaw::UnscannedIsNeverDue);
+            let Some(record) = state.pending() else {
+                return Some(Step::LookWhoWas(finalizing));
+            };
+            // At once is within a tick.
+            record.reconcile_at = is_due.then_some(now);
+            None
         }
         Step::MakeDurable(finalizing, verdict) => {
             for bytes in &mut state.bytes {

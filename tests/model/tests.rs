@@ -20,6 +20,7 @@ const PAIRS: Life = Life {
     power_cuts: false,
     restores: false,
     delete_after: None,
+    scans: false,
     flaw: None,
 };
 
@@ -57,6 +58,13 @@ const RESTORES: Life = Life {
     clocks: true,
     renews: false,
     puts: 1,
+    ..PAIRS
+};
+
+/// Files are scanned, and the scanner is away for a while.
+const SCANS: Life = Life {
+    scans: true,
+    renews: false,
     ..PAIRS
 };
 
@@ -128,6 +136,16 @@ fn the_promises_hold_in_every_state_where_files_are_to_be_deleted_at_some_time()
     });
 }
 
+#[test]
+fn the_promises_hold_in_every_state_where_the_virus_scanner_is_away() {
+    search(SCANS);
+    // Of several versions the one that becomes available is the one that was scanned.
+    search(Life {
+        scans: true,
+        ..FORMS
+    });
+}
+
 /// Without a second URL and a second upload, which would be more states than a test has time for.
 #[test]
 fn the_promises_hold_in_every_state_where_three_operations_meet() {
@@ -146,6 +164,11 @@ fn every_flaw_breaks_a_promise() {
             Flaw::LaterFormsStay | Flaw::KeepTheNewest => FORMS,
             Flaw::ExpireByOwnClock | Flaw::RemoveByOwnClock => CLOCKS,
             Flaw::DeleteByOwnClock | Flaw::AvailableIsNeverDue => ENDS,
+            Flaw::SettleUnscanned | Flaw::UnscannedIsNeverDue => SCANS,
+            Flaw::ScanTheNewest => Life {
+                scans: true,
+                ..FORMS
+            },
             Flaw::SettleBeforeDurable => POWER_CUTS,
             Flaw::SettleReplaceable => SUSPENDED,
             Flaw::SweepByOwnClock | Flaw::SweepDestroys => RESTORES,

@@ -47,6 +47,7 @@ fn file_properties() -> Value {
         "owner": {"nullable": true, "pattern": USER_ID_PATTERN},
         "size": {"minimum": 0, "maximum": MAX_CONTENT_LENGTH},
         "sha256": {"pattern": "^[0-9a-f]{64}$", "nullable": true},
+        "stage": {"example": "scanning"},
         "createdAt": time,
         "uploadedAt": merged(&time, &json!({"nullable": true})),
         "deleteAfter": merged(&time, &json!({"nullable": true})),

@@ -25,7 +25,7 @@ pub(super) fn view(
         is_waiting: shared
             .files
             .iter()
-            .any(|file| matches!(file.record.state, FileState::Pending)),
+            .any(|file| matches!(file.record.state, FileState::Pending(_))),
         // Only to be told apart from other pages.
         key: format!("page-{:032x}", fastrand::u128(..)),
         rows: shared
@@ -98,7 +98,7 @@ fn row(shared: &SharedFile, language: Language) -> SharedRow {
     let size = language.size(record.declared.length.bytes());
     let is_left = shared.downloads_left != Some(0);
     let note = match (&record.state, shared.downloads_left) {
-        (FileState::Pending, _) => words.with("shared.note.pending", &[&size]),
+        (FileState::Pending(_), _) => words.with("shared.note.pending", &[&size]),
         (FileState::Available(_), Some(0)) => words.with("shared.note.none", &[&size]),
         (FileState::Available(_), Some(1)) => words.with("shared.note.once", &[&size]),
         (FileState::Available(_), Some(n)) => {

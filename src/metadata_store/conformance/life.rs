@@ -9,7 +9,7 @@ use super::{
     GRACE, every_settlement, every_state, far_expiry, in_state, insert, moment, object, pending,
     removable, settle, state_of, stored,
 };
-use crate::domain::{FileId, FileRecord, FileState, Sha256Digest, Status, Transition};
+use crate::domain::{FileId, FileRecord, FileState, Sha256Digest, Stage, Status, Transition};
 use crate::metadata_store::{MetadataStore, TransitionOutcome};
 
 type Store = Arc<dyn MetadataStore>;
@@ -258,6 +258,61 @@ pub async fn only_a_pending_record_is_postponed(store: &Store) {
         assert!(!store.postpone_reconcile(absent, at, GRACE).await.unwrap());
     }
     assert_eq!(store.get(absent).await.unwrap(), None);
+}
+
+pub async fn a_file_that_waits_to_be_scanned_is_pending_until_it_is_settled_or_deleted(
+    store: &Store,
+) {
+    let mut record = insert(store, pending(0)).await;
+    // Again and again, and beyond the end of its uploads.
+    for at in [moment(60), moment(61), far_expiry()] {
+        let waits = Transition::awaits_scan(at);
+        let outcome = store.transition(record.id, &waits).await.unwrap();
+        assert_eq!(outcome, TransitionOutcome::Applied);
+        record = waits.apply_to(record);
+        assert_eq!(record.stage(), Some("scanning"));
+        assert_eq!(record.reconcile_at, Some(at));
+        assert_eq!(stored(store, record.id).await, record);
+    }
+    // It is as pending as any.
+    record.upload_expires_at = record.upload_expires_at + Duration::from_secs(7200);
+    let renewed = store.renew_upload(record.id, record.upload_expires_at);
+    assert_eq!(renewed.await.unwrap(), Some(record.clone()));
+    let at = moment(62);
+    assert!(
+        store
+            .postpone_reconcile(record.id, at, GRACE)
+            .await
+            .unwrap()
+    );
+    record.reconcile_at = Some(at);
+    assert_eq!(stored(store, record.id).await, record);
+    let waiting = || in_state(pending(0), FileState::Pending(Stage::Scanning));
+    for settlement in every_settlement(&waiting()) {
+        let waiting = insert(store, waiting()).await;
+        let outcome = store.transition(waiting.id, &settlement).await.unwrap();
+        assert_eq!(outcome, TransitionOutcome::Applied);
+        let settled = stored(store, waiting.id).await;
+        assert_eq!(settled, settlement.apply_to(waiting));
+        assert_eq!(settled.stage(), None);
+    }
+    let deleting = store.delete(record.id, moment(1), far_expiry(), GRACE);
+    assert!(deleting.await.unwrap());
+    let tombstone = stored(store, record.id).await;
+    assert_eq!(
+        (tombstone.status(), tombstone.stage()),
+        (Status::Deleted, None)
+    );
+}
+
+pub async fn only_a_pending_record_waits_to_be_scanned(store: &Store) {
+    for state in every_state().into_iter().skip(1) {
+        let record = insert(store, in_state(pending(0), state)).await;
+        let waits = Transition::awaits_scan(moment(60));
+        let outcome = store.transition(record.id, &waits).await.unwrap();
+        assert_eq!(outcome, TransitionOutcome::Unchanged);
+        assert_eq!(stored(store, record.id).await, record);
+    }
 }
 
 pub async fn what_is_absent_is_not_deleted(store: &Store) {

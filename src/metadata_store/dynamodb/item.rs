@@ -18,7 +18,7 @@ use crate::{
     domain::{
         BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
         FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode, Sha256Digest,
-        StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, format_timestamp,
+        Stage, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, format_timestamp,
         from_millis,
     },
     store_error::StoreError,
@@ -56,6 +56,8 @@ const CREATED_AT: &str = "createdAt";
 const DELETE_AFTER: &str = "deleteAfter";
 pub(super) const UPLOAD_EXPIRES_AT: &str = "uploadExpiresAt";
 pub(super) const STATUS: &str = "status";
+/// What a pending file waits for, if that isn't its bytes.
+const STAGE: &str = "stage";
 pub(super) const SHA256: &str = "sha256";
 pub(super) const VERSION_ID: &str = "versionId";
 const UPLOADED_AT: &str = "uploadedAt";
@@ -77,8 +79,9 @@ pub(super) const STATUS_SHARD: &str = "statusShard";
 pub(super) const RECONCILE_SHARD: &str = "reviewShard";
 pub(super) const RECONCILE_AT: &str = "reviewAt";
 
-pub(super) const STATE_ATTRIBUTES: [&str; 13] = [
+pub(super) const STATE_ATTRIBUTES: [&str; 14] = [
     STATUS,
+    STAGE,
     SHA256,
     VERSION_ID,
     UPLOADED_AT,
@@ -177,6 +180,7 @@ pub(super) fn state_attributes(
         attributes.push((STATUS_SHARD, string(status_shard(fields.status, shard))));
     }
     let texts = [
+        (STAGE, fields.stage.and_then(Stage::as_str).map(string)),
         (SHA256, fields.sha256.map(string)),
         (VERSION_ID, fields.version_id.map(string)),
         (
@@ -379,6 +383,7 @@ impl<'a> Attributes<'a> {
         })?;
         let fields = StateFields {
             status: self.text_as(STATUS, Status::parse)?,
+            stage: self.optional(STAGE, |of, name| of.text_as(name, Stage::parse))?,
             sha256: self.digest(SHA256)?,
             version_id: self.optional(VERSION_ID, Self::text)?,
             uploaded_at: self.optional(UPLOADED_AT, |of, name| {

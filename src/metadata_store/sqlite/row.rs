@@ -9,7 +9,8 @@ use rusqlite::{Connection, Error, Row, params};
 use crate::domain::{
     BOX_ID_BYTES, BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName,
     FileRecord, FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode,
-    Sha256Digest, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, from_millis,
+    Sha256Digest, Stage, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId,
+    from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -20,7 +21,7 @@ macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
          sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after, \
-         box_id, submitter, submitter_id, metadata, reason_code, detected_type, type_has_to_fit"
+         box_id, submitter, submitter_id, metadata, reason_code, detected_type, type_has_to_fit, stage"
     };
 }
 pub(super) use columns;
@@ -29,7 +30,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -56,6 +57,7 @@ const METADATA: usize = 19;
 const REASON_CODE: usize = 20;
 const DETECTED_TYPE: usize = 21;
 const TYPE_HAS_TO_FIT: usize = 22;
+const STAGE: usize = 23;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
@@ -95,6 +97,7 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         state.reason_code.map(RejectionCode::as_str),
         state.detected_type.map(ContentType::as_str),
         record.declared.type_has_to_fit.then_some(1),
+        state.stage.and_then(Stage::as_str),
     ])?;
     Ok(inserted == 1)
 }
@@ -144,6 +147,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {
     let detected_type = optional(row, DETECTED_TYPE, ContentType::parse)?;
     let fields = StateFields {
         status: parsed(row, STATUS, Status::parse)?,
+        stage: optional(row, STAGE, Stage::parse)?,
         sha256: digest(row, SHA256)?,
         version_id: text(row, VERSION_ID)?,
         uploaded_at: moment(row, UPLOADED_AT)?,

@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 11;
+pub(super) const SCHEMA_VERSION: i64 = 12;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -205,6 +205,11 @@ ALTER TABLE files ADD COLUMN detected_type TEXT;
 ALTER TABLE files ADD COLUMN type_has_to_fit INTEGER;
 ";
 
+/// What a pending file waits for, if that isn't its bytes.
+const STAGES: &str = "
+ALTER TABLE files ADD COLUMN stage TEXT;
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
@@ -222,6 +227,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             METADATA,
             OUTBOX,
             FILE_TYPES,
+            STAGES,
         ],
         1 => &[
             KEYS,
@@ -237,6 +243,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             METADATA,
             OUTBOX,
             FILE_TYPES,
+            STAGES,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -251,6 +258,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             METADATA,
             OUTBOX,
             FILE_TYPES,
+            STAGES,
         ],
         3 => &[
             MARKER,
@@ -262,6 +270,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             METADATA,
             OUTBOX,
             FILE_TYPES,
+            STAGES,
         ],
         4 => &[
             OWNERS,
@@ -272,6 +281,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             METADATA,
             OUTBOX,
             FILE_TYPES,
+            STAGES,
         ],
         5 => &[
             DISPLAY_NAMES,
@@ -280,12 +290,14 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             METADATA,
             OUTBOX,
             FILE_TYPES,
+            STAGES,
         ],
-        6 => &[DELETE_AFTER, HAND_INS, METADATA, OUTBOX, FILE_TYPES],
-        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES],
-        8 => &[METADATA, OUTBOX, FILE_TYPES],
-        9 => &[OUTBOX, FILE_TYPES],
-        10 => &[FILE_TYPES],
+        6 => &[DELETE_AFTER, HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES],
+        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES],
+        8 => &[METADATA, OUTBOX, FILE_TYPES, STAGES],
+        9 => &[OUTBOX, FILE_TYPES, STAGES],
+        10 => &[FILE_TYPES, STAGES],
+        11 => &[STAGES],
         _ => &[],
     }
 }

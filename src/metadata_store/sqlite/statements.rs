@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::row::{self, columns};
 use crate::domain::{
-    ContentType, FileId, FileRecord, RejectionCode, Sha256Digest, StateFields, Status, Timestamp,
-    Transition, TransitionCondition,
+    ContentType, FileId, FileRecord, RejectionCode, Sha256Digest, Stage, StateFields, Status,
+    Timestamp, Transition, TransitionCondition,
 };
 use crate::metadata_store::{DueRecord, LOOKED_AT_FOR_STATUS, MAX_PAGE, Page, PageRequest};
 
@@ -49,7 +49,7 @@ const RENEW_UPLOAD: &str = concat!(
     columns!()
 );
 
-pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, sha256 = :sha256,
+pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, stage = :stage, sha256 = :sha256,
          version_id = :version_id, uploaded_at = :uploaded_at, reason = :reason,
          reason_code = :reason_code, detected_type = :detected_type, expires_at = :expires_at, review_at = :review_at
       WHERE id = :id AND status = :from
@@ -58,7 +58,7 @@ pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, sha256 =
 const IS_PENDING: &str = "SELECT 1 FROM files WHERE id = :id AND status = 'pending'";
 
 pub(super) const DELETE: &str =
-    "UPDATE files SET status = 'deleted', sha256 = NULL, version_id = NULL,
+    "UPDATE files SET status = 'deleted', stage = NULL, sha256 = NULL, version_id = NULL,
          uploaded_at = NULL, reason = NULL, reason_code = NULL, detected_type = NULL, expires_at = :expires_at,
          review_at = CASE WHEN sha256 IS NOT NULL AND version_id IS NULL
              THEN upload_expires_at + :upload_grace ELSE :now END
@@ -220,6 +220,7 @@ pub(super) fn transition(
             ":id": id.as_bytes(),
             ":from": transition.from.as_str(),
             ":status": to.status.as_str(),
+            ":stage": to.stage.and_then(Stage::as_str),
             ":sha256": to.sha256.as_ref().map(Sha256Digest::as_bytes),
             ":version_id": to.version_id,
             ":uploaded_at": to.uploaded_at.map(|at| at.timestamp_millis()),

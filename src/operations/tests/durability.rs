@@ -16,7 +16,7 @@ async fn stored_and_named(fixture: &OperationsFixture, id: FileId) -> (Option<St
         .read(ObjectKey::new(id), object.version_id.as_ref());
     let stored = match read.await.unwrap().found() {
         Some(reader) => {
-            let hashed = super::super::finalize_upload::hash(reader.body, |_| ()).await;
+            let hashed = super::super::measure::hash(reader.body).await;
             Some(hashed.unwrap().1.to_hex())
         }
         None => None,

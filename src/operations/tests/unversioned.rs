@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use super::super::finalize_upload::hash;
+use super::super::measure::hash;
 use super::*;
 use crate::object_store::ObjectStore;
 use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
@@ -165,9 +165,7 @@ async fn where_versions_begin_while_a_file_is_settled_its_url_brings_what_its_re
         };
         let version = object.version_id.as_ref();
         let read = fixture.objects.read(ObjectKey::new(id), version).await;
-        let (_, brought) = hash(read.unwrap().found().unwrap().body, |_| ())
-            .await
-            .unwrap();
+        let (_, brought) = hash(read.unwrap().found().unwrap().body).await.unwrap();
         assert_eq!(brought, object.sha256, "after: {after}");
     }
 }

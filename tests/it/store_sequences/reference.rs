@@ -96,7 +96,7 @@ impl Reference {
                         FileState::Rejected { purge_at, .. }
                         | FileState::Expired { purge_at }
                         | FileState::Deleted { purge_at } => *purge_at = *until,
-                        FileState::Pending | FileState::Available(_) => {}
+                        FileState::Pending(_) | FileState::Available(_) => {}
                     }
                 }
                 Answer::Nothing

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use file_share::clock::Clock;
 use file_share::domain::{FileId, ObjectKey, Sha256Digest, Timestamp};
 use file_share::object_store::ObjectStore;
+use file_share::scanner::probes::eicar;
 use file_share_worker::event_queue::in_memory::InMemoryQueue;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -90,6 +91,7 @@ impl Bucket {
             chaos.note(format_args!("PUT {name}: already there"));
             return PutAnswer::AlreadyThere;
         }
+        let infected = self.shared.scanner.is_on() && bytes == eicar();
         let verified = upload.sha256.filter(|_| self.knows_digests);
         if !chaos.is_healed() && chaos.chance(2) {
             objects.put_unsynced(key, bytes);
@@ -99,12 +101,12 @@ impl Bucket {
             // Unless somebody made it durable meanwhile, it is gone.
             let head = objects.head(key).await;
             if head.is_ok_and(|head| head.found().is_some()) {
-                histories.update(upload.id, |history| history.accepted.push(sha256));
+                histories.update(upload.id, |history| history.accept(sha256, infected));
             }
             return PutAnswer::AnswerLost;
         }
         objects.put(key, bytes, verified);
-        histories.update(upload.id, |history| history.accepted.push(sha256));
+        histories.update(upload.id, |history| history.accept(sha256, infected));
         if histories.history(upload.id).available_since.is_some() && !self.has_versions {
             histories.breaks(upload.id, "an old download URL brings other bytes");
         }

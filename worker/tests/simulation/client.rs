@@ -14,6 +14,7 @@ use file_share::operations::{
     describe_file, download_file, list_files, renew_upload,
 };
 use file_share::presigned_url::{DownloadMethod, PresignedUpload, Presigner, UploadMethod};
+use file_share::scanner::probes::eicar;
 use tokio::time::{sleep, timeout};
 
 use super::bucket::{Bucket, Upload, digest};
@@ -115,8 +116,11 @@ impl Client {
     }
 
     async fn create_and_upload(&mut self) {
-        let length = self.shared.chaos.pick(0..LARGEST_FILE);
-        let bytes = self.bytes(length);
+        let bytes = match self.shared.chaos.chance(5) {
+            true => eicar().into(),
+            false => self.bytes(self.shared.chaos.pick(0..LARGEST_FILE)),
+        };
+        let length = bytes.len() as u64;
         let declared = match self.shared.chaos.pick(0..10) {
             0..4 => Some(digest(&bytes)),
             4 => Some(digest(b"something else")),

@@ -22,6 +22,8 @@ pub(crate) struct FileHistory {
     pub delete_after: Option<Timestamp>,
     /// Digests of what the store took, in order.
     pub accepted: Vec<Sha256Digest>,
+    /// Whether there is a virus in the first of them.
+    pub infected: bool,
     /// A client was told that the file exists.
     pub created: bool,
     /// A client was told that the file is gone for good.
@@ -39,6 +41,12 @@ pub(crate) struct FileHistory {
 }
 
 impl FileHistory {
+    /// The store took bytes.
+    pub(crate) fn accept(&mut self, sha256: Sha256Digest, infected: bool) {
+        self.infected |= infected && self.accepted.is_empty();
+        self.accepted.push(sha256);
+    }
+
     /// Whether its time is over by the store's clock.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         self.delete_after.is_some_and(|at| at <= now)
@@ -60,7 +68,7 @@ impl FileHistory {
         let is_as_declared = self
             .declared_sha256
             .is_none_or(|declared| declared == first);
-        (is_as_declared && !self.delete_tried).then_some(first)
+        (is_as_declared && !self.infected && !self.delete_tried).then_some(first)
     }
 }
 
@@ -139,7 +147,7 @@ impl FileHistories {
 
     /// Bytes go. `state` is what the record says at that moment.
     pub(crate) fn record_deletion_of_bytes(&self, id: FileId, state: Option<&FileState>) {
-        if let Some(FileState::Pending | FileState::Available(_)) = state {
+        if let Some(FileState::Pending(_) | FileState::Available(_)) = state {
             self.breaks(id, "bytes are deleted that a living record names");
         }
     }

@@ -16,6 +16,7 @@ mod client;
 mod file_histories;
 mod process;
 mod queue;
+mod scanner;
 mod simulation;
 mod stores;
 

@@ -25,6 +25,7 @@ use super::chaos::Chaos;
 use super::client::Client;
 use super::file_histories::{FileHistories, FileHistory};
 use super::process::{SETTLING, stores, supervise};
+use super::scanner::{LONGEST_WAIT, SimulatedScanner};
 use super::stores::{Alive, Power, Shared};
 
 pub(crate) const BUCKET: &str = "file-share-bucket";
@@ -98,12 +99,14 @@ async fn live(seed: u64) -> Outcome {
     let chaos = Arc::new(Chaos::new(seed));
     let clock = SimulatedClock(chaos.clone());
     let versioned = chaos.chance(50);
+    let scanner = SimulatedScanner::start(&chaos, chaos.chance(40));
     let shared = Shared {
         histories: Arc::new(FileHistories::new(chaos.clone())),
         metadata: Arc::new(MemoryMetadataStore::default()),
         objects: Arc::new(MemoryObjectStore::new(Arc::new(clock.clone()), versioned)),
         chaos,
         power: Power::default(),
+        scanner,
     };
     let queue = Arc::new(InMemoryQueue::new(QUEUE));
     let bucket = Arc::new(Bucket {
@@ -148,7 +151,7 @@ async fn live(seed: u64) -> Outcome {
         ended.unwrap();
     }
     shared.chaos.heal();
-    sleep(SETTLING).await;
+    sleep(SETTLING + LONGEST_WAIT).await;
     judge_recovery(&shared).await;
     sleep(LATER + UPLOAD_LIFETIME + UPLOAD_GRACE + RETENTION + SETTLING).await;
     judge_the_end(&shared, &queue).await

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 use super::chaos::Chaos;
 use super::file_histories::FileHistories;
+use super::scanner::SimulatedScanner;
 
 /// What all processes share.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub metadata: Arc<MemoryMetadataStore>,
     pub objects: Arc<MemoryObjectStore>,
     pub power: Power,
+    pub scanner: SimulatedScanner,
 }
 
 impl Shared {
@@ -98,6 +100,7 @@ pub(crate) struct Faults {
 impl Faults {
     /// The stores as this process sees them.
     pub(crate) fn before_the_stores(self, clock: &SkewedClock, lifecycle: Lifecycle) -> Stores {
+        let scans = self.shared.scanner.scans(&self.shared.chaos, &self.alive);
         Stores {
             metadata: Arc::new(metadata_calls::Intercepted {
                 store: self.shared.metadata.clone(),
@@ -111,6 +114,7 @@ impl Faults {
             lifecycle,
             events: file_share::file_events::FileEvents::off(),
             quotas: file_share::quotas::Quotas::off(),
+            scans,
         }
     }
 
@@ -174,8 +178,13 @@ impl metadata_calls::Interceptor for Faults {
     }
 
     fn transitioned(&self, id: FileId, transition: &Transition, outcome: TransitionOutcome) {
-        if outcome == TransitionOutcome::Applied {
-            self.shared.histories.record_settlement(id, transition);
+        if outcome != TransitionOutcome::Applied || !transition.to.status().is_final() {
+            return;
+        }
+        self.shared.histories.record_settlement(id, transition);
+        if self.shared.scanner.was_passed_by(transition) {
+            let promise = "it is available, and the scanner didn't call it clean";
+            self.shared.histories.breaks(id, promise);
         }
     }
 }

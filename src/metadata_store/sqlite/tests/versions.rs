@@ -32,7 +32,7 @@ struct Older {
     keys: usize,
 }
 
-const OLDER: [Older; 10] = [
+const OLDER: [Older; 11] = [
     Older {
         bytes: include_bytes!("version-1.sqlite"),
         available: 1,
@@ -80,6 +80,11 @@ const OLDER: [Older; 10] = [
     },
     Older {
         bytes: include_bytes!("version-10.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-11.sqlite"),
         available: 2,
         keys: 2,
     },
@@ -184,6 +189,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "ALTER TABLE files ADD COLUMN metadata TEXT",
         "CREATE TABLE outbox (x)",
         "ALTER TABLE files ADD COLUMN detected_type TEXT",
+        "ALTER TABLE files ADD COLUMN stage TEXT",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);

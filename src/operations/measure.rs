@@ -1,0 +1,246 @@
+//! What lies in the store, compared with what was declared, with what its name says, and with what a virus scanner knows.
+//!
+//! ```text
+//! object store ─ one read of one version ─▶ each chunk ─┬▶ length, SHA-256
+//!                                                       ├▶ the ends, for what it is
+//!                                                       └▶ virus scanner
+//! ```
+//!
+//! Invariant: all that is said of the bytes comes from one read of one version, a chunk at a time. Where nothing is
+//! scanned, an object whose digest the store knows isn't read, but for its ends; where something is, every byte of what
+//! becomes available went to the scanner, and the scanner called it clean, or was allowed not to know.
+
+use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
+use sha2::{Digest, Sha256};
+
+use super::Stores;
+use crate::domain::{
+    ContentType, FileRecord, ObjectKey, RejectionReason, Sha256Digest, StoredObject,
+};
+use crate::file_types::{self, Detected, Ends};
+use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
+use crate::scanner::{Objection, Scan, ScanFailure};
+use crate::store_error::StoreError;
+
+/// What a look into the store found, with the bytes if it asked for them.
+pub(super) struct Arrived {
+    pub(super) head: ObjectHead,
+    body: Option<ObjectBody>,
+}
+
+impl From<ObjectReader> for Arrived {
+    fn from(reader: ObjectReader) -> Self {
+        Self {
+            head: reader.head,
+            body: Some(reader.body),
+        }
+    }
+}
+
+/// What the bytes turned out to be.
+pub(super) enum Measured {
+    /// What was declared, and nothing speaks against it.
+    AsDeclared(StoredObject),
+    /// Something that the file may not be.
+    Other(RejectionReason),
+    /// Nobody knows: the virus scanner can't be asked.
+    Unscanned(ScanFailure),
+    /// They went away meanwhile.
+    Gone,
+}
+
+/// One call, whatever it finds: a store that compared a declared digest itself tells it without the
+/// bytes, and otherwise they have to be read.
+pub(super) async fn look(
+    stores: &Stores,
+    record: &FileRecord,
+) -> Result<Option<Arrived>, StoreError> {
+    let key = record.key();
+    if record.declared.sha256.is_some() {
+        let head = stores.objects.head(key).await?.found();
+        return Ok(head.map(|head| Arrived { head, body: None }));
+    }
+    let reader = stores.objects.read(key, None).await?.found();
+    Ok(reader.map(Arrived::from))
+}
+
+/// Compares what lies in the store with what was declared, and with what its name says, and has it scanned.
+pub(super) async fn measure(
+    stores: &Stores,
+    record: &FileRecord,
+    arrived: Arrived,
+) -> Result<Measured, StoreError> {
+    let Arrived { head, body } = arrived;
+    if let Err(reason) = record.declared.judge_length(head.content_length) {
+        return Ok(Measured::Other(reason));
+    }
+    if let Some(verified_by_store) = head.sha256 {
+        if let Err(reason) = record.declared.judge_digest(verified_by_store) {
+            return Ok(Measured::Other(reason));
+        }
+        if !stores.scans.are_on() {
+            let ends = read_ends(stores, record.key(), &head).await?;
+            let judged = ends.map(|ends| {
+                let detected = file_types::detect(&ends);
+                judge(record, head, verified_by_store, &detected)
+            });
+            return Ok(judged.unwrap_or(Measured::Gone));
+        }
+    }
+    // Before anything is read: a scanner that is away makes no work.
+    let scan = match stores.scans.begin(head.content_length).await {
+        Ok(scan) => scan,
+        Err(failure) => return Ok(Measured::Unscanned(failure)),
+    };
+    let reader = match body {
+        Some(body) => ObjectReader { head, body },
+        None => {
+            let version_id = head.version_id.as_ref();
+            let reader = stores.objects.read(record.key(), version_id).await?;
+            let Some(reader) = reader.found() else {
+                return Ok(Measured::Gone);
+            };
+            reader
+        }
+    };
+    read_and_judge(stores, record, reader, scan).await
+}
+
+/// By all of the bytes.
+async fn read_and_judge(
+    stores: &Stores,
+    record: &FileRecord,
+    ObjectReader { head, body }: ObjectReader,
+    mut scan: Option<Box<dyn Scan>>,
+) -> Result<Measured, StoreError> {
+    let mut ends = Ends::of_length(head.content_length);
+    let shown = Shown {
+        ends: &mut ends,
+        scan: scan.as_deref_mut(),
+    };
+    let (length, sha256) = match read_through(body, shown).await? {
+        Ok(measured) => measured,
+        Err(failure) => return Ok(Measured::Unscanned(failure)),
+    };
+    let detected = file_types::detect(&ends);
+    if let Some(scan) = scan {
+        match scan.verdict().await {
+            Err(failure) => return Ok(Measured::Unscanned(failure)),
+            Ok(verdict) => {
+                if let Some(objection) = stores.scans.objection(verdict) {
+                    return Ok(Measured::Other(reason_of(&objection, &detected)));
+                }
+            }
+        }
+    }
+    if let Err(reason) = record.declared.judge_length(length) {
+        return Ok(Measured::Other(reason));
+    }
+    if let Err(reason) = record.declared.judge_digest(sha256) {
+        return Ok(Measured::Other(reason));
+    }
+    Ok(judge(record, head, sha256, &detected))
+}
+
+fn reason_of(objection: &Objection, detected: &Detected) -> RejectionReason {
+    let found: ContentType = detected.media_type();
+    match objection {
+        Objection::Infected(name) => RejectionReason::infected(name.as_str(), found),
+        Objection::Unscannable(why) => RejectionReason::unscannable(why.as_str(), found),
+    }
+}
+
+/// Bytes that are what was declared, by what they are.
+fn judge(
+    record: &FileRecord,
+    head: ObjectHead,
+    sha256: Sha256Digest,
+    detected: &Detected,
+) -> Measured {
+    if let Err(reason) = file_types::judge(&record.declared, detected) {
+        return Measured::Other(reason);
+    }
+    Measured::AsDeclared(StoredObject {
+        sha256,
+        version_id: head.version_id,
+        // S3 cuts the time to whole seconds: without this a file could be older than its record.
+        uploaded_at: head.last_modified.max(record.created_at()),
+        detected_type: Some(detected.media_type()),
+    })
+}
+
+/// The ends of an object that needn't be read for its digest, as a store knows that. `None` if it went away meanwhile.
+async fn read_ends(
+    stores: &Stores,
+    key: ObjectKey,
+    head: &ObjectHead,
+) -> Result<Option<Ends>, StoreError> {
+    let mut ends = Ends::of_length(head.content_length);
+    let (objects, version_id) = (&stores.objects, head.version_id.as_ref());
+    let parts = Ends::ranges(head.content_length).map(|part| async move {
+        let start = part.start;
+        let read = objects.read_range(key, version_id, part).await?;
+        Ok::<_, StoreError>((start, read.found()))
+    });
+    for (start, bytes) in try_join_all(parts).await? {
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        ends.skip_to(start);
+        ends.add(&bytes);
+    }
+    Ok(Some(ends))
+}
+
+/// Whom each chunk is shown to, besides what hashes it.
+struct Shown<'a> {
+    ends: &'a mut Ends,
+    scan: Option<&'a mut (dyn Scan + 'static)>,
+}
+
+/// Length and digest of a body that others see as well, or why the scanner saw no more of it.
+async fn read_through(
+    mut body: ObjectBody,
+    shown: Shown<'_>,
+) -> Result<Result<(u64, Sha256Digest), ScanFailure>, StoreError> {
+    let Shown { ends, mut scan } = shown;
+    let mut hasher = Hasher::default();
+    while let Some(chunk) = body.try_next().await? {
+        hasher.add(&chunk);
+        ends.add(&chunk);
+        if let Some(scan) = &mut scan
+            && let Err(failure) = scan.add(&chunk).await
+        {
+            return Ok(Err(failure));
+        }
+    }
+    Ok(Ok(hasher.end()))
+}
+
+/// Length and digest of a body, a chunk at a time.
+pub(super) async fn hash(mut body: ObjectBody) -> Result<(u64, Sha256Digest), StoreError> {
+    let mut hasher = Hasher::default();
+    while let Some(chunk) = body.try_next().await? {
+        hasher.add(&chunk);
+    }
+    Ok(hasher.end())
+}
+
+#[derive(Default)]
+struct Hasher {
+    length: u64,
+    sha256: Sha256,
+}
+
+impl Hasher {
+    fn add(&mut self, chunk: &[u8]) {
+        self.length += chunk.len() as u64;
+        self.sha256.update(chunk);
+    }
+
+    fn end(self) -> (u64, Sha256Digest) {
+        let digest = self.sha256.finalize().into();
+        (self.length, Sha256Digest::from_bytes(digest))
+    }
+}

@@ -1,0 +1,249 @@
+//! Where files are scanned for viruses, none is available unseen, and none is forgotten while the scanner is away.
+
+use super::*;
+use crate::config::Unscannable;
+use crate::domain::RejectionCode;
+use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
+use crate::scanner::double::{Behaviour, DoubleScanner, TEST_VIRUS, UNSCANNABLE};
+use crate::scanner::probes::eicar;
+use crate::scanner::{Scans, Verdict};
+use std::sync::Mutex;
+
+const EVERY_FAILURE: [Behaviour; 4] = [
+    Behaviour::Away,
+    Behaviour::GoneBeforeTheAnswer,
+    Behaviour::Hangs,
+    // One that passes the test files isn't believed.
+    Behaviour::CallsAllClean,
+];
+
+fn scanned(versioned: bool, unscannable: Unscannable) -> (OperationsFixture, DoubleScanner) {
+    let mut fixture = OperationsFixture::with_versions(versioned);
+    let double = DoubleScanner::default();
+    fixture.stores.scans = Scans::by(Arc::new(double.clone()), unscannable);
+    fixture.reconciler = Reconciler::new(fixture.stores.clone());
+    (fixture, double)
+}
+
+impl OperationsFixture {
+    async fn upload(&self, bytes: &[u8]) -> FileId {
+        let id = self.create_declaring(bytes.len() as u64, None).await;
+        self.objects.put(ObjectKey::new(id), bytes.to_vec(), None);
+        id
+    }
+
+    async fn record(&self, id: FileId) -> FileRecord {
+        self.metadata.get(id).await.unwrap().unwrap()
+    }
+
+    async fn rejection(&self, id: FileId) -> crate::domain::RejectionReason {
+        match self.record(id).await.state {
+            FileState::Rejected { reason, .. } => reason,
+            other => panic!("it isn't rejected: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_clean_is_available_and_what_is_not_is_rejected_with_what_was_found() {
+    for versioned in [true, false] {
+        let (fixture, double) = scanned(versioned, Unscannable::Reject);
+        let clean = fixture.upload(b"hello").await;
+        assert_eq!(fixture.finalize(clean).await, FinalizeOutcome::Available);
+        let FileState::Available(object) = fixture.record(clean).await.state else {
+            panic!("it isn't available");
+        };
+        assert_eq!(double.said(&object.sha256), Some(Verdict::Clean));
+
+        let virus = fixture.upload(&eicar()).await;
+        assert_eq!(fixture.finalize(virus).await, FinalizeOutcome::Rejected);
+        let reason = fixture.rejection(virus).await;
+        assert_eq!(reason.code, Some(RejectionCode::Infected));
+        assert!(reason.text.contains(TEST_VIRUS), "{}", reason.text);
+        assert!(reason.detected_type.is_some());
+        assert_eq!(fixture.objects.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_can_not_be_looked_into_is_rejected_unless_it_is_allowed() {
+    for (unscannable, expected) in [
+        (Unscannable::Reject, FinalizeOutcome::Rejected),
+        (Unscannable::Allow, FinalizeOutcome::Available),
+    ] {
+        let (fixture, _) = scanned(true, unscannable);
+        let id = fixture.upload(UNSCANNABLE).await;
+        assert_eq!(fixture.finalize(id).await, expected);
+        if expected == FinalizeOutcome::Rejected {
+            let reason = fixture.rejection(id).await;
+            assert_eq!(reason.code, Some(RejectionCode::Unscannable));
+        }
+        // What is allowed is a file that the scanner can't open, not one in which it found something.
+        let virus = fixture.upload(&eicar()).await;
+        assert_eq!(fixture.finalize(virus).await, FinalizeOutcome::Rejected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_scanner_fails_a_file_stays_pending_and_is_settled_when_it_is_back() {
+    for failure in EVERY_FAILURE {
+        for (bytes, settled) in [
+            (b"hello".to_vec(), Status::Available),
+            (eicar(), Status::Rejected),
+        ] {
+            let (mut fixture, double) = scanned(true, Unscannable::Reject);
+            double.behave(failure);
+            let id = fixture.upload(&bytes).await;
+            assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AwaitsScan);
+            assert_eq!(fixture.record(id).await.stage(), Some("scanning"));
+            // Long after its uploads are over, and as often as the reconciler comes by.
+            for _ in 0..20 {
+                fixture.clock.advance(Duration::from_secs(5 * 60));
+                tokio::time::advance(Duration::from_secs(60)).await;
+                let report = fixture.reconcile().await;
+                assert_eq!((report.reviewed, report.failed, report.expired), (1, 0, 0));
+                let record = fixture.record(id).await;
+                assert_eq!(record.status(), Status::Pending, "{failure:?}");
+                assert_eq!(record.stage(), Some("scanning"));
+            }
+            double.behave(Behaviour::Right);
+            fixture.clock.advance(Duration::from_secs(5 * 60));
+            tokio::time::advance(Duration::from_secs(60)).await;
+            assert_eq!(fixture.reconcile().await.finalized, 1);
+            assert_eq!(fixture.status(id).await, Some(settled), "{failure:?}");
+            assert_eq!(fixture.record(id).await.stage(), None);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_two_tries_a_file_is_not_due() {
+    let (mut fixture, double) = scanned(true, Unscannable::Reject);
+    double.behave(Behaviour::Away);
+    let id = fixture.upload(b"hello").await;
+    fixture.finalize(id).await;
+    assert_eq!(fixture.reconcile().await.reviewed, 0);
+    let mut tries = 0;
+    for _ in 0..3600 {
+        fixture.clock.advance(Duration::from_secs(1));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tries += fixture.reconcile().await.reviewed;
+    }
+    // Within an hour: at growing gaps, of five minutes at the most.
+    assert!((12..45).contains(&tries), "{tries}");
+}
+
+#[tokio::test]
+async fn a_file_that_waits_for_the_scanner_is_deleted_by_its_owner_like_any() {
+    let (fixture, double) = scanned(true, Unscannable::Reject);
+    double.behave(Behaviour::Away);
+    let id = fixture.upload(b"hello").await;
+    fixture.finalize(id).await;
+    delete_file(&fixture.stores, &fixture.context, id)
+        .await
+        .unwrap();
+    assert_eq!(fixture.status(id).await, None);
+    double.behave(Behaviour::Right);
+    assert_eq!(
+        fixture.finalize(id).await,
+        FinalizeOutcome::LateArrivalDeleted
+    );
+    assert_eq!(fixture.objects.count(), 0);
+}
+
+/// What is read of objects.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<&'static str>>>);
+
+impl Interceptor for Seen {
+    async fn around<T: Send>(
+        &self,
+        call: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.0.lock().unwrap().push(call.name());
+        made.await
+    }
+}
+
+#[tokio::test]
+async fn a_digest_that_the_store_knows_spares_no_scan_and_only_where_none_is_made_the_read() {
+    for is_on in [true, false] {
+        let (mut fixture, double) = scanned(true, Unscannable::Reject);
+        let seen = Seen::default();
+        fixture.stores.objects = Arc::new(Intercepted {
+            store: fixture.objects.clone(),
+            interceptor: seen.clone(),
+        });
+        if !is_on {
+            fixture.stores.scans = Scans::off();
+        }
+        let virus = eicar();
+        let digest =
+            Sha256Digest::from_bytes(<sha2::Sha256 as sha2::Digest>::digest(&virus).into());
+        let id = fixture
+            .create_declaring(virus.len() as u64, Some(&digest.to_hex()))
+            .await;
+        fixture.objects.put(ObjectKey::new(id), virus, Some(digest));
+        let outcome = fixture.finalize(id).await;
+        let expected = match is_on {
+            true => FinalizeOutcome::Rejected,
+            false => FinalizeOutcome::Available,
+        };
+        assert_eq!(outcome, expected);
+        let reads = |name| {
+            seen.0
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(|it| **it == name)
+                .count()
+        };
+        assert_eq!(reads("read"), usize::from(is_on));
+        assert_eq!(reads("read_range"), usize::from(!is_on));
+        assert_eq!(double.begun() > 0, is_on);
+    }
+}
+
+#[tokio::test]
+async fn while_the_scanner_is_away_nothing_is_read_for_it() {
+    let (mut fixture, double) = scanned(true, Unscannable::Reject);
+    double.behave(Behaviour::Away);
+    let seen = Seen::default();
+    fixture.stores.objects = Arc::new(Intercepted {
+        store: fixture.objects.clone(),
+        interceptor: seen.clone(),
+    });
+    let id = fixture.create_declaring(5, Some(HELLO_SHA256)).await;
+    fixture.put(id, HELLO);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AwaitsScan);
+    // The second asks the store for its time.
+    assert_eq!(*seen.0.lock().unwrap(), ["head", "read"]);
+}
+
+#[tokio::test]
+async fn other_bytes_than_were_declared_are_rejected_though_the_scanner_calls_them_clean() {
+    let (fixture, _) = scanned(true, Unscannable::Reject);
+    let id = fixture.create_declaring(5, Some(HELLO_SHA256)).await;
+    fixture.put(id, "HELLO");
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Rejected);
+    let reason = fixture.rejection(id).await;
+    assert_eq!(reason.code, Some(RejectionCode::Sha256Mismatch));
+}
+
+#[tokio::test]
+async fn where_another_program_scans_a_completion_leaves_the_file_to_it() {
+    let (mut fixture, _) = scanned(true, Unscannable::Reject);
+    let settings = crate::config::ScannerSettings {
+        clamd: Some(crate::config::ClamdAddress::Unix("/nowhere".into())),
+        ..Default::default()
+    };
+    fixture.stores.scans = Scans::elsewhere(&settings);
+    let id = fixture.upload(b"hello").await;
+    let before = fixture.record(id).await;
+    let record = complete_upload(&fixture.stores, &fixture.context, id).await;
+    assert_eq!(record.unwrap(), before);
+    // Nor does a hint that came here by mistake.
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AwaitsScan);
+    assert_eq!(fixture.record(id).await, before);
+}

@@ -1,0 +1,191 @@
+//! Whether a program scans files, and what it does with those that can't be.
+//!
+//! Invariant: where scanning is on, whoever wants to call a file available has to get a verdict from here. A program
+//! beside one that scans settles nothing at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::clamd::Clamd;
+use super::{Scan, ScanFailure, Scanner, ScannerCheck, ScannerText, Verdict, Vetted};
+use crate::config::{ScannerSettings, Unscannable};
+
+/// How long whoever asks whether the service is ready waits for the scanner.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What is known of a scanner.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ScannerState {
+    /// Nobody has asked it yet.
+    #[default]
+    NotAsked,
+    /// It found the test files, and didn't fail since.
+    Ready,
+    /// It can't be reached, or didn't answer; why.
+    Away(String),
+    /// It passes what it has to find; what.
+    Wrong(String),
+}
+
+/// Why a file isn't to be available, by what a scanner said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objection {
+    /// It found this.
+    Infected(ScannerText),
+    /// It can't look into it, for this reason.
+    Unscannable(ScannerText),
+}
+
+#[derive(Clone, Default)]
+enum By {
+    #[default]
+    Nobody,
+    /// Another program of the service.
+    Others,
+    Scanner(Arc<Vetted>),
+}
+
+/// Whether files are scanned here. Clone by clone the same.
+#[derive(Clone, Default)]
+pub struct Scans {
+    by: By,
+    unscannable: Unscannable,
+}
+
+impl Scans {
+    /// Nothing is scanned.
+    pub fn off() -> Self {
+        Self::default()
+    }
+
+    /// As it was set, in a program that finalizes files.
+    pub fn new(settings: &ScannerSettings) -> Self {
+        match &settings.clamd {
+            None => Self::off(),
+            Some(address) => {
+                let clamd = Arc::new(Clamd::new(address.clone()));
+                Self::by(clamd, settings.unscannable)
+            }
+        }
+    }
+
+    /// As it was set, in a program beside one that finalizes files.
+    pub fn elsewhere(settings: &ScannerSettings) -> Self {
+        match settings.clamd {
+            None => Self::off(),
+            Some(_) => Self {
+                by: By::Others,
+                unscannable: settings.unscannable,
+            },
+        }
+    }
+
+    /// By this scanner, once it has shown what it finds.
+    pub fn by(scanner: Arc<dyn Scanner>, unscannable: Unscannable) -> Self {
+        Self {
+            by: By::Scanner(Arc::new(Vetted::new(scanner))),
+            unscannable,
+        }
+    }
+
+    /// Whether another program scans, so that this one may settle nothing.
+    pub fn are_elsewhere(&self) -> bool {
+        matches!(self.by, By::Others)
+    }
+
+    /// Whether a file has to be read to be scanned.
+    pub fn are_on(&self) -> bool {
+        !matches!(self.by, By::Nobody)
+    }
+
+    /// What is known of the scanner; `None` if there is none here.
+    pub fn state(&self) -> Option<ScannerState> {
+        match &self.by {
+            By::Scanner(scanner) => Some(scanner.state()),
+            By::Nobody | By::Others => None,
+        }
+    }
+
+    /// The same once it was asked, if that wasn't done lately. It waits for at most [`PROBE_LIMIT`].
+    pub async fn probe(&self) -> Option<ScannerState> {
+        let By::Scanner(scanner) = &self.by else {
+            return None;
+        };
+        let vetted = timeout(PROBE_LIMIT, scanner.vet()).await;
+        match (vetted, scanner.state()) {
+            (Err(_), ScannerState::NotAsked | ScannerState::Ready) => {
+                Some(ScannerState::Away("it doesn't answer in time".into()))
+            }
+            (_, state) => Some(state),
+        }
+    }
+
+    /// What a start looks at; `None` if there is no scanner here.
+    pub fn check(&self) -> Option<ScannerCheck> {
+        match &self.by {
+            By::Scanner(scanner) => Some(ScannerCheck::of(scanner)),
+            By::Nobody | By::Others => None,
+        }
+    }
+
+    /// Begins a scan; `None` where files aren't scanned.
+    ///
+    /// # Errors
+    /// The scanner is away, or isn't believed.
+    pub async fn begin(&self, length: u64) -> Result<Option<Box<dyn Scan>>, ScanFailure> {
+        match &self.by {
+            By::Nobody => Ok(None),
+            By::Others => Err(ScanFailure::new("another program of the service scans")),
+            By::Scanner(scanner) => scanner.begin(length).await.map(Some),
+        }
+    }
+
+    /// What speaks against a file of which the scanner said this.
+    pub fn objection(&self, verdict: Verdict) -> Option<Objection> {
+        match (verdict, self.unscannable) {
+            (Verdict::Clean, _) | (Verdict::Unscannable(_), Unscannable::Allow) => None,
+            (Verdict::Infected(name), _) => Some(Objection::Infected(name)),
+            (Verdict::Unscannable(why), Unscannable::Reject) => Some(Objection::Unscannable(why)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scanner::double::DoubleScanner;
+
+    #[tokio::test]
+    async fn only_where_nothing_scans_is_there_no_verdict_to_wait_for() {
+        let double = Arc::new(DoubleScanner::default());
+        let on = Scans::by(double, Unscannable::Reject);
+        assert!(on.begin(1).await.unwrap().is_some());
+        assert!(Scans::off().begin(1).await.unwrap().is_none());
+        let settings = ScannerSettings {
+            clamd: Some(crate::config::ClamdAddress::Unix("/nowhere".into())),
+            ..ScannerSettings::default()
+        };
+        let elsewhere = Scans::elsewhere(&settings);
+        assert!(elsewhere.are_elsewhere() && elsewhere.are_on());
+        assert!(elsewhere.begin(1).await.is_err());
+        assert!(Scans::new(&settings).begin(1).await.is_err());
+        let off = ScannerSettings::default();
+        assert!(!Scans::new(&off).are_on() && !Scans::elsewhere(&off).are_on());
+    }
+
+    #[test]
+    fn what_can_not_be_looked_into_is_allowed_only_if_that_was_set() {
+        let text = || ScannerText::of("x");
+        let double = Arc::new(DoubleScanner::default());
+        for unscannable in [Unscannable::Reject, Unscannable::Allow] {
+            let scans = Scans::by(double.clone(), unscannable);
+            assert_eq!(scans.objection(Verdict::Clean), None);
+            let infected = scans.objection(Verdict::Infected(text()));
+            assert_eq!(infected, Some(Objection::Infected(text())));
+            let objection = scans.objection(Verdict::Unscannable(text()));
+            assert_eq!(objection.is_some(), unscannable == Unscannable::Reject);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Files are scanned for viruses before they are available: the real programs, and Debian's clamd, in both modes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use file_share::config::ClamdAddress;
+use file_share::scanner::clamd::Clamd;
+use file_share::scanner::probes::{bomb, eicar, encrypted};
+use serde_json::{Value, json};
+
+use crate::support::clamd::{AS_DEBIAN_HAS_IT, AS_IT_HAS_TO_BE, ClamdHome, ClamdProcess};
+use crate::support::curl::{create, curl, curl_json, upload};
+use crate::support::ministack::{Deployment, MiniStack};
+use crate::support::program::{Program, check_local, data_dir};
+
+/// For everything that is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+mod clamd_itself {
+    use super::*;
+
+    async fn new() -> (Clamd, (ClamdHome, ClamdProcess)) {
+        let home = ClamdHome::new();
+        let process = home.start(AS_IT_HAS_TO_BE);
+        (
+            Clamd::new(ClamdAddress::Unix(home.socket())),
+            (home, process),
+        )
+    }
+
+    file_share::scanner_conformance!(new);
+}
+
+fn described(base: &str, id: &str) -> Value {
+    curl_json(&[&format!("{base}/v1/files/{id}/metadata")])
+}
+
+/// The ID of a file that the store has taken.
+fn sent(base: &str, name: &str, bytes: &[u8], dir: &Path) -> String {
+    let path = dir.join("source");
+    std::fs::write(&path, bytes).unwrap();
+    let created = create(base, &json!({"filename": name, "size": bytes.len()}));
+    assert_eq!(upload(&created, &path), "200", "{created}");
+    created["id"].as_str().unwrap().to_owned()
+}
+
+/// The record once it is as it should be.
+fn becomes(base: &str, id: &str, is_right: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // A client that can't wait says that its bytes are there; it changes nothing.
+        let url = format!("{base}/v1/files/{id}/complete");
+        let record = curl_json(&["--request", "POST", &url]);
+        if is_right(&record) {
+            return record;
+        }
+        assert!(Instant::now() < deadline, "it stays {record}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn is_available(record: &Value) -> bool {
+    record["status"] == "available"
+}
+
+fn is_rejected_for(code: &str) -> impl Fn(&Value) -> bool {
+    move |record| record["status"] == "rejected" && record["reasonCode"] == code
+}
+
+fn waits_for_the_scanner(record: &Value) -> bool {
+    record["status"] == "pending" && record["stage"] == "scanning"
+}
+
+/// What holds in both modes, of a service that was started before its clamd.
+fn every_file_is_scanned(base: &str, home: &ClamdHome) {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    // It isn't there yet; files are taken and wait.
+    let early = sent(base, "early.txt", b"hello", dir);
+    becomes(base, &early, waits_for_the_scanner);
+    // One that passes what it has to find isn't believed.
+    let wrong = home.start(AS_DEBIAN_HAS_IT);
+    for _ in 0..10 {
+        becomes(base, &early, waits_for_the_scanner);
+    }
+    wrong.kill();
+
+    let clamd = home.start(AS_IT_HAS_TO_BE);
+    becomes(base, &early, is_available);
+    let clean = sent(base, "clean.txt", b"hello", dir);
+    let record = becomes(base, &clean, is_available);
+    assert_eq!(record.get("stage"), None);
+    let url = format!("{base}/v1/files/{clean}");
+    assert_eq!(curl(&["--location", &url]), b"hello");
+    for (name, bytes, code, found) in [
+        ("virus.txt", eicar(), "infected", "Eicar-Test-Body"),
+        ("deep.zip", bomb().to_vec(), "infected", "Eicar-Test-Body"),
+        ("secret.zip", encrypted(), "unscannable", "encrypted"),
+    ] {
+        let id = sent(base, name, &bytes, dir);
+        let record = becomes(base, &id, is_rejected_for(code));
+        let reason = record["reason"].as_str().unwrap();
+        assert!(reason.contains(found), "{reason}");
+        let problem = curl_json(&[&format!("{base}/v1/files/{id}")]);
+        assert_eq!(problem["code"], "file_rejected", "{problem}");
+        assert_eq!(problem["detail"], record["reason"]);
+    }
+
+    // It goes away, and comes back.
+    clamd.kill();
+    let clean = sent(base, "later.txt", b"hello, later", dir);
+    let virus = sent(base, "later.exe", &eicar(), dir);
+    for id in [&clean, &virus] {
+        becomes(base, id, waits_for_the_scanner);
+        let problem = curl_json(&[&format!("{base}/v1/files/{id}")]);
+        assert_eq!(problem["code"], "upload_pending", "{problem}");
+    }
+    let listed = curl_json(&[&format!("{base}/v1/files?status=pending")]);
+    assert_eq!(listed["files"].as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(listed["files"][0]["stage"], "scanning");
+    let _clamd = home.start(AS_IT_HAS_TO_BE);
+    becomes(base, &clean, is_available);
+    becomes(base, &virus, is_rejected_for("infected"));
+    assert_eq!(described(base, &virus)["status"], "rejected");
+}
+
+fn in_local_mode() {
+    let (dir, home) = (data_dir(), ClamdHome::new());
+    let settings = [
+        ("SCANNER", home.setting()),
+        ("RECONCILE_INTERVAL", "200ms".into()),
+    ];
+    let settings = settings
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let program = Program::local(dir.path(), &settings);
+    let log = program.log();
+    assert!(log.contains("the virus scanner is away"), "{log}");
+    let ready = curl_json(&[&format!("{}/readyz", program.base)]);
+    assert_eq!(ready, json!({"status": "ready", "scanner": "away"}));
+    every_file_is_scanned(&program.base, &home);
+}
+
+fn in_aws_mode(deployment: &Deployment) {
+    let home = ClamdHome::new();
+    let setting = home.setting();
+    let scanner = ("SCANNER", setting.as_str());
+    let api = Program::aws_api(deployment, &[scanner]);
+    let worker = Program::worker(deployment, &[scanner, ("RECONCILE_INTERVAL", "200ms")]);
+    every_file_is_scanned(&api.base, &home);
+    let log = worker.log();
+    assert!(log.contains("the virus scanner is away"), "{log}");
+    // Nothing was given up.
+    assert!(!log.contains("tried again"), "{log}");
+}
+
+#[test]
+fn no_file_is_available_unscanned_in_local_mode_and_none_is_forgotten() {
+    in_local_mode();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_is_available_unscanned_in_aws_mode_and_none_is_forgotten() {
+    let deployment = MiniStack::shared().await.deploy("viruses").await;
+    let run = move || in_aws_mode(&deployment);
+    tokio::task::spawn_blocking(run).await.unwrap();
+}
+
+const LINES: [&str; 5] = [
+    "MaxScanSize",
+    "MaxFileSize",
+    "StreamMaxLength",
+    "AlertExceedsMax yes",
+    "AlertEncrypted yes",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_program_starts_with_a_clamd_that_passes_what_it_has_to_find() {
+    let deployment = MiniStack::shared().await.deploy("viruses-start").await;
+    let run = move || {
+        let dir = data_dir();
+        let home = ClamdHome::new();
+        let setting = home.setting();
+        let settings = [("SCANNER", setting.as_str())];
+        let clamd = home.start(AS_DEBIAN_HAS_IT);
+        for said in [
+            Program::local_refuses_with(dir.path(), &settings),
+            Program::worker_refuses(&deployment, &settings),
+        ] {
+            for line in LINES {
+                assert!(said.contains(line), "{line} is missing in {said}");
+            }
+        }
+        clamd.kill();
+        home.forget_the_test_file();
+        let _clamd = home.start(AS_IT_HAS_TO_BE);
+        let said = Program::local_refuses_with(dir.path(), &settings);
+        assert!(said.contains("doesn't find the EICAR test file"), "{said}");
+    };
+    tokio::task::spawn_blocking(run).await.unwrap();
+}
+
+#[test]
+fn a_check_says_how_the_scanner_is() {
+    let (dir, home) = (data_dir(), ClamdHome::new());
+    let scanner = format!("--scanner={}", home.setting());
+    // A data directory to look at.
+    drop(Program::local(dir.path(), &[]));
+    let said = |arguments: &[&str]| {
+        let output = check_local(dir.path(), arguments);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let mut lines = said.lines().skip_while(|line| !line.contains(" scanner "));
+        let line = lines.next().unwrap_or_default().to_owned();
+        (line, lines.next().unwrap_or_default().to_owned())
+    };
+    assert_eq!(said(&[]), Default::default());
+    let (line, _) = said(&[&scanner]);
+    assert!(
+        line.starts_with("✗ scanner") && line.contains("away"),
+        "{line}"
+    );
+    let clamd = home.start(AS_DEBIAN_HAS_IT);
+    let (line, remedy) = said(&[&scanner]);
+    assert!(line.starts_with("✗ scanner"), "{line}");
+    assert!(LINES.iter().all(|line| remedy.contains(line)), "{remedy}");
+    clamd.kill();
+    let _clamd = home.start(AS_IT_HAS_TO_BE);
+    let (line, _) = said(&[&scanner]);
+    assert!(line.starts_with("✓ scanner"), "{line}");
+}
