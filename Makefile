@@ -10,6 +10,8 @@ PYTHON ?= python3
 export CHROMIUM ?= /usr/bin/chromium
 # Debian's proxy, for the tests of the command line.
 export NGINX ?= /usr/sbin/nginx
+# Debian's virus scanner, for the tests of files that are scanned.
+export CLAMD ?= /usr/sbin/clamd
 # Records what the program does to its disk, for the power cuts.
 STRACE := /usr/bin/strace
 CARGO_DENY_VERSION := 0.20.2
@@ -46,7 +48,7 @@ check: ## Format, lints and unit tests: the inner loop while changing something
 	node --test tests/browser/unit/*.test.mjs
 
 EVERYTHING_TESTS_NEED := $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed \
-	$(PACKAGE_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE)
+	$(PACKAGE_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE) $(CLAMD)
 
 # With T=name the tests alone whose names, with those of their modules, have it in them.
 test: $(EVERYTHING_TESTS_NEED) ## Run all tests; with T=name those of that name. aws mode runs against a stand-in
@@ -95,7 +97,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 
 # Debug builds: overflow checks and debug assertions are on.
-chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
+chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
 	cargo build --workspace --locked
 	target/debug/chaos --full $(SCENARIOS)
 
@@ -195,6 +197,12 @@ $(STRACE):
 	@test "$$(id -u)" = 0 || { echo 'No $@: install strace.' >&2; exit 1; }
 	apt-get update --quiet --quiet
 	apt-get install --yes --no-install-recommends --quiet --quiet strace
+
+# The tests start their own, with one signature; the package's is for whoever runs a scanner here.
+$(CLAMD):
+	@test "$$(id -u)" = 0 || { echo 'No clamd at $@: install clamav-daemon, or set CLAMD to one.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet clamav-daemon
 
 $(CARGO_DENY):
 	cargo install --quiet --locked --version $(CARGO_DENY_VERSION) --no-default-features --root target/tools cargo-deny

@@ -56,7 +56,8 @@ function ownReason(problem, format) {
     case 'tooLarge':
       return why.tooLarge(...format.sizes(problem.size, problem.limit));
     case 'rejected':
-      return why.rejected(problem.reason ?? why.unsaid);
+      // What the virus scanner found has words of its own, by its code.
+      return why[problem.reasonCode] ?? why.rejected(problem.reason ?? why.unsaid);
     case 'problem':
     case 'store':
       return why[problem.code](problem.detail);

@@ -211,7 +211,9 @@ function showAvailable(record, hasWaited) {
 
 function whyRejected(record) {
   const otherContent = otherContentOf(record);
-  return otherContent === null ? words.rejectedText(record.reason ?? strings.why.unsaid) : words.otherContentText(otherContent);
+  return otherContent === null
+    ? (strings.why[record.reasonCode] ?? words.rejectedText(record.reason ?? strings.why.unsaid))
+    : words.otherContentText(otherContent);
 }
 
 function showEnd(record, hasWaited) {

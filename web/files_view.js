@@ -199,7 +199,9 @@ export class FilesView {
   #whyRejected(record) {
     const { statusWhy, why } = this.#strings;
     const otherContent = otherContentOf(record);
-    return otherContent === null ? statusWhy.rejected(record.reason ?? why.unsaid) : statusWhy.otherContent(otherContent);
+    return otherContent === null
+      ? (why[record.reasonCode] ?? statusWhy.rejected(record.reason ?? why.unsaid))
+      : statusWhy.otherContent(otherContent);
   }
 
   // A box to select the file with, made when the first is wanted.

@@ -139,6 +139,8 @@ export const strings = {
     otherContent: ({ detectedType }) =>
       `Sie wurde abgelehnt: Ihr Inhalt ist ${detectedType}, und ihr Name sagt etwas anderes. Senden Sie die richtige Datei, ` +
       'oder diese unter einem Namen, der stimmt.',
+    infected: 'Sie enthält einen Virus.',
+    unscannable: 'Sie lässt sich nicht auf Viren prüfen.',
     typeNotAllowed: ({ detail }) => `Der Dienst nimmt keine Dateien dieser Art an: ${detail}. Es wurde nichts gesendet.`,
     unsaid: 'er sagt nicht, warum',
     problem: (detail) => `Der Dienst hat sie abgelehnt: ${detail}.`,

@@ -113,7 +113,7 @@ export const strings = {
       otherSize: (size, expected) =>
         `That is another file: it has ${size}, and this one has ${expected}. Choose the same one, or send the other as a new file.`,
       otherFile:
-        'That is another file, or it was changed since: its bytes aren’t those that were announced. Nothing was sent. ' +
+        'That is another file, or it was changed since. Nothing was sent. ' +
         'Choose the same one, or send the other as a new file.',
       unreadable: 'That file can’t be read. Choose it again.',
     },
@@ -133,14 +133,16 @@ export const strings = {
     limited: 'The service asks to go slower. Nothing is lost: try again in a while.',
     store: (code) => `The store refused it (${code}).`,
     otherBytes:
-      'Somebody else sent other bytes under this link first, so it doesn’t lead to your file: don’t pass it on. ' +
-      'Try again to send yours under a link of its own.',
+      'Somebody else sent other bytes under this link first: don’t pass it on. ' +
+      'Try again for a link of its own.',
     deleted: 'It was deleted while it was being sent.',
     expired: 'The time to send it ran out again and again.',
     rejected: (reason) => `The service refused what arrived: ${reason}. Try again.`,
     otherContent: ({ detectedType }) =>
       `It was refused: its content is ${detectedType}, and its name says something else. Send the right file, or this one ` +
       'under a name that is true.',
+    infected: 'There is a virus in it.',
+    unscannable: 'It can’t be checked for viruses.',
     typeNotAllowed: ({ detail }) => `The service doesn’t take files of this kind: ${detail}. Nothing was sent.`,
     unsaid: 'it doesn’t say why',
     problem: (detail) => `The service refused it: ${detail}.`,

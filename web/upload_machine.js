@@ -245,9 +245,9 @@ function settle(state, record) {
 }
 
 function rejection(record) {
-  const { reason } = record;
+  const { reason, reasonCode } = record;
   const detectedType = otherContentOf(record);
-  return detectedType === null ? { code: 'rejected', reason } : { code: 'otherContent', reason, detectedType };
+  return detectedType === null ? { code: 'rejected', reason, reasonCode } : { code: 'otherContent', reason, detectedType };
 }
 
 // Whether the bytes that are there are those that were to be sent: whoever knows a file's ID can have a URL

@@ -33,6 +33,7 @@ mod scenarios;
 #[path = "../../tests/support"]
 mod support {
     pub(crate) mod aws_clients;
+    pub(crate) mod clamd;
     pub(crate) mod issuer;
     pub(crate) mod ministack;
     pub(crate) mod program;

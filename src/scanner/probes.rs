@@ -66,9 +66,11 @@ fn make_bomb() -> Vec<u8> {
     tail.extend(directory(&[(&zeros, 0), (&virus, virus_at)], directory_at));
 
     let mut deflated = Bits::default();
-    deflated.stored(&head, false);
+    deflated.begin();
+    deflated.literals(&head);
     deflated.zeros(ZEROS);
-    deflated.stored(&tail, true);
+    deflated.literals(&tail);
+    deflated.end();
     let inner = Entry {
         name: "inner.zip",
         crc: INNER_CRC,
@@ -210,37 +212,43 @@ impl Bits {
         }
     }
 
-    fn fill_byte(&mut self) {
-        self.push(0, (8 - self.count % 8) % 8);
+    /// The one block, in the codes that are known beforehand (RFC 1951, 3.2.6). Their highest bit comes first, so each
+    /// is written from behind. No byte stands in it as it is: a scanner that doesn't unpack finds nothing.
+    fn begin(&mut self) {
+        const LAST_WITH_KNOWN_CODES: (u64, u32) = (0b011, 3);
+        self.push(LAST_WITH_KNOWN_CODES.0, LAST_WITH_KNOWN_CODES.1);
     }
 
-    /// A block that holds bytes as they are: below 64 KiB.
-    fn stored(&mut self, bytes: &[u8], is_last: bool) {
-        self.push(u64::from(is_last), 3);
-        self.fill_byte();
-        let length = bytes.len() as u16;
-        self.bytes.extend(length.to_le_bytes());
-        self.bytes.extend((!length).to_le_bytes());
-        self.bytes.extend(bytes);
+    fn literals(&mut self, bytes: &[u8]) {
+        const LONGER_FROM: u8 = 144;
+        for byte in bytes {
+            match byte.checked_sub(LONGER_FROM) {
+                None => self.push(u64::from((0x30 + byte).reverse_bits()), 8),
+                Some(above) => {
+                    let code = (0x190 + u16::from(above)) << 7;
+                    self.push(u64::from(code.reverse_bits()), 9);
+                }
+            }
+        }
     }
 
-    /// A block of so many zeros, in the codes that are known beforehand (RFC 1951, 3.2.6). Their highest bit comes
-    /// first, so they are written here from behind.
     fn zeros(&mut self, count: u32) {
-        const LITERAL_ZERO: (u64, u32) = (0b0000_1100, 8);
         const REPEAT: u32 = 258;
         /// The last byte 258 times more: length code 285, distance code 0.
-        const REPEATED: (u64, u32) = (0b00000_1010_0011, 13);
-        const END: (u64, u32) = (0, 7);
-        self.push(0b010, 3);
+        const REPEATED: (u64, u32) = (0b1010_0011, 13);
         let repeats = (count - 1) / REPEAT;
-        let literals = count - repeats * REPEAT;
-        let codes = std::iter::repeat_n(LITERAL_ZERO, literals as usize)
-            .chain(std::iter::repeat_n(REPEATED, repeats as usize))
-            .chain([END]);
-        for (bits, length) in codes {
-            self.push(bits, length);
+        for _ in 0..count - repeats * REPEAT {
+            self.literals(&[0]);
         }
+        for _ in 0..repeats {
+            self.push(REPEATED.0, REPEATED.1);
+        }
+    }
+
+    fn end(&mut self) {
+        const END: (u64, u32) = (0, 7);
+        self.push(END.0, END.1);
+        self.push(0, (8 - self.count % 8) % 8);
     }
 }
 
@@ -285,8 +293,11 @@ mod tests {
         assert!(inner[zeros..behind].iter().all(|byte| *byte == 0));
         let virus = behind + 30 + "eicar.com".len();
         assert_eq!(inner[virus..virus + 68], eicar());
-        assert!(is_bomb(&bomb));
+        assert!(is_bomb(bomb));
         assert!(!is_bomb(&inner));
+        // Whoever doesn't unpack it sees nothing.
+        let virus = eicar();
+        assert!(!bomb.windows(virus.len()).any(|window| window == virus));
     }
 
     #[test]

@@ -98,6 +98,8 @@ fn seen(record: &FileRecord, language: Language, root: &str, url: Option<&str>) 
                 (Some(RejectionCode::ContentMismatch), Some(found)) => {
                     words.with("file.otherContentText", &[found.as_str()])
                 }
+                (Some(RejectionCode::Infected), _) => words.get("why.infected"),
+                (Some(RejectionCode::Unscannable), _) => words.get("why.unscannable"),
                 _ => words.with("file.rejectedText", &[&reason.text]),
             };
             (

@@ -71,8 +71,8 @@ fn waits_for_the_scanner(record: &Value) -> bool {
     record["status"] == "pending" && record["stage"] == "scanning"
 }
 
-/// What holds in both modes, of a service that was started before its clamd.
-fn every_file_is_scanned(base: &str, home: &ClamdHome) {
+/// What holds in both modes, of a service that was started before its clamd; `log` is that of the program that scans.
+fn every_file_is_scanned(base: &str, home: &ClamdHome, log: impl Fn() -> String) {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     // It isn't there yet; files are taken and wait.
@@ -80,9 +80,12 @@ fn every_file_is_scanned(base: &str, home: &ClamdHome) {
     becomes(base, &early, waits_for_the_scanner);
     // One that passes what it has to find isn't believed.
     let wrong = home.start(AS_DEBIAN_HAS_IT);
-    for _ in 0..10 {
-        becomes(base, &early, waits_for_the_scanner);
+    let deadline = Instant::now() + PATIENCE;
+    while !log().contains("isn't believed") {
+        assert!(Instant::now() < deadline, "it is believed: {}", log());
+        std::thread::sleep(Duration::from_millis(50));
     }
+    assert!(waits_for_the_scanner(&described(base, &early)));
     wrong.kill();
 
     let clamd = home.start(AS_IT_HAS_TO_BE);
@@ -138,7 +141,7 @@ fn in_local_mode() {
     assert!(log.contains("the virus scanner is away"), "{log}");
     let ready = curl_json(&[&format!("{}/readyz", program.base)]);
     assert_eq!(ready, json!({"status": "ready", "scanner": "away"}));
-    every_file_is_scanned(&program.base, &home);
+    every_file_is_scanned(&program.base, &home, || program.log());
 }
 
 fn in_aws_mode(deployment: &Deployment) {
@@ -147,7 +150,7 @@ fn in_aws_mode(deployment: &Deployment) {
     let scanner = ("SCANNER", setting.as_str());
     let api = Program::aws_api(deployment, &[scanner]);
     let worker = Program::worker(deployment, &[scanner, ("RECONCILE_INTERVAL", "200ms")]);
-    every_file_is_scanned(&api.base, &home);
+    every_file_is_scanned(&api.base, &home, || worker.log());
     let log = worker.log();
     assert!(log.contains("the virus scanner is away"), "{log}");
     // Nothing was given up.

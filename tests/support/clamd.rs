@@ -25,6 +25,12 @@ MaxFileSize 25M
 StreamMaxLength 25M
 ";
 
+/// The test file that is no virus and counts as one.
+#[allow(dead_code, reason = "for the campaigns, which share this module")]
+pub(crate) fn virus() -> Vec<u8> {
+    eicar()
+}
+
 /// Where a clamd lives: its socket, settings and signatures.
 pub(crate) struct ClamdHome {
     directory: tempfile::TempDir,

@@ -23,6 +23,7 @@ mod poison;
 mod power_cut;
 mod quota_racers;
 mod rolling_restart;
+mod scanner_away;
 mod scrub;
 mod slow_clients;
 mod worker_killed;
@@ -87,6 +88,8 @@ scenarios! {
     quota_racers::local "quota-racers-local" together: "the same in local mode",
     faulty_calls "faulty-calls" together: "20 % of the calls of the stores and the queue fail: all finalized within 120 s",
     aws_troubles "aws-troubles" together: "table throttled, bucket gone, credentials expired: 503, and well again",
+    scanner_away::aws "scanner-away-aws" together: "the virus scanner killed and started again: all files available or rejected for what is in them",
+    scanner_away::local "scanner-away-local" together: "the same in local mode",
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
     delete_races "delete-races" together: "deletions racing everything, with kills: no resurrection, no orphaned bytes",
     worker_killed "worker-killed" together: "uploads while both workers are killed every 2 s: nothing lost, finalized once",

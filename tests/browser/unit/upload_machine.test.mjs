@@ -361,10 +361,25 @@ test('a file that is something else than its name says is rejected with what it 
   assert.equal(state.phase, 'rejected');
   assert.deepEqual(state.problem, { code: 'otherContent', reason: said.reason, detectedType: 'text/html' });
   // A code that isn't known, or one without a type, is explained by what the service says.
-  for (const other of [{ ...said }, { ...said, reasonCode: 'infected', detectedType: 'text/html' }]) {
+  for (const other of [{ ...said }, { ...said, reasonCode: 'haunted', detectedType: 'text/html' }]) {
     const { problem } = after([...sending, 'stored', { type: 'seen', record: record('rejected', other) }]).state;
-    assert.deepEqual(problem, { code: 'rejected', reason: said.reason });
+    assert.deepEqual(problem, { code: 'rejected', reason: said.reason, reasonCode: other.reasonCode });
   }
+});
+
+test('a file that the virus scanner has something against is rejected for that', () => {
+  for (const reasonCode of ['infected', 'unscannable']) {
+    const said = { reason: 'the virus scanner found Eicar', reasonCode, detectedType: 'text/plain' };
+    const { state } = after([...sending, 'stored', { type: 'seen', record: record('rejected', said) }]);
+    assert.equal(state.phase, 'rejected');
+    assert.deepEqual(state.problem, { code: 'rejected', reason: said.reason, reasonCode });
+  }
+});
+
+test('a file that waits for the virus scanner is waited for', () => {
+  const seen = { type: 'seen', record: record('pending', { stage: 'scanning' }) };
+  const { state } = after([...sending, 'stored', seen]);
+  assert.deepEqual([state.phase, state.isProcessing], ['confirming', true]);
 });
 
 test('trying again after the service could not be reached goes on with the same record', () => {
