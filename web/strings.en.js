@@ -41,7 +41,7 @@ export const strings = {
   chooseFiles: 'Choose files',
   chooseFolder: 'Choose a folder',
   pastedName: (time) => `pasted-${time}`,
-  tooMany: (limit) => `Only the first ${limit} files were taken. Add the others when these are through.`,
+  tooMany: (limit) => `Only the first ${limit} files were taken. Add the others after them.`,
   moreWaiting: (n) => (n === 1 ? '1 more file waits for its turn' : `${n} more files wait for their turn`),
   folderUnreadable: (name) => `The folder ${isolated(name)} can’t be read.`,
   nothingInside: 'There are no files inside.',
@@ -99,7 +99,7 @@ export const strings = {
 
   interrupted: {
     title: 'Interrupted',
-    hint: 'These weren’t through when the page was closed. Choose or drop the same files again, and they go on under the same links.',
+    hint: 'These weren’t through when the page was closed. Choose or drop them again, and they go on under the same links.',
     state: 'Interrupted: choose it again',
     checking: 'Looking at the file …',
     choose: 'Choose again',
