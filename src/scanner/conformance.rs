@@ -1,4 +1,13 @@
 //! What every scanner does, whatever is behind it.
+//!
+//! Invariant: the suite asks for nothing that one of the scanners doesn't know: of viruses the test file alone.
+//!
+//! Absent on purpose: archives, and how a scanner fails. Each has its own ways.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a suite fails where it unwraps, as a test does"
+)]
 
 use std::time::Duration;
 

@@ -332,13 +332,22 @@ mod tests {
         let found = ContentType::parse("text/html").unwrap();
         let pdf = FileEnding::parse("pdf").unwrap();
         let other_content = with(FileState::Rejected {
-            reason: RejectionReason::content_mismatch(&pdf, found),
+            reason: RejectionReason::content_mismatch(&pdf, found.clone()),
             purge_at,
         });
+        let scanned = [
+            RejectionReason::infected("Eicar", found.clone()),
+            RejectionReason::unscannable("it is encrypted", found),
+        ];
+        let scanned = scanned.map(|reason| with(FileState::Rejected { reason, purge_at }));
         for language in Language::ALL {
             let words = language.words();
             let why = words.with("file.otherContentText", &["text/html"]);
             assert!(html(FileView::Seen(&other_content), language).contains(&why));
+            for (record, why) in scanned.iter().zip(["why.infected", "why.unscannable"]) {
+                let html = html(FileView::Seen(record), language);
+                assert!(html.contains(&words.get(why)), "{html}");
+            }
             for (record, title) in [
                 (&pending, "file.pendingTitle"),
                 (&rejected, "file.rejectedTitle"),

@@ -275,7 +275,7 @@ pub async fn a_file_that_waits_to_be_scanned_is_pending_until_it_is_settled_or_d
         assert_eq!(stored(store, record.id).await, record);
     }
     // It is as pending as any.
-    record.upload_expires_at = record.upload_expires_at + Duration::from_secs(7200);
+    record.upload_expires_at += Duration::from_secs(7200);
     let renewed = store.renew_upload(record.id, record.upload_expires_at);
     assert_eq!(renewed.await.unwrap(), Some(record.clone()));
     let at = moment(62);
