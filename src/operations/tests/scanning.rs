@@ -3,18 +3,21 @@
 use super::*;
 use crate::config::Unscannable;
 use crate::domain::RejectionCode;
+use crate::object_store::ObjectReader;
 use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
 use crate::scanner::double::{Behaviour, DoubleScanner, TEST_VIRUS, UNSCANNABLE};
 use crate::scanner::probes::eicar;
 use crate::scanner::{Scans, Verdict};
+use futures_util::StreamExt;
 use std::sync::Mutex;
 
-const EVERY_FAILURE: [Behaviour; 4] = [
+const EVERY_FAILURE: [Behaviour; 5] = [
     Behaviour::Away,
     Behaviour::GoneBeforeTheAnswer,
     Behaviour::Hangs,
     // One that passes the test files isn't believed.
     Behaviour::CallsAllClean,
+    Behaviour::LooksIntoNothing,
 ];
 
 fn scanned(versioned: bool, unscannable: Unscannable) -> (OperationsFixture, DoubleScanner) {
@@ -112,6 +115,70 @@ async fn while_the_scanner_fails_a_file_stays_pending_and_is_settled_when_it_is_
             assert_eq!(fixture.reconcile().await.finalized, 1);
             assert_eq!(fixture.status(id).await, Some(settled), "{failure:?}");
             assert_eq!(fixture.record(id).await.stage(), None);
+        }
+    }
+}
+
+/// In the middle of a file, after it was believed.
+#[tokio::test(start_paused = true)]
+async fn a_file_is_not_available_by_a_scan_that_broke_off() {
+    for failure in [Behaviour::Away, Behaviour::GoneBeforeTheAnswer] {
+        for bytes in [b"hello".to_vec(), eicar()] {
+            let (mut fixture, double) = scanned(true, Unscannable::Reject);
+            let before = fixture.upload(b"before").await;
+            assert_eq!(fixture.finalize(before).await, FinalizeOutcome::Available);
+            let id = fixture.upload(&bytes).await;
+            let breaks_off = BreaksOff {
+                double: double.clone(),
+                failure,
+            };
+            let objects = Arc::new(Intercepted {
+                store: fixture.objects.clone(),
+                interceptor: breaks_off,
+            });
+            let stores = Stores {
+                objects,
+                ..fixture.stores.clone()
+            };
+            let outcome = finalize_upload(&stores, ObjectKey::new(id)).await.unwrap();
+            assert_eq!(outcome, FinalizeOutcome::AwaitsScan);
+            let record = fixture.record(id).await;
+            assert_eq!(
+                (record.status(), record.stage()),
+                (Status::Pending, Some("scanning"))
+            );
+            double.behave(Behaviour::Right);
+            fixture.clock.advance(Duration::from_secs(60));
+            tokio::time::advance(Duration::from_secs(60)).await;
+            assert_eq!(fixture.reconcile().await.finalized, 1);
+        }
+    }
+}
+
+/// Has the scanner fail from the first byte of an object on that is read.
+#[derive(Clone)]
+struct BreaksOff {
+    double: DoubleScanner,
+    failure: Behaviour,
+}
+
+impl Interceptor for BreaksOff {
+    async fn around<T: Send>(
+        &self,
+        _: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        made.await
+    }
+
+    fn reader(&self, reader: ObjectReader) -> ObjectReader {
+        let breaks_off = self.clone();
+        let body = reader.body.inspect(move |_| {
+            breaks_off.double.behave(breaks_off.failure);
+        });
+        ObjectReader {
+            body: Box::pin(body),
+            ..reader
         }
     }
 }
