@@ -6,7 +6,7 @@
 //!
 //! Invariant: clean is what was answered with `stream: OK` and its NUL after the last chunk, and nothing else is. An
 //! answer is read also where clamd closes its end before it has all (a file that is larger than it takes), and never
-//! more of it than [`MAX_ANSWER_BYTES`].
+//! more of it than 1 KiB.
 
 mod answer;
 

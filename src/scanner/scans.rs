@@ -108,7 +108,7 @@ impl Scans {
         }
     }
 
-    /// The same once it was asked, if that wasn't done lately. It waits for at most [`PROBE_LIMIT`].
+    /// The same once it was asked, if that wasn't done lately. It waits for two seconds at most.
     pub async fn probe(&self) -> Option<ScannerState> {
         let By::Scanner(scanner) = &self.by else {
             return None;
