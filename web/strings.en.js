@@ -41,7 +41,7 @@ export const strings = {
   chooseFiles: 'Choose files',
   chooseFolder: 'Choose a folder',
   pastedName: (time) => `pasted-${time}`,
-  tooMany: (limit) => `Only the first ${limit} files were taken. Add the others after them.`,
+  tooMany: (limit) => `Only the first ${limit} files were taken. Add the others when these are through.`,
   moreWaiting: (n) => (n === 1 ? '1 more file waits for its turn' : `${n} more files wait for their turn`),
   folderUnreadable: (name) => `The folder ${isolated(name)} can’t be read.`,
   nothingInside: 'There are no files inside.',
@@ -99,7 +99,7 @@ export const strings = {
 
   interrupted: {
     title: 'Interrupted',
-    hint: 'These weren’t through when the page was closed. Choose or drop them again, and they go on under the same links.',
+    hint: 'These weren’t through when the page was closed. Choose or drop the same files again, and they go on under the same links.',
     state: 'Interrupted: choose it again',
     checking: 'Looking at the file …',
     choose: 'Choose again',
@@ -113,7 +113,7 @@ export const strings = {
       otherSize: (size, expected) =>
         `That is another file: it has ${size}, and this one has ${expected}. Choose the same one, or send the other as a new file.`,
       otherFile:
-        'That is another file, or it was changed since. Nothing was sent. ' +
+        'That is another file, or it was changed since: its bytes aren’t those that were announced. Nothing was sent. ' +
         'Choose the same one, or send the other as a new file.',
       unreadable: 'That file can’t be read. Choose it again.',
     },
@@ -133,8 +133,8 @@ export const strings = {
     limited: 'The service asks to go slower. Nothing is lost: try again in a while.',
     store: (code) => `The store refused it (${code}).`,
     otherBytes:
-      'Somebody else sent other bytes under this link first: don’t pass it on. ' +
-      'Try again for a link of its own.',
+      'Somebody else sent other bytes under this link first, so it doesn’t lead to your file: don’t pass it on. ' +
+      'Try again to send yours under a link of its own.',
     deleted: 'It was deleted while it was being sent.',
     expired: 'The time to send it ran out again and again.',
     rejected: (reason) => `The service refused what arrived: ${reason}. Try again.`,
