@@ -11,7 +11,11 @@ export class SessionNotice {
   #root;
   #say;
   // The page itself, anew: what asks for a sign-in lets nobody by without one.
-  #again = h('a', { className: 'button primary', target: '_blank', rel: 'noopener' }, strings.signedOut.signIn);
+  #again = h(
+    'a',
+    { className: 'button primary', href: location.href, target: '_blank', rel: 'noopener' },
+    strings.signedOut.signIn,
+  );
   #operator = operatorPart();
 
   // `root` is an empty place in the page; say(sentence) goes to a screen reader.
