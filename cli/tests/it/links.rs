@@ -1,6 +1,6 @@
 //! Links as people pass them on, what is printed beside them, and times as people read them.
 
-use crate::stub::{Stub, with_body};
+use crate::stub::{Stub, StubFault, with_body};
 use crate::support::{Service, in_terminal_with, signalled_at};
 
 /// Where others reach the service, as it says of itself before [`for_others`].
@@ -352,6 +352,30 @@ fn a_one_time_link_whose_download_was_killed_is_taken_by_the_next_and_counted_on
     assert_eq!(more.code, 1, "{more:?}");
     assert!(more.err.contains("download_limit_reached"), "{more:?}");
     assert_eq!(left(service.folder.path()), 0, "of what was refused");
+}
+
+#[test]
+fn a_one_time_link_whose_bytes_the_store_refused_is_taken_by_the_next_and_counted_once() {
+    let service = Service::start(&[]);
+    let file = service.upload("notes.txt", b"notes");
+    let made = service.run(&["link", &file, "--max-downloads", "1"]);
+    let link = made.out.trim_end();
+    let (_, token) = link.rsplit_once("/s/").unwrap();
+    let folder = service.folder.path().join("taken");
+    std::fs::create_dir(&folder).unwrap();
+    let into = folder.to_str().unwrap();
+    // In the words of S3.
+    let refused = StubFault::Answer(
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 78\r\n\r\n\
+         <Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+    );
+    let stub = Stub::before(&service.base, vec![("GET /file-share-bucket/", refused)]);
+    let ran = service.run(&["download", &format!("{}/s/{token}", stub.base), "-o", into]);
+    assert_ne!(ran.code, 0, "{ran:?}");
+    assert_eq!(left(&folder), 1, "its key is kept");
+    let ran = service.run(&["download", link, "-o", into]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(left(&folder), 0);
 }
 
 #[test]
