@@ -120,10 +120,9 @@ fn scanner(text: &str) -> Result<Option<ClamdAddress>, String> {
         };
     }
     let (host, port) = address.rsplit_once(':').ok_or(EXPECTED)?;
-    let port = port
-        .parse()
-        .ok()
-        .filter(|port| *port != 0 && !port_is_signed(address));
+    // Rust reads `+3310` as a number too.
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|port| is_number && *port != 0);
     let bracketed = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
@@ -136,11 +135,6 @@ fn scanner(text: &str) -> Result<Option<ClamdAddress>, String> {
         host: host.to_owned(),
         port: port.ok_or(EXPECTED)?,
     }))
-}
-
-/// Rust reads `+3310` as a number too.
-fn port_is_signed(address: &str) -> bool {
-    address.contains(":+")
 }
 
 fn is_host(host: &str) -> bool {

@@ -106,7 +106,8 @@ pub trait UsageStore: Send + Sync {
     /// write, what is found may be a moment old: only a difference that stays is one.
     async fn recount(&self) -> Result<Vec<Recounted>, StoreError>;
 
-    /// Charges the records that were made while nobody had a quota, whatever their owners may have now. Gives how many.
+    /// Charges the records that were made while nobody had a quota, whatever their owners may have now, and gives back
+    /// what a program that knows of none left charged to records that are over. Gives how many were charged.
     async fn charge_all(&self) -> Result<u64, StoreError>;
 
     /// Changes what is kept by the difference that was found.

@@ -1,6 +1,6 @@
 //! The life of a file, step by step, with a clock that the test moves.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -11,6 +11,7 @@ use crate::clock::ManualClock;
 use crate::domain::{Declaration, FileState, ObjectKey, Sha256Digest, Status, from_millis};
 use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::{MetadataStore, PageRequest};
+use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
 use crate::object_store::memory::MemoryObjectStore;
 use crate::presigned_url::{
     BucketUrl, DownloadMethod, Presigner, SigningCredentials, UploadMethod,
@@ -52,7 +53,38 @@ struct OperationsFixture {
     reconciler: Reconciler,
 }
 
+/// Which calls of the object store were made.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<&'static str>>>);
+
+impl Interceptor for Seen {
+    async fn around<T: Send>(
+        &self,
+        call: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.0.lock().unwrap().push(call.name());
+        made.await
+    }
+}
+
+impl Seen {
+    fn calls(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 impl OperationsFixture {
+    /// From now on all calls of the object store are seen; the reconciler's aren't.
+    fn seen(&mut self) -> Seen {
+        let seen = Seen::default();
+        self.stores.objects = Arc::new(Intercepted {
+            store: self.objects.clone(),
+            interceptor: seen.clone(),
+        });
+        seen
+    }
+
     fn new() -> Self {
         Self::with_versions(true)
     }

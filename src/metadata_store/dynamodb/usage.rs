@@ -187,19 +187,59 @@ impl DynamoDbMetadataStore {
             owner: counted.owner,
             bytes: counted.bytes,
         };
+        let usage = self.charging(charge, &Quota::default())?;
+        let changed = self.change_charge(counted.id, charge, usage, |names| {
+            let ChargeNames {
+                charged,
+                owner,
+                is_living,
+            } = names;
+            (
+                format!("SET {charged} = {owner}"),
+                format!("{is_living} AND attribute_not_exists({charged})"),
+            )
+        });
+        changed.await
+    }
+
+    /// Gives back what a record still is charged that is over, unless somebody did.
+    async fn forget_charge(&self, id: FileId, charge: Charge) -> Result<(), StoreError> {
+        let usage = self.giving_charge_back(charge)?;
+        let changed = self.change_charge(id, charge, usage, |names| {
+            let ChargeNames {
+                charged,
+                owner,
+                is_living,
+            } = names;
+            (
+                format!("REMOVE {charged}"),
+                format!("NOT {is_living} AND {charged} = {owner}"),
+            )
+        });
+        changed.await.map(drop)
+    }
+
+    /// Changes whom a record is charged to, together with their usage. `expressions`: the update, and on what condition.
+    /// `false`: that doesn't hold.
+    async fn change_charge(
+        &self,
+        id: FileId,
+        charge: Charge,
+        usage: Update,
+        expressions: impl Fn(ChargeNames) -> (String, String) + Send,
+    ) -> Result<bool, StoreError> {
+        let mut placeholders = Placeholders::default();
+        let [status, charged] = [STATUS, CHARGED_TO].map(|it| placeholders.name(it));
+        let [pending, available] = [Status::Pending, Status::Available]
+            .map(|it| placeholders.value(it.as_str(), string(it.as_str())));
+        let (update, condition) = expressions(ChargeNames {
+            charged,
+            owner: placeholders.value("owner", string(charge.owner)),
+            is_living: format!("{status} IN ({pending}, {available})"),
+        });
+        let record = self.update_of(string(id), update, Some(condition), placeholders)?;
         for attempt in 1..=MAX_ATTEMPTS {
-            let mut placeholders = Placeholders::default();
-            let [status, charged] = [STATUS, CHARGED_TO].map(|it| placeholders.name(it));
-            let [pending, available] = [Status::Pending, Status::Available]
-                .map(|it| placeholders.value(it.as_str(), string(it.as_str())));
-            let owner = placeholders.value("owner", string(charge.owner));
-            let update = format!("SET {charged} = {owner}");
-            let condition =
-                format!("{status} IN ({pending}, {available}) AND attribute_not_exists({charged})");
-            let key = string(counted.id);
-            let record = self.update_of(key, update, Some(condition), placeholders)?;
-            let usage = self.charging(charge, &Quota::default())?;
-            let items = [record, usage].map(update_in);
+            let items = [record.clone(), usage.clone()].map(update_in);
             match self.write_all(items.into()).await? {
                 Written::Done => return Ok(true),
                 Written::ConditionFailed(_) => return Ok(false),
@@ -208,27 +248,14 @@ impl DynamoDbMetadataStore {
         }
         Err(contended())
     }
+}
 
-    /// Gives back what a record still is charged that is over, unless somebody did.
-    async fn forget_charge(&self, id: FileId, charge: Charge) -> Result<(), StoreError> {
-        for attempt in 1..=MAX_ATTEMPTS {
-            let mut placeholders = Placeholders::default();
-            let [status, charged] = [STATUS, CHARGED_TO].map(|it| placeholders.name(it));
-            let [pending, available] = [Status::Pending, Status::Available]
-                .map(|it| placeholders.value(it.as_str(), string(it.as_str())));
-            let owner = placeholders.value("owner", string(charge.owner));
-            let update = format!("REMOVE {charged}");
-            let condition =
-                format!("NOT {status} IN ({pending}, {available}) AND {charged} = {owner}");
-            let record = self.update_of(string(id), update, Some(condition), placeholders)?;
-            let items = [record, self.giving_charge_back(charge)?].map(update_in);
-            match self.write_all(items.into()).await? {
-                Written::Done | Written::ConditionFailed(_) => return Ok(()),
-                Written::Conflict => pause(attempt).await,
-            }
-        }
-        Err(contended())
-    }
+/// What stands in expressions about a record's charge.
+struct ChargeNames {
+    charged: String,
+    owner: String,
+    /// That it is pending or available.
+    is_living: String,
 }
 
 /// Whether an item is a file's.

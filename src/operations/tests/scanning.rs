@@ -4,12 +4,11 @@ use super::*;
 use crate::config::Unscannable;
 use crate::domain::RejectionCode;
 use crate::object_store::ObjectReader;
-use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
+
 use crate::scanner::double::{Behaviour, DoubleScanner, TEST_VIRUS, UNSCANNABLE};
 use crate::scanner::probes::eicar;
 use crate::scanner::{Scans, Verdict};
 use futures_util::StreamExt;
-use std::sync::Mutex;
 
 const EVERY_FAILURE: [Behaviour; 5] = [
     Behaviour::Away,
@@ -218,30 +217,11 @@ async fn a_file_that_waits_for_the_scanner_is_deleted_by_its_owner_like_any() {
     assert_eq!(fixture.objects.count(), 0);
 }
 
-/// What is read of objects.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<&'static str>>>);
-
-impl Interceptor for Seen {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        made: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        self.0.lock().unwrap().push(call.name());
-        made.await
-    }
-}
-
 #[tokio::test]
 async fn a_digest_that_the_store_knows_spares_no_scan_and_only_where_none_is_made_the_read() {
     for is_on in [true, false] {
         let (mut fixture, double) = scanned(true, Unscannable::Reject);
-        let seen = Seen::default();
-        fixture.stores.objects = Arc::new(Intercepted {
-            store: fixture.objects.clone(),
-            interceptor: seen.clone(),
-        });
+        let seen = fixture.seen();
         if !is_on {
             fixture.stores.scans = Scans::off();
         }
@@ -258,14 +238,8 @@ async fn a_digest_that_the_store_knows_spares_no_scan_and_only_where_none_is_mad
             false => FinalizeOutcome::Available,
         };
         assert_eq!(outcome, expected);
-        let reads = |name| {
-            seen.0
-                .lock()
-                .unwrap()
-                .iter()
-                .filter(|it| **it == name)
-                .count()
-        };
+        let calls = seen.calls();
+        let reads = |name| calls.iter().filter(|it| **it == name).count();
         assert_eq!(reads("read"), usize::from(is_on));
         assert_eq!(reads("read_range"), usize::from(!is_on));
         assert_eq!(double.begun() > 0, is_on);
@@ -276,16 +250,12 @@ async fn a_digest_that_the_store_knows_spares_no_scan_and_only_where_none_is_mad
 async fn while_the_scanner_is_away_nothing_is_read_for_it() {
     let (mut fixture, double) = scanned(true, Unscannable::Reject);
     double.behave(Behaviour::Away);
-    let seen = Seen::default();
-    fixture.stores.objects = Arc::new(Intercepted {
-        store: fixture.objects.clone(),
-        interceptor: seen.clone(),
-    });
+    let seen = fixture.seen();
     let id = fixture.create_declaring(5, Some(HELLO_SHA256)).await;
     fixture.put(id, HELLO);
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AwaitsScan);
     // The second asks the store for its time.
-    assert_eq!(*seen.0.lock().unwrap(), ["head", "read"]);
+    assert_eq!(seen.calls(), ["head", "read"]);
 }
 
 #[tokio::test]

@@ -3,24 +3,6 @@
 use super::*;
 use crate::domain::{ContentType, RejectionCode};
 use crate::file_types::samples::{Sample, Taken, all};
-use crate::object_store::intercepted::{Call, Intercepted, Interceptor};
-use crate::store_error::StoreError;
-use std::sync::Mutex;
-
-/// What is read of objects.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<&'static str>>>);
-
-impl Interceptor for Seen {
-    async fn around<T: Send>(
-        &self,
-        call: Call,
-        made: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        self.0.lock().unwrap().push(call.name());
-        made.await
-    }
-}
 
 /// What the sample comes to, and which calls of the object store that took.
 async fn finalized(
@@ -29,11 +11,7 @@ async fn finalized(
     store_knows_digest: bool,
 ) -> (FileState, Vec<&'static str>) {
     let mut fixture = OperationsFixture::new();
-    let seen = Seen::default();
-    fixture.stores.objects = Arc::new(Intercepted {
-        store: fixture.objects.clone(),
-        interceptor: seen.clone(),
-    });
+    let seen = fixture.seen();
     let digest =
         Sha256Digest::from_bytes(<sha2::Sha256 as sha2::Digest>::digest(&sample.bytes).into());
     let digest = store_knows_digest.then_some(digest);
@@ -57,7 +35,7 @@ async fn finalized(
     let key = ObjectKey::new(id);
     fixture.objects.put(key, sample.bytes.clone(), digest);
     fixture.finalize(id).await;
-    let calls = std::mem::take(&mut *seen.0.lock().unwrap());
+    let calls = seen.calls();
     let describe = || describe_file(&fixture.stores, &fixture.context, id);
     let settled = describe().await.unwrap();
     // Again, as a notification comes twice.
