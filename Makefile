@@ -12,6 +12,8 @@ export CHROMIUM ?= /usr/bin/chromium
 export NGINX ?= /usr/sbin/nginx
 # Debian's virus scanner, for the tests of files that are scanned.
 export CLAMD ?= /usr/sbin/clamd
+# Most tests wait for other programs part of their time: one more than there are processors keeps these busy.
+export RUST_TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 # Records what the program does to its disk, for the power cuts.
 STRACE := /usr/bin/strace
 CARGO_DENY_VERSION := 0.20.2
@@ -205,4 +207,5 @@ $(CLAMD):
 	apt-get install --yes --no-install-recommends --quiet --quiet clamav-daemon
 
 $(CARGO_DENY):
-	cargo install --quiet --locked --version $(CARGO_DENY_VERSION) --no-default-features --root target/tools cargo-deny
+# Runs for a second; optimised, it would be built for minutes more.
+	cargo install --quiet --debug --locked --version $(CARGO_DENY_VERSION) --no-default-features --root target/tools cargo-deny

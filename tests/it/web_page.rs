@@ -123,7 +123,7 @@ fn whoever_was_given_a_link_takes_all_of_its_files_as_one_archive_or_each_withou
 
 #[test]
 fn pages_that_are_passed_on_look_right_on_every_screen_in_light_and_dark_and_in_both_languages() {
-    with_a_service_that_asks("looks.test.mjs", 16);
+    with_a_service_that_asks("looks.test.mjs", 8);
 }
 
 #[test]
