@@ -11,6 +11,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::stream;
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use file_share::clock::SystemClock;
 use file_share::domain::{
@@ -19,6 +21,7 @@ use file_share::domain::{
 use file_share::metadata_store::sqlite::SqliteMetadataStore;
 use file_share::object_store::disk::DiskObjectStore;
 use file_share::operations::{FinalizeOutcome, Stores, finalize_upload};
+use file_share::scanner::Scans;
 
 use crate::report::{Bound, Figure};
 use crate::rounds::Turns;
@@ -29,33 +32,96 @@ const FILES_PER_ROUND: usize = 8;
 const LEAST: f64 = 0.6;
 
 pub(crate) fn figures() -> Vec<Figure> {
-    let dir = data_dir();
-    let objects = DiskObjectStore::open(dir.path()).expect("the object store opens");
-    let metadata = SqliteMetadataStore::open(&dir.path().join("metadata.sqlite"))
-        .expect("the metadata store opens");
-    let stores = Stores {
-        metadata: Arc::new(metadata),
-        objects: Arc::new(objects.clone()),
-        clock: Arc::new(SystemClock),
-        lifecycle: Lifecycle::default(),
-        events: file_share::file_events::FileEvents::off(),
-        quotas: file_share::quotas::Quotas::off(),
-        scans: file_share::scanner::Scans::off(),
+    let content = largest_content();
+    let finalizing = Finalizing::with(Scans::off());
+    let hash = || {
+        per_second(|| {
+            black_box(Sha256::digest(black_box(&content)));
+        })
     };
+    let turns = Turns::measure(|| finalizing.per_second(&content), hash);
+    vec![figure(
+        "finalizing 20 MiB files",
+        &turns,
+        "by SHA-256 alone",
+        LEAST,
+    )]
+}
+
+/// What was measured in turns, in MB/s.
+pub(crate) fn figure(name: &'static str, turns: &Turns, whose: &str, least: f64) -> Figure {
+    Figure {
+        name,
+        measured: format!("{:.0} MB/s", turns.ours),
+        limit: format!("{:.0} MB/s {whose}", turns.limit),
+        value: turns.ratio,
+        unit: "",
+        bound: Bound::AtLeast(least),
+        note: format!("one at a time, {}", turns.spread()),
+    }
+}
+
+/// Of the longest file that is taken.
+pub(crate) fn largest_content() -> Bytes {
     let length = usize::try_from(MAX_CONTENT_LENGTH).expect("20 MiB fit");
     let mut random = fastrand::Rng::with_seed(20);
-    let content: Bytes = (0..length).map(|_| random.u8(..)).collect();
-    // As the programs have it.
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    (0..length).map(|_| random.u8(..)).collect()
+}
 
-    let finalize = || {
+/// How many MB a second go through this, one largest file after the other.
+pub(crate) fn per_second(mut take: impl FnMut()) -> f64 {
+    let began = Instant::now();
+    for _ in 0..FILES_PER_ROUND {
+        take();
+    }
+    megabytes_per_second(began)
+}
+
+/// The stores of local mode, on the disk.
+pub(crate) struct Finalizing {
+    stores: Stores,
+    objects: DiskObjectStore,
+    /// As the programs have it.
+    runtime: Runtime,
+    _dir: TempDir,
+}
+
+impl Finalizing {
+    pub(crate) fn with(scans: Scans) -> Self {
+        let dir = data_dir();
+        let objects = DiskObjectStore::open(dir.path()).expect("the object store opens");
+        let metadata = SqliteMetadataStore::open(&dir.path().join("metadata.sqlite"))
+            .expect("the metadata store opens");
+        let stores = Stores {
+            metadata: Arc::new(metadata),
+            objects: Arc::new(objects.clone()),
+            clock: Arc::new(SystemClock),
+            lifecycle: Lifecycle::default(),
+            events: file_share::file_events::FileEvents::off(),
+            quotas: file_share::quotas::Quotas::off(),
+            scans,
+        };
+        Self {
+            stores,
+            objects,
+            runtime: Runtime::new().expect("a runtime"),
+            _dir: dir,
+        }
+    }
+
+    /// How many MB a second become available.
+    pub(crate) fn per_second(&self, content: &Bytes) -> f64 {
+        let (stores, objects) = (&self.stores, &self.objects);
         let keys: Vec<ObjectKey> = (0..FILES_PER_ROUND)
-            .map(|_| runtime.block_on(arrived(&stores, &objects, content.clone())))
+            .map(|_| {
+                self.runtime
+                    .block_on(arrived(stores, objects, content.clone()))
+            })
             .collect();
-        runtime.block_on(async {
+        self.runtime.block_on(async {
             let began = Instant::now();
             for key in &keys {
-                let outcome = finalize_upload(&stores, *key).await;
+                let outcome = finalize_upload(stores, *key).await;
                 let outcome = outcome.expect("the stores answer");
                 assert_eq!(outcome, FinalizeOutcome::Available);
             }
@@ -66,24 +132,7 @@ pub(crate) fn figures() -> Vec<Figure> {
             }
             rate
         })
-    };
-    let hash = || {
-        let began = Instant::now();
-        for _ in 0..FILES_PER_ROUND {
-            black_box(Sha256::digest(black_box(&content)));
-        }
-        megabytes_per_second(began)
-    };
-    let turns = Turns::measure(finalize, hash);
-    vec![Figure {
-        name: "finalizing 20 MiB files",
-        measured: format!("{:.0} MB/s", turns.ours),
-        limit: format!("{:.0} MB/s by SHA-256 alone", turns.limit),
-        value: turns.ratio,
-        unit: "",
-        bound: Bound::AtLeast(LEAST),
-        note: format!("one at a time, {}", turns.spread()),
-    }]
+    }
 }
 
 fn megabytes_per_second(began: Instant) -> f64 {

@@ -15,9 +15,11 @@ mod finalizing;
 mod limited;
 mod load;
 mod pages;
+mod quotas;
 mod report;
 mod requests;
 mod rounds;
+mod scanning;
 mod signed_in;
 mod start;
 mod worker_memory;
@@ -28,6 +30,7 @@ mod worker_memory;
 )]
 #[path = "../../tests/support"]
 mod support {
+    pub(crate) mod clamd;
     pub(crate) mod curl;
     pub(crate) mod issuer;
     pub(crate) mod ministack;
@@ -43,14 +46,16 @@ use report::Figure;
 type Group = (&'static str, fn() -> Vec<Figure>);
 
 /// The start comes first: a sync waits for whatever the other groups left to be written.
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 10] = [
     ("start", start::figures),
     ("creates", requests::creates),
     ("redirects", requests::redirects),
     ("signed-in", signed_in::figures),
     ("limited", limited::figures),
+    ("quotas", quotas::figures),
     ("pages", pages::figures),
     ("finalizing", finalizing::figures),
+    ("scanning", scanning::figures),
     ("worker-memory", worker_memory::figures),
 ];
 

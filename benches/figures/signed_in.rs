@@ -31,7 +31,7 @@ const CALLBACK: &str = "/v1/session/callback";
 
 /// How somebody shows who they are.
 #[derive(Debug, Clone, Copy)]
-enum ProofBy {
+pub(crate) enum ProofBy {
     Session,
     ApiToken,
     Jwt,
@@ -51,8 +51,8 @@ const PROOFS: [(ProofBy, [&str; 2]); 3] = [
 ];
 
 /// A program, its data, and the header of whoever asks it.
-struct Service {
-    program: Program,
+pub(crate) struct Service {
+    pub program: Program,
     dir: TempDir,
 }
 
@@ -103,7 +103,7 @@ impl Service {
     }
 
     /// One that asks who somebody is, whom the issuer vouches for.
-    fn asking(issuer: &Issuer, more: &[(&str, &str)]) -> Self {
+    pub(crate) fn asking(issuer: &Issuer, more: &[(&str, &str)]) -> Self {
         let settings = [
             ("ACCESS", "oidc"),
             ("OIDC_ISSUER", issuer.url.as_str()),
@@ -114,12 +114,12 @@ impl Service {
         Self::start(&[&settings, more].concat())
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         address(&self.program)
     }
 
     /// `proof`: a header's line, or nothing.
-    fn creates(&self, proof: &str) -> Load {
+    pub(crate) fn creates(&self, proof: &str) -> Load {
         creating_as(self.address(), proof)
     }
 
@@ -133,7 +133,7 @@ impl Service {
 }
 
 /// The line of the header that shows who [`PERSON`] is.
-async fn proof(service: SocketAddr, issuer: &Issuer, by: ProofBy) -> String {
+pub(crate) async fn proof(service: SocketAddr, issuer: &Issuer, by: ProofBy) -> String {
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
     match by {
         ProofBy::Session => {

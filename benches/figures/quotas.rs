@@ -1,0 +1,35 @@
+//! What it costs that a person's files are counted: creates with a quota that nobody reaches, beside the same program
+//! without one.
+
+use tokio::runtime::Runtime;
+
+use crate::report::Figure;
+use crate::requests::figure;
+use crate::signed_in::{ProofBy, Service, proof};
+use crate::support::issuer::Issuer;
+
+/// Whose limit it is.
+const OFF: &str = "without a quota";
+/// Of what a service without one does.
+const LEAST: f64 = 0.93;
+/// More than a machine makes.
+const NEVER_REACHED: [(&str, &str); 2] =
+    [("QUOTA_BYTES", "1000000GiB"), ("QUOTA_FILES", "1000000000")];
+/// What is measured is the count, and not what writes it down for people to read.
+const NO_AUDIT: (&str, &str) = ("AUDIT", "off");
+
+pub(crate) fn figures() -> Vec<Figure> {
+    let runtime = Runtime::new().expect("a runtime");
+    let issuer = Issuer::start();
+    let counted = Service::asking(&issuer, &[&NEVER_REACHED[..], &[NO_AUDIT]].concat());
+    let without = Service::asking(&issuer, &[NO_AUDIT]);
+    let creates = |service: &Service| {
+        let session = proof(service.address(), &issuer, ProofBy::Session);
+        service.creates(&runtime.block_on(session))
+    };
+    let (ours, theirs) = (creates(&counted), creates(&without));
+    let figure = figure("creates with a quota", &ours, (&theirs, OFF), LEAST);
+    counted.program.discard();
+    without.program.discard();
+    vec![figure]
+}
