@@ -216,8 +216,11 @@ impl Gate {
             (Policy::Loopback, _) => Caller::Operator,
             (Policy::Key(key), Some(token)) if key.is(token) => Caller::Operator,
             (Policy::Oidc(at), Some(token)) if !TokenText::is_like(token) => {
-                // Asking an issuer takes much room, and every request would carry it through every layer.
-                Box::pin(at_issuer::caller_of(&at.issuer, token, now)).await?
+                match at_issuer::recalled(&at.issuer, token, now) {
+                    Some(caller) => caller,
+                    // Rare, and large: every request would carry it through every layer.
+                    None => Box::pin(at_issuer::caller_of(&at.issuer, token, now)).await?,
+                }
             }
             (Policy::Key(_) | Policy::Oidc(_), Some(token)) => {
                 return self.admit_token(token, proof.address, now).await;

@@ -24,7 +24,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 pub use self::cached::IssuerUnavailable;
@@ -188,6 +187,11 @@ impl Issuer {
         &self.0.settings
     }
 
+    /// Whom an access token speaks for that was verified a moment ago.
+    pub fn recall(&self, token: &str, now: Timestamp) -> Option<Arc<Identity>> {
+        self.0.remembered.get(token, now)
+    }
+
     /// Whom an access token speaks for.
     ///
     /// # Errors
@@ -200,16 +204,15 @@ impl Issuer {
         if token.len() > MAX_BEARER_BYTES {
             return Err(TokenRefused::NotAToken);
         }
-        let digest = Sha256::digest(token).into();
-        if let Some(identity) = self.0.remembered.get(&digest, now) {
+        if let Some(identity) = self.recall(token, now) {
             return Ok(identity);
         }
-        let token = Unverified::parse(token)?;
-        let claims = self.verified(&token).await?;
-        let kind = token.kind.as_deref();
+        let unverified = Unverified::parse(token)?;
+        let claims = self.verified(&unverified).await?;
+        let kind = unverified.kind.as_deref();
         let identity = claims::of_bearer(&claims, kind, &self.0.settings, now)?;
         let identity = Arc::new(identity);
-        self.0.remembered.put(digest, &identity);
+        self.0.remembered.put(token, &identity);
         Ok(identity)
     }
 

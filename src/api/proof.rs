@@ -152,7 +152,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     const SCHEME: &str = "bearer ";
     let texts = headers.get_all(header::AUTHORIZATION).iter();
     one(texts.filter_map(|value| {
-        let text = value.to_str().ok()?;
+        // As wrong as any other text if it isn't ASCII, which `to_str` would look for in every character of a long one.
+        let text = str::from_utf8(value.as_bytes()).ok()?;
         let (scheme, token) = text.split_at_checked(SCHEME.len())?;
         scheme.eq_ignore_ascii_case(SCHEME).then_some(token.trim())
     }))

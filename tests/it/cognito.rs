@@ -423,7 +423,7 @@ async fn cognitos_tokens_have_the_shape_that_they_are_told_apart_by() {
     let issuer = Issuer::new(oidc_settings(pool)).unwrap();
     let verify = async |token: &str| issuer.verify_bearer(token, SystemClock.now()).await;
     let identity = verify(&tokens.access).await.unwrap();
-    assert_eq!(identity.role(issuer.settings()), Some(Role::Admin));
+    assert_eq!(identity.role(), Some(Role::Admin));
     assert_eq!(verify(&tokens.id).await, Err(TokenRefused::Kind));
     let other = |kind: &str| pool.other[kind].as_str().unwrap().to_owned();
     assert_eq!(verify(&other("access")).await, Err(TokenRefused::Audience));

@@ -97,7 +97,7 @@ async fn a_token_of_a_program_is_taken_whatever_it_is_signed_by() {
         assert_eq!(subject.as_deref(), Ok("program"), "{algorithm}");
         let identity = service.verify_bearer(&token, SystemClock.now()).await;
         // Nobody put it into a group.
-        assert_eq!(identity.unwrap().role(service.settings()), None);
+        assert_eq!(identity.unwrap().role(), None);
         let (signed, _) = token.rsplit_once('.').unwrap();
         let other = issuer.program_token(algorithm).await;
         let (_, signature) = other.rsplit_once('.').unwrap();
@@ -117,8 +117,8 @@ async fn of_what_a_person_gets_only_the_access_token_is_taken() {
     let identity = service.verify_bearer(&tokens.access, SystemClock.now());
     let identity = identity.await.unwrap();
     assert_eq!(identity.user_id, UserId::of(&issuer.url, "alice"));
-    assert_eq!(identity.name.as_deref(), Some("Alice Adams"));
-    assert_eq!(identity.role(service.settings()), Some(Role::Admin));
+    assert_eq!(identity.name(), Some("Alice Adams"));
+    assert_eq!(identity.role(), Some(Role::Admin));
 
     let refused = subject(&service, &tokens.id).await;
     assert_eq!(refused, Err(TokenRefused::Kind));
@@ -154,8 +154,8 @@ async fn people_sign_in_with_and_without_a_secret_of_the_client() {
             let signed_in = sign_in(&issuer, &service, person).await;
             let identity = &signed_in.identity;
             assert_eq!(identity.user_id, UserId::of(&issuer.url, person));
-            assert_eq!(identity.name.as_deref(), Some(name));
-            assert_eq!(identity.role(service.settings()), Some(role));
+            assert_eq!(identity.name(), Some(name));
+            assert_eq!(identity.role(), Some(role));
             assert_eq!(signed_in.return_to.as_str(), "/f/1?x=2");
 
             let hint = Some(signed_in.id_token.as_str());
@@ -232,8 +232,7 @@ async fn a_role_that_was_taken_away_is_gone_with_the_next_token() {
         let signed_in = sign_in(&issuer, &service, "bob").await;
         let token = issuer.tokens_of("bob").await.access;
         let by_token = service.verify_bearer(&token, SystemClock.now()).await;
-        let roles =
-            [&signed_in.identity, &*by_token.unwrap()].map(|it| it.role(service.settings()));
+        let roles = [&signed_in.identity, &*by_token.unwrap()].map(|it| it.role());
         assert_eq!(roles[0], roles[1]);
         roles[0]
     };

@@ -12,7 +12,7 @@ use crate::access::oidc::{
     self, ENDED_ONCE_FOR, Identity, Issuer, ReturnTo, SignInAs, SignInFailed, SignInStart,
     SignInTag, SignedIn, TokenRefused,
 };
-use crate::access::{Caller, Person, Session, SessionId};
+use crate::access::{Caller, Session, SessionId};
 use crate::domain::{Invalid, Timestamp, UserId};
 use crate::item_store::{Item, ItemBody, ItemKey, ItemKind, StoreError};
 
@@ -99,16 +99,12 @@ impl Gate {
             id_token,
             state_digest,
         } = finished.await?;
-        let Some(role) = identity.role(issuer.settings()) else {
+        let Some(person) = identity.person else {
             return Err(NotSignedIn::NoRole {
                 user: identity.user_id,
             });
         };
-        let caller = Caller::User(Arc::new(Person {
-            id: identity.user_id,
-            role,
-            name: identity.name,
-        }));
+        let caller = Caller::User(person);
         if !self.note_ended(&state_digest, now).await? {
             return Err(SignInFailed::EndedBefore.into());
         }
@@ -152,18 +148,24 @@ pub(super) async fn caller_of(
     token: &str,
     now: Timestamp,
 ) -> Result<Caller, StoreError> {
-    let Some(identity) = identity_of(issuer, token, now).await? else {
-        return Ok(Caller::Nobody);
-    };
-    let Some(role) = identity.role(issuer.settings()) else {
-        tracing::debug!(user = %identity.user_id, "none of a person's groups has a role");
-        return Ok(Caller::Nobody);
-    };
-    Ok(Caller::User(Arc::new(Person {
-        id: identity.user_id,
-        role,
-        name: identity.name.clone(),
-    })))
+    let identity = identity_of(issuer, token, now).await?;
+    Ok(identity.map_or(Caller::Nobody, |identity| caller_by(&identity)))
+}
+
+/// The same, if the token was verified a moment ago.
+pub(super) fn recalled(issuer: &Issuer, token: &str, now: Timestamp) -> Option<Caller> {
+    let identity = issuer.recall(token, now)?;
+    Some(caller_by(&identity))
+}
+
+fn caller_by(identity: &Identity) -> Caller {
+    match &identity.person {
+        Some(person) => Caller::User(Arc::clone(person)),
+        None => {
+            tracing::debug!(user = %identity.user_id, "none of a person's groups has a role");
+            Caller::Nobody
+        }
+    }
 }
 
 /// Whom an access token of the issuer's is about; `None` if it isn't right.

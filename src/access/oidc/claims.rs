@@ -5,11 +5,13 @@
 //!
 //! Absent on purpose: whether the signature is right, which is looked at before.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::jose::Claims;
 use super::{LEEWAY, TokenRefused};
-use crate::access::Role;
+use crate::access::{Person, Role};
 use crate::config::OidcSettings;
 use crate::domain::{Timestamp, UserId, from_millis};
 
@@ -46,8 +48,8 @@ pub struct Identity {
     pub subject: String,
     /// Who it is, for this service.
     pub user_id: UserId,
-    /// How the issuer names them: a label for people, by which nothing is decided.
-    pub name: Option<String>,
+    /// Who calls; `None`: none of their groups has a role.
+    pub person: Option<Arc<Person>>,
     /// The groups that the issuer says they are in.
     pub groups: Vec<String>,
     /// When the token was made; `None`: it doesn't say.
@@ -57,18 +59,28 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What they may do: the most that one of their groups may; `None`: nothing.
-    pub fn role(&self, settings: &OidcSettings) -> Option<Role> {
-        let roles = [
-            (&settings.admins, Role::Admin),
-            (&settings.members, Role::Member),
-            (&settings.guests, Role::Guest),
-        ];
-        let mut theirs = roles
-            .into_iter()
-            .filter(|(groups, _)| groups.contain_any(&self.groups));
-        theirs.next().map(|(_, role)| role)
+    /// What they may do; `None`: nothing.
+    pub fn role(&self) -> Option<Role> {
+        self.person.as_ref().map(|person| person.role)
     }
+
+    /// How the issuer names those who have a role: a label for people, by which nothing is decided.
+    pub fn name(&self) -> Option<&str> {
+        self.person.as_ref()?.name.as_deref()
+    }
+}
+
+/// The most that one of these groups may do; `None`: nothing.
+fn role_of(groups: &[String], settings: &OidcSettings) -> Option<Role> {
+    let roles = [
+        (&settings.admins, Role::Admin),
+        (&settings.members, Role::Member),
+        (&settings.guests, Role::Guest),
+    ];
+    let mut theirs = roles
+        .into_iter()
+        .filter(|(having_it, _)| having_it.contain_any(groups));
+    theirs.next().map(|(_, role)| role)
 }
 
 /// Whom an access token is about, if it is one for this service, and for now.
@@ -184,12 +196,19 @@ fn identity(
     let subject = subject
         .filter(|it| (1..=MAX_SUBJECT_BYTES).contains(&it.len()))
         .ok_or(TokenRefused::Claim("sub"))?;
+    let user_id = UserId::of(&settings.issuer, subject);
+    let groups = groups(claims, settings.roles_claim.as_deref());
+    let person = |role| Person {
+        id: user_id,
+        role,
+        name: name(claims),
+    };
     Ok(Identity {
         issuer: settings.issuer.clone(),
         subject: subject.to_owned(),
-        user_id: UserId::of(&settings.issuer, subject),
-        name: name(claims),
-        groups: groups(claims, settings.roles_claim.as_deref()),
+        user_id,
+        person: role_of(&groups, settings).map(person).map(Arc::new),
+        groups,
         issued_at: time(claims, "iat").ok().flatten(),
         expires_at,
     })

@@ -103,7 +103,7 @@ async fn somebody_signs_in_and_returns_to_where_they_were_going() {
     give(&fixture, &id_token);
     let signed_in = begun.finish(&fixture, &begun.query()).await.unwrap();
     assert_eq!(signed_in.identity.subject, "alice");
-    assert_eq!(signed_in.identity.name.as_deref(), Some("Alice"));
+    assert_eq!(signed_in.identity.name(), Some("Alice"));
     assert_eq!(signed_in.identity.groups, ["staff"]);
     assert_eq!(signed_in.return_to.as_str(), "/f/1?x=2");
     assert_eq!(signed_in.id_token, id_token);
