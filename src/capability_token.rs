@@ -25,6 +25,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 pub use id::{
     CapabilityId, Generation, ID_BYTES, RENEWABLE_BYTES, RENEWABLE_ID_CHARACTERS, RenewableId,
 };
+pub use secrets::LINK_SECRET_FILE;
 
 /// How many bytes of the tag a token has: half of the hash.
 const TAG_BYTES: usize = 16;

@@ -18,6 +18,8 @@ pub mod audit;
 pub mod audit_verify;
 pub mod aws;
 #[cfg(feature = "server")]
+pub mod backup;
+#[cfg(feature = "server")]
 pub mod boxes;
 #[cfg(feature = "server")]
 pub mod capability_token;

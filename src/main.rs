@@ -1,5 +1,6 @@
 //! The API program: settings → stores → serve → drain. Its subcommands check what is stored and
-//! what a start needs, mark stores as belonging together, and recount what is kept for quotas.
+//! what a start needs, mark stores as belonging together, recount what is kept for quotas, and copy
+//! local mode's data directory.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -8,11 +9,11 @@ use clap::{Parser, Subcommand};
 use file_share::app::{App, Greeting, StartError, listen};
 use file_share::audit_verify::{self, AuditArgs};
 use file_share::config::{
-    self, AFTER_HELP, AdoptArgs, AdoptSettings, ApiArgs, ApiSettings, CheckArgs, CheckSettings,
-    RecountArgs, RecountSettings, ScrubArgs, ScrubSettings,
+    self, AFTER_HELP, AdoptArgs, ApiArgs, ApiSettings, BackupArgs, CheckArgs, CommonSettings,
+    Problems, RecountArgs, RestoreArgs, ScrubArgs,
 };
 use file_share::network_addresses::reached_at;
-use file_share::{adopt, check, recount, scrub, shutdown, telemetry};
+use file_share::{adopt, backup, check, recount, scrub, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,22 +44,71 @@ enum Command {
     /// Compare how much everybody has, as it is kept for quotas, with the records
     #[command(after_help = recount::AFTER_HELP)]
     Recount(Box<RecountArgs>),
+    /// Copy local mode's data directory as a whole, while the service runs
+    #[command(after_help = backup::BACKUP_AFTER_HELP)]
+    Backup(Box<BackupArgs>),
+    /// Make a data directory out of a backup, or look whether that could be done
+    #[command(after_help = backup::RESTORE_AFTER_HELP)]
+    Restore(Box<RestoreArgs>),
     /// Look through the audit log
     Audit(AuditArgs),
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Self::Scrub(args) => run_command(
+                "file-share scrub",
+                args.judge(),
+                |it| &it.common,
+                async |it| scrub::run(&it, shutdown::on_signal()).await,
+            ),
+            Self::Adopt(args) => run_command(
+                "file-share adopt",
+                args.judge(),
+                |it| &it.common,
+                async |it| adopt::run(&it).await,
+            ),
+            Self::Check(args) => run_command(
+                "file-share check",
+                args.judge(),
+                |it| &it.common,
+                async |it| check::run(&it).await,
+            ),
+            Self::Recount(args) => run_command(
+                "file-share recount",
+                args.judge(),
+                |it| &it.common,
+                async |it| recount::run(&it).await,
+            ),
+            Self::Backup(args) => run_command(
+                "file-share backup",
+                args.judge(),
+                |it| &it.common,
+                async |it| backup::back_up(&it).await,
+            ),
+            Self::Restore(args) => run_command(
+                "file-share restore",
+                args.judge(),
+                |it| &it.common,
+                async |it| backup::restore(&it, shutdown::on_signal()).await,
+            ),
+            Self::Audit(args) => audit_verify::run(&args),
+        }
+    }
 }
 
 fn main() -> ExitCode {
     use_small_pages();
     let cli: Cli = config::parse();
     match cli.command {
-        Some(Command::Scrub(args)) => return run_scrub(&args),
-        Some(Command::Adopt(args)) => return run_adopt(&args),
-        Some(Command::Check(args)) => return run_check(&args),
-        Some(Command::Recount(args)) => return run_recount(&args),
-        Some(Command::Audit(args)) => return audit_verify::run(&args),
-        None => {}
+        Some(command) => command.run(),
+        None => serve_until_stopped(&cli.args),
     }
-    let settings = match cli.args.judge() {
+}
+
+fn serve_until_stopped(args: &ApiArgs) -> ExitCode {
+    let settings = match args.judge() {
         Ok(settings) => settings,
         Err(problems) => {
             eprint!("file-share can't start: {problems}");
@@ -86,84 +136,31 @@ fn use_small_pages() {
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
-fn run_scrub(args: &ScrubArgs) -> ExitCode {
-    let settings = match args.judge() {
+/// Judges what was said, starts the log, and does it: `name` is how errors speak of the command.
+fn run_command<T>(
+    name: &str,
+    judged: Result<T, Problems>,
+    common: impl Fn(&T) -> &CommonSettings,
+    run: impl AsyncFnOnce(T) -> ExitCode,
+) -> ExitCode {
+    let settings = match judged {
         Ok(settings) => settings,
         Err(problems) => {
-            eprint!("file-share scrub can't start: {problems}");
+            eprint!("{name} can't start: {problems}");
             return ExitCode::from(2);
         }
     };
-    if let Err(error) = telemetry::start(&settings.common) {
-        eprintln!("file-share scrub can't start: {error}");
+    if let Err(error) = telemetry::start(common(&settings)) {
+        eprintln!("{name} can't start: {error}");
         return ExitCode::from(2);
     }
-    look_through(&settings)
-}
-
-fn run_adopt(args: &AdoptArgs) -> ExitCode {
-    let settings = match args.judge() {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprint!("file-share adopt can't start: {problems}");
-            return ExitCode::from(2);
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run(settings)),
+        Err(error) => {
+            eprintln!("{name} can't start: {error}");
+            ExitCode::FAILURE
         }
-    };
-    if let Err(error) = telemetry::start(&settings.common) {
-        eprintln!("file-share adopt can't start: {error}");
-        return ExitCode::from(2);
     }
-    mark(&settings)
-}
-
-fn run_check(args: &CheckArgs) -> ExitCode {
-    let settings = match args.judge() {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprint!("file-share check can't start: {problems}");
-            return ExitCode::from(2);
-        }
-    };
-    if let Err(error) = telemetry::start(&settings.common) {
-        eprintln!("file-share check can't start: {error}");
-        return ExitCode::from(2);
-    }
-    look_at_all(&settings)
-}
-
-fn run_recount(args: &RecountArgs) -> ExitCode {
-    let settings = match args.judge() {
-        Ok(settings) => settings,
-        Err(problems) => {
-            eprint!("file-share recount can't start: {problems}");
-            return ExitCode::from(2);
-        }
-    };
-    if let Err(error) = telemetry::start(&settings.common) {
-        eprintln!("file-share recount can't start: {error}");
-        return ExitCode::from(2);
-    }
-    count_again(&settings)
-}
-
-#[tokio::main]
-async fn count_again(settings: &RecountSettings) -> ExitCode {
-    recount::run(settings).await
-}
-
-#[tokio::main]
-async fn look_at_all(settings: &CheckSettings) -> ExitCode {
-    check::run(settings).await
-}
-
-#[tokio::main]
-async fn mark(settings: &AdoptSettings) -> ExitCode {
-    adopt::run(settings).await
-}
-
-#[tokio::main]
-async fn look_through(settings: &ScrubSettings) -> ExitCode {
-    scrub::run(settings, shutdown::on_signal()).await
 }
 
 /// Threads for calls of the file system, which block. Enough to keep a disk busy; what comes beyond

@@ -107,6 +107,21 @@ impl SecretFile {
         Ok(self.load(data_dir)?.is_some())
     }
 
+    /// Puts the secret of one data directory into another, which must have none. `false`: there is none. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::load_or_create`].
+    pub fn copy(&self, from: &Path, to: &Path) -> Result<bool, SecretError> {
+        let Some(text) = self.load(from)? else {
+            return Ok(false);
+        };
+        let path = to.join(self.name);
+        match Self::write(&text, to, &path) {
+            Ok(()) => Ok(true),
+            Err(cause) => Err(SecretError::Io { path, cause }),
+        }
+    }
+
     fn judge(&self, path: PathBuf, text: io::Result<String>) -> Result<String, SecretError> {
         let kind = *self;
         match text {
@@ -136,15 +151,21 @@ impl SecretFile {
     fn create(&self, data_dir: &Path, path: &Path) -> io::Result<()> {
         let mut bytes = [0; SECRET_BYTES];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        let mut file = NamedTempFile::new_in(data_dir)?;
-        file.write_all(format!("{}{}\n", self.prefix, hex::encode(bytes)).as_bytes())?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Err(refused) if refused.error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(refused.error);
+        let text = format!("{}{}", self.prefix, hex::encode(bytes));
+        match Self::write(&text, data_dir, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                File::open(data_dir)?.sync_all()
             }
-            _ => {}
+            written => written,
         }
+    }
+
+    fn write(text: &str, data_dir: &Path, path: &Path) -> io::Result<()> {
+        let mut file = NamedTempFile::new_in(data_dir)?;
+        writeln!(file, "{text}")?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)
+            .map_err(|refused| refused.error)?;
         File::open(data_dir)?.sync_all()
     }
 }

@@ -12,7 +12,7 @@ use super::CapabilityKeys;
 use crate::secret_file::{SecretError, SecretFile};
 
 /// Where local mode's lies. Whoever read it can make links to all that is linked.
-const FILE: SecretFile = SecretFile {
+pub const LINK_SECRET_FILE: SecretFile = SecretFile {
     name: "link-secret",
     prefix: "",
     what: "a secret of links",
@@ -35,7 +35,10 @@ impl CapabilityKeys {
     /// # Errors
     /// A file that can't be read or written, that others can read, or that holds something else.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SecretError> {
-        Ok(Self::of_secrets(&FILE.load_or_create(data_dir)?, []))
+        Ok(Self::of_secrets(
+            &LINK_SECRET_FILE.load_or_create(data_dir)?,
+            [],
+        ))
     }
 }
 

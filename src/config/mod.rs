@@ -5,6 +5,8 @@
 
 mod access;
 mod adopt;
+#[cfg(feature = "server")]
+mod backup;
 mod check;
 mod environment;
 mod limits;
@@ -29,6 +31,8 @@ use http::Uri;
 
 pub use access::{AccessArgs, AccessSetting, AuditSetting};
 pub use adopt::{AdoptArgs, AdoptSettings};
+#[cfg(feature = "server")]
+pub use backup::{BackupArgs, BackupSettings, RestoreArgs, RestoreSettings};
 pub use check::{CheckArgs, CheckSettings};
 pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};

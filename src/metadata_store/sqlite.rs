@@ -24,6 +24,7 @@ mod readers;
 mod row;
 mod row_count;
 mod schema;
+mod snapshot;
 mod statements;
 #[cfg(test)]
 mod tests;

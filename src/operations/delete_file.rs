@@ -29,10 +29,10 @@ pub async fn delete_file(
 }
 
 /// The same for whoever has read the record and may delete it. `false` if somebody else was faster.
-pub(super) async fn delete_record(
-    stores: &Stores,
-    record: &FileRecord,
-) -> Result<bool, StoreError> {
+///
+/// # Errors
+/// A fault of the metadata store.
+pub async fn delete_record(stores: &Stores, record: &FileRecord) -> Result<bool, StoreError> {
     let (id, now) = (record.id, stores.clock.now());
     let purge_at = stores.lifecycle.purge_at(record, now);
     let reconcile_at = record.due_at_once(now);

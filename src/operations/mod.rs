@@ -39,7 +39,7 @@ pub use attest_file::attest_file;
 pub use complete_upload::{COMPLETION_LIMIT, complete_upload};
 pub use context::Context;
 pub use create_file::{CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, create_file};
-pub use delete_file::delete_file;
+pub use delete_file::{delete_file, delete_record};
 pub use describe_file::{LONGEST_WAIT, await_settled, describe_file};
 pub use download_file::{download_file, download_terms};
 pub use error::{ErrorCode, OperationError};

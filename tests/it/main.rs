@@ -9,6 +9,7 @@ mod api_tokens;
 mod architecture;
 mod audit;
 mod aws_faults;
+mod backup;
 mod boxes;
 mod callers;
 mod check;

@@ -488,6 +488,22 @@ pub(crate) fn adopt_aws(deployment: &Deployment, arguments: &[&str]) -> Output {
     to_its_end(command.arg("adopt").args(arguments))
 }
 
+/// `file-share backup` of a data directory, to its end.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub(crate) fn backup_local(data_dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("DATA_DIR", data_dir);
+    to_its_end(command.arg("backup").args(arguments))
+}
+
+/// `file-share restore` to a data directory, to its end.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub(crate) fn restore_local(data_dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("DATA_DIR", data_dir);
+    to_its_end(command.arg("restore").args(arguments))
+}
+
 /// `file-share recount` of a data directory, to its end.
 #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
 pub(crate) fn recount_local(data_dir: &Path, arguments: &[&str]) -> Output {

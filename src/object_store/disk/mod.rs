@@ -26,6 +26,7 @@ mod receiving;
 mod remove;
 mod store_clock;
 mod synced;
+mod take_over;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -44,6 +45,7 @@ pub use create::{BodyError, CreateError};
 pub use data_dir::OpenError;
 pub use read::{OpenObject, READ_CHUNK};
 pub use receiving::Receiving;
+pub use take_over::TakenOver;
 pub use versions::Wanted;
 
 use super::{

@@ -79,6 +79,11 @@ impl OpenObject {
         &self.head
     }
 
+    /// The open file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// The bytes of `range`, which has to lie inside the object; beyond its end the body breaks
     /// off with an error.
     pub fn body(&self, range: Range<u64>) -> ObjectBody {

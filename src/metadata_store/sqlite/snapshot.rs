@@ -1,0 +1,46 @@
+//! A copy of the database as it is at one moment, while another process may be writing to it.
+//!
+//! Invariant: the copy has everything that was committed at that moment and nothing that came later; nobody who writes
+//! waits for it, and nothing beside the database is made, changed or removed.
+
+use std::path::Path;
+
+use super::error::store_error;
+use super::{STORE, SqliteMetadataStore, read_only};
+use crate::metadata_store::StoreError;
+use crate::owner_only_files::open_or_create;
+
+/// How often it is tried to read a database that a process begins to write to meanwhile.
+const ATTEMPTS: u32 = 3;
+
+impl SqliteMetadataStore {
+    /// Writes a copy of the database at `from` to `to`, for its owner alone; what is at `to` is lost. Blocks for some
+    /// milliseconds for each thousand records.
+    ///
+    /// # Errors
+    /// As [`Self::open_read_only`], or that the copy can't be written: then what is there is no database.
+    pub fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
+        read_only::check(from)?;
+        let text = to
+            .to_str()
+            .ok_or_else(|| StoreError::unavailable(STORE, "the path of a copy has to be UTF-8"))?;
+        let from_io = |error| StoreError::from_io(STORE, error);
+        let mut attempt = 1;
+        loop {
+            // SQLite writes into an empty file, which has our permissions already.
+            let file = open_or_create(to).map_err(from_io)?;
+            file.set_len(0).map_err(from_io)?;
+            let copied = read_only::read(from, |connection| {
+                connection.execute("VACUUM INTO ?1", [text])
+            });
+            match copied {
+                Ok(_) => return file.sync_all().map_err(from_io),
+                Err(error) if attempt == ATTEMPTS => {
+                    file.set_len(0).map_err(from_io)?;
+                    return Err(store_error(error));
+                }
+                Err(_) => attempt += 1,
+            }
+        }
+    }
+}
