@@ -3,6 +3,7 @@
 mod abandoned_create;
 mod api_killed;
 mod aws_troubles;
+mod backups;
 mod batch_of_ten;
 mod clock_jumps;
 mod clock_off;
@@ -90,6 +91,7 @@ scenarios! {
     aws_troubles "aws-troubles" together: "table throttled, bucket gone, credentials expired: 503, and well again",
     scanner_away::aws "scanner-away-aws" together: "the virus scanner killed and started again: all files available or rejected for what is in them",
     scanner_away::local "scanner-away-local" together: "the same in local mode",
+    backups "backups" together: "backups of local mode while files come and go, with kills: each has what it must, and nothing more",
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
     delete_races "delete-races" together: "deletions racing everything, with kills: no resurrection, no orphaned bytes",
     worker_killed "worker-killed" together: "uploads while both workers are killed every 2 s: nothing lost, finalized once",
