@@ -18,6 +18,8 @@
 #   VISIBILITY_TIMEOUT_SECONDS  MAX_RECEIVE_COUNT
 #   SIGN_IN  PUBLIC_URL          cognito needs an emulator that has it
 #   WEBHOOKS                     on or off
+#   ENCRYPTION                   aws or own-key
+#   ALARM_TOPIC_ARN  COLD_STORAGE  COLD_STORAGE_DAYS
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -53,8 +55,9 @@ if [ -n "${STACK_READY_FILE:-}" ]; then
     rm -f -- "$STACK_READY_FILE"
 fi
 
-# Emulators speak plain HTTP, and don't know the condition key behind EnforceWriteOnce.
-set -- RequireTls=false EnforceWriteOnce=false
+# Emulators speak plain HTTP, and don't know the condition key behind EnforceWriteOnce. What is in them is to go with
+# them.
+set -- RequireTls=false EnforceWriteOnce=false DeletionProtection=false
 [ -z "${BUCKET_NAME:-}" ] || set -- "$@" "BucketName=$BUCKET_NAME"
 [ -z "${TABLE_NAME:-}" ] || set -- "$@" "TableName=$TABLE_NAME"
 [ -z "${QUEUE_NAME:-}" ] || set -- "$@" "QueueName=$QUEUE_NAME"
@@ -63,6 +66,10 @@ set -- RequireTls=false EnforceWriteOnce=false
 [ -z "${MAX_RECEIVE_COUNT:-}" ] || set -- "$@" "MaxReceiveCount=$MAX_RECEIVE_COUNT"
 [ -z "${SIGN_IN:-}" ] || set -- "$@" "SignIn=$SIGN_IN"
 [ -z "${WEBHOOKS:-}" ] || set -- "$@" "Webhooks=$WEBHOOKS"
+[ -z "${ENCRYPTION:-}" ] || set -- "$@" "Encryption=$ENCRYPTION"
+[ -z "${ALARM_TOPIC_ARN:-}" ] || set -- "$@" "AlarmTopicArn=$ALARM_TOPIC_ARN"
+[ -z "${COLD_STORAGE:-}" ] || set -- "$@" "ColdStorage=$COLD_STORAGE"
+[ -z "${COLD_STORAGE_DAYS:-}" ] || set -- "$@" "ColdStorageDays=$COLD_STORAGE_DAYS"
 [ -z "${PUBLIC_URL:-}" ] || set -- "$@" "PublicUrl=$PUBLIC_URL"
 
 # A second run finds no changes, which is what an idempotent script wants and not a failure.

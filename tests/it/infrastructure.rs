@@ -43,7 +43,7 @@ fn s3(deployment: &Deployment, credentials: &Credentials) -> aws_sdk_s3::Client 
     aws_sdk_s3::Client::from_conf(config.build())
 }
 
-fn sqs(deployment: &Deployment, credentials: &Credentials) -> aws_sdk_sqs::Client {
+pub(crate) fn sqs(deployment: &Deployment, credentials: &Credentials) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(client_config!(aws_sdk_sqs, deployment, credentials).build())
 }
 

@@ -70,6 +70,7 @@ mod scrub;
 mod security;
 mod served_pages;
 mod slow_uploads;
+mod stack_options;
 mod start_check;
 mod store_markers;
 mod store_sequences;
