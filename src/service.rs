@@ -27,7 +27,9 @@ use crate::access::{Action, Caller, Resource, authorize};
 use crate::audit::AuditLog;
 use crate::boxes::{Boxes, attest_hand_in};
 use crate::create_limits::{CreateLimit, TooManyCreates};
-use crate::domain::{AllowedTypes, Declaration, FileId, FileRecord, IdempotencyKey, Quota, Usage};
+use crate::domain::{
+    AllowedTypes, Declaration, FileId, FileRecord, HoldReason, IdempotencyKey, Quota, Usage,
+};
 use crate::file_events::{EventPage, EventPosition};
 use crate::links::Links;
 use crate::metadata_store::{Page, PageRequest};
@@ -330,6 +332,29 @@ impl FileService {
         let stores = &self.0.stores;
         let listing = pin!(operations::list_events(stores, context, id, after, limit));
         self.run(context, Action::ListEvents, About::File(id), listing)
+            .await
+    }
+
+    /// [`operations::hold_file`].
+    pub async fn hold_file(
+        &self,
+        context: &Context,
+        id: FileId,
+        reason: HoldReason,
+    ) -> Result<FileRecord, OperationError> {
+        let holding = pin!(operations::hold_file(&self.0.stores, context, id, reason));
+        self.run(context, Action::HoldFile, About::File(id), holding)
+            .await
+    }
+
+    /// [`operations::release_file`].
+    pub async fn release_file(
+        &self,
+        context: &Context,
+        id: FileId,
+    ) -> Result<FileRecord, OperationError> {
+        let releasing = pin!(operations::release_file(&self.0.stores, context, id));
+        self.run(context, Action::ReleaseFile, About::File(id), releasing)
             .await
     }
 

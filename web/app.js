@@ -27,7 +27,7 @@ import { ListTools } from './list_tools.js';
 import { put } from './put.js';
 import { ScreenLock, share } from './share.js';
 import { getOlderAhead } from './older_ahead.js';
-import { isFinal, nameOf } from './record.js';
+import { holdOf, isFinal, nameOf } from './record.js';
 import { showQr } from './qr_dialog.js';
 import { openShareAddress } from './share_notice.js';
 import { openSession } from './sign_in.js';
@@ -308,6 +308,10 @@ async function copy(text, done) {
 async function removeFile(record) {
   const { id } = record;
   const name = nameOf(record);
+  if (holdOf(record)) {
+    liveRegion.show(strings.removeRefused(name, strings.why.held));
+    return;
+  }
   const isWanted = await ask({
     title: strings.removeTitle,
     text: strings.removeText(name),
@@ -317,12 +321,18 @@ async function removeFile(record) {
   if (!isWanted) {
     return;
   }
-  const isGone = await listSync.remove(id);
-  if (isGone) {
+  const answer = await listSync.remove(id);
+  if (answer.type === 'deleted') {
     poller.forget(id);
     interrupted.gone(id);
+    liveRegion.show(strings.removed(name));
+  } else if (answer.problem?.code === 'held') {
+    // Since the list was read.
+    liveRegion.show(strings.removeRefused(name, strings.why.held));
+    void listSync.refresh();
+  } else {
+    liveRegion.show(strings.removeFailed(name));
   }
-  liveRegion.show(isGone ? strings.removed(name) : strings.removeFailed(name));
 }
 
 // What few people need comes when they do.

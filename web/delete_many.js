@@ -4,7 +4,7 @@
 
 import { ask } from './dialog.js';
 import { forEach } from './for_each.js';
-import { nameOf } from './record.js';
+import { holdOf, nameOf } from './record.js';
 
 // How many files are named in a question or an answer.
 const MAX_NAMED = 3;
@@ -29,9 +29,12 @@ export async function deleteMany(records, { strings, format }, ports) {
   const byId = new Map(records.map((record) => [record.id, record]));
   const failed = await forEach([...byId.keys()], ports.remove, { done: 'deleted', after: ports.after, onDone: ports.gone });
   const deleted = format.count(records.length - failed.length);
-  ports.say(
-    failed.length === 0
-      ? words.removed(deleted)
-      : words.notRemoved(deleted, format.count(failed.length), names(failed.map((id) => byId.get(id)))),
-  );
+  if (failed.length === 0) {
+    ports.say(words.removed(deleted));
+    return;
+  }
+  const left = failed.map((id) => byId.get(id));
+  const isHeld = left.some((record) => holdOf(record));
+  const said = words.notRemoved(deleted, format.count(left.length), names(left));
+  ports.say([said, isHeld ? words.someHeld : null].filter(Boolean).join(' '));
 }

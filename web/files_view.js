@@ -3,7 +3,7 @@
 // Invariant: a row that is there stays the same element, so that focus and selections survive whatever
 // is added or changes around it.
 
-import { nameOf, otherContentOf, standing } from './record.js';
+import { holdOf, nameOf, otherContentOf, standing } from './record.js';
 import { RowWindow } from './row_window.js';
 import { h, icon, nameProperties, oneLine, tile } from './dom.js';
 
@@ -163,7 +163,7 @@ export class FilesView {
       h('div', { className: 'row-buttons' }, copy, opener(others, strings.moreNamed(called))),
       others,
     );
-    const row = { element, time, status, reason, copy, download, pick: null, when: '', shown: null, since: null };
+    const row = { element, time, status, reason, copy, download, pick: null, when: '', shown: null, since: null, held: null };
     this.#rows.set(id, row);
     return row;
   }
@@ -176,24 +176,34 @@ export class FilesView {
       row.time.textContent = when;
     }
     const since = status === 'pending' ? this.#format.since(Date.parse(record.createdAt), now) : null;
-    if (row.shown === status && row.since === since) {
+    const hold = holdOf(record);
+    const held = hold && this.#strings.held.text(hold.reason);
+    if (row.shown === status && row.since === since && row.held === held) {
       return;
     }
     row.shown = status;
     row.since = since;
+    row.held = held;
     const { statusWhy } = this.#strings;
     const isAvailable = status === 'available';
     const isComing = status === 'pending' || status === 'processing';
     row.element.dataset.status = status;
-    row.status.hidden = isAvailable;
-    row.status.textContent = since === null ? this.#strings.status[status] : this.#strings.waitingSince(since);
+    row.status.hidden = isAvailable && held === null;
+    row.status.textContent = this.#statusText(status, since, held);
     row.status.title = isComing ? statusWhy[status] : '';
-    row.reason.hidden = isAvailable || isComing;
-    row.reason.textContent = status === 'rejected' ? this.#whyRejected(record) : (statusWhy[status] ?? '');
+    row.reason.hidden = held === null && (isAvailable || isComing);
+    row.reason.textContent = held ?? (status === 'rejected' ? this.#whyRejected(record) : (statusWhy[status] ?? ''));
     // A link can be passed on before the file is there: whoever opens it waits.
     row.copy.hidden = !isAvailable && !isComing;
     // Its place is kept, so that what stands beside it doesn't jump.
     row.download.classList.toggle('is-away', !isAvailable);
+  }
+
+  #statusText(status, since, held) {
+    if (since !== null) {
+      return this.#strings.waitingSince(since);
+    }
+    return status === 'available' && held !== null ? this.#strings.held.chip : this.#strings.status[status];
   }
 
   #whyRejected(record) {

@@ -169,14 +169,13 @@ export class ListSync {
     this.#onChange();
   }
 
-  // Whether the file is gone now.
+  // → deleted | refused | lost, as the API says it.
   async remove(id) {
     const answer = await this.#ports.api.remove(id);
-    if (answer.type !== 'deleted') {
-      return false;
+    if (answer.type === 'deleted') {
+      this.forget(id);
     }
-    this.forget(id);
-    return true;
+    return answer;
   }
 
   // What another tab did.

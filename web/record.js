@@ -27,6 +27,11 @@ export function endOf({ deleteAfter }) {
   return Number.isNaN(at) ? null : at;
 }
 
+// That nobody can delete the file, and why as far as that is told: {reason}, else null.
+export function holdOf({ hold }) {
+  return typeof hold === 'object' && hold !== null ? { reason: typeof hold.reason === 'string' ? hold.reason : null } : null;
+}
+
 // What the bytes of a file that was rejected are, if it was for that its name says something else; else null.
 export function otherContentOf({ reasonCode, detectedType }) {
   return reasonCode === 'content_mismatch' && typeof detectedType === 'string' ? detectedType : null;

@@ -11,7 +11,8 @@ import { isRecord } from './record.js';
 const ANSWER_WITHIN_MS = 15_000;
 const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
 const GONE = 'file_not_found';
-const TYPE_NOT_ALLOWED = 'type_not_allowed';
+// What the pages have words of their own for.
+const KNOWN = new Map([['type_not_allowed', 'typeNotAllowed'], ['held', 'held']]);
 const QUOTA_EXCEEDED = 'quota_exceeded';
 const FORBIDDEN = 403;
 const SHORTEST = 'v1/files?limit=1';
@@ -151,5 +152,5 @@ export function failure({ status, code, json, foreign, retryAfterMs: pause }) {
     return outcomeOf({ code: 'intermediary', status }, pause);
   }
   const detail = json.detail ?? code;
-  return { type: 'refused', problem: { code: code === TYPE_NOT_ALLOWED ? 'typeNotAllowed' : 'problem', detail } };
+  return { type: 'refused', problem: { code: KNOWN.get(code) ?? 'problem', detail } };
 }

@@ -128,6 +128,7 @@ export const strings = {
     quota:
       'Sie passt nicht mehr in das, was Sie hier haben dürfen. Löschen Sie Dateien, die niemand mehr braucht, oder bitten Sie ' +
       'die Person, die den Dienst betreibt, um mehr Platz. Es wurde nichts gesendet.',
+    held: 'Sie wird festgehalten: Niemand kann sie löschen, bis die Personen, die diesen Dienst betreiben, sie freigeben.',
     limited: 'Der Dienst bittet um weniger Tempo. Nichts ist verloren: Bitte versuchen Sie es später noch einmal.',
     store: (code) => `Der Speicher hat sie abgelehnt (${code}).`,
     otherBytes:
@@ -252,6 +253,10 @@ export const strings = {
     otherContent: (type) => `Sie wurde abgelehnt: Ihr Inhalt ist ${type}, und ihr Name sagt etwas anderes.`,
     expired: 'Die Zeit zum Senden ist abgelaufen.',
   },
+  held: {
+    chip: 'Festgehalten',
+    text: (reason) => (reason === null ? 'Niemand kann sie löschen.' : `Niemand kann sie löschen: ${isolated(reason)}`),
+  },
   copyLink: 'Link kopieren',
   copyLinkNamed: (name) => `Link kopieren: ${isolated(name)}`,
   download: 'Herunterladen',
@@ -267,6 +272,7 @@ export const strings = {
   removeText: (name) => `${isolated(name)} wird für alle gelöscht, und ihr Link führt ins Leere. Das lässt sich nicht rückgängig machen.`,
   keep: 'Behalten',
   removed: (name) => `${isolated(name)} ist gelöscht`,
+  removeRefused: (name, why) => `${isolated(name)} lässt sich nicht löschen. ${why}`,
   removeFailed: (name) => `${isolated(name)} konnte nicht gelöscht werden. Bitte versuchen Sie es noch einmal.`,
 
   said: {
@@ -300,6 +306,7 @@ export const strings = {
     removeText: (names) => `Sie werden für alle gelöscht, und ihre Links führen ins Leere: ${names}. Das lässt sich nicht rückgängig machen.`,
     removeYes: (n) => (n === '1' ? 'Löschen' : `${n} Dateien löschen`),
     removed: (n) => (n === '1' ? '1 Datei ist gelöscht' : `${n} Dateien sind gelöscht`),
+    someHeld: 'Was festgehalten wird, lässt sich erst löschen, wenn die Personen, die diesen Dienst betreiben, es freigeben.',
     notRemoved: (n, failed, names) => `${n} gelöscht. ${failed} ${failed === '1' ? 'konnte' : 'konnten'} nicht gelöscht werden: ${names}. Bitte versuchen Sie es noch einmal.`,
   },
   onlyHere: {

@@ -130,6 +130,7 @@ export const strings = {
     quota:
       'It doesn’t fit into what you may have here. Delete files that nobody needs any more, or ask whoever runs the service ' +
       'for more room. Nothing was sent.',
+    held: 'It is held: nobody can delete it until those who run this service end the hold.',
     limited: 'The service asks to go slower. Nothing is lost: try again in a while.',
     store: (code) => `The store refused it (${code}).`,
     otherBytes:
@@ -262,6 +263,7 @@ export const strings = {
     removeText: (names) => `Deleted for everybody, and their links stop working: ${names}. This can’t be undone.`,
     removeYes: (n) => (n === '1' ? 'Delete it' : `Delete ${n} files`),
     removed: (n) => (n === '1' ? '1 file is deleted' : `${n} files are deleted`),
+    someHeld: 'What is held can’t be deleted until those who run this service end the hold.',
     notRemoved: (n, failed, names) => `${n} deleted. ${failed} couldn’t be deleted: ${names}. Try again.`,
   },
   listFull: (limit) => `These are the newest ${limit} files. Older ones are there under their links.`,
@@ -282,6 +284,10 @@ export const strings = {
     rejected: (reason) => `What arrived was refused: ${reason}.`,
     otherContent: (type) => `It was refused: its content is ${type}, and its name says something else.`,
     expired: 'The time to send it ran out.',
+  },
+  held: {
+    chip: 'Held',
+    text: (reason) => (reason === null ? 'Nobody can delete it.' : `Nobody can delete it: ${isolated(reason)}`),
   },
   copyLink: 'Copy link',
   copyLinkNamed: (name) => `Copy link of ${isolated(name)}`,
@@ -311,6 +317,7 @@ export const strings = {
   removeText: (name) => `${isolated(name)} is deleted for everybody, and its link stops working. This can’t be undone.`,
   keep: 'Keep it',
   removed: (name) => `${isolated(name)} is deleted`,
+  removeRefused: (name, why) => `${isolated(name)} can’t be deleted. ${why}`,
   removeFailed: (name) => `${isolated(name)} couldn’t be deleted. Try again.`,
 
   said: {

@@ -13,7 +13,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use boxes::{BoxCommand, Collect, ExtendBox, NewBox, ShowBox};
-pub(crate) use files::{Delete, Download, Events, List, Receipt, Status, Upload, Verify};
+pub(crate) use files::{
+    Delete, Download, Events, Hold, List, Receipt, Status, Unhold, Upload, Verify,
+};
 pub(crate) use links::{LinkArguments, Links, LinksCommand};
 pub(crate) use service::{Aws, Doctor, Tokens, TokensCommand, WebhookCommand, WebhookListen};
 
@@ -150,6 +152,10 @@ pub(crate) enum Command {
     Collect(Collect),
     /// Delete files for good
     Delete(Delete),
+    /// Hold files, so that nobody can delete them; for those who run the service
+    Hold(Hold),
+    /// End the holds of files; for those who run the service
+    Unhold(Unhold),
     /// Sign in at a service that asks who you are: shows a code, which you type in the browser
     #[command(after_help = LOGIN)]
     Login {

@@ -142,6 +142,7 @@ pub(crate) async fn info(
         ("reason", &record.reason),
         ("uploaded", &uploaded),
         ("delete on", &end),
+        ("held", &record.held()),
         ("sha256", &record.sha256),
     ];
     for (name, value) in more {

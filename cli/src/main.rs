@@ -22,6 +22,7 @@ mod error;
 mod events;
 mod file_end;
 mod hand_in_table;
+mod holds;
 mod http;
 mod inputs;
 mod intermediary;
@@ -188,6 +189,8 @@ async fn dispatch(
             .await
             .map(|code| vec![code]),
         Command::Delete(delete) => commands::delete(&service, delete, patience, output).await,
+        Command::Hold(wanted) => holds::hold(&service, wanted, patience, output).await,
+        Command::Unhold(wanted) => holds::unhold(&service, wanted, patience, output).await,
         Command::Tokens(tokens) => match &tokens.command {
             Some(TokensCommand::Revoke { ids }) => {
                 tokens::revoke(&service, ids, patience, output).await

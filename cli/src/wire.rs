@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::address::check_store_address;
 use crate::error::CliError;
+use crate::output::local_time;
 
 /// What is known of a file. Fields that this program doesn't know are shown to programs as they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,6 +68,17 @@ impl Record {
         let entries = self.more.get("metadata").and_then(Value::as_object);
         let entries = entries.into_iter().flatten();
         entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+    }
+
+    /// That nobody can delete it, and since when; with the reason where that is told.
+    pub(crate) fn held(&self) -> Option<String> {
+        let hold = self.more.get("hold")?;
+        let since = local_time(hold.get("since")?.as_str()?);
+        let reason = hold.get("reason").and_then(Value::as_str);
+        Some(match reason {
+            Some(reason) => format!("since {since}: {reason}"),
+            None => format!("since {since}: nobody can delete it"),
+        })
     }
 
     /// Why it isn't available, for a person.

@@ -37,8 +37,8 @@ pub(super) struct EventsApi {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireEvent {
     /// `file.created`, `file.upload_renewed`, `file.completed` (somebody said that the bytes were sent),
-    /// `file.available`, `file.rejected`, `file.expired`, `file.downloaded` (a URL for the bytes was handed out) or
-    /// `file.deleted`. There may be others one day.
+    /// `file.available`, `file.rejected`, `file.expired`, `file.downloaded` (a URL for the bytes was handed out),
+    /// `file.deleted`, `file.held` (nobody can delete it) or `file.released`. There may be others one day.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: String,

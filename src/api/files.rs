@@ -21,7 +21,6 @@ use super::wire::{
     ListFilter, WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus,
     WireUploadMethod, WireWhose, read_cursor, write_cursor,
 };
-use crate::access::Caller;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
 use crate::operations::{Context, CreatedFile, Whose};
@@ -165,7 +164,7 @@ impl FilesApi {
             "<{location}/metadata>; rel=\"describedby\", <{prefix}/f/{id}>; rel=\"alternate\""
         );
         let body = WireCreatedFile {
-            file: shown(&record)?,
+            file: shown_to(&context, &record)?,
             upload: upload.map(Into::into),
         };
         Ok(Created::Created(Json(body), location, links))
@@ -344,8 +343,9 @@ impl FilesApi {
                 self.path_prefix
             )
         });
+        let shown = |record| WireFile::for_caller(record, &context.caller);
         let body = WirePage {
-            files: page.records.iter().filter_map(WireFile::of).collect(),
+            files: page.records.iter().filter_map(shown).collect(),
             next_cursor,
         };
         Ok(Listed::Page(Json(body), link))
@@ -353,7 +353,8 @@ impl FilesApi {
 
     /// Delete a file
     ///
-    /// For good: nothing brings it back, and its bytes go too, in all their versions.
+    /// For good: nothing brings it back, and its bytes go too, in all their versions. A file that is held can't be
+    /// deleted by anybody until those who run the service end its hold.
     ///
     /// The `id` is in the answer that created the file, and in the list.
     #[oai(path = "/files/:id", method = "delete", operation_id = "delete_file")]
@@ -390,23 +391,12 @@ impl FilesApi {
     }
 }
 
-/// Whoever handed a file in learns nothing of whose it is.
-fn shown_to(context: &Context, record: &FileRecord) -> Result<WireFile, Problem> {
-    let file = shown(record)?;
-    Ok(match context.caller {
-        Caller::Submitter(_) => WireFile {
-            owner: None,
-            ..file
-        },
-        _ => file,
-    })
+pub(super) fn shown_to(context: &Context, record: &FileRecord) -> Result<WireFile, Problem> {
+    let file = WireFile::for_caller(record, &context.caller);
+    file.ok_or_else(|| Code::FileNotFound.plain())
 }
 
 /// A text that is no ID names no file: the same answer as for an ID that nobody has.
 pub(super) fn file_id(text: &str) -> Result<FileId, Problem> {
     FileId::parse(text).map_err(|_| Code::FileNotFound.plain())
-}
-
-fn shown(record: &FileRecord) -> Result<WireFile, Problem> {
-    WireFile::of(record).ok_or_else(|| Code::FileNotFound.plain())
 }

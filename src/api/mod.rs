@@ -22,6 +22,7 @@ mod files;
 mod guide_page;
 mod header_timer;
 mod health;
+mod holds;
 mod idempotency_key;
 mod json;
 mod json_body;
@@ -61,6 +62,7 @@ use events::EventsApi;
 use file_page::FilePage;
 use files::FilesApi;
 use guide_page::GuidePage;
+use holds::HoldsApi;
 use links::LinksApi;
 pub use middleware::RequestId;
 use pairings::PairingsApi;
@@ -141,6 +143,10 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         bucket: parts.bucket.clone(),
         path_prefix: path_prefix.clone(),
     };
+    let holds = HoldsApi {
+        service: Arc::clone(&parts.service),
+        bucket: parts.bucket.clone(),
+    };
     let receipts = ReceiptsApi {
         service: Arc::clone(&parts.service),
         keys: parts.receipt_keys,
@@ -211,7 +217,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         service_url: service_url.clone(),
     };
     let service = document::service((
-        files, events, links, receipts, boxes, session, sign_in, tokens, pairings,
+        files, events, holds, links, receipts, boxes, session, sign_in, tokens, pairings,
     ));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();

@@ -128,7 +128,10 @@ operations! {
     ListReceiptKeys = "list_receipt_keys": ;
     ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
     ListEvents = "list_events": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
-    DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;
+    DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, Held, InsufficientStorage;
+    HoldFile = "hold_file": SignInRequired, NotAllowed, FileNotFound, FileRejected, UploadExpired, InvalidRequest,
+        ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
+    ReleaseFile = "release_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;
     CreateToken = "create_token": SignInRequired, NotAllowed, InvalidRequest, TooManyTokens, TokensUnavailable, ContentTooLarge,
         UnsupportedMediaType, InsufficientStorage;
     ListTokens = "list_tokens": SignInRequired, NotAllowed;

@@ -154,6 +154,7 @@ impl From<ErrorCode> for Code {
             ErrorCode::FileNotFound => Self::FileNotFound,
             ErrorCode::UploadPending => Self::UploadPending,
             ErrorCode::UploadSettled => Self::UploadSettled,
+            ErrorCode::Held => Self::Held,
             ErrorCode::FileRejected => Self::FileRejected,
             ErrorCode::UploadExpired => Self::UploadExpired,
             ErrorCode::LinkNotFound => Self::LinkNotFound,

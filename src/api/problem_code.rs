@@ -343,6 +343,16 @@ codes! {
             bytes create another file.",
         detail: Some("this file is no longer pending"),
     }
+    Held {
+        name: ErrorCode::Held.as_str(),
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "The file is held",
+        advice: "Those who run the service have said that the file stays, such as for a case that is under way. Nobody can \
+            delete it until they end the hold: ask them. If you are one of them, `DELETE /v1/files/{id}/hold` ends it; \
+            the record has its reason.",
+        detail: Some("the file is held: it can be deleted when those who run the service have ended the hold"),
+    }
     FileRejected {
         name: ErrorCode::FileRejected.as_str(),
         status: StatusCode::GONE,

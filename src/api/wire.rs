@@ -9,7 +9,10 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::cursor;
-use crate::domain::{FileId, FileRecord, FileState, Invalid, Status, UserId, format_timestamp};
+use crate::access::{Action, Caller, Resource, authorize};
+use crate::domain::{
+    FileId, FileRecord, FileState, Hold, Invalid, Status, UserId, format_timestamp,
+};
 use crate::operations::Whose;
 use crate::presigned_url::{PresignedUpload, UploadMethod};
 
@@ -70,6 +73,10 @@ pub(super) struct WireFile {
     pub uploaded_at: Option<String>,
     /// When the service deletes the file if it is available then, in UTC; null: it stays until somebody does.
     pub delete_after: Option<String>,
+    /// That nobody can delete the file, since those who run the service hold it; only there then.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<WireHold>,
     /// What whoever created the file keeps with it, by name; mostly nothing.
     pub metadata: BTreeMap<String, String>,
     /// What the bytes are, as a media type, by how they begin and end; null until they were looked at, and of files
@@ -87,7 +94,57 @@ pub(super) struct WireFile {
     pub reason_code: Option<String>,
 }
 
+/// A hold, as far as the caller may know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
+#[oai(rename = "Hold", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireHold {
+    /// Since when, in UTC.
+    pub since: String,
+    /// Why; for those alone who may hold files.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who gave that reason: somebody's ID, or `operator`; for those alone who may hold files.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl From<&Hold> for WireHold {
+    fn from(hold: &Hold) -> Self {
+        let by = hold.by.map(|by| by.to_string());
+        Self {
+            since: format_timestamp(hold.since),
+            reason: Some(hold.reason.to_string()),
+            by: Some(by.unwrap_or_else(|| "operator".to_owned())),
+        }
+    }
+}
+
 impl WireFile {
+    /// As this caller may see it: whoever handed a file in learns nothing of whose it is and of what else is done with
+    /// it, its owner that it is held, and those who may hold files why. `None` for a tombstone.
+    pub(super) fn for_caller(record: &FileRecord, caller: &Caller) -> Option<Self> {
+        let file = Self::of(record)?;
+        if let Caller::Submitter(_) = caller {
+            let (owner, hold) = (None, None);
+            return Some(Self {
+                owner,
+                hold,
+                ..file
+            });
+        }
+        let may_hold = authorize(caller, Action::HoldFile, Resource::Service).is_ok();
+        Some(match may_hold {
+            true => Self {
+                hold: record.hold.as_ref().map(Into::into),
+                ..file
+            },
+            false => file,
+        })
+    }
+
     /// `None` for a tombstone, which nobody is shown.
     pub(super) fn of(record: &FileRecord) -> Option<Self> {
         let (status, object, reason) = match &record.state {
@@ -110,6 +167,11 @@ impl WireFile {
             created_at: format_timestamp(record.created_at()),
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             delete_after: record.delete_after.map(format_timestamp),
+            hold: record.hold.as_ref().map(|hold| WireHold {
+                reason: None,
+                by: None,
+                ..hold.into()
+            }),
             metadata: record.declared.metadata.entries().clone(),
             detected_type: record.detected_type().map(ToString::to_string),
             reason: reason.map(|reason| reason.text.clone()),

@@ -12,9 +12,11 @@
 //! between any two steps leaves work that the reconciler finds. An available file that is to be deleted at some
 //! time has that.
 
+use std::time::Duration;
+
 use super::{
-    BoxId, ContentType, Declaration, FileId, FileState, HandIn, Lifecycle, ObjectKey, StateFields,
-    Status, Timestamp, UserId,
+    BoxId, ContentType, Declaration, FileId, FileState, HandIn, Hold, Lifecycle, ObjectKey,
+    StateFields, Status, Timestamp, UserId,
 };
 
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
@@ -31,6 +33,12 @@ pub struct FileRecord {
     /// From then on, by the store's clock, an available file is deleted; `None`: it stays until somebody does that.
     /// It never changes.
     pub delete_after: Option<Timestamp>,
+    /// That it isn't deleted, and why; `None`: it isn't held.
+    pub hold: Option<Hold>,
+    /// Until then, by the store's clock, an available file isn't deleted; `None`: it needn't be kept. It only ever moves
+    /// forward. Of a pending file, what it would be if its bytes had come when it was created: an answer of the store
+    /// says when they came, and only then it counts.
+    pub keep_until: Option<Timestamp>,
     /// When the newest upload URL runs out. It only ever moves forward.
     pub upload_expires_at: Timestamp,
     /// Where in its life the file is. It leaves `pending` once.
@@ -53,6 +61,8 @@ impl FileRecord {
             hand_in: None,
             declared,
             delete_after: None,
+            hold: None,
+            keep_until: None,
             upload_expires_at,
             state: FileState::PENDING,
             reconcile_at: Some(
@@ -83,6 +93,29 @@ impl FileRecord {
             delete_after,
             ..self
         }
+    }
+
+    /// The same as a file that is kept for so long from when its bytes came.
+    pub fn kept_for(self, retention: Option<Duration>) -> Self {
+        let keep_until = retention.map(|it| self.created_at() + it);
+        Self { keep_until, ..self }
+    }
+
+    /// Until when the file is kept, if its bytes came at `uploaded_at`: as long from then as was said when it was
+    /// created, whoever works it out, and however late.
+    pub fn kept_from(&self, uploaded_at: Timestamp) -> Option<Timestamp> {
+        let retention = self.keep_until? - self.created_at();
+        Some(uploaded_at.max(self.created_at()) + retention)
+    }
+
+    /// Whether its bytes have to stay, as far as it says: it is held, or is to be kept beyond `as_of`.
+    pub fn is_protected(&self, as_of: Timestamp) -> bool {
+        self.hold.is_some() || self.is_retained(as_of)
+    }
+
+    /// Whether it is to be kept beyond `as_of`.
+    pub fn is_retained(&self, as_of: Timestamp) -> bool {
+        self.status() == Status::Available && self.keep_until.is_some_and(|at| as_of < at)
     }
 
     /// The key under which the file's bytes lie, whether there are any or not.

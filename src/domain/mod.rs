@@ -18,6 +18,7 @@ mod file_name;
 mod file_record;
 mod file_state;
 mod hand_in;
+mod hold;
 mod idempotency_key;
 mod lifecycle;
 mod metadata;
@@ -50,6 +51,7 @@ pub use file_state::{
 pub use hand_in::{
     BOX_ID_BYTES, BoxId, HandIn, MAX_SUBMITTER_CHARACTERS, Submitter, SubmitterName,
 };
+pub use hold::{Hold, HoldReason, MAX_HOLD_REASON_CHARACTERS};
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_KEYS, Metadata};

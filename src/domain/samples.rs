@@ -111,8 +111,8 @@ pub(crate) mod strategies {
 
     use super::*;
     use crate::domain::{
-        BoxId, FileState, HandIn, RejectionCode, Stage, Status, StoredObject, Submitter,
-        SubmitterName, UserId, VersionId, from_millis,
+        BoxId, FileState, HandIn, Hold, HoldReason, RejectionCode, Stage, Status, StoredObject,
+        Submitter, SubmitterName, UserId, VersionId, from_millis,
     };
 
     pub(crate) fn any_digest() -> impl Strategy<Value = Sha256Digest> {
@@ -208,6 +208,16 @@ pub(crate) mod strategies {
         })
     }
 
+    fn any_hold(moment: BoxedStrategy<Timestamp>) -> impl Strategy<Value = Hold> {
+        let reason = "\\PC{1,60}".prop_filter_map("no reason", |it| HoldReason::given(&it).ok());
+        let by = option::of("[a-z]{1,9}");
+        (reason, moment, by).prop_map(|(reason, since, by)| Hold {
+            reason,
+            since,
+            by: by.map(|name| UserId::of("https://id.example.org", &name)),
+        })
+    }
+
     /// A record whose texts and moments, apart from what was declared, are of these.
     pub(crate) fn any_record(
         text: BoxedStrategy<String>,
@@ -217,19 +227,22 @@ pub(crate) mod strategies {
         let state = any_state(text, moment.clone());
         let due = option::of(moment.clone());
         let end = due.clone();
-        (any_id(), owner, any_declaration(), moment, state, due, end).prop_map(
+        let kept = (option::of(any_hold(moment.clone())), due.clone());
+        let ends = (due, end, kept);
+        (any_id(), owner, any_declaration(), moment, state, ends).prop_map(
             |(
                 id,
                 (owner, hand_in),
                 declared,
                 upload_expires_at,
                 state,
-                reconcile_at,
-                delete_after,
+                (reconcile_at, delete_after, (hold, keep_until)),
             )| {
                 FileRecord {
                     id,
                     delete_after,
+                    hold,
+                    keep_until,
                     upload_expires_at,
                     state,
                     reconcile_at,

@@ -116,6 +116,11 @@ impl Status {
         self.bytes() != StoredBytes::Unwanted
     }
 
+    /// Whether a hold of the file lasts: there are bytes that it keeps, or they may come.
+    pub fn may_be_held(self) -> bool {
+        self.may_have_bytes()
+    }
+
     /// Reads what [`Self::as_str`] writes.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub struct Transition {
     pub condition: TransitionCondition,
     /// When the reconciler has to look at the record afterwards; `None` once nothing is left to do.
     pub reconcile_at: Option<Timestamp>,
+    /// Until when the file is kept from then on; `None`: that stays as it is.
+    pub keep_until: Option<Timestamp>,
 }
 
 /// What must hold for a transition, besides the status that it begins at.
@@ -41,6 +43,17 @@ impl Transition {
             to: FileState::Available(object),
             condition: TransitionCondition::Always,
             reconcile_at: delete_after,
+            keep_until: None,
+        }
+    }
+
+    /// The same with a time until which the file is kept. It is deleted then, if its time is over before.
+    pub fn kept_until(self, keep_until: Option<Timestamp>) -> Self {
+        let reconcile_at = self.reconcile_at;
+        Self {
+            keep_until,
+            reconcile_at: reconcile_at.map(|at| keep_until.map_or(at, |kept| at.max(kept))),
+            ..self
         }
     }
 
@@ -51,6 +64,7 @@ impl Transition {
             to: FileState::Rejected { reason, purge_at },
             condition: TransitionCondition::Always,
             reconcile_at: Some(reconcile_at),
+            keep_until: None,
         }
     }
 
@@ -62,6 +76,7 @@ impl Transition {
             to: FileState::Pending(Stage::Scanning),
             condition: TransitionCondition::Always,
             reconcile_at: Some(reconcile_at),
+            keep_until: None,
         }
     }
 
@@ -72,6 +87,7 @@ impl Transition {
             to: FileState::Expired { purge_at },
             condition: TransitionCondition::UploadExpiresAt(record.upload_expires_at),
             reconcile_at: Some(reconcile_at),
+            keep_until: None,
         }
     }
 
@@ -89,6 +105,9 @@ impl Transition {
         FileRecord {
             state: self.to.clone(),
             reconcile_at: self.reconcile_at,
+            // Where there are no bytes to keep, and none can come, a hold is over.
+            hold: record.hold.filter(|_| self.to.status().may_be_held()),
+            keep_until: self.keep_until.or(record.keep_until),
             ..record
         }
     }

@@ -34,11 +34,15 @@ pub enum EventKind {
     Downloaded,
     /// The file was deleted.
     Deleted,
+    /// Somebody who runs the service holds it, or gave another reason for it.
+    Held,
+    /// The hold was ended.
+    Released,
 }
 
 impl EventKind {
     /// All there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Created,
         Self::UploadRenewed,
         Self::Completed,
@@ -47,6 +51,8 @@ impl EventKind {
         Self::Expired,
         Self::Downloaded,
         Self::Deleted,
+        Self::Held,
+        Self::Released,
     ];
 
     /// Its name on the wire and in stores.
@@ -60,6 +66,8 @@ impl EventKind {
             Self::Expired => "file.expired",
             Self::Downloaded => "file.downloaded",
             Self::Deleted => "file.deleted",
+            Self::Held => "file.held",
+            Self::Released => "file.released",
         }
     }
 

@@ -27,6 +27,7 @@ mod keyed;
 mod life;
 mod owners;
 mod pages;
+mod protection;
 pub(super) mod races;
 mod records;
 
@@ -47,6 +48,7 @@ pub use keyed::*;
 pub use life::*;
 pub use owners::*;
 pub use pages::*;
+pub use protection::*;
 pub use races::*;
 pub use records::*;
 
@@ -103,6 +105,16 @@ macro_rules! metadata_store_conformance {
             a_file_that_waits_to_be_scanned_is_pending_until_it_is_settled_or_deleted
             only_a_pending_record_waits_to_be_scanned
             what_is_absent_is_not_deleted
+            a_held_file_is_deleted_by_nobody_before_it_is_released
+            a_hold_that_is_there_gets_the_new_reason_and_keeps_when_it_began
+            only_what_has_bytes_or_waits_for_them_is_held
+            a_hold_stays_with_what_it_keeps_and_ends_where_nothing_is_to_be_kept
+            of_a_hold_and_a_deletion_that_race_one_wins
+            a_file_is_kept_until_its_time_and_not_longer
+            a_settlement_says_until_when_a_file_is_kept
+            the_time_until_which_a_file_is_kept_only_moves_forward
+            of_many_who_keep_a_file_longer_the_furthest_stays_and_no_deletion_comes_before
+            a_deletion_is_postponed_as_long_as_it_is_due_as_it_was_seen
             a_reconcile_is_scheduled_while_the_status_is_the_one_seen
             a_reconcile_is_not_scheduled_for_another_status
             a_record_keeps_its_owner_through_its_life
@@ -310,6 +322,7 @@ mod tests {
             include_str!("conformance/life.rs"),
             include_str!("conformance/owners.rs"),
             include_str!("conformance/pages.rs"),
+            include_str!("conformance/protection.rs"),
             include_str!("conformance/races.rs"),
             include_str!("conformance/records.rs"),
             include_str!("conformance/due.rs"),

@@ -14,7 +14,7 @@ use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
-use crate::domain::{FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition};
+use crate::domain::{FileId, FileRecord, Hold, KeyedRequest, Status, Timestamp, Transition};
 
 /// A call of the port, with what it is about.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,14 @@ pub enum Call<'a> {
     Transition(FileId, &'a Transition),
     /// [`MetadataStore::delete`], of this record.
     Delete(FileId),
+    /// [`MetadataStore::hold`], of this record.
+    Hold(FileId),
+    /// [`MetadataStore::release`], of this record.
+    Release(FileId),
+    /// [`MetadataStore::keep_longer`], of this record.
+    KeepLonger(FileId),
+    /// [`MetadataStore::postpone_deletion`], of this record.
+    PostponeDeletion(FileId),
     /// [`MetadataStore::due_records`].
     DueRecords,
     /// [`MetadataStore::postpone_reconcile`], of this record.
@@ -59,6 +67,10 @@ impl Call<'_> {
             Self::RenewUpload(_) => "renew_upload",
             Self::Transition(..) => "transition",
             Self::Delete(_) => "delete",
+            Self::Hold(_) => "hold",
+            Self::Release(_) => "release",
+            Self::KeepLonger(_) => "keep_longer",
+            Self::PostponeDeletion(_) => "postpone_deletion",
             Self::DueRecords => "due_records",
             Self::PostponeReconcile(_) => "postpone_reconcile",
             Self::ScheduleReconcile(_) => "schedule_reconcile",
@@ -75,6 +87,10 @@ impl Call<'_> {
             | Self::RenewUpload(id)
             | Self::Transition(id, _)
             | Self::Delete(id)
+            | Self::Hold(id)
+            | Self::Release(id)
+            | Self::KeepLonger(id)
+            | Self::PostponeDeletion(id)
             | Self::PostponeReconcile(id)
             | Self::ScheduleReconcile(id)
             | Self::Remove(id) => Some(*id),
@@ -170,9 +186,40 @@ impl<S: MetadataStore + ?Sized, I: Interceptor> MetadataStore for Intercepted<S,
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
     ) -> Result<bool, StoreError> {
-        let made = self.store.delete(id, now, purge_at, upload_grace);
+        let made = self.store.delete(id, now, purge_at, upload_grace, as_of);
         self.interceptor.around(Call::Delete(id), made).await
+    }
+
+    async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError> {
+        let made = self.store.hold(id, hold);
+        self.interceptor.around(Call::Hold(id), made).await
+    }
+
+    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        let made = self.store.release(id);
+        self.interceptor.around(Call::Release(id), made).await
+    }
+
+    async fn keep_longer(
+        &self,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let made = self.store.keep_longer(id, keep_until);
+        self.interceptor.around(Call::KeepLonger(id), made).await
+    }
+
+    async fn postpone_deletion(
+        &self,
+        id: FileId,
+        seen: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let made = self.store.postpone_deletion(id, seen, reconcile_at);
+        let call = Call::PostponeDeletion(id);
+        self.interceptor.around(call, made).await
     }
 
     async fn due_records(

@@ -21,7 +21,7 @@ use super::{
     TransitionOutcome,
 };
 use crate::domain::{
-    BoxId, FileId, FileRecord, KeyedRequest, Quota, Status, Timestamp, Transition, UserId,
+    BoxId, FileId, FileRecord, Hold, KeyedRequest, Quota, Status, Timestamp, Transition, UserId,
 };
 use crate::store_marker::{MarkedStore, Marker};
 
@@ -214,6 +214,7 @@ impl MetadataStore for MemoryMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut records = self.records()?;
         Ok(outbox::delete(
@@ -222,7 +223,62 @@ impl MetadataStore for MemoryMetadataStore {
             now,
             purge_at,
             upload_grace,
+            as_of,
         ))
+    }
+
+    async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError> {
+        let mut records = self.records()?;
+        let record = records.get_mut(&id).filter(|r| r.status().may_be_held());
+        Ok(record.map(|record| {
+            let since = record.hold.as_ref().map_or(hold.since, |held| held.since);
+            record.hold = Some(Hold {
+                since,
+                ..hold.clone()
+            });
+            record.clone()
+        }))
+    }
+
+    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        let mut records = self.records()?;
+        let record = records
+            .get_mut(&id)
+            .filter(|r| r.status() != Status::Deleted);
+        Ok(record.map(|record| {
+            record.hold = None;
+            record.clone()
+        }))
+    }
+
+    async fn keep_longer(
+        &self,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let mut records = self.records()?;
+        let record = records.get_mut(&id).filter(|r| {
+            r.status() == Status::Available && r.keep_until.is_none_or(|at| at <= keep_until)
+        });
+        Ok(record.map(|record| {
+            record.keep_until = Some(keep_until);
+            record.clone()
+        }))
+    }
+
+    async fn postpone_deletion(
+        &self,
+        id: FileId,
+        seen: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut records = self.records()?;
+        let record = records
+            .get_mut(&id)
+            .filter(|r| r.status() == Status::Available && r.reconcile_at == Some(seen));
+        Ok(record
+            .map(|record| record.reconcile_at = Some(reconcile_at))
+            .is_some())
     }
 
     async fn due_records(

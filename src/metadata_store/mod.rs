@@ -24,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    FileId, FileRecord, KeyedRequest, Sha256Digest, Status, Timestamp, Transition, UserId,
+    FileId, FileRecord, Hold, KeyedRequest, Sha256Digest, Status, Timestamp, Transition, UserId,
 };
 pub use crate::store_error::StoreError;
 
@@ -152,13 +152,39 @@ pub trait MetadataStore: Send + Sync {
     /// Turns the record into a tombstone that is due at `now` and may vanish at
     /// `purge_at`. One that was available without a version ID is due only when no upload can put
     /// other bytes under its key any more, `upload_grace` after its deadline: until then download URLs
-    /// are under way that don't say which bytes. `false` if there is none, or it is a tombstone already.
+    /// are under way that don't say which bytes. `false` if there is none, it is a tombstone already, or it is
+    /// protected as of `as_of`: held, or available and to be kept beyond that.
     async fn delete(
         &self,
         id: FileId,
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Holds a file that has bytes or waits for them, and gives the record as it is then. One that is held already has
+    /// the new reason, and `since` stays. `None` if there is nothing to hold. A hold lasts as long as the file may have
+    /// bytes: a transition to another status ends it.
+    async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError>;
+
+    /// Ends a hold, if there is one, and gives the record as it is then. `None` if there is none, or it is a tombstone.
+    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError>;
+
+    /// Has an available file kept until `keep_until`, and gives the record as it is then. `None` if it isn't available,
+    /// or is kept until later already: the end moves forward alone.
+    async fn keep_longer(
+        &self,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError>;
+
+    /// Has an available record looked at again at `reconcile_at` that was due at `seen`. `false` if it isn't so any more.
+    async fn postpone_deletion(
+        &self,
+        id: FileId,
+        seen: Timestamp,
+        reconcile_at: Timestamp,
     ) -> Result<bool, StoreError>;
 
     /// Records whose `reconcile_at` isn't after `until`, earliest first, beginning behind `after`;

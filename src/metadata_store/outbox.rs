@@ -148,6 +148,7 @@ pub trait Outbox: Send + Sync {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
         messages: &[Message],
     ) -> Result<bool, StoreError>;
 

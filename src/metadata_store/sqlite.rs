@@ -51,7 +51,7 @@ use super::{
     TransitionOutcome,
 };
 use crate::disk_space::{DiskSpace, ReservedSpace};
-use crate::domain::{FileId, FileRecord, KeyedRequest, Status, Timestamp, Transition};
+use crate::domain::{FileId, FileRecord, Hold, KeyedRequest, Status, Timestamp, Transition};
 
 /// How errors call this store.
 const STORE: &str = "the metadata database";
@@ -231,6 +231,7 @@ impl SqliteMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
         messages: Vec<Message>,
     ) -> Result<bool, StoreError> {
         let (pending, rows) = (Arc::clone(&self.pending), Arc::clone(&self.outbox));
@@ -239,7 +240,7 @@ impl SqliteMetadataStore {
             .write(Kind::Essential, move |connection| {
                 let was_pending = statements::is_pending(connection, id)?;
                 let told = outbox::told(connection, &messages, rows.rows(), || {
-                    statements::delete(connection, id, now, purge_at, upload_grace)
+                    statements::delete(connection, id, now, purge_at, upload_grace, as_of)
                 })?;
                 if was_pending && told.is_made {
                     pending.one_less();
@@ -362,8 +363,51 @@ impl MetadataStore for SqliteMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.make_tombstone(id, now, purge_at, upload_grace, Vec::new())
+        self.make_tombstone(id, now, purge_at, upload_grace, as_of, Vec::new())
+            .await
+    }
+
+    async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError> {
+        let hold = hold.clone();
+        self.writer
+            .write(Kind::Essential, move |connection| {
+                statements::hold(connection, id, &hold)
+            })
+            .await
+    }
+
+    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        self.writer
+            .write(Kind::Essential, move |connection| {
+                statements::release(connection, id)
+            })
+            .await
+    }
+
+    async fn keep_longer(
+        &self,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.writer
+            .write(Kind::Essential, move |connection| {
+                statements::keep_longer(connection, id, keep_until)
+            })
+            .await
+    }
+
+    async fn postpone_deletion(
+        &self,
+        id: FileId,
+        seen: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writer
+            .write(Kind::Essential, move |connection| {
+                statements::postpone_deletion(connection, id, seen, reconcile_at)
+            })
             .await
     }
 

@@ -8,10 +8,10 @@ use crate::domain::{FileId, FileRecord, NextReconcile, Status};
 use crate::store_error::StoreError;
 
 /// Deletes every version of the object of a rejected, expired or deleted file, and schedules the
-/// next look at it or removes the record. Does nothing to a file that may have bytes.
+/// next look at it or removes the record. Does nothing to a file that may have bytes, or is held.
 pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
     let status = record.status();
-    if status.may_have_bytes() {
+    if status.may_have_bytes() || record.hold.is_some() {
         return Ok(());
     }
     if is_left_for_download_urls(stores, record).await? {

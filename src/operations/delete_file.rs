@@ -14,7 +14,7 @@ use crate::store_error::StoreError;
 /// given back.
 ///
 /// # Errors
-/// [`OperationError::FileNotFound`] if there is none (any more). A fault of the object store is no
+/// [`OperationError::FileNotFound`] if there is none (any more), [`OperationError::Held`] if it is held. A fault of the object store is no
 /// error: the file is gone for everybody, and its bytes follow.
 pub async fn delete_file(
     stores: &Stores,
@@ -22,13 +22,24 @@ pub async fn delete_file(
     id: FileId,
 ) -> Result<FileRecord, OperationError> {
     let record = stores.record_for(context, Action::DeleteFile, id).await?;
-    match delete_record(stores, &record).await? {
-        true => Ok(record),
-        false => Err(OperationError::FileNotFound),
+    if delete_record(stores, &record).await? {
+        return Ok(record);
+    }
+    let now = stores.record_for(context, Action::DeleteFile, id).await?;
+    Err(why_it_stays(&now))
+}
+
+/// Why a file that is there wasn't deleted.
+fn why_it_stays(record: &FileRecord) -> OperationError {
+    match record.hold {
+        Some(_) => OperationError::Held,
+        // What kept it is over since: the same call again deletes it.
+        None => OperationError::Overloaded,
     }
 }
 
-/// The same for whoever has read the record and may delete it. `false` if somebody else was faster.
+/// The same for whoever has read the record and may delete it. `false` if somebody else was faster, or the file is
+/// held.
 ///
 /// # Errors
 /// A fault of the metadata store.
@@ -37,7 +48,11 @@ pub async fn delete_record(stores: &Stores, record: &FileRecord) -> Result<bool,
     let purge_at = stores.lifecycle.purge_at(record, now);
     let reconcile_at = record.due_at_once(now);
     let grace = stores.lifecycle.upload_grace;
-    let deleting = stores.metadata.delete(id, reconcile_at, purge_at, grace);
+    // What is to be kept that wasn't when the record was read stays.
+    let as_of = record.created_at();
+    let deleting = stores
+        .metadata
+        .delete(id, reconcile_at, purge_at, grace, as_of);
     if !deleting.await? {
         return Ok(false);
     }

@@ -35,6 +35,9 @@ pub enum OperationError {
     /// There is nothing more to upload: the file is available, rejected or expired.
     #[error("the upload is settled")]
     UploadSettled,
+    /// Somebody who runs the service holds the file: nobody can delete it.
+    #[error("the file is held")]
+    Held,
     /// The key came with another request before.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
@@ -136,6 +139,7 @@ impl OperationError {
             Self::FileRejected(_) => ErrorCode::FileRejected,
             Self::UploadExpired => ErrorCode::UploadExpired,
             Self::UploadSettled => ErrorCode::UploadSettled,
+            Self::Held => ErrorCode::Held,
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
             Self::BoxNotFound => ErrorCode::BoxNotFound,
@@ -214,6 +218,8 @@ error_codes! {
     UploadPending = "upload_pending",
     /// The upload is over, so there is nothing more to send.
     UploadSettled = "upload_settled",
+    /// The file is held, and can't be deleted.
+    Held = "held",
     /// Other bytes came than were declared.
     FileRejected = "file_rejected",
     /// No bytes came in time.

@@ -47,6 +47,9 @@ const MAX_FAILURES_PER_ROUND: usize = 20;
 /// them but those whose uploads end later.
 const START_LOOKAHEAD: Duration = LONGEST_RECONCILE_GAP;
 
+/// How long a file that is held is left alone although its time is over.
+const HELD_GAP: Duration = Duration::from_secs(60 * 60);
+
 /// Of the time between two batches that found little to do, this share goes by at rest: so the
 /// reconciler takes at most a twentieth of a processor.
 const REST_SHARE: u32 = 19;
@@ -371,9 +374,13 @@ impl Reconciler {
             return Ok(Reconciled::NothingNew);
         }
         // Where the clocks differ, it waits for somebody whose clock is right.
-        let now = stores.compare_clocks().await?;
-        if !now.is_ok_and(|now| is_over(now.timestamp())) {
-            return Ok(Reconciled::NothingNew);
+        let now = match stores.compare_clocks().await? {
+            Ok(now) if is_over(now.timestamp()) => now.timestamp(),
+            _ => return Ok(Reconciled::NothingNew),
+        };
+        if record.hold.is_some() {
+            // Nobody says when a hold ends.
+            return self.leave_until(&record, now + HELD_GAP).await;
         }
         let log = self.deletions.as_deref();
         if let Some(log) = log {
@@ -393,6 +400,19 @@ impl Reconciler {
             .done_by_the_program(EventKind::Deleted, &record, at);
         tracing::info!(file_id = %record.id, "file deleted: its time is over");
         Ok(Reconciled::Deleted)
+    }
+
+    /// The time of an available file is over, and it has to stay for now: it is looked at again then.
+    async fn leave_until(
+        &self,
+        record: &FileRecord,
+        again: Timestamp,
+    ) -> Result<Reconciled, OperationError> {
+        if let Some(seen) = record.reconcile_at {
+            let metadata = &self.stores.metadata;
+            metadata.postpone_deletion(record.id, seen, again).await?;
+        }
+        Ok(Reconciled::NothingNew)
     }
 
     async fn postpone(&self, id: FileId, at: Timestamp) -> Result<bool, StoreError> {

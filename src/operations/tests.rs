@@ -24,6 +24,7 @@ mod disturbed;
 mod durability;
 mod events;
 mod forms;
+mod holds;
 mod idempotency;
 mod owners;
 mod reconcile_schedule;

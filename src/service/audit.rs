@@ -217,6 +217,8 @@ pub(super) fn note<T: Brought>(
         Action::CompleteUpload => Some(EventKind::Completed),
         Action::DownloadFile | Action::DownloadShared => Some(EventKind::Downloaded),
         Action::DeleteFile => Some(EventKind::Deleted),
+        Action::HoldFile => Some(EventKind::Held),
+        Action::ReleaseFile => Some(EventKind::Released),
         _ => None,
     };
     let (kind, file) = (done.event(usual), done.made_file().or(about.file()));

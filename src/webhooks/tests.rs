@@ -227,9 +227,9 @@ async fn a_file_is_told_of_when_it_is_available_or_rejected_and_when_it_is_delet
         assert!(!told[0].to_string().contains("http"), "{}", told[0]);
 
         let end = start() + DAY;
-        let deleting = fixture.store.delete(record.id, start(), end, DAY);
+        let deleting = fixture.store.delete(record.id, start(), end, DAY, start());
         assert!(deleting.await.unwrap());
-        let again = fixture.store.delete(record.id, start(), end, DAY);
+        let again = fixture.store.delete(record.id, start(), end, DAY, start());
         assert!(!again.await.unwrap());
         let told = fixture.told().await;
         assert_eq!(told.len(), 2);
@@ -255,7 +255,7 @@ async fn what_expires_is_not_told_and_what_is_not_made_neither() {
     assert!(
         !fixture
             .store
-            .delete(never, start(), start(), DAY)
+            .delete(never, start(), start(), DAY, start())
             .await
             .unwrap()
     );

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 
 use super::event::WebhookEvent;
 use super::{Kept, Webhooks};
-use crate::domain::{FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition};
+use crate::domain::{
+    FileId, FileRecord, FileState, Hold, KeyedRequest, Status, Timestamp, Transition,
+};
 use crate::metadata_store::outbox::Message;
 use crate::metadata_store::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, TransitionOutcome,
@@ -93,19 +95,46 @@ impl MetadataStore for ToldStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
     ) -> Result<bool, StoreError> {
         let record = self.store.get(id).await?;
         let Some(record) = record.filter(|it| it.status() != Status::Deleted) else {
-            return self.store.delete(id, now, purge_at, upload_grace).await;
+            let store = &self.store;
+            return store.delete(id, now, purge_at, upload_grace, as_of).await;
         };
         let messages = [self.kept.message(&WebhookEvent::FileDeleted, &record)?];
         let outbox = &self.kept.outbox;
-        let deleting = outbox.delete_told(id, now, purge_at, upload_grace, &messages);
+        let deleting = outbox.delete_told(id, now, purge_at, upload_grace, as_of, &messages);
         let deleted = deleting.await?;
         if deleted {
             self.kept.added.notify_one();
         }
         Ok(deleted)
+    }
+
+    async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError> {
+        self.store.hold(id, hold).await
+    }
+
+    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        self.store.release(id).await
+    }
+
+    async fn keep_longer(
+        &self,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.store.keep_longer(id, keep_until).await
+    }
+
+    async fn postpone_deletion(
+        &self,
+        id: FileId,
+        seen: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.store.postpone_deletion(id, seen, reconcile_at).await
     }
 
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
     aws::dynamodb_client,
     domain::{
-        BoxId, FileId, FileRecord, FileState, KeyedRequest, Quota, RejectionReason, Status,
+        BoxId, FileId, FileRecord, FileState, Hold, KeyedRequest, Quota, RejectionReason, Status,
         Timestamp, Transition, TransitionCondition, Usage, UserId, from_millis,
     },
     item_store::{self, Item},
@@ -125,8 +125,36 @@ impl MetadataStore for AsDeployed {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.api.delete(id, now, purge_at, upload_grace).await
+        self.api
+            .delete(id, now, purge_at, upload_grace, as_of)
+            .await
+    }
+
+    async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError> {
+        self.api.hold(id, hold).await
+    }
+
+    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        self.api.release(id).await
+    }
+
+    async fn keep_longer(
+        &self,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.api.keep_longer(id, keep_until).await
+    }
+
+    async fn postpone_deletion(
+        &self,
+        id: FileId,
+        seen: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.worker.postpone_deletion(id, seen, reconcile_at).await
     }
 
     async fn due_records(
@@ -230,10 +258,11 @@ impl Outbox for AsDeployed {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
         messages: &[Message],
     ) -> Result<bool, StoreError> {
         self.api
-            .delete_told(id, now, purge_at, upload_grace, messages)
+            .delete_told(id, now, purge_at, upload_grace, as_of, messages)
             .await
     }
 
@@ -769,7 +798,7 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
         let settled = store.transition(record.id, &settlement).await;
         assert_eq!(settled.unwrap(), TransitionOutcome::Applied);
         let deleted = store
-            .delete(record.id, moment(3), far_expiry(), GRACE)
+            .delete(record.id, moment(3), far_expiry(), GRACE, moment(3))
             .await;
         assert!(deleted.unwrap());
         store.remove(record.id, Status::Deleted).await.unwrap();
@@ -822,7 +851,7 @@ async fn a_write_that_came_too_late_is_told_so_even_if_its_answer_was_lost() {
     ));
     assert!(
         direct
-            .delete(record.id, moment(1), far_expiry(), GRACE)
+            .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
             .await
             .unwrap()
     );
@@ -837,7 +866,7 @@ async fn a_write_that_came_too_late_is_told_so_even_if_its_answer_was_lost() {
     }
     assert!(
         !store
-            .delete(record.id, moment(1), far_expiry(), GRACE)
+            .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
             .await
             .unwrap()
     );

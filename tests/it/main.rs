@@ -33,6 +33,7 @@ mod form_uploads;
 mod full_disk;
 mod fuzz_corpora;
 mod guide;
+mod holds;
 mod hostile_http;
 mod hosts;
 mod idempotency;

@@ -98,7 +98,7 @@ async fn on_s3_they_are_hidden_and_not_destroyed_with_the_permissions_of_the_wor
     let later = now + Duration::from_secs(86_400 * 60);
     assert!(
         table
-            .delete(deleted.file_id(), now, later, MIN_AGE)
+            .delete(deleted.file_id(), now, later, MIN_AGE, now)
             .await
             .unwrap()
     );

@@ -59,13 +59,17 @@ pub enum Flaw {
     ScanTheNewest,
     /// A file that couldn't be scanned isn't due for another try.
     UnscannedIsNeverDue,
+    /// Whether a file is held is asked before it is deleted, and not by the write that does it.
+    DeleteByHoldSeenBefore,
+    /// A file that is held stays so when it is rejected, and its bytes with it.
+    HoldOutlivesRejection,
     /// The bytes of a deleted file without a version go while a URL can still bring others.
     DeleteBytesOfUnversionedAtOnce,
 }
 
 impl Flaw {
     /// Every flaw, for the search to find.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
@@ -95,5 +99,7 @@ impl Flaw {
         Self::ScanTheNewest,
         Self::UnscannedIsNeverDue,
         Self::DeleteBytesOfUnversionedAtOnce,
+        Self::DeleteByHoldSeenBefore,
+        Self::HoldOutlivesRejection,
     ];
 }

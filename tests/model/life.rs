@@ -38,6 +38,8 @@ pub struct Life {
     pub delete_after: Option<Tick>,
     /// Whether files are scanned for viruses, by a scanner that is away once for a while.
     pub scans: bool,
+    /// Whether somebody holds the file for a while.
+    pub holds: bool,
     /// How the service differs from what it is; `None`: not at all.
     pub flaw: Option<Flaw>,
 }
@@ -77,6 +79,10 @@ pub enum Action {
     PowerCut,
     /// Somebody restores records from before the file was created.
     Restore,
+    /// `hold_file`: `MetadataStore::hold`.
+    Hold,
+    /// `release_file`: `MetadataStore::release`.
+    Release,
     /// The virus scanner goes away.
     ScannerLeaves,
     /// It is back.
@@ -238,6 +244,13 @@ impl Model for Life {
         if self.scans && !state.seen.scanner_left {
             actions.push(Action::ScannerLeaves);
         }
+        let record = state.record.as_ref();
+        if self.holds && !state.seen.held && record.is_some_and(|it| !it.is_over()) {
+            actions.push(Action::Hold);
+        }
+        if record.is_some_and(|it| it.held) {
+            actions.push(Action::Release);
+        }
         if state.scanner_is_away {
             actions.push(Action::ScannerReturns);
         }
@@ -284,6 +297,11 @@ impl Model for Life {
                 state.scanner_is_away = true;
                 state.seen.scanner_left = true;
             }
+            Action::Hold => {
+                state.record.as_mut()?.held = true;
+                state.seen.held = true;
+            }
+            Action::Release => state.record.as_mut()?.held = false,
             Action::ScannerReturns => state.scanner_is_away = false,
             Action::Deliver { again } => {
                 state.notified = again;

@@ -48,6 +48,9 @@ pub fn all() -> Vec<Property<Life>> {
                 _ => true,
             },
         ),
+        Property::always("a held file is never deleted", |_: &Life, state: &State| {
+            !state.seen.deleted_held
+        }),
         Property::always("nothing is settled twice", |_: &Life, state: &State| {
             state.seen.settlements <= 1
         }),
@@ -123,7 +126,8 @@ pub fn all() -> Vec<Property<Life>> {
         Property::always(
             "what is to be deleted goes within a few reconciliations of its time",
             |life: &Life, state: &State| {
-                let is_over = life.delete_after.is_some_and(|at| state.time >= at);
+                let is_held = state.record.as_ref().is_some_and(|record| record.held);
+                let is_over = life.delete_after.is_some_and(|at| state.time >= at) && !is_held;
                 !is_over || in_the_end(life, state, |end| !end.is_available())
             },
         ),
@@ -189,6 +193,10 @@ pub fn all() -> Vec<Property<Life>> {
             |life: &Life, state: &State| {
                 !life.scans || state.seen.scanner_left && state.is_available()
             },
+        ),
+        Property::sometimes(
+            "a file is deleted after its hold was ended",
+            |life: &Life, state: &State| !life.holds || state.seen.held && state.seen.deleted,
         ),
         Property::sometimes("a tombstone is removed", |_: &Life, state: &State| {
             state.record.is_none() && state.seen.deleted

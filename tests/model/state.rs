@@ -76,6 +76,10 @@ pub struct Seen {
     pub swept_early: bool,
     /// The virus scanner was away; it is at most once.
     pub scanner_left: bool,
+    /// Somebody held the file; they do so at most once.
+    pub held: bool,
+    /// A tombstone was written of a file that was held then.
+    pub deleted_held: bool,
     /// Of which bytes it said that they are clean, a bit for each by its number.
     pub clean: u8,
     /// When, by the store's clock, somebody first found that an available file's time is over.
@@ -91,6 +95,8 @@ pub struct Record {
     pub deadline: Tick,
     /// Until when a rejected, expired or deleted record is kept.
     pub purge_at: Tick,
+    /// `hold`: whether somebody holds the file.
+    pub held: bool,
     /// `reconcile_at`: when the record is due; `None` once nothing is left to do.
     pub reconcile_at: Option<Tick>,
 }
@@ -138,6 +144,7 @@ impl Record {
             status: Status::Pending,
             deadline,
             purge_at: 0,
+            held: false,
             reconcile_at: Some(0),
         }
     }

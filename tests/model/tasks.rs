@@ -194,6 +194,8 @@ pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
             _ => clean_up(record),
         },
         Actor::Deleter if !record.is_visible(now) => None,
+        // Only with the flaw it is asked here, and not in the write.
+        Actor::Deleter if record.held && life.has(Flaw::DeleteByHoldSeenBefore) => None,
         Actor::Deleter if life.has(Flaw::DeleteBytesBeforeTombstone) => {
             Some(Step::DeleteBytesFirst { deadline, now })
         }
@@ -224,7 +226,7 @@ fn after_settlement(record: &Record) -> Option<Step> {
 }
 
 fn clean_up(record: &Record) -> Option<Step> {
-    record.is_over().then(|| Step::CleanUp(record.into()))
+    (record.is_over() && !record.held).then(|| Step::CleanUp(record.into()))
 }
 
 /// Takes one step in `state` and gives the next one. `None` when the operation has answered.
@@ -320,6 +322,10 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
             let as_of = agreed(life, Flaw::DeleteByOwnClock, now, ahead)?;
             life.delete_after.filter(|at| as_of >= *at)?;
             state.seen.over_at.get_or_insert(now);
+            if state.record.as_ref()?.held {
+                // `reconcile::leave_until`: an hour is within a tick.
+                return None;
+            }
             let now = now.saturating_add_signed(ahead);
             Some(Step::WriteTombstone { deadline, now })
         }
@@ -438,6 +444,7 @@ fn settle(
         }
         Verdict::Rejected => {
             record.status = Status::Rejected;
+            record.held &= life.has(Flaw::HoldOutlivesRejection);
             record.purge_at = purge_at(finalizing.deadline, now);
             // `FileRecord::due_at_once`.
             record.reconcile_at = reconcile_at_of_settled(life, 0);
@@ -465,6 +472,7 @@ fn expire(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<S
         return None;
     }
     record.status = Status::Expired;
+    record.held = false;
     record.purge_at = now.max(uploads_end_at(deadline)) + EMPTY_RETENTION;
     record.reconcile_at = reconcile_at_of_settled(life, record.purge_at);
     state.seen.settlements += 1;
@@ -476,6 +484,10 @@ fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) ->
     if record.status == Status::Deleted {
         return None;
     }
+    if record.held && !life.has(Flaw::DeleteByHoldSeenBefore) {
+        return None;
+    }
+    state.seen.deleted_held |= record.held;
     state.seen.deleted = true;
     let waits = matches!(record.status, Status::Available(object) if object.version.is_none())
         && !life.has(Flaw::DeleteBytesOfUnversionedAtOnce);

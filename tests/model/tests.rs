@@ -21,6 +21,7 @@ const PAIRS: Life = Life {
     restores: false,
     delete_after: None,
     scans: false,
+    holds: false,
     flaw: None,
 };
 
@@ -65,6 +66,14 @@ const RESTORES: Life = Life {
 const SCANS: Life = Life {
     scans: true,
     renews: false,
+    ..PAIRS
+};
+
+/// Somebody holds the file, and ends that again.
+const HOLDS: Life = Life {
+    holds: true,
+    renews: false,
+    puts: 1,
     ..PAIRS
 };
 
@@ -146,6 +155,19 @@ fn the_promises_hold_in_every_state_where_the_virus_scanner_is_away() {
     });
 }
 
+#[test]
+fn the_promises_hold_in_every_state_where_a_file_is_held() {
+    search(Life {
+        versioned: true,
+        ..HOLDS
+    });
+    // One that is to be deleted meanwhile.
+    search(Life {
+        delete_after: Some(END - 1),
+        ..HOLDS
+    });
+}
+
 /// Without a second URL and a second upload, which would be more states than a test has time for.
 #[test]
 fn the_promises_hold_in_every_state_where_three_operations_meet() {
@@ -165,6 +187,7 @@ fn every_flaw_breaks_a_promise() {
             Flaw::ExpireByOwnClock | Flaw::RemoveByOwnClock => CLOCKS,
             Flaw::DeleteByOwnClock | Flaw::AvailableIsNeverDue => ENDS,
             Flaw::SettleUnscanned | Flaw::UnscannedIsNeverDue => SCANS,
+            Flaw::DeleteByHoldSeenBefore | Flaw::HoldOutlivesRejection => HOLDS,
             Flaw::ScanTheNewest => Life {
                 scans: true,
                 ..FORMS

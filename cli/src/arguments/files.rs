@@ -137,3 +137,20 @@ pub(crate) struct Delete {
     #[arg(long, short)]
     pub yes: bool,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Hold {
+    /// The files' IDs, or their links
+    #[arg(required = true, value_name = "ID|URL")]
+    pub files: Vec<String>,
+    /// Why, such as the number of a case: a line of at most 500 characters, which only those see who run the service
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unhold {
+    /// The files' IDs, or their links
+    #[arg(required = true, value_name = "ID|URL")]
+    pub files: Vec<String>,
+}

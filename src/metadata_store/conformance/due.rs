@@ -89,7 +89,7 @@ pub async fn an_available_record_is_due_only_to_be_deleted_at_its_time(store: &S
     eventually(expected.clone(), all_due).await;
 
     let mut ending = ending.expect("one has an end");
-    let deleted = store.delete(ending.id, moment(78), far_expiry(), GRACE);
+    let deleted = store.delete(ending.id, moment(78), far_expiry(), GRACE, moment(78));
     assert!(deleted.await.unwrap());
     expected.retain(|due_record| due_record.id != ending.id);
     ending.reconcile_at = Some(moment(78));
@@ -143,7 +143,7 @@ pub async fn reconcile_at_moves_with_every_write_that_sets_it(store: &Store) {
         eventually(vec![due_record_of(&record)], all_due).await;
 
         let deleted = store
-            .delete(record.id, moment(300), far_expiry(), GRACE)
+            .delete(record.id, moment(300), far_expiry(), GRACE, moment(300))
             .await;
         assert!(deleted.unwrap());
         record.reconcile_at = Some(moment(300));
@@ -156,7 +156,7 @@ pub async fn reconcile_at_moves_with_every_write_that_sets_it(store: &Store) {
     let mut record = in_state(pending(-10), state_of(Status::Available));
     record = insert(store, record).await;
     let deleted = store
-        .delete(record.id, moment(300), far_expiry(), GRACE)
+        .delete(record.id, moment(300), far_expiry(), GRACE, moment(300))
         .await;
     assert!(deleted.unwrap());
     record.reconcile_at = Some(moment(300));

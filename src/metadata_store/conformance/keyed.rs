@@ -72,7 +72,7 @@ pub async fn a_key_outlives_the_file_that_it_names(store: &Store) {
     let request = own_request();
     insert_keyed(store, &record, &request, 0).await;
     store
-        .delete(record.id, moment(1), far_expiry(), GRACE)
+        .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
         .await
         .unwrap();
     let outcome = insert_keyed(store, &pending(0), &request, 2).await;

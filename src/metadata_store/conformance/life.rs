@@ -136,7 +136,7 @@ pub async fn a_record_that_is_deleted_or_absent_is_not_settled(store: &Store) {
     let record = insert(store, pending(0)).await;
     assert!(
         store
-            .delete(record.id, moment(1), far_expiry(), GRACE)
+            .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
             .await
             .unwrap()
     );
@@ -165,7 +165,10 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
         let record = insert(store, record).await;
         let (now, purge_at) = (moment(77), far_expiry() + Duration::from_millis(1));
         assert_eq!(
-            store.delete(record.id, now, purge_at, GRACE).await.unwrap(),
+            store
+                .delete(record.id, now, purge_at, GRACE, now)
+                .await
+                .unwrap(),
             !was_deleted
         );
         let mut tombstone = record;
@@ -180,6 +183,7 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
             moment(99),
             purge_at + Duration::from_secs(9),
             GRACE,
+            moment(99),
         );
         assert!(!again.await.unwrap());
         assert_eq!(stored(store, tombstone.id).await, tombstone);
@@ -198,7 +202,7 @@ pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &S
             moment(10),
         )
         .await;
-        let deleted = store.delete(record.id, moment(77), far_expiry(), GRACE);
+        let deleted = store.delete(record.id, moment(77), far_expiry(), GRACE, moment(77));
         assert!(deleted.await.unwrap());
         let mut tombstone = record;
         tombstone.state = FileState::Deleted {
@@ -210,7 +214,7 @@ pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &S
         });
         assert_eq!(stored(store, tombstone.id).await, tombstone);
         // Again is no reason to do it earlier.
-        let again = store.delete(tombstone.id, moment(78), far_expiry(), GRACE);
+        let again = store.delete(tombstone.id, moment(78), far_expiry(), GRACE, moment(78));
         assert!(!again.await.unwrap());
         assert_eq!(stored(store, tombstone.id).await, tombstone);
     }
@@ -296,7 +300,7 @@ pub async fn a_file_that_waits_to_be_scanned_is_pending_until_it_is_settled_or_d
         assert_eq!(settled, settlement.apply_to(waiting));
         assert_eq!(settled.stage(), None);
     }
-    let deleting = store.delete(record.id, moment(1), far_expiry(), GRACE);
+    let deleting = store.delete(record.id, moment(1), far_expiry(), GRACE, moment(1));
     assert!(deleting.await.unwrap());
     let tombstone = stored(store, record.id).await;
     assert_eq!(
@@ -319,7 +323,7 @@ pub async fn what_is_absent_is_not_deleted(store: &Store) {
     let absent = FileId::new(moment(0));
     assert!(
         !store
-            .delete(absent, moment(1), far_expiry(), GRACE)
+            .delete(absent, moment(1), far_expiry(), GRACE, moment(1))
             .await
             .unwrap()
     );
@@ -393,7 +397,7 @@ pub async fn pending_and_available_records_are_neither_scheduled_nor_removed(sto
 pub async fn a_removed_id_can_be_written_to_by_nothing_but_an_insert(store: &Store) {
     let record = insert(store, pending(0)).await;
     store
-        .delete(record.id, moment(1), far_expiry(), GRACE)
+        .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
         .await
         .unwrap();
     store.remove(record.id, Status::Deleted).await.unwrap();
@@ -406,7 +410,7 @@ pub async fn a_removed_id_can_be_written_to_by_nothing_but_an_insert(store: &Sto
     }
     store.renew_upload(record.id, moment(9000)).await.unwrap();
     store
-        .delete(record.id, moment(2), far_expiry(), GRACE)
+        .delete(record.id, moment(2), far_expiry(), GRACE, moment(2))
         .await
         .unwrap();
     for status in removable() {

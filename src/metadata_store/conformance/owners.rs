@@ -55,7 +55,7 @@ pub async fn a_record_keeps_its_owner_through_its_life(store: &Store) {
     let deadline = record.upload_expires_at;
     store.renew_upload(record.id, deadline).await.unwrap();
     store
-        .delete(record.id, moment(1), far_expiry(), GRACE)
+        .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
         .await
         .unwrap();
     assert_eq!(stored(store, record.id).await.owner, alice);
@@ -109,7 +109,7 @@ pub async fn a_persons_page_follows_a_record_through_its_life(store: &Store) {
     eventually(vec![record.id], || shown(Some(Status::Available))).await;
     eventually(vec![other.id], || shown(Some(Status::Pending))).await;
     store
-        .delete(record.id, moment(1), far_expiry(), GRACE)
+        .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
         .await
         .unwrap();
     eventually(vec![other.id], || shown(None)).await;

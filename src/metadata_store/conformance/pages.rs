@@ -150,7 +150,7 @@ pub async fn a_page_follows_a_record_from_status_to_status(store: &Store) {
     eventually(vec![record.id], || shown(None)).await;
 
     store
-        .delete(record.id, moment(1), far_expiry(), GRACE)
+        .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
         .await
         .unwrap();
     eventually(vec![], || shown(Some(Status::Available))).await;
@@ -165,7 +165,7 @@ pub async fn no_page_shows_a_tombstone(store: &Store) {
             kept.push(record);
         } else {
             let deleted = store
-                .delete(record.id, moment(1), far_expiry(), GRACE)
+                .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
                 .await;
             assert!(deleted.unwrap());
         }
@@ -203,7 +203,7 @@ pub async fn each_earlier_record_is_on_exactly_one_page_while_others_come_and_go
                 let available = Transition::available(object(), None);
                 let settled = store.transition(between.id, &available);
                 settled.await.expect("a settlement is answered");
-                let deleted = store.delete(between.id, moment(0), far_expiry(), GRACE);
+                let deleted = store.delete(between.id, moment(0), far_expiry(), GRACE, moment(0));
                 deleted.await.expect("a deletion is answered");
                 written += 1;
                 progress.send_replace(written);

@@ -85,7 +85,7 @@ pub async fn of_many_deletions_exactly_one_succeeds_and_no_settlement_outlives_i
         let (id, now) = (record.id, moment(i as i64));
         async move {
             if i % 2 == 0 {
-                let deleted = store.delete(id, now, far_expiry(), GRACE).await;
+                let deleted = store.delete(id, now, far_expiry(), GRACE, now).await;
                 (deleted.expect("a deletion is answered"), 0)
             } else {
                 let outcome = settle(&store, id, &Transition::available(object(), None), now).await;

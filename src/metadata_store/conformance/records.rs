@@ -125,7 +125,7 @@ pub async fn a_name_stays_as_it_was_given_through_a_files_life(store: &Store) {
         let settled = settle(store, record.id, settlement, moment(5)).await;
         assert_eq!(settled, TransitionOutcome::Applied);
         assert_eq!(stored(store, record.id).await.declared, declared);
-        let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE);
+        let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE, moment(1));
         assert!(deleted.await.unwrap());
         assert_eq!(stored(store, record.id).await.declared, declared);
     }
@@ -178,7 +178,7 @@ pub async fn an_id_stays_taken_by_its_tombstone(store: &Store) {
     let record = insert(store, pending(0)).await;
     assert!(
         store
-            .delete(record.id, moment(1), far_expiry(), GRACE)
+            .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
             .await
             .unwrap()
     );

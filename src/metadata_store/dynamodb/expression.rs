@@ -73,10 +73,10 @@ pub(super) enum Condition {
     PendingUntilBefore(Timestamp),
     /// Pending, with this upload deadline or a later one.
     PendingUntilNotBefore(Timestamp),
-    /// It has bytes, of which the bucket kept no version.
-    Unversioned,
-    /// The item exists, and is neither a tombstone nor [`Self::Unversioned`].
-    LivingAndNotUnversioned,
+    /// It has bytes, of which the bucket kept no version, and nothing protects it as of this moment.
+    Unversioned(Timestamp),
+    /// The item exists, is no tombstone, has a version if it has bytes, and nothing protects it as of this moment.
+    LivingAndNotUnversioned(Timestamp),
 }
 
 impl Condition {
@@ -100,18 +100,27 @@ impl Condition {
             Self::PendingUntilNotBefore(deadline) => {
                 Self::status_and_deadline(Status::Pending, ">=", deadline, placeholders)
             }
-            Self::Unversioned => {
-                let (digest, version) = (placeholders.name(SHA256), placeholders.name(VERSION_ID));
-                format!("attribute_exists({digest}) AND attribute_not_exists({version})")
+            Self::Unversioned(as_of) => {
+                let unversioned = Self::is_unversioned(placeholders);
+                let unprotected = Self::unprotected(as_of, placeholders);
+                format!("{unversioned} AND {unprotected}")
             }
-            Self::LivingAndNotUnversioned => {
+            Self::LivingAndNotUnversioned(as_of) => {
                 let id = placeholders.name(FILE_ID);
-                let unversioned = Self::Unversioned.expression(placeholders);
+                let unversioned = Self::is_unversioned(placeholders);
+                let unprotected = Self::unprotected(as_of, placeholders);
                 let name = placeholders.name(STATUS);
                 let deleted = placeholders.value("refusedStatus", string(Status::Deleted.as_str()));
-                format!("attribute_exists({id}) AND {name} <> {deleted} AND NOT ({unversioned})")
+                format!(
+                    "attribute_exists({id}) AND {name} <> {deleted} AND NOT ({unversioned}) AND {unprotected}"
+                )
             }
         }
+    }
+
+    fn is_unversioned(placeholders: &mut Placeholders) -> String {
+        let (digest, version) = (placeholders.name(SHA256), placeholders.name(VERSION_ID));
+        format!("attribute_exists({digest}) AND attribute_not_exists({version})")
     }
 
     fn status_and_deadline(

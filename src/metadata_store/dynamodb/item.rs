@@ -17,9 +17,9 @@ use super::items::PARENT;
 use crate::{
     domain::{
         BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
-        FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode, Sha256Digest,
-        Stage, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId, format_timestamp,
-        from_millis,
+        FileState, HandIn, Hold, HoldReason, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode,
+        Sha256Digest, Stage, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId,
+        format_timestamp, from_millis,
     },
     store_error::StoreError,
 };
@@ -54,6 +54,13 @@ const METADATA: &str = "metadata";
 const S3_KEY: &str = "s3Key";
 const CREATED_AT: &str = "createdAt";
 const DELETE_AFTER: &str = "deleteAfter";
+/// Why the file is held, since when, and who said so: if it is held.
+pub(super) const HOLD_REASON: &str = "holdReason";
+pub(super) const HOLD_SINCE: &str = "holdSince";
+pub(super) const HOLD_BY: &str = "holdBy";
+pub(super) const HOLD_ATTRIBUTES: [&str; 3] = [HOLD_REASON, HOLD_SINCE, HOLD_BY];
+/// Until when it is to be kept.
+pub(super) const KEEP_UNTIL: &str = "keepUntil";
 pub(super) const UPLOAD_EXPIRES_AT: &str = "uploadExpiresAt";
 pub(super) const STATUS: &str = "status";
 /// What a pending file waits for, if that isn't its bytes.
@@ -112,6 +119,14 @@ pub(super) fn to_item(record: &FileRecord) -> Item {
     }
     if let Some(at) = record.delete_after {
         item.insert(DELETE_AFTER, millis(at));
+    }
+    if let Some(hold) = &record.hold {
+        item.insert(HOLD_REASON, string(&hold.reason));
+        item.insert(HOLD_SINCE, millis(hold.since));
+        item.extend(hold.by.map(|by| (HOLD_BY, string(by))));
+    }
+    if let Some(at) = record.keep_until {
+        item.insert(KEEP_UNTIL, millis(at));
     }
     if let Some(sha256) = record.declared.sha256 {
         item.insert(DECLARED_SHA256, string(sha256));
@@ -251,6 +266,8 @@ pub(super) fn from_item(item: &Item) -> Result<FileRecord, StoreError> {
             type_has_to_fit: attributes.flag(TYPE_HAS_TO_FIT)?,
         },
         delete_after: attributes.optional(DELETE_AFTER, Attributes::millis)?,
+        hold: attributes.hold()?,
+        keep_until: attributes.optional(KEEP_UNTIL, Attributes::millis)?,
         upload_expires_at: attributes.millis(UPLOAD_EXPIRES_AT)?,
         state: attributes.state()?,
         reconcile_at: attributes.optional(RECONCILE_AT, Attributes::millis)?,
@@ -354,6 +371,16 @@ impl<'a> Attributes<'a> {
             .collect();
         let texts = texts.ok_or_else(|| unreadable(METADATA))?;
         Metadata::new(texts).map_err(|_| unreadable(METADATA))
+    }
+
+    fn hold(&self) -> Result<Option<Hold>, StoreError> {
+        self.optional(HOLD_REASON, |of, name| {
+            Ok(Hold {
+                reason: of.text_as(name, HoldReason::given)?,
+                since: of.millis(HOLD_SINCE)?,
+                by: of.optional(HOLD_BY, |of, name| of.text_as(name, UserId::parse))?,
+            })
+        })
     }
 
     fn hand_in(&self) -> Result<Option<HandIn>, StoreError> {

@@ -21,6 +21,7 @@ mod marker;
 mod outbox;
 mod owner_pages;
 mod pages;
+mod protection;
 mod start_check;
 mod transactions;
 mod usage;
@@ -39,8 +40,9 @@ use self::{
     ends::Change,
     expression::{Condition, Placeholders, WriteToken, update_expression},
     item::{
-        FILE_ID, Item, RECONCILE_AT, STATE_ATTRIBUTES, STORE, UPLOAD_EXPIRES_AT, expiry, from_item,
-        millis, reconcile_attributes, reconcile_shard, state_attributes, string, to_item,
+        FILE_ID, HOLD_ATTRIBUTES, Item, KEEP_UNTIL, RECONCILE_AT, STATE_ATTRIBUTES, STORE,
+        UPLOAD_EXPIRES_AT, expiry, from_item, millis, reconcile_attributes, reconcile_shard,
+        state_attributes, string, to_item,
     },
     items::PARENT,
 };
@@ -52,7 +54,7 @@ use super::{
 use crate::{
     aws::unavailable,
     domain::{
-        FileId, FileRecord, FileState, KeyedRequest, Status, Timestamp, Transition,
+        FileId, FileRecord, FileState, Hold, KeyedRequest, Status, Timestamp, Transition,
         TransitionCondition,
     },
 };
@@ -139,7 +141,7 @@ impl DynamoDbMetadataStore {
     async fn change_state(
         &self,
         id: FileId,
-        state: &FileState,
+        (state, keep_until): (&FileState, Option<Timestamp>),
         next: ReconcileAt,
         condition: Condition,
         messages: &[Message],
@@ -152,13 +154,19 @@ impl DynamoDbMetadataStore {
         };
         let mut set = state_attributes(id, state, reconcile_at);
         set.push(token.attribute());
+        set.extend(keep_until.map(|at| (KEEP_UNTIL, millis(at))));
         if uploads_end.is_some() {
             set.push(reconcile_shard(id));
         }
         let left_lists = (!state.status().is_listed()).then_some(PARENT);
+        let is_held_no_more = match state.status().may_be_held() {
+            true => &[][..],
+            false => &HOLD_ATTRIBUTES,
+        };
         let remove: Vec<_> = STATE_ATTRIBUTES
             .into_iter()
             .chain(left_lists)
+            .chain(is_held_no_more.iter().copied())
             .filter(|name| set.iter().all(|(kept, _)| kept != name))
             .filter(|name| *name != RECONCILE_AT || uploads_end.is_none())
             .collect();
@@ -206,7 +214,13 @@ impl DynamoDbMetadataStore {
             None => ReconcileAt::Never,
         };
         let changed = self
-            .change_state(id, &transition.to, next, condition, messages)
+            .change_state(
+                id,
+                (&transition.to, transition.keep_until),
+                next,
+                condition,
+                messages,
+            )
             .await?;
         Ok(if changed {
             TransitionOutcome::Applied
@@ -221,20 +235,21 @@ impl DynamoDbMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
         messages: &[Message],
     ) -> Result<bool, StoreError> {
         let tombstone = FileState::Deleted { purge_at };
         let at_once = ReconcileAt::At(now);
-        let condition = Condition::LivingAndNotUnversioned;
+        let condition = Condition::LivingAndNotUnversioned(as_of);
         if self
-            .change_state(id, &tombstone, at_once, condition, messages)
+            .change_state(id, (&tombstone, None), at_once, condition, messages)
             .await?
         {
             return Ok(true);
         }
         let at_the_end = ReconcileAt::UploadsEnd(upload_grace);
-        let condition = Condition::Unversioned;
-        self.change_state(id, &tombstone, at_the_end, condition, messages)
+        let condition = Condition::Unversioned(as_of);
+        self.change_state(id, (&tombstone, None), at_the_end, condition, messages)
             .await
     }
 
@@ -363,9 +378,35 @@ impl MetadataStore for DynamoDbMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.make_tombstone(id, now, purge_at, upload_grace, &[])
+        self.make_tombstone(id, now, purge_at, upload_grace, as_of, &[])
             .await
+    }
+
+    async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError> {
+        self.put_hold(id, hold).await
+    }
+
+    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+        self.remove_hold(id).await
+    }
+
+    async fn keep_longer(
+        &self,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.move_keep_until(id, keep_until).await
+    }
+
+    async fn postpone_deletion(
+        &self,
+        id: FileId,
+        seen: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.move_deletion(id, seen, reconcile_at).await
     }
 
     async fn due_records(

@@ -209,9 +209,10 @@ impl Outbox for DynamoDbMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
         messages: &[Message],
     ) -> Result<bool, StoreError> {
-        self.make_tombstone(id, now, purge_at, upload_grace, messages)
+        self.make_tombstone(id, now, purge_at, upload_grace, as_of, messages)
             .await
     }
 

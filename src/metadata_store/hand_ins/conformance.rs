@@ -139,7 +139,7 @@ where
     eventually(vec![record.id], || in_box(&**store, id)).await;
     assert_eq!(of_owner(&**store, owner).await, [own.id]);
     store
-        .delete(record.id, moment(1), far_expiry(), GRACE)
+        .delete(record.id, moment(1), far_expiry(), GRACE, moment(1))
         .await
         .unwrap();
     eventually(vec![], || in_box(&**store, id)).await;
@@ -258,7 +258,7 @@ where
     // One that was available, one that was pending, and those that had ended.
     for record in &records[1..] {
         for is_first in [true, false] {
-            let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE);
+            let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE, moment(1));
             assert_eq!(deleted.await.unwrap(), is_first);
         }
     }
@@ -283,7 +283,11 @@ where
         let settlement = [&rejected, &expired][racer % 2].clone();
         async move {
             match racer % 3 {
-                0 => store.delete(record, moment(1), far_expiry(), GRACE).await,
+                0 => {
+                    store
+                        .delete(record, moment(1), far_expiry(), GRACE, moment(1))
+                        .await
+                }
                 _ => {
                     let outcome = store.transition(record, &settlement).await;
                     outcome.map(|it| it == TransitionOutcome::Applied)
@@ -337,7 +341,7 @@ where
     let outcome = store.transition(records[0].id, &rejected).await.unwrap();
     assert_eq!(outcome, TransitionOutcome::Applied);
     for record in &records {
-        let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE);
+        let deleted = store.delete(record.id, moment(1), far_expiry(), GRACE, moment(1));
         assert!(deleted.await.unwrap());
     }
     eventually(vec![], || in_box(&**store, id)).await;
@@ -392,7 +396,7 @@ where
         put(&**store, record, MANY).await;
     }
     store
-        .delete(gone.id, moment(1), far_expiry(), GRACE)
+        .delete(gone.id, moment(1), far_expiry(), GRACE, moment(1))
         .await
         .unwrap();
     store.shut_box(id).await.unwrap();

@@ -36,10 +36,11 @@ pub(super) fn delete(
     now: Timestamp,
     purge_at: Timestamp,
     upload_grace: Duration,
+    as_of: Timestamp,
 ) -> bool {
     let living = records
         .get_mut(&id)
-        .filter(|r| r.status() != Status::Deleted);
+        .filter(|r| r.status() != Status::Deleted && !r.is_protected(as_of));
     living
         .map(|record| {
             let fields = StateFields::from(&record.state);
@@ -90,10 +91,11 @@ impl Outbox for MemoryMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
         messages: &[Message],
     ) -> Result<bool, StoreError> {
         let mut records = self.records()?;
-        let deleted = delete(&mut records, id, now, purge_at, upload_grace);
+        let deleted = delete(&mut records, id, now, purge_at, upload_grace, as_of);
         if deleted {
             self.add(messages);
         }

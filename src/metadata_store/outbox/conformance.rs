@@ -112,7 +112,8 @@ where
 
         let three = message("c", long_ago(2));
         let told = [three.clone()];
-        let deleting = store.delete_told(record.id, moment(1), far_expiry(), GRACE, &told);
+        let deleting =
+            store.delete_told(record.id, moment(1), far_expiry(), GRACE, moment(1), &told);
         assert!(deleting.await.unwrap());
         assert_eq!(status_of(&**store, &record).await, Status::Deleted);
         are_due(&**store, long_ago(2), &[&one, &two, &three]).await;
@@ -139,12 +140,12 @@ where
     let end = far_expiry();
     assert!(
         store
-            .delete(record.id, moment(1), end, GRACE)
+            .delete(record.id, moment(1), end, GRACE, moment(1))
             .await
             .unwrap()
     );
     for id in [record.id, absent] {
-        let deleting = store.delete_told(id, moment(1), end, GRACE, &messages);
+        let deleting = store.delete_told(id, moment(1), end, GRACE, moment(1), &messages);
         assert!(!deleting.await.unwrap());
     }
     // What was added after it is there.
@@ -162,7 +163,7 @@ where
     let available = Transition::available(object(), None);
     let made = store.transition_told(record.id, &available, &[]).await;
     assert_eq!(made.unwrap(), TransitionOutcome::Applied);
-    let deleting = store.delete_told(record.id, moment(1), far_expiry(), GRACE, &[]);
+    let deleting = store.delete_told(record.id, moment(1), far_expiry(), GRACE, moment(1), &[]);
     assert!(deleting.await.unwrap());
     assert_eq!(status_of(&**store, &record).await, Status::Deleted);
 }
@@ -220,7 +221,14 @@ where
     assert_eq!(told.await.unwrap(), TransitionOutcome::Applied);
     assert_eq!(put(handed_in()).await, BoxFull);
     let deleting = [two.clone()];
-    let deleting = store.delete_told(record.id, moment(1), far_expiry(), GRACE, &deleting);
+    let deleting = store.delete_told(
+        record.id,
+        moment(1),
+        far_expiry(),
+        GRACE,
+        moment(1),
+        &deleting,
+    );
     assert!(deleting.await.unwrap());
     are_due(&**store, long_ago(1), &[&one, &two]).await;
 

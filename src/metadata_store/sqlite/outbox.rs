@@ -173,9 +173,10 @@ impl Outbox for SqliteMetadataStore {
         now: Timestamp,
         purge_at: Timestamp,
         upload_grace: Duration,
+        as_of: Timestamp,
         messages: &[Message],
     ) -> Result<bool, StoreError> {
-        self.make_tombstone(id, now, purge_at, upload_grace, messages.to_vec())
+        self.make_tombstone(id, now, purge_at, upload_grace, as_of, messages.to_vec())
             .await
     }
 

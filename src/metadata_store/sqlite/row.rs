@@ -8,9 +8,9 @@ use rusqlite::{Connection, Error, Row, params};
 
 use crate::domain::{
     BOX_ID_BYTES, BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName,
-    FileRecord, FileState, HandIn, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode,
-    Sha256Digest, Stage, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId,
-    from_millis,
+    FileRecord, FileState, HandIn, Hold, HoldReason, Invalid, MAX_CONTENT_LENGTH, Metadata,
+    RejectionCode, Sha256Digest, Stage, StateFields, Status, Submitter, SubmitterName, Timestamp,
+    UserId, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -21,7 +21,8 @@ macro_rules! columns {
     () => {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
          sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after, \
-         box_id, submitter, submitter_id, metadata, reason_code, detected_type, type_has_to_fit, stage"
+         box_id, submitter, submitter_id, metadata, reason_code, detected_type, type_has_to_fit, stage, \
+         hold_reason, hold_since, hold_by, keep_until"
     };
 }
 pub(super) use columns;
@@ -30,7 +31,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -58,6 +59,10 @@ const REASON_CODE: usize = 20;
 const DETECTED_TYPE: usize = 21;
 const TYPE_HAS_TO_FIT: usize = 22;
 const STAGE: usize = 23;
+const HOLD_REASON: usize = 24;
+const HOLD_SINCE: usize = 25;
+const HOLD_BY: usize = 26;
+const KEEP_UNTIL: usize = 27;
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
@@ -98,6 +103,17 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         state.detected_type.map(ContentType::as_str),
         record.declared.type_has_to_fit.then_some(1),
         state.stage.and_then(Stage::as_str),
+        record.hold.as_ref().map(|hold| hold.reason.as_str()),
+        record
+            .hold
+            .as_ref()
+            .map(|hold| hold.since.timestamp_millis()),
+        record
+            .hold
+            .as_ref()
+            .and_then(|hold| hold.by)
+            .map(|by| by.to_string()),
+        record.keep_until.map(|at| at.timestamp_millis()),
     ])?;
     Ok(inserted == 1)
 }
@@ -117,10 +133,23 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
             type_has_to_fit: row.get::<_, Option<i64>>(TYPE_HAS_TO_FIT)?.is_some(),
         },
         delete_after: moment(row, DELETE_AFTER)?,
+        hold: hold(row)?,
+        keep_until: moment(row, KEEP_UNTIL)?,
         upload_expires_at: required(row, UPLOAD_EXPIRES_AT, moment)?,
         state: state(row)?,
         reconcile_at: moment(row, RECONCILE_AT)?,
     })
+}
+
+fn hold(row: &Row<'_>) -> rusqlite::Result<Option<Hold>> {
+    let Some(reason) = optional(row, HOLD_REASON, HoldReason::given)? else {
+        return Ok(None);
+    };
+    Ok(Some(Hold {
+        reason,
+        since: moment_at(row, HOLD_SINCE)?,
+        by: optional(row, HOLD_BY, UserId::parse)?,
+    }))
 }
 
 fn hand_in(row: &Row<'_>) -> rusqlite::Result<Option<HandIn>> {

@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 12;
+pub(super) const SCHEMA_VERSION: i64 = 13;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -210,6 +210,14 @@ const STAGES: &str = "
 ALTER TABLE files ADD COLUMN stage TEXT;
 ";
 
+/// That a file is held, why, since when, and who said so; and until when it is to be kept.
+const PROTECTION: &str = "
+ALTER TABLE files ADD COLUMN hold_reason TEXT;
+ALTER TABLE files ADD COLUMN hold_since INTEGER;
+ALTER TABLE files ADD COLUMN hold_by TEXT;
+ALTER TABLE files ADD COLUMN keep_until INTEGER;
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
@@ -228,6 +236,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OUTBOX,
             FILE_TYPES,
             STAGES,
+            PROTECTION,
         ],
         1 => &[
             KEYS,
@@ -244,6 +253,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OUTBOX,
             FILE_TYPES,
             STAGES,
+            PROTECTION,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -259,6 +269,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OUTBOX,
             FILE_TYPES,
             STAGES,
+            PROTECTION,
         ],
         3 => &[
             MARKER,
@@ -271,6 +282,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OUTBOX,
             FILE_TYPES,
             STAGES,
+            PROTECTION,
         ],
         4 => &[
             OWNERS,
@@ -282,6 +294,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OUTBOX,
             FILE_TYPES,
             STAGES,
+            PROTECTION,
         ],
         5 => &[
             DISPLAY_NAMES,
@@ -291,13 +304,23 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             OUTBOX,
             FILE_TYPES,
             STAGES,
+            PROTECTION,
         ],
-        6 => &[DELETE_AFTER, HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES],
-        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES],
-        8 => &[METADATA, OUTBOX, FILE_TYPES, STAGES],
-        9 => &[OUTBOX, FILE_TYPES, STAGES],
-        10 => &[FILE_TYPES, STAGES],
-        11 => &[STAGES],
+        6 => &[
+            DELETE_AFTER,
+            HAND_INS,
+            METADATA,
+            OUTBOX,
+            FILE_TYPES,
+            STAGES,
+            PROTECTION,
+        ],
+        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION],
+        8 => &[METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION],
+        9 => &[OUTBOX, FILE_TYPES, STAGES, PROTECTION],
+        10 => &[FILE_TYPES, STAGES, PROTECTION],
+        11 => &[STAGES, PROTECTION],
+        12 => &[PROTECTION],
         _ => &[],
     }
 }

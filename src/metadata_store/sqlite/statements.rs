@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::row::{self, columns};
 use crate::domain::{
-    ContentType, FileId, FileRecord, RejectionCode, Sha256Digest, Stage, StateFields, Status,
+    ContentType, FileId, FileRecord, Hold, RejectionCode, Sha256Digest, Stage, StateFields, Status,
     Timestamp, Transition, TransitionCondition,
 };
 use crate::metadata_store::{DueRecord, LOOKED_AT_FOR_STATUS, MAX_PAGE, Page, PageRequest};
@@ -51,7 +51,11 @@ const RENEW_UPLOAD: &str = concat!(
 
 pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, stage = :stage, sha256 = :sha256,
          version_id = :version_id, uploaded_at = :uploaded_at, reason = :reason,
-         reason_code = :reason_code, detected_type = :detected_type, expires_at = :expires_at, review_at = :review_at
+         reason_code = :reason_code, detected_type = :detected_type, expires_at = :expires_at, review_at = :review_at,
+         hold_reason = CASE WHEN :may_be_held THEN hold_reason END,
+         hold_since = CASE WHEN :may_be_held THEN hold_since END,
+         hold_by = CASE WHEN :may_be_held THEN hold_by END,
+         keep_until = coalesce(:keep_until, keep_until)
       WHERE id = :id AND status = :from
         AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
 
@@ -62,7 +66,29 @@ pub(super) const DELETE: &str =
          uploaded_at = NULL, reason = NULL, reason_code = NULL, detected_type = NULL, expires_at = :expires_at,
          review_at = CASE WHEN sha256 IS NOT NULL AND version_id IS NULL
              THEN upload_expires_at + :upload_grace ELSE :now END
-      WHERE id = :id AND status <> 'deleted'";
+      WHERE id = :id AND status <> 'deleted' AND hold_reason IS NULL
+        AND (keep_until IS NULL OR keep_until <= :as_of OR status <> 'available')";
+
+const HOLD: &str = concat!(
+    "UPDATE files SET hold_reason = :reason, hold_since = coalesce(hold_since, :since), hold_by = :by
+      WHERE id = :id AND (status = 'pending' OR status = 'available') RETURNING ",
+    columns!()
+);
+
+const RELEASE: &str = concat!(
+    "UPDATE files SET hold_reason = NULL, hold_since = NULL, hold_by = NULL
+      WHERE id = :id AND status <> 'deleted' RETURNING ",
+    columns!()
+);
+
+const KEEP_LONGER: &str = concat!(
+    "UPDATE files SET keep_until = :keep_until
+      WHERE id = :id AND status = 'available' AND (keep_until IS NULL OR keep_until <= :keep_until) RETURNING ",
+    columns!()
+);
+
+const POSTPONE_DELETION: &str = "UPDATE files SET review_at = :review_at
+      WHERE id = :id AND status = 'available' AND review_at = :seen";
 
 const POSTPONE_RECONCILE: &str = "UPDATE files
       SET review_at = min(:review_at, upload_expires_at + :upload_grace)
@@ -230,6 +256,8 @@ pub(super) fn transition(
             ":expires_at": to.purge_at.map(|at| at.timestamp_millis()),
             ":review_at": transition.reconcile_at.map(|at| at.timestamp_millis()),
             ":deadline_seen": deadline_seen,
+            ":may_be_held": to.status.may_be_held(),
+            ":keep_until": transition.keep_until.map(|at| at.timestamp_millis()),
         })?;
     Ok(changed == 1)
 }
@@ -247,14 +275,79 @@ pub(super) fn delete(
     now: Timestamp,
     purge_at: Timestamp,
     upload_grace: Duration,
+    as_of: Timestamp,
 ) -> rusqlite::Result<bool> {
     let deleted = connection.prepare_cached(DELETE)?.execute(named_params! {
         ":upload_grace": millis(upload_grace),
         ":id": id.as_bytes(),
         ":now": now.timestamp_millis(),
         ":expires_at": purge_at.timestamp_millis(),
+        ":as_of": as_of.timestamp_millis(),
     })?;
     Ok(deleted == 1)
+}
+
+/// The record as it is held; `None` if there is nothing to hold.
+pub(super) fn hold(
+    connection: &Connection,
+    id: FileId,
+    hold: &Hold,
+) -> rusqlite::Result<Option<FileRecord>> {
+    connection
+        .prepare_cached(HOLD)?
+        .query_row(
+            named_params! {
+                ":id": id.as_bytes(),
+                ":reason": hold.reason.as_str(),
+                ":since": hold.since.timestamp_millis(),
+                ":by": hold.by.map(|by| by.to_string()),
+            },
+            row::record,
+        )
+        .optional()
+}
+
+/// The record, which isn't held; `None` if there is none.
+pub(super) fn release(connection: &Connection, id: FileId) -> rusqlite::Result<Option<FileRecord>> {
+    connection
+        .prepare_cached(RELEASE)?
+        .query_row(named_params! { ":id": id.as_bytes() }, row::record)
+        .optional()
+}
+
+/// The record as it is kept; `None` if it isn't available, or is kept for longer.
+pub(super) fn keep_longer(
+    connection: &Connection,
+    id: FileId,
+    keep_until: Timestamp,
+) -> rusqlite::Result<Option<FileRecord>> {
+    connection
+        .prepare_cached(KEEP_LONGER)?
+        .query_row(
+            named_params! {
+                ":id": id.as_bytes(),
+                ":keep_until": keep_until.timestamp_millis(),
+            },
+            row::record,
+        )
+        .optional()
+}
+
+/// Whether it was available, and due at `seen`.
+pub(super) fn postpone_deletion(
+    connection: &Connection,
+    id: FileId,
+    seen: Timestamp,
+    reconcile_at: Timestamp,
+) -> rusqlite::Result<bool> {
+    let postponed = connection
+        .prepare_cached(POSTPONE_DELETION)?
+        .execute(named_params! {
+            ":id": id.as_bytes(),
+            ":seen": seen.timestamp_millis(),
+            ":review_at": reconcile_at.timestamp_millis(),
+        })?;
+    Ok(postponed == 1)
 }
 
 /// Whether it is pending.

@@ -45,7 +45,7 @@ const SHORT: Duration = Duration::from_millis(20);
 pub(super) enum Kind {
     /// It adds something, and may be refused where there is no room.
     Adds,
-    /// A deletion, or what ends a file's time as `pending`: it goes on as long as anything can be done.
+    /// A deletion, what keeps a file from one, or what ends a file's time as `pending`: it goes on as long as anything can be done.
     Essential,
 }
 

@@ -146,7 +146,7 @@ async fn usage<S: UsageStore>(store: &S, owner: UserId) -> Usage {
 }
 
 async fn delete<S: MetadataStore>(store: &S, record: &FileRecord) -> bool {
-    let deleting = store.delete(record.id, moment(1), far_expiry(), GRACE);
+    let deleting = store.delete(record.id, moment(1), far_expiry(), GRACE, moment(1));
     deleting.await.unwrap()
 }
 
@@ -221,7 +221,14 @@ pub async fn a_record_that_ends_with_a_message_is_given_back_too<S: Whole>(store
     assert_eq!(usage(&**store, owner).await, has(2, 101));
     for is_first in [true, false] {
         let messages = message();
-        let told = store.delete_told(deleted.id, moment(1), far_expiry(), GRACE, &messages);
+        let told = store.delete_told(
+            deleted.id,
+            moment(1),
+            far_expiry(),
+            GRACE,
+            moment(1),
+            &messages,
+        );
         assert_eq!(told.await.unwrap(), is_first);
         assert_eq!(usage(&**store, owner).await, has(1, 100));
     }
@@ -237,7 +244,11 @@ pub async fn of_many_ends_of_one_record_it_is_given_back_once<S: Whole>(store: &
         let settlement = [&rejected, &expired][racer % 2].clone();
         async move {
             match racer % 3 {
-                0 => store.delete(record, moment(1), far_expiry(), GRACE).await,
+                0 => {
+                    store
+                        .delete(record, moment(1), far_expiry(), GRACE, moment(1))
+                        .await
+                }
                 _ => {
                     let outcome = store.transition(record, &settlement).await;
                     outcome.map(|it| it == TransitionOutcome::Applied)

@@ -79,7 +79,7 @@ async fn a_file_that_is_settled_while_it_is_deleted_keeps_its_key_taken_too() {
     fixture.finalize(id).await;
     let (now, grace) = (fixture.clock.now(), fixture.stores.lifecycle.upload_grace);
     let purge_at = fixture.stores.lifecycle.purge_at(&pending, now);
-    let deleted = fixture.metadata.delete(id, now, purge_at, grace).await;
+    let deleted = fixture.metadata.delete(id, now, purge_at, grace, now).await;
     assert!(deleted.unwrap());
     fixture.finalize(id).await;
     let brings = what_an_old_url_brings(&fixture, id).await;

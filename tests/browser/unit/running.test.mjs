@@ -390,7 +390,7 @@ test('one answer that is missing worries nobody, two do, and the next one helps'
 test('what is deleted here is gone in the other tabs', async () => {
   const at = keeping(async () => ({ type: 'page', files: [{ id: '1', status: 'available' }], nextCursor: null }));
   await at.listSync.refresh();
-  assert.ok(await at.listSync.remove('1'));
+  assert.equal((await at.listSync.remove('1')).type, 'deleted');
   assert.deepEqual(at.posted, [{ removed: '1' }]);
   assert.ok(at.listSync.list.isEmpty);
   await at.listSync.refresh();

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use file_share::domain::{FileId, FileRecord, Status, Timestamp, Transition};
+use file_share::domain::{
+    FileId, FileRecord, Hold, HoldReason, Status, Timestamp, Transition, UserId,
+};
 use file_share::metadata_store::conformance::{
     every_settlement, every_state, moment, pending, reviewed_at,
 };
@@ -25,8 +27,13 @@ pub(super) enum Call {
     Page(PageRequest),
     RenewUpload(FileId, Timestamp),
     Transition(FileId, Transition),
-    /// With `now` and `purge_at`.
+    /// With `now`, which is `as_of` too, and `purge_at`.
     Delete(FileId, Timestamp, Timestamp),
+    Hold(FileId, Hold),
+    Release(FileId),
+    KeepLonger(FileId, Timestamp),
+    /// With what was seen, and `reconcile_at`.
+    PostponeDeletion(FileId, Timestamp, Timestamp),
     /// With `until`, `after` and `limit`.
     DueRecords(Timestamp, Option<DueRecord>, usize),
     /// With `reconcile_at`.
@@ -47,6 +54,10 @@ impl Call {
             | Self::RenewUpload(id, _)
             | Self::Transition(id, _)
             | Self::Delete(id, _, _)
+            | Self::Hold(id, _)
+            | Self::Release(id)
+            | Self::KeepLonger(id, _)
+            | Self::PostponeDeletion(id, _, _)
             | Self::PostponeReconcile(id, _)
             | Self::ScheduleReconcile(id, _, _, _)
             | Self::Remove(id, _) => Some(*id),
@@ -86,6 +97,14 @@ fn any_reconcile_at() -> impl Strategy<Value = Timestamp> {
     prop_oneof![any_moment(), any_deadline().prop_map(|at| at + GRACE)]
 }
 
+fn any_hold() -> impl Strategy<Value = Hold> {
+    (any_moment(), any::<bool>()).prop_map(|(since, is_operators)| Hold {
+        reason: HoldReason::given(if is_operators { "a" } else { "b" }).unwrap(),
+        since,
+        by: (!is_operators).then(|| UserId::of("https://id.example.org", "alice")),
+    })
+}
+
 fn any_status() -> impl Strategy<Value = Status> {
     prop::sample::select(Status::ALL.to_vec())
 }
@@ -111,7 +130,8 @@ fn any_settlement() -> impl Strategy<Value = Transition> {
                 upload_expires_at,
                 ..pending(0)
             };
-            reviewed_at(&every_settlement(&seen)[kind], reconcile_at)
+            let kept = (kind == 0 && reconcile_at > moment(3)).then_some(reconcile_at);
+            reviewed_at(&every_settlement(&seen)[kind], reconcile_at).kept_until(kept)
         },
     )
 }
@@ -153,6 +173,11 @@ pub(super) fn any_call(known: Vec<DueRecord>) -> BoxedStrategy<Call> {
             .prop_map(|(id, settlement)| Call::Transition(id, settlement)),
         2 => (any_file(), any_moment(), any_deadline())
             .prop_map(|(id, now, purge_at)| Call::Delete(id, now, purge_at)),
+        2 => (any_file(), any_hold()).prop_map(|(id, hold)| Call::Hold(id, hold)),
+        2 => any_file().prop_map(Call::Release),
+        2 => (any_file(), any_moment()).prop_map(|(id, at)| Call::KeepLonger(id, at)),
+        2 => (any_file(), any_moment(), any_moment())
+            .prop_map(|(id, seen, at)| Call::PostponeDeletion(id, seen, at)),
         3 => due,
         2 => (any_file(), any_reconcile_at())
             .prop_map(|(id, at)| Call::PostponeReconcile(id, at)),

@@ -169,7 +169,16 @@ async fn ask(store: &dyn MetadataStore, call: &Call) -> Result<Answer, StoreErro
             Answer::Transition(store.transition(*id, transition).await?)
         }
         Call::Delete(id, now, purge_at) => {
-            Answer::Deleted(store.delete(*id, *now, *purge_at, GRACE).await?)
+            let deleting = store.delete(*id, *now, *purge_at, GRACE, *now);
+            Answer::Deleted(deleting.await?)
+        }
+        Call::Hold(id, hold) => Answer::Record(store.hold(*id, hold).await?.map(Box::new)),
+        Call::Release(id) => Answer::Record(store.release(*id).await?.map(Box::new)),
+        Call::KeepLonger(id, at) => {
+            Answer::Record(store.keep_longer(*id, *at).await?.map(Box::new))
+        }
+        Call::PostponeDeletion(id, seen, at) => {
+            Answer::Deleted(store.postpone_deletion(*id, *seen, *at).await?)
         }
         Call::DueRecords(until, after, limit) => {
             Answer::Due(store.due_records(*until, *after, *limit).await?)

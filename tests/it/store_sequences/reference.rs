@@ -68,7 +68,11 @@ impl Reference {
                 let tombstone = FileState::Deleted {
                     purge_at: *purge_at,
                 };
-                let living = self.find(*id, |it| it.status() != Status::Deleted);
+                let living = self.find(*id, |it| {
+                    let is_kept = it.status() == Status::Available
+                        && it.keep_until.is_some_and(|until| until > *now);
+                    it.status() != Status::Deleted && it.hold.is_none() && !is_kept
+                });
                 Answer::Deleted(living.is_some_and(|record| {
                     record.reconcile_at = match &record.state {
                         FileState::Available(object) if object.version_id.is_none() => {
@@ -79,6 +83,38 @@ impl Reference {
                     record.state = tombstone;
                     true
                 }))
+            }
+            Call::Hold(id, hold) => {
+                let holdable = [Status::Pending, Status::Available];
+                let found = self.find(*id, |it| holdable.contains(&it.status()));
+                Answer::Record(found.map(|record| {
+                    let mut hold = hold.clone();
+                    if let Some(before) = &record.hold {
+                        hold.since = before.since;
+                    }
+                    record.hold = Some(hold);
+                    Box::new(record.clone())
+                }))
+            }
+            Call::Release(id) => {
+                let found = self.find(*id, |it| it.status() != Status::Deleted);
+                Answer::Record(found.map(|record| {
+                    record.hold = None;
+                    Box::new(record.clone())
+                }))
+            }
+            Call::KeepLonger(id, until) => {
+                let found = self.find(*id, |it| it.status() == Status::Available);
+                let moved = found.filter(|it| it.keep_until.is_none_or(|at| at <= *until));
+                Answer::Record(moved.map(|record| {
+                    record.keep_until = Some(*until);
+                    Box::new(record.clone())
+                }))
+            }
+            Call::PostponeDeletion(id, seen, at) => {
+                let found = self.find(*id, |it| it.status() == Status::Available);
+                let due = found.filter(|it| it.reconcile_at == Some(*seen));
+                Answer::Deleted(due.map(|it| it.reconcile_at = Some(*at)).is_some())
             }
             Call::DueRecords(until, after, limit) => Answer::Due(self.due(*until, *after, *limit)),
             Call::PostponeReconcile(id, at) => {
@@ -148,6 +184,12 @@ impl Reference {
             return TransitionOutcome::Unchanged;
         };
         (record.state, record.reconcile_at) = (transition.to.clone(), transition.reconcile_at);
+        if !matches!(record.status(), Status::Pending | Status::Available) {
+            record.hold = None;
+        }
+        if transition.keep_until.is_some() {
+            record.keep_until = transition.keep_until;
+        }
         TransitionOutcome::Applied
     }
 

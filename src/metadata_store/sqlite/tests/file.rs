@@ -357,6 +357,7 @@ async fn a_read_only_store_reads_with_and_without_the_owner_and_writes_nothing()
             later.upload_expires_at,
             later.upload_expires_at,
             std::time::Duration::ZERO,
+            later.upload_expires_at,
         )
         .await
         .unwrap();

@@ -61,12 +61,12 @@ async fn the_count_of_pending_records_is_exact_whatever_fails_and_after_a_start(
     let store = limited(&directory, 3);
     assert!(is_refused(&store).await);
     let deleted = store
-        .delete(record.id, moment(0), moment(1), Duration::ZERO)
+        .delete(record.id, moment(0), moment(1), Duration::ZERO, moment(0))
         .await;
     assert!(deleted.unwrap());
     // A second deletion gives nothing back.
     let again = store
-        .delete(record.id, moment(0), moment(1), Duration::ZERO)
+        .delete(record.id, moment(0), moment(1), Duration::ZERO, moment(0))
         .await;
     assert!(!again.unwrap());
     assert!(!is_refused(&store).await);
@@ -144,14 +144,14 @@ async fn what_waits_to_be_told_stays_and_what_there_is_no_room_for_is_left_out_a
     let told = store.transition_told(two.id, &change, &messages);
     assert_eq!(told.await.unwrap(), TransitionOutcome::Applied);
     let messages = [message("e")];
-    let told = store.delete_told(one.id, moment(1), moment(9), DAY, &messages);
+    let told = store.delete_told(one.id, moment(1), moment(9), DAY, moment(1), &messages);
     assert!(told.await.unwrap());
     store.add_message(&message("f")).await.unwrap();
     assert_eq!(store.outbox.total_left_out(), 4);
     // What waits already is no more by being told again, and nothing is left out of what isn't made.
     store.add_message(&message("a")).await.unwrap();
     let messages = [message("g")];
-    let again = store.delete_told(one.id, moment(1), moment(9), DAY, &messages);
+    let again = store.delete_told(one.id, moment(1), moment(9), DAY, moment(1), &messages);
     assert!(!again.await.unwrap());
     assert_eq!(waiting(&store).await, ["msg_a", "msg_b"]);
     assert_eq!(store.outbox.total_left_out(), 4);

@@ -32,7 +32,7 @@ struct Older {
     keys: usize,
 }
 
-const OLDER: [Older; 11] = [
+const OLDER: [Older; 12] = [
     Older {
         bytes: include_bytes!("version-1.sqlite"),
         available: 1,
@@ -85,6 +85,11 @@ const OLDER: [Older; 11] = [
     },
     Older {
         bytes: include_bytes!("version-11.sqlite"),
+        available: 2,
+        keys: 2,
+    },
+    Older {
+        bytes: include_bytes!("version-12.sqlite"),
         available: 2,
         keys: 2,
     },
@@ -151,6 +156,12 @@ async fn a_file_of_an_older_version_keeps_all_that_it_has_and_becomes_a_new_one(
         expected[0] = Status::Pending;
         assert_eq!(listed, expected);
         let newest = &page.records[older.available];
+        // Nothing was held or had to be kept.
+        assert!(
+            page.records
+                .iter()
+                .all(|it| it.hold.is_none() && it.keep_until.is_none())
+        );
         // Nobody looked at what was in files then.
         assert!(page.records.iter().all(|it| it.detected_type().is_none()));
         let declared = &newest.declared;
@@ -190,6 +201,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "CREATE TABLE outbox (x)",
         "ALTER TABLE files ADD COLUMN detected_type TEXT",
         "ALTER TABLE files ADD COLUMN stage TEXT",
+        "ALTER TABLE files ADD COLUMN hold_reason TEXT",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);
