@@ -28,7 +28,8 @@ use crate::audit::AuditLog;
 use crate::boxes::{Boxes, attest_hand_in};
 use crate::create_limits::{CreateLimit, TooManyCreates};
 use crate::domain::{
-    AllowedTypes, Declaration, FileId, FileRecord, HoldReason, IdempotencyKey, Quota, Usage,
+    AllowedTypes, Declaration, FileId, FileRecord, HoldReason, IdempotencyKey, Quota, Timestamp,
+    Usage,
 };
 use crate::file_events::{EventPage, EventPosition};
 use crate::links::Links;
@@ -355,6 +356,19 @@ impl FileService {
     ) -> Result<FileRecord, OperationError> {
         let releasing = pin!(operations::release_file(&self.0.stores, context, id));
         self.run(context, Action::ReleaseFile, About::File(id), releasing)
+            .await
+    }
+
+    /// [`operations::keep_file`].
+    pub async fn keep_file(
+        &self,
+        context: &Context,
+        id: FileId,
+        keep_until: Timestamp,
+    ) -> Result<FileRecord, OperationError> {
+        let stores = &self.0.stores;
+        let keeping = pin!(operations::keep_file(stores, context, id, keep_until));
+        self.run(context, Action::KeepFile, About::File(id), keeping)
             .await
     }
 

@@ -27,7 +27,7 @@ import { ListTools } from './list_tools.js';
 import { put } from './put.js';
 import { ScreenLock, share } from './share.js';
 import { getOlderAhead } from './older_ahead.js';
-import { holdOf, isFinal, nameOf } from './record.js';
+import { holdOf, isFinal, keptUntil, nameOf } from './record.js';
 import { showQr } from './qr_dialog.js';
 import { openShareAddress } from './share_notice.js';
 import { openSession } from './sign_in.js';
@@ -308,8 +308,9 @@ async function copy(text, done) {
 async function removeFile(record) {
   const { id } = record;
   const name = nameOf(record);
-  if (holdOf(record)) {
-    liveRegion.show(strings.removeRefused(name, strings.why.held));
+  const kept = keptUntil(record, Date.now());
+  if (holdOf(record) || kept !== null) {
+    liveRegion.show(strings.removeRefused(name, holdOf(record) ? strings.why.held : strings.why.keptUntil(format.exactTime(kept))));
     return;
   }
   const isWanted = await ask({
@@ -326,9 +327,9 @@ async function removeFile(record) {
     poller.forget(id);
     interrupted.gone(id);
     liveRegion.show(strings.removed(name));
-  } else if (answer.problem?.code === 'held') {
+  } else if (['held', 'retained'].includes(answer.problem?.code)) {
     // Since the list was read.
-    liveRegion.show(strings.removeRefused(name, strings.why.held));
+    liveRegion.show(strings.removeRefused(name, strings.why[answer.problem.code]));
     void listSync.refresh();
   } else {
     liveRegion.show(strings.removeFailed(name));

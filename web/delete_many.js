@@ -4,7 +4,7 @@
 
 import { ask } from './dialog.js';
 import { forEach } from './for_each.js';
-import { holdOf, nameOf } from './record.js';
+import { holdOf, keptUntil, nameOf } from './record.js';
 
 // How many files are named in a question or an answer.
 const MAX_NAMED = 3;
@@ -36,5 +36,6 @@ export async function deleteMany(records, { strings, format }, ports) {
   const left = failed.map((id) => byId.get(id));
   const isHeld = left.some((record) => holdOf(record));
   const said = words.notRemoved(deleted, format.count(left.length), names(left));
-  ports.say([said, isHeld ? words.someHeld : null].filter(Boolean).join(' '));
+  const isKept = left.some((record) => keptUntil(record, Date.now()) !== null);
+  ports.say([said, isHeld && words.someHeld, isKept && words.someKept].filter(Boolean).join(' '));
 }

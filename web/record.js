@@ -32,6 +32,12 @@ export function holdOf({ hold }) {
   return typeof hold === 'object' && hold !== null ? { reason: typeof hold.reason === 'string' ? hold.reason : null } : null;
 }
 
+// Until when nobody can delete the file, in milliseconds; null if anybody may who may at all.
+export function keptUntil({ status, keepUntil }, now) {
+  const at = Date.parse(keepUntil ?? '');
+  return status === 'available' && at > now ? at : null;
+}
+
 // What the bytes of a file that was rejected are, if it was for that its name says something else; else null.
 export function otherContentOf({ reasonCode, detectedType }) {
   return reasonCode === 'content_mismatch' && typeof detectedType === 'string' ? detectedType : null;

@@ -12,7 +12,7 @@ const ANSWER_WITHIN_MS = 15_000;
 const JSON_TYPES = new Set(['application/json', 'application/problem+json']);
 const GONE = 'file_not_found';
 // What the pages have words of their own for.
-const KNOWN = new Map([['type_not_allowed', 'typeNotAllowed'], ['held', 'held']]);
+const KNOWN = new Map([['type_not_allowed', 'typeNotAllowed'], ['held', 'held'], ['retained', 'retained']]);
 const QUOTA_EXCEEDED = 'quota_exceeded';
 const FORBIDDEN = 403;
 const SHORTEST = 'v1/files?limit=1';

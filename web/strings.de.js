@@ -129,6 +129,8 @@ export const strings = {
       'Sie passt nicht mehr in das, was Sie hier haben dürfen. Löschen Sie Dateien, die niemand mehr braucht, oder bitten Sie ' +
       'die Person, die den Dienst betreibt, um mehr Platz. Es wurde nichts gesendet.',
     held: 'Sie wird festgehalten: Niemand kann sie löschen, bis die Personen, die diesen Dienst betreiben, sie freigeben.',
+    retained: 'Sie muss eine Zeit lang aufbewahrt werden.',
+    keptUntil: (time) => `Sie muss bis ${time} aufbewahrt werden.`,
     limited: 'Der Dienst bittet um weniger Tempo. Nichts ist verloren: Bitte versuchen Sie es später noch einmal.',
     store: (code) => `Der Speicher hat sie abgelehnt (${code}).`,
     otherBytes:
@@ -306,6 +308,7 @@ export const strings = {
     removeText: (names) => `Sie werden für alle gelöscht, und ihre Links führen ins Leere: ${names}. Das lässt sich nicht rückgängig machen.`,
     removeYes: (n) => (n === '1' ? 'Löschen' : `${n} Dateien löschen`),
     removed: (n) => (n === '1' ? '1 Datei ist gelöscht' : `${n} Dateien sind gelöscht`),
+    someKept: 'Manche müssen eine Zeit lang aufbewahrt werden.',
     someHeld: 'Was festgehalten wird, lässt sich erst löschen, wenn die Personen, die diesen Dienst betreiben, es freigeben.',
     notRemoved: (n, failed, names) => `${n} gelöscht. ${failed} ${failed === '1' ? 'konnte' : 'konnten'} nicht gelöscht werden: ${names}. Bitte versuchen Sie es noch einmal.`,
   },

@@ -131,6 +131,8 @@ export const strings = {
       'It doesn’t fit into what you may have here. Delete files that nobody needs any more, or ask whoever runs the service ' +
       'for more room. Nothing was sent.',
     held: 'It is held: nobody can delete it until those who run this service end the hold.',
+    retained: 'It has to be kept for a while.',
+    keptUntil: (time) => `It has to be kept until ${time}.`,
     limited: 'The service asks to go slower. Nothing is lost: try again in a while.',
     store: (code) => `The store refused it (${code}).`,
     otherBytes:
@@ -264,6 +266,7 @@ export const strings = {
     removeYes: (n) => (n === '1' ? 'Delete it' : `Delete ${n} files`),
     removed: (n) => (n === '1' ? '1 file is deleted' : `${n} files are deleted`),
     someHeld: 'What is held can’t be deleted until those who run this service end the hold.',
+    someKept: 'Some have to be kept for a while.',
     notRemoved: (n, failed, names) => `${n} deleted. ${failed} couldn’t be deleted: ${names}. Try again.`,
   },
   listFull: (limit) => `These are the newest ${limit} files. Older ones are there under their links.`,

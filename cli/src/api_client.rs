@@ -349,6 +349,19 @@ impl ApiClient {
         parsed(&expect(answer.await?, StatusCode::OK)?)
     }
 
+    /// Has a file kept until then. Saying the same again changes nothing.
+    pub(crate) async fn keep(
+        &self,
+        id: Uuid,
+        until_when: &str,
+        until: Deadline,
+    ) -> Result<Record, CliError> {
+        let path = format!("/v1/files/{id}/keep-until");
+        let body = json!({ "keepUntil": until_when });
+        let answer = self.call(Method::PUT, &path, Some(&body), None, until);
+        parsed(&expect(answer.await?, StatusCode::OK)?)
+    }
+
     /// Lets it be deleted again.
     pub(crate) async fn release(&self, id: Uuid, until: Deadline) -> Result<(), CliError> {
         let path = format!("/v1/files/{id}/hold");

@@ -14,7 +14,7 @@ use clap_complete::Shell;
 
 pub(crate) use boxes::{BoxCommand, Collect, ExtendBox, NewBox, ShowBox};
 pub(crate) use files::{
-    Delete, Download, Events, Hold, List, Receipt, Status, Unhold, Upload, Verify,
+    Delete, Download, Events, Hold, Keep, List, Receipt, Status, Unhold, Upload, Verify,
 };
 pub(crate) use links::{LinkArguments, Links, LinksCommand};
 pub(crate) use service::{Aws, Doctor, Tokens, TokensCommand, WebhookCommand, WebhookListen};
@@ -156,6 +156,8 @@ pub(crate) enum Command {
     Hold(Hold),
     /// End the holds of files; for those who run the service
     Unhold(Unhold),
+    /// Have files kept for longer, so that nobody can delete them before; for those who run the service
+    Keep(Keep),
     /// Sign in at a service that asks who you are: shows a code, which you type in the browser
     #[command(after_help = LOGIN)]
     Login {

@@ -143,6 +143,7 @@ pub(crate) async fn info(
         ("uploaded", &uploaded),
         ("delete on", &end),
         ("held", &record.held()),
+        ("kept to", &record.kept_until()),
         ("sha256", &record.sha256),
     ];
     for (name, value) in more {

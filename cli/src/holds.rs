@@ -1,9 +1,10 @@
-//! `fshare hold` and `fshare unhold`: for those who run the service, what nobody can delete.
+//! `fshare hold`, `unhold` and `keep`: for those who run the service, what nobody can delete.
 //!
 //! **Invariant:** each call is safe to repeat, so a lost answer is asked for again.
 
 use std::time::Duration;
 
+use chrono::Utc;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -42,6 +43,24 @@ pub(crate) async fn unhold(
         let (service, id) = parse_file(file, service).await?;
         let released = service.release(id, Deadline::after(patience)).await;
         codes.push(told(id, "released", released, output)?);
+    }
+    Ok(codes)
+}
+
+/// Has each of the files kept. The exit codes of all.
+pub(crate) async fn keep(
+    service: &ApiClient,
+    arguments: &arguments::Keep,
+    patience: Duration,
+    output: &Output,
+) -> Result<Vec<u8>, CliError> {
+    // The same moment for all, and for each attempt.
+    let until = arguments.until.of_a_file(Utc::now());
+    let mut codes = Vec::new();
+    for file in &arguments.files {
+        let (service, id) = parse_file(file, service).await?;
+        let kept = service.keep(id, &until, Deadline::after(patience)).await;
+        codes.push(told(id, "kept", kept.map(drop), output)?);
     }
     Ok(codes)
 }

@@ -190,6 +190,7 @@ async fn dispatch(
             .map(|code| vec![code]),
         Command::Delete(delete) => commands::delete(&service, delete, patience, output).await,
         Command::Hold(wanted) => holds::hold(&service, wanted, patience, output).await,
+        Command::Keep(wanted) => holds::keep(&service, wanted, patience, output).await,
         Command::Unhold(wanted) => holds::unhold(&service, wanted, patience, output).await,
         Command::Tokens(tokens) => match &tokens.command {
             Some(TokensCommand::Revoke { ids }) => {

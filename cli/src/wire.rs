@@ -70,6 +70,12 @@ impl Record {
         entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
     }
 
+    /// Until when nobody can delete it, where that was said.
+    pub(crate) fn kept_until(&self) -> Option<String> {
+        let until = self.more.get("keepUntil").and_then(Value::as_str);
+        until.map(local_time)
+    }
+
     /// That nobody can delete it, and since when; with the reason where that is told.
     pub(crate) fn held(&self) -> Option<String> {
         let hold = self.more.get("hold")?;

@@ -36,6 +36,8 @@ pub enum Action {
     HoldFile,
     /// Lets a file be deleted again.
     ReleaseFile,
+    /// Has a file kept for longer.
+    KeepFile,
     /// Makes a token that acts for the caller.
     CreateToken,
     /// Shows the caller's tokens.
@@ -84,7 +86,7 @@ pub enum Action {
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::CreateFile,
         Self::RenewUpload,
         Self::CompleteUpload,
@@ -98,6 +100,7 @@ impl Action {
         Self::DeleteFile,
         Self::HoldFile,
         Self::ReleaseFile,
+        Self::KeepFile,
         Self::CreateToken,
         Self::ListTokens,
         Self::RevokeToken,
@@ -132,6 +135,7 @@ impl Action {
             | Self::DeleteFile
             | Self::HoldFile
             | Self::ReleaseFile
+            | Self::KeepFile
             | Self::CreateToken
             | Self::RevokeToken
             | Self::RevokeUserTokens
@@ -187,7 +191,11 @@ impl Action {
     fn is_of_admins(self) -> bool {
         matches!(
             self,
-            Self::ListAllFiles | Self::RevokeUserTokens | Self::HoldFile | Self::ReleaseFile
+            Self::ListAllFiles
+                | Self::RevokeUserTokens
+                | Self::HoldFile
+                | Self::ReleaseFile
+                | Self::KeepFile
         )
     }
 
@@ -222,7 +230,7 @@ impl Action {
             | Self::DescribeManifest
             | Self::DescribeDrop => Some(Scope::Read),
             Self::DeleteFile => Some(Scope::Delete),
-            Self::HoldFile | Self::ReleaseFile => Some(Scope::Admin),
+            Self::HoldFile | Self::ReleaseFile | Self::KeepFile => Some(Scope::Admin),
             Self::CreateToken
             | Self::RevokeToken
             | Self::RevokeUserTokens
@@ -245,6 +253,7 @@ impl Action {
             Self::DeleteFile => "delete_file",
             Self::HoldFile => "hold_file",
             Self::ReleaseFile => "release_file",
+            Self::KeepFile => "keep_file",
             Self::CreateToken => "create_token",
             Self::ListTokens => "list_tokens",
             Self::RevokeToken => "revoke_token",
@@ -505,7 +514,7 @@ mod tests {
     }
 
     /// What is done with a file, or before one is known.
-    const OF_FILES: [Action; 13] = [
+    const OF_FILES: [Action; 14] = [
         Action::CreateFile,
         Action::RenewUpload,
         Action::CompleteUpload,
@@ -519,6 +528,7 @@ mod tests {
         Action::DeleteFile,
         Action::HoldFile,
         Action::ReleaseFile,
+        Action::KeepFile,
     ];
 
     fn files() -> Vec<Resource> {
@@ -759,7 +769,7 @@ mod tests {
                 Caller::Token(token) => token.scopes.contains(Scope::Admin),
                 Caller::Submitter(_) | Caller::Nobody => false,
             };
-            for action in [Action::HoldFile, Action::ReleaseFile] {
+            for action in [Action::HoldFile, Action::ReleaseFile, Action::KeepFile] {
                 let service = authorize(&caller, action, Resource::Service);
                 assert_eq!(service.is_ok(), expected, "{caller:?}");
                 for file in files() {

@@ -38,7 +38,7 @@ pub(super) struct EventsApi {
 pub(super) struct WireEvent {
     /// `file.created`, `file.upload_renewed`, `file.completed` (somebody said that the bytes were sent),
     /// `file.available`, `file.rejected`, `file.expired`, `file.downloaded` (a URL for the bytes was handed out),
-    /// `file.deleted`, `file.held` (nobody can delete it) or `file.released`. There may be others one day.
+    /// `file.deleted`, `file.held` (nobody can delete it), `file.released` or `file.kept` (for longer). There may be others one day.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: String,

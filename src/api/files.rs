@@ -354,7 +354,7 @@ impl FilesApi {
     /// Delete a file
     ///
     /// For good: nothing brings it back, and its bytes go too, in all their versions. A file that is held can't be
-    /// deleted by anybody until those who run the service end its hold.
+    /// deleted by anybody until those who run the service end its hold, and one with a `keepUntil` not before that.
     ///
     /// The `id` is in the answer that created the file, and in the list.
     #[oai(path = "/files/:id", method = "delete", operation_id = "delete_file")]

@@ -7,16 +7,14 @@ use std::sync::Arc;
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, Object, OpenApi};
-use serde_json::{Map, Value};
 
 use super::call_context::context_of;
 use super::files::{Tag, file_id, shown_to};
 use super::json::Json;
-use super::json_body::{BodySchema, JsonBody};
+use super::json_body::{BodySchema, JsonBody, only_field};
 use super::operation_errors::{self, ApiError};
-use super::problem::{Code, FieldError, Problem};
 use super::wire::WireFile;
-use crate::domain::{HoldReason, Invalid};
+use crate::domain::HoldReason;
 use crate::own_paths;
 use crate::presigned_url::BucketAddress;
 use crate::service::FileService;
@@ -76,7 +74,8 @@ impl HoldsApi {
     ) -> Result<Held, ApiError<operation_errors::HoldFile>> {
         let id = file_id(&id)?;
         let context = context_of(request, &self.bucket);
-        let reason = reason(body.fields)?;
+        let why = "why the file is held";
+        let reason = only_field(body.fields, "reason", why, HoldReason::given)?;
         let record = self.service.hold_file(&context, id, reason).await?;
         Ok(Held::File(Json(shown_to(&context, &record)?)))
     }
@@ -101,29 +100,4 @@ impl HoldsApi {
         self.service.release_file(&context, id).await?;
         Ok(Released::Done)
     }
-}
-
-/// What isn't right is named all at once.
-fn reason(mut fields: Map<String, Value>) -> Result<HoldReason, Problem> {
-    let reason = match fields.remove("reason") {
-        Some(Value::String(text)) => HoldReason::given(&text),
-        None | Some(Value::Null) => Err(Invalid("is required: why the file is held".into())),
-        Some(_) => Err(Invalid("must be a string".into())),
-    };
-    let mut errors = Vec::new();
-    if !fields.is_empty() {
-        errors.push(FieldError {
-            field: "(unknown)",
-            message: "there are fields besides reason".into(),
-        });
-    }
-    match reason {
-        Ok(reason) if errors.is_empty() => return Ok(reason),
-        Ok(_) => {}
-        Err(Invalid(message)) => errors.push(FieldError {
-            field: "reason",
-            message,
-        }),
-    }
-    Err(Problem::fields(Code::InvalidRequest, errors))
 }

@@ -17,7 +17,8 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::json_text::json_object;
-use super::problem::{Code, Problem};
+use super::problem::{Code, FieldError, Problem};
+use crate::domain::Invalid;
 
 /// The most bytes that a JSON body may have: a name of 255 bytes and a media type, escaped at the
 /// worst, with room to spare.
@@ -86,6 +87,37 @@ pub(super) async fn read_body(request: &Request, body: Body) -> Result<Vec<u8>, 
     timeout(BODY_TIMEOUT, read_within_limit(body))
         .await
         .unwrap_or_else(|_| Err(Code::InvalidRequest.with("the body came too slowly")))
+}
+
+/// The one field of a body; what isn't right is named all at once.
+///
+/// # Errors
+/// It is missing, no text or not as it has to be, or there are others.
+pub(super) fn only_field<T>(
+    mut fields: Map<String, Value>,
+    field: &'static str,
+    what: &str,
+    read: impl FnOnce(&str) -> Result<T, Invalid>,
+) -> Result<T, Problem> {
+    let value = match fields.remove(field) {
+        Some(Value::String(text)) => read(&text),
+        // As everywhere: null is the same as left out.
+        None | Some(Value::Null) => Err(Invalid(format!("is required: {what}"))),
+        Some(_) => Err(Invalid("must be a string".into())),
+    };
+    let mut errors = Vec::new();
+    if !fields.is_empty() {
+        errors.push(FieldError {
+            field: "(unknown)",
+            message: format!("there are fields besides {field}"),
+        });
+    }
+    match value {
+        Ok(value) if errors.is_empty() => return Ok(value),
+        Ok(_) => {}
+        Err(Invalid(message)) => errors.push(FieldError { field, message }),
+    }
+    Err(Problem::fields(Code::InvalidRequest, errors))
 }
 
 /// What the contract says of a body whose fields are read by hand.

@@ -37,6 +37,7 @@ mod problem_code;
 mod proof;
 mod public_urls;
 mod receipts;
+mod retention;
 pub mod server;
 mod session;
 mod set_cookies;
@@ -71,6 +72,7 @@ pub use proof::SessionCookie;
 use public_urls::ServiceUrl;
 pub use public_urls::{own_prefix, path_prefix};
 use receipts::ReceiptsApi;
+use retention::RetentionApi;
 use session::SessionApi;
 use shared_page::SharedPageEndpoint;
 use sign_in::SignInApi;
@@ -147,6 +149,10 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         service: Arc::clone(&parts.service),
         bucket: parts.bucket.clone(),
     };
+    let retention = RetentionApi {
+        service: Arc::clone(&parts.service),
+        bucket: parts.bucket.clone(),
+    };
     let receipts = ReceiptsApi {
         service: Arc::clone(&parts.service),
         keys: parts.receipt_keys,
@@ -217,7 +223,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         service_url: service_url.clone(),
     };
     let service = document::service((
-        files, events, holds, links, receipts, boxes, session, sign_in, tokens, pairings,
+        files, events, holds, retention, links, receipts, boxes, session, sign_in, tokens, pairings,
     ));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
     let failed_sign_in = web_page.failed_sign_in();

@@ -155,6 +155,7 @@ impl From<ErrorCode> for Code {
             ErrorCode::UploadPending => Self::UploadPending,
             ErrorCode::UploadSettled => Self::UploadSettled,
             ErrorCode::Held => Self::Held,
+            ErrorCode::Retained => Self::Retained,
             ErrorCode::FileRejected => Self::FileRejected,
             ErrorCode::UploadExpired => Self::UploadExpired,
             ErrorCode::LinkNotFound => Self::LinkNotFound,
@@ -193,6 +194,14 @@ impl From<OperationError> for Problem {
                 let (field, message) = ("deleteAfter", invalid.0);
                 Self::fields(code, vec![FieldError { field, message }])
             }
+            OperationError::KeepUntil(Invalid(message)) => {
+                let field = "keepUntil";
+                Self::fields(code, vec![FieldError { field, message }])
+            }
+            OperationError::Retained(until) => code.with(format!(
+                "the file is kept until {}: nobody can delete it before, and that time only moves forward",
+                format_timestamp(until)
+            )),
             OperationError::LinkField(field, Invalid(message)) => {
                 Self::fields(code, vec![FieldError { field, message }])
             }

@@ -353,6 +353,15 @@ codes! {
             the record has its reason.",
         detail: Some("the file is held: it can be deleted when those who run the service have ended the hold"),
     }
+    Retained {
+        name: ErrorCode::Retained.as_str(),
+        status: StatusCode::CONFLICT,
+        retry_after_seconds: None,
+        title: "The file has to be kept",
+        advice: "This service keeps files for a while, whoever wants them gone: `keepUntil` of the record says until when. \
+            Delete it then. Those who run the service can move that time forward, and nobody can move it back.",
+        detail: None,
+    }
     FileRejected {
         name: ErrorCode::FileRejected.as_str(),
         status: StatusCode::GONE,

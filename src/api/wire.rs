@@ -73,6 +73,9 @@ pub(super) struct WireFile {
     pub uploaded_at: Option<String>,
     /// When the service deletes the file if it is available then, in UTC; null: it stays until somebody does.
     pub delete_after: Option<String>,
+    /// Until when nobody can delete the file, in UTC; null: it needn't be kept. While the file is pending it can be
+    /// deleted, and what it says counts from when the file was created: it moves forward to when the bytes came.
+    pub keep_until: Option<String>,
     /// That nobody can delete the file, since those who run the service hold it; only there then.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,6 +170,7 @@ impl WireFile {
             created_at: format_timestamp(record.created_at()),
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             delete_after: record.delete_after.map(format_timestamp),
+            keep_until: record.keep_until.map(format_timestamp),
             hold: record.hold.as_ref().map(|hold| WireHold {
                 reason: None,
                 by: None,

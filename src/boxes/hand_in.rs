@@ -126,7 +126,8 @@ pub async fn hand_in(
             in_box: Some(file_box.id),
             submitter,
         }))
-        .deleted_after(delete_after.map_err(OperationError::DeleteAfter)?);
+        .deleted_after(delete_after.map_err(OperationError::DeleteAfter)?)
+        .kept_for(stores.lifecycle.min_keep);
     let new = NewRecord {
         record: &record,
         request: request.as_ref(),

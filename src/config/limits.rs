@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Problems, duration};
+use crate::domain::LONGEST_RETENTION;
 
 /// The highest number of files that a limit can be set to.
 const MOST: u64 = 100_000_000;
 /// Between these, how long a file is kept can be limited.
 const SHORTEST_KEEP: Duration = Duration::from_secs(1);
-const LONGEST_KEEP: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
+const LONGEST_KEEP: Duration = LONGEST_RETENTION;
 /// An address may have one of so many of all files that may be pending, unless it is set.
 const ADDRESS_PART: u64 = 10;
 
@@ -35,6 +36,15 @@ pub struct LimitArgs {
     /// off: until somebody deletes it
     #[arg(long, env = "MAX_KEEP", default_value = "off", value_name = "TIME|off")]
     pub max_keep: String,
+    /// How long a file has to be kept: nobody can delete it before, from when its bytes came. It holds for files that are
+    /// created from then on. off: not at all
+    #[arg(
+        long,
+        env = "RETENTION",
+        default_value = "off",
+        value_name = "TIME|off"
+    )]
+    pub retention: String,
 }
 
 /// `None`: any number.
@@ -46,6 +56,8 @@ pub struct LimitSettings {
     pub max_pending_per_address: Option<u64>,
     /// How long a file is kept at the most; `None`: until somebody deletes it.
     pub max_keep: Option<Duration>,
+    /// How long a file has to be kept; `None`: not at all.
+    pub retention: Option<Duration>,
 }
 
 impl LimitArgs {
@@ -56,15 +68,29 @@ impl LimitArgs {
             None | Some("") => all.map(|all| all.map(|files| (files / ADDRESS_PART).max(1))),
             Some(text) => problems.judge("MAX_PENDING_PER_ADDRESS", text, limit),
         };
-        let max_keep = problems.judge("MAX_KEEP", &self.max_keep, |text| match text {
-            "off" => Ok(None),
-            text => duration(text, SHORTEST_KEEP, LONGEST_KEEP).map(Some),
-        });
+        let max_keep = problems.judge("MAX_KEEP", &self.max_keep, time);
+        let retention = problems.judge("RETENTION", &self.retention, time);
+        if let (Some(Some(most)), Some(Some(least))) = (max_keep, retention)
+            && most < least
+        {
+            let why = "must not be shorter than RETENTION: files can't be deleted before that";
+            problems.missing("MAX_KEEP", why);
+            return None;
+        }
         Some(LimitSettings {
             max_pending_files: all?,
             max_pending_per_address: of_each?,
             max_keep: max_keep?,
+            retention: retention?,
         })
+    }
+}
+
+/// How long; `None` for off.
+fn time(text: &str) -> Result<Option<Duration>, String> {
+    match text {
+        "off" => Ok(None),
+        text => duration(text, SHORTEST_KEEP, LONGEST_KEEP).map(Some),
     }
 }
 

@@ -495,6 +495,7 @@ impl ApiArgs {
         let quotas = self.quotas.judge(problems);
         if let (Some(common), Some(limits)) = (&mut common, &limits) {
             common.lifecycle.max_keep = limits.max_keep;
+            common.lifecycle.min_keep = limits.retention;
         }
         let oidc = self.oidc.judge(problems);
         let receipt_keys = self.receipt.judge(problems);

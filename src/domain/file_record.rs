@@ -105,7 +105,9 @@ impl FileRecord {
     /// created, whoever works it out, and however late.
     pub fn kept_from(&self, uploaded_at: Timestamp) -> Option<Timestamp> {
         let retention = self.keep_until? - self.created_at();
-        Some(uploaded_at.max(self.created_at()) + retention)
+        uploaded_at
+            .max(self.created_at())
+            .checked_add_signed(retention)
     }
 
     /// Whether its bytes have to stay, as far as it says: it is held, or is to be kept beyond `as_of`.

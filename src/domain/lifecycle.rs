@@ -17,6 +17,8 @@ pub const LONGEST_RECONCILE_GAP: Duration = Duration::from_secs(60 * 60);
 const SCAN_BACK_OFF: u32 = 4;
 /// The shortest and the longest time until it is tried again.
 const SCAN_GAPS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5 * 60)];
+/// The furthest from now that a file can have to be kept until: a hundred years, as long as S3 locks anything.
+pub const LONGEST_RETENTION: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 /// So that the gaps grow, whatever is set.
 const SHORTEST_RECONCILE_GAP: Duration = Duration::from_millis(1);
 
@@ -34,6 +36,8 @@ pub struct Lifecycle {
     pub empty_retention: Duration,
     /// How long a file is kept from its creation at the most; `None`: until somebody deletes it.
     pub max_keep: Option<Duration>,
+    /// How long an available file has to be kept from when its bytes came; `None`: it may be deleted at once.
+    pub min_keep: Option<Duration>,
 }
 
 impl Default for Lifecycle {
@@ -44,6 +48,7 @@ impl Default for Lifecycle {
             retention: Duration::from_secs(30 * 24 * 60 * 60),
             empty_retention: Duration::from_secs(24 * 60 * 60),
             max_keep: None,
+            min_keep: None,
         }
     }
 }
@@ -64,16 +69,30 @@ pub enum NextReconcile {
 
 impl Lifecycle {
     /// When a file that is created at `now` is to be deleted, for a client that asked for this. One that counted
-    /// from its own clock, which is a little ahead, gets the latest time that there is.
+    /// from its own clock, which is a little off, gets the nearest time that there is.
     ///
     /// # Errors
-    /// A time that is past already, or later than files are kept.
+    /// A time that is past already, later than files are kept, or before they may be deleted.
     pub fn delete_after(
         &self,
         asked: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Invalid> {
         let latest = self.max_keep.map(|keep| now + keep);
+        let earliest = self.min_keep.map(|keep| now + keep);
+        let asked = match (asked, earliest) {
+            (Some(asked), Some(earliest)) if now < asked && asked < earliest => {
+                if asked + MAX_CLOCK_DIFFERENCE < earliest {
+                    return Err(Invalid::new(format!(
+                        "must be no earlier than {}: files have to be kept for {} s here",
+                        format_timestamp(earliest),
+                        self.min_keep.unwrap_or_default().as_secs()
+                    )));
+                }
+                Some(earliest)
+            }
+            _ => asked,
+        };
         match (asked, latest) {
             (None, latest) => Ok(latest),
             (Some(asked), _) if asked <= now => Err(Invalid::new(format!(
@@ -90,6 +109,11 @@ impl Lifecycle {
             (Some(asked), Some(latest)) => Ok(Some(asked.min(latest))),
             (Some(asked), None) => Ok(Some(asked)),
         }
+    }
+
+    /// The latest time until which a file can have to be kept, for whoever asks at `now`.
+    pub fn latest_keep_until(&self, now: Timestamp) -> Timestamp {
+        now + LONGEST_RETENTION
     }
 
     /// The moment from which no URL that was handed out for the file can bring bytes.
@@ -186,6 +210,7 @@ mod tests {
         retention: Duration::from_secs(1000),
         empty_retention: Duration::from_secs(50),
         max_keep: None,
+        min_keep: None,
     };
 
     fn agreed(seconds: i64) -> StoreTime {
@@ -288,6 +313,48 @@ mod tests {
         let refused = asks(day, Some(latest + 61)).unwrap_err().0;
         assert!(refused.contains(&format_timestamp(at(latest))), "{refused}");
         assert!(refused.contains("86400 s"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_that_has_to_be_kept_is_deleted_no_earlier() {
+        let asks = |max_keep, asked: Option<i64>| {
+            let lifecycle = Lifecycle {
+                max_keep,
+                min_keep: Some(Duration::from_secs(1000)),
+                ..LIFECYCLE
+            };
+            lifecycle.delete_after(asked.map(at), at(50))
+        };
+        let same = Some(Duration::from_secs(1000));
+        for (max_keep, asked, expected) in [
+            (None, None, None),
+            (None, Some(1051), Some(1051)),
+            (None, Some(1050), Some(1050)),
+            // Of whoever counts from a clock that is a little behind.
+            (None, Some(990), Some(1050)),
+            (same, None, Some(1050)),
+            (same, Some(1100), Some(1050)),
+        ] {
+            assert_eq!(asks(max_keep, asked), Ok(expected.map(at)), "{asked:?}");
+        }
+        for asked in [989, 51] {
+            let refused = asks(None, Some(asked)).unwrap_err().0;
+            assert!(refused.contains(&format_timestamp(at(1050))), "{refused}");
+            assert!(refused.contains("1000 s"), "{refused}");
+        }
+        let past = asks(None, Some(50)).unwrap_err().0;
+        assert!(past.contains("in the future"), "{past}");
+    }
+
+    #[test]
+    fn a_file_is_kept_from_when_its_bytes_came_however_late() {
+        let kept = record().kept_for(Some(Duration::from_secs(1000)));
+        assert_eq!(kept.keep_until, Some(at(1000)));
+        assert_eq!(kept.kept_from(at(700)), Some(at(1700)));
+        // Nothing happens to a file before it was created.
+        assert_eq!(kept.kept_from(at(-5)), Some(at(1000)));
+        assert_eq!(record().kept_from(at(700)), None);
+        assert!(!kept.is_retained(at(0)), "there is nothing yet to be kept");
     }
 
     #[test]

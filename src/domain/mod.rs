@@ -53,7 +53,7 @@ pub use hand_in::{
 };
 pub use hold::{Hold, HoldReason, MAX_HOLD_REASON_CHARACTERS};
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
-pub use lifecycle::{LONGEST_RECONCILE_GAP, Lifecycle, NextReconcile};
+pub use lifecycle::{LONGEST_RECONCILE_GAP, LONGEST_RETENTION, Lifecycle, NextReconcile};
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_KEYS, Metadata};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use quota::{Quota, Usage};

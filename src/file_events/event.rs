@@ -38,11 +38,13 @@ pub enum EventKind {
     Held,
     /// The hold was ended.
     Released,
+    /// Somebody who runs the service has it kept for longer.
+    Kept,
 }
 
 impl EventKind {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Created,
         Self::UploadRenewed,
         Self::Completed,
@@ -53,6 +55,7 @@ impl EventKind {
         Self::Deleted,
         Self::Held,
         Self::Released,
+        Self::Kept,
     ];
 
     /// Its name on the wire and in stores.
@@ -68,6 +71,7 @@ impl EventKind {
             Self::Deleted => "file.deleted",
             Self::Held => "file.held",
             Self::Released => "file.released",
+            Self::Kept => "file.kept",
         }
     }
 

@@ -260,7 +260,8 @@ async fn prepare(
     let upload = sign_upload(stores, presigner, bucket, &terms, new.upload_method, now).await?;
     let record = FileRecord::pending(id, new.declared, upload.expires_at, &stores.lifecycle)
         .owned_by(context.caller.owner())
-        .deleted_after(delete_after);
+        .deleted_after(delete_after)
+        .kept_for(stores.lifecycle.min_keep);
     Ok(CreatedFile {
         record,
         upload: Some(upload),

@@ -7,14 +7,15 @@
 use super::clean_up::clean_up_as_it_is_now;
 use super::{Context, OperationError, Stores};
 use crate::access::Action;
-use crate::domain::{FileId, FileRecord};
+use crate::domain::{FileId, FileRecord, Timestamp};
 use crate::store_error::StoreError;
 
 /// Turns a file in any state into a tombstone, which no client sees. Its bytes go at once, or later. What it was is
 /// given back.
 ///
 /// # Errors
-/// [`OperationError::FileNotFound`] if there is none (any more), [`OperationError::Held`] if it is held. A fault of the object store is no
+/// [`OperationError::FileNotFound`] if there is none (any more), [`OperationError::Held`] if it is held, and
+/// [`OperationError::Retained`] if it has to be kept. A fault of the object store is no
 /// error: the file is gone for everybody, and its bytes follow.
 pub async fn delete_file(
     stores: &Stores,
@@ -22,34 +23,52 @@ pub async fn delete_file(
     id: FileId,
 ) -> Result<FileRecord, OperationError> {
     let record = stores.record_for(context, Action::DeleteFile, id).await?;
-    if delete_record(stores, &record).await? {
+    let as_of = deletable_as_of(stores, &record).await?;
+    if delete_record(stores, &record, as_of).await? {
         return Ok(record);
     }
     let now = stores.record_for(context, Action::DeleteFile, id).await?;
-    Err(why_it_stays(&now))
+    Err(why_it_stays(&now, as_of))
+}
+
+/// As of when it is asked whether the file has to be kept: of clocks that differ the one that is behind counts.
+async fn deletable_as_of(stores: &Stores, record: &FileRecord) -> Result<Timestamp, StoreError> {
+    let (own, created_at) = (stores.clock.now(), record.created_at());
+    if !record.is_retained(created_at) {
+        // What is to be kept that wasn't when the record was read stays.
+        return Ok(created_at);
+    }
+    match record.is_retained(own) {
+        // Then the store needn't be asked.
+        true => Ok(own),
+        false => stores.earlier_now().await,
+    }
 }
 
 /// Why a file that is there wasn't deleted.
-fn why_it_stays(record: &FileRecord) -> OperationError {
-    match record.hold {
-        Some(_) => OperationError::Held,
+pub(super) fn why_it_stays(record: &FileRecord, as_of: Timestamp) -> OperationError {
+    match (&record.hold, record.keep_until) {
+        (Some(_), _) => OperationError::Held,
+        (None, Some(until)) if record.is_retained(as_of) => OperationError::Retained(until),
         // What kept it is over since: the same call again deletes it.
-        None => OperationError::Overloaded,
+        (None, _) => OperationError::Overloaded,
     }
 }
 
 /// The same for whoever has read the record and may delete it. `false` if somebody else was faster, or the file is
-/// held.
+/// protected as of `as_of`.
 ///
 /// # Errors
 /// A fault of the metadata store.
-pub async fn delete_record(stores: &Stores, record: &FileRecord) -> Result<bool, StoreError> {
+pub async fn delete_record(
+    stores: &Stores,
+    record: &FileRecord,
+    as_of: Timestamp,
+) -> Result<bool, StoreError> {
     let (id, now) = (record.id, stores.clock.now());
     let purge_at = stores.lifecycle.purge_at(record, now);
     let reconcile_at = record.due_at_once(now);
     let grace = stores.lifecycle.upload_grace;
-    // What is to be kept that wasn't when the record was read stays.
-    let as_of = record.created_at();
     let deleting = stores
         .metadata
         .delete(id, reconcile_at, purge_at, grace, as_of);

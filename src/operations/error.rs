@@ -38,6 +38,12 @@ pub enum OperationError {
     /// Somebody who runs the service holds the file: nobody can delete it.
     #[error("the file is held")]
     Held,
+    /// The file has to be kept until then.
+    #[error("the file has to be kept")]
+    Retained(Timestamp),
+    /// The file can't be kept until the time that was asked for.
+    #[error("until when to keep the file: {}", .0.0)]
+    KeepUntil(Invalid),
     /// The key came with another request before.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
@@ -140,6 +146,7 @@ impl OperationError {
             Self::UploadExpired => ErrorCode::UploadExpired,
             Self::UploadSettled => ErrorCode::UploadSettled,
             Self::Held => ErrorCode::Held,
+            Self::Retained(_) => ErrorCode::Retained,
             Self::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Self::FormNotSafe => ErrorCode::FormUploadUnavailable,
             Self::BoxNotFound => ErrorCode::BoxNotFound,
@@ -149,6 +156,7 @@ impl OperationError {
             Self::TypeNotAllowed(_) => ErrorCode::TypeNotAllowed,
             Self::TooLargeForBox(_) => ErrorCode::ContentTooLarge,
             Self::DeleteAfter(_)
+            | Self::KeepUntil(_)
             | Self::BucketAddressUnknown(_)
             | Self::LinkField(..)
             | Self::BoxField(..) => ErrorCode::InvalidRequest,
@@ -220,6 +228,8 @@ error_codes! {
     UploadSettled = "upload_settled",
     /// The file is held, and can't be deleted.
     Held = "held",
+    /// The file has to be kept, and can't be deleted before.
+    Retained = "retained",
     /// Other bytes came than were declared.
     FileRejected = "file_rejected",
     /// No bytes came in time.

@@ -152,7 +152,9 @@ async fn settle_once(
             if !is_told_apart && !uploads_are_over && !is_alone(stores, &record).await? {
                 return Ok(None);
             }
-            let mut transition = Transition::available(object, record.delete_after);
+            let keep_until = record.kept_from(object.uploaded_at);
+            let mut transition =
+                Transition::available(object, record.delete_after).kept_until(keep_until);
             if !is_told_apart {
                 // A form that was handed out since could put others before it.
                 transition.condition =

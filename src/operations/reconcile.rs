@@ -382,12 +382,15 @@ impl Reconciler {
             // Nobody says when a hold ends.
             return self.leave_until(&record, now + HELD_GAP).await;
         }
+        if let Some(until) = record.keep_until.filter(|_| record.is_retained(now)) {
+            return self.leave_until(&record, until).await;
+        }
         let log = self.deletions.as_deref();
         if let Some(log) = log {
             log.reserve()?;
         }
         let pending = log.map(|log| PendingDeletion::of(log, record.id));
-        let deleted = delete_record(stores, &record).await;
+        let deleted = delete_record(stores, &record, now).await;
         if let Some(pending) = pending {
             pending.end(&deleted);
         }

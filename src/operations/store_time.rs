@@ -47,6 +47,17 @@ impl Stores {
         }
     }
 
+    /// The present by whichever clock is behind: by this nothing is over that has to stay.
+    ///
+    /// # Errors
+    /// If the store doesn't answer.
+    pub(super) async fn earlier_now(&self) -> Result<Timestamp, StoreError> {
+        Ok(match self.compare_clocks().await? {
+            Ok(now) => now.timestamp(),
+            Err(differ) => differ.own.min(differ.store),
+        })
+    }
+
     /// Asks the object store for its time, by a look at a key that nobody has, and compares it with the
     /// process's own. Says so loudly, once a minute at most, if they differ.
     ///

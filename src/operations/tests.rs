@@ -29,6 +29,7 @@ mod idempotency;
 mod owners;
 mod reconcile_schedule;
 mod renewals;
+mod retention;
 mod rounds;
 mod scanning;
 mod scrub;
@@ -104,6 +105,7 @@ impl OperationsFixture {
                 retention: RETENTION,
                 empty_retention: Duration::from_secs(86_400),
                 max_keep: None,
+                min_keep: None,
             },
             events: crate::file_events::FileEvents::off(),
             quotas: crate::quotas::Quotas::off(),

@@ -219,6 +219,7 @@ pub(super) fn note<T: Brought>(
         Action::DeleteFile => Some(EventKind::Deleted),
         Action::HoldFile => Some(EventKind::Held),
         Action::ReleaseFile => Some(EventKind::Released),
+        Action::KeepFile => Some(EventKind::Kept),
         _ => None,
     };
     let (kind, file) = (done.event(usual), done.made_file().or(about.file()));

@@ -59,6 +59,7 @@ impl Fixture {
                 retention: DAY,
                 empty_retention: DAY,
                 max_keep: None,
+                min_keep: None,
             },
             events: crate::file_events::FileEvents::off(),
             quotas: crate::quotas::Quotas::off(),

@@ -77,6 +77,9 @@ pub(crate) fn status(method: &str, url: &str, id: &str, proof: &[&str]) -> Strin
     if url.ends_with("/hold") && method == "PUT" {
         arguments.extend(["--json", r#"{"reason": "case 4711"}"#]);
     }
+    if url.ends_with("/keep-until") {
+        arguments.extend(["--json", r#"{"keepUntil": "2100-01-01T00:00:00Z"}"#]);
+    }
     if url.contains("/v1/pairings/") {
         // Nothing that could be one: a wrong one would count as a try.
         arguments.extend(["--json", r#"{"userCode": "-"}"#]);
@@ -91,12 +94,14 @@ pub(crate) fn status(method: &str, url: &str, id: &str, proof: &[&str]) -> Strin
 /// What a call is answered that is allowed, for a file that has no bytes yet.
 fn answer_to_whoever_may(method: &str, url: &str, id: &str) -> &'static str {
     let wants_bytes = url.ends_with(id) || url.ends_with("/receipt");
+    let keeps_bytes = url.ends_with("/keep-until");
     let (before, last) = url.rsplit_once('/').unwrap();
     let is_collection = before.ends_with("/v1") && last != id;
     match method {
         "DELETE" => "204",
         "POST" if is_collection => "201",
         "GET" | "HEAD" if wants_bytes => "409",
+        "PUT" if keeps_bytes => "409",
         _ => "200",
     }
 }
@@ -134,7 +139,7 @@ fn every_call_of_the_contract_wants_the_key_or_a_session_and_takes_either() {
         let created = curl_json(&[&created[..], &[&format!("{base}/v1/files")]].concat());
         let id = created["id"].as_str().unwrap();
         let calls = calls(base, id);
-        assert_eq!(calls.len(), 30, "{calls:?}");
+        assert_eq!(calls.len(), 31, "{calls:?}");
         for (method, url) in &calls {
             let nobody: [&[&str]; 4] = [
                 &[],

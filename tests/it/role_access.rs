@@ -41,6 +41,7 @@ const ANSWERS: &str = "
     GET    /v1/files/{id}/metadata     401 404 200 200  200 403 403  404 403 403 403 200  404 404
     GET    /v1/files/{id}/events       401 404 200 200  200 403 403  404 403 403 403 200  404 404
     GET    /v1/files/{id}/receipt      401 404 409 409  409 403 403  404 403 403 403 409  404 404
+    PUT    /v1/files/{id}/keep-until   401 403 403 409  403 403 403  403 403 403 409 409  403 403
     PUT    /v1/files/{id}/hold         401 403 403 200  403 403 403  403 403 403 200 200  403 403
     DELETE /v1/files/{id}/hold         401 403 403 204  403 403 403  403 403 403 204 204  403 403
     DELETE /v1/files/{id}              401 404 204 204  403 403 204  403 403 404 403 204  404 404
@@ -170,7 +171,10 @@ fn what_is_a_strangers_is_as_if_it_had_never_been(base: &str, proofs: &[Option<S
     let of_files = guarded()
         .into_iter()
         // What they may do with no file tells nothing of one.
-        .filter(|(_, path)| path.starts_with("/v1/files/{id}") && !path.ends_with("/hold"));
+        .filter(|(_, path)| {
+            path.starts_with("/v1/files/{id}")
+                && !["/hold", "/keep-until"].iter().any(|it| path.ends_with(it))
+        });
     let mut compared = 0;
     for (method, path) in of_files {
         for caller in ["other member", "other member: read write delete", "guest"] {

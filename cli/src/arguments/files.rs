@@ -154,3 +154,14 @@ pub(crate) struct Unhold {
     #[arg(required = true, value_name = "ID|URL")]
     pub files: Vec<String>,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    /// The files' IDs, or their links
+    #[arg(required = true, value_name = "ID|URL")]
+    pub files: Vec<String>,
+    /// Until when: for a time from now, such as 90d, or until one, such as 2036-01-31T09:05:00+01:00. It can be moved
+    /// forward later, and never back
+    #[arg(long, value_name = "TIME", value_parser = FileEnd::parse)]
+    pub until: FileEnd,
+}

@@ -51,6 +51,7 @@ fn file_properties() -> Value {
         "createdAt": time,
         "uploadedAt": merged(&time, &json!({"nullable": true})),
         "deleteAfter": merged(&time, &json!({"nullable": true})),
+        "keepUntil": merged(&time, &json!({"nullable": true})),
         "detectedType": {"nullable": true},
         "reason": {"example": examples::reason()},
         "reasonCode": {"example": RejectionCode::SizeMismatch.as_str()},
@@ -58,11 +59,12 @@ fn file_properties() -> Value {
 }
 
 /// What is there of every file, and may be null.
-const NULLABLE_OF_FILE: [&str; 5] = [
+const NULLABLE_OF_FILE: [&str; 6] = [
     "owner",
     "sha256",
     "uploadedAt",
     "deleteAfter",
+    "keepUntil",
     "detectedType",
 ];
 

@@ -46,7 +46,7 @@ fn a_code_has_a_name_of_its_own_the_status_of_an_error_and_words() {
             "{code:?}"
         );
         let name = code.as_str();
-        let is_a_word = matches!(name, "overloaded" | "held");
+        let is_a_word = matches!(name, "overloaded" | "held" | "retained");
         assert!(is_snake_case(name) || is_a_word, "{name}");
         assert!(
             code.advice().ends_with('.') && !code.title().ends_with('.'),

@@ -61,6 +61,7 @@ pub(crate) fn lifecycle() -> Lifecycle {
         retention: RETENTION,
         empty_retention: EMPTY_RETENTION,
         max_keep: None,
+        min_keep: None,
     }
 }
 
