@@ -5,6 +5,8 @@
 
 use std::error::Error;
 
+use crate::domain::Timestamp;
+
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why a store didn't do what it was asked for, by what the caller can do about it.
@@ -19,6 +21,14 @@ pub enum StoreError {
         /// What the store or the way to it said, for the log.
         #[source]
         cause: Cause,
+    },
+    /// The store keeps this until then, by its own lock. Trying again before doesn't help.
+    #[error("{store} keeps this until {until}")]
+    Locked {
+        /// What errors call the store.
+        store: &'static str,
+        /// When to try again.
+        until: Timestamp,
     },
     /// No room is left for more.
     #[error("{store} has no space left")]

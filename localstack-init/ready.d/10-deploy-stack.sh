@@ -20,6 +20,7 @@
 #   WEBHOOKS                     on or off
 #   ENCRYPTION                   aws or own-key
 #   ALARM_TOPIC_ARN  COLD_STORAGE  COLD_STORAGE_DAYS
+#   OBJECT_LOCK_ENABLED          true or false
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -70,6 +71,7 @@ set -- RequireTls=false EnforceWriteOnce=false DeletionProtection=false
 [ -z "${ALARM_TOPIC_ARN:-}" ] || set -- "$@" "AlarmTopicArn=$ALARM_TOPIC_ARN"
 [ -z "${COLD_STORAGE:-}" ] || set -- "$@" "ColdStorage=$COLD_STORAGE"
 [ -z "${COLD_STORAGE_DAYS:-}" ] || set -- "$@" "ColdStorageDays=$COLD_STORAGE_DAYS"
+[ -z "${OBJECT_LOCK_ENABLED:-}" ] || set -- "$@" "ObjectLock=$OBJECT_LOCK_ENABLED"
 [ -z "${PUBLIC_URL:-}" ] || set -- "$@" "PublicUrl=$PUBLIC_URL"
 
 # A second run finds no changes, which is what an idempotent script wants and not a failure.

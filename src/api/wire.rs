@@ -62,8 +62,8 @@ pub(super) struct WireFile {
     /// The SHA-256 of the bytes as 64 hex digits; null until they were measured.
     pub sha256: Option<String>,
     pub status: WireStatus,
-    /// What a pending file waits for, where that isn't its bytes: `scanning` while the virus scanner can't be asked. Only
-    /// there then. There may be others some day: a file with a stage isn't final.
+    /// What a pending file waits for, where that isn't its bytes: `scanning` while the virus scanner can't be asked,
+    /// `locking` while S3 is told to keep it. Only there then. There may be others some day: a file with a stage isn't final.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,

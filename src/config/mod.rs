@@ -54,7 +54,7 @@ use values::{
 pub use values::{duration, url};
 pub use webhooks::{WebhookArgs, WebhookSecret, WebhookSettings, WebhookUrl, needs_webhook_secret};
 
-use crate::domain::{AllowedTypes, Lifecycle, MAX_CONTENT_LENGTH};
+use crate::domain::{AllowedTypes, Lifecycle, LockMode, MAX_CONTENT_LENGTH};
 use crate::own_paths;
 
 /// The longest life of a SigV4 URL that S3 accepts.
@@ -144,6 +144,16 @@ pub struct CommonArgs {
     /// What scans files for viruses.
     #[command(flatten)]
     pub scanner: ScannerArgs,
+    /// Whether S3 itself is to refuse to delete what has to be kept (RETENTION), by an Object Lock on the version: in its
+    /// governance or its compliance mode, of which nobody can undo the second. The bucket needs Object Lock, without a
+    /// default rule. Set it for API and worker (aws mode)
+    #[arg(
+        long,
+        env = "OBJECT_LOCK",
+        default_value = "off",
+        value_name = "off|governance|compliance"
+    )]
+    pub object_lock: String,
 }
 
 /// What the API program needs besides.
@@ -294,6 +304,8 @@ pub struct CommonSettings {
     pub webhooks: Option<WebhookSettings>,
     /// What scans files for viruses.
     pub scanner: ScannerSettings,
+    /// How S3 locks what has to be kept; `None`: not at all.
+    pub object_lock: Option<LockMode>,
 }
 
 /// The settings of the API program, judged.
@@ -433,9 +445,16 @@ impl CommonArgs {
         });
         let webhooks = self.webhooks.judge(problems);
         let scanner = self.scanner.judge(problems);
+        let object_lock = problems.judge("OBJECT_LOCK", &self.object_lock, |text| match text {
+            "off" => Ok(None),
+            text if text == LockMode::Governance.as_str() => Ok(Some(LockMode::Governance)),
+            text if text == LockMode::Compliance.as_str() => Ok(Some(LockMode::Compliance)),
+            _ => Err("must be off, governance or compliance".into()),
+        });
         Some(CommonSettings {
             webhooks: webhooks?,
             scanner: scanner?,
+            object_lock: object_lock?,
             bucket_name: bucket_name?,
             table_name: table_name?,
             reconcile_interval: interval?,
@@ -496,6 +515,18 @@ impl ApiArgs {
         if let (Some(common), Some(limits)) = (&mut common, &limits) {
             common.lifecycle.max_keep = limits.max_keep;
             common.lifecycle.min_keep = limits.retention;
+            if common.object_lock.is_some() && limits.retention.is_none() {
+                problems.missing(
+                    "OBJECT_LOCK",
+                    "needs RETENTION: it says until when files are locked",
+                );
+            }
+            if common.object_lock.is_some() && is_local == Some(true) {
+                problems.missing(
+                    "OBJECT_LOCK",
+                    "is for aws mode: on a disk RETENTION is the record's alone",
+                );
+            }
         }
         let oidc = self.oidc.judge(problems);
         let receipt_keys = self.receipt.judge(problems);

@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use super::{
-    BoxId, ContentType, Declaration, FileId, FileState, HandIn, Hold, Lifecycle, ObjectKey,
+    BoxId, ContentType, Declaration, FileId, FileState, HandIn, Hold, Lifecycle, ObjectKey, Stage,
     StateFields, Status, Timestamp, UserId,
 };
 
@@ -115,9 +115,13 @@ impl FileRecord {
         self.hold.is_some() || self.is_retained(as_of)
     }
 
-    /// Whether it is to be kept beyond `as_of`.
+    /// Whether it is to be kept beyond `as_of`: it is available, or about to be.
     pub fn is_retained(&self, as_of: Timestamp) -> bool {
-        self.status() == Status::Available && self.keep_until.is_some_and(|at| as_of < at)
+        let is_there = matches!(
+            self.state,
+            FileState::Available(_) | FileState::Pending(Stage::Locking)
+        );
+        is_there && self.keep_until.is_some_and(|at| as_of < at)
     }
 
     /// The key under which the file's bytes lie, whether there are any or not.

@@ -42,16 +42,21 @@ pub enum Stage {
     Uploading,
     /// The bytes are there, and wait for the virus scanner.
     Scanning,
+    /// The bytes are there and as declared, and the store is told that they stay: the file is to be available, and can't
+    /// be deleted any more before its `keep_until`.
+    Locking,
 }
 
 impl Stage {
     const SCANNING: &'static str = "scanning";
+    const LOCKING: &'static str = "locking";
 
     /// Its name, in stores and over the wire; `None` for the first, which needs none.
     pub const fn as_str(self) -> Option<&'static str> {
         match self {
             Self::Uploading => None,
             Self::Scanning => Some(Self::SCANNING),
+            Self::Locking => Some(Self::LOCKING),
         }
     }
 
@@ -62,6 +67,7 @@ impl Stage {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         match text {
             Self::SCANNING => Ok(Self::Scanning),
+            Self::LOCKING => Ok(Self::Locking),
             _ => Err(Invalid::new("no stage of a pending file")),
         }
     }
@@ -131,7 +137,7 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
         };
         match state {
             FileState::Pending(Stage::Uploading) => none,
-            FileState::Pending(stage @ Stage::Scanning) => Self {
+            FileState::Pending(stage @ (Stage::Scanning | Stage::Locking)) => Self {
                 stage: Some(*stage),
                 ..none
             },

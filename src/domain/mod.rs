@@ -21,6 +21,7 @@ mod hand_in;
 mod hold;
 mod idempotency_key;
 mod lifecycle;
+mod lock_mode;
 mod metadata;
 mod object_key;
 mod quota;
@@ -54,6 +55,7 @@ pub use hand_in::{
 pub use hold::{Hold, HoldReason, MAX_HOLD_REASON_CHARACTERS};
 pub use idempotency_key::{IdempotencyKey, KeyedRequest, MAX_IDEMPOTENCY_KEY_CHARACTERS};
 pub use lifecycle::{LONGEST_RECONCILE_GAP, LONGEST_RETENTION, Lifecycle, NextReconcile};
+pub use lock_mode::LockMode;
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_KEYS, Metadata};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use quota::{Quota, Usage};

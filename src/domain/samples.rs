@@ -156,7 +156,7 @@ pub(crate) mod strategies {
             detected_type,
         });
         let status = prop::sample::select(Status::ALL.to_vec());
-        let stage = prop::sample::select(vec![Stage::Uploading, Stage::Scanning]);
+        let stage = prop::sample::select(vec![Stage::Uploading, Stage::Scanning, Stage::Locking]);
         let parts = (status, stage, object, reason, moment);
         parts.prop_map(|(status, stage, object, reason, purge_at)| match status {
             Status::Pending => FileState::Pending(stage),

@@ -80,6 +80,18 @@ impl Transition {
         }
     }
 
+    /// The bytes are there and as declared, and the store is told next that they stay until `keep_until`. It stays
+    /// pending, and if nobody goes on it is tried again from `reconcile_at`.
+    pub fn locks(keep_until: Timestamp, reconcile_at: Timestamp) -> Self {
+        Self {
+            from: Status::Pending,
+            to: FileState::Pending(Stage::Locking),
+            condition: TransitionCondition::Always,
+            reconcile_at: Some(reconcile_at),
+            keep_until: Some(keep_until),
+        }
+    }
+
     /// No bytes came as long as a URL worked that `record` knows of.
     pub fn expired(record: &FileRecord, purge_at: Timestamp, reconcile_at: Timestamp) -> Self {
         Self {

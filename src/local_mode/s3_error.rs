@@ -303,7 +303,9 @@ impl S3Error {
                 "The server's disk is full. Nothing was stored; tell its operator.",
             ),
             StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => Self::internal(),
-            StoreError::Unavailable { .. } | StoreError::TooManyPending { .. } => unavailable(),
+            StoreError::Unavailable { .. }
+            | StoreError::TooManyPending { .. }
+            | StoreError::Locked { .. } => unavailable(),
         }
     }
 

@@ -153,7 +153,7 @@ pub trait MetadataStore: Send + Sync {
     /// `purge_at`. One that was available without a version ID is due only when no upload can put
     /// other bytes under its key any more, `upload_grace` after its deadline: until then download URLs
     /// are under way that don't say which bytes. `false` if there is none, it is a tombstone already, or it is
-    /// protected as of `as_of`: held, or available and to be kept beyond that.
+    /// protected as of `as_of`: held, or to be kept beyond that and available or about to be (`Stage::Locking`).
     async fn delete(
         &self,
         id: FileId,

@@ -30,6 +30,8 @@ pub enum Call {
     MakeDurable(ObjectKey),
     /// [`ObjectStore::keeps_what_it_has`].
     KeepsWhatItHas,
+    /// [`ObjectStore::lock`], of this object.
+    Lock(ObjectKey),
     /// [`ObjectStore::delete_all_versions`], of this object.
     DeleteAllVersions(ObjectKey),
     /// [`ObjectStore::quarantine`], of this object.
@@ -53,6 +55,7 @@ impl Call {
             Self::ReadRange(_) => "read_range",
             Self::MakeDurable(_) => "make_durable",
             Self::KeepsWhatItHas => "keeps_what_it_has",
+            Self::Lock(_) => "lock",
             Self::DeleteAllVersions(_) => "delete_all_versions",
             Self::Quarantine(_) => "quarantine",
             Self::EndQuarantine => "end_quarantine",
@@ -69,6 +72,7 @@ impl Call {
             | Self::Read(key)
             | Self::ReadRange(key)
             | Self::MakeDurable(key)
+            | Self::Lock(key)
             | Self::DeleteAllVersions(key)
             | Self::Quarantine(key)
             | Self::DeleteOtherVersions(key) => Some(*key),
@@ -135,6 +139,20 @@ impl<S: ObjectStore + ?Sized, I: Interceptor> ObjectStore for Intercepted<S, I> 
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
         let made = self.store.make_durable(key);
         self.interceptor.around(Call::MakeDurable(key), made).await
+    }
+
+    fn locks(&self) -> bool {
+        self.store.locks()
+    }
+
+    async fn lock(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let made = self.store.lock(key, version_id, until);
+        self.interceptor.around(Call::Lock(key), made).await
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {

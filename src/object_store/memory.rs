@@ -27,6 +27,8 @@ pub struct MemoryObjectStore {
     versioned: AtomicBool,
     /// From then on what comes has no version, and takes the place of what has none.
     suspended: AtomicBool,
+    /// Whether versions are locked when that is asked for.
+    locks: AtomicBool,
     objects: Mutex<HashMap<String, Vec<Version>>>,
     /// What was quarantined, and when.
     aside: Mutex<Vec<(Timestamp, String, Vec<Version>)>>,
@@ -40,6 +42,8 @@ struct Version {
     bytes: Bytes,
     /// Whether it survives a power cut.
     durable: bool,
+    /// Until when it can't be deleted.
+    locked_until: Option<Timestamp>,
 }
 
 impl MemoryObjectStore {
@@ -49,6 +53,7 @@ impl MemoryObjectStore {
             clock,
             versioned: AtomicBool::new(versioned),
             suspended: AtomicBool::new(false),
+            locks: AtomicBool::new(false),
             objects: Mutex::default(),
             aside: Mutex::default(),
             fault: Mutex::default(),
@@ -88,6 +93,50 @@ impl MemoryObjectStore {
         }
     }
 
+    /// From now on versions are locked where that is asked for.
+    pub fn enable_locks(&self) {
+        self.locks.store(true, SeqCst);
+    }
+
+    /// Until when each version of the object is locked.
+    pub fn locked_until(&self, key: ObjectKey) -> Vec<Option<Timestamp>> {
+        let objects = self.objects();
+        let versions = objects.get(&key.to_string());
+        versions.map_or_else(Vec::new, |versions| {
+            versions
+                .iter()
+                .map(|version| version.locked_until)
+                .collect()
+        })
+    }
+
+    /// Deletes all versions but those that are wanted, and those that are locked.
+    fn delete_versions(
+        &self,
+        key: ObjectKey,
+        is_wanted: impl Fn(&Version) -> bool,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut objects = self.objects();
+        let Some(versions) = objects.get_mut(&key.to_string()) else {
+            return Ok(());
+        };
+        let is_locked = |version: &Version| version.locked_until.is_some_and(|until| now < until);
+        versions.retain(|version| is_wanted(version) || is_locked(version));
+        let left = versions.iter().filter(|version| !is_wanted(version));
+        let until = left.filter_map(|version| version.locked_until).max();
+        if versions.is_empty() {
+            objects.remove(&key.to_string());
+        }
+        match until {
+            None => Ok(()),
+            Some(until) => Err(StoreError::Locked {
+                store: "the object store",
+                until,
+            }),
+        }
+    }
+
     fn keeps_versions(&self) -> bool {
         self.versioned.load(SeqCst) && !self.suspended.load(SeqCst)
     }
@@ -111,6 +160,7 @@ impl MemoryObjectStore {
             },
             bytes,
             durable,
+            locked_until: None,
         });
     }
 
@@ -126,6 +176,7 @@ impl MemoryObjectStore {
             },
             bytes: Bytes::new(),
             durable: true,
+            locked_until: None,
         };
         self.objects().insert(key.to_owned(), vec![version]);
     }
@@ -234,6 +285,25 @@ impl ObjectStore for MemoryObjectStore {
         Ok(self.keeps_versions())
     }
 
+    fn locks(&self) -> bool {
+        self.locks.load(SeqCst)
+    }
+
+    async fn lock(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.works()?;
+        let mut objects = self.objects();
+        let versions = objects.get_mut(&key.to_string()).into_iter().flatten();
+        for version in versions.filter(|it| it.head.version_id.as_ref() == version_id) {
+            version.locked_until = version.locked_until.max(Some(until));
+        }
+        Ok(())
+    }
+
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {
         self.works()?;
         if let Some(versions) = self.objects().get_mut(&key.to_string()) {
@@ -247,7 +317,7 @@ impl ObjectStore for MemoryObjectStore {
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError> {
         self.works()?;
         let as_of = self.clock.now();
-        self.objects().remove(&key.to_string());
+        self.delete_versions(key, |_| false)?;
         Ok(as_of)
     }
 
@@ -274,14 +344,11 @@ impl ObjectStore for MemoryObjectStore {
         version_id: &VersionId,
     ) -> Result<(), StoreError> {
         self.works()?;
-        let mut objects = self.objects();
-        if let Some(versions) = objects.get_mut(&key.to_string()) {
-            let is_it = |version: &Version| version.head.version_id.as_ref() == Some(version_id);
-            if versions.iter().any(is_it) {
-                versions.retain(is_it);
-            }
+        let is_it = |version: &Version| version.head.version_id.as_ref() == Some(version_id);
+        match self.version(key, Some(version_id)) {
+            Some(_) => self.delete_versions(key, is_it),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn list(

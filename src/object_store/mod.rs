@@ -155,13 +155,30 @@ pub trait ObjectStore: Send + Sync {
     /// is called available before that. Does nothing where the store answers a PUT only then.
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError>;
 
+    /// Whether the store itself is to keep what is available until its time ([`Self::lock`]).
+    fn locks(&self) -> bool {
+        false
+    }
+
+    /// Has the store itself refuse to delete this version before `until`, where [`Self::locks`]; else nothing is done.
+    /// The same time again changes nothing, and so does an earlier one: a lock only moves forward.
+    async fn lock(
+        &self,
+        _key: ObjectKey,
+        _version_id: Option<&VersionId>,
+        _until: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether bytes that arrived can't be lost to others that arrive under the same key: because the store
     /// keeps every version, or takes a key once only. Asked anew each time, since an operator can change it.
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError>;
 
     /// Deletes the object in all its versions, delete markers included. That there is none (any
     /// more) is no error. Gives the store's own time at which it began: whatever was there then is gone,
-    /// with the same reservation as [`Lookup::Absent`].
+    /// with the same reservation as [`Lookup::Absent`]. [`StoreError::Locked`] if the store keeps some of it by a lock:
+    /// the others are gone.
     async fn delete_all_versions(&self, key: ObjectKey) -> Result<Timestamp, StoreError>;
 
     /// Takes an object away that no record names, so that it can be brought back for some weeks: a store

@@ -10,6 +10,7 @@
 
 mod body;
 mod list;
+mod lock;
 mod marker;
 mod start_check;
 mod versions;
@@ -36,7 +37,7 @@ pub use start_check::BucketCheck;
 
 use crate::{
     aws::{Failure, NoDate, refused_at, unavailable},
-    domain::{KEY_PREFIX, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis},
+    domain::{KEY_PREFIX, LockMode, ObjectKey, Sha256Digest, Timestamp, VersionId, from_millis},
 };
 
 const STORE: &str = "the bucket";
@@ -52,6 +53,7 @@ const NULL_VERSION: &str = "null";
 pub struct S3ObjectStore {
     client: Client,
     bucket: String,
+    lock: Option<LockMode>,
 }
 
 impl S3ObjectStore {
@@ -60,7 +62,13 @@ impl S3ObjectStore {
         Self {
             client,
             bucket: bucket.into(),
+            lock: None,
         }
+    }
+
+    /// The same, which locks versions.
+    pub fn locking(self, lock: Option<LockMode>) -> Self {
+        Self { lock, ..self }
     }
 
     /// Absent if S3 names the key or the version as what is missing.
@@ -217,6 +225,23 @@ impl ObjectStore for S3ObjectStore {
     /// S3 answers a PUT only when the object is durable.
     async fn make_durable(&self, _: ObjectKey) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn locks(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    async fn lock(
+        &self,
+        key: ObjectKey,
+        version_id: Option<&VersionId>,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(mode) = self.lock else {
+            return Ok(());
+        };
+        self.lock_version(mode, &key.to_string(), version_id, until)
+            .await
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {

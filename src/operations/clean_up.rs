@@ -3,9 +3,14 @@
 //! Invariant: safe to repeat, and a reconciliation stays scheduled until no URL can bring bytes any more, by the
 //! store's time.
 
+use std::time::Duration;
+
 use super::Stores;
-use crate::domain::{FileId, FileRecord, NextReconcile, Status};
+use crate::domain::{FileId, FileRecord, NextReconcile, Status, Timestamp, format_timestamp};
 use crate::store_error::StoreError;
+
+/// How long a record outlives the lock of its bytes, for somebody to come by.
+const AFTER_LOCK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Deletes every version of the object of a rejected, expired or deleted file, and schedules the
 /// next look at it or removes the record. Does nothing to a file that may have bytes, or is held.
@@ -18,7 +23,10 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
         return Ok(());
     }
     let call = stores.timed_call();
-    let as_of = stores.objects.delete_all_versions(record.key()).await?;
+    let as_of = match stores.objects.delete_all_versions(record.key()).await {
+        Err(StoreError::Locked { until, .. }) => return wait_for_lock(stores, record, until).await,
+        deleted => deleted?,
+    };
     let Ok(now) = call.agree(as_of) else {
         // It stays due, for somebody whose clock is right.
         return Ok(());
@@ -36,6 +44,24 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
         }
         NextReconcile::Remove => stores.metadata.remove(record.id, status).await,
     }
+}
+
+/// The store keeps bytes that are to go by a lock that was put on them: they go when it ends, and the record stays as
+/// long, so that it isn't an orphan then.
+async fn wait_for_lock(
+    stores: &Stores,
+    record: &FileRecord,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    tracing::warn!(
+        file_id = %record.id, until = format_timestamp(until),
+        "bytes that are to go are locked, and stay until then"
+    );
+    let purge_at = record.purge_at().map_or(until, |at| at.max(until)) + AFTER_LOCK;
+    let metadata = &stores.metadata;
+    metadata
+        .schedule_reconcile(record.id, record.status(), until, purge_at)
+        .await
 }
 
 /// Whether the bytes of a deleted file stay for a while, because no version tells them from others: a

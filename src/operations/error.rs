@@ -170,7 +170,9 @@ impl OperationError {
             Self::Overloaded => ErrorCode::Overloaded,
             Self::TooManyCreates => ErrorCode::TooManyCreates,
             Self::Store(error) => match error {
-                StoreError::Unavailable { .. } => ErrorCode::StoreUnavailable,
+                StoreError::Unavailable { .. } | StoreError::Locked { .. } => {
+                    ErrorCode::StoreUnavailable
+                }
                 StoreError::OutOfSpace { .. } => ErrorCode::InsufficientStorage,
                 StoreError::TooManyPending { .. } => ErrorCode::TooManyPending,
                 StoreError::Corrupt { .. } | StoreError::AlreadyExists { .. } => {

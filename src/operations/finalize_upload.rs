@@ -9,8 +9,8 @@ use super::clean_up::{clean_up, clean_up_as_it_is_now};
 use super::measure::{Arrived, Measured, look, measure};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileId, FileRecord, FileState, ObjectKey, StoredBytes, StoredObject, Timestamp, Transition,
-    TransitionCondition,
+    FileId, FileRecord, FileState, ObjectKey, Stage, StoredBytes, StoredObject, Timestamp,
+    Transition, TransitionCondition,
 };
 use crate::file_events::EventKind;
 use crate::metadata_store::TransitionOutcome;
@@ -153,6 +153,17 @@ async fn settle_once(
                 return Ok(None);
             }
             let keep_until = record.kept_from(object.uploaded_at);
+            if let Some(until) = keep_until.filter(|_| stores.objects.locks()) {
+                let locks = Transition::locks(until, reconcile_at);
+                // From then on nobody deletes it: what is locked is what will be available.
+                if stores.metadata.transition(record.id, &locks).await?
+                    == TransitionOutcome::Unchanged
+                {
+                    return overtaken(stores, record.id).await;
+                }
+                let version_id = object.version_id.as_ref();
+                stores.objects.lock(record.key(), version_id, until).await?;
+            }
             let mut transition =
                 Transition::available(object, record.delete_after).kept_until(keep_until);
             if !is_told_apart {
@@ -213,6 +224,10 @@ async fn await_scan(
     record: FileRecord,
     arrived_at: Timestamp,
 ) -> Result<Option<Finalized>, OperationError> {
+    if matches!(record.state, FileState::Pending(Stage::Locking)) {
+        // It was scanned, and its bytes stay: it is due as it is.
+        return Ok(Some(Finalized::with(FinalizeOutcome::AwaitsScan, record)));
+    }
     if stores.scans.are_elsewhere() {
         // Whoever scans gets a hint of its own.
         return Ok(Some(Finalized::with(FinalizeOutcome::AwaitsScan, record)));
@@ -286,10 +301,14 @@ async fn delete_what_came_later(stores: &Stores, record: &FileRecord) -> Result<
     let current = stores.objects.head(record.key()).await?.found();
     if current.is_none_or(|head| head.version_id.as_ref() != Some(named)) {
         tracing::warn!(file_id = %record.id, "bytes came for a file that is settled, and are deleted");
-        stores
-            .objects
-            .delete_other_versions(record.key(), named)
-            .await?;
+        let objects = &stores.objects;
+        match objects.delete_other_versions(record.key(), named).await {
+            // The sweep comes by again.
+            Err(error @ StoreError::Locked { .. }) => {
+                tracing::warn!(file_id = %record.id, error = %error.chain(), "versions that no record names stay for now");
+            }
+            deleted => deleted?,
+        }
     }
     Ok(())
 }

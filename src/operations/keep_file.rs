@@ -20,7 +20,7 @@ pub async fn keep_file(
     keep_until: Timestamp,
 ) -> Result<FileRecord, OperationError> {
     let record = stores.record_for(context, Action::KeepFile, id).await?;
-    available(&record)?;
+    let object = available(&record)?;
     let now = stores.earlier_now().await?;
     let latest = stores.lifecycle.latest_keep_until(now);
     if record.keep_until.is_none_or(|at| at < keep_until)
@@ -30,6 +30,14 @@ pub async fn keep_file(
             "must be in the future, and no later than {}",
             format_timestamp(latest)
         ))));
+    }
+    if record.keep_until.is_none_or(|at| at < keep_until) {
+        // Before the record says so. A lock that is put and not written down keeps the bytes for longer, and no less.
+        let version_id = object.version_id.as_ref();
+        stores
+            .objects
+            .lock(record.key(), version_id, keep_until)
+            .await?;
     }
     if let Some(kept) = stores.metadata.keep_longer(id, keep_until).await? {
         tracing::info!(file_id = %id, until = format_timestamp(keep_until), "file kept");

@@ -26,6 +26,7 @@ mod events;
 mod forms;
 mod holds;
 mod idempotency;
+mod locks;
 mod owners;
 mod reconcile_schedule;
 mod renewals;

@@ -168,7 +168,8 @@ pub(super) fn s3(
     access: &Access,
     checks: &mut Vec<Box<dyn StartCheck>>,
 ) -> (OpenedObjects, UrlSource) {
-    let store = Arc::new(S3ObjectStore::new(s3_client(sdk), &common.bucket_name));
+    let store = S3ObjectStore::new(s3_client(sdk), &common.bucket_name);
+    let store = Arc::new(store.locking(common.object_lock));
     checks.push(Box::new(BucketCheck {
         store: Arc::clone(&store),
         region: region_of(sdk),

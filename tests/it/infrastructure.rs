@@ -253,6 +253,35 @@ fn what_a_delete_marker_hides_is_kept_for_thirty_days_and_what_is_current_for_ev
     }
 }
 
+/// MiniStack leaves Object Lock out of a stack's bucket, so the template itself is looked at.
+#[test]
+fn the_bucket_locks_only_what_the_service_says_and_nobody_may_go_round_a_lock() {
+    let template = include_str!("../../deploy/stack.yaml");
+    let enabled = "ObjectLockEnabled: !If [LocksObjects, true, !Ref AWS::NoValue]\n";
+    assert!(template.contains(enabled));
+    for never in [
+        "ObjectLockConfiguration:",
+        "BypassGovernanceRetention",
+        "s3:PutObjectLegalHold",
+    ] {
+        assert!(!template.contains(never), "{never}");
+    }
+    // Neither program may lock anything where that isn't wanted.
+    for action in ["s3:PutObjectRetention", "s3:GetObjectRetention"] {
+        let allowed: Vec<_> = template.match_indices(action).collect();
+        assert_eq!(allowed.len(), 2, "{action}");
+        for (at, _) in allowed {
+            let before = &template[..at];
+            let (_, statement) = before.rsplit_once("- !If\n").unwrap();
+            assert!(
+                statement.trim_start().starts_with("- LocksObjects\n"),
+                "{statement}"
+            );
+            assert!(statement.contains("Sid: LockWhatIsKept\n"), "{statement}");
+        }
+    }
+}
+
 /// MiniStack doesn't know the key of this condition, so the template itself is looked at.
 #[test]
 fn the_worker_may_neither_read_nor_write_what_people_sign_in_with() {

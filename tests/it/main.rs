@@ -49,6 +49,7 @@ mod local_faults;
 mod local_versions;
 mod metadata;
 mod names;
+mod object_lock;
 mod oidc;
 mod original_behaviours;
 mod orphans;

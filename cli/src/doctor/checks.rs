@@ -424,6 +424,18 @@ impl Checks<'_> {
         let deleted = self.test_file.delete(self.until()).await;
         deleted.map_err(|failure| {
             let link = self.service.link(record.id);
+            if let CliError::Refused { code, detail, .. } = &failure
+                && code == "retained"
+            {
+                return CheckFailure::Warning {
+                    said: format!(
+                        "this service keeps what it has, and the test file with it: {detail}"
+                    ),
+                    remedy: format!(
+                        "nothing is wrong (RETENTION); after that: fshare delete {link}"
+                    ),
+                };
+            }
             CheckFailure::of(
                 &failure,
                 "the test file can't be deleted",

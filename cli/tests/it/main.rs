@@ -12,6 +12,7 @@ mod downloads;
 mod folders;
 mod forward_proxies;
 mod future_service;
+mod holds;
 mod hostile_server;
 mod interfaces;
 mod links;

@@ -163,6 +163,17 @@ pub async fn a_file_is_kept_until_its_time_and_not_longer(store: &Store) {
         assert!(delete(store, record.id, until).await);
         assert_eq!(stored(store, record.id).await.status(), Status::Deleted);
     }
+    // So is what is about to be available, and the store was told that it stays.
+    let mut waits = pending(0);
+    waits.keep_until = Some(moment(100));
+    let waits = insert(store, waits).await;
+    let locks = Transition::locks(until, moment(2));
+    let outcome = store.transition(waits.id, &locks).await.unwrap();
+    assert_eq!(outcome, TransitionOutcome::Applied);
+    let locking = stored(store, waits.id).await;
+    assert_eq!(locking, locks.apply_to(waits));
+    assert!(!delete(store, locking.id, moment(99)).await);
+    assert!(delete(store, locking.id, until).await);
     // What never became available isn't kept.
     let mut waits = pending(0);
     waits.keep_until = Some(until);

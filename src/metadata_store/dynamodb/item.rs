@@ -64,7 +64,7 @@ pub(super) const KEEP_UNTIL: &str = "keepUntil";
 pub(super) const UPLOAD_EXPIRES_AT: &str = "uploadExpiresAt";
 pub(super) const STATUS: &str = "status";
 /// What a pending file waits for, if that isn't its bytes.
-const STAGE: &str = "stage";
+pub(super) const STAGE: &str = "stage";
 pub(super) const SHA256: &str = "sha256";
 pub(super) const VERSION_ID: &str = "versionId";
 const UPLOADED_AT: &str = "uploadedAt";

@@ -14,11 +14,11 @@ use super::{
     expression::{Condition, Placeholders},
     item::{
         FILE_ID, HOLD_ATTRIBUTES, HOLD_BY, HOLD_REASON, HOLD_SINCE, KEEP_UNTIL, RECONCILE_AT,
-        STATUS, from_item, millis, reconcile_attributes, string,
+        STAGE, STATUS, from_item, millis, reconcile_attributes, string,
     },
 };
 use crate::{
-    domain::{FileId, FileRecord, Hold, Status, Timestamp},
+    domain::{FileId, FileRecord, Hold, Stage, Status, Timestamp},
     metadata_store::StoreError,
 };
 
@@ -37,10 +37,13 @@ impl Condition {
         let status = placeholders.name(STATUS);
         let available = placeholders.value("keptStatus", string(Status::Available.as_str()));
         let as_of = placeholders.value("asOf", millis(as_of));
-        let is_not_kept = absent_or(
-            &kept,
-            &format!("{kept} <= {as_of} OR {status} <> {available}"),
-        );
+        let stage = placeholders.name(STAGE);
+        let locking = Stage::Locking.as_str().unwrap_or_default();
+        let locking = placeholders.value("keptStage", string(locking));
+        let is_not_locking = absent_or(&stage, &format!("{stage} <> {locking}"));
+        let is_over =
+            format!("{kept} <= {as_of} OR ({status} <> {available} AND {is_not_locking})");
+        let is_not_kept = absent_or(&kept, &is_over);
         format!("attribute_not_exists({reason}) AND {is_not_kept}")
     }
 }

@@ -67,7 +67,8 @@ pub(super) const DELETE: &str =
          review_at = CASE WHEN sha256 IS NOT NULL AND version_id IS NULL
              THEN upload_expires_at + :upload_grace ELSE :now END
       WHERE id = :id AND status <> 'deleted' AND hold_reason IS NULL
-        AND (keep_until IS NULL OR keep_until <= :as_of OR status <> 'available')";
+        AND (keep_until IS NULL OR keep_until <= :as_of
+          OR (status <> 'available' AND coalesce(stage, '') <> 'locking'))";
 
 const HOLD: &str = concat!(
     "UPDATE files SET hold_reason = :reason, hold_since = coalesce(hold_since, :since), hold_by = :by

@@ -39,8 +39,13 @@ impl StartCheck for BucketCheck {
     async fn look(&self) -> Vec<Finding> {
         let problems = self.store.check_start(&self.region, self.policy).await;
         findings(problems, || {
+            let lock = self
+                .store
+                .lock
+                .map(|mode| format!("; what has to be kept is locked there ({})", mode.as_str()));
+            let lock = lock.unwrap_or_default();
             format!(
-                "bucket {} is there, these credentials may use it, and its clock is this machine's",
+                "bucket {} is there, these credentials may use it, and its clock is this machine's{lock}",
                 self.store.bucket
             )
         })
@@ -52,14 +57,15 @@ impl S3ObjectStore {
     pub async fn check_start(&self, region: &str, policy: &str) -> Vec<StartupProblem> {
         // Also a refusal has a date.
         let answered = AnswerDate::default();
-        let (read, list, versioning) = tokio::join!(
+        let (read, list, versioning, lock) = tokio::join!(
             self.may_read(region, policy, answered.clone()),
             self.may_list_versions(region, policy),
             self.may_ask_for_versioning(region, policy),
+            self.may_lock(region, policy),
         );
         let there = answered.get().ok();
         let clock = there.and_then(|there| StartupProblem::of_clocks(there, SystemClock.now()));
-        let found = [read, list, versioning, clock];
+        let found = [read, list, versioning, lock, clock];
         found.into_iter().flatten().collect()
     }
 
@@ -102,7 +108,7 @@ impl S3ObjectStore {
         Some(self.problem(action, region, policy, "GetBucketVersioning", &error))
     }
 
-    fn problem<E>(
+    pub(super) fn problem<E>(
         &self,
         action: &str,
         region: &str,

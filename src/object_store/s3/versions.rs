@@ -16,6 +16,9 @@ use crate::domain::{Timestamp, VersionId};
 /// a form, so one round is the rule.
 const MAX_ROUNDS: usize = 10;
 
+/// Of how many versions that may not be deleted is asked until when: there is one, or a few of a form's.
+const MAX_LOCKS_ASKED: usize = 10;
+
 /// The first of a key's versions and delete markers.
 struct Listed {
     versions: Vec<ObjectIdentifier>,
@@ -90,7 +93,7 @@ async fn delete_all_but(
         if listed.versions.is_empty() {
             return Ok(Outcome::NoneLeft { as_of });
         }
-        delete(store, listed.versions).await?;
+        delete(store, key, listed.versions, as_of).await?;
         if !listed.is_truncated {
             return Ok(Outcome::NoneLeft { as_of });
         }
@@ -130,7 +133,12 @@ async fn list(store: &S3ObjectStore, key: &str) -> Result<Versions, StoreError> 
     }
 }
 
-async fn delete(store: &S3ObjectStore, versions: Vec<ObjectIdentifier>) -> Result<(), StoreError> {
+async fn delete(
+    store: &S3ObjectStore,
+    key: &str,
+    versions: Vec<ObjectIdentifier>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let delete = Delete::builder()
         .set_objects(Some(versions))
         .quiet(true)
@@ -145,6 +153,16 @@ async fn delete(store: &S3ObjectStore, versions: Vec<ObjectIdentifier>) -> Resul
         .await
         .map_err(|error| unavailable(STORE, "DeleteObjects", &error))?;
     // Each object has an outcome of its own, under a status of 200.
+    let refused = output.errors().iter();
+    let is_denied = |it: &&aws_sdk_s3::types::Error| it.code() == Some("AccessDenied");
+    if store.lock.is_some()
+        && !output.errors().is_empty()
+        && refused.clone().all(|it| is_denied(&it))
+    {
+        let of = refused.filter_map(|it| it.version_id().map(str::to_owned));
+        let of: Vec<String> = of.take(MAX_LOCKS_ASKED).collect();
+        return Err(store.locked(key, &of, now).await?);
+    }
     match output.errors().first() {
         None => Ok(()),
         Some(error) => Err(StoreError::unavailable(
