@@ -282,3 +282,11 @@ test('no answer is no answer, and JSON that is none is none either', async () =>
   };
   assert.deepEqual(await api.look('a'), { type: 'lost', retryAfterMs: 0 });
 });
+
+test('of a file that stays is said why in words of the page', async () => {
+  for (const code of ['held', 'retained']) {
+    const { api } = answering(problem(409, code));
+    const answer = await api.remove('a');
+    assert.deepEqual([answer.type, answer.problem.code], ['refused', code]);
+  }
+});

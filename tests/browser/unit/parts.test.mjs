@@ -8,7 +8,7 @@ import { FileList } from '../../../web/file_list.js';
 import { Format } from '../../../web/format.js';
 import { chooseLanguage } from '../../../web/language.js';
 import { Meter } from '../../../web/meter.js';
-import { endOf, nameOf } from '../../../web/record.js';
+import { endOf, holdOf, keptUntil, nameOf } from '../../../web/record.js';
 import { savedAs, shellWord } from '../../../web/saved_name.js';
 import { putOutcome, retryAfterMs } from '../../../web/put_outcome.js';
 import { Sha256 } from '../../../web/sha256.js';
@@ -110,6 +110,25 @@ test('a file has an end only if the service says when', () => {
   assert.equal(endOf({ deleteAfter: at }), Date.parse(at));
   for (const deleteAfter of [undefined, null, '', 'soon']) {
     assert.equal(endOf({ deleteAfter }), null);
+  }
+});
+
+test('a file is held if the service says so, and why only as far as it says', () => {
+  assert.deepEqual(holdOf({ hold: { since: '2026-12-04T10:00:00.000Z', reason: 'case 4711' } }), { reason: 'case 4711' });
+  assert.deepEqual(holdOf({ hold: { since: '2026-12-04T10:00:00.000Z' } }), { reason: null });
+  for (const hold of [undefined, null, '', true]) {
+    assert.equal(holdOf({ hold }), null);
+  }
+});
+
+test('a file is kept until its time, once it is there', () => {
+  const keepUntil = '2026-12-04T10:00:00.000Z';
+  const at = Date.parse(keepUntil);
+  assert.equal(keptUntil({ status: 'available', keepUntil }, at - 1), at);
+  assert.equal(keptUntil({ status: 'available', keepUntil }, at), null);
+  assert.equal(keptUntil({ status: 'pending', keepUntil }, at - 1), null);
+  for (const not of [undefined, null, '', 'soon']) {
+    assert.equal(keptUntil({ status: 'available', keepUntil: not }, 0), null);
   }
 });
 
