@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use crate::domain::Timestamp;
+use chrono::{DateTime, Utc};
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -28,7 +28,7 @@ pub enum StoreError {
         /// What errors call the store.
         store: &'static str,
         /// When to try again.
-        until: Timestamp,
+        until: DateTime<Utc>,
     },
     /// No room is left for more.
     #[error("{store} has no space left")]
