@@ -25,7 +25,7 @@ use crate::domain::{FileRecord, FileState, Status};
 use crate::local_mode::SIGNING_SECRET_FILE;
 use crate::metadata_store::{MAX_PAGE, PageRequest};
 use crate::object_store::disk::{DiskObjectStore, TakenOver, Wanted};
-use crate::operations::delete_record;
+use crate::operations::{Stores, delete_record};
 use crate::owner_only_files::owner_only_root;
 use crate::receipt;
 use crate::secret_file::{SecretError, SecretFile};
@@ -296,7 +296,7 @@ async fn take_objects(
                     copied.by_bytes += u64::from(how == TakenOver::Copied);
                 }
                 Taken::Deleted => {
-                    delete_record(&to.stores, &record).await?;
+                    forget(&to.stores, &record).await?;
                     copied.deleted += 1;
                 }
                 Taken::Damaged => {
@@ -309,6 +309,16 @@ async fn take_objects(
             return Ok(());
         }
     }
+}
+
+/// Deletes what the service deleted meanwhile, so that nothing kept it any more.
+async fn forget(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
+    if record.hold.is_some() {
+        stores.metadata.release(record.id).await?;
+    }
+    let now = stores.clock.now();
+    let as_of = record.keep_until.map_or(now, |until| until.max(now));
+    delete_record(stores, record, as_of).await.map(drop)
 }
 
 /// What became of a file.
