@@ -83,7 +83,7 @@ async fn checks(settings: &CheckSettings) -> Vec<Box<dyn StartCheck>> {
     };
     // The same in both modes, and also where the worker is the one that asks it.
     if let Some(check) = Scans::new(&common.scanner).check() {
-        checks.push(Box::new(check));
+        checks.push(check);
     }
     checks
 }

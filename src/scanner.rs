@@ -14,12 +14,14 @@ pub mod conformance;
 #[cfg(any(test, feature = "conformance"))]
 pub mod double;
 pub mod probes;
+mod scan_mark;
 mod scanner_check;
 mod scans;
 mod vetted;
 
 use async_trait::async_trait;
 
+pub use scan_mark::{LAPSES_AFTER, MARK_INTERVAL, ScanMark, ScanMarkCheck};
 pub use scanner_check::ScannerCheck;
 pub use scans::{Objection, ScannerState, Scans};
 pub use vetted::{VETTED_FOR, Vetted};

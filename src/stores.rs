@@ -39,7 +39,7 @@ use crate::metadata_store::usage::UsageStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
 use crate::quotas::Quotas;
-use crate::scanner::Scans;
+use crate::scanner::{ScanMark, Scans};
 use crate::start_check::{StartCheck, judge_start};
 use crate::store_marker::{MarkedStore, StorePair};
 use crate::webhooks::{ToldStore, Webhooks};
@@ -254,17 +254,13 @@ pub async fn open(
     access: Access,
 ) -> Result<OpenStores, StartError> {
     let quotas = access.quotas();
+    let is_to_finalize = access.is_to_finalize();
     let scans = access.scans(choices.queue, &common.scanner);
     let sdk = match choices.are_in_aws() {
         true => Some(load_sdk().await?),
         false => None,
     };
     let mut checks: Vec<Box<dyn StartCheck>> = Vec::new();
-    if access.is_to_finalize()
-        && let Some(check) = scans.check()
-    {
-        checks.push(Box::new(check));
-    }
     let (objects, urls) = match &choices.objects {
         #[cfg(feature = "server")]
         Objects::Disk { data_dir } => opening::disk(data_dir, &access)?,
@@ -278,6 +274,17 @@ pub async fn open(
         Records::Memory(store) => OpenedRecords::in_memory(store),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let scans = match choices.queue {
+        Queue::InProcess => scans,
+        // Others use the same records, each with settings of its own.
+        Queue::Sqs => {
+            let items = Arc::clone(&records.items);
+            scans.with_mark(Arc::new(ScanMark::new(items, Arc::clone(&clock))))
+        }
+    };
+    if is_to_finalize && let Some(check) = scans.check() {
+        checks.push(check);
+    }
     let webhooks = match &common.webhooks {
         Some(_) => Webhooks::kept_in(records.outbox, Arc::clone(&clock)),
         None => Webhooks::default(),

@@ -45,7 +45,7 @@ pub use quotas::{QuotaArgs, QuotaSettings};
 pub use rates::{RateArgs, RateSettings};
 pub use receipt::{ReceiptArgs, ReceiptSeed};
 pub use recount::{RecountArgs, RecountSettings};
-pub use scanner::{ClamdAddress, ScannerArgs, ScannerSettings, Unscannable};
+pub use scanner::{ClamdAddress, ScannedBy, ScannerArgs, ScannerSettings, Unscannable};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, allowed_types, bucket_name, bytes, listen_address,

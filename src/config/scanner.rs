@@ -22,15 +22,11 @@ const EXPECTED: &str =
 #[derive(Debug, Clone, Args)]
 pub struct ScannerArgs {
     /// What scans files for viruses before they are available: clamd by its Unix socket, such as
-    /// clamd:/run/clamav/clamd.ctl, or by host and port; off: nothing does. While it is away files stay pending. In aws
-    /// mode the worker scans; the API has to be set likewise, so that it leaves all files to the worker
-    #[arg(
-        long,
-        env = "SCANNER",
-        default_value = "off",
-        value_name = "off|clamd:ADDRESS"
-    )]
-    pub scanner: String,
+    /// clamd:/run/clamav/clamd.ctl, or by host and port. While it is away files stay pending. Nothing does if it is left
+    /// out, and with off. In aws mode the workers scan, and say so in the table: the API then leaves all files to them,
+    /// and a worker without a scanner starts only with off, which ends scanning once no worker scans any more
+    #[arg(long, env = "SCANNER", value_name = "off|clamd:ADDRESS")]
+    pub scanner: Option<String>,
     /// What becomes of a file that the scanner can't look into, because it is encrypted or too large inside: reject, or
     /// allow
     #[arg(
@@ -76,11 +72,23 @@ pub enum Unscannable {
     Allow,
 }
 
+/// What scans files, as it was set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ScannedBy {
+    /// Nothing, since nobody said anything.
+    #[default]
+    NotSaid,
+    /// Nothing, and that is meant.
+    Nothing,
+    /// A clamd.
+    Clamd(ClamdAddress),
+}
+
 /// Whether files are scanned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScannerSettings {
-    /// What scans them; `None`: nothing does.
-    pub clamd: Option<ClamdAddress>,
+    /// What scans them.
+    pub by: ScannedBy,
     /// What becomes of those that can't be.
     pub unscannable: Unscannable,
 }
@@ -88,7 +96,10 @@ pub struct ScannerSettings {
 impl ScannerArgs {
     /// `None` if something isn't right; `problems` then says what.
     pub(super) fn judge(&self, problems: &mut Problems) -> Option<ScannerSettings> {
-        let clamd = problems.judge("SCANNER", &self.scanner, scanner);
+        let by = match &self.scanner {
+            None => Some(ScannedBy::NotSaid),
+            Some(text) => problems.judge("SCANNER", text, scanner),
+        };
         let unscannable =
             problems.judge(
                 "SCAN_UNSCANNABLE",
@@ -100,20 +111,24 @@ impl ScannerArgs {
                 },
             );
         Some(ScannerSettings {
-            clamd: clamd?,
+            by: by?,
             unscannable: unscannable?,
         })
     }
 }
 
-fn scanner(text: &str) -> Result<Option<ClamdAddress>, String> {
-    if text == "off" {
-        return Ok(None);
+fn scanner(text: &str) -> Result<ScannedBy, String> {
+    match text {
+        "off" => Ok(ScannedBy::Nothing),
+        _ => clamd(text).map(ScannedBy::Clamd),
     }
+}
+
+fn clamd(text: &str) -> Result<ClamdAddress, String> {
     let address = text.strip_prefix("clamd:").ok_or(EXPECTED)?;
     if address.starts_with('/') {
         return match address.len() <= MAX_SOCKET_PATH && !address.contains('\0') {
-            true => Ok(Some(ClamdAddress::Unix(address.into()))),
+            true => Ok(ClamdAddress::Unix(address.into())),
             false => Err(format!(
                 "the path of a socket has at most {MAX_SOCKET_PATH} bytes"
             )),
@@ -131,10 +146,10 @@ fn scanner(text: &str) -> Result<Option<ClamdAddress>, String> {
         None if is_host(host) => host,
         _ => return Err(EXPECTED.into()),
     };
-    Ok(Some(ClamdAddress::Tcp {
+    Ok(ClamdAddress::Tcp {
         host: host.to_owned(),
         port: port.ok_or(EXPECTED)?,
-    }))
+    })
 }
 
 fn is_host(host: &str) -> bool {
@@ -148,7 +163,7 @@ mod tests {
 
     fn judged(scanner: &str, unscannable: &str) -> Result<ScannerSettings, String> {
         let args = ScannerArgs {
-            scanner: scanner.into(),
+            scanner: Some(scanner.into()),
             scan_unscannable: unscannable.into(),
         };
         Problems::collected(|problems| args.judge(problems)).map_err(|it| it.to_string())
@@ -158,25 +173,31 @@ mod tests {
     fn a_scanner_is_off_or_a_clamd_by_its_socket_or_its_host_and_port() {
         let tcp = |host: &str, port| {
             let host = host.into();
-            Some(ClamdAddress::Tcp { host, port })
+            ScannedBy::Clamd(ClamdAddress::Tcp { host, port })
         };
         for (text, expected) in [
-            ("off", None),
+            ("off", ScannedBy::Nothing),
             (
                 "clamd:/run/clamav/clamd.ctl",
-                Some(ClamdAddress::Unix("/run/clamav/clamd.ctl".into())),
+                ScannedBy::Clamd(ClamdAddress::Unix("/run/clamav/clamd.ctl".into())),
             ),
             ("clamd:127.0.0.1:3310", tcp("127.0.0.1", 3310)),
             ("clamd:clamav:3310", tcp("clamav", 3310)),
             ("clamd:[::1]:3310", tcp("::1", 3310)),
         ] {
             let settings = judged(text, "reject").unwrap();
-            assert_eq!(settings.clamd, expected, "{text}");
+            assert_eq!(settings.by, expected, "{text}");
         }
-        assert_eq!(
-            judged("off", "allow").unwrap().unscannable,
-            Unscannable::Allow
-        );
+        let said = judged("off", "allow").unwrap();
+        assert_eq!(said.unscannable, Unscannable::Allow);
+        // To say nothing isn't to say that nothing is to be scanned.
+        let args = ScannerArgs {
+            scanner: None,
+            scan_unscannable: "reject".into(),
+        };
+        let not_said = Problems::collected(|problems| args.judge(problems)).unwrap();
+        assert_eq!(not_said, ScannerSettings::default());
+        assert_ne!(not_said.by, said.by);
     }
 
     #[test]
@@ -224,7 +245,7 @@ mod tests {
             "clamd:[::1]:3310",
             "clamd:clamav:3310",
         ] {
-            let address = scanner(text).unwrap().unwrap();
+            let address = clamd(text).unwrap();
             assert_eq!(address.to_string(), text.replacen(':', " at ", 1));
         }
     }

@@ -33,11 +33,13 @@ pub enum ItemKind {
     Grant,
     /// Where others hand in files.
     Box,
+    /// That files are scanned for viruses.
+    Scanning,
 }
 
 impl ItemKind {
     /// All there are.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Session,
         Self::Token,
         Self::Pairing,
@@ -48,6 +50,7 @@ impl ItemKind {
         Self::LinkedFile,
         Self::Grant,
         Self::Box,
+        Self::Scanning,
     ];
 
     /// What keys of this kind begin with, before the `#`.
@@ -63,6 +66,7 @@ impl ItemKind {
             Self::LinkedFile => "linked",
             Self::Grant => "grant",
             Self::Box => "box",
+            Self::Scanning => "scanning",
         }
     }
 }

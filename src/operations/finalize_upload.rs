@@ -146,6 +146,10 @@ async fn settle_once(
             return await_scan(stores, record, arrived_at).await;
         }
         Measured::AsDeclared(object) => {
+            // Asked as late as can be: whoever scans may have started meanwhile.
+            if !stores.scans.may_pass_unscanned().await? {
+                return await_scan(stores, record, arrived_at).await;
+            }
             // What is called available has to be there after a power cut.
             stores.objects.make_durable(record.key()).await?;
             let is_told_apart = object.version_id.is_some();

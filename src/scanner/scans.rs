@@ -1,16 +1,22 @@
 //! Whether a program scans files, and what it does with those that can't be.
 //!
-//! Invariant: where scanning is on, whoever wants to call a file available has to get a verdict from here. A program
-//! beside one that scans settles nothing at all.
+//! Invariant: where scanning is on, whoever wants to call a file available has to get a verdict from here, and where it
+//! isn't, leave to do so without one ([`Scans::may_pass_unscanned`]), right before that is written. A program beside one
+//! that scans settles nothing at all.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::clamd::Clamd;
-use super::{Scan, ScanFailure, Scanner, ScannerCheck, ScannerText, Verdict, Vetted};
-use crate::config::{ScannerSettings, Unscannable};
+use super::{
+    Scan, ScanFailure, ScanMark, ScanMarkCheck, Scanner, ScannerCheck, ScannerText, Verdict, Vetted,
+};
+use crate::config::{ScannedBy, ScannerSettings, Unscannable};
+use crate::start_check::StartCheck;
+use crate::store_error::StoreError;
 
 /// How long whoever asks whether the service is ready waits for the scanner.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
@@ -42,6 +48,8 @@ pub enum Objection {
 enum By {
     #[default]
     Nobody,
+    /// Nobody, and that was said.
+    NobodyOnPurpose,
     /// Another program of the service.
     Others,
     Scanner(Arc<Vetted>),
@@ -52,6 +60,10 @@ enum By {
 pub struct Scans {
     by: By,
     unscannable: Unscannable,
+    /// There are programs besides that finalize files, each with a hint of its own.
+    is_beside: bool,
+    /// Where it says whether others scan; `None`: there are none.
+    mark: Option<Arc<ScanMark>>,
 }
 
 impl Scans {
@@ -62,9 +74,13 @@ impl Scans {
 
     /// As it was set, in a program that finalizes files.
     pub fn new(settings: &ScannerSettings) -> Self {
-        match &settings.clamd {
-            None => Self::off(),
-            Some(address) => {
+        match &settings.by {
+            ScannedBy::NotSaid => Self::off(),
+            ScannedBy::Nothing => Self {
+                by: By::NobodyOnPurpose,
+                ..Self::default()
+            },
+            ScannedBy::Clamd(address) => {
                 let clamd = Arc::new(Clamd::new(address.clone()));
                 Self::by(clamd, settings.unscannable)
             }
@@ -73,12 +89,15 @@ impl Scans {
 
     /// As it was set, in a program beside one that finalizes files.
     pub fn elsewhere(settings: &ScannerSettings) -> Self {
-        match settings.clamd {
-            None => Self::off(),
-            Some(_) => Self {
-                by: By::Others,
-                unscannable: settings.unscannable,
-            },
+        let by = match settings.by {
+            ScannedBy::NotSaid | ScannedBy::Nothing => By::Nobody,
+            ScannedBy::Clamd(_) => By::Others,
+        };
+        Self {
+            by,
+            unscannable: settings.unscannable,
+            is_beside: true,
+            mark: None,
         }
     }
 
@@ -87,24 +106,67 @@ impl Scans {
         Self {
             by: By::Scanner(Arc::new(Vetted::new(scanner))),
             unscannable,
+            ..Self::default()
         }
     }
 
-    /// Whether another program scans, so that this one may settle nothing.
+    /// The same where other programs use the same records.
+    pub fn with_mark(self, mark: Arc<ScanMark>) -> Self {
+        Self {
+            mark: Some(mark),
+            ..self
+        }
+    }
+
+    /// Whether another program scans, and has a hint of its own for each file, so that this one may settle nothing and
+    /// leave it at that. What isn't known here without a question doesn't count.
     pub fn are_elsewhere(&self) -> bool {
-        matches!(self.by, By::Others)
+        self.is_beside && self.are_by_others()
     }
 
     /// Whether a file has to be read to be scanned.
     pub fn are_on(&self) -> bool {
-        !matches!(self.by, By::Nobody)
+        matches!(self.by, By::Scanner(_)) || self.are_by_others()
+    }
+
+    fn are_by_others(&self) -> bool {
+        match self.by {
+            By::Others => true,
+            By::Scanner(_) => false,
+            By::Nobody | By::NobodyOnPurpose => {
+                self.mark.as_ref().is_some_and(|mark| mark.was_seen())
+            }
+        }
+    }
+
+    /// Whether a file may be available though nothing was scanned, by what the store says right now.
+    ///
+    /// # Errors
+    /// It doesn't say anything.
+    pub async fn may_pass_unscanned(&self) -> Result<bool, StoreError> {
+        match (&self.by, &self.mark) {
+            // With the verdict of the scanner.
+            (By::Scanner(_), _) => Ok(true),
+            (By::Others, _) => Ok(false),
+            (By::Nobody | By::NobodyOnPurpose, None) => Ok(true),
+            (By::Nobody | By::NobodyOnPurpose, Some(mark)) => Ok(!mark.is_there().await?),
+        }
+    }
+
+    /// Says to the programs beside that files are scanned, or that they aren't any more, until the stop.
+    pub async fn keep_mark(&self, stop: CancellationToken) {
+        match (&self.by, &self.mark) {
+            (By::Scanner(_), Some(mark)) => mark.keep(stop).await,
+            (By::NobodyOnPurpose, Some(mark)) => mark.let_lapse(stop).await,
+            _ => {}
+        }
     }
 
     /// What is known of the scanner; `None` if there is none here.
     pub fn state(&self) -> Option<ScannerState> {
         match &self.by {
             By::Scanner(scanner) => Some(scanner.state()),
-            By::Nobody | By::Others => None,
+            By::Nobody | By::NobodyOnPurpose | By::Others => None,
         }
     }
 
@@ -122,11 +184,14 @@ impl Scans {
         }
     }
 
-    /// What a start looks at; `None` if there is no scanner here.
-    pub fn check(&self) -> Option<ScannerCheck> {
-        match &self.by {
-            By::Scanner(scanner) => Some(ScannerCheck::of(scanner)),
-            By::Nobody | By::Others => None,
+    /// What the start of a program looks at that finalizes files; `None` if there is nothing.
+    pub fn check(&self) -> Option<Box<dyn StartCheck>> {
+        match (&self.by, &self.mark) {
+            (By::Scanner(scanner), _) => Some(Box::new(ScannerCheck::of(scanner))),
+            (By::Nobody, Some(mark)) if !self.is_beside => {
+                Some(Box::new(ScanMarkCheck::of(mark)))
+            }
+            _ => None,
         }
     }
 
@@ -136,9 +201,11 @@ impl Scans {
     /// The scanner is away, or isn't believed.
     pub async fn begin(&self, length: u64) -> Result<Option<Box<dyn Scan>>, ScanFailure> {
         match &self.by {
-            By::Nobody => Ok(None),
-            By::Others => Err(ScanFailure::new("another program of the service scans")),
             By::Scanner(scanner) => scanner.begin(length).await.map(Some),
+            _ if self.are_by_others() => {
+                Err(ScanFailure::new("another program of the service scans"))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -164,7 +231,7 @@ mod tests {
         assert!(on.begin(1).await.unwrap().is_some());
         assert!(Scans::off().begin(1).await.unwrap().is_none());
         let settings = ScannerSettings {
-            clamd: Some(crate::config::ClamdAddress::Unix("/nowhere".into())),
+            by: ScannedBy::Clamd(crate::config::ClamdAddress::Unix("/nowhere".into())),
             ..ScannerSettings::default()
         };
         let elsewhere = Scans::elsewhere(&settings);

@@ -88,7 +88,17 @@ const MAY_IMPORT: [(&str, &[&str]); 52] = [
         ],
     ),
     ("file_types", &["domain"]),
-    ("scanner", &["config", "domain", "start_check"]),
+    (
+        "scanner",
+        &[
+            "clock",
+            "config",
+            "domain",
+            "item_store",
+            "start_check",
+            "store_error",
+        ],
+    ),
     (
         "quotas",
         &[

@@ -148,8 +148,16 @@ fn in_aws_mode(deployment: &Deployment) {
     let home = ClamdHome::new();
     let setting = home.setting();
     let scanner = ("SCANNER", setting.as_str());
-    let api = Program::aws_api(deployment, &[scanner]);
+    // Started before anybody scans, and told nothing about it.
+    let api = Program::aws_api(deployment, &[]);
     let worker = Program::worker(deployment, &[scanner, ("RECONCILE_INTERVAL", "200ms")]);
+    let deadline = Instant::now() + PATIENCE;
+    while !worker.log().contains("leaves its files to the scanner") {
+        assert!(Instant::now() < deadline, "{}", worker.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let refused = Program::worker_refuses(deployment, &[]);
+    assert!(refused.contains("SCANNER=off"), "{refused}");
     every_file_is_scanned(&api.base, &home, || worker.log());
     let log = worker.log();
     assert!(log.contains("the virus scanner is away"), "{log}");

@@ -134,6 +134,7 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
     let writing = tokio::spawn(writer.run(over.clone()));
     tokio::join!(
         say_if_a_store_is_away(&stores, stop.clone()),
+        stores.scans.keep_mark(stop.clone()),
         consumer.run(stop.clone()),
         reconcile(reconciler, common.reconcile_interval, stop.clone()),
         sweep_orphans(&stores, &common, stop.clone()),

@@ -65,6 +65,20 @@ fn from_stored(stored: &Stored) -> Result<Item, StoreError> {
 
 impl DynamoDbMetadataStore {
     /// Whether the condition held.
+    async fn write_if(
+        &self,
+        item: &Item,
+        condition: String,
+        placeholders: Placeholders,
+    ) -> Result<bool, StoreError> {
+        match item.key.kind() {
+            ItemKind::Event | ItemKind::Scanning => {
+                self.put_by_update(item, condition, placeholders).await
+            }
+            _ => self.put_item_if(item, condition, placeholders).await,
+        }
+    }
+
     async fn put_item_if(
         &self,
         item: &Item,
@@ -152,10 +166,7 @@ impl ItemStore for DynamoDbMetadataStore {
         let expiry = placeholders.name(EXPIRES_AT_MILLIS);
         let now = placeholders.value("now", millis(now));
         let free = format!("attribute_not_exists({key}) OR {expiry} <= {now}");
-        match item.key.kind() {
-            ItemKind::Event => self.put_by_update(item, free, placeholders).await,
-            _ => self.put_item_if(item, free, placeholders).await,
-        }
+        self.write_if(item, free, placeholders).await
     }
 
     async fn get(&self, key: &ItemKey, now: Timestamp) -> Result<Option<Item>, StoreError> {
@@ -171,7 +182,7 @@ impl ItemStore for DynamoDbMetadataStore {
         let expiry = placeholders.name(EXPIRES_AT_MILLIS);
         let now = placeholders.value("now", millis(now));
         let unchanged = format!("{version} = {seen} AND {expiry} > {now}");
-        self.put_item_if(&item.with_fresh_version(), unchanged, placeholders)
+        self.write_if(&item.with_fresh_version(), unchanged, placeholders)
             .await
     }
 

@@ -1,14 +1,16 @@
 //! Where files are scanned for viruses, none is available unseen, and none is forgotten while the scanner is away.
 
 use super::*;
-use crate::config::Unscannable;
+use crate::config::{ScannedBy, ScannerSettings, Unscannable};
 use crate::domain::RejectionCode;
 use crate::object_store::ObjectReader;
 
 use crate::scanner::double::{Behaviour, DoubleScanner, TEST_VIRUS, UNSCANNABLE};
 use crate::scanner::probes::eicar;
-use crate::scanner::{Scans, Verdict};
+use crate::item_store::memory::MemoryItemStore;
+use crate::scanner::{ScanMark, Scans, Verdict};
 use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
 
 const EVERY_FAILURE: [Behaviour; 5] = [
     Behaviour::Away,
@@ -271,8 +273,8 @@ async fn other_bytes_than_were_declared_are_rejected_though_the_scanner_calls_th
 #[tokio::test]
 async fn where_another_program_scans_a_completion_leaves_the_file_to_it() {
     let (mut fixture, _) = scanned(true, Unscannable::Reject);
-    let settings = crate::config::ScannerSettings {
-        clamd: Some(crate::config::ClamdAddress::Unix("/nowhere".into())),
+    let settings = ScannerSettings {
+        by: ScannedBy::Clamd(crate::config::ClamdAddress::Unix("/nowhere".into())),
         ..Default::default()
     };
     fixture.stores.scans = Scans::elsewhere(&settings);
@@ -283,4 +285,127 @@ async fn where_another_program_scans_a_completion_leaves_the_file_to_it() {
     // Nor does a hint that came here by mistake.
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AwaitsScan);
     assert_eq!(fixture.record(id).await, before);
+}
+
+/// Programs of one table: one that scans, and others that weren't told so.
+struct HalfConfigured {
+    fixture: OperationsFixture,
+    items: Arc<MemoryItemStore>,
+}
+
+impl HalfConfigured {
+    /// The program under test has these scans.
+    fn with(scans: Scans) -> Self {
+        let mut fixture = OperationsFixture::with_versions(true);
+        let items = Arc::<MemoryItemStore>::default();
+        fixture.stores.scans = scans.with_mark(mark_in(&fixture, &items));
+        fixture.reconciler = Reconciler::new(fixture.stores.clone());
+        Self { fixture, items }
+    }
+
+    /// The one that scans, as it starts.
+    fn scanner(&self) -> Scans {
+        let double = DoubleScanner::default();
+        let scans = Scans::by(Arc::new(double), Unscannable::Reject);
+        scans.with_mark(mark_in(&self.fixture, &self.items))
+    }
+
+    async fn scanner_starts(&self) {
+        starts(&self.scanner()).await;
+    }
+}
+
+/// It starts, and is stopped at once.
+async fn starts(scanner: &Scans) {
+    let stop = CancellationToken::new();
+    stop.cancel();
+    scanner.keep_mark(stop).await;
+}
+
+fn mark_in(fixture: &OperationsFixture, items: &Arc<MemoryItemStore>) -> Arc<ScanMark> {
+    let clock = Arc::clone(&fixture.stores.clock);
+    Arc::new(ScanMark::new(Arc::clone(items) as _, clock))
+}
+
+fn that_says_nothing(finalizes: bool) -> Scans {
+    let settings = ScannerSettings::default();
+    match finalizes {
+        true => Scans::new(&settings),
+        false => Scans::elsewhere(&settings),
+    }
+}
+
+#[tokio::test]
+async fn beside_a_program_that_scans_none_calls_a_file_available_whatever_it_was_told() {
+    let off = ScannerSettings {
+        by: ScannedBy::Nothing,
+        ..Default::default()
+    };
+    for (scans, is_marked) in [
+        (that_says_nothing(false), false),
+        (that_says_nothing(true), true),
+        (Scans::elsewhere(&off), false),
+        (Scans::new(&off), true),
+    ] {
+        let half = HalfConfigured::with(scans);
+        let fixture = &half.fixture;
+        let before = fixture.upload(b"hello").await;
+        assert_eq!(fixture.finalize(before).await, FinalizeOutcome::Available);
+        half.scanner_starts().await;
+        // Also what the store has compared itself.
+        let compared = fixture.create_declaring(5, Some(HELLO_SHA256)).await;
+        fixture.put(compared, HELLO);
+        for id in [fixture.upload(b"hello").await, compared] {
+            assert_eq!(fixture.finalize(id).await, FinalizeOutcome::AwaitsScan);
+            let record = complete_upload(&fixture.stores, &fixture.context, id).await;
+            let record = record.unwrap();
+            assert_eq!(record.status(), Status::Pending);
+            // One that takes hints from others leaves it where whoever scans finds it.
+            let stage = is_marked.then_some("scanning");
+            assert_eq!(record.stage(), stage);
+        }
+    }
+}
+
+/// Somebody begins to scan while an object is asked for.
+struct StartsMeanwhile(Scans);
+
+impl Interceptor for StartsMeanwhile {
+    async fn around<T: Send>(
+        &self,
+        _: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let made = made.await;
+        starts(&self.0).await;
+        made
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_measured_while_the_scanner_starts_waits_for_it() {
+    let half = HalfConfigured::with(that_says_nothing(false));
+    let id = half.fixture.upload(b"hello").await;
+    let objects = Arc::new(Intercepted {
+        store: half.fixture.objects.clone(),
+        interceptor: StartsMeanwhile(half.scanner()),
+    });
+    let stores = Stores {
+        objects,
+        ..half.fixture.stores.clone()
+    };
+    let outcome = finalize_upload(&stores, ObjectKey::new(id)).await.unwrap();
+    assert_eq!(outcome, FinalizeOutcome::AwaitsScan);
+}
+
+#[tokio::test]
+async fn while_nobody_can_say_whether_files_are_scanned_none_is_available() {
+    let half = HalfConfigured::with(that_says_nothing(false));
+    let fixture = &half.fixture;
+    let id = fixture.upload(b"hello").await;
+    half.items.set_fault(Some("it is away"));
+    assert!(finalize_upload(&fixture.stores, ObjectKey::new(id)).await.is_err());
+    assert_eq!(fixture.status(id).await, Some(Status::Pending));
+    half.items.set_fault(None);
+    assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);
 }
