@@ -68,6 +68,8 @@ pub mod recount;
 pub mod request_host;
 #[cfg(feature = "server")]
 pub mod request_log;
+#[cfg(feature = "server")]
+pub mod rescan;
 pub mod scanner;
 #[cfg(feature = "server")]
 pub mod scrub;

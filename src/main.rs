@@ -1,5 +1,5 @@
 //! The API program: settings → stores → serve → drain. Its subcommands check what is stored and
-//! what a start needs, mark stores as belonging together, recount what is kept for quotas, and copy
+//! what a start needs, mark stores as belonging together, scan files again, recount what is kept for quotas, and copy
 //! local mode's data directory.
 
 use std::io::{IsTerminal, Write};
@@ -10,10 +10,10 @@ use file_share::app::{App, Greeting, StartError, listen};
 use file_share::audit_verify::{self, AuditArgs};
 use file_share::config::{
     self, AFTER_HELP, AdoptArgs, ApiArgs, ApiSettings, BackupArgs, CheckArgs, CommonSettings,
-    Problems, RecountArgs, RestoreArgs, ScrubArgs,
+    Problems, RecountArgs, RescanArgs, RestoreArgs, ScrubArgs,
 };
 use file_share::network_addresses::reached_at;
-use file_share::{adopt, backup, check, recount, scrub, shutdown, telemetry};
+use file_share::{adopt, backup, check, recount, rescan, scrub, shutdown, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,6 +35,9 @@ enum Command {
     /// Read every available file's bytes and name the files whose bytes are wrong or missing
     #[command(after_help = scrub::AFTER_HELP)]
     Scrub(Box<ScrubArgs>),
+    /// Have available files scanned for viruses again, and withdraw those in which something is found
+    #[command(after_help = rescan::AFTER_HELP)]
+    Rescan(Box<RescanArgs>),
     /// Mark records and objects as belonging together, after a start refused them or records were restored
     #[command(after_help = adopt::AFTER_HELP)]
     Adopt(Box<AdoptArgs>),
@@ -62,6 +65,12 @@ impl Command {
                 args.judge(),
                 |it| &it.common,
                 async |it| scrub::run(&it, shutdown::on_signal()).await,
+            ),
+            Self::Rescan(args) => run_command(
+                "file-share rescan",
+                args.judge(),
+                |it| &it.common,
+                async |it| rescan::run(&it, shutdown::on_signal()).await,
             ),
             Self::Adopt(args) => run_command(
                 "file-share adopt",

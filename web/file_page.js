@@ -224,6 +224,9 @@ function showEnd(record, hasWaited) {
     case 'rejected':
       show('rejected', ...head(record), ...message(words.rejectedTitle, whyRejected(record)));
       break;
+    case 'withdrawn':
+      show('withdrawn', ...head(record), ...message(words.withdrawnTitle, words.withdrawnText(record.reason ?? strings.why.unsaid)));
+      break;
     default:
       show('expired', ...head(record), ...message(words.expiredTitle, words.expiredText));
   }

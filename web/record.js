@@ -3,7 +3,7 @@
 // Invariant: pure. A status or stage that isn't known here is one that isn't final: whoever meets it
 // waits, and neither deletes the file nor sends it again.
 
-const FINAL = new Set(['available', 'rejected', 'expired']);
+const FINAL = new Set(['available', 'rejected', 'withdrawn', 'expired']);
 const MAX_SHOWN_BYTES = Number.MAX_SAFE_INTEGER;
 
 // Whether this is a record at all, so that nothing else gets to what shows one.

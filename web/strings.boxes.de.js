@@ -250,6 +250,7 @@ export const strings = {
       processing: 'In Arbeit',
       available: 'Da',
       rejected: 'Abgelehnt',
+      withdrawn: 'Zurückgezogen',
       expired: 'Nie angekommen',
     },
     begun: (time) => `begonnen ${time}`,

@@ -238,7 +238,7 @@ export const strings = {
     late: 'Late',
     replaced: 'Replaced by a newer one',
     signedIn: 'Signed in',
-    status: { pending: 'On its way', processing: 'Being processed', available: 'There', rejected: 'Refused', expired: 'Never arrived' },
+    status: { pending: 'On its way', processing: 'Being processed', available: 'There', rejected: 'Refused', withdrawn: 'Withdrawn', expired: 'Never arrived' },
     begun: (time) => `begun ${time}`,
     download: 'Download',
     downloadNamed: (name, who) => `Download ${isolated(name)} of ${isolated(who)}`,

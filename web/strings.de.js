@@ -243,6 +243,7 @@ export const strings = {
     available: 'Da',
     processing: 'Wird verarbeitet',
     rejected: 'Abgelehnt',
+    withdrawn: 'Zurückgezogen',
     expired: 'Nie angekommen',
     otherBytes: 'Nicht, was Sie gesendet haben',
   },
@@ -253,6 +254,7 @@ export const strings = {
     otherBytes: 'Jemand anders hat zuerst andere Bytes unter diesem Link gesendet.',
     rejected: (reason) => `Was ankam, wurde abgelehnt: ${reason}.`,
     otherContent: (type) => `Sie wurde abgelehnt: Ihr Inhalt ist ${type}, und ihr Name sagt etwas anderes.`,
+    withdrawn: 'Eine spätere Prüfung auf Viren hat etwas darin gefunden.',
     expired: 'Die Zeit zum Senden ist abgelaufen.',
   },
   held: {

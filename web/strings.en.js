@@ -276,6 +276,7 @@ export const strings = {
     available: 'There',
     processing: 'Being processed',
     rejected: 'Refused',
+    withdrawn: 'Withdrawn',
     expired: 'Never arrived',
     otherBytes: 'Not what you sent',
   },
@@ -286,6 +287,7 @@ export const strings = {
     otherBytes: 'Somebody else sent other bytes under this link first.',
     rejected: (reason) => `What arrived was refused: ${reason}.`,
     otherContent: (type) => `It was refused: its content is ${type}, and its name says something else.`,
+    withdrawn: 'A later scan for viruses found something in it.',
     expired: 'The time to send it ran out.',
   },
   held: {

@@ -12,6 +12,8 @@ export const strings = {
     rejectedTitle: 'Diese Datei wurde abgelehnt',
     rejectedText: (reason) => `Was ankam, ist nicht, was angekündigt war: ${reason}. Bitten Sie darum, dass sie noch einmal gesendet wird.`,
     otherContentText: (type) => `Ihr Inhalt ist ${type}, und ihr Name sagt etwas anderes. Bitten Sie um die richtige Datei.`,
+    withdrawnTitle: 'Diese Datei wurde zurückgezogen',
+    withdrawnText: (reason) => `Eine spätere Prüfung auf Viren hat sie beanstandet: ${reason}. Falls Sie sie schon geholt haben, löschen Sie sie bitte.`,
     expiredTitle: 'Diese Datei ist nie angekommen',
     expiredText: 'Die Zeit zum Senden ist abgelaufen. Bitten Sie darum, dass sie noch einmal gesendet wird.',
     goneTitle: 'Es gibt keine solche Datei',

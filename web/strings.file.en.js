@@ -15,6 +15,8 @@ export const strings = {
     rejectedTitle: 'This file was refused',
     rejectedText: (reason) => `What arrived isn’t what was announced: ${reason}. Ask for it to be sent again.`,
     otherContentText: (type) => `Its content is ${type}, and its name says something else. Ask for the right file.`,
+    withdrawnTitle: 'This file was withdrawn',
+    withdrawnText: (reason) => `A later scan for viruses has something against it: ${reason}. If you have fetched it, delete it.`,
     expiredTitle: 'This file never arrived',
     expiredText: 'The time to send it ran out. Ask for it to be sent again.',
     goneTitle: 'There is no such file',

@@ -237,6 +237,7 @@ function settle(state, record) {
     case 'available':
       return compare(state, record);
     case 'rejected':
+    case 'withdrawn':
       return end(state, 'rejected', { record, problem: rejection(record) });
     default:
       // Expired, as after a night with the lid closed. The person asked for a file to be sent.

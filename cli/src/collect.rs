@@ -98,7 +98,7 @@ fn code(fetched: &Result<(), CliError>) -> u8 {
 fn is_final(hand_in: &HandIn) -> bool {
     matches!(
         hand_in.status.as_str(),
-        "available" | "rejected" | "expired"
+        "available" | "rejected" | "withdrawn" | "expired"
     )
 }
 

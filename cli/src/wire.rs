@@ -48,7 +48,10 @@ impl Record {
 
     /// Whether this is how it ends. What this program doesn't know is on its way to something.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self.status.as_str(), "available" | "rejected" | "expired")
+        matches!(
+            self.status.as_str(),
+            "available" | "rejected" | "withdrawn" | "expired"
+        )
     }
 
     pub(crate) fn is_available(&self) -> bool {
@@ -91,6 +94,12 @@ impl Record {
     pub(crate) fn why_unavailable(&self) -> String {
         match (self.status.as_str(), &self.reason) {
             ("rejected", Some(reason)) => format!("it was rejected: {reason}"),
+            ("withdrawn", reason) => {
+                let reason = reason.as_deref().unwrap_or("no reason was said");
+                format!(
+                    "it was withdrawn after it was available: {reason}. Whoever fetched it should delete it"
+                )
+            }
             ("expired", _) => "its bytes never came, and its time is over".to_owned(),
             _ => format!("it isn't available yet: it is {}", self.state()),
         }

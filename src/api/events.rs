@@ -37,7 +37,7 @@ pub(super) struct EventsApi {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireEvent {
     /// `file.created`, `file.upload_renewed`, `file.completed` (somebody said that the bytes were sent),
-    /// `file.available`, `file.rejected`, `file.expired`, `file.downloaded` (a URL for the bytes was handed out),
+    /// `file.available`, `file.rejected`, `file.withdrawn`, `file.expired`, `file.downloaded` (a URL for the bytes was handed out),
     /// `file.deleted`, `file.held` (nobody can delete it), `file.released` or `file.kept` (for longer). There may be others one day.
     #[oai(rename = "type")]
     #[serde(rename = "type")]

@@ -78,7 +78,8 @@ mod tests {
             sha256: matches!(status, WireStatus::Available).then(|| "ab".repeat(32)),
             status,
             stage: matches!(status, WireStatus::Pending).then(|| "scanning".into()),
-            reason: matches!(status, WireStatus::Rejected).then(|| "5 bytes arrived".into()),
+            reason: matches!(status, WireStatus::Rejected | WireStatus::Withdrawn)
+                .then(|| "5 bytes arrived".into()),
             delete_after: matches!(status, WireStatus::Expired)
                 .then(|| "2026-02-07T09:05:00.123Z".into()),
             metadata: BTreeMap::from([("course".into(), "\u{2028}\"<&".into())]),
@@ -118,6 +119,7 @@ mod tests {
             WireStatus::Pending,
             WireStatus::Available,
             WireStatus::Rejected,
+            WireStatus::Withdrawn,
             WireStatus::Expired,
         ] {
             agrees(file(status)).await;

@@ -121,10 +121,10 @@ operations! {
     RenewUpload = "renew_upload": SignInRequired, NotAllowed, FileNotFound, UploadSettled, InvalidRequest,
         FormUploadUnavailable, InsufficientStorage, BoxClosed, BoxNotFound;
     DownloadFile = "download_file" | "head_file": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected,
-        UploadExpired, InvalidRequest;
+        FileWithdrawn, UploadExpired, InvalidRequest;
     DescribeFile = "describe_file": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
     IssueReceipt = "issue_receipt": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected,
-        UploadExpired, ReceiptsUnavailable, InvalidRequest;
+        FileWithdrawn, UploadExpired, ReceiptsUnavailable, InvalidRequest;
     ListReceiptKeys = "list_receipt_keys": ;
     ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
     ListEvents = "list_events": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
@@ -156,8 +156,8 @@ operations! {
     RevokeLink = "revoke_link": SignInRequired, NotAllowed, LinkNotFound, InsufficientStorage;
     DescribeShared = "describe_shared": SignInRequired, NotAllowed, LinkNotFound, LinkGone;
     DownloadShared = "download_shared": SignInRequired, NotAllowed, WrongPassword, InvalidRequest, LinkNotFound, LinkGone,
-        FileNotFound, UploadPending, FileRejected, UploadExpired, DownloadLimitReached, TooManyTries, ContentTooLarge,
-        UnsupportedMediaType, InsufficientStorage;
+        FileNotFound, UploadPending, FileRejected, FileWithdrawn, UploadExpired, DownloadLimitReached, TooManyTries,
+        ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
     CreateBox = "create_box": SignInRequired, NotAllowed, InvalidRequest, ContentTooLarge, UnsupportedMediaType,
         InsufficientStorage;
     ListBoxes = "list_boxes": SignInRequired, NotAllowed, InvalidRequest;

@@ -157,6 +157,7 @@ impl From<ErrorCode> for Code {
             ErrorCode::Held => Self::Held,
             ErrorCode::Retained => Self::Retained,
             ErrorCode::FileRejected => Self::FileRejected,
+            ErrorCode::FileWithdrawn => Self::FileWithdrawn,
             ErrorCode::UploadExpired => Self::UploadExpired,
             ErrorCode::LinkNotFound => Self::LinkNotFound,
             ErrorCode::LinkGone => Self::LinkGone,
@@ -186,7 +187,9 @@ impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
         let code = Code::from(error.code());
         match error {
-            OperationError::FileRejected(reason) => code.with(reason.text),
+            OperationError::FileRejected(reason) | OperationError::FileWithdrawn(reason) => {
+                code.with(reason.text)
+            }
             OperationError::FileOfKeyDeleted => {
                 code.with("the file that this Idempotency-Key made was deleted: use a new key")
             }

@@ -371,6 +371,15 @@ codes! {
             says; `detail` says which. Create another file and send it again.",
         detail: None,
     }
+    FileWithdrawn {
+        name: ErrorCode::FileWithdrawn.as_str(),
+        status: StatusCode::GONE,
+        retry_after_seconds: None,
+        title: "The file was withdrawn",
+        advice: "It was available, until a later scan found in it what `detail` says; its bytes are gone. Whoever \
+            fetched it before should delete it.",
+        detail: None,
+    }
     UploadExpired {
         name: ErrorCode::UploadExpired.as_str(),
         status: StatusCode::GONE,

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::cursor;
 use crate::access::{Action, Caller, Resource, authorize};
 use crate::domain::{
-    FileId, FileRecord, FileState, Hold, Invalid, Status, UserId, format_timestamp,
+    FileId, FileRecord, FileState, Hold, Invalid, Status, UserId, WithdrawnObject, format_timestamp,
 };
 use crate::operations::Whose;
 use crate::presigned_url::{PresignedUpload, UploadMethod};
@@ -27,6 +27,8 @@ pub enum WireStatus {
     Available,
     /// Other bytes than the declared ones arrived; they were deleted.
     Rejected,
+    /// It was available, until a later scan for viruses found something; the bytes were deleted.
+    Withdrawn,
     /// The upload URL ran out and nothing came.
     Expired,
 }
@@ -37,6 +39,7 @@ impl From<WireStatus> for Status {
             WireStatus::Pending => Self::Pending,
             WireStatus::Available => Self::Available,
             WireStatus::Rejected => Self::Rejected,
+            WireStatus::Withdrawn => Self::Withdrawn,
             WireStatus::Expired => Self::Expired,
         }
     }
@@ -59,7 +62,7 @@ pub(super) struct WireFile {
     pub size: u64,
     /// The media type.
     pub content_type: String,
-    /// The SHA-256 of the bytes as 64 hex digits; null until they were measured.
+    /// The SHA-256 of the bytes as 64 hex digits; null until they were measured. Of a withdrawn file, what it was.
     pub sha256: Option<String>,
     pub status: WireStatus,
     /// What a pending file waits for, where that isn't its bytes: `scanning` while the virus scanner can't be asked,
@@ -85,7 +88,7 @@ pub(super) struct WireFile {
     /// What the bytes are, as a media type, by how they begin and end; null until they were looked at, and of files
     /// from before that was done. It needn't be `contentType`, which is what the client said.
     pub detected_type: Option<String>,
-    /// Why the upload was rejected; only there if it was.
+    /// Why the upload was rejected, or the file withdrawn; only there if it was.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -152,8 +155,14 @@ impl WireFile {
     pub(super) fn of(record: &FileRecord) -> Option<Self> {
         let (status, object, reason) = match &record.state {
             FileState::Pending(_) => (WireStatus::Pending, None, None),
-            FileState::Available(object) => (WireStatus::Available, Some(object), None),
+            FileState::Available(object) => {
+                let object = WithdrawnObject::from(object);
+                (WireStatus::Available, Some(object), None)
+            }
             FileState::Rejected { reason, .. } => (WireStatus::Rejected, None, Some(reason)),
+            FileState::Withdrawn { was, reason, .. } => {
+                (WireStatus::Withdrawn, Some(*was), Some(reason))
+            }
             FileState::Expired { .. } => (WireStatus::Expired, None, None),
             FileState::Deleted { .. } => return None,
         };

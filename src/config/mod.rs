@@ -17,6 +17,7 @@ mod quotas;
 mod rates;
 mod receipt;
 mod recount;
+mod rescan;
 mod scanner;
 mod scrub;
 mod values;
@@ -45,6 +46,7 @@ pub use quotas::{QuotaArgs, QuotaSettings};
 pub use rates::{RateArgs, RateSettings};
 pub use receipt::{ReceiptArgs, ReceiptSeed};
 pub use recount::{RecountArgs, RecountSettings};
+pub use rescan::{RescanArgs, RescanSettings};
 pub use scanner::{ClamdAddress, ScannedBy, ScannerArgs, ScannerSettings, Unscannable};
 pub use scrub::{ScrubArgs, ScrubSettings};
 use values::{

@@ -4,7 +4,8 @@
 //! pending ──▶ available   bytes measured, hashed, and equal to what was declared
 //!    │ └────▶ rejected    bytes arrived and are not what was declared; they are deleted
 //!    └──────▶ expired     the URL ran out and nothing came; a later arrival is deleted
-//! any of the four ──▶ deleted   a tombstone, never shown; it goes when no URL can bring bytes any more
+//! available ──▶ withdrawn a later scan found something in the bytes; they are deleted
+//! any of these ──▶ deleted   a tombstone, never shown; it goes when no URL can bring bytes any more
 //! ```
 //!
 //! Invariant: a record leaves `pending` once, by one conditional write, and what it says of its

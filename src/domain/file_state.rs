@@ -22,6 +22,15 @@ pub enum FileState {
         /// From then on no client sees the record, and it may be removed.
         purge_at: Timestamp,
     },
+    /// It was available, until a later scan found something. The bytes are deleted, and so is whatever comes later.
+    Withdrawn {
+        /// What they were.
+        was: WithdrawnObject,
+        /// Why, for people who have had the file.
+        reason: RejectionReason,
+        /// From then on no client sees the record, and it may be removed.
+        purge_at: Timestamp,
+    },
     /// Every upload URL ran out and nothing came. What arrives later is deleted.
     Expired {
         /// From then on no client sees the record, and it may be removed.
@@ -83,16 +92,18 @@ impl FileState {
             Self::Pending(_) => Status::Pending,
             Self::Available(_) => Status::Available,
             Self::Rejected { .. } => Status::Rejected,
+            Self::Withdrawn { .. } => Status::Withdrawn,
             Self::Expired { .. } => Status::Expired,
             Self::Deleted { .. } => Status::Deleted,
         }
     }
 
-    /// Keeps a rejected, expired or deleted record until then.
+    /// Keeps a record that is over until then.
     pub fn keep_until(&mut self, until: Timestamp) {
         match self {
             Self::Pending(_) | Self::Available(_) => {}
             Self::Rejected { purge_at, .. }
+            | Self::Withdrawn { purge_at, .. }
             | Self::Expired { purge_at }
             | Self::Deleted { purge_at } => *purge_at = until,
         }
@@ -106,19 +117,19 @@ pub struct StateFields<'a> {
     pub status: Status,
     /// How far it has come; of a pending file that waits for something else than its bytes.
     pub stage: Option<Stage>,
-    /// What the bytes hash to; of an available file.
+    /// What the bytes hash to; of an available file, or one that was.
     pub sha256: Option<Sha256Digest>,
     /// The version of the object that was measured; of an available file, in a bucket with versions.
     pub version_id: Option<&'a str>,
-    /// When the store had the bytes, by the store's clock; of an available file.
+    /// When the store had the bytes, by the store's clock; of an available file, or one that was.
     pub uploaded_at: Option<Timestamp>,
-    /// What differed from the declaration; of a rejected file.
+    /// What differed from the declaration, or was found later; of a rejected or withdrawn file.
     pub reason: Option<&'a str>,
-    /// The same for programs; of a file that was rejected since there are codes.
+    /// The same for programs; of a file that was rejected since there are codes, or withdrawn.
     pub reason_code: Option<RejectionCode>,
-    /// What the bytes are; of an available or rejected file whose bytes were looked at.
+    /// What the bytes are; of a file whose bytes were looked at.
     pub detected_type: Option<&'a ContentType>,
-    /// When the record may be removed; of a rejected, expired or deleted file.
+    /// When the record may be removed; of a file that is over.
     pub purge_at: Option<Timestamp>,
 }
 
@@ -155,6 +166,19 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
                 purge_at: Some(*purge_at),
                 ..none
             },
+            FileState::Withdrawn {
+                was,
+                reason,
+                purge_at,
+            } => Self {
+                sha256: Some(was.sha256),
+                uploaded_at: Some(was.uploaded_at),
+                reason: Some(&reason.text),
+                reason_code: reason.code,
+                detected_type: reason.detected_type.as_ref(),
+                purge_at: Some(*purge_at),
+                ..none
+            },
             FileState::Expired { purge_at } | FileState::Deleted { purge_at } => Self {
                 purge_at: Some(*purge_at),
                 ..none
@@ -174,20 +198,34 @@ impl StateFields<'_> {
     /// The name of a field that its status needs and that isn't there.
     pub fn to_state(self) -> Result<FileState, MissingField> {
         let purge_at = self.purge_at.ok_or(MissingField("purge_at"));
+        let sha256 = self.sha256.ok_or(MissingField("sha256"));
+        let uploaded_at = self.uploaded_at.ok_or(MissingField("uploaded_at"));
+        let reason = match self.reason {
+            Some(text) => Ok(RejectionReason {
+                text: text.to_owned(),
+                code: self.reason_code,
+                detected_type: self.detected_type.cloned(),
+            }),
+            None => Err(MissingField("reason")),
+        };
         Ok(match self.status {
             Status::Pending => FileState::Pending(self.stage.unwrap_or_default()),
             Status::Available => FileState::Available(StoredObject {
-                sha256: self.sha256.ok_or(MissingField("sha256"))?,
+                sha256: sha256?,
                 version_id: self.version_id.map(|id| VersionId(id.to_owned())),
-                uploaded_at: self.uploaded_at.ok_or(MissingField("uploaded_at"))?,
+                uploaded_at: uploaded_at?,
                 detected_type: self.detected_type.cloned(),
             }),
             Status::Rejected => FileState::Rejected {
-                reason: RejectionReason {
-                    text: self.reason.ok_or(MissingField("reason"))?.to_owned(),
-                    code: self.reason_code,
-                    detected_type: self.detected_type.cloned(),
+                reason: reason?,
+                purge_at: purge_at?,
+            },
+            Status::Withdrawn => FileState::Withdrawn {
+                was: WithdrawnObject {
+                    sha256: sha256?,
+                    uploaded_at: uploaded_at?,
                 },
+                reason: reason?,
                 purge_at: purge_at?,
             },
             Status::Expired => FileState::Expired {
@@ -213,14 +251,32 @@ pub struct StoredObject {
     pub detected_type: Option<ContentType>,
 }
 
+/// What the bytes of a withdrawn file were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WithdrawnObject {
+    /// What they hashed to.
+    pub sha256: Sha256Digest,
+    /// When the store had them, by the store's clock.
+    pub uploaded_at: Timestamp,
+}
+
+impl From<&StoredObject> for WithdrawnObject {
+    fn from(object: &StoredObject) -> Self {
+        Self {
+            sha256: object.sha256,
+            uploaded_at: object.uploaded_at,
+        }
+    }
+}
+
 /// One version of an object, as the store names it. Opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionId(pub String);
 
-/// Why bytes were rejected.
+/// Why bytes were rejected, or withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectionReason {
-    /// In words for the person who uploaded them.
+    /// In words for people.
     pub text: String,
     /// For programs, and for words in other languages; `None` of files that were rejected before there were codes.
     pub code: Option<RejectionCode>,
@@ -358,6 +414,11 @@ mod tests {
                     code: None,
                     detected_type: None,
                 },
+                purge_at: at,
+            },
+            FileState::Withdrawn {
+                was: WithdrawnObject::from(&object(None)),
+                reason: RejectionReason::infected("x", ContentType::unknown()),
                 purge_at: at,
             },
             FileState::Expired { purge_at: at },

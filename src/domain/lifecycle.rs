@@ -30,7 +30,7 @@ pub struct Lifecycle {
     pub upload_grace: Duration,
     /// How long a notification may take before the reconciler looks for itself.
     pub reconcile_after: Duration,
-    /// How long rejected files stay visible, and expired ones whose bytes came too late.
+    /// How long rejected and withdrawn files stay visible, and expired ones whose bytes came too late.
     pub retention: Duration,
     /// How long expired files stay visible for which nothing ever came.
     pub empty_retention: Duration,
@@ -136,7 +136,9 @@ impl Lifecycle {
     pub fn after_clean_up(&self, record: &FileRecord, now: StoreTime) -> NextReconcile {
         let uploads_end_at = self.uploads_end_at(record);
         let purge_at = match record.state {
-            FileState::Rejected { purge_at, .. } => purge_at,
+            FileState::Rejected { purge_at, .. } | FileState::Withdrawn { purge_at, .. } => {
+                purge_at
+            }
             // Bytes came too late: whoever sent them may ask what became of them.
             FileState::Expired { purge_at } => purge_at.max(self.purge_at(record, now.timestamp())),
             // Nobody sees it; it only outlives the URLs.

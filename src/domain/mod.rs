@@ -47,7 +47,7 @@ pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortene
 pub use file_record::FileRecord;
 pub use file_state::{
     FileState, MissingField, RejectionCode, RejectionReason, Stage, StateFields, StoredObject,
-    VersionId,
+    VersionId, WithdrawnObject,
 };
 pub use hand_in::{
     BOX_ID_BYTES, BoxId, HandIn, MAX_SUBMITTER_CHARACTERS, Submitter, SubmitterName,

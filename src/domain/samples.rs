@@ -112,7 +112,7 @@ pub(crate) mod strategies {
     use super::*;
     use crate::domain::{
         BoxId, FileState, HandIn, Hold, HoldReason, RejectionCode, Stage, Status, StoredObject,
-        Submitter, SubmitterName, UserId, VersionId, from_millis,
+        Submitter, SubmitterName, UserId, VersionId, WithdrawnObject, from_millis,
     };
 
     pub(crate) fn any_digest() -> impl Strategy<Value = Sha256Digest> {
@@ -162,6 +162,11 @@ pub(crate) mod strategies {
             Status::Pending => FileState::Pending(stage),
             Status::Available => FileState::Available(object),
             Status::Rejected => FileState::Rejected { reason, purge_at },
+            Status::Withdrawn => FileState::Withdrawn {
+                was: WithdrawnObject::from(&object),
+                reason,
+                purge_at,
+            },
             Status::Expired => FileState::Expired { purge_at },
             Status::Deleted => FileState::Deleted { purge_at },
         })

@@ -74,6 +74,13 @@ statuses! {
         is_listed: true,
         bytes: StoredBytes::Unwanted,
     }
+    /// It was available, and isn't any more: the virus scanner found something in it later.
+    Withdrawn {
+        name: "withdrawn",
+        is_final: true,
+        is_listed: true,
+        bytes: StoredBytes::Unwanted,
+    }
     /// No bytes came while an upload URL worked.
     Expired {
         name: "expired",
@@ -116,9 +123,20 @@ impl Status {
         self.bytes() != StoredBytes::Unwanted
     }
 
-    /// Whether a hold of the file lasts: there are bytes that it keeps, or they may come.
+    /// Whether a hold of the file lasts: there are bytes that it keeps, or they may come. Those of a withdrawn file stay
+    /// out of reach for as long.
     pub fn may_be_held(self) -> bool {
-        self.may_have_bytes()
+        self.may_have_bytes() || self == Self::Withdrawn
+    }
+
+    /// As which status stores keep it. What is younger than they are is kept as one of theirs, with a mark beside it: a
+    /// program from before it knew of withdrawn files takes them for rejected ones, and does to their bytes what is to
+    /// be done.
+    pub fn kept_as(self) -> Self {
+        match self {
+            Self::Withdrawn => Self::Rejected,
+            other => other,
+        }
     }
 
     /// Reads what [`Self::as_str`] writes.
@@ -161,7 +179,7 @@ mod tests {
     fn whoever_sends_a_wrong_status_hears_of_each_that_clients_see_and_of_no_other() {
         assert_eq!(
             Status::parse("x").unwrap_err().0,
-            "must be pending, available, rejected or expired"
+            "must be pending, available, rejected, withdrawn or expired"
         );
     }
 

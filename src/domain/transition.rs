@@ -7,7 +7,9 @@
 //! Absent on purpose: deletion, which may come from any state and depends on what is under the key
 //! (`MetadataStore::delete`).
 
-use super::{FileRecord, FileState, RejectionReason, Stage, Status, StoredObject, Timestamp};
+use super::{
+    FileRecord, FileState, RejectionReason, Stage, Status, StoredObject, Timestamp, WithdrawnObject,
+};
 
 /// One step of a file's life.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +67,26 @@ impl Transition {
             condition: TransitionCondition::Always,
             reconcile_at: Some(reconcile_at),
             keep_until: None,
+        }
+    }
+
+    /// A later scan found something in the bytes of an available file. They have to go: the record is due at
+    /// `reconcile_at`.
+    pub fn withdrawn(
+        object: &StoredObject,
+        reason: RejectionReason,
+        purge_at: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Self {
+        Self {
+            from: Status::Available,
+            to: FileState::Withdrawn {
+                was: WithdrawnObject::from(object),
+                reason,
+                purge_at,
+            },
+            condition: TransitionCondition::Always,
+            reconcile_at: Some(reconcile_at),
         }
     }
 

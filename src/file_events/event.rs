@@ -28,6 +28,8 @@ pub enum EventKind {
     Available,
     /// Other bytes came than were declared.
     Rejected,
+    /// Something was found in the bytes of an available file, which are gone.
+    Withdrawn,
     /// No bytes came in time.
     Expired,
     /// A URL to fetch the bytes with was handed out.
@@ -44,12 +46,13 @@ pub enum EventKind {
 
 impl EventKind {
     /// All there are.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Created,
         Self::UploadRenewed,
         Self::Completed,
         Self::Available,
         Self::Rejected,
+        Self::Withdrawn,
         Self::Expired,
         Self::Downloaded,
         Self::Deleted,
@@ -66,6 +69,7 @@ impl EventKind {
             Self::Completed => "file.completed",
             Self::Available => "file.available",
             Self::Rejected => "file.rejected",
+            Self::Withdrawn => "file.withdrawn",
             Self::Expired => "file.expired",
             Self::Downloaded => "file.downloaded",
             Self::Deleted => "file.deleted",

@@ -40,7 +40,7 @@ use super::{MetadataStore, TransitionOutcome};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
     ContentType, Declaration, FileId, FileRecord, FileState, RejectionCode, RejectionReason,
-    Sha256Digest, Status, StoredObject, Timestamp, Transition, VersionId,
+    Sha256Digest, Status, StoredObject, Timestamp, Transition, VersionId, WithdrawnObject,
 };
 
 pub use due::*;
@@ -104,6 +104,8 @@ macro_rules! metadata_store_conformance {
             only_a_pending_record_is_postponed
             a_file_that_waits_to_be_scanned_is_pending_until_it_is_settled_or_deleted
             only_a_pending_record_waits_to_be_scanned
+            an_available_record_is_withdrawn_once_and_keeps_what_its_bytes_were
+            only_an_available_record_is_withdrawn
             what_is_absent_is_not_deleted
             a_held_file_is_deleted_by_nobody_before_it_is_released
             a_hold_that_is_there_gets_the_new_reason_and_keeps_when_it_began
@@ -223,6 +225,11 @@ pub fn state_of(status: Status) -> FileState {
             reason: reason(),
             purge_at,
         },
+        Status::Withdrawn => FileState::Withdrawn {
+            was: WithdrawnObject::from(&object()),
+            reason: reason(),
+            purge_at,
+        },
         Status::Expired => FileState::Expired { purge_at },
         Status::Deleted => FileState::Deleted { purge_at },
     }
@@ -242,6 +249,11 @@ pub fn every_settlement(record: &FileRecord) -> [Transition; 3] {
         Transition::rejected(reason(), purge_at, moment(5)),
         Transition::expired(record, purge_at, moment(5)),
     ]
+}
+
+/// The way in which an available record with [`object`] becomes a withdrawn one, with a reconciliation at `moment(5)`.
+pub fn withdrawn() -> Transition {
+    Transition::withdrawn(&object(), reason(), far_expiry(), moment(5))
 }
 
 /// The same transition with its reconciliation, if it has one, at another moment.

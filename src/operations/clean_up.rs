@@ -12,7 +12,7 @@ use crate::store_error::StoreError;
 /// How long a record outlives the lock of its bytes, for somebody to come by.
 const AFTER_LOCK: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Deletes every version of the object of a rejected, expired or deleted file, and schedules the
+/// Deletes every version of the object of a file that is over, and schedules the
 /// next look at it or removes the record. Does nothing to a file that may have bytes, or is held.
 pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
     let status = record.status();
@@ -64,15 +64,16 @@ async fn wait_for_lock(
         .await
 }
 
-/// Whether the bytes of a deleted file stay for a while, because no version tells them from others: a
+/// Whether the bytes of a deleted or withdrawn file stay for a while, because no version tells them from others: a
 /// download URL may be under way that would bring whatever comes under the same key. As long as they are
-/// there, nothing else can come. `MetadataStore::delete` makes such a tombstone due at the end of uploads.
+/// there, nothing else can come. `MetadataStore::delete` and `withdraw_file` make such a file due at the end of uploads.
 async fn is_left_for_download_urls(
     stores: &Stores,
     record: &FileRecord,
 ) -> Result<bool, StoreError> {
     let uploads_end_at = stores.lifecycle.uploads_end_at(record);
-    if record.status() != Status::Deleted || record.reconcile_at != Some(uploads_end_at) {
+    let was_available = matches!(record.status(), Status::Deleted | Status::Withdrawn);
+    if !was_available || record.reconcile_at != Some(uploads_end_at) {
         return Ok(false);
     }
     let head = stores.objects.head(record.key()).await?.found();

@@ -29,6 +29,9 @@ pub enum OperationError {
     /// Other bytes arrived than were declared; it says what differed.
     #[error("the upload was rejected: {}", .0.text)]
     FileRejected(RejectionReason),
+    /// It was available, and was found to be what nobody is to have; it says what.
+    #[error("the file was withdrawn: {}", .0.text)]
+    FileWithdrawn(RejectionReason),
     /// No bytes arrived in time, and none are taken any more.
     #[error("the upload URL ran out before anything arrived")]
     UploadExpired,
@@ -143,6 +146,7 @@ impl OperationError {
             Self::FileNotFound | Self::FileOfKeyDeleted => ErrorCode::FileNotFound,
             Self::UploadPending => ErrorCode::UploadPending,
             Self::FileRejected(_) => ErrorCode::FileRejected,
+            Self::FileWithdrawn(_) => ErrorCode::FileWithdrawn,
             Self::UploadExpired => ErrorCode::UploadExpired,
             Self::UploadSettled => ErrorCode::UploadSettled,
             Self::Held => ErrorCode::Held,
@@ -234,6 +238,8 @@ error_codes! {
     Retained = "retained",
     /// Other bytes came than were declared.
     FileRejected = "file_rejected",
+    /// Something was found in a file that was available.
+    FileWithdrawn = "file_withdrawn",
     /// No bytes came in time.
     UploadExpired = "upload_expired",
     /// There is no such link for the caller.

@@ -151,6 +151,64 @@ fn reason_of(objection: &Objection, detected: &Detected) -> RejectionReason {
     }
 }
 
+/// What a scanner says of the bytes of an available file, whatever one said when they came.
+pub(super) enum Rescanned {
+    /// Nothing speaks against them.
+    Clean,
+    /// It found this in them.
+    Infected(RejectionReason),
+    /// It can't look into them, for this reason, and such files aren't taken.
+    Unscannable(RejectionReason),
+    /// They aren't those that were measured, so nothing that is said of them is said of the file.
+    Changed,
+    /// The store doesn't have them.
+    Gone,
+    /// Nobody knows.
+    Unscanned(ScanFailure),
+}
+
+/// Has the version scanned that was measured.
+pub(super) async fn scan_again(
+    stores: &Stores,
+    record: &FileRecord,
+    object: &StoredObject,
+) -> Result<Rescanned, StoreError> {
+    let length = record.declared.length.bytes();
+    // Before anything is read: a scanner that is away makes no work.
+    let mut scan = match stores.scans.begin(length).await {
+        Ok(Some(scan)) => scan,
+        Ok(None) => return Ok(Rescanned::Unscanned(ScanFailure::new("nothing scans"))),
+        Err(failure) => return Ok(Rescanned::Unscanned(failure)),
+    };
+    let version_id = object.version_id.as_ref();
+    let reader = stores.objects.read(record.key(), version_id).await?;
+    let Some(ObjectReader { head, body }) = reader.found() else {
+        return Ok(Rescanned::Gone);
+    };
+    let mut ends = Ends::of_length(head.content_length);
+    let shown = Shown {
+        ends: &mut ends,
+        scan: Some(&mut *scan),
+    };
+    let sha256 = match read_through(body, shown).await? {
+        Ok((_, sha256)) => sha256,
+        Err(failure) => return Ok(Rescanned::Unscanned(failure)),
+    };
+    if sha256 != object.sha256 {
+        return Ok(Rescanned::Changed);
+    }
+    let objection = match scan.verdict().await {
+        Ok(verdict) => stores.scans.objection(verdict),
+        Err(failure) => return Ok(Rescanned::Unscanned(failure)),
+    };
+    let reason = |objection| reason_of(objection, &file_types::detect(&ends));
+    Ok(match &objection {
+        None => Rescanned::Clean,
+        Some(infected @ Objection::Infected(_)) => Rescanned::Infected(reason(infected)),
+        Some(other @ Objection::Unscannable(_)) => Rescanned::Unscannable(reason(other)),
+    })
+}
+
 /// Bytes that are what was declared, by what they are.
 fn judge(
     record: &FileRecord,

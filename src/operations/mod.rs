@@ -27,10 +27,12 @@ mod list_files;
 mod measure;
 mod reconcile;
 mod renew_upload;
+mod rescan;
 mod scrub;
 mod sign_upload;
 mod store_time;
 mod sweep_orphans;
+mod withdraw_file;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +54,7 @@ pub use list_events::list_events;
 pub use list_files::{Whose, list_files};
 pub use reconcile::{DeletionLog, ReconcileReport, Reconciler};
 pub use renew_upload::renew_upload;
+pub use rescan::{Rescan, RescanEnd, RescanFinding, RescanReport, WhichFiles};
 pub use scrub::{Damage, Finding, ScrubEnd, ScrubOptions, ScrubReport, scrub};
 pub use sweep_orphans::{MIN_AGE, OrphanSweeper, QUARANTINE, Suspicion, SweepReport, SweepStep};
 
@@ -74,6 +77,7 @@ pub(crate) fn available(record: &FileRecord) -> Result<&StoredObject, OperationE
         FileState::Available(object) => Ok(object),
         FileState::Pending(_) => Err(OperationError::UploadPending),
         FileState::Rejected { reason, .. } => Err(OperationError::FileRejected(reason.clone())),
+        FileState::Withdrawn { reason, .. } => Err(OperationError::FileWithdrawn(reason.clone())),
         FileState::Expired { .. } => Err(OperationError::UploadExpired),
         FileState::Deleted { .. } => Err(OperationError::FileNotFound),
     }

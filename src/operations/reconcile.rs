@@ -80,7 +80,7 @@ enum Reconciled {
     NothingNew,
 }
 
-/// Where it is written down that the program deleted a file by itself.
+/// Where it is written down that the program deleted or withdrew a file by itself.
 pub trait DeletionLog: Send + Sync {
     /// Sees to it that there is room for a line.
     ///
@@ -88,24 +88,24 @@ pub trait DeletionLog: Send + Sync {
     /// There is none: then the file isn't deleted now.
     fn reserve(&self) -> Result<(), StoreError>;
 
-    /// Writes the line of a deletion that was made, or of one of which a store didn't say whether it was.
+    /// Writes the line of what was made, or of what a store didn't say whether it was.
     fn record(&self, file: FileId, is_certain: bool);
 }
 
 /// A deletion that is under way, and gets its line also if the program ends meanwhile.
-struct PendingDeletion<'a> {
+pub(super) struct PendingDeletion<'a> {
     log: &'a dyn DeletionLog,
     file: FileId,
     is_over: bool,
 }
 
 impl<'a> PendingDeletion<'a> {
-    fn of(log: &'a dyn DeletionLog, file: FileId) -> Self {
+    pub(super) fn of(log: &'a dyn DeletionLog, file: FileId) -> Self {
         let is_over = false;
         Self { log, file, is_over }
     }
 
-    fn end(mut self, deleted: &Result<bool, StoreError>) {
+    pub(super) fn end(mut self, deleted: &Result<bool, StoreError>) {
         self.is_over = true;
         if let Ok(true) | Err(_) = deleted {
             self.log.record(self.file, deleted.is_ok());
@@ -276,7 +276,7 @@ impl Reconciler {
         };
         match record.status() {
             Status::Available => self.delete_if_over(record).await,
-            Status::Rejected | Status::Deleted => {
+            Status::Rejected | Status::Withdrawn | Status::Deleted => {
                 // At a start some are looked at early.
                 let own_now = stores.clock.now();
                 if record.reconcile_at.is_none_or(|at| at <= own_now) {
@@ -336,7 +336,10 @@ impl Reconciler {
                 }
             }
             (
-                FileState::Rejected { .. } | FileState::Deleted { .. } | FileState::Expired { .. },
+                FileState::Rejected { .. }
+                | FileState::Withdrawn { .. }
+                | FileState::Deleted { .. }
+                | FileState::Expired { .. },
                 _,
             ) => clean_up(stores, &record).await?,
         }

@@ -30,6 +30,7 @@ mod locks;
 mod owners;
 mod reconcile_schedule;
 mod renewals;
+mod rescanning;
 mod retention;
 mod rounds;
 mod scanning;

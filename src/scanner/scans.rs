@@ -188,9 +188,7 @@ impl Scans {
     pub fn check(&self) -> Option<Box<dyn StartCheck>> {
         match (&self.by, &self.mark) {
             (By::Scanner(scanner), _) => Some(Box::new(ScannerCheck::of(scanner))),
-            (By::Nobody, Some(mark)) if !self.is_beside => {
-                Some(Box::new(ScanMarkCheck::of(mark)))
-            }
+            (By::Nobody, Some(mark)) if !self.is_beside => Some(Box::new(ScanMarkCheck::of(mark))),
             _ => None,
         }
     }

@@ -108,6 +108,14 @@ fn seen(record: &FileRecord, language: Language, root: &str, url: Option<&str>) 
                 message(&words.get("file.rejectedTitle"), &text),
             )
         }
+        FileState::Withdrawn { reason, .. } => {
+            let text = words.with("file.withdrawnText", &[&reason.text]);
+            (
+                "withdrawn",
+                false,
+                message(&words.get("file.withdrawnTitle"), &text),
+            )
+        }
         FileState::Expired { .. } => {
             let title = words.get("file.expiredTitle");
             (
@@ -193,7 +201,10 @@ fn end(at: Timestamp, language: Language) -> Html {
 fn has_ended(state: &FileState) -> bool {
     match state {
         FileState::Pending(_) | FileState::Available(_) => false,
-        FileState::Rejected { .. } | FileState::Expired { .. } | FileState::Deleted { .. } => true,
+        FileState::Rejected { .. }
+        | FileState::Withdrawn { .. }
+        | FileState::Expired { .. }
+        | FileState::Deleted { .. } => true,
     }
 }
 

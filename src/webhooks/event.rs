@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::domain::{
     BoxId, ContentType, FileRecord, FileState, Invalid, RejectionCode, Submitter, Timestamp,
-    format_timestamp,
+    WithdrawnObject, format_timestamp,
 };
 use crate::metadata_store::outbox::{Message, MessageId};
 
@@ -19,6 +19,8 @@ pub enum WebhookEvent<'a> {
     FileAvailable,
     /// Other bytes arrived.
     FileRejected,
+    /// It was available, until a later scan found something in it.
+    FileWithdrawn,
     /// Somebody deleted it, or its time was over.
     FileDeleted,
     /// Somebody handed it in to a box, and its bytes are there.
@@ -43,6 +45,7 @@ impl WebhookEvent<'_> {
         match self {
             Self::FileAvailable => "file.available",
             Self::FileRejected => "file.rejected",
+            Self::FileWithdrawn => "file.withdrawn",
             Self::FileDeleted => "file.deleted",
             Self::BoxSubmitted { .. } => "box.submitted",
             Self::LinkDownloaded { .. } => "link.downloaded",
@@ -59,7 +62,10 @@ impl WebhookEvent<'_> {
             kind: self.name(),
             timestamp: format_timestamp(now),
             data: match self {
-                Self::FileAvailable | Self::FileRejected | Self::FileDeleted => Data::File(file),
+                Self::FileAvailable
+                | Self::FileRejected
+                | Self::FileWithdrawn
+                | Self::FileDeleted => Data::File(file),
                 Self::BoxSubmitted { in_box, submitter } => Data::HandIn {
                     in_box: in_box.to_string(),
                     submitter: submitter.shown(),
@@ -74,12 +80,13 @@ impl WebhookEvent<'_> {
         Message::new(self.id(record)?, body, now)
     }
 
-    /// A file is available, rejected or deleted once in its life, and a grant is handed out once.
+    /// A file is available, rejected, withdrawn or deleted once in its life, and a grant is handed out once.
     fn id(&self, record: &FileRecord) -> Result<MessageId, Invalid> {
         let file = record.id;
         MessageId::parse(&match self {
             Self::FileAvailable => format!("msg_{file}_available"),
             Self::FileRejected => format!("msg_{file}_rejected"),
+            Self::FileWithdrawn => format!("msg_{file}_withdrawn"),
             Self::FileDeleted => format!("msg_{file}_deleted"),
             Self::BoxSubmitted { .. } => format!("msg_{file}_submitted"),
             Self::LinkDownloaded { grant, .. } => format!("msg_{grant}_downloaded"),
@@ -140,7 +147,8 @@ struct File<'a> {
 impl<'a> File<'a> {
     fn of(record: &'a FileRecord) -> Self {
         let (object, reason) = match &record.state {
-            FileState::Available(object) => (Some(object), None),
+            FileState::Available(object) => (Some(WithdrawnObject::from(object)), None),
+            FileState::Withdrawn { was, reason, .. } => (Some(*was), Some(reason)),
             FileState::Rejected { reason, .. } => (None, Some(reason)),
             FileState::Pending(_) | FileState::Expired { .. } | FileState::Deleted { .. } => {
                 (None, None)

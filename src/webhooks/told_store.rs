@@ -1,6 +1,6 @@
 //! A metadata store whose changes are told.
 //!
-//! Invariant: a transition to `available` or `rejected`, and a deletion, is one write with the messages that tell of
+//! Invariant: a transition to `available`, `rejected` or `withdrawn`, and a deletion, is one write with the messages that tell of
 //! it; every other call is the store's own.
 //!
 //! Absent on purpose: files that expire, since nothing was there of them to tell of.
@@ -55,6 +55,9 @@ impl ToldStore {
             Status::Rejected => {
                 messages.push(self.kept.message(&WebhookEvent::FileRejected, record)?);
             }
+            Status::Withdrawn => {
+                messages.push(self.kept.message(&WebhookEvent::FileWithdrawn, record)?);
+            }
             Status::Pending | Status::Expired | Status::Deleted => {}
         }
         Ok(messages)
@@ -70,7 +73,7 @@ impl MetadataStore for ToldStore {
     ) -> Result<TransitionOutcome, StoreError> {
         let is_told = matches!(
             transition.to,
-            FileState::Available(_) | FileState::Rejected { .. }
+            FileState::Available(_) | FileState::Rejected { .. } | FileState::Withdrawn { .. }
         );
         let record = match is_told {
             true => self.store.get(id).await?,

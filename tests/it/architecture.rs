@@ -330,6 +330,19 @@ const MAY_IMPORT: [(&str, &[&str]); 52] = [
         &["aws", "config", "scanner", "start_check", "stores"],
     ),
     (
+        "rescan",
+        &[
+            "audit",
+            "clock",
+            "config",
+            "domain",
+            "file_events",
+            "operations",
+            "store_error",
+            "stores",
+        ],
+    ),
+    (
         "recount",
         &[
             "config",

@@ -1,6 +1,7 @@
 //! Files are scanned for viruses before they are available: the real programs, and Debian's clamd, in both modes.
 
 use std::path::Path;
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use file_share::config::ClamdAddress;
@@ -9,9 +10,9 @@ use file_share::scanner::probes::{bomb, eicar, encrypted};
 use serde_json::{Value, json};
 
 use crate::support::clamd::{AS_DEBIAN_HAS_IT, AS_IT_HAS_TO_BE, ClamdHome, ClamdProcess};
-use crate::support::curl::{create, curl, curl_json, upload};
+use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::ministack::{Deployment, MiniStack};
-use crate::support::program::{Program, check_local, data_dir};
+use crate::support::program::{Program, check_local, data_dir, rescan_aws, rescan_local};
 
 /// For everything that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -238,4 +239,133 @@ fn a_check_says_how_the_scanner_is() {
     let _clamd = home.start(AS_IT_HAS_TO_BE);
     let (line, _) = said(&[&scanner]);
     assert!(line.starts_with("✓ scanner"), "{line}");
+}
+
+/// Files that were taken while nothing scanned: one with a virus, and one without, and a link to both.
+struct Taken {
+    virus: String,
+    clean: String,
+    link: String,
+}
+
+fn taken(base: &str) -> Taken {
+    let dir = tempfile::tempdir().unwrap();
+    let virus = sent(base, "virus.txt", &eicar(), dir.path());
+    let clean = sent(base, "clean.txt", b"hello", dir.path());
+    for id in [&virus, &clean] {
+        becomes(base, id, is_available);
+    }
+    let body = json!({"files": [virus, clean]}).to_string();
+    let json = "Content-Type: application/json";
+    let link = curl_json(&["-H", json, "--data", &body, &format!("{base}/v1/links")]);
+    let (_, token) = link["url"].as_str().unwrap().rsplit_once("/s/").unwrap();
+    let link = format!("{base}/v1/shared/{token}");
+    Taken { virus, clean, link }
+}
+
+/// What the command ended with, and said on standard output.
+fn rescanned(output: &Output) -> (Option<i32>, String) {
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
+    (output.status.code(), said)
+}
+
+fn is_withdrawn(base: &str, taken: &Taken, before: &Value) {
+    let Taken { virus, clean, link } = taken;
+    let record = described(base, virus);
+    assert_eq!(record["status"], "withdrawn", "{record}");
+    assert_eq!(record["reasonCode"], "infected");
+    for kept in ["sha256", "uploadedAt", "displayName", "size"] {
+        assert_eq!(record[kept], before[kept], "{kept}");
+    }
+    let downloads = format!("{link}/files/{virus}/downloads");
+    let json = ["-H", "Content-Type: application/json", "--data", "{}"];
+    for problem in [
+        curl_json(&[&format!("{base}/v1/files/{virus}")]),
+        curl_json(&[&json[..], &[&downloads]].concat()),
+        curl_json(&[&format!("{base}/v1/files/{virus}/receipt")]),
+    ] {
+        assert_eq!(problem["code"], "file_withdrawn", "{problem}");
+        assert_eq!(problem["status"], 410);
+        assert_eq!(problem["detail"], record["reason"]);
+    }
+    let page = curl(&["-H", "Accept: text/html", &format!("{base}/f/{virus}")]);
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("This file was withdrawn"), "{page}");
+    let listed = curl_json(&[&format!("{base}/v1/files?status=withdrawn")]);
+    assert_eq!(listed["files"].as_array().unwrap().len(), 1, "{listed}");
+    let url = format!("{base}/v1/files/{clean}");
+    assert_eq!(curl(&["--location", &url]), b"hello");
+}
+
+fn is_withdrawn_in_local_mode() {
+    let (dir, home) = (data_dir(), ClamdHome::new());
+    let program = Program::local(dir.path(), &[]);
+    let taken = taken(&program.base);
+    let before = described(&program.base, &taken.virus);
+    program.kill();
+    let scanner = home.setting();
+    // It is away.
+    let (code, said) = rescanned(&rescan_local(dir.path(), &scanner, &[]));
+    assert_eq!((code, said.as_str()), (Some(3), ""));
+    let _clamd = home.start(AS_IT_HAS_TO_BE);
+    // While the service runs it can only be looked.
+    let program = Program::local(dir.path(), &[]);
+    assert_eq!(described(&program.base, &taken.virus), before);
+    let (code, said) = rescanned(&rescan_local(dir.path(), &scanner, &["--dry-run"]));
+    assert_eq!(code, Some(1));
+    assert!(
+        said.starts_with(&taken.virus) && said.lines().count() == 1,
+        "{said}"
+    );
+    assert_eq!(described(&program.base, &taken.virus), before);
+    let (code, _) = rescanned(&rescan_local(dir.path(), &scanner, &[&taken.virus]));
+    assert_eq!(code, Some(3));
+    program.kill();
+    let (code, again) = rescanned(&rescan_local(dir.path(), &scanner, &[&taken.virus]));
+    assert_eq!((code, again), (Some(1), said));
+    let program = Program::local(dir.path(), &[]);
+    is_withdrawn(&program.base, &taken, &before);
+    program.kill();
+    let (code, said) = rescanned(&rescan_local(dir.path(), &scanner, &[]));
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+}
+
+fn is_withdrawn_in_aws_mode(deployment: &Deployment) {
+    let home = ClamdHome::new();
+    let _clamd = home.start(AS_IT_HAS_TO_BE);
+    let api = Program::aws_api(deployment, &[]);
+    let _worker = Program::worker(deployment, &[]);
+    let taken = taken(&api.base);
+    let before = described(&api.base, &taken.virus);
+    let url = format!("{}/v1/files/{}", api.base, taken.virus);
+    let handed_out = curl(&[
+        "--write-out",
+        "%{redirect_url}",
+        "--output",
+        "/dev/null",
+        &url,
+    ]);
+    let handed_out = String::from_utf8(handed_out).unwrap();
+    assert_eq!(curl_status(&[&handed_out]), "200");
+    // Beside both programs.
+    let (code, said) = rescanned(&rescan_aws(deployment, &home.setting(), &[]));
+    assert_eq!(code, Some(1));
+    assert!(
+        said.starts_with(&taken.virus) && said.lines().count() == 1,
+        "{said}"
+    );
+    is_withdrawn(&api.base, &taken, &before);
+    // The bytes are gone, whoever has a URL.
+    assert_eq!(curl_status(&[&handed_out]), "404");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_withdrawn_in_both_modes() {
+    let deployment = MiniStack::shared().await.deploy("viruses-rescan").await;
+    let run = move || {
+        is_withdrawn_in_local_mode();
+        is_withdrawn_in_aws_mode(&deployment);
+    };
+    tokio::task::spawn_blocking(run).await.unwrap();
 }

@@ -63,13 +63,21 @@ pub enum Flaw {
     DeleteByHoldSeenBefore,
     /// A file that is held stays so when it is rejected, and its bytes with it.
     HoldOutlivesRejection,
+    /// The bytes of a withdrawn file are left to nobody.
+    WithdrawnIsNeverDue,
+    /// A file is withdrawn whatever it has become since it was scanned.
+    WithdrawInAnyState,
+    /// The bytes of a file go before the record says that it is withdrawn.
+    WithdrawnBytesFirst,
+    /// The bytes of a withdrawn file without a version go while a URL can still bring others.
+    DeleteBytesOfWithdrawnAtOnce,
     /// The bytes of a deleted file without a version go while a URL can still bring others.
     DeleteBytesOfUnversionedAtOnce,
 }
 
 impl Flaw {
     /// Every flaw, for the search to find.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
@@ -98,6 +106,10 @@ impl Flaw {
         Self::SettleUnscanned,
         Self::ScanTheNewest,
         Self::UnscannedIsNeverDue,
+        Self::WithdrawnIsNeverDue,
+        Self::WithdrawInAnyState,
+        Self::WithdrawnBytesFirst,
+        Self::DeleteBytesOfWithdrawnAtOnce,
         Self::DeleteBytesOfUnversionedAtOnce,
         Self::DeleteByHoldSeenBefore,
         Self::HoldOutlivesRejection,

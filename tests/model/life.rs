@@ -40,6 +40,8 @@ pub struct Life {
     pub scans: bool,
     /// Whether somebody holds the file for a while.
     pub holds: bool,
+    /// Whether available files are scanned again, and something is found.
+    pub rescans: bool,
     /// How the service differs from what it is; `None`: not at all.
     pub flaw: Option<Flaw>,
 }
@@ -156,7 +158,7 @@ fn take(state: &mut State, task: &Task) {
 fn most_at_a_time(actor: Actor) -> usize {
     match actor {
         Actor::Worker | Actor::Reconciler => 2,
-        Actor::Deleter | Actor::Renewer | Actor::Sweeper => 1,
+        Actor::Deleter | Actor::Renewer | Actor::Sweeper | Actor::Rescanner => 1,
     }
 }
 
@@ -210,6 +212,9 @@ impl Model for Life {
         }
         if has_room(Actor::Deleter) {
             actions.push(Action::Begin(Actor::Deleter));
+        }
+        if self.rescans && state.is_available() && has_room(Actor::Rescanner) {
+            actions.push(Action::Begin(Actor::Rescanner));
         }
         if self.renews
             && !state.seen.renewed

@@ -22,6 +22,10 @@ pub fn all() -> Vec<Property<Life>> {
             |_: &Life, state: &State| match (state.seen.available, &state.record) {
                 (None, _) => true,
                 (Some(_), _) if state.seen.deleted || state.seen.restored => true,
+                // From then on it is never available again, until its record goes.
+                (Some(_), record) if state.seen.withdrawn => record
+                    .as_ref()
+                    .is_none_or(|record| record.status == Status::Withdrawn),
                 (Some(object), Some(record)) => {
                     record.status == Status::Available(object) && state.has(object)
                 }
@@ -67,6 +71,7 @@ pub fn all() -> Vec<Property<Life>> {
                 in_the_end(life, state, |end| {
                     end.seen.deleted
                         || end.seen.restored
+                        || end.seen.withdrawn
                         || end.seen.first_put_is_good != Some(true)
                         || matches!(end.status(), Some(Status::Available(_)))
                 })
@@ -197,6 +202,22 @@ pub fn all() -> Vec<Property<Life>> {
         Property::sometimes(
             "a file is deleted after its hold was ended",
             |life: &Life, state: &State| !life.holds || state.seen.held && state.seen.deleted,
+        ),
+        Property::sometimes(
+            "a withdrawn file is removed when its time has come",
+            |life: &Life, state: &State| {
+                !life.rescans
+                    || state.record.is_none() && state.seen.withdrawn && !state.seen.deleted
+            },
+        ),
+        Property::sometimes(
+            "a file is deleted between its scan and its withdrawal",
+            |life: &Life, state: &State| {
+                let is_late = |step: &Step| matches!(step, Step::Withdraw { .. });
+                !life.rescans
+                    || state.status() == Some(Status::Deleted)
+                        && state.tasks.iter().any(|task| is_late(&task.next))
+            },
         ),
         Property::sometimes("a tombstone is removed", |_: &Life, state: &State| {
             state.record.is_none() && state.seen.deleted

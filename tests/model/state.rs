@@ -82,6 +82,8 @@ pub struct Seen {
     pub deleted_held: bool,
     /// Of which bytes it said that they are clean, a bit for each by its number.
     pub clean: u8,
+    /// A later scan found something in the available file, and the record says so: from then on nobody gets a URL for it.
+    pub withdrawn: bool,
     /// When, by the store's clock, somebody first found that an available file's time is over.
     pub over_at: Option<Tick>,
 }
@@ -110,6 +112,8 @@ pub enum Status {
     Available(Object),
     /// Other bytes came than were declared.
     Rejected,
+    /// It was available, and something was found in it later.
+    Withdrawn,
     /// No bytes came in time.
     Expired,
     /// A tombstone.
@@ -153,7 +157,7 @@ impl Record {
     pub fn is_visible(&self, now: Tick) -> bool {
         match self.status {
             Status::Pending | Status::Available(_) => true,
-            Status::Rejected | Status::Expired => now < self.purge_at,
+            Status::Rejected | Status::Withdrawn | Status::Expired => now < self.purge_at,
             Status::Deleted => false,
         }
     }

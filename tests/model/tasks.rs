@@ -34,6 +34,8 @@ pub enum Actor {
     Deleter,
     /// `renew_upload`.
     Renewer,
+    /// `rescan`, which finds something in whatever it scans.
+    Rescanner,
     /// `OrphanSweeper` at an object of more than one version, at one that no record names, and at one in
     /// quarantine.
     Sweeper,
@@ -70,6 +72,10 @@ pub enum Step {
     CompareClocks { deadline: Tick },
     /// `reconcile::expire`: `MetadataStore::transition`.
     Expire { deadline: Tick, now: Tick },
+    /// `rescan`: `ObjectStore::read` of the version that the record names, with a scan.
+    ScanAgain { object: Object, deadline: Tick },
+    /// `withdraw_file`: `MetadataStore::transition`.
+    Withdraw { object: Object, deadline: Tick },
     /// `delete_file`: `MetadataStore::delete`.
     WriteTombstone { deadline: Tick, now: Tick },
     /// [`Flaw::DeleteBytesBeforeTombstone`].
@@ -146,7 +152,7 @@ pub struct Over {
     pub deadline: Tick,
     /// Until when the record is kept.
     pub purge_at: Tick,
-    /// A tombstone whose bytes nothing tells from others that come under the same key
+    /// A tombstone, or a withdrawn file, whose bytes nothing tells from others that come under the same key
     /// (`clean_up::is_left_for_download_urls`).
     pub is_left: bool,
 }
@@ -157,7 +163,7 @@ impl From<&Record> for Over {
             status: record.status,
             deadline: record.deadline,
             purge_at: record.purge_at,
-            is_left: record.status == Status::Deleted
+            is_left: matches!(record.status, Status::Deleted | Status::Withdrawn)
                 && record.reconcile_at == Some(uploads_end_at(record.deadline)),
         }
     }
@@ -200,6 +206,10 @@ pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
             Some(Step::DeleteBytesFirst { deadline, now })
         }
         Actor::Deleter => Some(Step::WriteTombstone { deadline, now }),
+        Actor::Rescanner => match record.status {
+            Status::Available(object) => Some(Step::ScanAgain { object, deadline }),
+            _ => None,
+        },
         Actor::Renewer => (record.status == Status::Pending).then_some({
             let url_expires = now + URL_LIFE;
             if life.has(Flaw::UrlBeforeDeadline) {
@@ -329,6 +339,12 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
             let now = now.saturating_add_signed(ahead);
             Some(Step::WriteTombstone { deadline, now })
         }
+        Step::ScanAgain { object, deadline } => {
+            // Away, or not these bytes: then nothing is done.
+            let is_scanned = !state.scanner_is_away && state.has(object);
+            is_scanned.then_some(Step::Withdraw { object, deadline })
+        }
+        Step::Withdraw { object, deadline } => withdraw(life, state, object, deadline),
         Step::Expire { deadline, now } => expire(life, state, deadline, now),
         Step::WriteTombstone { deadline, now } => write_tombstone(life, state, deadline, now),
         Step::DeleteBytesFirst { deadline, now } => {
@@ -479,6 +495,29 @@ fn expire(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<S
     None
 }
 
+/// `withdraw_file`, by the store's time.
+fn withdraw(life: &Life, state: &mut State, object: Object, deadline: Tick) -> Option<Step> {
+    if life.has(Flaw::WithdrawnBytesFirst) {
+        state.bytes.clear();
+    }
+    let now = state.time;
+    let is_bound = !life.has(Flaw::WithdrawInAnyState);
+    let record = state.record.as_mut()?;
+    if is_bound && record.status != Status::Available(object) {
+        return None;
+    }
+    let waits = object.version.is_none() && !life.has(Flaw::DeleteBytesOfWithdrawnAtOnce);
+    record.status = Status::Withdrawn;
+    record.purge_at = purge_at(deadline, now);
+    record.reconcile_at = match life.has(Flaw::WithdrawnIsNeverDue) {
+        true => None,
+        false if waits => Some(uploads_end_at(deadline)),
+        false => Some(0),
+    };
+    state.seen.withdrawn = true;
+    Some(Step::ReadAgain)
+}
+
 fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<Step> {
     let record = state.record.as_mut()?;
     if record.status == Status::Deleted {
@@ -489,8 +528,13 @@ fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) ->
     }
     state.seen.deleted_held |= record.held;
     state.seen.deleted = true;
-    let waits = matches!(record.status, Status::Available(object) if object.version.is_none())
-        && !life.has(Flaw::DeleteBytesOfUnversionedAtOnce);
+    let is_unversioned = match record.status {
+        Status::Available(object) => object.version.is_none(),
+        // Nobody knows it any more.
+        Status::Withdrawn => true,
+        _ => false,
+    };
+    let waits = is_unversioned && !life.has(Flaw::DeleteBytesOfUnversionedAtOnce);
     let reconcile_at = if waits {
         uploads_end_at(record.deadline)
     } else {

@@ -22,6 +22,7 @@ const PAIRS: Life = Life {
     delete_after: None,
     scans: false,
     holds: false,
+    rescans: false,
     flaw: None,
 };
 
@@ -74,6 +75,13 @@ const HOLDS: Life = Life {
     holds: true,
     renews: false,
     puts: 1,
+    ..PAIRS
+};
+
+/// Something is found in the file once it is available.
+const RESCANS: Life = Life {
+    rescans: true,
+    renews: false,
     ..PAIRS
 };
 
@@ -168,6 +176,15 @@ fn the_promises_hold_in_every_state_where_a_file_is_held() {
     });
 }
 
+#[test]
+fn the_promises_hold_in_every_state_where_a_file_is_withdrawn() {
+    search(RESCANS);
+    search(Life {
+        rescans: true,
+        ..FORMS
+    });
+}
+
 /// Without a second URL and a second upload, which would be more states than a test has time for.
 #[test]
 fn the_promises_hold_in_every_state_where_three_operations_meet() {
@@ -192,6 +209,10 @@ fn every_flaw_breaks_a_promise() {
                 scans: true,
                 ..FORMS
             },
+            Flaw::WithdrawnIsNeverDue
+            | Flaw::WithdrawInAnyState
+            | Flaw::WithdrawnBytesFirst
+            | Flaw::DeleteBytesOfWithdrawnAtOnce => RESCANS,
             Flaw::SettleBeforeDurable => POWER_CUTS,
             Flaw::SettleReplaceable => SUSPENDED,
             Flaw::SweepByOwnClock | Flaw::SweepDestroys => RESTORES,

@@ -521,6 +521,23 @@ pub(crate) fn recount_aws(deployment: &Deployment, arguments: &[&str]) -> Output
     to_its_end(command.arg("recount").args(arguments))
 }
 
+/// `file-share rescan` of a data directory, to its end.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub(crate) fn rescan_local(data_dir: &Path, scanner: &str, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("DATA_DIR", data_dir).env("SCANNER", scanner);
+    to_its_end(command.arg("rescan").args(arguments))
+}
+
+/// `file-share rescan` in aws mode, with the permissions that the stack gives the API.
+#[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+pub(crate) fn rescan_aws(deployment: &Deployment, scanner: &str, arguments: &[&str]) -> Output {
+    let mut command = clean_command(&built("file-share"));
+    command.env("MODE", "aws").env("SCANNER", scanner);
+    set_aws(&mut command, deployment, &deployment.api);
+    to_its_end(command.arg("rescan").args(arguments))
+}
+
 /// A command of the worker about the dead-letter queue, with the permissions that the stack gives
 /// the operator.
 #[allow(dead_code, reason = "the benchmarks share this module")]

@@ -72,6 +72,7 @@ pub(crate) enum Status {
     Pending,
     Available,
     Rejected,
+    Withdrawn,
     Expired,
 }
 
@@ -81,6 +82,7 @@ impl Status {
             Self::Pending => "pending",
             Self::Available => "available",
             Self::Rejected => "rejected",
+            Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
         }
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{
-    FILE_ID, RECONCILE_AT, SHA256, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WRITE_TOKEN, millis,
-    string,
+    FILE_ID, RECONCILE_AT, SHA256, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WITHDRAWN, WRITE_TOKEN,
+    millis, string,
 };
 use crate::domain::{Status, Timestamp};
 
@@ -88,8 +88,19 @@ impl Condition {
             }
             Self::StatusIs(status) => {
                 let name = placeholders.name(STATUS);
-                let expected = placeholders.value("expectedStatus", string(status.as_str()));
-                format!("{name} = {expected}")
+                let kept_as = status.kept_as();
+                let expected = placeholders.value("expectedStatus", string(kept_as.as_str()));
+                match status {
+                    Status::Rejected => {
+                        let mark = placeholders.name(WITHDRAWN);
+                        format!("{name} = {expected} AND attribute_not_exists({mark})")
+                    }
+                    Status::Withdrawn => {
+                        let mark = placeholders.name(WITHDRAWN);
+                        format!("{name} = {expected} AND attribute_exists({mark})")
+                    }
+                    _ => format!("{name} = {expected}"),
+                }
             }
             Self::StatusAndDeadline(status, deadline) => {
                 Self::status_and_deadline(status, "=", deadline, placeholders)

@@ -63,6 +63,8 @@ pub(super) const HOLD_ATTRIBUTES: [&str; 3] = [HOLD_REASON, HOLD_SINCE, HOLD_BY]
 pub(super) const KEEP_UNTIL: &str = "keepUntil";
 pub(super) const UPLOAD_EXPIRES_AT: &str = "uploadExpiresAt";
 pub(super) const STATUS: &str = "status";
+/// There, and true, if a file that is kept as rejected was available before.
+pub(super) const WITHDRAWN: &str = "withdrawn";
 /// What a pending file waits for, if that isn't its bytes.
 pub(super) const STAGE: &str = "stage";
 pub(super) const SHA256: &str = "sha256";
@@ -86,8 +88,9 @@ pub(super) const STATUS_SHARD: &str = "statusShard";
 pub(super) const RECONCILE_SHARD: &str = "reviewShard";
 pub(super) const RECONCILE_AT: &str = "reviewAt";
 
-pub(super) const STATE_ATTRIBUTES: [&str; 14] = [
+pub(super) const STATE_ATTRIBUTES: [&str; 15] = [
     STATUS,
+    WITHDRAWN,
     STAGE,
     SHA256,
     VERSION_ID,
@@ -189,7 +192,10 @@ pub(super) fn state_attributes(
 ) -> Vec<(&'static str, AttributeValue)> {
     let fields = StateFields::from(state);
     let shard = shard_of(id);
-    let mut attributes = vec![(STATUS, string(fields.status.as_str()))];
+    let mut attributes = vec![(STATUS, string(fields.status.kept_as().as_str()))];
+    if fields.status == Status::Withdrawn {
+        attributes.push((WITHDRAWN, AttributeValue::Bool(true)));
+    }
     if fields.status.is_listed() {
         attributes.push((TIME_SHARD, string(shard)));
         attributes.push((STATUS_SHARD, string(status_shard(fields.status, shard))));
@@ -408,8 +414,12 @@ impl<'a> Attributes<'a> {
         let detected_type = self.optional(DETECTED_TYPE, |of, name| {
             of.text_as(name, ContentType::parse)
         })?;
+        let status = match self.text_as(STATUS, Status::parse)? {
+            Status::Rejected if self.flag(WITHDRAWN)? => Status::Withdrawn,
+            other => other,
+        };
         let fields = StateFields {
-            status: self.text_as(STATUS, Status::parse)?,
+            status,
             stage: self.optional(STAGE, |of, name| of.text_as(name, Stage::parse))?,
             sha256: self.digest(SHA256)?,
             version_id: self.optional(VERSION_ID, Self::text)?,

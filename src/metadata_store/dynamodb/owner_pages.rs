@@ -8,7 +8,8 @@
 
 use super::{
     DynamoDbMetadataStore,
-    item::{Attributes, FILE_ID, STATUS, STORE, from_item, string},
+    expression::{Condition, Placeholders},
+    item::{Attributes, FILE_ID, STORE, from_item, string},
     items::{BY_PARENT, PARENT},
 };
 use crate::{
@@ -49,10 +50,15 @@ impl DynamoDbMetadataStore {
                 .expression_attribute_values(":before", string(id)),
         };
         if let Some(status) = request.status {
-            query = query
-                .filter_expression("#status = :status")
-                .expression_attribute_names("#status", STATUS)
-                .expression_attribute_values(":status", string(status.as_str()));
+            let mut placeholders = Placeholders::default();
+            let has_status = Condition::StatusIs(status).expression(&mut placeholders);
+            query = query.filter_expression(has_status);
+            for (name, attribute) in placeholders.names {
+                query = query.expression_attribute_names(name, attribute);
+            }
+            for (name, value) in placeholders.values {
+                query = query.expression_attribute_values(name, value);
+            }
         }
         let output = query
             .send()

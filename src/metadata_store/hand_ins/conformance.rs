@@ -18,6 +18,7 @@ use std::sync::Arc;
 use super::super::conformance::races::all_at_once;
 use super::super::conformance::{
     GRACE, eventually, every_settlement, far_expiry, keyed_request, moment, object, pending,
+    withdrawn,
 };
 use super::{HandInInsert, HandInStore};
 use crate::domain::{
@@ -255,6 +256,10 @@ where
         assert_eq!(outcome, TransitionOutcome::Applied);
     }
     assert_eq!(free_places(&**store, id, places).await, 2);
+    // One that is withdrawn doesn't.
+    let outcome = store.transition(records[0].id, &withdrawn()).await;
+    assert_eq!(outcome.unwrap(), TransitionOutcome::Applied);
+    assert_eq!(free_places(&**store, id, places).await, 1);
     // One that was available, one that was pending, and those that had ended.
     for record in &records[1..] {
         for is_first in [true, false] {

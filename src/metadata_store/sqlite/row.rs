@@ -22,7 +22,7 @@ macro_rules! columns {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
          sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after, \
          box_id, submitter, submitter_id, metadata, reason_code, detected_type, type_has_to_fit, stage, \
-         hold_reason, hold_since, hold_by, keep_until"
+         hold_reason, hold_since, hold_by, keep_until, withdrawn_sha256, withdrawn_uploaded_at"
     };
 }
 pub(super) use columns;
@@ -31,7 +31,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -63,12 +63,41 @@ const HOLD_REASON: usize = 24;
 const HOLD_SINCE: usize = 25;
 const HOLD_BY: usize = 26;
 const KEEP_UNTIL: usize = 27;
+const WITHDRAWN_SHA256: usize = 28;
+const WITHDRAWN_UPLOADED_AT: usize = 29;
+
+/// Where the digest and the time of the bytes are: what was available and was withdrawn is kept as rejected, and the
+/// table's checks allow neither there.
+pub(super) struct StoredFacts<'a> {
+    pub(super) sha256: Option<&'a [u8; 32]>,
+    pub(super) uploaded_at: Option<i64>,
+    pub(super) withdrawn_sha256: Option<&'a [u8; 32]>,
+    pub(super) withdrawn_uploaded_at: Option<i64>,
+}
+
+impl<'a> StoredFacts<'a> {
+    pub(super) fn of(state: &'a StateFields<'_>) -> Self {
+        let sha256 = state.sha256.as_ref().map(Sha256Digest::as_bytes);
+        let uploaded_at = state.uploaded_at.map(|at| at.timestamp_millis());
+        let (of_available, of_withdrawn) = match state.status {
+            Status::Withdrawn => ((None, None), (sha256, uploaded_at)),
+            _ => ((sha256, uploaded_at), (None, None)),
+        };
+        Self {
+            sha256: of_available.0,
+            uploaded_at: of_available.1,
+            withdrawn_sha256: of_withdrawn.0,
+            withdrawn_uploaded_at: of_withdrawn.1,
+        }
+    }
+}
 
 /// Whether the record was added; `false` if its ID is taken.
 pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::Result<bool> {
     let state = StateFields::from(&record.state);
     let submitter = record.hand_in.as_ref().map(|hand_in| &hand_in.submitter);
     let metadata = &record.declared.metadata;
+    let facts = StoredFacts::of(&state);
     let inserted = connection.prepare_cached(INSERT)?.execute(params![
         record.id.as_bytes(),
         record.declared.filename.as_str(),
@@ -76,10 +105,10 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         record.declared.content_type.as_str(),
         record.declared.sha256.as_ref().map(Sha256Digest::as_bytes),
         record.upload_expires_at.timestamp_millis(),
-        state.status.as_str(),
-        state.sha256.as_ref().map(Sha256Digest::as_bytes),
+        state.status.kept_as().as_str(),
+        facts.sha256,
         state.version_id,
-        state.uploaded_at.map(|at| at.timestamp_millis()),
+        facts.uploaded_at,
         state.reason,
         state.purge_at.map(|at| at.timestamp_millis()),
         record.reconcile_at.map(|at| at.timestamp_millis()),
@@ -114,6 +143,8 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
             .and_then(|hold| hold.by)
             .map(|by| by.to_string()),
         record.keep_until.map(|at| at.timestamp_millis()),
+        facts.withdrawn_sha256,
+        facts.withdrawn_uploaded_at,
     ])?;
     Ok(inserted == 1)
 }
@@ -169,17 +200,29 @@ pub(super) fn has_status(row: &Row<'_>, wanted: Option<Status>) -> rusqlite::Res
     let Some(wanted) = wanted else {
         return Ok(true);
     };
-    Ok(text(row, STATUS)? == Some(wanted.as_str()))
+    let is_kept_so = text(row, STATUS)? == Some(wanted.kept_as().as_str());
+    Ok(is_kept_so && is_withdrawn(row)? == (wanted == Status::Withdrawn))
+}
+
+fn is_withdrawn(row: &Row<'_>) -> rusqlite::Result<bool> {
+    Ok(row.get_ref(WITHDRAWN_SHA256)? != ValueRef::Null)
 }
 
 fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {
     let detected_type = optional(row, DETECTED_TYPE, ContentType::parse)?;
+    let kept_as = parsed(row, STATUS, Status::parse)?;
+    let (status, sha256, uploaded_at) = match kept_as {
+        Status::Rejected if is_withdrawn(row)? => {
+            (Status::Withdrawn, WITHDRAWN_SHA256, WITHDRAWN_UPLOADED_AT)
+        }
+        other => (other, SHA256, UPLOADED_AT),
+    };
     let fields = StateFields {
-        status: parsed(row, STATUS, Status::parse)?,
+        status,
         stage: optional(row, STAGE, Stage::parse)?,
-        sha256: digest(row, SHA256)?,
+        sha256: digest(row, sha256)?,
         version_id: text(row, VERSION_ID)?,
-        uploaded_at: moment(row, UPLOADED_AT)?,
+        uploaded_at: moment(row, uploaded_at)?,
         reason: text(row, REASON)?,
         reason_code: optional(row, REASON_CODE, RejectionCode::parse)?,
         detected_type: detected_type.as_ref(),

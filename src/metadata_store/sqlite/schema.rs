@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 13;
+pub(super) const SCHEMA_VERSION: i64 = 14;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -218,6 +218,13 @@ ALTER TABLE files ADD COLUMN hold_by TEXT;
 ALTER TABLE files ADD COLUMN keep_until INTEGER;
 ";
 
+/// What the bytes of a withdrawn file were. It is kept as a rejected one, whose checks allow neither digest nor time.
+const WITHDRAWN: &str = "
+ALTER TABLE files ADD COLUMN withdrawn_sha256 BLOB;
+ALTER TABLE files ADD COLUMN withdrawn_uploaded_at INTEGER;
+CREATE INDEX files_withdrawn ON files (id) WHERE withdrawn_sha256 IS NOT NULL;
+";
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
@@ -237,6 +244,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             FILE_TYPES,
             STAGES,
             PROTECTION,
+            WITHDRAWN,
         ],
         1 => &[
             KEYS,
@@ -254,6 +262,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             FILE_TYPES,
             STAGES,
             PROTECTION,
+            WITHDRAWN,
         ],
         2 => &[
             SET_FILES_ASIDE,
@@ -270,6 +279,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             FILE_TYPES,
             STAGES,
             PROTECTION,
+            WITHDRAWN,
         ],
         3 => &[
             MARKER,
@@ -283,6 +293,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             FILE_TYPES,
             STAGES,
             PROTECTION,
+            WITHDRAWN,
         ],
         4 => &[
             OWNERS,
@@ -295,6 +306,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             FILE_TYPES,
             STAGES,
             PROTECTION,
+            WITHDRAWN,
         ],
         5 => &[
             DISPLAY_NAMES,
@@ -305,6 +317,7 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             FILE_TYPES,
             STAGES,
             PROTECTION,
+            WITHDRAWN,
         ],
         6 => &[
             DELETE_AFTER,
@@ -314,13 +327,15 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             FILE_TYPES,
             STAGES,
             PROTECTION,
+            WITHDRAWN,
         ],
-        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION],
-        8 => &[METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION],
-        9 => &[OUTBOX, FILE_TYPES, STAGES, PROTECTION],
-        10 => &[FILE_TYPES, STAGES, PROTECTION],
-        11 => &[STAGES, PROTECTION],
-        12 => &[PROTECTION],
+        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
+        8 => &[METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
+        9 => &[OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
+        10 => &[FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
+        11 => &[STAGES, PROTECTION, WITHDRAWN],
+        12 => &[PROTECTION, WITHDRAWN],
+        13 => &[WITHDRAWN],
         _ => &[],
     }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::row::{self, columns};
+use super::row::{self, StoredFacts, columns};
 use crate::domain::{
-    ContentType, FileId, FileRecord, Hold, RejectionCode, Sha256Digest, Stage, StateFields, Status,
-    Timestamp, Transition, TransitionCondition,
+    ContentType, FileId, FileRecord, Hold, RejectionCode, Stage, StateFields, Status, Timestamp,
+    Transition, TransitionCondition,
 };
 use crate::metadata_store::{DueRecord, LOOKED_AT_FOR_STATUS, MAX_PAGE, Page, PageRequest};
 
@@ -28,7 +28,14 @@ pub(super) const PAGE_BY_STATUS: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM files INDEXED BY files_by_status
-      WHERE status = :status AND id < :before ORDER BY id DESC LIMIT :limit"
+      WHERE status = :status AND withdrawn_sha256 IS NULL AND id < :before ORDER BY id DESC LIMIT :limit"
+);
+
+pub(super) const PAGE_OF_WITHDRAWN: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM files INDEXED BY files_withdrawn
+      WHERE withdrawn_sha256 IS NOT NULL AND id < :before ORDER BY id DESC LIMIT :limit"
 );
 
 pub(super) const PAGE_OF_OWNER: &str = concat!(
@@ -55,7 +62,8 @@ pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, stage = 
          hold_reason = CASE WHEN :may_be_held THEN hold_reason END,
          hold_since = CASE WHEN :may_be_held THEN hold_since END,
          hold_by = CASE WHEN :may_be_held THEN hold_by END,
-         keep_until = coalesce(:keep_until, keep_until)
+         keep_until = coalesce(:keep_until, keep_until),
+         withdrawn_sha256 = :withdrawn_sha256, withdrawn_uploaded_at = :withdrawn_uploaded_at
       WHERE id = :id AND status = :from
         AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
 
@@ -64,8 +72,9 @@ const IS_PENDING: &str = "SELECT 1 FROM files WHERE id = :id AND status = 'pendi
 pub(super) const DELETE: &str =
     "UPDATE files SET status = 'deleted', stage = NULL, sha256 = NULL, version_id = NULL,
          uploaded_at = NULL, reason = NULL, reason_code = NULL, detected_type = NULL, expires_at = :expires_at,
-         review_at = CASE WHEN sha256 IS NOT NULL AND version_id IS NULL
-             THEN upload_expires_at + :upload_grace ELSE :now END
+         review_at = CASE WHEN (sha256 IS NOT NULL AND version_id IS NULL) OR withdrawn_sha256 IS NOT NULL
+             THEN upload_expires_at + :upload_grace ELSE :now END,
+         withdrawn_sha256 = NULL, withdrawn_uploaded_at = NULL
       WHERE id = :id AND status <> 'deleted' AND hold_reason IS NULL
         AND (keep_until IS NULL OR keep_until <= :as_of
           OR (status <> 'available' AND coalesce(stage, '') <> 'locking'))";
@@ -96,10 +105,10 @@ const POSTPONE_RECONCILE: &str = "UPDATE files
       WHERE id = :id AND status = 'pending'";
 
 const SCHEDULE_RECONCILE: &str = "UPDATE files SET review_at = :review_at, expires_at = :expires_at
-      WHERE id = :id AND status = :status";
+      WHERE id = :id AND status = :status AND (withdrawn_sha256 IS NOT NULL) = :is_withdrawn";
 
 const REMOVE: &str = "DELETE FROM files
-      WHERE id = :id AND status = :status";
+      WHERE id = :id AND status = :status AND (withdrawn_sha256 IS NOT NULL) = :is_withdrawn";
 
 /// Above every ID, since no UUIDv7 has all bits set.
 pub(super) const ABOVE_ALL_IDS: [u8; 16] = [0xFF; 16];
@@ -141,6 +150,10 @@ pub(super) fn page(connection: &Connection, request: PageRequest) -> rusqlite::R
         }
         (None, None) => {
             statement = connection.prepare_cached(PAGE_OF_VISIBLE)?;
+            statement.query(named_params! { ":before": before, ":limit": fetched as i64 })?
+        }
+        (None, Some(Status::Withdrawn)) => {
+            statement = connection.prepare_cached(PAGE_OF_WITHDRAWN)?;
             statement.query(named_params! { ":before": before, ":limit": fetched as i64 })?
         }
         (None, Some(status)) => {
@@ -241,16 +254,19 @@ pub(super) fn transition(
         TransitionCondition::UploadExpiresAt(seen) => Some(seen.timestamp_millis()),
     };
     let to = StateFields::from(&transition.to);
+    let facts = StoredFacts::of(&to);
     let changed = connection
         .prepare_cached(TRANSITION)?
         .execute(named_params! {
             ":id": id.as_bytes(),
             ":from": transition.from.as_str(),
-            ":status": to.status.as_str(),
+            ":status": to.status.kept_as().as_str(),
             ":stage": to.stage.and_then(Stage::as_str),
-            ":sha256": to.sha256.as_ref().map(Sha256Digest::as_bytes),
+            ":sha256": facts.sha256,
             ":version_id": to.version_id,
-            ":uploaded_at": to.uploaded_at.map(|at| at.timestamp_millis()),
+            ":uploaded_at": facts.uploaded_at,
+            ":withdrawn_sha256": facts.withdrawn_sha256,
+            ":withdrawn_uploaded_at": facts.withdrawn_uploaded_at,
             ":reason": to.reason,
             ":reason_code": to.reason_code.map(RejectionCode::as_str),
             ":detected_type": to.detected_type.map(ContentType::as_str),
@@ -386,7 +402,8 @@ pub(super) fn schedule_reconcile(
         .prepare_cached(SCHEDULE_RECONCILE)?
         .execute(named_params! {
             ":id": id.as_bytes(),
-            ":status": status.as_str(),
+            ":status": status.kept_as().as_str(),
+            ":is_withdrawn": status == Status::Withdrawn,
             ":review_at": reconcile_at.timestamp_millis(),
             ":expires_at": purge_at.timestamp_millis(),
         })?;
@@ -397,9 +414,11 @@ pub(super) fn remove(connection: &Connection, id: FileId, status: Status) -> rus
     if status.may_have_bytes() {
         return Ok(());
     }
-    connection
-        .prepare_cached(REMOVE)?
-        .execute(named_params! { ":id": id.as_bytes(), ":status": status.as_str() })?;
+    connection.prepare_cached(REMOVE)?.execute(named_params! {
+        ":id": id.as_bytes(),
+        ":status": status.kept_as().as_str(),
+        ":is_withdrawn": status == Status::Withdrawn,
+    })?;
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::super::conformance::races::all_at_once;
 use super::super::conformance::{
-    GRACE, every_settlement, far_expiry, keyed_request, moment, object, pending,
+    GRACE, every_settlement, far_expiry, keyed_request, moment, object, pending, withdrawn,
 };
 use super::super::hand_ins::HandInStore;
 use super::super::outbox::{Message, MessageId, Outbox};
@@ -169,12 +169,14 @@ pub async fn a_record_counts_with_its_length_while_it_may_have_bytes<S: Whole>(s
 pub async fn however_a_record_ends_it_is_given_back_once<S: Whole>(store: &Arc<S>) {
     let owner = new_owner();
     let mut records = Vec::new();
-    for bytes in [1, 10, 100, 1_000, 10_000] {
+    for bytes in [1, 10, 100, 1_000, 10_000, 100_000] {
         records.push(put_new(&**store, owner, bytes).await);
     }
     let [available, _, _] = every_settlement(&records[0]);
     let [_, rejected, expired] = every_settlement(&records[3]);
     for (record, settlement, left) in [
+        (&records[5], &available, has(6, 111_111)),
+        (&records[5], &withdrawn(), has(5, 11_111)),
         (&records[1], &available, has(5, 11_111)),
         (&records[2], &rejected, has(4, 11_011)),
         (&records[3], &expired, has(3, 10_011)),
@@ -185,8 +187,9 @@ pub async fn however_a_record_ends_it_is_given_back_once<S: Whole>(store: &Arc<S
             assert_eq!(usage(&**store, owner).await, left);
         }
     }
-    // Available, rejected, expired, pending.
+    // Withdrawn, available, rejected, expired, pending.
     for (record, left) in [
+        (&records[5], has(3, 10_011)),
         (&records[1], has(2, 10_001)),
         (&records[2], has(2, 10_001)),
         (&records[3], has(2, 10_001)),

@@ -189,9 +189,9 @@ impl Interceptor for EndlessDeletions {
 
 /// Has room, or none, and keeps what it is told.
 #[derive(Default)]
-struct Deletions {
-    is_full: std::sync::atomic::AtomicBool,
-    told: std::sync::Mutex<Vec<(FileId, bool)>>,
+pub(super) struct Deletions {
+    pub(super) is_full: std::sync::atomic::AtomicBool,
+    pub(super) told: std::sync::Mutex<Vec<(FileId, bool)>>,
 }
 
 impl DeletionLog for Deletions {

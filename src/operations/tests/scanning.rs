@@ -5,9 +5,9 @@ use crate::config::{ScannedBy, ScannerSettings, Unscannable};
 use crate::domain::RejectionCode;
 use crate::object_store::ObjectReader;
 
+use crate::item_store::memory::MemoryItemStore;
 use crate::scanner::double::{Behaviour, DoubleScanner, TEST_VIRUS, UNSCANNABLE};
 use crate::scanner::probes::eicar;
-use crate::item_store::memory::MemoryItemStore;
 use crate::scanner::{ScanMark, Scans, Verdict};
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -404,7 +404,11 @@ async fn while_nobody_can_say_whether_files_are_scanned_none_is_available() {
     let fixture = &half.fixture;
     let id = fixture.upload(b"hello").await;
     half.items.set_fault(Some("it is away"));
-    assert!(finalize_upload(&fixture.stores, ObjectKey::new(id)).await.is_err());
+    assert!(
+        finalize_upload(&fixture.stores, ObjectKey::new(id))
+            .await
+            .is_err()
+    );
     assert_eq!(fixture.status(id).await, Some(Status::Pending));
     half.items.set_fault(None);
     assert_eq!(fixture.finalize(id).await, FinalizeOutcome::Available);

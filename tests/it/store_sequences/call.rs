@@ -9,7 +9,7 @@ use file_share::domain::{
     FileId, FileRecord, Hold, HoldReason, Status, Timestamp, Transition, UserId,
 };
 use file_share::metadata_store::conformance::{
-    every_settlement, every_state, moment, pending, reviewed_at,
+    every_settlement, every_state, moment, pending, reviewed_at, withdrawn,
 };
 use file_share::metadata_store::{DueRecord, PageRequest};
 use proptest::prelude::*;
@@ -124,14 +124,17 @@ fn any_record() -> impl Strategy<Value = FileRecord> {
 }
 
 fn any_settlement() -> impl Strategy<Value = Transition> {
-    (0..3_usize, any_deadline(), any_moment()).prop_map(
+    (0..4_usize, any_deadline(), any_moment()).prop_map(
         |(kind, upload_expires_at, reconcile_at)| {
             let seen = FileRecord {
                 upload_expires_at,
                 ..pending(0)
             };
             let kept = (kind == 0 && reconcile_at > moment(3)).then_some(reconcile_at);
-            reviewed_at(&every_settlement(&seen)[kind], reconcile_at).kept_until(kept)
+            let [available, rejected, expired] = every_settlement(&seen);
+            let withdrawn = withdrawn();
+            let kinds = [available, rejected, expired, withdrawn];
+            reviewed_at(&kinds[kind], reconcile_at).kept_until(kept)
         },
     )
 }

@@ -130,6 +130,7 @@ impl Reference {
                     record.reconcile_at = Some(*at);
                     match &mut record.state {
                         FileState::Rejected { purge_at, .. }
+                        | FileState::Withdrawn { purge_at, .. }
                         | FileState::Expired { purge_at }
                         | FileState::Deleted { purge_at } => *purge_at = *until,
                         FileState::Pending(_) | FileState::Available(_) => {}

@@ -117,6 +117,8 @@ def _chosen(service: Service, path: str, wanted: str | None) -> SharedFile:
                 return _shared_file(one)
             case [one] if one.get("status") in ("rejected", "expired"):
                 raise Refused(f"file_{one['status']}", "the file never arrived")
+            case [one] if one.get("status") == "withdrawn":
+                raise Refused("file_withdrawn", "the file was withdrawn after a later scan for viruses")
             case [_]:
                 service.patience.pause(Lost(Busy(409, None), PENDING_PAUSE_S))
             case _:

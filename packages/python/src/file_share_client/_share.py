@@ -176,6 +176,8 @@ def _settled(service: Service, id: str, digest: str) -> SharedFile:
                     return SharedFile(id, _text(record, "filename"), int(record["size"]), digest)
                 case "rejected":
                     raise Refused("file_rejected", str(record.get("reason")))
+                case "withdrawn":
+                    raise Refused("file_withdrawn", str(record.get("reason")))
                 case "expired":
                     raise Refused("upload_expired", "the bytes didn't arrive in time")
         # The service has waited already, unless it was told not to.

@@ -155,6 +155,8 @@ fn an_attribute_that_is_missing_is_named() {
         REASON_CODE,
         DETECTED_TYPE,
         RECONCILE_AT,
+        // Without it the file is a rejected one, as a program takes it for that doesn't know the attribute.
+        WITHDRAWN,
     ];
     let not_read = [
         S3_KEY,

@@ -11,7 +11,7 @@ use super::super::outbox::{DUE_MESSAGES, MESSAGES_AFTER};
 use super::super::row::{self, INSERT};
 use super::super::statements::{
     ABOVE_ALL_IDS, DELETE, DUE_RECORDS, GET, PAGE_BY_STATUS, PAGE_OF_OWNER, PAGE_OF_VISIBLE,
-    TRANSITION,
+    PAGE_OF_WITHDRAWN, TRANSITION,
 };
 use super::*;
 use crate::metadata_store::MAX_PAGE;
@@ -110,6 +110,10 @@ async fn no_question_scans_or_sorts() {
         (
             PAGE_BY_STATUS,
             "SEARCH files USING INDEX files_by_status (status=? AND id<?)",
+        ),
+        (
+            PAGE_OF_WITHDRAWN,
+            "SEARCH files USING INDEX files_withdrawn (id<?)",
         ),
         (
             PAGE_OF_OWNER,

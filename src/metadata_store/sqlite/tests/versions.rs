@@ -202,6 +202,7 @@ fn a_file_of_an_older_version_is_left_alone_if_it_can_not_be_brought_up_to_date(
         "ALTER TABLE files ADD COLUMN detected_type TEXT",
         "ALTER TABLE files ADD COLUMN stage TEXT",
         "ALTER TABLE files ADD COLUMN hold_reason TEXT",
+        "ALTER TABLE files ADD COLUMN withdrawn_sha256 BLOB",
     ];
     for ((version, older), in_the_way) in (1_i64..).zip(OLDER).zip(in_the_way) {
         let directory = older_file(older.bytes);
