@@ -58,6 +58,9 @@ pub async fn run(settings: &RescanSettings, stop: CancellationToken) -> ExitCode
     let ends = opened.rescan(settings, &stop).await;
     opened.close().await;
     let (report, end) = ends;
+    if settings.dry_run {
+        eprintln!("nothing was changed: what is said to be withdrawn would be");
+    }
     eprintln!("{}", summary(&report, &end));
     match (&end, &report) {
         (

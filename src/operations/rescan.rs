@@ -10,7 +10,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +19,9 @@ use super::measure::{Rescanned, scan_again};
 use super::withdraw_file::withdraw_file;
 use super::{DeletionLog, OperationError, Stores};
 use crate::domain::{FileId, FileRecord, FileState, RejectionReason, Status, Timestamp};
-use crate::metadata_store::{MAX_PAGE, PageRequest};
+use crate::metadata_store::{MAX_PAGE, Page, PageRequest};
 use crate::scanner::ScanFailure;
+use crate::store_error::StoreError;
 
 /// Files that are scanned at a time.
 const CONCURRENT_SCANS: usize = 4;
@@ -121,7 +123,7 @@ impl Rescan {
         &self,
         stores: &Stores,
         stop: &CancellationToken,
-        mut tell: impl FnMut(RescanFinding),
+        mut tell: impl FnMut(RescanFinding) + Send,
     ) -> (RescanReport, RescanEnd) {
         let mut report = RescanReport::default();
         let through = async {
@@ -147,7 +149,7 @@ impl Rescan {
         stores: &Stores,
         since: Option<Timestamp>,
         report: &mut RescanReport,
-        tell: &mut impl FnMut(RescanFinding),
+        tell: &mut (impl FnMut(RescanFinding) + Send),
     ) -> Result<(), RescanEnd> {
         loop {
             let request = PageRequest {
@@ -156,9 +158,8 @@ impl Rescan {
                 before: report.position,
                 limit: MAX_PAGE,
             };
-            let page = patiently(async || Ok(stores.metadata.page(request).await?))
-                .await
-                .map_err(RescanEnd::StoreAway)?;
+            let page = page_of(stores, request).await;
+            let page = page.map_err(|error| RescanEnd::StoreAway(error.into()))?;
             let is_wanted = |id: &FileId| since.is_none_or(|since| id.created_at() >= since);
             let ids = page.records.iter().map(|record| record.id);
             let wanted: Vec<FileId> = ids.filter(is_wanted).collect();
@@ -178,7 +179,7 @@ impl Rescan {
         stores: &Stores,
         ids: &[FileId],
         report: &mut RescanReport,
-        tell: &mut impl FnMut(RescanFinding),
+        tell: &mut (impl FnMut(RescanFinding) + Send),
     ) -> Result<(), RescanEnd> {
         for part in ids.chunks(MAX_PAGE) {
             self.scan_all(stores, part.iter().copied(), report, tell)
@@ -191,13 +192,15 @@ impl Rescan {
     async fn scan_all(
         &self,
         stores: &Stores,
-        ids: impl Iterator<Item = FileId>,
+        ids: impl Iterator<Item = FileId> + Send,
         report: &mut RescanReport,
-        tell: &mut impl FnMut(RescanFinding),
+        tell: &mut (impl FnMut(RescanFinding) + Send),
     ) -> Result<(), RescanEnd> {
-        let mut scans = futures_util::stream::iter(ids)
-            .map(|id| async move { (id, self.scan(stores, id).await) })
-            .buffer_unordered(CONCURRENT_SCANS);
+        // In boxes, so that whoever runs it may be on any thread.
+        let scans: Vec<BoxFuture<'_, _>> = ids
+            .map(|id| async move { (id, self.scan(stores, id).await) }.boxed())
+            .collect();
+        let mut scans = futures_util::stream::iter(scans).buffer_unordered(CONCURRENT_SCANS);
         while let Some((id, scanned)) = scans.next().await {
             match scanned {
                 Ok(Scanned::Clean) => report.clean += 1,
@@ -283,16 +286,14 @@ async fn damaged_if_still(stores: &Stores, record: &FileRecord) -> Result<Scanne
     })
 }
 
-async fn patiently<T>(
-    attempt: impl AsyncFn() -> Result<T, OperationError>,
-) -> Result<T, OperationError> {
+async fn page_of(stores: &Stores, request: PageRequest) -> Result<Page, StoreError> {
     let mut pause = FIRST_PAUSE;
     for _ in 1..ATTEMPTS {
-        if let Ok(value) = attempt().await {
-            return Ok(value);
+        if let Ok(page) = stores.metadata.page(request).await {
+            return Ok(page);
         }
         sleep(pause).await;
         pause *= 2;
     }
-    attempt().await
+    stores.metadata.page(request).await
 }

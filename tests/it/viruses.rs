@@ -245,6 +245,7 @@ fn a_check_says_how_the_scanner_is() {
 struct Taken {
     virus: String,
     clean: String,
+    /// Its path.
     link: String,
 }
 
@@ -259,7 +260,7 @@ fn taken(base: &str) -> Taken {
     let json = "Content-Type: application/json";
     let link = curl_json(&["-H", json, "--data", &body, &format!("{base}/v1/links")]);
     let (_, token) = link["url"].as_str().unwrap().rsplit_once("/s/").unwrap();
-    let link = format!("{base}/v1/shared/{token}");
+    let link = format!("/v1/shared/{token}");
     Taken { virus, clean, link }
 }
 
@@ -278,7 +279,7 @@ fn is_withdrawn(base: &str, taken: &Taken, before: &Value) {
     for kept in ["sha256", "uploadedAt", "displayName", "size"] {
         assert_eq!(record[kept], before[kept], "{kept}");
     }
-    let downloads = format!("{link}/files/{virus}/downloads");
+    let downloads = format!("{base}{link}/files/{virus}/downloads");
     let json = ["-H", "Content-Type: application/json", "--data", "{}"];
     for problem in [
         curl_json(&[&format!("{base}/v1/files/{virus}")]),

@@ -78,6 +78,7 @@ impl Reference {
                         FileState::Available(object) if object.version_id.is_none() => {
                             Some(record.upload_expires_at + GRACE)
                         }
+                        FileState::Withdrawn { .. } => Some(record.upload_expires_at + GRACE),
                         _ => Some(*now),
                     };
                     record.state = tombstone;

@@ -10,14 +10,16 @@ use bytes::Bytes;
 use file_share::domain::{Declaration, FileId, Timestamp, whole_millis};
 use file_share::metadata_store::PageRequest;
 use file_share::operations::{
-    Context, CreatedFile, NewFile, OperationError, Stores, Whose, create_file, delete_file,
-    describe_file, download_file, list_files, renew_upload,
+    Context, CreatedFile, NewFile, OperationError, Rescan, Stores, WhichFiles, Whose, create_file,
+    delete_file, describe_file, download_file, list_files, renew_upload,
 };
 use file_share::presigned_url::{DownloadMethod, PresignedUpload, Presigner, UploadMethod};
 use file_share::scanner::probes::eicar;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::bucket::{Bucket, Upload, digest};
+use super::scanner::SimulatedScanner;
 use super::simulation::{CHAOS, UPLOAD_LIFETIME};
 use super::stores::Shared;
 
@@ -50,7 +52,8 @@ impl Client {
                 60..72 => self.describe().await,
                 72..82 => self.download().await,
                 82..92 => self.delete().await,
-                92..97 => self.list().await,
+                92..95 => self.list().await,
+                95..97 => self.rescan().await,
                 _ => self.bucket.poison(),
             }
         }
@@ -267,6 +270,32 @@ impl Client {
                     .breaks(id, "an accepted upload was dropped");
             }
             _ => {}
+        }
+    }
+
+    /// Somebody has a file scanned again, by a process that may die.
+    async fn rescan(&self) {
+        let Some(id) = self.some_file() else { return };
+        let chaos = &self.shared.chaos;
+        let stores = Stores {
+            scans: SimulatedScanner::of_a_rescan(chaos),
+            ..self.stores.clone()
+        };
+        let rescan = Rescan {
+            files: WhichFiles::These(vec![id]),
+            dry_run: false,
+            withdraws_unscannable: false,
+            log: None,
+        };
+        let stop = CancellationToken::new();
+        let run = rescan.run(&stores, &stop, |_| {});
+        let (report, _) = match timeout(chaos.millis(0..20_000), run).await {
+            Ok(ended) => ended,
+            Err(_) => return chaos.note("a rescan dies"),
+        };
+        if report.withdrawn > 0 {
+            let name = self.shared.histories.name(id);
+            chaos.note(format_args!("{name}: withdrawn"));
         }
     }
 

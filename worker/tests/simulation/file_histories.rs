@@ -30,6 +30,8 @@ pub(crate) struct FileHistory {
     pub deleted: bool,
     /// Somebody tried to delete it, whatever the answer was.
     pub delete_tried: bool,
+    /// The record became a withdrawn one in the store itself.
+    pub withdrawn: bool,
     /// What clients were told that the file is.
     pub told: Option<StoredObject>,
     /// How often the record left `pending`.
@@ -130,8 +132,15 @@ impl FileHistories {
         broken.push(line);
     }
 
-    /// The record left `pending` in the store itself.
+    /// The record left `pending` in the store itself, or was withdrawn later.
     pub(crate) fn record_settlement(&self, id: FileId, settlement: &Transition) {
+        if settlement.to.status() == Status::Withdrawn {
+            if !self.history(id).infected {
+                self.breaks(id, "withdrawn, and there is nothing in it");
+            }
+            self.update(id, |history| history.withdrawn = true);
+            return;
+        }
         let now = self.chaos.now();
         let settlements = self.update(id, |history| {
             if settlement.to.status() == Status::Available {
@@ -158,6 +167,10 @@ impl FileHistories {
             self.breaks(id, "a deleted file is shown");
         }
         match (state, &before.told) {
+            (FileState::Available(_), _) if before.withdrawn => {
+                self.breaks(id, "a withdrawn file is available");
+            }
+            (FileState::Withdrawn { .. }, _) if self.history(id).withdrawn => {}
             (FileState::Available(object), None) => {
                 self.update(id, |history| history.told = Some(object.clone()));
             }

@@ -53,7 +53,7 @@ fn the_promises_hold_for_every_seed() {
     let first = from_environment("SIMULATION_FIRST_SEED", 1);
     let seeds = from_environment("SIMULATION_SEEDS", SEEDS);
     let next = AtomicU64::new(first);
-    let [available, deleted, ended] = std::array::from_fn(|_| AtomicUsize::new(0));
+    let [available, deleted, ended, withdrawn] = std::array::from_fn(|_| AtomicUsize::new(0));
     let threads = std::thread::available_parallelism().map_or(1, |it| it.get());
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -67,6 +67,7 @@ fn the_promises_hold_for_every_seed() {
                     available.fetch_add(outcome.available, SeqCst);
                     deleted.fetch_add(outcome.deleted, SeqCst);
                     ended.fetch_add(outcome.ended, SeqCst);
+                    withdrawn.fetch_add(outcome.withdrawn, SeqCst);
                     if !outcome.broken.is_empty() {
                         // One is enough to look into.
                         next.store(u64::MAX / 2, SeqCst);
@@ -76,11 +77,14 @@ fn the_promises_hold_for_every_seed() {
             });
         }
     });
-    let [available, deleted, ended] = [available, deleted, ended].map(AtomicUsize::into_inner);
+    let [available, deleted, ended, withdrawn] =
+        [available, deleted, ended, withdrawn].map(AtomicUsize::into_inner);
     println!(
-        "{seeds} seeds from {first}: {available} files available, {deleted} deleted, {ended} at their time"
+        "{seeds} seeds from {first}: {available} files available, {deleted} deleted, {ended} at their time, \
+         {withdrawn} withdrawn"
     );
     let did_something = available > 0 && deleted > 0 && ended > 0;
+    let did_something = did_something && (withdrawn > 0 || seeds < SEEDS);
     assert!(did_something, "the simulation does nothing");
 }
 

@@ -37,11 +37,6 @@ impl SimulatedScanner {
         Self(Some(double))
     }
 
-    /// Whether files are scanned.
-    pub(crate) fn is_on(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// As a process has it that lives as long as `alive`.
     pub(crate) fn scans(&self, chaos: &Arc<Chaos>, alive: &Alive) -> Scans {
         let Some(double) = &self.0 else {
@@ -51,6 +46,16 @@ impl SimulatedScanner {
             double: double.clone(),
             chaos: Arc::clone(chaos),
             alive: alive.clone(),
+        };
+        Scans::by(Arc::new(scanner), Unscannable::Reject)
+    }
+
+    /// As somebody has it who scans again what was taken: it knows the virus, whatever the others have.
+    pub(crate) fn of_a_rescan(chaos: &Arc<Chaos>) -> Scans {
+        let scanner = FaultyScanner {
+            double: DoubleScanner::default(),
+            chaos: Arc::clone(chaos),
+            alive: Alive::new(),
         };
         Scans::by(Arc::new(scanner), Unscannable::Reject)
     }

@@ -83,6 +83,8 @@ pub(crate) struct Outcome {
     pub deleted: usize,
     /// How many were deleted because their time was over.
     pub ended: usize,
+    /// How many were withdrawn.
+    pub withdrawn: usize,
 }
 
 pub(crate) fn simulate(seed: u64) -> Outcome {
@@ -186,10 +188,11 @@ async fn state(shared: &Shared, id: FileId) -> Option<FileState> {
 /// When all time is over, only files that are owed to somebody are left, and they are what they were.
 async fn judge_the_end(shared: &Shared, queue: &InMemoryQueue) -> Outcome {
     let histories = &shared.histories;
-    let (mut available, mut deleted, mut ended) = (0, 0, 0);
+    let (mut available, mut deleted, mut ended, mut withdrawn) = (0, 0, 0, 0);
     for (id, history) in histories.all() {
         deleted += usize::from(history.deleted);
         ended += usize::from(history.ended);
+        withdrawn += usize::from(history.withdrawn);
         match state(shared, id).await {
             Some(FileState::Available(object)) => {
                 available += 1;
@@ -202,7 +205,11 @@ async fn judge_the_end(shared: &Shared, queue: &InMemoryQueue) -> Outcome {
             None if history.owed(shared.chaos.now()).is_some() => {
                 histories.breaks(id, "an accepted upload is lost")
             }
-            None if history.told.is_some() && !history.delete_tried && !history.ended => {
+            None if history.told.is_some()
+                && !history.delete_tried
+                && !history.ended
+                && !history.withdrawn =>
+            {
                 histories.breaks(id, "an available file is gone");
             }
             None => {}
@@ -225,6 +232,7 @@ async fn judge_the_end(shared: &Shared, queue: &InMemoryQueue) -> Outcome {
         available,
         deleted,
         ended,
+        withdrawn,
     }
 }
 
