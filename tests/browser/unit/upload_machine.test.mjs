@@ -344,6 +344,13 @@ test('a hint that the service does not take leaves it to the notification', () =
   }
 });
 
+test('a file that was withdrawn since it was sent is over, and is not sent once more', () => {
+  const seen = { type: 'seen', record: record('withdrawn', { reason: 'a virus', reasonCode: 'infected' }) };
+  const { state } = after([...sending, 'stored', seen]);
+  assert.equal(state.phase, 'rejected');
+  assert.equal(state.problem.reasonCode, 'infected');
+});
+
 test('a rejected file says why, and trying again begins anew', () => {
   const seen = { type: 'seen', record: record('rejected', { reason: 'other bytes' }) };
   const { state } = after([...sending, 'stored', seen]);
