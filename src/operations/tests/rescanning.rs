@@ -241,6 +241,18 @@ async fn the_bytes_of_a_withdrawn_file_are_deleted_by_the_reconciler_and_its_rec
 }
 
 #[tokio::test]
+async fn bytes_without_a_version_keep_others_away_from_a_download_url_as_long_as_some_can_come() {
+    let mut rescanned = Rescanned::new(false);
+    let id = rescanned.takes(&eicar()).await;
+    assert_eq!(rescanned.run(&ALL).await.0.withdrawn, 1);
+    assert!(rescanned.has_bytes(id).await);
+    assert!(rescanned.download(id).await.is_err());
+    rescanned.fixture.clock.advance(UPLOAD_TTL + GRACE);
+    rescanned.fixture.reconcile().await;
+    assert!(!rescanned.has_bytes(id).await);
+}
+
+#[tokio::test]
 async fn a_withdrawn_file_can_be_deleted_and_bytes_that_come_for_it_go() {
     let rescanned = Rescanned::new(true);
     let fixture = &rescanned.fixture;
