@@ -14,6 +14,8 @@ export NGINX ?= /usr/sbin/nginx
 export CLAMD ?= /usr/sbin/clamd
 # Most tests wait for other programs part of their time: one more than there are processors keeps these busy.
 export RUST_TEST_THREADS ?= $(shell expr $$(nproc) + 1)
+# Debian's Prometheus, for the metrics and the alerts.
+export PROMTOOL ?= /usr/bin/promtool
 # Records what the program does to its disk, for the power cuts.
 STRACE := /usr/bin/strace
 CARGO_DENY_VERSION := 0.20.2
@@ -50,7 +52,7 @@ check: ## Format, lints and unit tests: the inner loop while changing something
 	node --test tests/browser/unit/*.test.mjs
 
 EVERYTHING_TESTS_NEED := $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed \
-	$(PACKAGE_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE) $(CLAMD)
+	$(PACKAGE_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE) $(CLAMD) $(PROMTOOL)
 
 # With T=name the tests alone whose names, with those of their modules, have it in them.
 test: $(EVERYTHING_TESTS_NEED) ## Run all tests; with T=name those of that name. aws mode runs against a stand-in
@@ -205,6 +207,12 @@ $(CLAMD):
 	@test "$$(id -u)" = 0 || { echo 'No clamd at $@: install clamav-daemon, or set CLAMD to one.' >&2; exit 1; }
 	apt-get update --quiet --quiet
 	apt-get install --yes --no-install-recommends --quiet --quiet clamav-daemon
+
+# Both programs are of one package, which would also start a server of its own.
+$(PROMTOOL):
+	@test "$$(id -u)" = 0 || { echo 'No promtool at $@: install prometheus, or set PROMTOOL to one.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet prometheus
 
 $(CARGO_DENY):
 # Runs for a second; optimised, it would be built for minutes more.

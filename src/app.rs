@@ -37,6 +37,8 @@ use crate::links::Links;
 use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::hand_ins::HandInStore;
 use crate::metadata_store::sqlite::LeftPending;
+use crate::metrics::{HttpMetrics, Metrics, Watched};
+use crate::metrics_endpoint;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{DeletionLog, OrphanSweeper, Reconciler, Stores};
 use crate::passwords::Passwords;
@@ -236,7 +238,10 @@ impl App {
         let hosts = OwnHosts::of_this_machine(public_url, &settings.allowed_hosts);
         let whom = (hosts, gate, rates, audit.clone());
         let service = (service, receipt_keys);
-        let parts = api_parts(settings, service, address, cors, whom, &stores);
+        let metrics = HttpMetrics::of(&stores.metrics);
+        count_audit_failures(&stores.metrics, audit.as_ref());
+        let measured = (&stores, metrics.clone());
+        let parts = api_parts(settings, service, address, cors, whom, measured);
         let routed = PrefixRoute {
             path: format!("/{bucket}"),
             // In a box, so that what an upload takes along isn't a part of every request's future.
@@ -244,7 +249,7 @@ impl App {
             elsewhere: api::endpoint(parts),
         };
         Ok(Self {
-            endpoint: api::observed(routed, own_prefix(settings)).boxed(),
+            endpoint: api::observed(routed, own_prefix(settings), metrics).boxed(),
             local: Some(LocalTasks {
                 uploaded: receiver,
                 reconciler: Reconciler::new(stores.clone()).logging_to(deletions),
@@ -317,9 +322,12 @@ impl App {
         let public_url = settings.public_url.clone();
         let whom = (OwnHosts::Any { public_url }, gate, rates, audit.clone());
         let service = (service, receipt_keys);
-        let parts = api_parts(settings, service, address, cors, whom, &stores);
+        let metrics = HttpMetrics::of(&stores.metrics);
+        count_audit_failures(&stores.metrics, audit.as_ref());
+        let measured = (&stores, metrics.clone());
+        let parts = api_parts(settings, service, address, cors, whom, measured);
         Ok(Self {
-            endpoint: api::observed(api::endpoint(parts), own_prefix(settings)).boxed(),
+            endpoint: api::observed(api::endpoint(parts), own_prefix(settings), metrics).boxed(),
             stores,
             items,
             local: None,
@@ -333,6 +341,24 @@ impl App {
     /// The stores that the service works on.
     pub fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// Takes the address where metrics are scraped, if there is one, and answers there until `stop`.
+    ///
+    /// # Errors
+    /// If it is taken or not this machine's.
+    pub fn serve_metrics(
+        &self,
+        settings: &ApiSettings,
+        stop: &CancellationToken,
+    ) -> Result<(), StartError> {
+        let stores = self.stores.clone();
+        let metrics = self.stores.metrics.clone();
+        metrics_endpoint::start(settings.common.metrics_listen, metrics, stop, move || {
+            let stores = stores.clone();
+            async move { stores.check().await.is_ok() }
+        })
+        .map_err(|error| StartError::new("METRICS_LISTEN", error))
     }
 
     /// Where sessions, API tokens and the like are kept.
@@ -350,6 +376,7 @@ impl App {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let local_tasks = self.local.map(|local| {
             let stop = shutdown.clone();
+            keep_asking_scanner(&self.stores, &stop);
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
             if let Some(deliverer) = local.deliverer {
                 tokio::spawn(deliverer.run(stop.clone()));
@@ -410,6 +437,14 @@ impl App {
                 () = time_is_up.cancelled() => {}
             }
         }
+    }
+}
+
+/// Where metrics say how it is.
+fn keep_asking_scanner(stores: &Stores, stop: &CancellationToken) {
+    if stores.metrics.is_on() {
+        let (scans, stop) = (stores.scans.clone(), stop.clone());
+        tokio::spawn(async move { scans.keep_asking(stop).await });
     }
 }
 
@@ -479,7 +514,7 @@ fn api_parts(
     bucket: BucketAddress,
     cors: CorsPolicy,
     (hosts, gate, rates, audit): (OwnHosts, Gate, CallRates, Option<Arc<AuditLog>>),
-    stores: &Stores,
+    (stores, metrics): (&Stores, Option<HttpMetrics>),
 ) -> ApiParts {
     ApiParts {
         service: Arc::new(service),
@@ -496,6 +531,14 @@ fn api_parts(
         is_open_to_others: settings.is_open_to_others(),
         clock: Arc::clone(&stores.clock),
         audit,
+        metrics,
+    }
+}
+
+fn count_audit_failures(metrics: &Metrics, audit: Option<&Arc<AuditLog>>) {
+    if let Some(log) = audit {
+        let log = Arc::clone(log);
+        metrics.watch(move || Watched::AuditFailures(log.failures()));
     }
 }
 

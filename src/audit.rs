@@ -17,6 +17,7 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -103,6 +104,8 @@ enum Sink {
 pub struct AuditLog {
     key: AuditKey,
     inner: Mutex<Inner>,
+    /// How often a line had no room, or couldn't be written or kept.
+    failures: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -169,6 +172,7 @@ impl AuditLog {
         Ok(Self {
             key,
             inner: Mutex::new(inner),
+            failures: AtomicU64::new(0),
         })
     }
 
@@ -177,7 +181,17 @@ impl AuditLog {
     /// # Errors
     /// The disk is full: then it must not be done.
     pub fn reserve(&self) -> io::Result<()> {
-        self.lock().reserve()
+        let reserved = self.lock().reserve();
+        reserved.inspect_err(|_| self.failed())
+    }
+
+    /// How often there was no room for a line, or one couldn't be written or given to the disk for good.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    fn failed(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Writes a line about what was done. Nothing may be handed out before it is there, for which there is
@@ -186,6 +200,10 @@ impl AuditLog {
     /// # Errors
     /// What the system says. After [`Self::reserve`] it isn't for lack of room.
     pub fn record(&self, entry: &Entry<'_>) -> io::Result<Written> {
+        self.recorded(entry).inspect_err(|_| self.failed())
+    }
+
+    fn recorded(&self, entry: &Entry<'_>) -> io::Result<Written> {
         let mut inner = self.lock();
         let line = inner.chain.entry(entry);
         inner.write(line, entry.time)?;
@@ -230,6 +248,10 @@ impl AuditLog {
     /// # Errors
     /// What the system says.
     pub fn tick(&self, now: Timestamp) -> io::Result<()> {
+        self.ticked(now).inspect_err(|_| self.failed())
+    }
+
+    fn ticked(&self, now: Timestamp) -> io::Result<()> {
         let (to_sync, checkpoint) = {
             let mut inner = self.lock();
             inner.checkpoint_if_due(&self.key, now)?;

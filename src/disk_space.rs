@@ -107,6 +107,13 @@ impl DiskSpace {
             .is_ok_and(|room| room.free >= watched.required.saturating_add(bytes))
     }
 
+    /// What is free, and what has to be, in bytes; `None` where that isn't known.
+    pub fn free_and_required(&self) -> Option<(u64, u64)> {
+        let watched = self.0.as_ref()?;
+        let room = Room::of(&watched.directory).ok()?;
+        Some((room.free, watched.required))
+    }
+
     /// Whether a small file can't be written because the disk or a quota is full: some errors of SQLite
     /// don't say why a write failed.
     pub fn is_used_up(&self) -> bool {

@@ -48,6 +48,8 @@ pub mod links;
 #[cfg(feature = "server")]
 pub mod local_mode;
 pub mod metadata_store;
+pub mod metrics;
+pub mod metrics_endpoint;
 #[cfg(feature = "server")]
 pub mod network_addresses;
 pub mod object_store;

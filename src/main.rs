@@ -193,6 +193,7 @@ async fn serve(settings: &ApiSettings) -> Result<(), StartError> {
     let address = listener.local_addr().unwrap_or(settings.listen);
     // Before anybody is told that it runs: who was told may stop it at once.
     let stop = shutdown::on_signal();
+    app.serve_metrics(settings, &stop)?;
     greet(&Greeting {
         settings,
         listening: address,

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use crate::metrics::Refused;
+
 /// The most that is logged of a client's text, in bytes. Our own longest path, an object's below a
 /// bucket, has 109.
 pub const MAX_LOGGED_BYTES: usize = 128;
@@ -77,25 +79,53 @@ fn has_token(part: &str) -> bool {
         .any(|run| run.len() >= TOKEN_CHARACTERS)
 }
 
-tokio::task_local! {
-    /// What the request asks for, once that is known.
-    static OPERATION: Cell<Option<&'static str>>;
+/// What is known of the request that is being answered, once it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// What it asks for.
+    pub operation: Option<&'static str>,
+    /// Its path, as metrics know it.
+    pub route: Option<u16>,
+    /// Which limit it met, if it was refused for one.
+    pub refused: Option<Refused>,
 }
 
-/// Answers a request, and says what it asked for, if one of its tasks named that. A field of the request's span would
-/// be written out for every request, and most have no line.
-pub async fn with_operation<T>(answering: impl Future<Output = T>) -> (T, Option<&'static str>) {
+tokio::task_local! {
+    static NOTED: Cell<Noted>;
+}
+
+/// Answers a request, and says what was noted of it on the way. A field of the request's span would be written out for
+/// every request, and most have no line.
+pub async fn with_notes<T>(answering: impl Future<Output = T>) -> (T, Noted) {
     let answered = async {
         let answer = answering.await;
-        (answer, OPERATION.get().get())
+        (answer, NOTED.get().get())
     };
-    OPERATION.scope(Cell::new(None), answered).await
+    NOTED.scope(Cell::default(), answered).await
+}
+
+fn note(change: impl FnOnce(&mut Noted)) {
+    // Without a request, as in a test of the service alone, nobody wants to know.
+    let _ = NOTED.try_with(|noted| {
+        let mut changed = noted.get();
+        change(&mut changed);
+        noted.set(changed);
+    });
 }
 
 /// Says what the request that is being answered asks for.
 pub fn name_operation(label: &'static str) {
-    // Without a request, as in a test of the service alone, nobody wants to know.
-    let _ = OPERATION.try_with(|operation| operation.set(Some(label)));
+    note(|noted| noted.operation = Some(label));
+}
+
+/// Says what path it has, as metrics know it.
+pub fn note_route(route: u16) {
+    note(|noted| noted.route = Some(route));
+}
+
+/// Says which limit it met.
+pub fn note_refused(class: Refused) {
+    note(|noted| noted.refused = Some(class));
 }
 
 /// A bounded number of lines a second.

@@ -6,6 +6,7 @@
 use std::error::Error;
 
 use chrono::{DateTime, Utc};
+use crate::metrics::CallError;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -91,6 +92,16 @@ impl StoreError {
             }
             ErrorKind::AlreadyExists => Self::AlreadyExists { store },
             _ => Self::unavailable(store, error),
+        }
+    }
+
+    /// What is wrong with the store, as it is counted; `None` where it did its work and this is its answer.
+    pub fn fault(&self) -> Option<CallError> {
+        match self {
+            Self::Unavailable { .. } => Some(CallError::Unavailable),
+            Self::OutOfSpace { .. } => Some(CallError::OutOfSpace),
+            Self::Corrupt { .. } => Some(CallError::Corrupt),
+            Self::TooManyPending { .. } | Self::AlreadyExists { .. } => None,
         }
     }
 

@@ -13,6 +13,7 @@
 mod local_checks;
 mod marker_check;
 mod opening;
+mod watching;
 
 #[cfg(feature = "server")]
 use std::path::PathBuf;
@@ -30,13 +31,16 @@ use crate::item_store::ItemStore;
 #[cfg(feature = "server")]
 use crate::local_mode::SigningSecret;
 use crate::metadata_store::hand_ins::HandInStore;
+use crate::metadata_store::measured::measured as measured_records;
 #[cfg(feature = "conformance")]
 use crate::metadata_store::memory::MemoryMetadataStore;
 #[cfg(feature = "server")]
 use crate::metadata_store::sqlite::LeftPending;
 use crate::metadata_store::usage::UsageStore;
+use crate::metrics::{Metrics, Role, Watches};
 #[cfg(feature = "server")]
 use crate::object_store::disk::DiskObjectStore;
+use crate::object_store::measured::measured as measured_objects;
 use crate::operations::Stores;
 use crate::quotas::Quotas;
 use crate::scanner::{ScanMark, Scans};
@@ -181,6 +185,27 @@ impl Access {
         }
     }
 
+    /// What is counted; nothing by commands.
+    fn metrics(&self, queue: Queue, common: &CommonSettings) -> Metrics {
+        let role = match (self, queue) {
+            #[cfg(feature = "server")]
+            (Self::Serve(_), Queue::Sqs) => Role::Api,
+            #[cfg(feature = "server")]
+            (Self::Serve(_), Queue::InProcess) => Role::Local,
+            (Self::Work, _) => Role::Worker,
+            #[cfg(feature = "server")]
+            (Self::Write | Self::Read, _) => return Metrics::off(),
+        };
+        match common.metrics_listen {
+            None => Metrics::off(),
+            Some(_) => Metrics::on(Watches {
+                role,
+                sweeps: common.orphan_sweep_interval.is_some(),
+                scans: common.scanner.clamd.is_some(),
+            }),
+        }
+    }
+
     fn is_to_finalize(&self) -> bool {
         match self {
             Self::Work => true,
@@ -256,6 +281,7 @@ pub async fn open(
     let quotas = access.quotas();
     let is_to_finalize = access.is_to_finalize();
     let scans = access.scans(choices.queue, &common.scanner);
+    let metrics = access.metrics(choices.queue, common);
     let sdk = match choices.are_in_aws() {
         true => Some(load_sdk().await?),
         false => None,
@@ -273,6 +299,9 @@ pub async fn open(
         #[cfg(feature = "conformance")]
         Records::Memory(store) => OpenedRecords::in_memory(store),
     };
+    #[cfg(feature = "server")]
+    watching::watch_this_machine(&metrics, &urls, records.counts);
+    watching::watch_scanner(&metrics, &scans);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let scans = match choices.queue {
         Queue::InProcess => scans,
@@ -291,13 +320,14 @@ pub async fn open(
     };
     Ok(OpenStores {
         stores: Stores {
-            metadata: ToldStore::over(records.metadata, &webhooks),
-            objects: objects.port,
+            metadata: measured_records(ToldStore::over(records.metadata, &webhooks), &metrics),
+            objects: measured_objects(objects.port, &metrics),
             clock,
             lifecycle: common.lifecycle,
             events: crate::file_events::FileEvents::off(),
             quotas: Quotas::new(quotas, &records.usage),
             scans,
+            metrics,
         },
         items: records.items,
         hand_ins: records.hand_ins,

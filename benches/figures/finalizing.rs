@@ -100,6 +100,7 @@ impl Finalizing {
             events: file_share::file_events::FileEvents::off(),
             quotas: file_share::quotas::Quotas::off(),
             scans,
+            metrics: file_share::metrics::Metrics::off(),
         };
         Self {
             stores,

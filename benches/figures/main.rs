@@ -14,6 +14,7 @@ mod bare_handler;
 mod finalizing;
 mod limited;
 mod load;
+mod metered;
 mod pages;
 mod quotas;
 mod report;
@@ -46,13 +47,14 @@ use report::Figure;
 type Group = (&'static str, fn() -> Vec<Figure>);
 
 /// The start comes first: a sync waits for whatever the other groups left to be written.
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("start", start::figures),
     ("creates", requests::creates),
     ("redirects", requests::redirects),
     ("signed-in", signed_in::figures),
     ("limited", limited::figures),
     ("quotas", quotas::figures),
+    ("metered", metered::figures),
     ("pages", pages::figures),
     ("finalizing", finalizing::figures),
     ("scanning", scanning::figures),

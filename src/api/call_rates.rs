@@ -17,6 +17,7 @@ use super::problem::{Code, Problem};
 use crate::access::{Caller, TokenId};
 use crate::client_address::ClientNetwork;
 use crate::domain::UserId;
+use crate::metrics::Refused;
 use crate::rate_limits::{Left, Rate, RateLimiter};
 
 /// draft-ietf-httpapi-ratelimit-headers-09: fields whose values are lists of strings with parameters (RFC 9651).
@@ -24,6 +25,10 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// Who has less than one of so many parts left is told.
 const LITTLE: u64 = 10;
+
+/// The names of both limits, in headers.
+const READ: &str = "read";
+const CREATE: &str = "create";
 
 /// The operations that make something, by the IDs that they have in the contract.
 const CREATES: [&str; 6] = [
@@ -78,8 +83,8 @@ impl CallRates {
     /// Calls at these rates; `None`: as many as somebody likes.
     pub fn new(read: Option<Rate>, create: Option<Rate>) -> Self {
         Self {
-            read: read.map(|rate| ClassLimit::new("read", rate)),
-            create: create.map(|rate| ClassLimit::new("create", rate)),
+            read: read.map(|rate| ClassLimit::new(READ, rate)),
+            create: create.map(|rate| ClassLimit::new(CREATE, rate)),
         }
     }
 
@@ -140,6 +145,14 @@ impl ClassLimit {
 }
 
 impl Standing {
+    /// Which limit it is of, as it is counted.
+    pub(super) fn class(self) -> Refused {
+        match self.name {
+            CREATE => Refused::Create,
+            _ => Refused::Read,
+        }
+    }
+
     /// Says it in an answer, where it matters: what a redirect leads to is not ours, and most clients follow it
     /// without a look.
     pub(super) fn say(self, status: StatusCode, headers: &mut HeaderMap) {

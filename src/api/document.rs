@@ -104,6 +104,11 @@ impl Routes {
         found.iter().map(|(method, _)| method.clone()).collect()
     }
 
+    /// The paths, as the document writes them.
+    pub(super) fn templates(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().map(|path| path.segments.join("/"))
+    }
+
     /// The ID of the operation that a call is, in the contract.
     pub(super) fn operation(&self, path: &str, method: &Method) -> Option<&str> {
         let found = self.found(path).iter().find(|(own, _)| own == method);

@@ -29,6 +29,7 @@ use crate::client_address::TrustedProxies;
 use crate::clock::Clock;
 use crate::cors::{CorsPolicy, CorsRules};
 use crate::domain::Status;
+use crate::metrics::{HttpMetrics, Refused};
 use crate::own_paths;
 use crate::request_log::{self, cut, without_tokens};
 use crate::service::CallPermits;
@@ -79,6 +80,8 @@ pub(super) struct Observed<E> {
     pub inner: E,
     /// Taken off if a path begins with it; empty for none.
     pub path_prefix: String,
+    /// Where requests are measured, if they are.
+    pub metrics: Option<HttpMetrics>,
 }
 
 impl<E: Endpoint> Endpoint for Observed<E> {
@@ -88,6 +91,7 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         let id = request_id(request.headers());
         request.extensions_mut().insert(RequestId(id.clone()));
         let started = Instant::now();
+        let under_way = self.metrics.as_ref().map(HttpMetrics::begin);
         let method = request.method().clone();
         let path = cut(&without_tokens(request.uri().path())).into_owned();
         if let Some(uri) = without_prefix(request.uri(), &self.path_prefix) {
@@ -96,11 +100,22 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         let span = tracing::info_span!("request", request_id = %id);
         // Pinned, since some KiB would otherwise be moved from future to future.
         let answering = pin!(self.inner.get_response(request).instrument(span.clone()));
-        let (mut response, operation) = request_log::with_operation(answering).await;
+        let (mut response, noted) = request_log::with_notes(answering).await;
+        let operation = noted.operation;
+        drop(under_way);
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
-        let millis = started.elapsed().as_secs_f64() * 1000.0;
+        let took = started.elapsed();
+        if let Some(metrics) = &self.metrics {
+            // What the API's own layer didn't see is a call of the store.
+            let route = noted.route.unwrap_or_else(|| metrics.objects());
+            metrics.answered(route, &method, response.status(), took);
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                metrics.refused(noted.refused.unwrap_or(Refused::Other));
+            }
+        }
+        let millis = took.as_secs_f64() * 1000.0;
         let status = response.status().as_u16();
         span.in_scope(|| {
             let answered = || {
@@ -157,6 +172,8 @@ pub(super) struct ApiConventions<E> {
     pub cookie: SessionCookie,
     pub clock: Arc<dyn Clock>,
     pub audited: AuditedRequests,
+    /// Where requests are measured, if they are.
+    pub metrics: Option<HttpMetrics>,
     /// In place of a problem, for whoever signs in with a browser.
     pub failed_sign_in: FailedSignIn,
     /// The same where there is too much to do.
@@ -173,6 +190,9 @@ impl<E: Endpoint> Endpoint for ApiConventions<E> {
             .map_or_else(String::new, |id| id.0.clone());
         if let Some(uri) = versioned(request.uri()) {
             *request.uri_mut() = uri;
+        }
+        if let Some(metrics) = &self.metrics {
+            request_log::note_route(metrics.route(request.uri().path()));
         }
         if request.method() == Method::HEAD {
             let allowed = self.routes.methods(request.uri().path());
@@ -301,6 +321,7 @@ impl<E> ApiConventions<E> {
                 Ok(())
             }
             Ok(Admission::TooManyTries(again_in)) => {
+                request_log::note_refused(Refused::Tries);
                 Err(Code::TooManyTries.with(WRONG_TOO_OFTEN).again_in(again_in))
             }
             Err(error) => Err(error.into()),
@@ -315,6 +336,7 @@ impl<E> ApiConventions<E> {
         match self.rates.count(request, &self.routes) {
             Ok(standing) => (None, standing),
             Err((problem, standing)) => {
+                request_log::note_refused(standing.class());
                 self.say_if_proxy_is_unknown(request);
                 (Some(problem), Some(standing))
             }

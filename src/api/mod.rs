@@ -85,6 +85,7 @@ use crate::audit::AuditLog;
 use crate::client_address::TrustedProxies;
 use crate::clock::Clock;
 use crate::cors::CorsPolicy;
+use crate::metrics::HttpMetrics;
 use crate::network_addresses::NetworkAddresses;
 use crate::own_paths;
 use crate::presigned_url::BucketAddress;
@@ -122,6 +123,8 @@ pub struct ApiParts {
     pub clock: Arc<dyn Clock>,
     /// Where it is written down who did what, if it is.
     pub audit: Option<Arc<AuditLog>>,
+    /// Where requests are measured, if they are.
+    pub metrics: Option<HttpMetrics>,
 }
 
 /// All calls of the contract.
@@ -226,6 +229,9 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         files, events, holds, retention, links, receipts, boxes, session, sign_in, tokens, pairings,
     ));
     let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
+    if let Some(metrics) = &parts.metrics {
+        metrics.route_by(routes.templates());
+    }
     let failed_sign_in = web_page.failed_sign_in();
     let pages = web_page.mount(pages);
     let guide = GuidePage {
@@ -278,16 +284,22 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
         cookie: parts.cookie,
         clock: parts.clock,
         audited,
+        metrics: parts.metrics,
         failed_sign_in,
         busy_page: BusyPage::default(),
     }
 }
 
 /// The whole program's endpoint: the API, and what else is mounted beside it, under one observer, which
-/// takes `path_prefix` off the paths that have it.
+/// takes `path_prefix` off the paths that have it, and measures requests if that is wanted.
 pub fn observed<E: Endpoint + 'static>(
     inner: E,
     path_prefix: String,
+    metrics: Option<HttpMetrics>,
 ) -> impl Endpoint<Output = Response> + 'static {
-    middleware::Observed { inner, path_prefix }
+    middleware::Observed {
+        inner,
+        path_prefix,
+        metrics,
+    }
 }

@@ -105,6 +105,7 @@ impl Fixture {
                 events: crate::file_events::FileEvents::off(),
                 quotas: crate::quotas::Quotas::off(),
                 scans: crate::scanner::Scans::off(),
+                metrics: crate::metrics::Metrics::off(),
             },
             boxes: Boxes::new(
                 Arc::new(MemoryItemStore::default()),

@@ -140,6 +140,15 @@ pub struct CommonArgs {
         value_name = "text|json"
     )]
     pub log_format: String,
+    /// The address at which metrics can be scraped (/metrics), beside /healthz and /readyz; off: nowhere. It isn't
+    /// LISTEN, and asks nobody who they are
+    #[arg(
+        long,
+        env = "METRICS_LISTEN",
+        default_value = "off",
+        value_name = "ADDRESS:PORT|off"
+    )]
+    pub metrics_listen: String,
     /// Where it is told what happens.
     #[command(flatten)]
     pub webhooks: WebhookArgs,
@@ -302,6 +311,8 @@ pub struct CommonSettings {
     pub log_filter: String,
     /// How the log is written.
     pub log_format: LogFormat,
+    /// Where metrics can be scraped; `None`: nowhere, and nothing is counted.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where it is told what happens; `None`: nowhere.
     pub webhooks: Option<WebhookSettings>,
     /// What scans files for viruses.
@@ -445,6 +456,11 @@ impl CommonArgs {
             "json" => Ok(LogFormat::Json),
             _ => Err("must be text or json".into()),
         });
+        let metrics_listen =
+            problems.judge("METRICS_LISTEN", &self.metrics_listen, |text| match text {
+                "off" => Ok(None),
+                text => listen_address(text).map(Some),
+            });
         let webhooks = self.webhooks.judge(problems);
         let scanner = self.scanner.judge(problems);
         let object_lock = problems.judge("OBJECT_LOCK", &self.object_lock, |text| match text {
@@ -468,6 +484,7 @@ impl CommonArgs {
             },
             log_filter: log_filter?,
             log_format: log_format?,
+            metrics_listen: metrics_listen?,
         })
     }
 }
@@ -502,6 +519,15 @@ impl ApiArgs {
             );
         }
         let listen = problems.judge("LISTEN", &self.listen, listen_address);
+        let metrics_listen = common.as_ref().and_then(|it| it.metrics_listen);
+        if let (Some(listen), Some(metrics)) = (listen, metrics_listen)
+            && are_one(listen, metrics)
+        {
+            problems.missing(
+                "METRICS_LISTEN",
+                "is where LISTEN is: metrics need an address of their own, such as 127.0.0.1:9464",
+            );
+        }
         let allowed_hosts = problems.judge("ALLOWED_HOSTS", &self.allowed_hosts, allowed_hosts);
         let max_upload_bytes = problems.judge("MAX_UPLOAD_BYTES", &self.max_upload_bytes, |text| {
             bytes(text, 0, MAX_CONTENT_LENGTH)
@@ -613,6 +639,13 @@ impl ApiArgs {
             }
         }
     }
+}
+
+/// Whether no two listeners can be at these addresses. Port 0 is another one each time.
+fn are_one(one: SocketAddr, other: SocketAddr) -> bool {
+    let (first, second) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let overlap = first == second || first.is_unspecified() || second.is_unspecified();
+    overlap && one.port() == other.port() && one.port() != 0
 }
 
 /// A URL that may be left out. The outer `None` says that it isn't right.

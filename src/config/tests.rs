@@ -56,6 +56,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         "--orphan-sweep-interval=never",
         "--orphan-limit=-1",
         "--upload-grace=-1s",
+        "--metrics-listen=9090",
         "--rate-read=fast",
         "--rate-create=1",
         "--rate-secret=0/s",
@@ -80,6 +81,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         "ORPHAN_SWEEP_INTERVAL",
         "ORPHAN_LIMIT",
         "UPLOAD_GRACE",
+        "METRICS_LISTEN",
         "RATE_READ",
         "RATE_CREATE",
         "RATE_SECRET",
@@ -89,6 +91,32 @@ fn everything_that_is_wrong_is_named_at_once() {
             message.contains(&format!("  {name}:")),
             "{name} isn't named in:\n{message}"
         );
+    }
+}
+
+#[test]
+fn metrics_are_off_or_at_an_address_that_is_not_the_service_s() {
+    let at = |flags: &[&str]| judge(flags).map(|it| it.common.metrics_listen);
+    assert_eq!(at(&[]).unwrap(), None);
+    assert_eq!(at(&["--metrics-listen=off"]).unwrap(), None);
+    let address = at(&["--metrics-listen=127.0.0.1:9090"]).unwrap();
+    assert_eq!(address, Some("127.0.0.1:9090".parse().unwrap()));
+    for (listen, metrics, is_right) in [
+        ("127.0.0.1:8000", "127.0.0.1:8000", false),
+        ("127.0.0.1:8000", ":8000", false),
+        (":8000", "127.0.0.1:8000", false),
+        ("[::]:8000", "10.0.0.1:8000", false),
+        ("127.0.0.1:8000", "[::ffff:127.0.0.1]:8000", false),
+        ("127.0.0.1:8000", "127.0.0.2:8000", true),
+        ("127.0.0.1:8000", "127.0.0.1:8001", true),
+        ("127.0.0.1:0", "127.0.0.1:0", true),
+    ] {
+        let flags = [
+            format!("--listen={listen}"),
+            format!("--metrics-listen={metrics}"),
+        ];
+        let judged = at(&[&flags[0], &flags[1]]);
+        assert_eq!(judged.is_ok(), is_right, "{listen} and {metrics}");
     }
 }
 

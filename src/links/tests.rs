@@ -54,6 +54,7 @@ impl Fixture {
                 events: FileEvents::off(),
                 quotas: crate::quotas::Quotas::off(),
                 scans: crate::scanner::Scans::off(),
+                metrics: crate::metrics::Metrics::off(),
             },
             links: links_in(&items, SECRET),
             presigner: Presigner::new(

@@ -10,8 +10,8 @@
 pub mod conformance;
 pub mod dynamodb;
 pub mod hand_ins;
-#[cfg(any(test, feature = "conformance"))]
 pub mod intercepted;
+pub mod measured;
 #[cfg(any(test, feature = "conformance"))]
 pub mod memory;
 pub mod outbox;

@@ -70,6 +70,25 @@ pub struct SqliteMetadataStore {
     left_pending: Option<LeftPending>,
 }
 
+/// How many rows there are of a kind, of a store that may be gone.
+#[derive(Clone)]
+pub struct RowCounts {
+    pending: Arc<PendingCount>,
+    outbox: Arc<OutboxCount>,
+}
+
+impl RowCounts {
+    /// Records that are pending.
+    pub fn pending(&self) -> u64 {
+        self.pending.rows().committed()
+    }
+
+    /// Messages that are still to be told.
+    pub fn waiting_messages(&self) -> u64 {
+        self.outbox.rows().committed()
+    }
+}
+
 /// Told the ID of each record that isn't pending any more.
 pub type LeftPending = Arc<dyn Fn(FileId) + Send + Sync>;
 
@@ -160,6 +179,14 @@ impl SqliteMetadataStore {
             outbox,
             left_pending,
         })
+    }
+
+    /// What may be asked at any time how many rows there are.
+    pub fn row_counts(&self) -> RowCounts {
+        RowCounts {
+            pending: Arc::clone(&self.pending),
+            outbox: Arc::clone(&self.outbox),
+        }
     }
 
     /// Opens the file at `path` for reading only, while another process may be using it. Leaves no

@@ -9,8 +9,8 @@
 pub mod conformance;
 #[cfg(feature = "server")]
 pub mod disk;
-#[cfg(any(test, feature = "conformance"))]
 pub mod intercepted;
+pub mod measured;
 #[cfg(any(test, feature = "conformance"))]
 pub mod memory;
 pub mod s3;

@@ -15,6 +15,7 @@ use super::finalize_upload::finalize_record;
 use super::{Context, LONGEST_WAIT, OperationError, Stores};
 use crate::access::Action;
 use crate::domain::{FileId, FileRecord};
+use crate::metrics::Via;
 
 /// The longest that one completion may look for bytes and measure them. A file that takes longer is
 /// still pending in the answer, and the notification's.
@@ -37,7 +38,7 @@ pub async fn complete_upload(
     if record.status().is_final() || stores.scans.are_elsewhere() {
         return Ok(record);
     }
-    let finalizing = finalize_record(stores, record.clone());
+    let finalizing = finalize_record(stores, record.clone(), Via::Hint);
     let finalized = match timeout(COMPLETION_LIMIT, finalizing).await {
         Ok(finalized) => finalized?.record,
         Err(_) => {

@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::file_events::EventKind;
 use crate::metadata_store::TransitionOutcome;
+use crate::metrics::{SettledAs, Settlement, Via};
 use crate::store_error::StoreError;
 
 /// What became of a hint that bytes have arrived.
@@ -66,19 +67,21 @@ pub async fn finalize_upload(
     let Some(record) = stores.metadata.get(key.file_id()).await? else {
         return Ok(FinalizeOutcome::UnknownFile);
     };
-    Ok(finalize_record(stores, record).await?.outcome)
+    let finalized = finalize_record(stores, record, Via::Notification).await?;
+    Ok(finalized.outcome)
 }
 
-/// [`finalize_upload`] by a record that was just read.
+/// [`finalize_upload`] by a record that was just read, and by whoever said that there is something to do.
 pub(super) async fn finalize_record(
     stores: &Stores,
     record: FileRecord,
+    via: Via,
 ) -> Result<Finalized, OperationError> {
     if record.status().is_final() {
         return after_settlement(stores, record).await;
     }
     match look(stores, &record).await? {
-        Some(arrived) => settle_arrived(stores, record, arrived).await,
+        Some(arrived) => settle_arrived(stores, record, arrived, via).await,
         None => Ok(Finalized::with(FinalizeOutcome::NotArrived, record)),
     }
 }
@@ -88,17 +91,18 @@ pub(super) async fn settle_arrived(
     stores: &Stores,
     record: FileRecord,
     arrived: Arrived,
+    via: Via,
 ) -> Result<Finalized, OperationError> {
     let id = record.id;
-    match settle_once(stores, record, arrived).await? {
+    match settle_once(stores, record, arrived, via).await? {
         Some(finalized) => Ok(finalized),
         // In a box, so that what it takes along isn't a part of every settlement.
-        None => Box::pin(settle_again(stores, id)).await,
+        None => Box::pin(settle_again(stores, id, via)).await,
     }
 }
 
 /// By what is there now. If that is overtaken too, the reconciler comes by.
-async fn settle_again(stores: &Stores, id: FileId) -> Result<Finalized, OperationError> {
+async fn settle_again(stores: &Stores, id: FileId, via: Via) -> Result<Finalized, OperationError> {
     let Some(record) = stores.metadata.get(id).await? else {
         return Ok(Finalized {
             outcome: FinalizeOutcome::UnknownFile,
@@ -112,7 +116,7 @@ async fn settle_again(stores: &Stores, id: FileId) -> Result<Finalized, Operatio
     let Some(arrived) = look(stores, &record).await? else {
         return Ok(not_arrived);
     };
-    match settle_once(stores, record, arrived).await? {
+    match settle_once(stores, record, arrived, via).await? {
         Some(finalized) => Ok(finalized),
         None => Ok(not_arrived),
     }
@@ -123,6 +127,7 @@ async fn settle_once(
     stores: &Stores,
     record: FileRecord,
     mut arrived: Arrived,
+    via: Via,
 ) -> Result<Option<Finalized>, OperationError> {
     let uploads_are_over = arrived.head.replaceable;
     if arrived.head.replaceable {
@@ -187,6 +192,7 @@ async fn settle_once(
     if outcome.await? == TransitionOutcome::Unchanged {
         return overtaken(stores, record.id).await;
     }
+    count(stores, &record, &transition, arrived_at, via);
     let outcome = match &transition.to {
         FileState::Rejected { reason, .. } => {
             tracing::info!(file_id = %record.id, reason = reason.text, "upload rejected");
@@ -207,6 +213,26 @@ async fn settle_once(
         .events
         .done_by_the_program(kind, &settled, stores.clock.now());
     Ok(Some(Finalized::with(outcome, settled)))
+}
+
+/// The one settlement of a file that had bytes. A clock that is behind the store's makes a lag of none.
+fn count(
+    stores: &Stores,
+    record: &FileRecord,
+    transition: &Transition,
+    arrived_at: Timestamp,
+    via: Via,
+) {
+    let from_to = |from: Timestamp, to: Timestamp| (to - from).to_std().unwrap_or_default();
+    stores.metrics.settled(Settlement {
+        via,
+        as_what: match &transition.to {
+            FileState::Rejected { .. } => SettledAs::Rejected,
+            _ => SettledAs::Available,
+        },
+        lag: from_to(arrived_at, stores.clock.now()),
+        upload: from_to(record.created_at(), arrived_at),
+    });
 }
 
 /// Somebody was faster. `None`: they made it another pending record.

@@ -10,6 +10,8 @@
 //! scanned, an object whose digest the store knows isn't read, but for its ends; where something is, every byte of what
 //! becomes available went to the scanner, and the scanner called it clean, or was allowed not to know.
 
+use std::time::Instant;
+
 use futures_util::TryStreamExt;
 use futures_util::future::try_join_all;
 use sha2::{Digest, Sha256};
@@ -19,8 +21,9 @@ use crate::domain::{
     ContentType, FileRecord, ObjectKey, RejectionReason, Sha256Digest, StoredObject,
 };
 use crate::file_types::{self, Detected, Ends};
+use crate::metrics::ScanEnd;
 use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
-use crate::scanner::{Objection, Scan, ScanFailure};
+use crate::scanner::{Objection, Scan, ScanFailure, Verdict};
 use crate::store_error::StoreError;
 
 /// What a look into the store found, with the bytes if it asked for them.
@@ -89,9 +92,13 @@ pub(super) async fn measure(
         }
     }
     // Before anything is read: a scanner that is away makes no work.
+    let began = Instant::now();
     let scan = match stores.scans.begin(head.content_length).await {
         Ok(scan) => scan,
-        Err(failure) => return Ok(Measured::Unscanned(failure)),
+        Err(failure) => {
+            stores.metrics.scanned(ScanEnd::Failed, began.elapsed());
+            return Ok(Measured::Unscanned(failure));
+        }
     };
     let reader = match body {
         Some(body) => ObjectReader { head, body },
@@ -114,6 +121,8 @@ async fn read_and_judge(
     ObjectReader { head, body }: ObjectReader,
     mut scan: Option<Box<dyn Scan>>,
 ) -> Result<Measured, StoreError> {
+    let began = Instant::now();
+    let ended = |end| stores.metrics.scanned(end, began.elapsed());
     let mut ends = Ends::of_length(head.content_length);
     let shown = Shown {
         ends: &mut ends,
@@ -121,13 +130,24 @@ async fn read_and_judge(
     };
     let (length, sha256) = match read_through(body, shown).await? {
         Ok(measured) => measured,
-        Err(failure) => return Ok(Measured::Unscanned(failure)),
+        Err(failure) => {
+            ended(ScanEnd::Failed);
+            return Ok(Measured::Unscanned(failure));
+        }
     };
     let detected = file_types::detect(&ends);
     if let Some(scan) = scan {
         match scan.verdict().await {
-            Err(failure) => return Ok(Measured::Unscanned(failure)),
+            Err(failure) => {
+                ended(ScanEnd::Failed);
+                return Ok(Measured::Unscanned(failure));
+            }
             Ok(verdict) => {
+                ended(match &verdict {
+                    Verdict::Clean => ScanEnd::Clean,
+                    Verdict::Infected(_) => ScanEnd::Infected,
+                    Verdict::Unscannable(_) => ScanEnd::Unscannable,
+                });
                 if let Some(objection) = stores.scans.objection(verdict) {
                     return Ok(Measured::Other(reason_of(&objection, &detected)));
                 }

@@ -63,6 +63,7 @@ use crate::clock::Clock;
 use crate::domain::{FileId, FileRecord, FileState, Lifecycle, StoredObject};
 use crate::file_events::FileEvents;
 use crate::metadata_store::MetadataStore;
+use crate::metrics::Metrics;
 use crate::object_store::ObjectStore;
 use crate::quotas::Quotas;
 use crate::scanner::Scans;
@@ -100,6 +101,8 @@ pub struct Stores {
     pub quotas: Quotas,
     /// Whether files are scanned for viruses, and by what.
     pub scans: Scans,
+    /// What is counted of what happens.
+    pub metrics: Metrics,
 }
 
 impl Stores {

@@ -33,6 +33,7 @@ use crate::domain::{
 };
 use crate::file_events::EventKind;
 use crate::metadata_store::{DueRecord, MAX_PAGE, TransitionOutcome};
+use crate::metrics::{ReconcilerPass, Via};
 use crate::object_store::{Lookup, ObjectReader};
 use crate::store_error::StoreError;
 
@@ -207,6 +208,11 @@ impl Reconciler {
             }
         }
         report.more = self.resume_after.is_some() && report.failed < MAX_FAILURES_PER_ROUND;
+        self.stores.metrics.reconciled(ReconcilerPass {
+            reviewed: report.reviewed,
+            failed: report.failed,
+            is_complete: self.resume_after.is_none(),
+        });
         if report.finalized + report.expired + report.deleted + report.failed > 0 {
             tracing::info!(?report, "reconciled");
         }
@@ -305,7 +311,8 @@ impl Reconciler {
             (FileState::Pending(_), Lookup::Found(reader)) => {
                 let id = record.id;
                 let uploads_end_at = stores.lifecycle.uploads_end_at(&record);
-                let finalized = settle_arrived(stores, record, reader.into()).await?;
+                let finalized =
+                    settle_arrived(stores, record, reader.into(), Via::Reconciler).await?;
                 match finalized.outcome {
                     FinalizeOutcome::Available | FinalizeOutcome::Rejected => {
                         return Ok(Reconciled::Finalized);
@@ -440,6 +447,7 @@ impl Reconciler {
             TransitionOutcome::Applied => {
                 let (events, now) = (&self.stores.events, self.stores.clock.now());
                 events.done_by_the_program(EventKind::Expired, &record, now);
+                self.stores.metrics.expired();
                 Reconciled::Expired
             }
             TransitionOutcome::Unchanged => Reconciled::NothingNew,

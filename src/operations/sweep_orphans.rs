@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Stores;
 use crate::domain::{FileId, FileRecord, FileState, ObjectKey, StoreTime, StoredObject, Timestamp};
+use crate::metrics::SweepPass;
 use crate::object_store::{ListPosition, ListedObject, Quarantined};
 use crate::store_error::StoreError;
 
@@ -365,6 +366,10 @@ impl OrphanSweeper {
     fn finish(&mut self) -> SweepStep {
         let report = std::mem::take(&mut self.sweep).report;
         tracing::info!(?report, "looked for orphaned objects");
+        self.stores.metrics.swept(SweepPass {
+            orphans: report.orphans,
+            is_suspicious: report.suspicion.is_some(),
+        });
         SweepStep::Done(report)
     }
 

@@ -112,6 +112,7 @@ impl OperationsFixture {
             events: crate::file_events::FileEvents::off(),
             quotas: crate::quotas::Quotas::off(),
             scans: crate::scanner::Scans::off(),
+            metrics: crate::metrics::Metrics::off(),
         };
         Self {
             reconciler: Reconciler::new(stores.clone()),

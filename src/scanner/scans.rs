@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::clamd::Clamd;
@@ -15,11 +15,15 @@ use super::{
     Scan, ScanFailure, ScanMark, ScanMarkCheck, Scanner, ScannerCheck, ScannerText, Verdict, Vetted,
 };
 use crate::config::{ScannedBy, ScannerSettings, Unscannable};
+use crate::metrics::ScannerSeen;
 use crate::start_check::StartCheck;
 use crate::store_error::StoreError;
 
 /// How long whoever asks whether the service is ready waits for the scanner.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether one that was away is back.
+const ASK_EVERY: Duration = Duration::from_secs(15);
 
 /// What is known of a scanner.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -167,6 +171,26 @@ impl Scans {
         match &self.by {
             By::Scanner(scanner) => Some(scanner.state()),
             By::Nobody | By::NobodyOnPurpose | By::Others => None,
+        }
+    }
+
+    /// The same as it is counted, without asking it.
+    pub fn seen(&self) -> Option<ScannerSeen> {
+        match &self.by {
+            By::Scanner(scanner) => Some(scanner.seen()),
+            By::Nobody | By::Others => None,
+        }
+    }
+
+    /// Asks it again and again until `stop`, so that what is seen of it is never old, also where no files come.
+    pub async fn keep_asking(&self, stop: CancellationToken) {
+        while matches!(self.by, By::Scanner(_)) {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(ASK_EVERY) => {}
+            }
+            // What it says is kept.
+            let _ = self.probe().await;
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::probes::{bomb, eicar};
 use super::{Scan, ScanFailure, Scanner, ScannerState, Verdict, scan_bytes};
+use crate::metrics::ScannerSeen;
 
 /// For how long a scanner is believed without another look.
 pub const VETTED_FOR: Duration = Duration::from_secs(10 * 60);
@@ -48,6 +49,8 @@ struct Known {
     last: Option<Vetting>,
     /// So that a change is logged once.
     state: ScannerState,
+    /// When it last had to show what it finds.
+    asked_at: Option<Instant>,
 }
 
 /// A scanner that has to show what it finds.
@@ -72,6 +75,15 @@ impl Vetted {
         locked(&self.known).state.clone()
     }
 
+    /// The same, as it is counted.
+    pub(super) fn seen(&self) -> ScannerSeen {
+        let known = locked(&self.known);
+        ScannerSeen {
+            is_ready: known.state == ScannerState::Ready,
+            asked: known.asked_at.map(|at| at.elapsed()),
+        }
+    }
+
     /// The scanner itself, for questions besides.
     pub(super) fn scanner(&self) -> &dyn Scanner {
         &*self.scanner
@@ -94,6 +106,7 @@ impl Vetted {
             ))),
         };
         let mut known = locked(&self.known);
+        known.asked_at = Some(Instant::now());
         known.last = Some(Vetting {
             at: Instant::now(),
             found: found.clone(),

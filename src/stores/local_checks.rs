@@ -213,6 +213,7 @@ impl DataDirCheck {
             events: crate::file_events::FileEvents::off(),
             quotas: crate::quotas::Quotas::off(),
             scans: crate::scanner::Scans::off(),
+            metrics: crate::metrics::Metrics::off(),
         };
         let check = MarkersCheck {
             stores,

@@ -29,7 +29,7 @@ use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::outbox::MAX_WAITING_MESSAGES;
 use crate::metadata_store::outbox::Outbox;
 #[cfg(feature = "server")]
-use crate::metadata_store::sqlite::{KeepUsage, SqliteMetadataStore, SqliteOptions};
+use crate::metadata_store::sqlite::{KeepUsage, RowCounts, SqliteMetadataStore, SqliteOptions};
 use crate::metadata_store::usage::UsageStore;
 use crate::object_store::ObjectStore;
 #[cfg(feature = "server")]
@@ -46,6 +46,9 @@ pub(super) struct OpenedRecords {
     pub(super) outbox: Arc<dyn Outbox>,
     pub(super) usage: Arc<dyn UsageStore>,
     pub(super) marked: Arc<dyn MarkedStore>,
+    /// Where the store knows how much it has.
+    #[cfg(feature = "server")]
+    pub(super) counts: Option<RowCounts>,
 }
 
 impl OpenedRecords {
@@ -60,6 +63,8 @@ impl OpenedRecords {
             outbox: Arc::clone(store) as _,
             usage: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
+            #[cfg(feature = "server")]
+            counts: None,
         }
     }
 
@@ -72,6 +77,8 @@ impl OpenedRecords {
             outbox: Arc::clone(store) as _,
             usage: Arc::clone(store) as _,
             marked: Arc::clone(store) as _,
+            #[cfg(feature = "server")]
+            counts: None,
         }
     }
 }
@@ -159,7 +166,11 @@ pub(super) fn sqlite(
         }
     };
     let store = store.map_err(|error| failed(error.chain()))?;
-    Ok(OpenedRecords::of(&Arc::new(store)))
+    let counts = Some(store.row_counts());
+    Ok(OpenedRecords {
+        counts,
+        ..OpenedRecords::of(&Arc::new(store))
+    })
 }
 
 pub(super) fn s3(

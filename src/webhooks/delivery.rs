@@ -28,6 +28,7 @@ use crate::config::WebhookSettings;
 use crate::domain::{Timestamp, format_timestamp};
 use crate::https_client::{Bounds, HttpsClient};
 use crate::metadata_store::outbox::Message;
+use crate::metrics::WebhookTry;
 use crate::operations::Stores;
 use crate::store_error::StoreError;
 
@@ -142,6 +143,7 @@ impl Deliverer {
             }
         };
         let is_full = due.len() >= BATCH;
+        self.stores.metrics.webhooks_due(due.len());
         let sending = stream::iter(due).map(|message| self.deliver(message));
         let outcomes: Vec<_> = sending.buffer_unordered(AT_A_TIME).collect().await;
         let mut not_taken = 0;
@@ -149,10 +151,14 @@ impl Deliverer {
         let mut taken = 0;
         for outcome in outcomes {
             match outcome {
-                Ok(Tried::Taken) => taken += 1,
+                Ok(Tried::Taken) => {
+                    taken += 1;
+                    self.stores.metrics.webhook_tried(WebhookTry::Taken);
+                }
                 Ok(Tried::Left) => {}
                 Ok(Tried::NotTaken(why)) => {
                     not_taken += 1;
+                    self.stores.metrics.webhook_tried(WebhookTry::NotTaken);
                     last_cause = Some(why);
                 }
                 Err(error) => {
@@ -207,6 +213,7 @@ impl Deliverer {
                 since = message.tried_since.map(format_timestamp),
                 "a webhook was given up: nobody took it for about a day"
             );
+            self.stores.metrics.webhook_tried(WebhookTry::GivenUp);
             return outbox.remove_message(&message.id).await;
         }
         let now = self.kept.clock.now();

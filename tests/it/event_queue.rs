@@ -125,6 +125,7 @@ async fn an_upload_is_made_available_by_the_store_s_own_notification() {
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
         scans: file_share::scanner::Scans::off(),
+        metrics: file_share::metrics::Metrics::off(),
     };
     let now = SystemClock.now();
     let record = FileRecord::sample(now);

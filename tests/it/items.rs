@@ -89,6 +89,7 @@ async fn an_item_is_in_no_list_of_files_and_never_due() {
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
         scans: file_share::scanner::Scans::off(),
+        metrics: file_share::metrics::Metrics::off(),
     };
     let mut reconciler = Reconciler::new(stores.clone());
     let report = reconciler.run_once(SystemClock.now()).await.unwrap();

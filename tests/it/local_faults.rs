@@ -42,7 +42,7 @@ fn a_full_disk_is_507_and_harms_nothing_that_is_stored() {
     let dir = data_dir();
     let disk = dir.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
-    let (program, disk) = Program::local_on_small_disk(&disk, 16 * MIB);
+    let (program, disk) = Program::local_on_small_disk(&disk, 16 * MIB, &[]);
     let base = program.base.as_str();
     let source = dir.path().join("source");
     std::fs::write(&source, vec![7; MIB]).unwrap();

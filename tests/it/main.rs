@@ -48,6 +48,7 @@ mod local_endpoint;
 mod local_faults;
 mod local_versions;
 mod metadata;
+mod metrics;
 mod names;
 mod object_lock;
 mod oidc;

@@ -123,6 +123,7 @@ async fn on_s3_they_are_hidden_and_not_destroyed_with_the_permissions_of_the_wor
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
         scans: file_share::scanner::Scans::off(),
+        metrics: file_share::metrics::Metrics::off(),
     };
     let ahead = i64::try_from(TWO_DAYS.as_millis()).unwrap();
     let in_two_days = |metadata| Stores {

@@ -146,6 +146,7 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
                 events: file_share::file_events::FileEvents::off(),
                 quotas: file_share::quotas::Quotas::off(),
                 scans: file_share::scanner::Scans::off(),
+                metrics: file_share::metrics::Metrics::off(),
             },
             links: Links::new(
                 Arc::new(MemoryItemStore::default()),
@@ -178,8 +179,9 @@ fn api_on(interceptor: HangingDeletes) -> impl Endpoint<Output = Response> {
         cookie: SessionCookie::new(false, ""),
         clock: Arc::new(SystemClock),
         audit: None,
+        metrics: None,
     });
-    observed(endpoint, String::new())
+    observed(endpoint, String::new(), None)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,7 @@ async fn fill(data_dir: &Path, count: u64) -> Vec<FileId> {
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
         scans: file_share::scanner::Scans::off(),
+        metrics: file_share::metrics::Metrics::off(),
     };
     // Many at a time, since each waits for the disk.
     stream::iter(0..count)
@@ -250,6 +251,7 @@ async fn in_aws_mode_the_promised_version_is_read_with_the_permissions_of_the_ap
         events: file_share::file_events::FileEvents::off(),
         quotas: file_share::quotas::Quotas::off(),
         scans: file_share::scanner::Scans::off(),
+        metrics: file_share::metrics::Metrics::off(),
     };
     let put = async |record: &FileRecord, bytes: Bytes| {
         let put = s3.put_object().bucket(&deployment.bucket);

@@ -148,7 +148,11 @@ impl Program {
     /// The API program in local mode on a small disk of its own, which ends with it: an in-memory
     /// file system of `size` bytes in a mount namespace that only the program is in. The test finds
     /// it at the path that comes with the program.
-    pub(crate) fn local_on_small_disk(mount_point: &Path, size: usize) -> (Self, PathBuf) {
+    pub(crate) fn local_on_small_disk(
+        mount_point: &Path,
+        size: usize,
+        settings: &[(&str, &str)],
+    ) -> (Self, PathBuf) {
         let mount = format!(
             "mount -t tmpfs -o size={size},mode=700 tmpfs \"$DATA_DIR\" || \
              {{ echo 'a small disk needs root or user namespaces' >&2; exit 1; }}; exec \"$0\""
@@ -159,7 +163,7 @@ impl Program {
             .arg(built("file-share"))
             .env("LISTEN", "127.0.0.1:0")
             .env("DATA_DIR", mount_point);
-        let program = Self::serving(command, &[]);
+        let program = Self::serving(command, settings);
         let seen_by_it = PathBuf::from(format!("/proc/{}/root", program.process_id()));
         let relative = mount_point
             .strip_prefix("/")

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use file_share::aws::sqs_client;
 use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
 use file_share::file_events::{FileEvents, KeptOf};
+use file_share::metrics_endpoint;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::stores::{self, Access, StoreChoices};
 use file_share::webhooks::Deliverer;
@@ -122,7 +123,18 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         events,
         ..opened.stores
     };
-    let consumer = Consumer::new(queue, Arc::new(stores.clone()), &common.bucket_name);
+    let consumer = Consumer::new(queue, Arc::new(stores.clone()), &common.bucket_name)
+        .counting(stores.metrics.clone());
+    let asked = stores.clone();
+    metrics_endpoint::start(
+        common.metrics_listen,
+        stores.metrics.clone(),
+        &stop,
+        move || {
+            let stores = asked.clone();
+            async move { stores.check().await.is_ok() }
+        },
+    )?;
     let reconciler = Reconciler::new(stores.clone());
     tracing::info!(
         bucket = common.bucket_name,
@@ -138,6 +150,7 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         consumer.run(stop.clone()),
         reconcile(reconciler, common.reconcile_interval, stop.clone()),
         sweep_orphans(&stores, &common, stop.clone()),
+        keep_asking_scanner(&stores, stop.clone()),
         tell(deliverer, stop)
     );
     over.cancel();
@@ -153,6 +166,13 @@ async fn say_if_a_store_is_away(stores: &Stores, stop: CancellationToken) {
             tracing::warn!(error = %error.chain(), "a store doesn't answer yet");
         },
         () = stop.cancelled() => {}
+    }
+}
+
+/// Where metrics say how it is.
+async fn keep_asking_scanner(stores: &Stores, stop: CancellationToken) {
+    if stores.metrics.is_on() {
+        stores.scans.keep_asking(stop).await;
     }
 }
 

@@ -37,7 +37,7 @@ async fn read_only(scale: Scale) -> Vec<Measurement> {
     let mount_point = dir.path().join("disk");
     std::fs::create_dir(&mount_point).expect("the directory can be made");
     let (api, seen) =
-        tokio::task::block_in_place(|| Program::local_on_small_disk(&mount_point, DISK));
+        tokio::task::block_in_place(|| Program::local_on_small_disk(&mount_point, DISK, &[]));
     let client = Client::new(&api.base, History::open("read-only"), LIMIT);
     let running = RunningService {
         name: "data directory read-only",

@@ -31,6 +31,11 @@ impl RowCount {
         u64::try_from(self.limit - count).unwrap_or(0)
     }
 
+    /// How many there are.
+    pub(super) fn committed(&self) -> u64 {
+        u64::try_from(self.committed.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
     /// By so many more, or fewer.
     pub(super) fn change_by(&self, rows: i64) {
         self.change.fetch_add(rows, Ordering::Relaxed);

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use file_share::metrics::DeliveryEnd;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -37,6 +38,18 @@ pub enum Ending {
     LeftForDeadLetter,
     /// The consumer stops: it is visible again at once.
     GivenBack,
+}
+
+impl Ending {
+    pub(super) fn counted(self) -> DeliveryEnd {
+        match self {
+            Self::Acknowledged => DeliveryEnd::Acknowledged,
+            Self::Unacknowledged => DeliveryEnd::Unacknowledged,
+            Self::Deferred => DeliveryEnd::Deferred,
+            Self::LeftForDeadLetter => DeliveryEnd::LeftForDeadLetter,
+            Self::GivenBack => DeliveryEnd::GivenBack,
+        }
+    }
 }
 
 enum Disposition {

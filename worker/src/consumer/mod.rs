@@ -22,7 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use file_share::clock::{Clock, SystemClock};
 use file_share::domain::ObjectKey;
+use file_share::metrics::Metrics;
 use file_share::operations::{FinalizeOutcome, OperationError, Stores, finalize_upload};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -132,6 +134,7 @@ pub struct Consumer {
     queue: Arc<dyn EventQueue>,
     handler: Arc<DeliveryHandler>,
     in_hand: Arc<Semaphore>,
+    metrics: Metrics,
 }
 
 impl Consumer {
@@ -151,7 +154,14 @@ impl Consumer {
             }),
             queue,
             in_hand: Arc::new(Semaphore::new(MAX_IN_HAND)),
+            metrics: Metrics::off(),
         }
+    }
+
+    /// The same, which counts what it receives and how that ends.
+    #[must_use]
+    pub fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Receives one batch and sees every delivery of it to its end.
@@ -218,11 +228,16 @@ impl Consumer {
                         failures = 0;
                     }
                     let empty = deliveries.is_empty();
+                    let oldest = deliveries.iter().filter_map(|it| it.sent_at).min();
+                    let age = oldest.map(|at| (SystemClock.now() - at).to_std());
+                    let age = age.map(Result::unwrap_or_default);
+                    self.metrics.received(deliveries.len(), age);
                     self.begin(deliveries, room, shutdown, tasks);
                     if empty { began + MIN_EMPTY_POLL } else { began }
                 }
                 Err(error) => {
                     failures += 1;
+                    self.metrics.receive_failed();
                     // Once per change of state: an outage mustn't fill the log.
                     if failures == 1 {
                         tracing::warn!(error = %error.chain(), "receiving failed and is tried again");
@@ -258,8 +273,10 @@ impl Consumer {
             let Some(place) = room.split(1) else { break };
             let handler = self.handler.clone();
             let shutdown = shutdown.clone();
+            let metrics = self.metrics.clone();
             tasks.spawn(async move {
                 let ending = handler.handle(delivery, &shutdown).await;
+                metrics.delivery_ended(ending.counted());
                 drop(place);
                 ending
             });

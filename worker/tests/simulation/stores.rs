@@ -115,6 +115,7 @@ impl Faults {
             events: file_share::file_events::FileEvents::off(),
             quotas: file_share::quotas::Quotas::off(),
             scans,
+            metrics: file_share::metrics::Metrics::off(),
         }
     }
 
