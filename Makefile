@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-local test-aws simulate lint chaos schemathesis fuzz bench lighthouse pictures packages up init logs down
+.PHONY: help run check test test-local test-aws simulate lint chaos alerts schemathesis fuzz bench lighthouse pictures packages up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -15,6 +15,7 @@ export CLAMD ?= /usr/sbin/clamd
 # Most tests wait for other programs part of their time: one more than there are processors keeps these busy.
 export RUST_TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 # Debian's Prometheus, for the metrics and the alerts.
+export PROMETHEUS ?= /usr/bin/prometheus
 export PROMTOOL ?= /usr/bin/promtool
 # Records what the program does to its disk, for the power cuts.
 STRACE := /usr/bin/strace
@@ -101,9 +102,14 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 
 # Debug builds: overflow checks and debug assertions are on.
-chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
+chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $(PROMTOOL) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
 	cargo build --workspace --locked
 	target/debug/chaos --full $(SCENARIOS)
+
+# Times in the rules are shortened; some twenty minutes.
+alerts: $(TEST_TOOLS)/.installed $(PROMTOOL) $(CLAMD) ## Have Prometheus scrape the real programs, and see each alert fire at its fault and stop
+	cargo build --workspace --locked
+	target/debug/chaos --full alerts-aws alerts-local
 
 schemathesis: $(SCHEMATHESIS)/.installed ## Send CASES requests made from the contract, and judge the answers by it
 	cargo build --locked

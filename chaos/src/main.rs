@@ -23,6 +23,7 @@ mod load;
 mod measurement;
 mod power_cut;
 mod process;
+mod prometheus;
 mod relay;
 mod scenarios;
 

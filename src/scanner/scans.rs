@@ -184,7 +184,10 @@ impl Scans {
 
     /// Asks it again and again until `stop`, so that what is seen of it is never old, also where no files come.
     pub async fn keep_asking(&self, stop: CancellationToken) {
-        while matches!(self.by, By::Scanner(_)) {
+        if !matches!(self.by, By::Scanner(_)) {
+            return;
+        }
+        loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(ASK_EVERY) => {}

@@ -134,7 +134,8 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
             let stores = asked.clone();
             async move { stores.check().await.is_ok() }
         },
-    )?;
+    )
+    .map_err(|error| format!("METRICS_LISTEN: {error}"))?;
     let reconciler = Reconciler::new(stores.clone());
     tracing::info!(
         bucket = common.bucket_name,
