@@ -275,8 +275,15 @@ mod tests {
             silent.push(TcpStream::connect(served.address).await.unwrap());
         }
         tokio::time::pause();
+        let began = tokio::time::Instant::now();
         let answer = get(served.address, "/healthz").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        // Two rounds of them had to go first.
+        assert!(
+            began.elapsed() <= Duration::from_secs(20),
+            "{:?}",
+            began.elapsed()
+        );
         served.stop.cancel();
     }
 }

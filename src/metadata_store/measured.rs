@@ -53,3 +53,48 @@ pub fn measured(store: Arc<dyn MetadataStore>, metrics: &Metrics) -> Arc<dyn Met
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FileId, Timestamp};
+    use crate::metadata_store::memory::MemoryMetadataStore;
+    use crate::metrics::{Role, Watches};
+
+    fn metrics() -> Metrics {
+        Metrics::on(Watches {
+            role: Role::Worker,
+            sweeps: false,
+            scans: false,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_call_is_counted_with_its_time_and_with_its_error_if_it_failed() {
+        let (metrics, behind) = (metrics(), Arc::new(MemoryMetadataStore::default()));
+        let store = measured(behind.clone(), &metrics);
+        let id = FileId::new(Timestamp::UNIX_EPOCH);
+        assert!(store.get(id).await.unwrap().is_none());
+        behind.set_fault(Some("away"));
+        assert!(store.get(id).await.is_err());
+        let text = metrics.exposition();
+        let get = "store=\"metadata\",operation=\"get\"";
+        for line in [
+            format!("file_share_store_call_duration_seconds_count{{{get}}} 2"),
+            format!("file_share_store_call_errors_total{{{get},error=\"unavailable\"}} 1"),
+            format!("file_share_store_call_errors_total{{{get},error=\"corrupt\"}} 0"),
+        ] {
+            assert!(
+                text.contains(&format!("\n{line}\n")),
+                "{line} isn't in\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_metrics_are_off_nothing_stands_before_the_store() {
+        let behind: Arc<dyn MetadataStore> = Arc::new(MemoryMetadataStore::default());
+        let store = measured(Arc::clone(&behind), &Metrics::off());
+        assert!(Arc::ptr_eq(&behind, &store));
+    }
+}

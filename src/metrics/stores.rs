@@ -106,9 +106,11 @@ impl StoreCalls {
         Some(Self(instrumented.collect()))
     }
 
-    /// A call ended. One of an operation that isn't known isn't counted.
+    /// A call ended. One of an operation that isn't in the list isn't counted, and stops a test.
     pub fn ended(&self, operation: &'static str, took: Duration, error: Option<CallError>) {
-        let Some(of) = self.0.iter().find(|it| it.operation == operation) else {
+        let known = self.0.iter().find(|it| it.operation == operation);
+        debug_assert!(known.is_some(), "{operation} isn't in the list");
+        let Some(of) = known else {
             return;
         };
         of.duration.observe(took.as_secs_f64());

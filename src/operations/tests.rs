@@ -27,6 +27,7 @@ mod forms;
 mod holds;
 mod idempotency;
 mod locks;
+mod metrics;
 mod owners;
 mod reconcile_schedule;
 mod renewals;

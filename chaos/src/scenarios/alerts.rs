@@ -3,8 +3,11 @@
 //! Prometheus scrapes the real programs while clients upload. Nothing fires under that load. Then one fault after the
 //! other is made, until its alerts fire; it is ended, and they have to stop by themselves.
 //!
-//! Absent on purpose: what takes days or another store's words: webhooks that are given up, orphans, the slow burn of
-//! three days, messages that wait for ten minutes. Those are `deploy/alerts.test.yaml`'s alone.
+//! Absent on purpose: what takes days or a file system's own fault: webhooks that are given up, orphans, the slow burn of
+//! three days, files and messages that wait for minutes, an audit log that can't be written. Those six
+//! (`WebhooksGivenUp`, `SweepSuspicious`, `AvailabilityBurnsSlowly`, `FinalizationVeryLate`, `MessagesWait`,
+//! `AuditFailing`) are `deploy/alerts.test.yaml`'s alone. A machine that is starved makes files late, and `FinalizationLate`
+//! says so under load alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
