@@ -1,8 +1,8 @@
 //! Where metrics are scraped, and where it is asked whether the program is alive and can work: an address of its own.
 //!
 //! Invariant: apart from the service's own listener in everything: its connections, its time and its place, so that a
-//! flood of calls hides no metric, and a flood here takes nothing from a call. At most [`MAX_CONNECTIONS`] connections, each
-//! for one request and [`CONNECTION_LIMIT`] long, whose body nobody reads.
+//! flood of calls hides no metric, and a flood here takes nothing from a call. At most `MAX_CONNECTIONS` connections, each
+//! for one request and `CONNECTION_LIMIT` long, whose body nobody reads.
 //!
 //! Absent on purpose: asking who scrapes, and TLS. Nothing here is secret, and who reaches this address is the operator's
 //! to decide.
@@ -47,10 +47,10 @@ const METRICS: &str = "/metrics";
 type Readiness =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync + 'static>;
 
-/// [`serve`]s in a task of its own at this address, if it is one, with what says whether the program can do its work.
+/// Serves in a task of its own at this address, if it is one, with what says whether the program can do its work.
 ///
 /// # Errors
-/// As [`listen`].
+/// It is taken, or not this machine's.
 pub fn start<F>(
     address: Option<SocketAddr>,
     metrics: Metrics,
