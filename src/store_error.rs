@@ -5,8 +5,8 @@
 
 use std::error::Error;
 
-use chrono::{DateTime, Utc};
 use crate::metrics::CallError;
+use chrono::{DateTime, Utc};
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -101,7 +101,7 @@ impl StoreError {
             Self::Unavailable { .. } => Some(CallError::Unavailable),
             Self::OutOfSpace { .. } => Some(CallError::OutOfSpace),
             Self::Corrupt { .. } => Some(CallError::Corrupt),
-            Self::TooManyPending { .. } | Self::AlreadyExists { .. } => None,
+            Self::TooManyPending { .. } | Self::AlreadyExists { .. } | Self::Locked { .. } => None,
         }
     }
 

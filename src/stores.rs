@@ -26,7 +26,7 @@ use crate::aws::{AwsSettings, load_sdk_config};
 use crate::clock::{Clock, SystemClock};
 #[cfg(feature = "server")]
 use crate::config::Mode;
-use crate::config::{CommonSettings, QuotaSettings, ScannerSettings};
+use crate::config::{CommonSettings, QuotaSettings, ScannedBy, ScannerSettings};
 use crate::item_store::ItemStore;
 #[cfg(feature = "server")]
 use crate::local_mode::SigningSecret;
@@ -201,7 +201,7 @@ impl Access {
             Some(_) => Metrics::on(Watches {
                 role,
                 sweeps: common.orphan_sweep_interval.is_some(),
-                scans: common.scanner.clamd.is_some(),
+                scans: matches!(common.scanner.by, ScannedBy::Clamd(_)),
             }),
         }
     }

@@ -87,6 +87,7 @@ impl Transition {
             },
             condition: TransitionCondition::Always,
             reconcile_at: Some(reconcile_at),
+            keep_until: None,
         }
     }
 

@@ -9,22 +9,34 @@ use super::Stores;
 use crate::domain::{FileId, FileRecord, NextReconcile, Status, Timestamp, format_timestamp};
 use crate::store_error::StoreError;
 
-/// How long a record outlives the lock of its bytes, for somebody to come by.
-const AFTER_LOCK: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often it is looked whether a hold was ended: nobody says when.
+pub(super) const HELD_GAP: Duration = Duration::from_secs(60 * 60);
+/// How long a record outlives what keeps its bytes, for somebody to come by.
+const AFTER_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Deletes every version of the object of a file that is over, and schedules the
-/// next look at it or removes the record. Does nothing to a file that may have bytes, or is held.
+/// next look at it or removes the record. Does nothing to a file that may have bytes. Those of a withdrawn one that is
+/// held stay where nobody gets them, until it is released.
 pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
     let status = record.status();
-    if status.may_have_bytes() || record.hold.is_some() {
+    if status.may_have_bytes() {
         return Ok(());
+    }
+    if record.hold.is_some() {
+        return keep_until(stores, record, stores.clock.now() + HELD_GAP).await;
     }
     if is_left_for_download_urls(stores, record).await? {
         return Ok(());
     }
     let call = stores.timed_call();
     let as_of = match stores.objects.delete_all_versions(record.key()).await {
-        Err(StoreError::Locked { until, .. }) => return wait_for_lock(stores, record, until).await,
+        Err(StoreError::Locked { until, .. }) => {
+            tracing::warn!(
+                file_id = %record.id, until = format_timestamp(until),
+                "bytes that are to go are locked, and stay until then"
+            );
+            return keep_until(stores, record, until).await;
+        }
         deleted => deleted?,
     };
     let Ok(now) = call.agree(as_of) else {
@@ -46,18 +58,14 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
     }
 }
 
-/// The store keeps bytes that are to go by a lock that was put on them: they go when it ends, and the record stays as
-/// long, so that it isn't an orphan then.
-async fn wait_for_lock(
+/// Something keeps bytes that are to go: it is looked again then, and the record stays as long, so that they are no
+/// orphan.
+async fn keep_until(
     stores: &Stores,
     record: &FileRecord,
     until: Timestamp,
 ) -> Result<(), StoreError> {
-    tracing::warn!(
-        file_id = %record.id, until = format_timestamp(until),
-        "bytes that are to go are locked, and stay until then"
-    );
-    let purge_at = record.purge_at().map_or(until, |at| at.max(until)) + AFTER_LOCK;
+    let purge_at = record.purge_at().map_or(until, |at| at.max(until)) + AFTER_KEPT;
     let metadata = &stores.metadata;
     metadata
         .schedule_reconcile(record.id, record.status(), until, purge_at)

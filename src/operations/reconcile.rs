@@ -22,7 +22,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::clean_up::clean_up;
+use super::clean_up::{HELD_GAP, clean_up};
 use super::delete_file::delete_record;
 use super::finalize_upload::settle_arrived;
 use super::store_time::TimedCall;
@@ -47,9 +47,6 @@ const MAX_FAILURES_PER_ROUND: usize = 20;
 /// The first sweep after a start also takes pending records that become due within this time: all of
 /// them but those whose uploads end later.
 const START_LOOKAHEAD: Duration = LONGEST_RECONCILE_GAP;
-
-/// How long a file that is held is left alone although its time is over.
-const HELD_GAP: Duration = Duration::from_secs(60 * 60);
 
 /// Of the time between two batches that found little to do, this share goes by at rest: so the
 /// reconciler takes at most a twentieth of a processor.

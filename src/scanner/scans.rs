@@ -178,7 +178,7 @@ impl Scans {
     pub fn seen(&self) -> Option<ScannerSeen> {
         match &self.by {
             By::Scanner(scanner) => Some(scanner.seen()),
-            By::Nobody | By::Others => None,
+            By::Nobody | By::NobodyOnPurpose | By::Others => None,
         }
     }
 

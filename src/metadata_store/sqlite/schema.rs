@@ -329,7 +329,9 @@ fn steps_from(version: i64) -> &'static [&'static str] {
             PROTECTION,
             WITHDRAWN,
         ],
-        7 => &[HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
+        7 => &[
+            HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN,
+        ],
         8 => &[METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
         9 => &[OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
         10 => &[FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{Stage, Timestamp};
+use crate::metrics::Via;
 use crate::store_error::StoreError;
 
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
@@ -118,7 +119,8 @@ async fn a_file_that_is_deleted_while_it_is_measured_is_not_locked() {
         .unwrap();
     // By what was read before: its bytes came again meanwhile.
     fixture.put(id, HELLO);
-    let finalized = finalize_upload::finalize_record(&fixture.stores, seen).await;
+    let finalized =
+        finalize_upload::finalize_record(&fixture.stores, seen, Via::Notification).await;
     let outcome = finalized.unwrap().outcome;
     assert_eq!(outcome, FinalizeOutcome::LateArrivalDeleted);
     assert_eq!(fixture.objects.count(), 0);

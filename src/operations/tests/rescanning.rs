@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Unscannable;
-use crate::domain::RejectionCode;
+use crate::domain::{HoldReason, RejectionCode};
 use crate::object_store::Lookup;
 use crate::presigned_url::PresignedUrl;
 use crate::scanner::Scans;
@@ -238,6 +238,34 @@ async fn the_bytes_of_a_withdrawn_file_are_deleted_by_the_reconciler_and_its_rec
         rescanned.fixture.reconcile().await;
         assert_eq!(rescanned.fixture.metadata.get(id).await.unwrap(), None);
     }
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_withdrawn_file_that_is_held_stay_out_of_reach_until_it_is_released() {
+    let mut rescanned = Rescanned::new(true);
+    let (stores, context) = (
+        rescanned.fixture.stores.clone(),
+        rescanned.fixture.context.clone(),
+    );
+    let clock = rescanned.fixture.clock.clone();
+    let id = rescanned.takes(&eicar()).await;
+    let reason = HoldReason::given("case 4711").unwrap();
+    hold_file(&stores, &context, id, reason).await.unwrap();
+    assert_eq!(rescanned.run(&ALL).await.0.withdrawn, 1);
+    assert!(rescanned.download(id).await.is_err());
+    // Longer than a record of a withdrawn file stays otherwise.
+    for _ in 0..40 {
+        rescanned.fixture.reconcile().await;
+        clock.advance(Duration::from_secs(24 * 60 * 60));
+    }
+    assert!(rescanned.has_bytes(id).await);
+    let refused = delete_file(&stores, &context, id).await;
+    assert!(matches!(refused, Err(OperationError::Held)), "{refused:?}");
+
+    release_file(&stores, &context, id).await.unwrap();
+    clock.advance(Duration::from_secs(60 * 60));
+    rescanned.fixture.reconcile().await;
+    assert!(!rescanned.has_bytes(id).await);
 }
 
 #[tokio::test]
