@@ -125,7 +125,7 @@ impl Status {
 
     /// Whether a hold of the file lasts: there are bytes that it keeps, or they may come. Those of a withdrawn file stay
     /// out of reach for as long.
-    pub fn may_be_held(self) -> bool {
+    pub fn keeps_its_hold(self) -> bool {
         self.may_have_bytes() || self == Self::Withdrawn
     }
 

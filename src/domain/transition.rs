@@ -141,7 +141,7 @@ impl Transition {
             state: self.to.clone(),
             reconcile_at: self.reconcile_at,
             // Where there are no bytes to keep, and none can come, a hold is over.
-            hold: record.hold.filter(|_| self.to.status().may_be_held()),
+            hold: record.hold.filter(|_| self.to.status().keeps_its_hold()),
             keep_until: self.keep_until.or(record.keep_until),
             ..record
         }

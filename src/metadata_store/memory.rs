@@ -229,7 +229,7 @@ impl MetadataStore for MemoryMetadataStore {
 
     async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError> {
         let mut records = self.records()?;
-        let record = records.get_mut(&id).filter(|r| r.status().may_be_held());
+        let record = records.get_mut(&id).filter(|r| r.status().may_have_bytes());
         Ok(record.map(|record| {
             let since = record.hold.as_ref().map_or(hold.since, |held| held.since);
             record.hold = Some(Hold {

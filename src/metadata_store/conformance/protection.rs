@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::races::{WRITERS, all_at_once};
 use super::{
     GRACE, every_settlement, every_state, far_expiry, in_state, insert, moment, object, pending,
-    settle, state_of, stored,
+    settle, state_of, stored, withdrawn,
 };
 use crate::domain::{
     FileId, FileRecord, FileState, Hold, HoldReason, Status, Timestamp, Transition, UserId,
@@ -118,8 +118,17 @@ pub async fn a_hold_stays_with_what_it_keeps_and_ends_where_nothing_is_to_be_kep
         assert_eq!(settled, TransitionOutcome::Applied);
         let record = stored(store, record.id).await;
         let is_available = record.status() == Status::Available;
-        assert_eq!(record.hold, is_available.then_some(held));
+        assert_eq!(record.hold, is_available.then_some(held.clone()));
         assert_eq!(delete(store, record.id, moment(1)).await, !is_available);
+        if is_available {
+            // What is found in it later is no reason to forget it.
+            let made = store.transition(record.id, &withdrawn()).await.unwrap();
+            assert_eq!(made, TransitionOutcome::Applied);
+            assert_eq!(stored(store, record.id).await.hold, Some(held));
+            assert!(!delete(store, record.id, moment(1)).await);
+            store.release(record.id).await.unwrap();
+            assert!(delete(store, record.id, moment(1)).await);
+        }
     }
 }
 

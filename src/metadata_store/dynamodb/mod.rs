@@ -159,7 +159,7 @@ impl DynamoDbMetadataStore {
             set.push(reconcile_shard(id));
         }
         let left_lists = (!state.status().is_listed()).then_some(PARENT);
-        let is_held_no_more = match state.status().may_be_held() {
+        let is_held_no_more = match state.status().keeps_its_hold() {
             true => &[][..],
             false => &HOLD_ATTRIBUTES,
         };

@@ -66,7 +66,7 @@ impl DynamoDbMetadataStore {
         let status = placeholders.name(STATUS);
         let of_status: Vec<String> = Status::ALL
             .into_iter()
-            .filter(|status| status.may_be_held())
+            .filter(|status| status.may_have_bytes())
             .map(|it| placeholders.value(it.as_str(), string(it.as_str())))
             .collect();
         let condition = format!("{status} IN ({})", of_status.join(", "));

@@ -59,9 +59,9 @@ const RENEW_UPLOAD: &str = concat!(
 pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, stage = :stage, sha256 = :sha256,
          version_id = :version_id, uploaded_at = :uploaded_at, reason = :reason,
          reason_code = :reason_code, detected_type = :detected_type, expires_at = :expires_at, review_at = :review_at,
-         hold_reason = CASE WHEN :may_be_held THEN hold_reason END,
-         hold_since = CASE WHEN :may_be_held THEN hold_since END,
-         hold_by = CASE WHEN :may_be_held THEN hold_by END,
+         hold_reason = CASE WHEN :keeps_its_hold THEN hold_reason END,
+         hold_since = CASE WHEN :keeps_its_hold THEN hold_since END,
+         hold_by = CASE WHEN :keeps_its_hold THEN hold_by END,
          keep_until = coalesce(:keep_until, keep_until),
          withdrawn_sha256 = :withdrawn_sha256, withdrawn_uploaded_at = :withdrawn_uploaded_at
       WHERE id = :id AND status = :from
@@ -273,7 +273,7 @@ pub(super) fn transition(
             ":expires_at": to.purge_at.map(|at| at.timestamp_millis()),
             ":review_at": transition.reconcile_at.map(|at| at.timestamp_millis()),
             ":deadline_seen": deadline_seen,
-            ":may_be_held": to.status.may_be_held(),
+            ":keeps_its_hold": to.status.keeps_its_hold(),
             ":keep_until": transition.keep_until.map(|at| at.timestamp_millis()),
         })?;
     Ok(changed == 1)
