@@ -143,6 +143,7 @@ pub async fn judge_start(checks: &[Box<dyn StartCheck>]) -> Result<(), CanNotWor
     });
     let findings = join_all(looks).await;
     let mut wrong: Vec<String> = Vec::new();
+    let mut away = Vec::new();
     for finding in findings.into_iter().flatten() {
         match finding {
             Finding::Fine(_) => {}
@@ -153,15 +154,18 @@ pub async fn judge_start(checks: &[Box<dyn StartCheck>]) -> Result<(), CanNotWor
                 }
             }
             Finding::WrongForNow(flaw) => tracing::error!("{flaw}"),
-            Finding::Away(failure) => tracing::warn!(%failure, "a store doesn't answer yet"),
+            Finding::Away(failure) => away.push(failure),
             Finding::Hidden(flaw) => tracing::warn!("not looked at: {flaw}"),
         }
     }
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(CanNotWork { wrong })
+    if !wrong.is_empty() {
+        // Which may be why others don't answer.
+        return Err(CanNotWork { wrong });
     }
+    for failure in away {
+        tracing::warn!(%failure, "a store doesn't answer yet");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -123,6 +123,57 @@ pub(crate) fn address(program: &Program) -> SocketAddr {
         .expect("a program in local mode is reached at an address")
 }
 
+/// How many answers a program gives in a second of its own processor time. Two programs that do the same differ less by
+/// that than by what they answer in a second, in which they share two processors with their client.
+#[derive(Clone, Copy)]
+pub(crate) struct Answering<'a> {
+    pub load: &'a Load,
+    pub program: &'a Program,
+}
+
+impl Answering<'_> {
+    fn per_processor_second(self) -> f64 {
+        let before = processor_time(self.program);
+        let answered = self.load.per_second(ROUND) * ROUND.as_secs_f64();
+        answered / (processor_time(self.program) - before)
+    }
+}
+
+/// Of a program since its start, in seconds.
+fn processor_time(program: &Program) -> f64 {
+    /// What Linux counts it in (proc(5): `sysconf(_SC_CLK_TCK)`, 100 on every platform of today).
+    const TICKS_A_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", program.process_id()));
+    let stat = stat.expect("a program that runs has its figures there");
+    // The name before may have spaces in it.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+    let fields: Vec<f64> = fields.split(' ').filter_map(|it| it.parse().ok()).collect();
+    // Behind the state, which is no number: user time and system time are the 11th and 12th.
+    (fields[10] + fields[11]) / TICKS_A_SECOND
+}
+
+/// What `ours` costs beside `limit`, which is said to be that of `whose`.
+pub(crate) fn cost(
+    name: &'static str,
+    ours: Answering<'_>,
+    (limit, whose): (Answering<'_>, &str),
+    least: f64,
+) -> Figure {
+    let turns = Turns::measure(
+        || ours.per_processor_second(),
+        || limit.per_processor_second(),
+    );
+    Figure {
+        name,
+        measured: format!("{:.0} a processor's second", turns.ours),
+        limit: format!("{:.0} {whose}", turns.limit),
+        value: turns.ratio,
+        unit: "",
+        bound: Bound::AtLeast(least),
+        note: format!("{CONNECTIONS} connections, {}", turns.spread()),
+    }
+}
+
 /// What `ours` does beside `limit`, which is said to be that of `whose`.
 pub(crate) fn figure(
     name: &'static str,

@@ -15,7 +15,9 @@ use tokio::runtime::Runtime;
 
 use crate::load::{CONNECTIONS, Load};
 use crate::report::Figure;
-use crate::requests::{UNLIMITED, address, creating_as, figure, redirecting_as, shared_file_of};
+use crate::requests::{
+    Answering, UNLIMITED, address, cost, creating_as, figure, redirecting_as, shared_file_of,
+};
 use crate::support::issuer::{Issuer, client};
 use crate::support::program::{Program, data_dir};
 
@@ -64,10 +66,14 @@ pub(crate) fn figures() -> Vec<Figure> {
     let mut figures = Vec::new();
     for (by, [creates, redirects]) in PROOFS {
         let proof = || runtime.block_on(proof(asking.address(), &issuer, by));
-        let ours = asking.creates(&proof());
-        figures.push(figure(creates, &ours, (&open.creates(""), OPEN), LEAST));
-        let ours = asking.redirects(&proof());
-        figures.push(figure(redirects, &ours, (&open.redirects(""), OPEN), LEAST));
+        let loads = [
+            (creates, asking.creates(&proof()), open.creates("")),
+            (redirects, asking.redirects(&proof()), open.redirects("")),
+        ];
+        for (name, ours, limit) in &loads {
+            let limit = open.answering(limit);
+            figures.push(cost(name, asking.answering(ours), (limit, OPEN), LEAST));
+        }
     }
     asking.program.discard();
 
@@ -112,6 +118,13 @@ impl Service {
             ("OIDC_AUDIENCE", "file-share"),
         ];
         Self::start(&[&settings, more].concat())
+    }
+
+    fn answering<'a>(&'a self, load: &'a Load) -> Answering<'a> {
+        Answering {
+            load,
+            program: &self.program,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

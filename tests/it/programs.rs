@@ -216,7 +216,7 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 19] = [
+    const TARGETS: [&str; 20] = [
         "help",
         "run",
         "check",
@@ -226,6 +226,7 @@ fn make_lists_its_targets_and_each_of_them_can_be_made() {
         "simulate",
         "lint",
         "chaos",
+        "alerts",
         "schemathesis",
         "fuzz",
         "bench",

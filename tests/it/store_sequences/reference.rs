@@ -186,7 +186,8 @@ impl Reference {
             return TransitionOutcome::Unchanged;
         };
         (record.state, record.reconcile_at) = (transition.to.clone(), transition.reconcile_at);
-        if !matches!(record.status(), Status::Pending | Status::Available) {
+        let ended = [Status::Rejected, Status::Expired];
+        if ended.contains(&record.status()) {
             record.hold = None;
         }
         if transition.keep_until.is_some() {
