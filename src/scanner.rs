@@ -13,6 +13,7 @@ pub mod clamd_double;
 pub mod conformance;
 #[cfg(any(test, feature = "conformance"))]
 pub mod double;
+pub mod guardduty;
 pub mod probes;
 mod scan_mark;
 mod scanner_check;

@@ -21,6 +21,7 @@
 #   ENCRYPTION                   aws or own-key
 #   ALARM_TOPIC_ARN  COLD_STORAGE  COLD_STORAGE_DAYS
 #   OBJECT_LOCK_ENABLED          true or false
+#   GUARDDUTY_ROLE_ARN
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -72,6 +73,7 @@ set -- RequireTls=false EnforceWriteOnce=false DeletionProtection=false
 [ -z "${COLD_STORAGE:-}" ] || set -- "$@" "ColdStorage=$COLD_STORAGE"
 [ -z "${COLD_STORAGE_DAYS:-}" ] || set -- "$@" "ColdStorageDays=$COLD_STORAGE_DAYS"
 [ -z "${OBJECT_LOCK_ENABLED:-}" ] || set -- "$@" "ObjectLock=$OBJECT_LOCK_ENABLED"
+[ -z "${GUARDDUTY_ROLE_ARN:-}" ] || set -- "$@" "GuardDutyRoleArn=$GUARDDUTY_ROLE_ARN"
 [ -z "${PUBLIC_URL:-}" ] || set -- "$@" "PublicUrl=$PUBLIC_URL"
 
 # A second run finds no changes, which is what an idempotent script wants and not a failure.

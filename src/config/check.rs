@@ -4,6 +4,7 @@
 
 use clap::Args;
 
+use super::scanner::scans_in_its_mode;
 use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, needs_webhook_secret, url};
 
 /// The flags of `file-share check`, as text.
@@ -55,6 +56,9 @@ impl CheckArgs {
         if matches!(mode, Some(Mode::Local { .. })) {
             let webhooks = common.as_ref().and_then(|it| it.webhooks.as_ref());
             needs_webhook_secret(webhooks, problems);
+            if let Some(common) = &common {
+                scans_in_its_mode(&common.scanner, true, problems);
+            }
         }
         if self.setup && matches!(mode, Some(Mode::Local { .. })) {
             problems.missing("--setup", "is about aws mode; set MODE=aws");

@@ -555,6 +555,7 @@ impl ApiArgs {
                     "is for aws mode: on a disk RETENTION is the record's alone",
                 );
             }
+            scanner::scans_in_its_mode(&common.scanner, is_local == Some(true), problems);
         }
         let oidc = self.oidc.judge(problems);
         let receipt_keys = self.receipt.judge(problems);

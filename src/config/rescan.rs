@@ -8,6 +8,10 @@ use clap::Args;
 use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, ScannedBy};
 use crate::domain::{FileId, Timestamp};
 
+/// It tags what comes, once.
+const NO_CLAMD: &str =
+    "guardduty scans by itself, when a file comes: name a clamd to scan files again";
+
 /// The flags of `file-share rescan`, as text.
 #[derive(Debug, Clone, Args)]
 pub struct RescanArgs {
@@ -82,11 +86,13 @@ impl RescanArgs {
             Some(text) => problems.judge("--since", text, moment).map(Some),
         };
         let common = common?;
-        let is_on = !matches!(common.scanner.by, ScannedBy::NotSaid | ScannedBy::Nothing);
         let text = self.common.scanner.scanner.as_deref().unwrap_or_default();
-        problems.judge("SCANNER", text, |_| match is_on {
-            true => Ok(()),
-            false => Err("has to name what scans, such as clamd:127.0.0.1:3310".to_owned()),
+        problems.judge("SCANNER", text, |_| match common.scanner.by {
+            ScannedBy::Clamd(_) => Ok(()),
+            ScannedBy::GuardDuty => Err(NO_CLAMD.to_owned()),
+            ScannedBy::NotSaid | ScannedBy::Nothing => {
+                Err("has to name what scans, such as clamd:127.0.0.1:3310".to_owned())
+            }
         })?;
         Some(RescanSettings {
             ids: ids?,
@@ -141,6 +147,9 @@ mod tests {
             let message = judge(flags).unwrap_err().to_string();
             assert!(message.contains("\n  SCANNER:"), "{message}");
         }
+        let guardduty = judge(&["--scanner=guardduty", "--mode=aws"]);
+        let message = guardduty.unwrap_err().to_string();
+        assert!(message.contains("name a clamd"), "{message}");
         assert!(judge(&[SCANNER]).unwrap().ids.is_empty());
     }
 

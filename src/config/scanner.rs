@@ -15,17 +15,16 @@ const MAX_SOCKET_PATH: usize = 107;
 /// The longest name of a host, in bytes.
 const MAX_HOST: usize = 253;
 
-const EXPECTED: &str =
-    "must be off, clamd:/path/of/a/socket or clamd:host:port, such as clamd:127.0.0.1:3310";
+const EXPECTED: &str = "must be off, guardduty, clamd:/path/of/a/socket or clamd:host:port, such as clamd:127.0.0.1:3310";
 
 /// The flags about scanning, as text.
 #[derive(Debug, Clone, Args)]
 pub struct ScannerArgs {
     /// What scans files for viruses before they are available: clamd by its Unix socket, such as
-    /// clamd:/run/clamav/clamd.ctl, or by host and port. While it is away files stay pending. Nothing does if it is left
-    /// out, and with off. In aws mode the workers scan, and say so in the table: the API then leaves all files to them,
+    /// clamd:/run/clamav/clamd.ctl, or by host and port; or guardduty (aws mode), whose plan tags each object. Without an
+    /// answer files stay pending. Nothing does if it is left out, and with off. In aws mode the workers scan, and say so in the table: the API then leaves all files to them,
     /// and a worker without a scanner starts only with off, which ends scanning once no worker scans any more
-    #[arg(long, env = "SCANNER", value_name = "off|clamd:ADDRESS")]
+    #[arg(long, env = "SCANNER", value_name = "off|clamd:ADDRESS|guardduty")]
     pub scanner: Option<String>,
     /// What becomes of a file that the scanner can't look into, because it is encrypted or too large inside: reject, or
     /// allow
@@ -82,6 +81,8 @@ pub enum ScannedBy {
     Nothing,
     /// A clamd.
     Clamd(ClamdAddress),
+    /// GuardDuty, which tags the versions of a bucket.
+    GuardDuty,
 }
 
 /// Whether files are scanned.
@@ -117,9 +118,24 @@ impl ScannerArgs {
     }
 }
 
+/// GuardDuty sees only what is in S3.
+pub(super) fn scans_in_its_mode(
+    scanner: &ScannerSettings,
+    is_local: bool,
+    problems: &mut Problems,
+) {
+    if is_local && scanner.by == ScannedBy::GuardDuty {
+        problems.missing(
+            "SCANNER",
+            "guardduty is for aws mode: it scans what is in S3, and nothing on this machine",
+        );
+    }
+}
+
 fn scanner(text: &str) -> Result<ScannedBy, String> {
     match text {
         "off" => Ok(ScannedBy::Nothing),
+        "guardduty" => Ok(ScannedBy::GuardDuty),
         _ => clamd(text).map(ScannedBy::Clamd),
     }
 }
@@ -177,6 +193,7 @@ mod tests {
         };
         for (text, expected) in [
             ("off", ScannedBy::Nothing),
+            ("guardduty", ScannedBy::GuardDuty),
             (
                 "clamd:/run/clamav/clamd.ctl",
                 ScannedBy::Clamd(ClamdAddress::Unix("/run/clamav/clamd.ctl".into())),
@@ -222,7 +239,8 @@ mod tests {
             "clamd:[x]:3310",
             "clamd:a b:3310",
             "clamd:a/b:3310",
-            "guardduty",
+            "GuardDuty",
+            "guardduty:",
             "/run/clamav/clamd.ctl",
             &long,
         ] {

@@ -43,6 +43,11 @@ pub trait Fixture: Send + Sync {
     /// key again only after it was deleted.
     fn has_versions(&self) -> bool;
 
+    /// Whether the store may ask for tags: the stack allows it only where GuardDuty scans.
+    fn may_read_tags(&self) -> bool {
+        true
+    }
+
     /// Puts `bytes` as a client does; with `sha256` as a digest that the store has to verify, if
     /// there is one.
     async fn put(&self, key: ObjectKey, bytes: Bytes, sha256: Option<Sha256Digest>);
@@ -63,6 +68,7 @@ macro_rules! object_store_conformance {
             several_readers_get_the_whole_object_each
             the_version_that_the_head_names_can_be_read
             a_part_of_an_object_is_that_part_of_that_version
+            a_version_that_nobody_tagged_has_no_tag_and_one_that_is_gone_is_absent
             a_digest_that_the_store_shows_is_that_of_the_bytes
             deleting_takes_the_object_away
             deleting_twice_or_nothing_is_no_error
@@ -249,6 +255,22 @@ pub async fn a_part_of_an_object_is_that_part_of_that_version(fixture: &impl Fix
         part(version.as_ref(), 0..1).await.expect("it answers"),
         None
     );
+}
+
+pub async fn a_version_that_nobody_tagged_has_no_tag_and_one_that_is_gone_is_absent(
+    fixture: &impl Fixture,
+) {
+    if !fixture.has_versions() || !fixture.may_read_tags() {
+        return;
+    }
+    let key = new_key();
+    fixture.put(key, content(10), None).await;
+    let version = head(fixture, key).await.expect("it is there").version_id;
+    let version = version.expect("it has a version");
+    let tag = async || fixture.store().tag(key, &version, "a-tag").await;
+    assert_eq!(tag().await.expect("it answers").found(), Some(None));
+    delete(fixture, key).await;
+    assert_eq!(tag().await.expect("it answers").found(), None);
 }
 
 pub async fn a_digest_that_the_store_shows_is_that_of_the_bytes(fixture: &impl Fixture) {

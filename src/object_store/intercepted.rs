@@ -26,6 +26,8 @@ pub enum Call {
     Read(ObjectKey),
     /// [`ObjectStore::read_range`], of this object.
     ReadRange(ObjectKey),
+    /// [`ObjectStore::tag`], of this object.
+    Tag(ObjectKey),
     /// [`ObjectStore::make_durable`], of this object.
     MakeDurable(ObjectKey),
     /// [`ObjectStore::keeps_what_it_has`].
@@ -53,6 +55,7 @@ impl Call {
             Self::Head(_) => "head",
             Self::Read(_) => "read",
             Self::ReadRange(_) => "read_range",
+            Self::Tag(_) => "tag",
             Self::MakeDurable(_) => "make_durable",
             Self::KeepsWhatItHas => "keeps_what_it_has",
             Self::Lock(_) => "lock",
@@ -71,6 +74,7 @@ impl Call {
             Self::Head(key)
             | Self::Read(key)
             | Self::ReadRange(key)
+            | Self::Tag(key)
             | Self::MakeDurable(key)
             | Self::Lock(key)
             | Self::DeleteAllVersions(key)
@@ -134,6 +138,16 @@ impl<S: ObjectStore + ?Sized, I: Interceptor> ObjectStore for Intercepted<S, I> 
     ) -> Result<Lookup<Bytes>, StoreError> {
         let made = self.store.read_range(key, version_id, range);
         self.interceptor.around(Call::ReadRange(key), made).await
+    }
+
+    async fn tag(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+        name: &str,
+    ) -> Result<Lookup<Option<String>>, StoreError> {
+        let made = self.store.tag(key, version_id, name);
+        self.interceptor.around(Call::Tag(key), made).await
     }
 
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {

@@ -12,10 +12,11 @@ use super::{ObjectStore, StoreError};
 use crate::metrics::{Metrics, StoreCalls, StoreKind};
 
 /// The port's methods, by the names that [`Call::name`] has for them.
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 12] = [
     "head",
     "read",
     "read_range",
+    "tag",
     "make_durable",
     "keeps_what_it_has",
     "delete_all_versions",

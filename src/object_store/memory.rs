@@ -44,6 +44,7 @@ struct Version {
     durable: bool,
     /// Until when it can't be deleted.
     locked_until: Option<Timestamp>,
+    tags: HashMap<String, String>,
 }
 
 impl MemoryObjectStore {
@@ -110,6 +111,15 @@ impl MemoryObjectStore {
         })
     }
 
+    /// Tags one version, as whoever may do that in S3; of no other one.
+    pub fn set_tag(&self, key: ObjectKey, version_id: &VersionId, name: &str, value: &str) {
+        let mut objects = self.objects();
+        let versions = objects.get_mut(&key.to_string()).into_iter().flatten();
+        for version in versions.filter(|it| it.head.version_id.as_ref() == Some(version_id)) {
+            version.tags.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
     /// Deletes all versions but those that are wanted, and those that are locked.
     fn delete_versions(
         &self,
@@ -161,6 +171,7 @@ impl MemoryObjectStore {
             bytes,
             durable,
             locked_until: None,
+            tags: HashMap::new(),
         });
     }
 
@@ -177,6 +188,7 @@ impl MemoryObjectStore {
             bytes: Bytes::new(),
             durable: true,
             locked_until: None,
+            tags: HashMap::new(),
         };
         self.objects().insert(key.to_owned(), vec![version]);
     }
@@ -278,6 +290,17 @@ impl ObjectStore for MemoryObjectStore {
             }
             _ => Err(StoreError::unavailable("the object store", "no such part")),
         }
+    }
+
+    async fn tag(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+        name: &str,
+    ) -> Result<Lookup<Option<String>>, StoreError> {
+        self.works()?;
+        let found = self.lookup(key, Some(version_id));
+        Ok(found.map(|mut version| version.tags.remove(name)))
     }
 
     async fn keeps_what_it_has(&self) -> Result<bool, StoreError> {

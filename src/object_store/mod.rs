@@ -151,6 +151,15 @@ pub trait ObjectStore: Send + Sync {
         range: Range<u64>,
     ) -> Result<Lookup<Bytes>, StoreError>;
 
+    /// The value of one tag of this very version, which others may set at any time; `None` if it has no such tag. A store
+    /// that has no tags says so of every version that is there.
+    async fn tag(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+        name: &str,
+    ) -> Result<Lookup<Option<String>>, StoreError>;
+
     /// When this returns, the object that is there now survives a power cut, its name included. Nothing
     /// is called available before that. Does nothing where the store answers a PUT only then.
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError>;

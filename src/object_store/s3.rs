@@ -13,6 +13,7 @@ mod list;
 mod lock;
 mod marker;
 mod start_check;
+mod tags;
 mod versions;
 
 use std::error::Error;
@@ -220,6 +221,15 @@ impl ObjectStore for S3ObjectStore {
             ));
         }
         Ok(Lookup::Found(bytes.freeze()))
+    }
+
+    async fn tag(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+        name: &str,
+    ) -> Result<Lookup<Option<String>>, StoreError> {
+        self.tag_of(&key.to_string(), &version_id.0, name).await
     }
 
     /// S3 answers a PUT only when the object is durable.

@@ -8,7 +8,8 @@
 //!
 //! Invariant: all that is said of the bytes comes from one read of one version, a chunk at a time. Where nothing is
 //! scanned, an object whose digest the store knows isn't read, but for its ends; where something is, every byte of what
-//! becomes available went to the scanner, and the scanner called it clean, or was allowed not to know.
+//! becomes available went to the scanner, and the scanner called it clean, or was allowed not to know. Where a scanner of
+//! the store's own tags versions, its tag of that one version says that instead.
 
 use std::time::Instant;
 
@@ -22,8 +23,8 @@ use crate::domain::{
 };
 use crate::file_types::{self, Detected, Ends};
 use crate::metrics::ScanEnd;
-use crate::object_store::{ObjectBody, ObjectHead, ObjectReader};
-use crate::scanner::{Objection, Scan, ScanFailure, Verdict};
+use crate::object_store::{Lookup, ObjectBody, ObjectHead, ObjectReader};
+use crate::scanner::{Objection, Scan, ScanFailure, Verdict, guardduty};
 use crate::store_error::StoreError;
 
 /// What a look into the store found, with the bytes if it asked for them.
@@ -78,18 +79,26 @@ pub(super) async fn measure(
     if let Err(reason) = record.declared.judge_length(head.content_length) {
         return Ok(Measured::Other(reason));
     }
-    if let Some(verified_by_store) = head.sha256 {
-        if let Err(reason) = record.declared.judge_digest(verified_by_store) {
-            return Ok(Measured::Other(reason));
+    if let Some(verified_by_store) = head.sha256
+        && let Err(reason) = record.declared.judge_digest(verified_by_store)
+    {
+        return Ok(Measured::Other(reason));
+    }
+    if let Some(tag) = stores.scans.tag() {
+        // Before anything is read: what isn't tagged makes no work.
+        if let Some(measured) = stopped_by_tag(stores, record.key(), &head, tag).await? {
+            return Ok(measured);
         }
-        if !stores.scans.are_on() {
-            let ends = read_ends(stores, record.key(), &head).await?;
-            let judged = ends.map(|ends| {
-                let detected = file_types::detect(&ends);
-                judge(record, head, verified_by_store, &detected)
-            });
-            return Ok(judged.unwrap_or(Measured::Gone));
-        }
+    }
+    if let Some(verified_by_store) = head.sha256
+        && !stores.scans.are_on()
+    {
+        let ends = read_ends(stores, record.key(), &head).await?;
+        let judged = ends.map(|ends| {
+            let detected = file_types::detect(&ends);
+            judge(record, head, verified_by_store, &detected)
+        });
+        return Ok(judged.unwrap_or(Measured::Gone));
     }
     // Before anything is read: a scanner that is away makes no work.
     let began = Instant::now();
@@ -112,6 +121,39 @@ pub(super) async fn measure(
         }
     };
     read_and_judge(stores, record, reader, scan).await
+}
+
+/// What the tag of the very version that is measured makes of it; `None` if nothing speaks against it.
+async fn stopped_by_tag(
+    stores: &Stores,
+    key: ObjectKey,
+    head: &ObjectHead,
+    tag: &str,
+) -> Result<Option<Measured>, StoreError> {
+    let Some(version_id) = &head.version_id else {
+        // Other bytes may take the place of those that somebody looked at.
+        let failure = ScanFailure::new("it has no version, so a tag says nothing of its bytes");
+        return Ok(Some(Measured::Unscanned(failure)));
+    };
+    let Lookup::Found(value) = stores.objects.tag(key, version_id, tag).await? else {
+        return Ok(Some(Measured::Gone));
+    };
+    let verdict = match guardduty::verdict(value.as_deref()) {
+        Ok(verdict) => verdict,
+        Err(failure) => {
+            if value.is_some() {
+                tracing::warn!(file_id = %key.file_id(), %failure, "a file couldn't be scanned, and waits");
+            }
+            return Ok(Some(Measured::Unscanned(failure)));
+        }
+    };
+    let Some(objection) = stores.scans.objection(verdict) else {
+        return Ok(None);
+    };
+    let ends = read_ends(stores, key, head).await?;
+    Ok(Some(ends.map_or(Measured::Gone, |ends| {
+        Measured::Other(reason_of(&objection, &file_types::detect(&ends)))
+    })))
 }
 
 /// By all of the bytes.

@@ -37,6 +37,7 @@ mod rounds;
 mod scanning;
 mod scrub;
 mod sweep_orphans;
+mod tagged;
 mod types;
 mod unversioned;
 

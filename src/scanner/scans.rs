@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::clamd::Clamd;
 use super::{
-    Scan, ScanFailure, ScanMark, ScanMarkCheck, Scanner, ScannerCheck, ScannerText, Verdict, Vetted,
+    Scan, ScanFailure, ScanMark, ScanMarkCheck, Scanner, ScannerCheck, ScannerText, Verdict,
+    Vetted, guardduty,
 };
 use crate::config::{ScannedBy, ScannerSettings, Unscannable};
 use crate::metrics::ScannerSeen;
-use crate::start_check::StartCheck;
+use crate::start_check::{Finding, Known, StartCheck};
 use crate::store_error::StoreError;
 
 /// How long whoever asks whether the service is ready waits for the scanner.
@@ -57,6 +58,8 @@ enum By {
     /// Another program of the service.
     Others,
     Scanner(Arc<Vetted>),
+    /// GuardDuty, which reads objects by itself and tags versions.
+    Tags,
 }
 
 /// Whether files are scanned here. Clone by clone the same.
@@ -84,6 +87,7 @@ impl Scans {
                 by: By::NobodyOnPurpose,
                 ..Self::default()
             },
+            ScannedBy::GuardDuty => Self::by_tags(settings.unscannable),
             ScannedBy::Clamd(address) => {
                 let clamd = Arc::new(Clamd::new(address.clone()));
                 Self::by(clamd, settings.unscannable)
@@ -95,7 +99,7 @@ impl Scans {
     pub fn elsewhere(settings: &ScannerSettings) -> Self {
         let by = match settings.by {
             ScannedBy::NotSaid | ScannedBy::Nothing => By::Nobody,
-            ScannedBy::Clamd(_) => By::Others,
+            ScannedBy::Clamd(_) | ScannedBy::GuardDuty => By::Others,
         };
         Self {
             by,
@@ -109,6 +113,15 @@ impl Scans {
     pub fn by(scanner: Arc<dyn Scanner>, unscannable: Unscannable) -> Self {
         Self {
             by: By::Scanner(Arc::new(Vetted::new(scanner))),
+            unscannable,
+            ..Self::default()
+        }
+    }
+
+    /// By what GuardDuty says in the tags of versions.
+    pub fn by_tags(unscannable: Unscannable) -> Self {
+        Self {
+            by: By::Tags,
             unscannable,
             ..Self::default()
         }
@@ -133,10 +146,15 @@ impl Scans {
         matches!(self.by, By::Scanner(_)) || self.are_by_others()
     }
 
+    /// The tag that says of a version what was found in it, where one does. Nothing of it is read to be scanned then.
+    pub fn tag(&self) -> Option<&'static str> {
+        matches!(self.by, By::Tags).then_some(guardduty::TAG)
+    }
+
     fn are_by_others(&self) -> bool {
         match self.by {
             By::Others => true,
-            By::Scanner(_) => false,
+            By::Scanner(_) | By::Tags => false,
             By::Nobody | By::NobodyOnPurpose => {
                 self.mark.as_ref().is_some_and(|mark| mark.was_seen())
             }
@@ -149,8 +167,8 @@ impl Scans {
     /// It doesn't say anything.
     pub async fn may_pass_unscanned(&self) -> Result<bool, StoreError> {
         match (&self.by, &self.mark) {
-            // With the verdict of the scanner.
-            (By::Scanner(_), _) => Ok(true),
+            // With the verdict of the scanner, or of the tag.
+            (By::Scanner(_) | By::Tags, _) => Ok(true),
             (By::Others, _) => Ok(false),
             (By::Nobody | By::NobodyOnPurpose, None) => Ok(true),
             (By::Nobody | By::NobodyOnPurpose, Some(mark)) => Ok(!mark.is_there().await?),
@@ -160,7 +178,7 @@ impl Scans {
     /// Says to the programs beside that files are scanned, or that they aren't any more, until the stop.
     pub async fn keep_mark(&self, stop: CancellationToken) {
         match (&self.by, &self.mark) {
-            (By::Scanner(_), Some(mark)) => mark.keep(stop).await,
+            (By::Scanner(_) | By::Tags, Some(mark)) => mark.keep(stop).await,
             (By::NobodyOnPurpose, Some(mark)) => mark.let_lapse(stop).await,
             _ => {}
         }
@@ -170,7 +188,7 @@ impl Scans {
     pub fn state(&self) -> Option<ScannerState> {
         match &self.by {
             By::Scanner(scanner) => Some(scanner.state()),
-            By::Nobody | By::NobodyOnPurpose | By::Others => None,
+            By::Nobody | By::NobodyOnPurpose | By::Others | By::Tags => None,
         }
     }
 
@@ -178,7 +196,7 @@ impl Scans {
     pub fn seen(&self) -> Option<ScannerSeen> {
         match &self.by {
             By::Scanner(scanner) => Some(scanner.seen()),
-            By::Nobody | By::NobodyOnPurpose | By::Others => None,
+            By::Nobody | By::NobodyOnPurpose | By::Others | By::Tags => None,
         }
     }
 
@@ -215,12 +233,21 @@ impl Scans {
     pub fn check(&self) -> Option<Box<dyn StartCheck>> {
         match (&self.by, &self.mark) {
             (By::Scanner(scanner), _) => Some(Box::new(ScannerCheck::of(scanner))),
+            // Whether the tags may be read is looked at with the bucket.
+            (By::Tags, _) => Some(Box::new(Known {
+                name: "scanner",
+                subject: "the virus scanner".into(),
+                finding: Finding::Fine(format!(
+                    "GuardDuty scans; what it finds is read from the tag {} of each version",
+                    guardduty::TAG
+                )),
+            })),
             (By::Nobody, Some(mark)) if !self.is_beside => Some(Box::new(ScanMarkCheck::of(mark))),
             _ => None,
         }
     }
 
-    /// Begins a scan; `None` where files aren't scanned.
+    /// Begins a scan; `None` where files aren't scanned here, or a [`Self::tag`] says what was found in them.
     ///
     /// # Errors
     /// The scanner is away, or isn't believed.
@@ -263,6 +290,14 @@ mod tests {
         assert!(elsewhere.are_elsewhere() && elsewhere.are_on());
         assert!(elsewhere.begin(1).await.is_err());
         assert!(Scans::new(&settings).begin(1).await.is_err());
+        let guardduty = ScannerSettings {
+            by: ScannedBy::GuardDuty,
+            ..ScannerSettings::default()
+        };
+        assert!(Scans::elsewhere(&guardduty).are_elsewhere());
+        assert!(Scans::elsewhere(&guardduty).begin(1).await.is_err());
+        assert!(Scans::elsewhere(&guardduty).tag().is_none());
+        assert!(Scans::new(&guardduty).tag().is_some());
         let off = ScannerSettings::default();
         assert!(!Scans::new(&off).are_on() && !Scans::elsewhere(&off).are_on());
     }

@@ -12,7 +12,7 @@ use super::{Access, UrlSource, region_of};
 #[cfg(feature = "server")]
 use super::{LOCAL_METADATA_FILE, StartError};
 use crate::aws::{dynamodb_client, s3_client};
-use crate::config::CommonSettings;
+use crate::config::{CommonSettings, ScannedBy};
 #[cfg(feature = "server")]
 use crate::disk_space::{DiskSpace, ReservedSpace};
 use crate::item_store::ItemStore;
@@ -189,6 +189,7 @@ pub(super) fn s3(
             #[cfg(feature = "server")]
             _ => "ApiPolicy",
         },
+        reads_tags: matches!(access, Access::Work) && common.scanner.by == ScannedBy::GuardDuty,
     }));
     (OpenedObjects::of(&store), UrlSource::S3)
 }

@@ -32,6 +32,7 @@ mod file_types;
 mod form_uploads;
 mod full_disk;
 mod fuzz_corpora;
+mod guardduty;
 mod guide;
 mod holds;
 mod hostile_http;

@@ -143,6 +143,10 @@ impl Fixture for Bucket {
         self.has_versions
     }
 
+    fn may_read_tags(&self) -> bool {
+        false
+    }
+
     async fn put(&self, key: ObjectKey, bytes: Bytes, sha256: Option<Sha256Digest>) {
         self.api
             .put_object()

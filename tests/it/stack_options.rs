@@ -172,3 +172,58 @@ fn queues_take_tls_alone_tables_stay_and_cold_storage_gives_bytes_at_once() {
     // From all others a download would have to wait for hours.
     assert!(classes.contains("AllowedValues: [none, STANDARD_IA, GLACIER_IR]\n"));
 }
+
+/// The emulator knows neither who a principal is nor what a bucket tells the bus, so the template itself is looked at.
+#[test]
+fn where_guardduty_scans_nobody_else_tags_and_its_rule_alone_is_let_in() {
+    let bucket = section("\n  BucketPolicy:\n", "\n  # ---- upload events");
+    let denied = bucket
+        .split_once("- Sid: DenyTaggingToAllButGuardDuty\n")
+        .unwrap()
+        .1;
+    let (denied, _) = denied.split_once("AWS::NoValue").unwrap();
+    for line in [
+        "Effect: Deny\n",
+        "Principal: \"*\"\n",
+        "- s3:PutObjectTagging\n",
+        "- s3:PutObjectVersionTagging\n",
+        "Resource: !Sub \"${Bucket.Arn}/uploads/*\"\n",
+        "ArnNotEquals:\n",
+        "aws:PrincipalArn: !Ref GuardDutyRoleArn\n",
+    ] {
+        assert!(denied.contains(line), "{line}");
+    }
+    let policies = section("\n  ApiPolicy:\n", "\nOutputs:\n");
+    assert!(
+        !policies.contains("PutObjectTagging") && !policies.contains("PutObjectVersionTagging")
+    );
+    assert_eq!(policies.matches("ObjectVersionTagging").count(), 1);
+    let queue = section("\n  QueuePolicy:\n", "\n  ScanResultRule:\n");
+    let admitted = queue.split_once("- Sid: AdmitResultsOfScans\n").unwrap().1;
+    let (admitted, _) = admitted.split_once("AWS::NoValue").unwrap();
+    for line in [
+        "Service: events.amazonaws.com\n",
+        "Action: sqs:SendMessage\n",
+        "aws:SourceArn: !GetAtt ScanResultRule.Arn\n",
+    ] {
+        assert!(admitted.contains(line), "{line}");
+    }
+    // Without it the bucket would stop to tell GuardDuty of new objects.
+    let events = section(
+        "\n      NotificationConfiguration:\n",
+        "QueueConfigurations:\n",
+    );
+    assert!(events.contains("EventBridgeEnabled: true\n"));
+    for statement in [
+        "AdmitResultsOfScans",
+        "DenyTaggingToAllButGuardDuty",
+        "ReadWhatGuardDutySays",
+    ] {
+        let (before, _) = TEMPLATE.split_once(&format!("Sid: {statement}\n")).unwrap();
+        let (_, condition) = before.rsplit_once("- !If\n").unwrap();
+        assert!(
+            condition.trim_start().starts_with("- GuardDutyScans\n"),
+            "{statement}"
+        );
+    }
+}

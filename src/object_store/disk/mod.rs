@@ -212,6 +212,21 @@ impl ObjectStore for DiskObjectStore {
         Ok(Lookup::Found(bytes.freeze()))
     }
 
+    /// There are no tags on a disk.
+    async fn tag(
+        &self,
+        key: ObjectKey,
+        version_id: &VersionId,
+        _name: &str,
+    ) -> Result<Lookup<Option<String>>, StoreError> {
+        let as_of = self.uploads.as_of(key);
+        let wanted = Wanted::Version(version_id.clone());
+        Ok(match self.open_object(key, wanted).await? {
+            Some(_) => Lookup::Found(None),
+            None => Lookup::Absent { as_of },
+        })
+    }
+
     /// Has mostly been done when the upload was answered. What this finds undone is an upload that got its
     /// name just now, or before a start of the program.
     async fn make_durable(&self, key: ObjectKey) -> Result<(), StoreError> {

@@ -24,6 +24,8 @@ pub struct BucketCheck {
     pub region: String,
     /// The stack's output that allows what is looked at.
     pub policy: &'static str,
+    /// Whether the program reads tags of versions.
+    pub reads_tags: bool,
 }
 
 #[async_trait]
@@ -37,7 +39,11 @@ impl StartCheck for BucketCheck {
     }
 
     async fn look(&self) -> Vec<Finding> {
-        let problems = self.store.check_start(&self.region, self.policy).await;
+        let mut problems = self.store.check_start(&self.region, self.policy).await;
+        if self.reads_tags {
+            let tags = self.store.may_read_tags(&self.region, self.policy).await;
+            problems.extend(tags);
+        }
         findings(problems, || {
             let lock = self
                 .store

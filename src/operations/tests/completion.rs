@@ -165,6 +165,15 @@ impl crate::object_store::ObjectStore for SilentObjects {
         std::future::pending().await
     }
 
+    async fn tag(
+        &self,
+        _: ObjectKey,
+        _: &crate::domain::VersionId,
+        _: &str,
+    ) -> Result<Lookup<Option<String>>, StoreError> {
+        std::future::pending().await
+    }
+
     async fn make_durable(&self, _: ObjectKey) -> Result<(), StoreError> {
         std::future::pending().await
     }

@@ -124,6 +124,32 @@ async fn an_answer_that_does_not_say_as_of_when_it_holds_is_no_answer() {
 }
 
 #[tokio::test]
+async fn tags_of_another_version_than_was_asked_for_are_no_answer() {
+    let tags = "<Tagging><TagSet><Tag><Key>other</Key><Value>x</Value></Tag>\
+        <Tag><Key>scanned</Key><Value>clean</Value></Tag></TagSet></Tagging>";
+    let asked = VersionId("v1".into());
+    for (version, is_answer) in [("v1", true), ("v2", false)] {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nx-amz-version-id: {version}\r\nconnection: close\r\n\r\n{tags}"
+        );
+        let scripted = Scripted::new(&[answer.leak()]).await;
+        let told = scripted.store.tag(new_key(), &asked, "scanned").await;
+        assert!(scripted.last_request().contains("versionId=v1"));
+        match is_answer {
+            true => assert_eq!(told.unwrap().found(), Some(Some("clean".to_owned()))),
+            false => assert!(assert_unavailable(told).contains("another version")),
+        }
+        let none = scripted.store.tag(new_key(), &asked, "no such tag").await;
+        assert_eq!(none.ok().and_then(Lookup::found), is_answer.then_some(None));
+    }
+    let missing =
+        format!("HTTP/1.1 404 Not Found\r\n{THERE}\r\nconnection: close\r\n\r\n{NO_SUCH_KEY}");
+    let scripted = Scripted::new(&[missing.leak()]).await;
+    let told = scripted.store.tag(new_key(), &asked, "scanned").await;
+    assert!(matches!(told, Ok(Lookup::Absent { .. })), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_start_says_that_this_machine_s_clock_is_off_and_does_not_end_for_it() {
     let refused =
         format!("HTTP/1.1 404 Not Found\r\n{THERE}\r\nconnection: close\r\n\r\n{NO_SUCH_KEY}");

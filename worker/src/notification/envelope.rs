@@ -4,6 +4,7 @@
 //! serde_json's limit of 128 levels.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{MAX_MESSAGE_BYTES, NotUnderstood};
@@ -12,7 +13,8 @@ pub(super) enum Envelope {
     /// S3's own. Each record is read by itself, so that a strange one doesn't hide the others.
     Records(Vec<Value>),
     TestEvent,
-    EventBridge(EventBridgeEvent),
+    EventBridge(EventBridgeEvent<EventBridgeDetail>),
+    GuardDuty(EventBridgeEvent<ScanResultDetail>),
 }
 
 #[derive(Deserialize)]
@@ -41,13 +43,17 @@ pub(super) struct Object {
     pub key: String,
 }
 
-/// The one kind of event whose details are read.
-pub(super) const OBJECT_CREATED: &str = "Object Created";
+/// The one kind of event of S3's whose details are read.
+const OBJECT_CREATED: &str = "Object Created";
+/// The one kind of event of GuardDuty's whose details are read.
+const SCAN_RESULT: &str = "GuardDuty Malware Protection Object Scan Result";
 
-pub(super) struct EventBridgeEvent {
-    pub detail_type: String,
-    /// `None` for other kinds than [`OBJECT_CREATED`]: each has details of another shape.
-    pub detail: Option<EventBridgeDetail>,
+/// An event with details of one kind.
+pub(super) enum EventBridgeEvent<D> {
+    /// It is of that kind; `None`: and has no details.
+    Of(Option<D>),
+    /// It is of another kind. Each has details of another shape.
+    OtherKind,
 }
 
 #[derive(Deserialize)]
@@ -57,19 +63,15 @@ struct AnyEventBridgeEvent {
     detail: Option<Value>,
 }
 
-impl TryFrom<AnyEventBridgeEvent> for EventBridgeEvent {
-    type Error = serde_json::Error;
-
-    fn try_from(event: AnyEventBridgeEvent) -> Result<Self, Self::Error> {
-        let detail = event
-            .detail
-            .filter(|_| event.detail_type == OBJECT_CREATED)
-            .map(serde_json::from_value)
-            .transpose()?;
-        Ok(Self {
-            detail_type: event.detail_type,
-            detail,
-        })
+impl<D: DeserializeOwned> EventBridgeEvent<D> {
+    fn read(event: Value, kind: &str) -> Result<Self, NotUnderstood> {
+        let unknown = |_| NotUnderstood::UnknownShape;
+        let event: AnyEventBridgeEvent = serde_json::from_value(event).map_err(unknown)?;
+        if event.detail_type != kind {
+            return Ok(Self::OtherKind);
+        }
+        let detail = event.detail.map(serde_json::from_value).transpose();
+        detail.map(Self::Of).map_err(unknown)
     }
 }
 
@@ -79,6 +81,21 @@ pub(super) struct EventBridgeDetail {
     pub event_version: Option<String>,
     pub bucket: Bucket,
     pub object: Object,
+}
+
+/// What GuardDuty says of an object that it looked at. What it found isn't read: the tag of the version says it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScanResultDetail {
+    pub schema_version: Option<String>,
+    pub s3_object_details: ScannedObject,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ScannedObject {
+    pub bucket_name: String,
+    pub object_key: String,
 }
 
 /// Takes a message out of what it was sent in.
@@ -111,11 +128,12 @@ fn open_once(body: &str) -> Result<Opened, NotUnderstood> {
         return Ok(Opened::Envelope(Envelope::TestEvent));
     }
     if is("source", "aws.s3") {
-        let event = serde_json::from_value::<AnyEventBridgeEvent>(Value::Object(fields));
-        return event
-            .and_then(EventBridgeEvent::try_from)
-            .map(|event| Opened::Envelope(Envelope::EventBridge(event)))
-            .map_err(|_| NotUnderstood::UnknownShape);
+        return EventBridgeEvent::read(Value::Object(fields), OBJECT_CREATED)
+            .map(|event| Opened::Envelope(Envelope::EventBridge(event)));
+    }
+    if is("source", "aws.guardduty") {
+        return EventBridgeEvent::read(Value::Object(fields), SCAN_RESULT)
+            .map(|event| Opened::Envelope(Envelope::GuardDuty(event)));
     }
     if is("Type", "Notification") {
         return match fields.remove("Message") {

@@ -1,12 +1,12 @@
 //! Event notifications: what a message says has happened in the bucket.
 //!
-//! Three envelopes are understood: S3's own, the same inside an SNS notification, and EventBridge's.
-//! Each holds one or more events; every event becomes one [`Event`].
+//! Three envelopes are understood: S3's own, the same inside an SNS notification, and EventBridge's, of S3 and of
+//! GuardDuty. Each holds one or more events; every event becomes one [`Event`].
 //!
 //! Invariant: any text whatever gives an answer, without a panic and in bounded memory and depth;
 //! and a key of ours is found however the sender spelled it.
 //!
-//! Absent on purpose: the object's size, ETag, version and sequencer. A notification is a hint, and
+//! Absent on purpose: the object's size, ETag, version and sequencer, and what GuardDuty found. A notification is a hint, and
 //! servers differ in what they fill in; the truth is read from the store.
 
 mod envelope;
@@ -16,7 +16,7 @@ mod tests;
 use file_share::domain::ObjectKey;
 use percent_encoding::percent_decode;
 
-use envelope::{EventBridgeEvent, OBJECT_CREATED, S3Record};
+use envelope::{EventBridgeDetail, EventBridgeEvent, S3Record, ScanResultDetail};
 
 /// The longest message that is read, in bytes: 256 KiB, what SNS and EventBridge carry at most. S3's
 /// own notifications have about 1 KiB.
@@ -32,7 +32,7 @@ pub struct Notification {
 /// What one event says to this service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// Bytes have arrived under a key of ours.
+    /// Bytes have arrived under a key of ours, or were scanned there: it is worth a look.
     Arrived(ObjectKey),
     /// Understood, and nothing to do.
     Ignored(IgnoredReason),
@@ -47,7 +47,7 @@ pub enum IgnoredReason {
     #[error("it is the test event that S3 sends when a notification is set up")]
     TestEvent,
     /// Something else happened to an object, such as its deletion.
-    #[error("it is of another kind than the creation of an object")]
+    #[error("it is of another kind than the creation of an object, or its scan")]
     OtherKind,
     /// It names another bucket than this program's.
     #[error("it is from another bucket")]
@@ -102,6 +102,9 @@ pub fn parse(body: &str, bucket: &str) -> Result<Notification, NotUnderstood> {
         envelope::Envelope::EventBridge(event) => {
             vec![read_event_bridge(&event, bucket).unwrap_or_else(Event::NotUnderstood)]
         }
+        envelope::Envelope::GuardDuty(event) => {
+            vec![read_scan_result(&event, bucket).unwrap_or_else(Event::NotUnderstood)]
+        }
         envelope::Envelope::TestEvent => vec![Event::Ignored(IgnoredReason::TestEvent)],
     };
     Ok(Notification { events })
@@ -135,11 +138,14 @@ fn read_record(record: &S3Record, bucket: &str) -> Result<Event, NotUnderstood> 
 /// EventBridge's format. Unlike in S3's own events the key stands there as it is, not encoded, so
 /// decoding it would turn `+` and `%41` into something else
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>).
-fn read_event_bridge(event: &EventBridgeEvent, bucket: &str) -> Result<Event, NotUnderstood> {
-    if event.detail_type != OBJECT_CREATED {
+fn read_event_bridge(
+    event: &EventBridgeEvent<EventBridgeDetail>,
+    bucket: &str,
+) -> Result<Event, NotUnderstood> {
+    let EventBridgeEvent::Of(detail) = event else {
         return Ok(Event::Ignored(IgnoredReason::OtherKind));
-    }
-    let detail = event.detail.as_ref().ok_or(NotUnderstood::UnknownShape)?;
+    };
+    let detail = detail.as_ref().ok_or(NotUnderstood::UnknownShape)?;
     // A field of later years; `version` beside it is the envelope's and stays "0".
     let version = detail.event_version.as_deref();
     if !version.is_none_or(|version| is_major(version, "1")) {
@@ -149,6 +155,27 @@ fn read_event_bridge(event: &EventBridgeEvent, bucket: &str) -> Result<Event, No
         &detail.bucket.name,
         bucket,
         Some(&detail.object.key),
+    ))
+}
+
+/// GuardDuty's result of a scan. Version 1 of its format; the key stands there as it is.
+fn read_scan_result(
+    event: &EventBridgeEvent<ScanResultDetail>,
+    bucket: &str,
+) -> Result<Event, NotUnderstood> {
+    let EventBridgeEvent::Of(detail) = event else {
+        return Ok(Event::Ignored(IgnoredReason::OtherKind));
+    };
+    let detail = detail.as_ref().ok_or(NotUnderstood::UnknownShape)?;
+    let version = detail.schema_version.as_deref();
+    if !version.is_none_or(|version| is_major(version, "1")) {
+        return Err(NotUnderstood::UnknownVersion);
+    }
+    let object = &detail.s3_object_details;
+    Ok(arrived(
+        &object.bucket_name,
+        bucket,
+        Some(&object.object_key),
     ))
 }
 

@@ -43,6 +43,7 @@ fn every_server_s_spelling_of_an_upload_names_the_key() {
         include_str!("fixtures/s3_encoded_slash.json"),
         include_str!("fixtures/sns_put.json"),
         include_str!("fixtures/event_bridge.json"),
+        include_str!("fixtures/guardduty.json"),
     ] {
         assert_eq!(events(body), [arrival(KEY)], "{body}");
     }
@@ -149,6 +150,54 @@ fn a_key_from_event_bridge_is_not_decoded() {
         events(&event_bridge(&encoded).to_string()),
         [Event::Ignored(IgnoredReason::ForeignKey)]
     );
+}
+
+#[test]
+fn whatever_guardduty_says_that_it_found_is_a_hint_to_look_at_a_key_of_ours() {
+    let scanned = |change: &dyn Fn(&mut Value)| {
+        let fixture = include_str!("fixtures/guardduty.json");
+        let mut event: Value = serde_json::from_str(fixture).unwrap();
+        change(&mut event);
+        events(&event.to_string())
+    };
+    for found in ["THREATS_FOUND", "FAILED", "no such result"] {
+        let says = scanned(&|event| {
+            event["detail"]["scanResultDetails"]["scanResultStatus"] = found.into();
+        });
+        assert_eq!(says, [arrival(KEY)], "{found}");
+    }
+    let without = scanned(&|event| event["detail"]["scanResultDetails"] = Value::Null);
+    assert_eq!(without, [arrival(KEY)]);
+    let object = |name: &str, value: &str| {
+        scanned(&|event| event["detail"]["s3ObjectDetails"][name] = value.into())
+    };
+    let encoded = KEY.replace('/', "%2F");
+    for key in ["logs/2026", "uploads/report.pdf", "", &encoded] {
+        let foreign = [Event::Ignored(IgnoredReason::ForeignKey)];
+        assert_eq!(object("objectKey", key), foreign, "{key}");
+    }
+    let elsewhere = object("bucketName", "another-bucket");
+    assert_eq!(elsewhere, [Event::Ignored(IgnoredReason::ForeignBucket)]);
+    let finding = scanned(&|event| event["detail-type"] = "GuardDuty Finding".into());
+    assert_eq!(finding, [Event::Ignored(IgnoredReason::OtherKind)]);
+    let later = scanned(&|event| event["detail"]["schemaVersion"] = "2.0".into());
+    let unknown = Event::NotUnderstood(NotUnderstood::UnknownVersion);
+    assert_eq!(later, [unknown]);
+    for detail in [
+        json!({}),
+        json!({"s3ObjectDetails": {"objectKey": 7}}),
+        Value::Null,
+    ] {
+        let mut event: Value =
+            serde_json::from_str(include_str!("fixtures/guardduty.json")).unwrap();
+        event["detail"] = detail;
+        let read = parse(&event.to_string(), BUCKET).map(|it| it.events);
+        let is_refused = match &read {
+            Err(why) => *why == NotUnderstood::UnknownShape,
+            Ok(events) => *events == [Event::NotUnderstood(NotUnderstood::UnknownShape)],
+        };
+        assert!(is_refused, "{event}: {read:?}");
+    }
 }
 
 #[test]
@@ -302,6 +351,9 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just("detail-type"),
         Just("detail"),
         Just("Event"),
+        Just("s3ObjectDetails"),
+        Just("bucketName"),
+        Just("objectKey"),
     ];
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -311,6 +363,8 @@ fn any_json() -> impl Strategy<Value = Value> {
             Just("2.1"),
             Just("aws:s3"),
             Just("aws.s3"),
+            Just("aws.guardduty"),
+            Just("GuardDuty Malware Protection Object Scan Result"),
             Just(BUCKET),
             Just(KEY),
             Just("Notification"),
