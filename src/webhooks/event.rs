@@ -136,6 +136,7 @@ struct File<'a> {
     created_at: String,
     uploaded_at: Option<String>,
     delete_after: Option<String>,
+    keep_until: Option<String>,
     metadata: &'a BTreeMap<String, String>,
     detected_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,6 +168,7 @@ impl<'a> File<'a> {
             created_at: format_timestamp(record.created_at()),
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),
             delete_after: record.delete_after.map(format_timestamp),
+            keep_until: record.keep_until.map(format_timestamp),
             metadata: declared.metadata.entries(),
             detected_type: record.detected_type().map(ContentType::as_str),
             reason: reason.map(|reason| reason.text.as_str()),

@@ -29,6 +29,8 @@ CURSOR = re.compile("[A-Za-z0-9_-]{32}")
 
 # The longest label of a token, and title of a link, in characters, and what looks like a time or an ID.
 MAX_LABEL = 100
+# How long the reason of a hold may be.
+MAX_HOLD_REASON = 500
 MAX_TITLE = 200
 # How many texts a file may have, by name; eight characters of each are short enough.
 MAX_METADATA_KEYS = 16
@@ -125,6 +127,10 @@ def map_case(context, case):
         case.body = with_submitter(case.body)
     if "/boxes" in case.operation.path and isinstance(case.body, dict):
         case.body = with_times_in_order(case.body)
+    if case.operation.path.endswith("/hold") and isinstance(case.body, dict):
+        case.body = with_reason_on_a_line(case.body)
+    if case.operation.path.endswith("/keep-until") and isinstance(case.body, dict):
+        case.body = with_time_to_come(case.body, "keepUntil")
     if "/pairings" in case.operation.path and isinstance(case.body, dict):
         case.body = with_known_codes(case.operation.path, case.body)
     if case.operation.path.endswith("/files") and isinstance(case.body, dict):
@@ -214,6 +220,15 @@ def with_times_in_order(file_box):
             overrides[number] = one
         changed["overrides"] = overrides
     return changed
+
+
+def with_reason_on_a_line(hold):
+    """A reason is seen, and ends no line: what a schema has no words for."""
+    reason = hold.get("reason")
+    if not isinstance(reason, str) or not 0 < len(reason) <= MAX_HOLD_REASON:
+        return hold
+    line = "".join(c for c in seen(reason) if unicodedata.category(c) not in ("Zl", "Zp")).strip()
+    return {**hold, "reason": line or "a reason"}
 
 
 def with_possible_end(token):

@@ -16,7 +16,7 @@ use crate::api::examples;
 use crate::api::problem::Code;
 use crate::domain::{
     CONTENT_TYPE_PATTERN, MAX_CONTENT_LENGTH, MAX_CONTENT_TYPE_BYTES, MAX_FILE_NAME_CHARS,
-    MAX_METADATA_KEYS, RejectionCode,
+    MAX_HOLD_REASON_CHARACTERS, MAX_METADATA_KEYS, RejectionCode,
 };
 
 /// The last digit has two bits that are zero.
@@ -219,6 +219,20 @@ pub(super) fn details() -> BTreeMap<&'static str, Value> {
             }),
         ),
         ("SignIn", json!({"additionalProperties": false})),
+        (
+            "NewHold",
+            json!({
+                "additionalProperties": false,
+                "properties": {"reason": {"minLength": 1, "maxLength": MAX_HOLD_REASON_CHARACTERS}},
+            }),
+        ),
+        (
+            "NewKeepUntil",
+            json!({
+                "additionalProperties": false,
+                "properties": {"keepUntil": {"format": "date-time"}},
+            }),
+        ),
         (
             "Token",
             json!({"properties": token_properties(), "required": ["lastUsedAt"], "example": examples::token()}),
