@@ -71,7 +71,7 @@ fn what_a_service_tells_is_shown_with_what_it_is_about() {
         first.starts_with("✓ 20") && first.contains("  file.available  msg_"),
         "{first}"
     );
-    let fields: Vec<String> = (0..12).map(|_| listening.next()).collect();
+    let fields: Vec<String> = (0..13).map(|_| listening.next()).collect();
     let has = |start: &str| fields.iter().any(|line| line.starts_with(start));
     assert!(has("    displayName   notes.txt"), "{fields:?}");
     assert!(has("    metadata      {\"course\":\"INF-1"), "{fields:?}");
