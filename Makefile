@@ -12,8 +12,6 @@ export CHROMIUM ?= /usr/bin/chromium
 export NGINX ?= /usr/sbin/nginx
 # Debian's virus scanner, for the tests of files that are scanned.
 export CLAMD ?= /usr/sbin/clamd
-# Most tests wait for other programs part of their time: one more than there are processors keeps these busy.
-export RUST_TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 # Debian's Prometheus, for the metrics and the alerts.
 export PROMETHEUS ?= /usr/bin/prometheus
 export PROMTOOL ?= /usr/bin/promtool
