@@ -225,121 +225,35 @@ ALTER TABLE files ADD COLUMN withdrawn_uploaded_at INTEGER;
 CREATE INDEX files_withdrawn ON files (id) WHERE withdrawn_sha256 IS NOT NULL;
 ";
 
+/// What each version since the third one added to the one before it.
+const STEPS_SINCE_3: [&[&str]; 11] = [
+    &[MARKER],
+    &[OWNERS, ITEMS],
+    &[DISPLAY_NAMES],
+    &[DELETE_AFTER],
+    &[HAND_INS],
+    &[METADATA],
+    &[OUTBOX],
+    &[FILE_TYPES],
+    &[STAGES],
+    &[PROTECTION],
+    &[WITHDRAWN],
+];
+const _: () = assert!(SCHEMA_VERSION as usize == 3 + STEPS_SINCE_3.len());
+
 /// What makes a file of this version of one of `version`; 0 is a file with nothing in it. The steps are texts of
 /// their time, and stay as they are whatever becomes of the table later: a change is one more step behind them,
 /// which new files go through too.
-fn steps_from(version: i64) -> &'static [&'static str] {
-    match version {
-        0 => &[
-            FILES_SINCE_3,
-            KEYS,
-            MARKER,
-            OWNERS,
-            ITEMS,
-            DISPLAY_NAMES,
-            DELETE_AFTER,
-            HAND_INS,
-            METADATA,
-            OUTBOX,
-            FILE_TYPES,
-            STAGES,
-            PROTECTION,
-            WITHDRAWN,
-        ],
-        1 => &[
-            KEYS,
-            SET_FILES_ASIDE,
-            FILES_SINCE_3,
-            TAKE_FILES_OVER,
-            MARKER,
-            OWNERS,
-            ITEMS,
-            DISPLAY_NAMES,
-            DELETE_AFTER,
-            HAND_INS,
-            METADATA,
-            OUTBOX,
-            FILE_TYPES,
-            STAGES,
-            PROTECTION,
-            WITHDRAWN,
-        ],
-        2 => &[
-            SET_FILES_ASIDE,
-            FILES_SINCE_3,
-            TAKE_FILES_OVER,
-            MARKER,
-            OWNERS,
-            ITEMS,
-            DISPLAY_NAMES,
-            DELETE_AFTER,
-            HAND_INS,
-            METADATA,
-            OUTBOX,
-            FILE_TYPES,
-            STAGES,
-            PROTECTION,
-            WITHDRAWN,
-        ],
-        3 => &[
-            MARKER,
-            OWNERS,
-            ITEMS,
-            DISPLAY_NAMES,
-            DELETE_AFTER,
-            HAND_INS,
-            METADATA,
-            OUTBOX,
-            FILE_TYPES,
-            STAGES,
-            PROTECTION,
-            WITHDRAWN,
-        ],
-        4 => &[
-            OWNERS,
-            ITEMS,
-            DISPLAY_NAMES,
-            DELETE_AFTER,
-            HAND_INS,
-            METADATA,
-            OUTBOX,
-            FILE_TYPES,
-            STAGES,
-            PROTECTION,
-            WITHDRAWN,
-        ],
-        5 => &[
-            DISPLAY_NAMES,
-            DELETE_AFTER,
-            HAND_INS,
-            METADATA,
-            OUTBOX,
-            FILE_TYPES,
-            STAGES,
-            PROTECTION,
-            WITHDRAWN,
-        ],
-        6 => &[
-            DELETE_AFTER,
-            HAND_INS,
-            METADATA,
-            OUTBOX,
-            FILE_TYPES,
-            STAGES,
-            PROTECTION,
-            WITHDRAWN,
-        ],
-        7 => &[
-            HAND_INS, METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN,
-        ],
-        8 => &[METADATA, OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
-        9 => &[OUTBOX, FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
-        10 => &[FILE_TYPES, STAGES, PROTECTION, WITHDRAWN],
-        11 => &[STAGES, PROTECTION, WITHDRAWN],
-        12 => &[PROTECTION, WITHDRAWN],
-        13 => &[WITHDRAWN],
+fn steps_from(version: i64) -> impl Iterator<Item = &'static str> {
+    let to_3: &[&str] = match version {
+        0 => &[FILES_SINCE_3, KEYS],
+        1 => &[KEYS, SET_FILES_ASIDE, FILES_SINCE_3, TAKE_FILES_OVER],
+        2 => &[SET_FILES_ASIDE, FILES_SINCE_3, TAKE_FILES_OVER],
         _ => &[],
-    }
+    };
+    let taken = usize::try_from(version - 3).unwrap_or_default();
+    let later = STEPS_SINCE_3.iter().skip(taken).copied().flatten();
+    to_3.iter().chain(later).copied()
 }
 
 /// The path with the links in its directory's resolved: SQLite is told to follow none at all.
