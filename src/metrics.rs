@@ -34,6 +34,7 @@ use prometheus_client::registry::Registry;
 pub use finalization::{SettledAs, Settlement, Via};
 pub use http::{HttpMetrics, InFlight, Refused};
 pub use queue::DeliveryEnd;
+pub(crate) use stores::named_calls;
 pub use stores::{CallError, StoreCalls, StoreKind};
 pub use upkeep::{ReconcilerPass, ScanEnd, SweepPass, WebhookTry};
 pub use watched::{ScannerSeen, Watched};

@@ -15,6 +15,7 @@ use super::{
     TransitionOutcome,
 };
 use crate::domain::{FileId, FileRecord, Hold, KeyedRequest, Status, Timestamp, Transition};
+use crate::metrics::named_calls;
 
 /// A call of the port, with what it is about.
 #[derive(Debug, Clone, Copy)]
@@ -55,30 +56,27 @@ pub enum Call<'a> {
     Check,
 }
 
-impl Call<'_> {
-    /// The port's method.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Insert(_) => "insert",
-            Self::InsertKeyed(_) => "insert_keyed",
-            Self::EarlierRequest => "earlier_request",
-            Self::Get(_) => "get",
-            Self::Page => "page",
-            Self::RenewUpload(_) => "renew_upload",
-            Self::Transition(..) => "transition",
-            Self::Delete(_) => "delete",
-            Self::Hold(_) => "hold",
-            Self::Release(_) => "release",
-            Self::KeepLonger(_) => "keep_longer",
-            Self::PostponeDeletion(_) => "postpone_deletion",
-            Self::DueRecords => "due_records",
-            Self::PostponeReconcile(_) => "postpone_reconcile",
-            Self::ScheduleReconcile(_) => "schedule_reconcile",
-            Self::Remove(_) => "remove",
-            Self::Check => "check",
-        }
-    }
+named_calls! { Call<'_>:
+    Self::Insert(_) => "insert",
+    Self::InsertKeyed(_) => "insert_keyed",
+    Self::EarlierRequest => "earlier_request",
+    Self::Get(_) => "get",
+    Self::Page => "page",
+    Self::RenewUpload(_) => "renew_upload",
+    Self::Transition(..) => "transition",
+    Self::Delete(_) => "delete",
+    Self::Hold(_) => "hold",
+    Self::Release(_) => "release",
+    Self::KeepLonger(_) => "keep_longer",
+    Self::PostponeDeletion(_) => "postpone_deletion",
+    Self::DueRecords => "due_records",
+    Self::PostponeReconcile(_) => "postpone_reconcile",
+    Self::ScheduleReconcile(_) => "schedule_reconcile",
+    Self::Remove(_) => "remove",
+    Self::Check => "check",
+}
 
+impl Call<'_> {
     /// The record that it is about; `None` if it is about several or none.
     pub fn id(&self) -> Option<FileId> {
         match self {

@@ -3,28 +3,10 @@
 //! Invariant: a call is the store's own in everything; where metrics are off there is nothing around it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::intercepted::{Call, Intercepted, Interceptor};
 use super::{MetadataStore, StoreError};
 use crate::metrics::{Metrics, StoreCalls, StoreKind};
-
-/// The port's methods, by the names that [`Call::name`] has for them.
-const OPERATIONS: [&str; 13] = [
-    "insert",
-    "insert_keyed",
-    "earlier_request",
-    "get",
-    "page",
-    "renew_upload",
-    "transition",
-    "delete",
-    "due_records",
-    "postpone_reconcile",
-    "schedule_reconcile",
-    "remove",
-    "check",
-];
 
 /// Measures each call.
 struct Measured(StoreCalls);
@@ -35,17 +17,13 @@ impl Interceptor for Measured {
         call: Call<'_>,
         made: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let began = Instant::now();
-        let answer = made.await;
-        let error = answer.as_ref().err().and_then(StoreError::fault);
-        self.0.ended(call.name(), began.elapsed(), error);
-        answer
+        self.0.measure(call.name(), made, StoreError::fault).await
     }
 }
 
 /// The store, whose calls are measured if anything is.
 pub fn measured(store: Arc<dyn MetadataStore>, metrics: &Metrics) -> Arc<dyn MetadataStore> {
-    match StoreCalls::of(metrics, StoreKind::Metadata, &OPERATIONS) {
+    match StoreCalls::of(metrics, StoreKind::Metadata, Call::NAMES) {
         None => store,
         Some(calls) => Arc::new(Intercepted {
             store,
@@ -89,6 +67,21 @@ mod tests {
                 "{line} isn't in\n{text}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn there_is_a_series_for_each_call_also_before_the_first() {
+        let metrics = metrics();
+        let store = measured(Arc::new(MemoryMetadataStore::default()), &metrics);
+        let count = |operation: &str, count: u8| {
+            let labels = format!("{{store=\"metadata\",operation=\"{operation}\"}}");
+            let line = format!("\nfile_share_store_call_duration_seconds_count{labels} {count}\n");
+            metrics.exposition().contains(&line)
+        };
+        assert!(Call::NAMES.iter().all(|name| count(name, 0)));
+        let released = store.release(FileId::new(Timestamp::UNIX_EPOCH)).await;
+        assert_eq!(released.unwrap(), None);
+        assert!(count("release", 1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a call is known by the name of the port's method, and an error by its meaning.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
@@ -106,16 +106,39 @@ impl StoreCalls {
         Some(Self(instrumented.collect()))
     }
 
-    /// A call ended. One of an operation that isn't in the list isn't counted, and stops a test.
-    pub fn ended(&self, operation: &'static str, took: Duration, error: Option<CallError>) {
-        let known = self.0.iter().find(|it| it.operation == operation);
-        debug_assert!(known.is_some(), "{operation} isn't in the list");
-        let Some(of) = known else {
-            return;
-        };
-        of.duration.observe(took.as_secs_f64());
-        if let Some(error) = error {
-            of.errors[error as usize].inc();
+    /// Makes a call of this operation. `fault`: what an error says of the store, if anything.
+    pub async fn measure<T, E>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, E>>,
+        fault: impl Fn(&E) -> Option<CallError>,
+    ) -> Result<T, E> {
+        let began = Instant::now();
+        let answer = call.await;
+        if let Some(of) = self.0.iter().find(|it| it.operation == operation) {
+            of.duration.observe(began.elapsed().as_secs_f64());
+            if let Some(error) = answer.as_ref().err().and_then(fault) {
+                of.errors[error as usize].inc();
+            }
         }
+        answer
     }
 }
+
+/// The names of a port's calls: that of each, and all of them, which the compiler sees to.
+macro_rules! named_calls {
+    ($call:ty: $($pattern:pat => $name:literal,)+) => {
+        impl $call {
+            /// The port's methods.
+            pub const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The port's method.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $($pattern => $name,)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use named_calls;

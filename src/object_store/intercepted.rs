@@ -16,6 +16,7 @@ use super::{
     ListPosition, Listing, Lookup, ObjectHead, ObjectReader, ObjectStore, Quarantined, StoreError,
 };
 use crate::domain::{ObjectKey, Timestamp, VersionId};
+use crate::metrics::named_calls;
 
 /// A call of the port, with what it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,26 +49,23 @@ pub enum Call {
     Check,
 }
 
-impl Call {
-    /// The port's method.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Head(_) => "head",
-            Self::Read(_) => "read",
-            Self::ReadRange(_) => "read_range",
-            Self::Tag(_) => "tag",
-            Self::MakeDurable(_) => "make_durable",
-            Self::KeepsWhatItHas => "keeps_what_it_has",
-            Self::Lock(_) => "lock",
-            Self::DeleteAllVersions(_) => "delete_all_versions",
-            Self::Quarantine(_) => "quarantine",
-            Self::EndQuarantine => "end_quarantine",
-            Self::DeleteOtherVersions(_) => "delete_other_versions",
-            Self::List => "list",
-            Self::Check => "check",
-        }
-    }
+named_calls! { Call:
+    Self::Head(_) => "head",
+    Self::Read(_) => "read",
+    Self::ReadRange(_) => "read_range",
+    Self::Tag(_) => "tag",
+    Self::MakeDurable(_) => "make_durable",
+    Self::KeepsWhatItHas => "keeps_what_it_has",
+    Self::Lock(_) => "lock",
+    Self::DeleteAllVersions(_) => "delete_all_versions",
+    Self::Quarantine(_) => "quarantine",
+    Self::EndQuarantine => "end_quarantine",
+    Self::DeleteOtherVersions(_) => "delete_other_versions",
+    Self::List => "list",
+    Self::Check => "check",
+}
 
+impl Call {
     /// The object that it is about; `None` if it is about several or none.
     pub fn key(&self) -> Option<ObjectKey> {
         match self {
