@@ -67,6 +67,7 @@ impl Shown {
 pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
+    token: Option<String>,
     pub history: History,
     pub stats: ClientStats,
     /// How long an operation is repeated before the client gives up.
@@ -95,6 +96,7 @@ impl Client {
         Self {
             http,
             base: base.to_owned(),
+            token: None,
             history,
             stats: ClientStats::default(),
             patience: Cell::new(patience),
@@ -127,8 +129,21 @@ impl Client {
         }
     }
 
+    /// A call of the API; never of the store, whose URLs are proof enough.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base))
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// The same client with a token of somebody's.
+    pub(crate) fn with_token(self, token: String) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
     }
 
     /// Repeats `attempt` until it has a result; `None` if the client's patience ends first.

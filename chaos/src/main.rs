@@ -21,6 +21,7 @@ mod fault_proxy;
 mod history;
 mod load;
 mod measurement;
+mod person;
 mod power_cut;
 mod process;
 mod prometheus;

@@ -2,12 +2,13 @@
 //! finalized, reconciled and downloaded), while workers and API are killed.
 //!
 //! URLs live for seconds here, so that the time in which a late upload can come is over soon, and the
-//! last look at a tombstone is within the run.
+//! last look at a tombstone is within the run. All are of one person with a quota, who gets back what goes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::Scale;
@@ -17,7 +18,9 @@ use crate::client::Client;
 use crate::history::{History, Observation};
 use crate::load::{self, CLIENTS};
 use crate::measurement::Measurement;
-use crate::process::{Supervised, free_address};
+use crate::person::{self, Settings};
+use crate::process::Supervised;
+use crate::support::issuer::Issuer;
 
 const PAUSE: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(180);
@@ -28,12 +31,13 @@ const DOWNLOADS: usize = 3;
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("delete-races", &[]).await);
-    let address = free_address();
+    let issuer = block_in_place(Issuer::start);
     let settings = [("UPLOAD_URL_TTL", "10s"), ("UPLOAD_GRACE", "2s")];
     let mut api = {
         let aws = Arc::clone(&aws);
-        let [ttl, grace] = settings;
-        Supervised::new(move || aws.api(&[("LISTEN", &address), ttl, grace]))
+        // Never reached, and counted.
+        let settings = Settings::with_quota(&issuer, 1_000_000).and(&settings);
+        Supervised::new(move || aws.api(&settings.as_str()))
     };
     let worker = || {
         let aws = Arc::clone(&aws);
@@ -46,8 +50,9 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
         })
     };
     let mut workers = [worker(), worker()];
-    let base = api.program().base.clone();
+    let base = api.program().listening_at();
     let client = Client::new(&base, History::open("delete-races"), LIMIT);
+    let client = client.with_token(person::token(&base, &issuer).await);
     let mut random = fastrand::Rng::with_seed(scale.seed);
     let contents = load::contents(scale.seed, scale.of(150, 3_000));
     let count = contents.len();

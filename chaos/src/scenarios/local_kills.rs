@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::LOCATION;
+use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
 
 use super::Scale;
@@ -15,7 +16,9 @@ use crate::client::{Client, Created, content};
 use crate::history::{History, Observation};
 use crate::load;
 use crate::measurement::Measurement;
-use crate::process::{Supervised, free_address};
+use crate::person::{self, Settings};
+use crate::process::Supervised;
+use crate::support::issuer::Issuer;
 use crate::support::program::{Program, data_dir};
 
 /// Uploads that are under way when the program is killed.
@@ -35,16 +38,18 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let dir = data_dir();
-    let address = free_address();
+    let issuer = block_in_place(Issuer::start);
     let mut api = {
-        let (dir, address) = (dir.path().to_owned(), address.clone());
-        // The last uploads of a run have their reconciliations in a while; nobody wants to wait for them.
-        Supervised::new(move || {
-            Program::local(&dir, &[("LISTEN", &address), ("RECONCILE_INTERVAL", "1s")])
-        })
+        let dir = dir.path().to_owned();
+        // The last uploads of a run have their reconciliations in a while; nobody wants to wait for them. The quota is
+        // never reached, and counted.
+        let settings =
+            Settings::with_quota(&issuer, 1_000_000).and(&[("RECONCILE_INTERVAL", "1s")]);
+        Supervised::new(move || Program::local(&dir, &settings.as_str()))
     };
     let base = api.program().base.clone();
     let client = Client::new(&base, History::open("local-kills"), LIMIT);
+    let client = client.with_token(person::token(&base, &issuer).await);
     let mut random = fastrand::Rng::with_seed(scale.seed);
     let undisturbed = time_of_puts(&client, &mut random).await;
     let (mut acknowledged, mut cut_off, mut halves) = (0, 0, 0);

@@ -20,13 +20,13 @@ use super::Scale;
 use crate::aws::Aws;
 use crate::load;
 use crate::measurement::Measurement;
-use crate::process::{Supervised, free_address};
+use crate::person::{self, Settings};
+use crate::process::Supervised;
 use crate::support::issuer::Issuer;
 use crate::support::program::{Program, data_dir, recount_local};
 
 const PLACES: usize = 6;
 const RACERS: usize = 16;
-const PERSON: &str = "bob";
 const CONTENT: &[u8] = b"five!";
 const KILL_EVERY: Duration = Duration::from_secs(2);
 /// The pause before a repetition.
@@ -34,16 +34,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// Until a call is answered, with all the kills in between.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// 32 bytes for sessions, which local mode makes itself.
-const SESSION_SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
 
 pub(super) async fn local(scale: Scale) -> Vec<Measurement> {
     let issuer = block_in_place(Issuer::start);
     let dir = data_dir();
     let api = {
-        let settings = settings(&issuer);
+        let settings = Settings::with_quota(&issuer, PLACES);
         let path = dir.path().to_owned();
-        Supervised::new(move || Program::local(&path, &borrowed(&settings)))
+        Supervised::new(move || Program::local(&path, &settings.as_str()))
     };
     let recount = |dir: &TempDir| recount_local(dir.path(), &[]);
     run(api, &issuer, scale, || recount(&dir)).await
@@ -54,33 +52,11 @@ pub(super) async fn aws(scale: Scale) -> Vec<Measurement> {
     let aws = Arc::new(Aws::start("quota-racers", &[]).await);
     let api = {
         let aws = Arc::clone(&aws);
-        let mut settings = settings(&issuer);
-        settings.push(("SESSION_SECRET", SESSION_SECRET.to_owned()));
-        let public = format!("http://{}", settings[0].1);
-        settings.push(("PUBLIC_URL", public));
-        Supervised::new(move || aws.api(&borrowed(&settings)))
+        let settings = Settings::with_quota(&issuer, PLACES);
+        Supervised::new(move || aws.api(&settings.as_str()))
     };
     let _workers = [aws.worker(&[]), aws.worker(&[])];
     run(api, &issuer, scale, || aws.recount()).await
-}
-
-fn settings(issuer: &Issuer) -> Vec<(&'static str, String)> {
-    vec![
-        ("LISTEN", free_address()),
-        ("ACCESS", "oidc".to_owned()),
-        ("OIDC_ISSUER", issuer.url.clone()),
-        ("OIDC_CLIENT_ID", "files".to_owned()),
-        ("OIDC_CLIENT_SECRET", "files-secret".to_owned()),
-        ("OIDC_AUDIENCE", "file-share".to_owned()),
-        ("QUOTA_FILES", PLACES.to_string()),
-    ]
-}
-
-fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
-    let settings = settings.iter();
-    settings
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect()
 }
 
 async fn run(
@@ -147,20 +123,13 @@ impl OneProgram {
             .no_proxy()
             .timeout(CALL_LIMIT)
             .build();
-        let mut program = Self {
+        Self {
             http: http.expect("a plain client needs nothing that could fail"),
             base: base.to_owned(),
-            token: issuer.tokens_of(PERSON).await.access,
+            token: person::token(base, issuer).await,
             created: Cell::new(0),
             refused: Cell::new(0),
-        };
-        let wanted = json!({"label": "racers", "scopes": ["read", "write", "delete"]});
-        let (_, made) = program
-            .call(Method::POST, "/v1/tokens", None, Some(&wanted))
-            .await;
-        let token = made["token"].as_str();
-        program.token = token.expect("a person may have a token").to_owned();
-        program
+        }
     }
 
     /// Repeats a call until somebody answers it who is alive.
