@@ -5,6 +5,7 @@
 //! Absent on purpose: how a request shows who sends it ([`Gate`]), and what becomes of a refusal. The program's
 //! own tasks (finalizing, reconciling, sweeping) call the operations themselves, and nobody asks them.
 
+mod action;
 #[cfg(feature = "server")]
 pub mod api_token;
 mod authorize;
@@ -26,7 +27,8 @@ mod scope;
 mod sessions;
 mod token_caller;
 
-pub use authorize::{Action, Denied, Resource, authorize};
+pub use action::Action;
+pub use authorize::{Denied, Resource, authorize};
 pub use caller::{Caller, Person, Principal, Role};
 #[cfg(feature = "server")]
 pub use gate::{

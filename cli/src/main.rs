@@ -22,6 +22,7 @@ mod error;
 mod events;
 mod file_end;
 mod hand_in_table;
+mod hold_calls;
 mod holds;
 mod http;
 mod inputs;

@@ -6,10 +6,9 @@
 //! Absent on purpose: HTTP. Where in a request a proof stands is the API's business.
 
 mod at_issuer;
+mod policy;
 
-use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 pub use self::at_issuer::{BegunAtIssuer, NotSignedIn, SentToIssuer};
+pub use self::policy::{Policy, SESSION_SECRET_FILE, SignInAt, SignInWith};
 use super::api_token::{ApiTokens, Recalled as RecalledToken, TokenText};
 use super::oidc::Issuer;
 use super::pairing::Pairings;
@@ -29,64 +29,6 @@ use crate::config::Groups;
 use crate::domain::{FileId, Timestamp, UserId};
 use crate::item_store::{ItemStore, StoreError};
 use crate::rate_limits::{Rate, RateLimiter};
-use crate::secret_file::{SecretError, SecretFile};
-
-/// Which proof is asked for.
-#[derive(Debug)]
-pub enum Policy {
-    /// None: everybody who reaches the service is its operator.
-    Open,
-    /// None, since only this machine reaches the service; but a request that a proxy passed on may be
-    /// anybody's.
-    Loopback,
-    /// The local key, which makes its holder the operator, or a session that was begun with it.
-    Key(LocalKey),
-    /// An access token of the issuer that people sign in at, or a session that was begun there; what their groups
-    /// may do is a role.
-    Oidc(SignInAt),
-}
-
-/// The issuer that people sign in at.
-pub struct SignInAt {
-    /// The issuer.
-    pub issuer: Issuer,
-    /// Signs what a browser keeps meanwhile; the same in all processes of a service.
-    pub secret: Vec<u8>,
-}
-
-/// Where the secret lies, where no operator gave one.
-pub const SESSION_SECRET_FILE: SecretFile = SecretFile {
-    name: "session-secret",
-    prefix: "",
-    what: "a session secret",
-    renewal: "ends the sign-ins that are under way",
-};
-
-impl SignInAt {
-    /// The secret in `data_dir`, which has to exist; a new one if there is none yet. Blocks; meant for the start of
-    /// a program.
-    ///
-    /// # Errors
-    /// A file that can't be read or written, that others can read, or that holds something else.
-    pub fn secret_in(data_dir: &Path) -> Result<String, SecretError> {
-        SESSION_SECRET_FILE.load_or_create(data_dir)
-    }
-}
-
-impl fmt::Debug for SignInAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SignInAt").field(&self.issuer).finish()
-    }
-}
-
-/// How people sign in with a browser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignInWith {
-    /// With the local key.
-    Key,
-    /// At an issuer.
-    Issuer,
-}
 
 /// Says whom requests come from.
 pub struct Gate {
