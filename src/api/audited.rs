@@ -12,7 +12,7 @@ use poem::Request;
 use tracing::Instrument;
 
 use super::call_context::client_of;
-use super::middleware::RequestId;
+use super::observed::RequestId;
 use super::problem::{Code, Problem};
 use crate::access::Caller;
 use crate::audit::{Actor, AuditLog, DONE, Entry, UNKNOWN};

@@ -5,7 +5,8 @@
 use poem::Request;
 use poem::http::HeaderName;
 
-use super::middleware::{RequestId, caller_of};
+use super::middleware::caller_of;
+use super::observed::RequestId;
 use super::public_urls::bucket_for;
 use crate::client_address::{ClientAddress, TrustedProxies};
 use crate::operations::Context;

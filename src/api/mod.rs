@@ -29,6 +29,7 @@ mod json_body;
 mod json_text;
 mod links;
 mod middleware;
+mod observed;
 mod operation_errors;
 mod pairings;
 mod prefix_route;
@@ -65,7 +66,7 @@ use files::FilesApi;
 use guide_page::GuidePage;
 use holds::HoldsApi;
 use links::LinksApi;
-pub use middleware::RequestId;
+pub use observed::RequestId;
 use pairings::PairingsApi;
 pub use prefix_route::PrefixRoute;
 pub use proof::SessionCookie;
@@ -297,7 +298,7 @@ pub fn observed<E: Endpoint + 'static>(
     path_prefix: String,
     metrics: Option<HttpMetrics>,
 ) -> impl Endpoint<Output = Response> + 'static {
-    middleware::Observed {
+    observed::Observed {
         inner,
         path_prefix,
         metrics,

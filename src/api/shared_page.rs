@@ -17,7 +17,7 @@ use view::{Message, notice, view};
 
 use super::call_context::context_of;
 use super::file_page::wants_page;
-use super::middleware::RequestId;
+use super::observed::RequestId;
 use super::problem::{Code, Problem};
 use super::public_urls::ServiceUrl;
 use crate::access::Gate;
