@@ -110,6 +110,11 @@ impl CliError {
         json!({ "code": self.code(), "message": self.to_string() })
     }
 
+    /// Whether it is kept on purpose: asking again changes nothing.
+    pub(crate) fn is_retained(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "retained")
+    }
+
     /// The exit code, if nothing else was to be done.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {

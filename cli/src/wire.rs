@@ -60,10 +60,15 @@ impl Record {
 
     /// The status, and the stage beside it if there is one, as the service calls them.
     pub(crate) fn state(&self) -> String {
-        match self.more.get("stage").and_then(Value::as_str) {
+        match self.stage() {
             Some(stage) => format!("{} ({stage})", self.status),
             None => self.status.clone(),
         }
+    }
+
+    /// How far the service has come with it, where it says that.
+    pub(crate) fn stage(&self) -> Option<&str> {
+        self.more.get("stage").and_then(Value::as_str)
     }
 
     /// What whoever uploaded it keeps with it, where the service has that.

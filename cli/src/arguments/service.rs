@@ -61,6 +61,10 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub notification_limit: u64,
+    /// Also send the test file of EICAR, which every scanner calls a virus and which is none, and see that it is
+    /// kept back. Virus scanners on the way, and on this machine, may notice it too
+    #[arg(long)]
+    pub scanner: bool,
     #[command(flatten)]
     pub aws: Aws,
 }

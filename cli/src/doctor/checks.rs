@@ -12,7 +12,6 @@ use http::header::USER_AGENT;
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use uuid::Uuid;
 
 use super::addresses::addresses;
 use super::buffering::{LIMIT as BUFFERING, Waiting, buffering};
@@ -20,6 +19,7 @@ use super::limits::{Walked, limits};
 use super::remedies::{CUT_OFF, OTHER_SERVER, PUBLIC_ENDPOINT, SEE_LOG, remedy_for};
 use super::report::{CheckFailure, Passed, Report};
 use super::server_check::{clocks, server};
+use super::settlement::{is_found, notification};
 use super::sign_in::{Standing, sign_in};
 use super::store::{cors, reachable};
 use super::test_file::{Content, TestFile};
@@ -37,9 +37,6 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
 /// How long a transfer may take at least: 20 MiB by a line of some 600 kbit/s.
 const TRANSFER: Duration = Duration::from_secs(300);
-/// How often it is asked whether the file has come to its end: soon at first, then less and less.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How often a body is sent that breaks the connection, before it is said that it does.
 const UPLOAD_ATTEMPTS: u32 = 3;
 
@@ -58,6 +55,8 @@ const AFTER_SERVER: [&str; 13] = [
     "download",
     "delete",
 ];
+/// Made if it is asked for.
+const SCANNER: &str = "scanner";
 /// From `create` on.
 const AFTER_SIGN_IN: &[&str] = AFTER_SERVER.split_at(3).1;
 /// From `addresses` on.
@@ -96,6 +95,8 @@ pub(super) struct Checks<'a> {
     pub origin: String,
     pub limit: Duration,
     pub notification_limit: Duration,
+    /// Whether the scanner is shown what it has to find.
+    pub with_virus: bool,
     pub test_file: &'a TestFile,
 }
 
@@ -107,7 +108,7 @@ impl Checks<'_> {
     pub(super) async fn run(&self, report: &mut Report<'_>) -> Result<(), CliError> {
         let limit = self.limit;
         let Some(server_answer) = report.check("server", limit, server(self.service)).await? else {
-            return report.skip(&AFTER_SERVER, "there is no service to ask");
+            return self.skip(report, &AFTER_SERVER, "there is no service to ask");
         };
         report.check("stores", limit, self.stores()).await?;
         let clocks = async { clocks(&server_answer, SystemTime::now()) };
@@ -116,7 +117,7 @@ impl Checks<'_> {
         let signing_in = sign_in(self.service, &mut standing);
         report.check("sign-in", limit, signing_in).await?;
         if matches!(standing, Standing::Out) {
-            return report.skip(AFTER_SIGN_IN, "nobody is let in");
+            return self.skip(report, AFTER_SIGN_IN, "nobody is let in");
         }
         let created = report.check("create", limit, self.create()).await?;
         // Also where none could be created: that may be why.
@@ -126,19 +127,41 @@ impl Checks<'_> {
         let left = limits(self.service, &walked);
         report.check("limits", limit, left).await?;
         let Some(file) = created else {
-            return report.skip(AFTER_CREATE, "no file could be created");
+            return self.skip(report, AFTER_CREATE, "no file could be created");
         };
         let addresses = addresses(self.service, &file.upload);
         let named = report.check("addresses", limit, addresses).await?;
         let until = Deadline::after(self.transfer_limit() + self.notification_limit);
         let waiting = Waiting::begin(self.service, file.record.id, until);
-        if self.store_takes_it(report, &file, named.is_some()).await? {
+        let is_taken = self.store_takes_it(report, &file, named.is_some()).await?;
+        if is_taken {
             self.fetch_it(report, &file, waiting).await?;
         }
         report
             .check("delete", limit, self.delete(&file.record))
             .await?;
+        if !is_taken {
+            return self.skip(report, &[], "the store doesn't have the bytes");
+        }
+        if self.with_virus {
+            let limit = limit + self.notification_limit + ANSWER_MARGIN;
+            report.check(SCANNER, limit, self.scanner()).await?;
+        }
         Ok(())
+    }
+
+    /// Names what isn't looked at, with the scanner if that was asked for.
+    fn skip(
+        &self,
+        report: &mut Report<'_>,
+        names: &[&'static str],
+        because: &str,
+    ) -> Result<(), CliError> {
+        report.skip(names, because)?;
+        match self.with_virus {
+            true => report.skip(&[SCANNER], because),
+            false => Ok(()),
+        }
     }
 
     /// From the store's address to its 200.
@@ -189,9 +212,8 @@ impl Checks<'_> {
             upload,
         } = file;
         let limit = self.notification_limit + ANSWER_MARGIN;
-        let settled = report
-            .check("notification", limit, self.notification(record))
-            .await?;
+        let notified = notification(self.service, record.id, self.notification_limit);
+        let settled = report.check("notification", limit, notified).await?;
         let waiting = settled.map(|()| waiting);
         let buffering = buffering(self.service, upload, content.size(), waiting);
         let limit = self.limit.max(BUFFERING);
@@ -307,6 +329,32 @@ impl Checks<'_> {
         )))
     }
 
+    /// Sends the test virus, which only a scanner keeps from being available, and takes it away again.
+    async fn scanner(&self) -> Result<Passed<()>, CheckFailure> {
+        let content = Content::virus();
+        let created = self.create_once(&content).await.map_err(|failure| {
+            CheckFailure::of(&failure, "the test virus can't be created", SEE_LOG)
+        })?;
+        let (record, upload) = (created.record, created.upload);
+        let Some(upload) = upload else {
+            let said = "the answer has no URL to send the bytes to";
+            return Err(CheckFailure::wrong(said, OTHER_SERVER));
+        };
+        let file = CreatedFile {
+            content,
+            record,
+            upload,
+        };
+        let found = match self.upload(&file).await {
+            Ok(_) => is_found(self.service, file.record.id, self.notification_limit).await,
+            Err(failure) => Err(failure),
+        };
+        // What was seen of the scanner counts more than that it can't be deleted, unless all else is well.
+        let deleted = self.delete(&file.record).await;
+        let found = found?;
+        deleted.map(|_| found)
+    }
+
     async fn put_once(
         &self,
         file: &CreatedFile,
@@ -320,55 +368,6 @@ impl Checks<'_> {
         };
         let (http, size) = (&self.service.http, file.content.size());
         put(http, &file.upload, size, body, &Sent::default(), until).await
-    }
-
-    /// Asked again and again, so that the time is known without anything that keeps answers back.
-    async fn end_of(&self, id: Uuid) -> Result<Record, CliError> {
-        let until = Deadline::after(self.notification_limit);
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let record = self.service.describe(id, until).await?;
-            if record.is_final() || until.left().is_zero() {
-                return Ok(record);
-            }
-            tokio::time::sleep(pause.min(until.left())).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    async fn notification(&self, record: &Record) -> Result<Passed<()>, CheckFailure> {
-        let began = Instant::now();
-        let settled = self.end_of(record.id).await;
-        let took = began.elapsed();
-        let settled = settled.map_err(|failure| {
-            CheckFailure::of(&failure, "the file can't be asked about", SEE_LOG)
-        })?;
-        if settled.is_available() {
-            return Ok(Passed::that(format!(
-                "it arrived after {} ms",
-                took.as_millis()
-            )));
-        }
-        if !settled.is_final() {
-            let limit = self.notification_limit.as_secs();
-            let state = settled.state();
-            return Err(CheckFailure::wrong(
-                format!(
-                    "none arrived in {limit} s: the bytes are there, and the file is still {state}"
-                ),
-                "see that a file-share-worker runs with this bucket and queue, that the bucket \
-                 notifies the queue, and that the queue admits it (`fshare doctor --aws` looks); in \
-                 local mode, see the service's log. --notification-limit waits longer",
-            ));
-        }
-        Err(CheckFailure::wrong(
-            format!(
-                "the right bytes were sent, and {}",
-                settled.why_unavailable()
-            ),
-            "something on the way changes bytes or lengths: a proxy, or a store that doesn't keep \
-             what it was sent",
-        ))
     }
 
     async fn is_available(&self, record: &Record) -> bool {
@@ -424,8 +423,8 @@ impl Checks<'_> {
         let deleted = self.test_file.delete(self.until()).await;
         deleted.map_err(|failure| {
             let link = self.service.link(record.id);
-            if let CliError::Refused { code, detail, .. } = &failure
-                && code == "retained"
+            if let CliError::Refused { detail, .. } = &failure
+                && failure.is_retained()
             {
                 return CheckFailure::Warning {
                     said: format!(

@@ -1,5 +1,5 @@
 //! `fshare doctor`: the whole way that a file takes, walked with a file of its own, as large as any may be; what is wrong
-//! on it, and how to mend it.
+//! on it, and how to mend it. If it is asked to, also that of a file which a virus scanner has to keep back.
 //!
 //! **Invariant:** every check is one line and has a limit on its time; the test file is deleted again
 //! however the checks end; nobody else's file is touched.
@@ -14,6 +14,7 @@ mod limits;
 mod remedies;
 mod report;
 mod server_check;
+mod settlement;
 mod setup_check;
 mod sign_in;
 mod store;
@@ -49,6 +50,7 @@ pub(crate) async fn run(
         origin,
         limit,
         notification_limit: Duration::from_secs(arguments.notification_limit),
+        with_virus: arguments.scanner,
         test_file,
     };
     let mut report = Report::new(output);

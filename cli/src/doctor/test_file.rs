@@ -20,6 +20,10 @@ use crate::wire::Created;
 
 /// What it is called, for whoever finds it in a list.
 pub(super) const NAME: &str = "fshare-doctor-test.bin";
+/// The test file of EICAR from its end (<https://www.eicar.org/download-anti-malware-testfile/>), so that no scanner
+/// takes this program for a virus.
+const VIRUS_REVERSED: &str =
+    r"*H+H$!ELIF-TSET-SURIVITNA-DRADNATS-RACIE$}7)CC7)^P(45XZP\4[PA@%P!O5X";
 /// How long deleting may take when everything else is over.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
@@ -54,6 +58,16 @@ impl Content {
             sha256: hex::encode(Sha256::digest(&bytes)),
             bytes: bytes.into(),
             key,
+        }
+    }
+
+    /// The test file of EICAR, which every scanner calls a virus and which is none.
+    pub(crate) fn virus() -> Self {
+        let bytes: Vec<u8> = VIRUS_REVERSED.bytes().rev().collect();
+        Self {
+            sha256: hex::encode(Sha256::digest(&bytes)),
+            bytes: bytes.into(),
+            key: Uuid::now_v7(),
         }
     }
 
@@ -111,7 +125,7 @@ impl TestFile {
         };
         let deleted = trace.service.delete(id, until).await;
         // What has to be kept stays, however often that is asked.
-        let stays = matches!(&deleted, Err(CliError::Refused { code, .. }) if code == "retained");
+        let stays = deleted.as_ref().is_err_and(CliError::is_retained);
         if deleted.is_ok() || stays {
             self.remember(None);
         }
@@ -145,5 +159,18 @@ impl TestFile {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Trace>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_test_virus_is_the_one_that_scanners_know() {
+        let content = Content::virus();
+        // Of the file that EICAR publishes.
+        let published = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
+        assert_eq!((content.size(), content.sha256.as_str()), (68, published));
     }
 }

@@ -1,6 +1,7 @@
 //! `fshare doctor` on the way of local mode: all well, and each check with what it is for broken.
 
 mod callers;
+mod settlement;
 
 use std::sync::mpsc::channel;
 
@@ -28,6 +29,14 @@ const ALL: [&str; 14] = [
 
 /// The doctor at this address, with `--json`.
 fn doctor(server: &str, arguments: &[&str]) -> (i32, Vec<Value>) {
+    let (code, lines) = walk(server, arguments);
+    let names: Vec<_> = lines.iter().map(|line| line["check"].clone()).collect();
+    assert_eq!(names, ALL, "each check is one line: {lines:#?}");
+    (code, lines)
+}
+
+/// The same with checks that aren't made by themselves.
+fn walk(server: &str, arguments: &[&str]) -> (i32, Vec<Value>) {
     let mut command = fshare(server);
     // Far more than it needs, for a machine that is busy.
     let limit = if arguments.contains(&"--check-limit") {
@@ -38,10 +47,7 @@ fn doctor(server: &str, arguments: &[&str]) -> (i32, Vec<Value>) {
     let doctor = command.args(["doctor", "--json"]).args(limit);
     let output = doctor.args(arguments).output();
     let ran = Ran::of(output.unwrap());
-    let lines = ran.json();
-    let names: Vec<_> = lines.iter().map(|line| line["check"].clone()).collect();
-    assert_eq!(names, ALL, "each check is one line: {ran:?}");
-    (ran.code, lines)
+    (ran.code, ran.json())
 }
 
 /// The checks with this verdict.

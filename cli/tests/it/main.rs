@@ -33,6 +33,7 @@ mod webhooks;
 )]
 #[path = "../../../tests/support"]
 mod aws_support {
+    pub(crate) mod clamd;
     pub(crate) mod curl;
     pub(crate) mod ministack;
     pub(crate) mod program;

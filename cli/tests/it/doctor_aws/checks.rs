@@ -36,7 +36,7 @@ async fn without_a_worker_no_notification_arrives_and_the_rest_is_still_looked_a
     only_wrong(
         &lines,
         "notification",
-        "none arrived in 1 s",
+        "no notification came in 1 s",
         "file-share-worker",
     );
     let left = Ran::of(fshare(&api.base).arg("list").output().unwrap());
