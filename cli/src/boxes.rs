@@ -15,8 +15,14 @@ use crate::commands::{agreed, somebody_is_there};
 use crate::error::{CliError, DONE};
 use crate::file_end::FileEnd;
 use crate::links_for_others::tell_watcher_if_only_here;
-use crate::output::{Output, human, local_time};
+use crate::output::{Deed, Output, human, local_time};
 use crate::retry::Deadline;
+
+const ENDED: Deed = Deed {
+    field: "ended",
+    in_words: "is over",
+    is_for_watchers: false,
+};
 
 /// How often a change is made anew if somebody else changed the box meanwhile, and the longest pause before that.
 const MAX_ROUNDS: usize = 20;
@@ -327,16 +333,7 @@ async fn end(
     let mut codes = Vec::new();
     for FileBox { id, .. } in found {
         let ended = service.end_box(&id, Deadline::after(patience)).await;
-        if output.json {
-            let error = ended.as_ref().err().map(CliError::as_json);
-            output.json_line(&json!({ "id": id, "ended": error.is_none(), "error": error }))?;
-        } else {
-            output.note(&match &ended {
-                Ok(()) => format!("✓ {id} is over"),
-                Err(failure) => format!("✗ {id}: {failure}"),
-            });
-        }
-        codes.push(ended.map_or_else(|failure| failure.exit_code(), |()| DONE));
+        codes.push(output.outcome(&id, &ENDED, ended)?);
     }
     Ok(codes)
 }

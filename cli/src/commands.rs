@@ -5,15 +5,21 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::address::parse_file;
 use crate::api_client::{ApiClient, MAX_PAGE};
 use crate::arguments;
-use crate::error::{CliError, DONE};
-use crate::output::{Output, human, local_time};
+use crate::error::CliError;
+use crate::output::{Deed, Output, human, local_time};
 use crate::retry::Deadline;
 use crate::wire::{Page, Record};
+
+const DELETED: Deed = Deed {
+    field: "deleted",
+    in_words: "is deleted",
+    is_for_watchers: true,
+};
 
 /// How many pages in a row may be empty before a list is given up. A service may give some where much was
 /// deleted, and one that gives nothing else has no end.
@@ -201,17 +207,7 @@ pub(crate) async fn delete(
     let mut codes = Vec::new();
     for (service, id) in files {
         let deleted = service.delete(id, Deadline::after(patience)).await;
-        if output.json {
-            let error = deleted.as_ref().err().map(CliError::as_json);
-            output.json_line(
-                &json!({ "id": id.to_string(), "deleted": error.is_none(), "error": error }),
-            )?;
-        } else if let Err(failure) = &deleted {
-            output.note(&format!("✗ {id}: {failure}"));
-        } else {
-            output.note_to_watcher(&format!("✓ {id} is deleted"));
-        }
-        codes.push(deleted.map_or_else(|failure| failure.exit_code(), |()| DONE));
+        codes.push(output.outcome(&id.to_string(), &DELETED, deleted)?);
     }
     Ok(codes)
 }

@@ -5,15 +5,30 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::address::parse_file;
 use crate::api_client::ApiClient;
 use crate::arguments;
-use crate::error::{CliError, DONE};
-use crate::output::Output;
+use crate::error::CliError;
+use crate::output::{Deed, Output};
 use crate::retry::Deadline;
+
+const HELD: Deed = Deed {
+    field: "held",
+    in_words: "is held",
+    is_for_watchers: true,
+};
+const RELEASED: Deed = Deed {
+    field: "released",
+    in_words: "is released",
+    is_for_watchers: true,
+};
+const KEPT: Deed = Deed {
+    field: "kept",
+    in_words: "is kept",
+    is_for_watchers: true,
+};
 
 /// Holds each of the files. The exit codes of all.
 pub(crate) async fn hold(
@@ -22,13 +37,12 @@ pub(crate) async fn hold(
     patience: Duration,
     output: &Output,
 ) -> Result<Vec<u8>, CliError> {
-    let mut codes = Vec::new();
-    for file in &arguments.files {
-        let (service, id) = parse_file(file, service).await?;
-        let held = service.hold(id, &arguments.reason, Deadline::after(patience));
-        codes.push(told(id, "held", held.await.map(drop), output)?);
-    }
-    Ok(codes)
+    let reason = &arguments.reason;
+    let hold = async |service: ApiClient, id| {
+        let held = service.hold(id, reason, Deadline::after(patience)).await;
+        held.map(drop)
+    };
+    each(service, &arguments.files, &HELD, output, hold).await
 }
 
 /// Ends the hold of each of the files. The exit codes of all.
@@ -38,13 +52,9 @@ pub(crate) async fn unhold(
     patience: Duration,
     output: &Output,
 ) -> Result<Vec<u8>, CliError> {
-    let mut codes = Vec::new();
-    for file in &arguments.files {
-        let (service, id) = parse_file(file, service).await?;
-        let released = service.release(id, Deadline::after(patience)).await;
-        codes.push(told(id, "released", released, output)?);
-    }
-    Ok(codes)
+    let release =
+        async |service: ApiClient, id| service.release(id, Deadline::after(patience)).await;
+    each(service, &arguments.files, &RELEASED, output, release).await
 }
 
 /// Has each of the files kept. The exit codes of all.
@@ -55,31 +65,25 @@ pub(crate) async fn keep(
     output: &Output,
 ) -> Result<Vec<u8>, CliError> {
     // The same moment for all, and for each attempt.
-    let until = arguments.until.of_a_file(Utc::now());
-    let mut codes = Vec::new();
-    for file in &arguments.files {
-        let (service, id) = parse_file(file, service).await?;
-        let kept = service.keep(id, &until, Deadline::after(patience)).await;
-        codes.push(told(id, "kept", kept.map(drop), output)?);
-    }
-    Ok(codes)
+    let until = &arguments.until.of_a_file(Utc::now());
+    let keep = async |service: ApiClient, id| {
+        let kept = service.keep(id, until, Deadline::after(patience)).await;
+        kept.map(drop)
+    };
+    each(service, &arguments.files, &KEPT, output, keep).await
 }
 
-/// Says what became of one file.
-fn told(
-    id: Uuid,
-    done: &str,
-    outcome: Result<(), CliError>,
+async fn each(
+    service: &ApiClient,
+    files: &[String],
+    deed: &Deed,
     output: &Output,
-) -> Result<u8, CliError> {
-    if output.json {
-        let error = outcome.as_ref().err().map(CliError::as_json);
-        output
-            .json_line(&json!({ "id": id.to_string(), done: error.is_none(), "error": error }))?;
-    } else if let Err(failure) = &outcome {
-        output.note(&format!("✗ {id}: {failure}"));
-    } else {
-        output.note_to_watcher(&format!("✓ {id} is {done}"));
+    call: impl AsyncFn(ApiClient, Uuid) -> Result<(), CliError>,
+) -> Result<Vec<u8>, CliError> {
+    let mut codes = Vec::new();
+    for file in files {
+        let (service, id) = parse_file(file, service).await?;
+        codes.push(output.outcome(&id.to_string(), deed, call(service, id).await)?);
     }
-    Ok(outcome.map_or_else(|failure| failure.exit_code(), |()| DONE))
+    Ok(codes)
 }

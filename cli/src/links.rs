@@ -10,11 +10,17 @@ use serde_json::{Map, Value, json};
 use crate::address::parse_file;
 use crate::api_client::ApiClient;
 use crate::arguments;
-use crate::error::{CliError, DONE};
+use crate::error::CliError;
 use crate::link_calls::Link;
 use crate::links_for_others::tell_watcher_if_only_here;
-use crate::output::{Output, local_time};
+use crate::output::{Deed, Output, local_time};
 use crate::retry::Deadline;
+
+const ENDED: Deed = Deed {
+    field: "ended",
+    in_words: "is over",
+    is_for_watchers: false,
+};
 
 /// How many pages of links are shown at the most: a list that never ends is given up.
 const MAX_PAGES: usize = 10_000;
@@ -145,16 +151,7 @@ pub(crate) async fn end(
     let mut codes = Vec::new();
     for id in ids {
         let ended = service.end_link(id, Deadline::after(patience)).await;
-        if output.json {
-            let error = ended.as_ref().err().map(CliError::as_json);
-            output.json_line(&json!({ "id": id, "ended": error.is_none(), "error": error }))?;
-        } else {
-            output.note(&match &ended {
-                Ok(()) => format!("✓ {id} is over"),
-                Err(failure) => format!("✗ {id}: {failure}"),
-            });
-        }
-        codes.push(ended.map_or_else(|failure| failure.exit_code(), |()| DONE));
+        codes.push(output.outcome(id, &ENDED, ended)?);
     }
     Ok(codes)
 }

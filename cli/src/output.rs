@@ -8,9 +8,9 @@ use std::io::{self, IsTerminal, Write};
 
 use chrono::{DateTime, Local};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::error::CliError;
+use crate::error::{CliError, DONE};
 
 /// How much of a name a progress bar has room for.
 const NAME_CHARS: usize = 32;
@@ -21,6 +21,16 @@ const BAR: &str =
 pub(crate) struct Output {
     pub json: bool,
     bars: MultiProgress,
+}
+
+/// What a command does to each of several things.
+pub(crate) struct Deed {
+    /// For programs, such as `deleted`.
+    pub field: &'static str,
+    /// For people, such as `is deleted`.
+    pub in_words: &'static str,
+    /// Whether that it was done goes without saying where nobody watches.
+    pub is_for_watchers: bool,
 }
 
 impl Output {
@@ -95,6 +105,32 @@ impl Output {
         if !self.bars.is_hidden() {
             self.note(line);
         }
+    }
+
+    /// Says what became of one of several things, and gives its exit code.
+    ///
+    /// # Errors
+    /// Nobody reads it any more.
+    pub(crate) fn outcome(
+        &self,
+        id: &str,
+        deed: &Deed,
+        outcome: Result<(), CliError>,
+    ) -> Result<u8, CliError> {
+        if self.json {
+            let error = outcome.as_ref().err().map(CliError::as_json);
+            let line = json!({ "id": id, deed.field: error.is_none(), "error": error });
+            self.json_line(&line)?;
+        } else {
+            match &outcome {
+                Err(failure) => self.note(&format!("✗ {id}: {failure}")),
+                Ok(()) if deed.is_for_watchers => {
+                    self.note_to_watcher(&format!("✓ {id} {}", deed.in_words));
+                }
+                Ok(()) => self.note(&format!("✓ {id} {}", deed.in_words)),
+            }
+        }
+        Ok(outcome.map_or_else(|failure| failure.exit_code(), |()| DONE))
     }
 
     pub(crate) fn bar(&self, name: &str, size: u64) -> ProgressBar {

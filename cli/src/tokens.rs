@@ -4,14 +4,18 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::api_client::{ApiClient, TOKEN};
-use crate::error::{CliError, DONE};
-use crate::output::{Output, local_time};
+use crate::error::CliError;
+use crate::output::{Deed, Output, local_time};
 use crate::retry::Deadline;
 use crate::sign_in_calls::TokenInfo;
 use crate::stored_tokens::TokenFile;
+
+const REVOKED: Deed = Deed {
+    field: "revoked",
+    in_words: "is revoked",
+    is_for_watchers: false,
+};
 
 pub(crate) async fn list(
     service: &ApiClient,
@@ -54,16 +58,7 @@ pub(crate) async fn revoke(
             Ok(()) => forget(service, id),
             Err(failure) => Err(with_advice(failure)),
         };
-        if output.json {
-            let error = revoked.as_ref().err().map(CliError::as_json);
-            output.json_line(&json!({ "id": id, "revoked": error.is_none(), "error": error }))?;
-        } else {
-            output.note(&match &revoked {
-                Ok(()) => format!("✓ {id} is revoked"),
-                Err(failure) => format!("✗ {id}: {failure}"),
-            });
-        }
-        codes.push(revoked.map_or_else(|failure| failure.exit_code(), |()| DONE));
+        codes.push(output.outcome(id, &REVOKED, revoked)?);
     }
     Ok(codes)
 }
