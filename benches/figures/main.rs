@@ -15,6 +15,7 @@ mod finalizing;
 mod limited;
 mod load;
 mod metered;
+mod off;
 mod pages;
 mod quotas;
 mod report;
@@ -52,9 +53,9 @@ const GROUPS: [Group; 11] = [
     ("creates", requests::creates),
     ("redirects", requests::redirects),
     ("signed-in", signed_in::figures),
-    ("limited", limited::figures),
+    ("limited", || limited::LIMITS.figures()),
     ("quotas", quotas::figures),
-    ("metered", metered::figures),
+    ("metered", || metered::METRICS.figures()),
     ("pages", pages::figures),
     ("finalizing", finalizing::figures),
     ("scanning", scanning::figures),

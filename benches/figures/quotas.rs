@@ -4,7 +4,7 @@
 use tokio::runtime::Runtime;
 
 use crate::report::Figure;
-use crate::requests::figure;
+use crate::requests::cost;
 use crate::signed_in::{ProofBy, Service, proof};
 use crate::support::issuer::Issuer;
 
@@ -28,7 +28,13 @@ pub(crate) fn figures() -> Vec<Figure> {
         service.creates(&runtime.block_on(session))
     };
     let (ours, theirs) = (creates(&counted), creates(&without));
-    let figure = figure("creates with a quota", &ours, (&theirs, OFF), LEAST);
+    let limit = (without.answering(&theirs), OFF);
+    let figure = cost(
+        "creates with a quota",
+        counted.answering(&ours),
+        limit,
+        LEAST,
+    );
     counted.program.discard();
     without.program.discard();
     vec![figure]

@@ -133,23 +133,10 @@ pub(crate) struct Answering<'a> {
 
 impl Answering<'_> {
     fn per_processor_second(self) -> f64 {
-        let before = processor_time(self.program);
+        let before = self.program.processor_time();
         let answered = self.load.per_second(ROUND) * ROUND.as_secs_f64();
-        answered / (processor_time(self.program) - before)
+        answered / (self.program.processor_time() - before)
     }
-}
-
-/// Of a program since its start, in seconds.
-fn processor_time(program: &Program) -> f64 {
-    /// What Linux counts it in (proc(5): `sysconf(_SC_CLK_TCK)`, 100 on every platform of today).
-    const TICKS_A_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", program.process_id()));
-    let stat = stat.expect("a program that runs has its figures there");
-    // The name before may have spaces in it.
-    let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
-    let fields: Vec<f64> = fields.split(' ').filter_map(|it| it.parse().ok()).collect();
-    // Behind the state, which is no number: user time and system time are the 11th and 12th.
-    (fields[10] + fields[11]) / TICKS_A_SECOND
 }
 
 /// What `ours` costs beside `limit`, which is said to be that of `whose`.
@@ -163,15 +150,7 @@ pub(crate) fn cost(
         || ours.per_processor_second(),
         || limit.per_processor_second(),
     );
-    Figure {
-        name,
-        measured: format!("{:.0} a processor's second", turns.ours),
-        limit: format!("{:.0} {whose}", turns.limit),
-        value: turns.ratio,
-        unit: "",
-        bound: Bound::AtLeast(least),
-        note: format!("{CONNECTIONS} connections, {}", turns.spread()),
-    }
+    turns.figure(name, "a processor's second", whose, least)
 }
 
 /// What `ours` does beside `limit`, which is said to be that of `whose`.
@@ -182,13 +161,19 @@ pub(crate) fn figure(
     least: f64,
 ) -> Figure {
     let turns = Turns::measure(|| ours.per_second(ROUND), || limit.per_second(ROUND));
-    Figure {
-        name,
-        measured: format!("{:.0}/s", turns.ours),
-        limit: format!("{:.0}/s {whose}", turns.limit),
-        value: turns.ratio,
-        unit: "",
-        bound: Bound::AtLeast(least),
-        note: format!("{CONNECTIONS} connections, {}", turns.spread()),
+    turns.figure(name, "a second", whose, least)
+}
+
+impl Turns {
+    fn figure(self, name: &'static str, unit: &str, whose: &str, least: f64) -> Figure {
+        Figure {
+            name,
+            measured: format!("{:.0} {unit}", self.ours),
+            limit: format!("{:.0} {whose}", self.limit),
+            value: self.ratio,
+            unit: "",
+            bound: Bound::AtLeast(least),
+            note: format!("{CONNECTIONS} connections, {}", self.spread()),
+        }
     }
 }

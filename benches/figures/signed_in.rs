@@ -120,7 +120,7 @@ impl Service {
         Self::start(&[&settings, more].concat())
     }
 
-    fn answering<'a>(&'a self, load: &'a Load) -> Answering<'a> {
+    pub(crate) fn answering<'a>(&'a self, load: &'a Load) -> Answering<'a> {
         Answering {
             load,
             program: &self.program,

@@ -169,18 +169,6 @@ pub(crate) fn descriptors(program: &Program) -> usize {
     open.expect("the program runs").count()
 }
 
-/// Seconds of processor time that it took so far. `utime` and `stime` of proc_pid_stat(5), in ticks
-/// of 10 ms, which is what Linux shows on every architecture.
-pub(crate) fn processor_time(program: &Program) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", program.process_id()));
-    let stat = stat.expect("the program runs");
-    // Behind the name, which may hold spaces.
-    let (_, fields) = stat.rsplit_once(')').expect("the name is in brackets");
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-    (ticks(11) + ticks(12)) / 100.0
-}
-
 /// Gives this process as many descriptors as it may have, and another one as few as it should have.
 pub(crate) fn limit_descriptors(process_id: u32, limit: &str) {
     let set = std::process::Command::new("prlimit")

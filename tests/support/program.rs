@@ -347,6 +347,23 @@ impl Program {
         self.child.id()
     }
 
+    /// Seconds of processor time that it took so far.
+    #[allow(
+        dead_code,
+        reason = "for campaigns and figures, which share this module"
+    )]
+    pub(crate) fn processor_time(&self) -> f64 {
+        /// What Linux counts it in (proc(5): `sysconf(_SC_CLK_TCK)`, 100 on every platform of today).
+        const TICKS_A_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id()));
+        let stat = stat.expect("a program that runs has its figures there");
+        // The name before may have spaces in it.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+        let fields: Vec<f64> = fields.split(' ').filter_map(|it| it.parse().ok()).collect();
+        // Behind the state, which is no number: user time and system time are the 11th and 12th.
+        (fields[10] + fields[11]) / TICKS_A_SECOND
+    }
+
     /// Whether it still runs.
     #[allow(dead_code, reason = "for the campaigns, which share this module")]
     pub(crate) fn is_running(&mut self) -> bool {

@@ -18,7 +18,6 @@ use tokio::time::sleep;
 use super::Scale;
 use crate::client_stats::p99;
 use crate::measurement::Measurement;
-use crate::process::processor_time;
 use crate::support::program::{Program, data_dir};
 
 const FLOODER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -60,10 +59,10 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let (flood, beside) = tokio::join!(flood(&api.base, took), honest.upload_for(took));
     let largest = bytes_below(dir.path());
 
-    let before = processor_time(&api);
+    let before = api.processor_time();
     let look = scale.of(LOOK[0], LOOK[1]);
     sleep(look).await;
-    let idle = (processor_time(&api) - before) / look.as_secs_f64();
+    let idle = (api.processor_time() - before) / look.as_secs_f64();
     let given_back = give_back(dir.path(), api, start).await;
     let bound = share * BYTES_A_RECORD + BYTES_BESIDES;
     let slower =

@@ -16,7 +16,6 @@ use crate::client::{Client, Created, content};
 use crate::client_stats::{median, p99};
 use crate::history::History;
 use crate::measurement::Measurement;
-use crate::process::processor_time;
 use crate::support::program::{Program, data_dir};
 
 /// How long a slow client is put up with.
@@ -71,7 +70,7 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
         longest
     };
     let began = Instant::now();
-    let used = processor_time(&api);
+    let used = api.processor_time();
     let beside = async {
         let mut each = Vec::new();
         // Once they are all there.
@@ -82,7 +81,7 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
         each
     };
     let ([headers, bodies, puts], beside) = tokio::join!(slow, beside);
-    let load = (processor_time(&api) - used) / began.elapsed().as_secs_f64();
+    let load = (api.processor_time() - used) / began.elapsed().as_secs_f64();
     let factor = median(beside).max(FLOOR).as_secs_f64() / median(alone).max(FLOOR).as_secs_f64();
     let mut measurements = vec![
         Measurement::done(
@@ -223,9 +222,9 @@ async fn descriptor_limit() -> Vec<Measurement> {
     let connecting = join_all((0..IDLE).map(|_| TcpStream::connect(address)));
     let idle: Vec<TcpStream> = connecting.await.into_iter().flatten().collect();
     sleep(Duration::from_secs(1)).await;
-    let used = processor_time(&api);
+    let used = api.processor_time();
     sleep(LOOK).await;
-    let spinning = (processor_time(&api) - used) / LOOK.as_secs_f64();
+    let spinning = (api.processor_time() - used) / LOOK.as_secs_f64();
     let connected = idle.len();
     drop(idle);
     let freed = Instant::now();
