@@ -313,10 +313,10 @@ async fn take_objects(
 
 /// Deletes what the service deleted meanwhile, so that nothing kept it any more.
 async fn forget(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
-    if record.hold.is_some() {
-        stores.metadata.release(record.id).await?;
-    }
     let now = stores.clock.now();
+    if let Some(hold) = &record.hold {
+        stores.metadata.release(record.id, hold, now).await?;
+    }
     let as_of = record.keep_until.map_or(now, |until| until.max(now));
     delete_record(stores, record, as_of).await.map(drop)
 }

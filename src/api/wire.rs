@@ -161,7 +161,7 @@ impl WireFile {
             }
             FileState::Rejected { reason, .. } => (WireStatus::Rejected, None, Some(reason)),
             FileState::Withdrawn { was, reason, .. } => {
-                (WireStatus::Withdrawn, Some(*was), Some(reason))
+                (WireStatus::Withdrawn, Some(was.clone()), Some(reason))
             }
             FileState::Expired { .. } => (WireStatus::Expired, None, None),
             FileState::Deleted { .. } => return None,
@@ -173,7 +173,7 @@ impl WireFile {
             display_name: record.declared.shown_name().to_owned(),
             size: record.declared.length.bytes(),
             content_type: record.declared.content_type.to_string(),
-            sha256: object.map(|object| object.sha256.to_hex()),
+            sha256: object.as_ref().map(|object| object.sha256.to_hex()),
             status,
             stage: record.stage().map(str::to_owned),
             created_at: format_timestamp(record.created_at()),

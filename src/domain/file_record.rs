@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::{
     BoxId, ContentType, Declaration, FileId, FileState, HandIn, Hold, Lifecycle, ObjectKey, Stage,
-    StateFields, Status, Timestamp, UserId,
+    StateFields, Status, Timestamp, UserId, VersionId,
 };
 
 /// What is known of a file. Built by [`FileRecord::pending`] or read back from a store.
@@ -36,8 +36,8 @@ pub struct FileRecord {
     pub delete_after: Option<Timestamp>,
     /// That it isn't deleted, and why; `None`: it isn't held.
     pub hold: Option<Hold>,
-    /// Until then, by the store's clock, an available file isn't deleted; `None`: it needn't be kept. It only ever moves
-    /// forward. Of a pending file, what it would be if its bytes had come when it was created: an answer of the store
+    /// Until then, by the store's clock, an available file isn't deleted, and neither are the bytes of one that is
+    /// withdrawn; `None`: it needn't be kept. It only ever moves forward. Of a pending file, what it would be if its bytes had come when it was created: an answer of the store
     /// says when they came, and only then it counts.
     pub keep_until: Option<Timestamp>,
     /// When the newest upload URL runs out. It only ever moves forward.
@@ -105,6 +105,10 @@ impl FileRecord {
     /// Until when the file is kept, if its bytes came at `uploaded_at`: as long from then as was said when it was
     /// created, whoever works it out, and however late.
     pub fn kept_from(&self, uploaded_at: Timestamp) -> Option<Timestamp> {
+        if matches!(self.state, FileState::Pending(Stage::Locking(_))) {
+            // Whoever measured it has worked that out.
+            return self.keep_until;
+        }
         let retention = self.keep_until? - self.created_at();
         uploaded_at
             .max(self.created_at())
@@ -116,13 +120,23 @@ impl FileRecord {
         self.hold.is_some() || self.is_retained(as_of)
     }
 
-    /// Whether it is to be kept beyond `as_of`: it is available, or about to be.
+    /// Whether it is to be kept beyond `as_of`: it is available, is about to be, or was until something was found in it.
     pub fn is_retained(&self, as_of: Timestamp) -> bool {
         let is_there = matches!(
             self.state,
-            FileState::Available(_) | FileState::Pending(Stage::Locking)
+            FileState::Available(_)
+                | FileState::Pending(Stage::Locking(_))
+                | FileState::Withdrawn { .. }
         );
         is_there && self.keep_until.is_some_and(|at| as_of < at)
+    }
+
+    /// The version that the store is told to keep, of a file that is about to be available; `None` if it isn't told yet.
+    pub fn locking_version(&self) -> Option<&VersionId> {
+        match &self.state {
+            FileState::Pending(Stage::Locking(version)) => version.as_ref(),
+            _ => None,
+        }
     }
 
     /// The key under which the file's bytes lie, whether there are any or not.
@@ -148,7 +162,7 @@ impl FileRecord {
 
     /// The name of what a pending file waits for, where that isn't its bytes.
     pub fn stage(&self) -> Option<&'static str> {
-        StateFields::from(&self.state).stage?.as_str()
+        Some(StateFields::from(&self.state).stage?.as_str())
     }
 
     /// What the bytes are; `None` if they weren't looked at.

@@ -44,28 +44,45 @@ pub enum FileState {
 }
 
 /// How far a pending file has come, as far as that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Stage {
     /// It waits for bytes, or nobody has looked at those that arrived.
     #[default]
     Uploading,
     /// The bytes are there, and wait for the virus scanner.
     Scanning,
-    /// The bytes are there and as declared, and the store is told that they stay: the file is to be available, and can't
-    /// be deleted any more before its `keep_until`.
+    /// The bytes are there and as declared, and the store is told that this version stays: it is what will be available,
+    /// whatever comes under the same key, and the file can't be deleted any more before its `keep_until`. `None` where
+    /// nothing tells one version from another, or nobody wrote down which it is.
+    Locking(Option<VersionId>),
+}
+
+/// The name of a stage, in stores and over the wire. The first stage has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageName {
+    /// Of [`Stage::Scanning`].
+    Scanning,
+    /// Of [`Stage::Locking`].
     Locking,
 }
 
 impl Stage {
-    const SCANNING: &'static str = "scanning";
-    const LOCKING: &'static str = "locking";
-
-    /// Its name, in stores and over the wire; `None` for the first, which needs none.
-    pub const fn as_str(self) -> Option<&'static str> {
+    /// Its name; `None` for the first, which needs none.
+    pub const fn name(&self) -> Option<StageName> {
         match self {
             Self::Uploading => None,
-            Self::Scanning => Some(Self::SCANNING),
-            Self::Locking => Some(Self::LOCKING),
+            Self::Scanning => Some(StageName::Scanning),
+            Self::Locking(_) => Some(StageName::Locking),
+        }
+    }
+}
+
+impl StageName {
+    /// The word that stores keep and clients see; it never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scanning => "scanning",
+            Self::Locking => "locking",
         }
     }
 
@@ -74,11 +91,9 @@ impl Stage {
     /// # Errors
     /// Any other text.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        match text {
-            Self::SCANNING => Ok(Self::Scanning),
-            Self::LOCKING => Ok(Self::Locking),
-            _ => Err(Invalid::new("no stage of a pending file")),
-        }
+        let mut all = [Self::Scanning, Self::Locking].into_iter();
+        all.find(|it| it.as_str() == text)
+            .ok_or_else(|| Invalid::new("no stage of a pending file"))
     }
 }
 
@@ -116,10 +131,11 @@ pub struct StateFields<'a> {
     /// Which of the fields below are there follows from it.
     pub status: Status,
     /// How far it has come; of a pending file that waits for something else than its bytes.
-    pub stage: Option<Stage>,
+    pub stage: Option<StageName>,
     /// What the bytes hash to; of an available file, or one that was.
     pub sha256: Option<Sha256Digest>,
-    /// The version of the object that was measured; of an available file, in a bucket with versions.
+    /// The version of the object that was measured, in a bucket with versions; of an available file, one that was, or
+    /// one whose version is being locked.
     pub version_id: Option<&'a str>,
     /// When the store had the bytes, by the store's clock; of an available file, or one that was.
     pub uploaded_at: Option<Timestamp>,
@@ -147,14 +163,17 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
             purge_at: None,
         };
         match state {
-            FileState::Pending(Stage::Uploading) => none,
-            FileState::Pending(stage @ (Stage::Scanning | Stage::Locking)) => Self {
-                stage: Some(*stage),
+            FileState::Pending(stage) => Self {
+                stage: stage.name(),
+                version_id: match stage {
+                    Stage::Uploading | Stage::Scanning => None,
+                    Stage::Locking(version) => version.as_ref().map(VersionId::as_str),
+                },
                 ..none
             },
             FileState::Available(object) => Self {
                 sha256: Some(object.sha256),
-                version_id: object.version_id.as_ref().map(|id| id.0.as_str()),
+                version_id: object.version_id.as_ref().map(VersionId::as_str),
                 uploaded_at: Some(object.uploaded_at),
                 detected_type: object.detected_type.as_ref(),
                 ..none
@@ -172,6 +191,7 @@ impl<'a> From<&'a FileState> for StateFields<'a> {
                 purge_at,
             } => Self {
                 sha256: Some(was.sha256),
+                version_id: was.version_id.as_ref().map(VersionId::as_str),
                 uploaded_at: Some(was.uploaded_at),
                 reason: Some(&reason.text),
                 reason_code: reason.code,
@@ -200,6 +220,7 @@ impl StateFields<'_> {
         let purge_at = self.purge_at.ok_or(MissingField("purge_at"));
         let sha256 = self.sha256.ok_or(MissingField("sha256"));
         let uploaded_at = self.uploaded_at.ok_or(MissingField("uploaded_at"));
+        let version_id = self.version_id.map(|id| VersionId(id.to_owned()));
         let reason = match self.reason {
             Some(text) => Ok(RejectionReason {
                 text: text.to_owned(),
@@ -209,10 +230,14 @@ impl StateFields<'_> {
             None => Err(MissingField("reason")),
         };
         Ok(match self.status {
-            Status::Pending => FileState::Pending(self.stage.unwrap_or_default()),
+            Status::Pending => FileState::Pending(match self.stage {
+                None => Stage::Uploading,
+                Some(StageName::Scanning) => Stage::Scanning,
+                Some(StageName::Locking) => Stage::Locking(version_id),
+            }),
             Status::Available => FileState::Available(StoredObject {
                 sha256: sha256?,
-                version_id: self.version_id.map(|id| VersionId(id.to_owned())),
+                version_id,
                 uploaded_at: uploaded_at?,
                 detected_type: self.detected_type.cloned(),
             }),
@@ -223,6 +248,7 @@ impl StateFields<'_> {
             Status::Withdrawn => FileState::Withdrawn {
                 was: WithdrawnObject {
                     sha256: sha256?,
+                    version_id,
                     uploaded_at: uploaded_at?,
                 },
                 reason: reason?,
@@ -252,10 +278,13 @@ pub struct StoredObject {
 }
 
 /// What the bytes of a withdrawn file were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WithdrawnObject {
     /// What they hashed to.
     pub sha256: Sha256Digest,
+    /// Which version they are, as long as something keeps them; `None` where the bucket has no versions, and of files
+    /// that were withdrawn before that was written down.
+    pub version_id: Option<VersionId>,
     /// When the store had them, by the store's clock.
     pub uploaded_at: Timestamp,
 }
@@ -264,6 +293,7 @@ impl From<&StoredObject> for WithdrawnObject {
     fn from(object: &StoredObject) -> Self {
         Self {
             sha256: object.sha256,
+            version_id: object.version_id.clone(),
             uploaded_at: object.uploaded_at,
         }
     }
@@ -272,6 +302,13 @@ impl From<&StoredObject> for WithdrawnObject {
 /// One version of an object, as the store names it. Opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionId(pub String);
+
+impl VersionId {
+    /// As the store wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Why bytes were rejected, or withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -399,6 +436,8 @@ mod tests {
         vec![
             FileState::PENDING,
             FileState::Pending(Stage::Scanning),
+            FileState::Pending(Stage::Locking(None)),
+            FileState::Pending(Stage::Locking(object(Some("v")).version_id)),
             FileState::Available(object(None)),
             FileState::Available(object(Some("v"))),
             FileState::Rejected {
@@ -418,6 +457,11 @@ mod tests {
             },
             FileState::Withdrawn {
                 was: WithdrawnObject::from(&object(None)),
+                reason: RejectionReason::infected("x", ContentType::unknown()),
+                purge_at: at,
+            },
+            FileState::Withdrawn {
+                was: WithdrawnObject::from(&object(Some("v"))),
                 reason: RejectionReason::infected("x", ContentType::unknown()),
                 purge_at: at,
             },

@@ -1,6 +1,6 @@
 //! A hold: somebody who runs the service says that a file stays, whoever wants it gone.
 //!
-//! Invariant: a reason is a line that can be shown as it is, in a terminal and beside other text. While a file is held,
+//! Invariant: a reason that is given is a line that can be shown as it is, in a terminal and beside other text. While a file is held,
 //! no deletion of it is made, whoever asks for it: that is a condition of the very write that deletes
 //! (`MetadataStore::delete`).
 //!
@@ -50,6 +50,12 @@ impl HoldReason {
                 "must say why, in 1 to {MAX_HOLD_REASON_CHARACTERS} characters"
             ))),
         }
+    }
+
+    /// Takes a reason from a store as it is there: by whatever version of the rules it was taken. A record whose reason
+    /// couldn't be read would be one of a file that nobody can hold, release or fetch.
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     /// The reason as it was given.

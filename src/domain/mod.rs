@@ -46,8 +46,8 @@ pub(crate) use file_name::is_mark;
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortened};
 pub use file_record::FileRecord;
 pub use file_state::{
-    FileState, MissingField, RejectionCode, RejectionReason, Stage, StateFields, StoredObject,
-    VersionId, WithdrawnObject,
+    FileState, MissingField, RejectionCode, RejectionReason, Stage, StageName, StateFields,
+    StoredObject, VersionId, WithdrawnObject,
 };
 pub use hand_in::{
     BOX_ID_BYTES, BoxId, HandIn, MAX_SUBMITTER_CHARACTERS, Submitter, SubmitterName,

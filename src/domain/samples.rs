@@ -156,10 +156,14 @@ pub(crate) mod strategies {
             detected_type,
         });
         let status = prop::sample::select(Status::ALL.to_vec());
-        let stage = prop::sample::select(vec![Stage::Uploading, Stage::Scanning, Stage::Locking]);
+        let stage = 0..3_u8;
         let parts = (status, stage, object, reason, moment);
         parts.prop_map(|(status, stage, object, reason, purge_at)| match status {
-            Status::Pending => FileState::Pending(stage),
+            Status::Pending => FileState::Pending(match stage {
+                0 => Stage::Uploading,
+                1 => Stage::Scanning,
+                _ => Stage::Locking(object.version_id),
+            }),
             Status::Available => FileState::Available(object),
             Status::Rejected => FileState::Rejected { reason, purge_at },
             Status::Withdrawn => FileState::Withdrawn {

@@ -8,7 +8,8 @@
 //! (`MetadataStore::delete`).
 
 use super::{
-    FileRecord, FileState, RejectionReason, Stage, Status, StoredObject, Timestamp, WithdrawnObject,
+    FileRecord, FileState, RejectionReason, Stage, Status, StoredObject, Timestamp, VersionId,
+    WithdrawnObject,
 };
 
 /// One step of a file's life.
@@ -27,25 +28,43 @@ pub struct Transition {
 }
 
 /// What must hold for a transition, besides the status that it begins at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransitionCondition {
     /// Nothing else.
     Always,
     /// The upload deadline is still this one: a client that renewed its URL in the meantime is not cut
     /// off.
     UploadExpiresAt(Timestamp),
+    /// The store isn't told yet that the bytes stay: what somebody read before that takes nothing back.
+    NotLocking,
+    /// The same, or it is told of this very version: what is locked is what will be available, whichever version somebody
+    /// else has measured.
+    LocksNoOther(VersionId),
 }
 
 impl Transition {
     /// The bytes are there, measured and as declared. Nothing is left to do, unless the record has a
     /// `delete_after`.
     pub fn available(object: StoredObject, delete_after: Option<Timestamp>) -> Self {
+        let version_id = object.version_id.clone();
         Self {
             from: Status::Pending,
             to: FileState::Available(object),
             condition: TransitionCondition::Always,
             reconcile_at: delete_after,
             keep_until: None,
+        }
+        .of_version(version_id)
+    }
+
+    /// The same, which says something of this version of the bytes, if it is one.
+    pub fn of_version(self, version_id: Option<VersionId>) -> Self {
+        match version_id {
+            None => self,
+            Some(version_id) => Self {
+                condition: TransitionCondition::LocksNoOther(version_id),
+                ..self
+            },
         }
     }
 
@@ -97,22 +116,27 @@ impl Transition {
         Self {
             from: Status::Pending,
             to: FileState::Pending(Stage::Scanning),
-            condition: TransitionCondition::Always,
+            condition: TransitionCondition::NotLocking,
             reconcile_at: Some(reconcile_at),
             keep_until: None,
         }
     }
 
-    /// The bytes are there and as declared, and the store is told next that they stay until `keep_until`. It stays
-    /// pending, and if nobody goes on it is tried again from `reconcile_at`.
-    pub fn locks(keep_until: Timestamp, reconcile_at: Timestamp) -> Self {
+    /// The bytes are there and as declared, and the store is told next that this version stays until `keep_until`. It
+    /// stays pending, and if nobody goes on it is tried again from `reconcile_at`.
+    pub fn locks(
+        version_id: Option<VersionId>,
+        keep_until: Timestamp,
+        reconcile_at: Timestamp,
+    ) -> Self {
         Self {
             from: Status::Pending,
-            to: FileState::Pending(Stage::Locking),
+            to: FileState::Pending(Stage::Locking(version_id.clone())),
             condition: TransitionCondition::Always,
             reconcile_at: Some(reconcile_at),
             keep_until: Some(keep_until),
         }
+        .of_version(version_id)
     }
 
     /// No bytes came as long as a URL worked that `record` knows of.
@@ -128,9 +152,15 @@ impl Transition {
 
     /// Whether it may be made of this record.
     pub fn applies_to(&self, record: &FileRecord) -> bool {
-        let holds = match self.condition {
+        let holds = match &self.condition {
             TransitionCondition::Always => true,
-            TransitionCondition::UploadExpiresAt(seen) => record.upload_expires_at == seen,
+            TransitionCondition::UploadExpiresAt(seen) => record.upload_expires_at == *seen,
+            TransitionCondition::NotLocking => {
+                !matches!(record.state, FileState::Pending(Stage::Locking(_)))
+            }
+            TransitionCondition::LocksNoOther(version_id) => record
+                .locking_version()
+                .is_none_or(|locking| locking == version_id),
         };
         holds && record.status() == self.from
     }

@@ -25,6 +25,7 @@
 mod due;
 mod keyed;
 mod life;
+mod locking;
 mod owners;
 mod pages;
 mod protection;
@@ -46,6 +47,7 @@ use crate::domain::{
 pub use due::*;
 pub use keyed::*;
 pub use life::*;
+pub use locking::*;
 pub use owners::*;
 pub use pages::*;
 pub use protection::*;
@@ -84,6 +86,7 @@ macro_rules! metadata_store_conformance {
             the_store_answers_its_check
             a_record_reads_back_as_it_was_inserted_whatever_its_state
             a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored
+            a_reason_that_was_taken_by_other_rules_reads_back_as_it_was_stored
             a_name_stays_as_it_was_given_through_a_files_life
             metadata_stays_as_it_was_given_through_a_files_life
             whatever_time_a_file_is_to_be_deleted_at_reads_back_and_is_when_it_is_due
@@ -109,10 +112,14 @@ macro_rules! metadata_store_conformance {
             what_is_absent_is_not_deleted
             a_held_file_is_deleted_by_nobody_before_it_is_released
             a_hold_that_is_there_gets_the_new_reason_and_keeps_when_it_began
+            a_release_that_comes_late_takes_no_other_hold_off
+            what_is_released_is_due_at_once_if_it_was_withdrawn_and_else_as_before
+            what_was_withdrawn_is_kept_until_its_time_and_not_longer
             only_what_has_bytes_or_waits_for_them_is_held
             a_hold_stays_with_what_it_keeps_and_ends_where_nothing_is_to_be_kept
             of_a_hold_and_a_deletion_that_race_one_wins
             a_file_is_kept_until_its_time_and_not_longer
+            what_is_being_locked_is_the_version_that_was_written_down_and_no_other
             a_settlement_says_until_when_a_file_is_kept
             the_time_until_which_a_file_is_kept_only_moves_forward
             of_many_who_keep_a_file_longer_the_furthest_stays_and_no_deletion_comes_before
@@ -332,6 +339,7 @@ mod tests {
         let behaviours: Vec<&str> = [
             include_str!("conformance/keyed.rs"),
             include_str!("conformance/life.rs"),
+            include_str!("conformance/locking.rs"),
             include_str!("conformance/owners.rs"),
             include_str!("conformance/pages.rs"),
             include_str!("conformance/protection.rs"),

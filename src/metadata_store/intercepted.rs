@@ -195,8 +195,13 @@ impl<S: MetadataStore + ?Sized, I: Interceptor> MetadataStore for Intercepted<S,
         self.interceptor.around(Call::Hold(id), made).await
     }
 
-    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
-        let made = self.store.release(id);
+    async fn release(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let made = self.store.release(id, hold, due_at);
         self.interceptor.around(Call::Release(id), made).await
     }
 

@@ -79,9 +79,10 @@ mod tests {
             metrics.exposition().contains(&line)
         };
         assert!(Call::NAMES.iter().all(|name| count(name, 0)));
-        let released = store.release(FileId::new(Timestamp::UNIX_EPOCH)).await;
-        assert_eq!(released.unwrap(), None);
-        assert!(count("release", 1));
+        let (at, nobodys) = (Timestamp::UNIX_EPOCH, FileId::new(Timestamp::UNIX_EPOCH));
+        let kept = store.keep_longer(nobodys, at).await;
+        assert_eq!(kept.unwrap(), None);
+        assert!(count("keep_longer", 1));
     }
 
     #[test]

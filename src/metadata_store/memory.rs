@@ -240,13 +240,23 @@ impl MetadataStore for MemoryMetadataStore {
         }))
     }
 
-    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+    async fn release(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
         let mut records = self.records()?;
         let record = records
             .get_mut(&id)
             .filter(|r| r.status() != Status::Deleted);
         Ok(record.map(|record| {
-            record.hold = None;
+            if record.hold.as_ref() == Some(hold) {
+                record.hold = None;
+                if record.status() == Status::Withdrawn {
+                    record.reconcile_at = Some(due_at);
+                }
+            }
             record.clone()
         }))
     }

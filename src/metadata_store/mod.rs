@@ -153,7 +153,7 @@ pub trait MetadataStore: Send + Sync {
     /// `purge_at`. One that was available without a version ID is due only when no upload can put
     /// other bytes under its key any more, `upload_grace` after its deadline: until then download URLs
     /// are under way that don't say which bytes. `false` if there is none, it is a tombstone already, or it is
-    /// protected as of `as_of`: held, or to be kept beyond that and available or about to be (`Stage::Locking`).
+    /// protected as of `as_of`: held, or to be kept beyond that (`FileRecord::is_retained`).
     async fn delete(
         &self,
         id: FileId,
@@ -168,8 +168,15 @@ pub trait MetadataStore: Send + Sync {
     /// bytes: a transition to another status ends it.
     async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError>;
 
-    /// Ends a hold, if there is one, and gives the record as it is then. `None` if there is none, or it is a tombstone.
-    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError>;
+    /// Ends this very hold, if it is there still, and gives the record as it is then: with another hold, if that is there
+    /// instead. A withdrawn file that isn't held any more by this call is due at `due_at`. `None` if there is none, or it
+    /// is a tombstone.
+    async fn release(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError>;
 
     /// Has an available file kept until `keep_until`, and gives the record as it is then. `None` if it isn't available,
     /// or is kept until later already: the end moves forward alone.

@@ -405,10 +405,16 @@ impl MetadataStore for SqliteMetadataStore {
             .await
     }
 
-    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
+    async fn release(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        let hold = hold.clone();
         self.writer
             .write(Kind::Essential, move |connection| {
-                statements::release(connection, id)
+                statements::release(connection, id, &hold, due_at)
             })
             .await
     }

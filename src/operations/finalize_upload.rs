@@ -5,12 +5,12 @@
 //! changes nothing, and comes to the same: what the bytes have to be is in the record. Where files are scanned, none is
 //! available without the verdict of a scanner on its bytes.
 
-use super::clean_up::{clean_up, clean_up_as_it_is_now};
+use super::clean_up::{clean_up, clean_up_as_it_is_now, delete_what_came_later};
 use super::measure::{Arrived, Measured, look, measure};
 use super::{OperationError, Stores};
 use crate::domain::{
-    FileId, FileRecord, FileState, ObjectKey, Stage, StoredBytes, StoredObject, Timestamp,
-    Transition, TransitionCondition,
+    FileId, FileRecord, FileState, ObjectKey, Stage, StoredBytes, Timestamp, Transition,
+    TransitionCondition,
 };
 use crate::file_events::EventKind;
 use crate::metadata_store::TransitionOutcome;
@@ -122,7 +122,7 @@ async fn settle_again(stores: &Stores, id: FileId, via: Via) -> Result<Finalized
     }
 }
 
-/// `None`: what was measured has no version, and others may have come in its place.
+/// `None`: what was measured has no version, and others may have come in its place; or another version is being locked.
 async fn settle_once(
     stores: &Stores,
     record: FileRecord,
@@ -140,6 +140,7 @@ async fn settle_once(
         }
     }
     let arrived_at = arrived.head.last_modified;
+    let version_id = arrived.head.version_id.clone();
     let reconcile_at = record.due_at_once(stores.clock.now());
     let transition = match measure(stores, &record, arrived).await? {
         Measured::Gone => {
@@ -163,7 +164,7 @@ async fn settle_once(
             }
             let keep_until = record.kept_from(object.uploaded_at);
             if let Some(until) = keep_until.filter(|_| stores.objects.locks()) {
-                let locks = Transition::locks(until, reconcile_at);
+                let locks = Transition::locks(version_id, until, reconcile_at);
                 // From then on nobody deletes it: what is locked is what will be available.
                 if stores.metadata.transition(record.id, &locks).await?
                     == TransitionOutcome::Unchanged
@@ -171,7 +172,10 @@ async fn settle_once(
                     return overtaken(stores, record.id).await;
                 }
                 let version_id = object.version_id.as_ref();
-                stores.objects.lock(record.key(), version_id, until).await?;
+                if let Err(error) = stores.objects.lock(record.key(), version_id, until).await {
+                    try_later(stores, &locks.apply_to(record), arrived_at).await?;
+                    return Err(error.into());
+                }
             }
             let mut transition =
                 Transition::available(object, record.delete_after).kept_until(keep_until);
@@ -185,7 +189,7 @@ async fn settle_once(
         Measured::Other(reason) => {
             // By the store's clock, not by this process's.
             let purge_at = stores.lifecycle.purge_at(&record, arrived_at);
-            Transition::rejected(reason, purge_at, reconcile_at)
+            Transition::rejected(reason, purge_at, reconcile_at).of_version(version_id)
         }
     };
     let outcome = stores.metadata.transition(record.id, &transition);
@@ -254,21 +258,16 @@ async fn await_scan(
     record: FileRecord,
     arrived_at: Timestamp,
 ) -> Result<Option<Finalized>, OperationError> {
-    if matches!(record.state, FileState::Pending(Stage::Locking)) {
-        // It was scanned, and its bytes stay: it is due as it is.
+    if matches!(record.state, FileState::Pending(Stage::Locking(_))) {
+        // It was scanned, and its bytes stay.
+        try_later(stores, &record, arrived_at).await?;
         return Ok(Some(Finalized::with(FinalizeOutcome::AwaitsScan, record)));
     }
     if stores.scans.are_elsewhere() {
         // Whoever scans gets a hint of its own.
         return Ok(Some(Finalized::with(FinalizeOutcome::AwaitsScan, record)));
     }
-    // By the store's clock: a process whose own is ahead would put it off for as long.
-    let now = match stores.compare_clocks().await? {
-        Ok(now) => now.timestamp(),
-        Err(differ) => differ.store,
-    };
-    let next = stores.lifecycle.next_scan_at(arrived_at, now);
-    let transition = Transition::awaits_scan(next);
+    let transition = Transition::awaits_scan(next_try(stores, arrived_at).await?);
     match stores.metadata.transition(record.id, &transition).await? {
         TransitionOutcome::Applied => {
             let waiting = transition.apply_to(record);
@@ -276,6 +275,33 @@ async fn await_scan(
         }
         TransitionOutcome::Unchanged => overtaken(stores, record.id).await,
     }
+}
+
+/// What is being locked can't go on now. It is read again after ever longer pauses, and not in every round.
+async fn try_later(
+    stores: &Stores,
+    locking: &FileRecord,
+    arrived_at: Timestamp,
+) -> Result<(), StoreError> {
+    let (Some(until), version_id) = (locking.keep_until, locking.locking_version()) else {
+        return Ok(());
+    };
+    let next = next_try(stores, arrived_at).await?;
+    let locks = Transition::locks(version_id.cloned(), until, next);
+    stores
+        .metadata
+        .transition(locking.id, &locks)
+        .await
+        .map(drop)
+}
+
+/// When to try again. By the store's clock: a process whose own is ahead would put it off for as long.
+async fn next_try(stores: &Stores, arrived_at: Timestamp) -> Result<Timestamp, StoreError> {
+    let now = match stores.compare_clocks().await? {
+        Ok(now) => now.timestamp(),
+        Err(differ) => differ.store,
+    };
+    Ok(stores.lifecycle.next_scan_at(arrived_at, now))
 }
 
 /// Whether what was measured, and has no version, is still all that can come: an operator may have had versions
@@ -307,7 +333,11 @@ async fn after_settlement(
     let outcome = match record.status().bytes() {
         StoredBytes::Awaited => FinalizeOutcome::NotArrived,
         StoredBytes::Kept => {
-            delete_what_came_later(stores, &record).await?;
+            if let FileState::Available(object) = &record.state
+                && let Some(named) = &object.version_id
+            {
+                delete_what_came_later(stores, record.key(), named).await?;
+            }
             FinalizeOutcome::AlreadySettled
         }
         StoredBytes::Unwanted => {
@@ -316,29 +346,4 @@ async fn after_settlement(
         }
     };
     Ok(Finalized::with(outcome, record))
-}
-
-/// A form can be sent again. What it brings then changes no record, but it stands before the version that
-/// the record names, and a bucket's lifecycle rule may remove versions that something stands before.
-async fn delete_what_came_later(stores: &Stores, record: &FileRecord) -> Result<(), StoreError> {
-    let FileState::Available(StoredObject {
-        version_id: Some(named),
-        ..
-    }) = &record.state
-    else {
-        return Ok(());
-    };
-    let current = stores.objects.head(record.key()).await?.found();
-    if current.is_none_or(|head| head.version_id.as_ref() != Some(named)) {
-        tracing::warn!(file_id = %record.id, "bytes came for a file that is settled, and are deleted");
-        let objects = &stores.objects;
-        match objects.delete_other_versions(record.key(), named).await {
-            // The sweep comes by again.
-            Err(error @ StoreError::Locked { .. }) => {
-                tracing::warn!(file_id = %record.id, error = %error.chain(), "versions that no record names stay for now");
-            }
-            deleted => deleted?,
-        }
-    }
-    Ok(())
 }

@@ -6,9 +6,10 @@
 //! A pending file may be held: that keeps what is to come. If it is rejected or expires, nothing is there to be kept, and
 //! its hold ends with it: bytes that nobody may have aren't kept by mistake.
 
+use super::clean_up::clean_up;
 use super::{Context, OperationError, Stores, available};
 use crate::access::Action;
-use crate::domain::{FileId, FileRecord, Hold, HoldReason};
+use crate::domain::{FileId, FileRecord, Hold, HoldReason, Status};
 
 /// Holds a file for this reason. One that is held already has the new reason from then on; the same one again changes
 /// nothing.
@@ -38,7 +39,8 @@ pub async fn hold_file(
     Err(OperationError::Overloaded)
 }
 
-/// Ends a hold. Where there is none, nothing changes.
+/// Ends the hold that is there now. Where there is none, nothing changes; one that comes meanwhile stays, and is in what is
+/// given back. What a withdrawn file was goes then, or follows.
 ///
 /// # Errors
 /// [`OperationError::FileNotFound`].
@@ -47,9 +49,22 @@ pub async fn release_file(
     context: &Context,
     id: FileId,
 ) -> Result<FileRecord, OperationError> {
-    stores.record_for(context, Action::ReleaseFile, id).await?;
-    let released = stores.metadata.release(id).await?;
+    let held = stores.record_for(context, Action::ReleaseFile, id).await?;
+    let Some(hold) = &held.hold else {
+        return Ok(held);
+    };
+    let due_at = held.due_at_once(stores.clock.now());
+    let released = stores.metadata.release(id, hold, due_at).await?;
     let record = released.ok_or(OperationError::FileNotFound)?;
+    if record.hold.is_some() {
+        tracing::info!(file_id = %id, "file held anew while its hold was ended");
+        return Ok(record);
+    }
     tracing::info!(file_id = %id, "file no longer held");
+    if record.status() == Status::Withdrawn
+        && let Err(error) = clean_up(stores, &record).await
+    {
+        tracing::warn!(file_id = %id, error = %error.chain(), "the bytes of a withdrawn file are left to the reconciler");
+    }
     Ok(record)
 }

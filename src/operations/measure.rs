@@ -55,17 +55,18 @@ pub(super) enum Measured {
 }
 
 /// One call, whatever it finds: a store that compared a declared digest itself tells it without the
-/// bytes, and otherwise they have to be read.
+/// bytes, and otherwise they have to be read. What is being locked is that version, whatever came after it.
 pub(super) async fn look(
     stores: &Stores,
     record: &FileRecord,
 ) -> Result<Option<Arrived>, StoreError> {
     let key = record.key();
-    if record.declared.sha256.is_some() {
+    let locking = record.locking_version();
+    if record.declared.sha256.is_some() && locking.is_none() {
         let head = stores.objects.head(key).await?.found();
         return Ok(head.map(|head| Arrived { head, body: None }));
     }
-    let reader = stores.objects.read(key, None).await?.found();
+    let reader = stores.objects.read(key, locking).await?.found();
     Ok(reader.map(Arrived::from))
 }
 

@@ -268,6 +268,10 @@ impl Reconciler {
         }
         match stores.metadata.get(id).await? {
             None => Ok(Reconciled::NothingNew),
+            // Another version may be there than the one that was looked at.
+            Some(record) if record.locking_version().is_some() => {
+                self.read_before_looking(id).await
+            }
             Some(record) => self.conclude(record, &call, look).await,
         }
     }
@@ -289,7 +293,8 @@ impl Reconciler {
             }
             Status::Pending | Status::Expired => {
                 let call = stores.timed_call();
-                let look = stores.objects.read(record.key(), None).await?;
+                let version = record.locking_version();
+                let look = stores.objects.read(record.key(), version).await?;
                 self.conclude(record, &call, look).await
             }
         }

@@ -40,6 +40,7 @@ mod sweep_orphans;
 mod tagged;
 mod types;
 mod unversioned;
+mod withdrawn;
 
 const UPLOAD_TTL: Duration = Duration::from_secs(900);
 const GRACE: Duration = Duration::from_secs(900);

@@ -1,7 +1,8 @@
 //! Takes an available file away from everybody, because something was found in it.
 //!
 //! Invariant: it is one conditional write, and the bytes go after it: from then on no URL is handed out for them, and
-//! whatever is left to do is found by the reconciler. A download URL that was handed out before brings them until they
+//! whatever is left to do is found by the reconciler. Bytes that are held or have to be kept stay for as long, where nobody
+//! gets them. A download URL that was handed out before brings them until they
 //! are gone, at most as long as it lives. As with a deletion, bytes without a version ID stay under their key until no
 //! upload can put others there.
 
@@ -30,7 +31,11 @@ pub(super) async fn withdraw_file(
         Ok(now) => now.timestamp(),
         Err(differ) => differ.store,
     };
-    let purge_at = stores.lifecycle.purge_at(record, now);
+    // It is there for as long as its bytes have to be, whoever comes by until then.
+    let kept_until = record.keep_until.filter(|_| record.is_retained(now));
+    let purge_at = stores
+        .lifecycle
+        .purge_at(record, now.max(kept_until.unwrap_or(now)));
     let reconcile_at = match &object.version_id {
         Some(_) => record.due_at_once(now),
         None => stores.lifecycle.uploads_end_at(record),

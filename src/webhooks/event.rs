@@ -149,7 +149,7 @@ impl<'a> File<'a> {
     fn of(record: &'a FileRecord) -> Self {
         let (object, reason) = match &record.state {
             FileState::Available(object) => (Some(WithdrawnObject::from(object)), None),
-            FileState::Withdrawn { was, reason, .. } => (Some(*was), Some(reason)),
+            FileState::Withdrawn { was, reason, .. } => (Some(was.clone()), Some(reason)),
             FileState::Rejected { reason, .. } => (None, Some(reason)),
             FileState::Pending(_) | FileState::Expired { .. } | FileState::Deleted { .. } => {
                 (None, None)
@@ -163,7 +163,7 @@ impl<'a> File<'a> {
             display_name: declared.shown_name(),
             size: declared.length.bytes(),
             content_type: declared.content_type.as_str(),
-            sha256: object.map(|object| object.sha256.to_hex()),
+            sha256: object.as_ref().map(|object| object.sha256.to_hex()),
             status: record.status().as_str(),
             created_at: format_timestamp(record.created_at()),
             uploaded_at: object.map(|object| format_timestamp(object.uploaded_at)),

@@ -119,8 +119,13 @@ impl MetadataStore for ToldStore {
         self.store.hold(id, hold).await
     }
 
-    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
-        self.store.release(id).await
+    async fn release(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.store.release(id, hold, due_at).await
     }
 
     async fn keep_longer(

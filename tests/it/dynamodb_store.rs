@@ -15,8 +15,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use file_share::{
     aws::dynamodb_client,
     domain::{
-        BoxId, FileId, FileRecord, FileState, Hold, KeyedRequest, Quota, RejectionReason, Status,
-        Timestamp, Transition, TransitionCondition, Usage, UserId, from_millis,
+        BoxId, FileId, FileRecord, FileState, Hold, HoldReason, KeyedRequest, Quota,
+        RejectionReason, Status, Timestamp, Transition, TransitionCondition, Usage, UserId,
+        from_millis,
     },
     item_store::{self, Item},
     metadata_store::{
@@ -136,8 +137,13 @@ impl MetadataStore for AsDeployed {
         self.api.hold(id, hold).await
     }
 
-    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
-        self.api.release(id).await
+    async fn release(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.api.release(id, hold, due_at).await
     }
 
     async fn keep_longer(
@@ -809,6 +815,15 @@ async fn a_write_whose_answer_was_lost_is_answered_as_what_it_did() {
     let later = record.upload_expires_at + Duration::from_secs(60);
     let renewed = store.renew_upload(record.id, later).await.unwrap().unwrap();
     assert_eq!(renewed.upload_expires_at, later);
+    let hold = Hold {
+        reason: HoldReason::given("case 4711").unwrap(),
+        since: moment(1),
+        by: None,
+    };
+    let held = store.hold(record.id, &hold).await.unwrap().unwrap();
+    assert_eq!(held.hold.as_ref(), Some(&hold));
+    let released = store.release(record.id, &hold, moment(2)).await.unwrap();
+    assert_eq!(released, Some(renewed));
 }
 
 #[tokio::test]

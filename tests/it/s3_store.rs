@@ -19,7 +19,7 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use file_share::{
     aws::{StartupProblem, s3_client},
-    domain::{FileId, ObjectKey, Sha256Digest, VersionId},
+    domain::{FileId, LockMode, ObjectKey, Sha256Digest, VersionId},
     object_store::{
         ListPosition, ListedObject, Lookup, ObjectStore, Quarantined, StoreError,
         conformance::Fixture, s3::S3ObjectStore,

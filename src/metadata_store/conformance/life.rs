@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     GRACE, every_settlement, every_state, far_expiry, in_state, insert, moment, object, pending,
-    removable, settle, state_of, stored, withdrawn,
+    reason, removable, settle, state_of, stored, withdrawn,
 };
 use crate::domain::{FileId, FileRecord, FileState, Sha256Digest, Stage, Status, Transition};
 use crate::metadata_store::{MetadataStore, TransitionOutcome};
@@ -173,13 +173,8 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
         );
         let mut tombstone = record;
         if !was_deleted {
-            // Nobody knows any more whether the bytes of one that was withdrawn had a version.
-            let waits = tombstone.status() == Status::Withdrawn;
             tombstone.state = FileState::Deleted { purge_at };
-            tombstone.reconcile_at = Some(match waits {
-                true => tombstone.upload_expires_at + GRACE,
-                false => now,
-            });
+            tombstone.reconcile_at = Some(now);
         }
         assert_eq!(stored(store, tombstone.id).await, tombstone);
 
@@ -198,7 +193,13 @@ pub async fn a_record_in_any_state_becomes_a_tombstone_once(store: &Store) {
 pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &Store) {
     let mut unversioned = object();
     unversioned.version_id = None;
-    for (object, waits) in [(object(), false), (unversioned, true)] {
+    for (object, waits, is_withdrawn) in [
+        (object(), false, false),
+        (unversioned.clone(), true, false),
+        (object(), false, true),
+        (unversioned, true, true),
+    ] {
+        let withdrawn = Transition::withdrawn(&object, reason(), far_expiry(), moment(5));
         let record = insert(store, pending(0)).await;
         settle(
             store,
@@ -207,6 +208,9 @@ pub async fn a_file_without_a_version_is_due_only_when_its_uploads_end(store: &S
             moment(10),
         )
         .await;
+        if is_withdrawn {
+            settle(store, record.id, &withdrawn, moment(20)).await;
+        }
         let deleted = store.delete(record.id, moment(77), far_expiry(), GRACE, moment(77));
         assert!(deleted.await.unwrap());
         let mut tombstone = record;

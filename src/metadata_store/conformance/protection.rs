@@ -31,6 +31,13 @@ async fn delete(store: &Store, id: FileId, as_of: Timestamp) -> bool {
     deleting.await.expect("a deletion is answered")
 }
 
+/// Ends the hold with which the record was seen.
+async fn release(store: &Store, seen: &FileRecord) -> Option<FileRecord> {
+    let hold = seen.hold.as_ref().expect("a hold");
+    let releasing = store.release(seen.id, hold, moment(2));
+    releasing.await.expect("a release is answered")
+}
+
 async fn available(store: &Store, keep_until: Option<Timestamp>) -> FileRecord {
     let mut record = in_state(pending(0), state_of(Status::Available));
     record.keep_until = keep_until;
@@ -54,17 +61,17 @@ pub async fn a_held_file_is_deleted_by_nobody_before_it_is_released(store: &Stor
         assert_eq!(answer.unwrap().as_ref(), Some(&held));
         assert!(!delete(store, record.id, far_expiry()).await);
         assert_eq!(stored(store, record.id).await, held);
-        let released = store.release(record.id).await.unwrap();
+        let released = release(store, &held).await;
         assert_eq!(released.as_ref(), Some(&record));
         assert_eq!(stored(store, record.id).await, record);
         // Again, it changes nothing.
-        assert_eq!(store.release(record.id).await.unwrap(), released);
+        assert_eq!(release(store, &held).await, released);
         assert!(delete(store, record.id, moment(1)).await);
         // What is gone can be neither held nor released.
         let gone = stored(store, record.id).await;
         let late = store.hold(record.id, &hold("late", 9)).await;
         assert_eq!(late.unwrap(), None);
-        assert_eq!(store.release(record.id).await.unwrap(), None);
+        assert_eq!(release(store, &held).await, None);
         assert_eq!(stored(store, record.id).await, gone);
     }
 }
@@ -88,10 +95,92 @@ pub async fn a_hold_that_is_there_gets_the_new_reason_and_keeps_when_it_began(st
     assert_eq!(held.hold, Some(expected));
     assert_eq!(stored(store, record.id).await, held);
     // Once it was released, one begins anew.
-    store.release(record.id).await.unwrap();
+    release(store, &held).await;
     let anew = hold("anew", 7);
     let held = store.hold(record.id, &anew).await.unwrap().unwrap();
     assert_eq!(held.hold, Some(anew));
+}
+
+pub async fn a_release_that_comes_late_takes_no_other_hold_off(store: &Store) {
+    let by_operator = |reason, seconds| Hold {
+        by: None,
+        ..hold(reason, seconds)
+    };
+    let first = hold("first", 4);
+    for other in [
+        hold("other", 4),
+        hold("first", 5),
+        by_operator("first", 4),
+        Hold {
+            by: Some(UserId::of("https://id.example.org", "bob")),
+            ..first.clone()
+        },
+    ] {
+        let record = available(store, None).await;
+        store.hold(record.id, &other).await.unwrap();
+        let held = FileRecord {
+            hold: Some(other.clone()),
+            ..record.clone()
+        };
+        let late = store.release(record.id, &first, moment(2)).await.unwrap();
+        assert_eq!(late.as_ref(), Some(&held));
+        assert_eq!(stored(store, record.id).await, held);
+        assert!(!delete(store, record.id, moment(1)).await);
+        assert_eq!(release(store, &held).await, Some(record));
+    }
+    let record = available(store, None).await;
+    store.hold(record.id, &by_operator("x", 1)).await.unwrap();
+    let late = store.release(record.id, &hold("x", 1), moment(2)).await;
+    assert!(late.unwrap().unwrap().hold.is_some());
+}
+
+pub async fn what_is_released_is_due_at_once_if_it_was_withdrawn_and_else_as_before(store: &Store) {
+    for state in every_state() {
+        let mut record = in_state(pending(0), state);
+        record.reconcile_at = Some(moment(500));
+        record.hold = Some(hold("x", 1));
+        let record = insert(store, record).await;
+        let released = release(store, &record).await;
+        let is_deleted = record.status() == Status::Deleted;
+        let is_withdrawn = record.status() == Status::Withdrawn;
+        let expected = FileRecord {
+            hold: None,
+            reconcile_at: Some(moment(if is_withdrawn { 2 } else { 500 })),
+            ..record.clone()
+        };
+        assert_eq!(released, (!is_deleted).then(|| expected.clone()));
+        if !is_deleted {
+            assert_eq!(stored(store, record.id).await, expected);
+        }
+        // By whoever has no answer, after somebody looked at it.
+        let looked_at =
+            store.schedule_reconcile(record.id, Status::Withdrawn, moment(600), far_expiry());
+        looked_at.await.unwrap();
+        let again = release(store, &record).await.map(|it| it.reconcile_at);
+        let expected = match record.status() {
+            Status::Deleted => None,
+            Status::Withdrawn => Some(Some(moment(600))),
+            _ => Some(Some(moment(500))),
+        };
+        assert_eq!(again, expected);
+    }
+}
+
+pub async fn what_was_withdrawn_is_kept_until_its_time_and_not_longer(store: &Store) {
+    let until = moment(100) + Duration::from_millis(5);
+    let mut record = in_state(pending(0), FileState::Available(object()));
+    record.keep_until = Some(until);
+    let record = insert(store, record).await;
+    let made = store.transition(record.id, &withdrawn()).await.unwrap();
+    assert_eq!(made, TransitionOutcome::Applied);
+    let before = until - Duration::from_millis(1);
+    assert!(!delete(store, record.id, before).await);
+    assert_eq!(
+        stored(store, record.id).await,
+        withdrawn().apply_to(record.clone())
+    );
+    assert!(delete(store, record.id, until).await);
+    assert_eq!(stored(store, record.id).await.status(), Status::Deleted);
 }
 
 pub async fn only_what_has_bytes_or_waits_for_them_is_held(store: &Store) {
@@ -104,7 +193,8 @@ pub async fn only_what_has_bytes_or_waits_for_them_is_held(store: &Store) {
     }
     let absent = FileId::new(moment(0));
     assert_eq!(store.hold(absent, &hold("x", 1)).await.unwrap(), None);
-    assert_eq!(store.release(absent).await.unwrap(), None);
+    let released = store.release(absent, &hold("x", 1), moment(1)).await;
+    assert_eq!(released.unwrap(), None);
     assert_eq!(store.get(absent).await.unwrap(), None);
 }
 
@@ -126,7 +216,8 @@ pub async fn a_hold_stays_with_what_it_keeps_and_ends_where_nothing_is_to_be_kep
             assert_eq!(made, TransitionOutcome::Applied);
             assert_eq!(stored(store, record.id).await.hold, Some(held));
             assert!(!delete(store, record.id, moment(1)).await);
-            store.release(record.id).await.unwrap();
+            let withdrawn = stored(store, record.id).await;
+            release(store, &withdrawn).await;
             assert!(delete(store, record.id, moment(1)).await);
         }
     }
@@ -176,7 +267,7 @@ pub async fn a_file_is_kept_until_its_time_and_not_longer(store: &Store) {
     let mut waits = pending(0);
     waits.keep_until = Some(moment(100));
     let waits = insert(store, waits).await;
-    let locks = Transition::locks(until, moment(2));
+    let locks = Transition::locks(object().version_id, until, moment(2));
     let outcome = store.transition(waits.id, &locks).await.unwrap();
     assert_eq!(outcome, TransitionOutcome::Applied);
     let locking = stored(store, waits.id).await;

@@ -10,9 +10,9 @@ use super::{
     settle, stored,
 };
 use crate::domain::{
-    ContentLength, ContentType, DisplayName, FileId, FileName, FileState, MAX_CONTENT_LENGTH,
-    MAX_DISPLAY_NAME_CHARS, MAX_METADATA_BYTES, RejectionReason, Sha256Digest, Status, Transition,
-    VersionId, parse_timestamp,
+    ContentLength, ContentType, DisplayName, FileId, FileName, FileState, Hold, HoldReason,
+    MAX_CONTENT_LENGTH, MAX_DISPLAY_NAME_CHARS, MAX_METADATA_BYTES, RejectionReason, Sha256Digest,
+    Status, Transition, VersionId, parse_timestamp,
 };
 use crate::metadata_store::{MetadataStore, StoreError, TransitionOutcome};
 
@@ -74,6 +74,22 @@ pub async fn a_name_that_was_cleaned_by_other_rules_reads_back_as_it_was_stored(
             stored(store, record.id).await.declared.filename.as_str(),
             name
         );
+    }
+}
+
+pub async fn a_reason_that_was_taken_by_other_rules_reads_back_as_it_was_stored(store: &Store) {
+    for reason in ["", "two\nlines", "\u{200b}", &"ä".repeat(600)] {
+        let mut record = pending(0);
+        record.hold = Some(Hold {
+            reason: HoldReason::from_stored(reason),
+            since: moment(1),
+            by: None,
+        });
+        let record = insert(store, record).await;
+        assert_eq!(stored(store, record.id).await, record);
+        let held = record.hold.as_ref().expect("a hold");
+        let released = store.release(record.id, held, moment(2)).await;
+        assert_eq!(released.expect("an answer").expect("a record").hold, None);
     }
 }
 

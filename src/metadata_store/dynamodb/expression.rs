@@ -9,10 +9,10 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{
-    FILE_ID, RECONCILE_AT, SHA256, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WITHDRAWN, WRITE_TOKEN,
-    millis, string,
+    FILE_ID, RECONCILE_AT, SHA256, STAGE, STATUS, UPLOAD_EXPIRES_AT, VERSION_ID, WITHDRAWN,
+    WRITE_TOKEN, millis, string,
 };
-use crate::domain::{Status, Timestamp};
+use crate::domain::{StageName, Status, Timestamp, VersionId};
 
 /// Placeholders that one request uses, with what they stand for.
 #[derive(Debug, Default, Clone)]
@@ -62,13 +62,17 @@ impl WriteToken {
 }
 
 /// What has to hold for a write to happen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Condition {
     /// There is no item.
     Absent,
     StatusIs(Status),
     /// This status, with this upload deadline.
     StatusAndDeadline(Status, Timestamp),
+    /// This status, and nothing of it is being locked.
+    NotLocking(Status),
+    /// This status, and no other version of it is being locked.
+    LocksNoOther(Status, VersionId),
     /// Pending, with an upload deadline before this one.
     PendingUntilBefore(Timestamp),
     /// Pending, with this upload deadline or a later one.
@@ -105,6 +109,20 @@ impl Condition {
             Self::StatusAndDeadline(status, deadline) => {
                 Self::status_and_deadline(status, "=", deadline, placeholders)
             }
+            Self::NotLocking(status) => {
+                let has_status = Self::StatusIs(status).expression(placeholders);
+                let is_not_locking = Self::is_not_locking(placeholders);
+                format!("{has_status} AND {is_not_locking}")
+            }
+            Self::LocksNoOther(status, VersionId(version)) => {
+                let has_status = Self::StatusIs(status).expression(placeholders);
+                let is_not_locking = Self::is_not_locking(placeholders);
+                let name = placeholders.name(VERSION_ID);
+                let seen = placeholders.value("versionSeen", string(version));
+                format!(
+                    "{has_status} AND ({is_not_locking} OR attribute_not_exists({name}) OR {name} = {seen})"
+                )
+            }
             Self::PendingUntilBefore(deadline) => {
                 Self::status_and_deadline(Status::Pending, "<", deadline, placeholders)
             }
@@ -127,6 +145,12 @@ impl Condition {
                 )
             }
         }
+    }
+
+    pub(super) fn is_not_locking(placeholders: &mut Placeholders) -> String {
+        let name = placeholders.name(STAGE);
+        let locking = placeholders.value("lockingStage", string(StageName::Locking.as_str()));
+        format!("(attribute_not_exists({name}) OR {name} <> {locking})")
     }
 
     fn is_unversioned(placeholders: &mut Placeholders) -> String {

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName, FileRecord,
         FileState, HandIn, Hold, HoldReason, Invalid, MAX_CONTENT_LENGTH, Metadata, RejectionCode,
-        Sha256Digest, Stage, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId,
+        Sha256Digest, StageName, StateFields, Status, Submitter, SubmitterName, Timestamp, UserId,
         format_timestamp, from_millis,
     },
     store_error::StoreError,
@@ -201,7 +201,7 @@ pub(super) fn state_attributes(
         attributes.push((STATUS_SHARD, string(status_shard(fields.status, shard))));
     }
     let texts = [
-        (STAGE, fields.stage.and_then(Stage::as_str).map(string)),
+        (STAGE, fields.stage.map(|stage| string(stage.as_str()))),
         (SHA256, fields.sha256.map(string)),
         (VERSION_ID, fields.version_id.map(string)),
         (
@@ -223,6 +223,7 @@ pub(super) fn state_attributes(
             .into_iter()
             .filter_map(|(name, text)| Some((name, text?))),
     );
+    let expiry = |at| expiry_of(fields.status, at);
     attributes.extend(fields.purge_at.into_iter().flat_map(expiry));
     if let Some(at) = reconcile_at {
         attributes.extend(reconcile_attributes(id, at));
@@ -248,6 +249,23 @@ pub(super) fn expiry(at: Timestamp) -> [(&'static str, AttributeValue); 2] {
         (EXPIRES_AT, number(seconds)),
         (EXPIRES_AT_MILLIS, millis(at)),
     ]
+}
+
+/// The same of a file. What may be held isn't for the TTL, which asks for no hold: the reconciler alone removes it.
+pub(super) fn expiry_of(
+    status: Status,
+    at: Timestamp,
+) -> impl Iterator<Item = (&'static str, AttributeValue)> {
+    let attributes = expiry(at).into_iter();
+    attributes.filter(move |(name, _)| *name != EXPIRES_AT || !status.keeps_its_hold())
+}
+
+/// What an item of this status may have of a program from before that.
+pub(super) fn removed_expiry(status: Status) -> &'static [&'static str] {
+    match status.keeps_its_hold() {
+        true => &[EXPIRES_AT],
+        false => &[],
+    }
 }
 
 /// Reads what [`to_item`] wrote.
@@ -382,7 +400,7 @@ impl<'a> Attributes<'a> {
     fn hold(&self) -> Result<Option<Hold>, StoreError> {
         self.optional(HOLD_REASON, |of, name| {
             Ok(Hold {
-                reason: of.text_as(name, HoldReason::given)?,
+                reason: of.text_as(name, |text| Ok(HoldReason::from_stored(text)))?,
                 since: of.millis(HOLD_SINCE)?,
                 by: of.optional(HOLD_BY, |of, name| of.text_as(name, UserId::parse))?,
             })
@@ -420,7 +438,7 @@ impl<'a> Attributes<'a> {
         };
         let fields = StateFields {
             status,
-            stage: self.optional(STAGE, |of, name| of.text_as(name, Stage::parse))?,
+            stage: self.optional(STAGE, |of, name| of.text_as(name, StageName::parse))?,
             sha256: self.digest(SHA256)?,
             version_id: self.optional(VERSION_ID, Self::text)?,
             uploaded_at: self.optional(UPLOADED_AT, |of, name| {

@@ -41,8 +41,8 @@ use self::{
     expression::{Condition, Placeholders, WriteToken, update_expression},
     item::{
         FILE_ID, HOLD_ATTRIBUTES, Item, KEEP_UNTIL, RECONCILE_AT, STATE_ATTRIBUTES, STORE,
-        UPLOAD_EXPIRES_AT, expiry, from_item, millis, reconcile_attributes, reconcile_shard,
-        state_attributes, string, to_item,
+        UPLOAD_EXPIRES_AT, expiry_of, from_item, millis, reconcile_attributes, reconcile_shard,
+        removed_expiry, state_attributes, string, to_item,
     },
     items::PARENT,
 };
@@ -205,9 +205,13 @@ impl DynamoDbMetadataStore {
         messages: &[Message],
     ) -> Result<TransitionOutcome, StoreError> {
         let from = transition.from;
-        let condition = match transition.condition {
+        let condition = match &transition.condition {
             TransitionCondition::Always => Condition::StatusIs(from),
-            TransitionCondition::UploadExpiresAt(seen) => Condition::StatusAndDeadline(from, seen),
+            TransitionCondition::UploadExpiresAt(seen) => Condition::StatusAndDeadline(from, *seen),
+            TransitionCondition::NotLocking => Condition::NotLocking(from),
+            TransitionCondition::LocksNoOther(version_id) => {
+                Condition::LocksNoOther(from, version_id.clone())
+            }
         };
         let next = match transition.reconcile_at {
             Some(at) => ReconcileAt::At(at),
@@ -388,8 +392,13 @@ impl MetadataStore for DynamoDbMetadataStore {
         self.put_hold(id, hold).await
     }
 
-    async fn release(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
-        self.remove_hold(id).await
+    async fn release(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        self.remove_hold(id, hold, due_at).await
     }
 
     async fn keep_longer(
@@ -457,8 +466,9 @@ impl MetadataStore for DynamoDbMetadataStore {
             return Ok(());
         }
         let mut set: Vec<_> = reconcile_attributes(id, reconcile_at).into();
-        set.extend(expiry(purge_at));
-        self.update(id, set, &[], Condition::StatusIs(status), None)
+        set.extend(expiry_of(status, purge_at));
+        let removed = removed_expiry(status);
+        self.update(id, set, removed, Condition::StatusIs(status), None)
             .await
             .map(drop)
     }

@@ -1,7 +1,8 @@
 //! What keeps a file from being deleted: a hold, and a time until which it is kept.
 //!
 //! Invariant: each is one update whose condition says that there is something to protect, and sent again it writes what
-//! is there. Whether a file is protected is asked in the very write that deletes (`Condition::LivingAndNotUnversioned`,
+//! is there. A hold is ended by a write that names it, so a release that comes late takes no other one off; a hold that
+//! comes late again keeps a file that nobody meant to keep, which somebody can release. Whether a file is protected is asked in the very write that deletes (`Condition::LivingAndNotUnversioned`,
 //! `Condition::Unversioned`).
 //!
 //! Absent on purpose: the end of a hold by a change of state. That takes the attributes away in its own write
@@ -13,13 +14,13 @@ use super::{
     DynamoDbMetadataStore,
     expression::{Condition, Placeholders},
     item::{
-        FILE_ID, HOLD_ATTRIBUTES, HOLD_BY, HOLD_REASON, HOLD_SINCE, KEEP_UNTIL, RECONCILE_AT,
-        STAGE, STATUS, from_item, millis, reconcile_attributes, string,
+        HOLD_ATTRIBUTES, HOLD_BY, HOLD_REASON, HOLD_SINCE, KEEP_UNTIL, RECONCILE_AT, STATUS,
+        WITHDRAWN, from_item, millis, reconcile_attributes, string,
     },
 };
 use crate::{
-    domain::{FileId, FileRecord, Hold, Stage, Status, Timestamp},
-    metadata_store::StoreError,
+    domain::{FileId, FileRecord, Hold, Status, Timestamp},
+    metadata_store::{MetadataStore, StoreError},
 };
 
 /// Where the attribute isn't there, nothing stands against it.
@@ -37,12 +38,11 @@ impl Condition {
         let status = placeholders.name(STATUS);
         let available = placeholders.value("keptStatus", string(Status::Available.as_str()));
         let as_of = placeholders.value("asOf", millis(as_of));
-        let stage = placeholders.name(STAGE);
-        let locking = Stage::Locking.as_str().unwrap_or_default();
-        let locking = placeholders.value("keptStage", string(locking));
-        let is_not_locking = absent_or(&stage, &format!("{stage} <> {locking}"));
-        let is_over =
-            format!("{kept} <= {as_of} OR ({status} <> {available} AND {is_not_locking})");
+        let is_not_locking = Self::is_not_locking(placeholders);
+        let mark = placeholders.name(WITHDRAWN);
+        let is_over = format!(
+            "{kept} <= {as_of} OR ({status} <> {available} AND {is_not_locking} AND attribute_not_exists({mark}))"
+        );
         let is_not_kept = absent_or(&kept, &is_over);
         format!("attribute_not_exists({reason}) AND {is_not_kept}")
     }
@@ -73,16 +73,50 @@ impl DynamoDbMetadataStore {
         self.protect(id, update, condition, placeholders).await
     }
 
-    pub(super) async fn remove_hold(&self, id: FileId) -> Result<Option<FileRecord>, StoreError> {
-        let mut placeholders = Placeholders::default();
-        let update = format!(
-            "REMOVE {}",
-            HOLD_ATTRIBUTES.map(|it| placeholders.name(it)).join(", ")
-        );
-        let (file, status) = (placeholders.name(FILE_ID), placeholders.name(STATUS));
-        let deleted = placeholders.value("refusedStatus", string(Status::Deleted.as_str()));
-        let condition = format!("attribute_exists({file}) AND {status} <> {deleted}");
-        self.protect(id, update, condition, placeholders).await
+    pub(super) async fn remove_hold(
+        &self,
+        id: FileId,
+        hold: &Hold,
+        due_at: Timestamp,
+    ) -> Result<Option<FileRecord>, StoreError> {
+        for is_withdrawn in [false, true] {
+            let mut placeholders = Placeholders::default();
+            let due = reconcile_attributes(id, due_at).map(|(attribute, value)| {
+                let value: AttributeValue = value;
+                (attribute, value)
+            });
+            let set: Vec<String> = due
+                .into_iter()
+                .filter(|_| is_withdrawn)
+                .map(|(attribute, value)| {
+                    let name = placeholders.name(attribute);
+                    format!("{name} = {}", placeholders.value(attribute, value))
+                })
+                .collect();
+            let [reason, since, by] = HOLD_ATTRIBUTES.map(|it| placeholders.name(it));
+            let mut update = format!("REMOVE {reason}, {since}, {by}");
+            if is_withdrawn {
+                update = format!("SET {} {update}", set.join(", "));
+            }
+            let mark = placeholders.name(WITHDRAWN);
+            let exists = if is_withdrawn { "exists" } else { "not_exists" };
+            let seen_reason = placeholders.value(HOLD_REASON, string(&hold.reason));
+            let seen_since = placeholders.value(HOLD_SINCE, millis(hold.since));
+            let is_by = match hold.by {
+                Some(user) => format!("{by} = {}", placeholders.value(HOLD_BY, string(user))),
+                None => format!("attribute_not_exists({by})"),
+            };
+            let condition = format!(
+                "attribute_{exists}({mark}) AND {reason} = {seen_reason} AND {since} = {seen_since} AND {is_by}"
+            );
+            let released = self.protect(id, update, condition, placeholders).await?;
+            if released.is_some() {
+                return Ok(released);
+            }
+        }
+        // It isn't held so any more, or an answer was lost.
+        let record = self.get(id).await?;
+        Ok(record.filter(|it| it.status() != Status::Deleted))
     }
 
     pub(super) async fn move_keep_until(

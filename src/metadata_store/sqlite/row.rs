@@ -9,8 +9,8 @@ use rusqlite::{Connection, Error, Row, params};
 use crate::domain::{
     BOX_ID_BYTES, BoxId, ContentLength, ContentType, Declaration, DisplayName, FileId, FileName,
     FileRecord, FileState, HandIn, Hold, HoldReason, Invalid, MAX_CONTENT_LENGTH, Metadata,
-    RejectionCode, Sha256Digest, Stage, StateFields, Status, Submitter, SubmitterName, Timestamp,
-    UserId, from_millis,
+    RejectionCode, Sha256Digest, StageName, StateFields, Status, Submitter, SubmitterName,
+    Timestamp, UserId, from_millis,
 };
 
 /// What every statement that gives records selects, in the order of the indexes below. A macro,
@@ -22,7 +22,8 @@ macro_rules! columns {
         "id, filename, declared_length, content_type, declared_sha256, upload_expires_at, status, \
          sha256, version_id, uploaded_at, reason, expires_at, review_at, owner, display_name, delete_after, \
          box_id, submitter, submitter_id, metadata, reason_code, detected_type, type_has_to_fit, stage, \
-         hold_reason, hold_since, hold_by, keep_until, withdrawn_sha256, withdrawn_uploaded_at"
+         hold_reason, hold_since, hold_by, keep_until, withdrawn_sha256, withdrawn_uploaded_at, \
+         named_version_id"
     };
 }
 pub(super) use columns;
@@ -31,7 +32,7 @@ pub(super) use columns;
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO files (",
     columns!(),
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (id) DO NOTHING"
 );
 
@@ -65,11 +66,14 @@ const HOLD_BY: usize = 26;
 const KEEP_UNTIL: usize = 27;
 const WITHDRAWN_SHA256: usize = 28;
 const WITHDRAWN_UPLOADED_AT: usize = 29;
+const NAMED_VERSION_ID: usize = 30;
 
-/// Where the digest and the time of the bytes are: what was available and was withdrawn is kept as rejected, and the
-/// table's checks allow neither there.
+/// Where digest, time and version of the bytes are: the table's checks allow none of them of a file that isn't available.
+/// What was withdrawn is kept as rejected, and what is being locked is pending.
 pub(super) struct StoredFacts<'a> {
     pub(super) sha256: Option<&'a [u8; 32]>,
+    pub(super) version_id: Option<&'a str>,
+    pub(super) named_version_id: Option<&'a str>,
     pub(super) uploaded_at: Option<i64>,
     pub(super) withdrawn_sha256: Option<&'a [u8; 32]>,
     pub(super) withdrawn_uploaded_at: Option<i64>,
@@ -83,7 +87,10 @@ impl<'a> StoredFacts<'a> {
             Status::Withdrawn => ((None, None), (sha256, uploaded_at)),
             _ => ((sha256, uploaded_at), (None, None)),
         };
+        let is_available = state.status == Status::Available;
         Self {
+            version_id: state.version_id.filter(|_| is_available),
+            named_version_id: state.version_id.filter(|_| !is_available),
             sha256: of_available.0,
             uploaded_at: of_available.1,
             withdrawn_sha256: of_withdrawn.0,
@@ -107,7 +114,7 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         record.upload_expires_at.timestamp_millis(),
         state.status.kept_as().as_str(),
         facts.sha256,
-        state.version_id,
+        facts.version_id,
         facts.uploaded_at,
         state.reason,
         state.purge_at.map(|at| at.timestamp_millis()),
@@ -131,7 +138,7 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         state.reason_code.map(RejectionCode::as_str),
         state.detected_type.map(ContentType::as_str),
         record.declared.type_has_to_fit.then_some(1),
-        state.stage.and_then(Stage::as_str),
+        state.stage.map(StageName::as_str),
         record.hold.as_ref().map(|hold| hold.reason.as_str()),
         record
             .hold
@@ -145,6 +152,7 @@ pub(super) fn insert(connection: &Connection, record: &FileRecord) -> rusqlite::
         record.keep_until.map(|at| at.timestamp_millis()),
         facts.withdrawn_sha256,
         facts.withdrawn_uploaded_at,
+        facts.named_version_id,
     ])?;
     Ok(inserted == 1)
 }
@@ -173,7 +181,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<FileRecord> {
 }
 
 fn hold(row: &Row<'_>) -> rusqlite::Result<Option<Hold>> {
-    let Some(reason) = optional(row, HOLD_REASON, HoldReason::given)? else {
+    let Some(reason) = optional(row, HOLD_REASON, |text| Ok(HoldReason::from_stored(text)))? else {
         return Ok(None);
     };
     Ok(Some(Hold {
@@ -217,11 +225,15 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FileState> {
         }
         other => (other, SHA256, UPLOADED_AT),
     };
+    let version_id = match status {
+        Status::Available => VERSION_ID,
+        _ => NAMED_VERSION_ID,
+    };
     let fields = StateFields {
         status,
-        stage: optional(row, STAGE, Stage::parse)?,
+        stage: optional(row, STAGE, StageName::parse)?,
         sha256: digest(row, sha256)?,
-        version_id: text(row, VERSION_ID)?,
+        version_id: text(row, version_id)?,
         uploaded_at: moment(row, uploaded_at)?,
         reason: text(row, REASON)?,
         reason_code: optional(row, REASON_CODE, RejectionCode::parse)?,

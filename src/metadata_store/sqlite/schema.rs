@@ -20,7 +20,7 @@ use crate::metadata_store::StoreError;
 use crate::owner_only_files::{make_owner_only, open_or_create};
 
 /// Kept in the file as `user_version`; raised with every change of the table or its indexes.
-pub(super) const SCHEMA_VERSION: i64 = 14;
+pub(super) const SCHEMA_VERSION: i64 = 15;
 
 /// What SQLite puts beside the file: the log, its index, and the journal of other journal modes, which
 /// it would roll back into the file if it found one. And our own note of the file.
@@ -225,8 +225,14 @@ ALTER TABLE files ADD COLUMN withdrawn_uploaded_at INTEGER;
 CREATE INDEX files_withdrawn ON files (id) WHERE withdrawn_sha256 IS NOT NULL;
 ";
 
+/// The version of the bytes of a file that isn't available: that is being locked, or was withdrawn. The checks of
+/// `version_id` allow none there.
+const NAMED_VERSIONS: &str = "
+ALTER TABLE files ADD COLUMN named_version_id TEXT;
+";
+
 /// What each version since the third one added to the one before it.
-const STEPS_SINCE_3: [&[&str]; 11] = [
+const STEPS_SINCE_3: [&[&str]; 12] = [
     &[MARKER],
     &[OWNERS, ITEMS],
     &[DISPLAY_NAMES],
@@ -238,6 +244,7 @@ const STEPS_SINCE_3: [&[&str]; 11] = [
     &[STAGES],
     &[PROTECTION],
     &[WITHDRAWN],
+    &[NAMED_VERSIONS],
 ];
 const _: () = assert!(SCHEMA_VERSION as usize == 3 + STEPS_SINCE_3.len());
 

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::row::{self, StoredFacts, columns};
 use crate::domain::{
-    ContentType, FileId, FileRecord, Hold, RejectionCode, Stage, StateFields, Status, Timestamp,
-    Transition, TransitionCondition,
+    ContentType, FileId, FileRecord, Hold, RejectionCode, StageName, StateFields, Status,
+    Timestamp, Transition, TransitionCondition,
 };
 use crate::metadata_store::{DueRecord, LOOKED_AT_FOR_STATUS, MAX_PAGE, Page, PageRequest};
 
@@ -63,21 +63,25 @@ pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, stage = 
          hold_since = CASE WHEN :keeps_its_hold THEN hold_since END,
          hold_by = CASE WHEN :keeps_its_hold THEN hold_by END,
          keep_until = coalesce(:keep_until, keep_until),
-         withdrawn_sha256 = :withdrawn_sha256, withdrawn_uploaded_at = :withdrawn_uploaded_at
+         withdrawn_sha256 = :withdrawn_sha256, withdrawn_uploaded_at = :withdrawn_uploaded_at,
+         named_version_id = :named_version_id
       WHERE id = :id AND status = :from
-        AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)";
+        AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)
+        AND (coalesce(stage, '') <> 'locking' OR (:may_be_locking
+          AND (:version_seen IS NULL OR named_version_id IS NULL OR named_version_id = :version_seen)))";
 
 const IS_PENDING: &str = "SELECT 1 FROM files WHERE id = :id AND status = 'pending'";
 
 pub(super) const DELETE: &str =
     "UPDATE files SET status = 'deleted', stage = NULL, sha256 = NULL, version_id = NULL,
          uploaded_at = NULL, reason = NULL, reason_code = NULL, detected_type = NULL, expires_at = :expires_at,
-         review_at = CASE WHEN (sha256 IS NOT NULL AND version_id IS NULL) OR withdrawn_sha256 IS NOT NULL
+         review_at = CASE WHEN coalesce(sha256, withdrawn_sha256) IS NOT NULL
+               AND coalesce(version_id, named_version_id) IS NULL
              THEN upload_expires_at + :upload_grace ELSE :now END,
-         withdrawn_sha256 = NULL, withdrawn_uploaded_at = NULL
+         withdrawn_sha256 = NULL, withdrawn_uploaded_at = NULL, named_version_id = NULL
       WHERE id = :id AND status <> 'deleted' AND hold_reason IS NULL
         AND (keep_until IS NULL OR keep_until <= :as_of
-          OR (status <> 'available' AND coalesce(stage, '') <> 'locking'))";
+          OR (status <> 'available' AND coalesce(stage, '') <> 'locking' AND withdrawn_sha256 IS NULL))";
 
 const HOLD: &str = concat!(
     "UPDATE files SET hold_reason = :reason, hold_since = coalesce(hold_since, :since), hold_by = :by
@@ -86,8 +90,10 @@ const HOLD: &str = concat!(
 );
 
 const RELEASE: &str = concat!(
-    "UPDATE files SET hold_reason = NULL, hold_since = NULL, hold_by = NULL
-      WHERE id = :id AND status <> 'deleted' RETURNING ",
+    "UPDATE files SET hold_reason = NULL, hold_since = NULL, hold_by = NULL,
+         review_at = CASE WHEN withdrawn_sha256 IS NULL THEN review_at ELSE :due_at END
+      WHERE id = :id AND status <> 'deleted'
+        AND hold_reason = :reason AND hold_since = :since AND hold_by IS :by RETURNING ",
     columns!()
 );
 
@@ -249,9 +255,14 @@ pub(super) fn transition(
     id: FileId,
     transition: &Transition,
 ) -> rusqlite::Result<bool> {
-    let deadline_seen = match transition.condition {
-        TransitionCondition::Always => None,
+    let condition = &transition.condition;
+    let deadline_seen = match condition {
         TransitionCondition::UploadExpiresAt(seen) => Some(seen.timestamp_millis()),
+        _ => None,
+    };
+    let version_seen = match condition {
+        TransitionCondition::LocksNoOther(version_id) => Some(version_id.as_str()),
+        _ => None,
     };
     let to = StateFields::from(&transition.to);
     let facts = StoredFacts::of(&to);
@@ -261,9 +272,10 @@ pub(super) fn transition(
             ":id": id.as_bytes(),
             ":from": transition.from.as_str(),
             ":status": to.status.kept_as().as_str(),
-            ":stage": to.stage.and_then(Stage::as_str),
+            ":stage": to.stage.map(StageName::as_str),
             ":sha256": facts.sha256,
-            ":version_id": to.version_id,
+            ":version_id": facts.version_id,
+            ":named_version_id": facts.named_version_id,
             ":uploaded_at": facts.uploaded_at,
             ":withdrawn_sha256": facts.withdrawn_sha256,
             ":withdrawn_uploaded_at": facts.withdrawn_uploaded_at,
@@ -273,6 +285,8 @@ pub(super) fn transition(
             ":expires_at": to.purge_at.map(|at| at.timestamp_millis()),
             ":review_at": transition.reconcile_at.map(|at| at.timestamp_millis()),
             ":deadline_seen": deadline_seen,
+            ":version_seen": version_seen,
+            ":may_be_locking": *condition != TransitionCondition::NotLocking,
             ":keeps_its_hold": to.status.keeps_its_hold(),
             ":keep_until": transition.keep_until.map(|at| at.timestamp_millis()),
         })?;
@@ -324,12 +338,30 @@ pub(super) fn hold(
         .optional()
 }
 
-/// The record, which isn't held; `None` if there is none.
-pub(super) fn release(connection: &Connection, id: FileId) -> rusqlite::Result<Option<FileRecord>> {
-    connection
+/// The record, which isn't held by this hold; `None` if there is none, or it is a tombstone.
+pub(super) fn release(
+    connection: &Connection,
+    id: FileId,
+    hold: &Hold,
+    due_at: Timestamp,
+) -> rusqlite::Result<Option<FileRecord>> {
+    let released = connection
         .prepare_cached(RELEASE)?
-        .query_row(named_params! { ":id": id.as_bytes() }, row::record)
-        .optional()
+        .query_row(
+            named_params! {
+                ":id": id.as_bytes(),
+                ":reason": hold.reason.as_str(),
+                ":since": hold.since.timestamp_millis(),
+                ":by": hold.by.map(|by| by.to_string()),
+                ":due_at": due_at.timestamp_millis(),
+            },
+            row::record,
+        )
+        .optional()?;
+    match released {
+        Some(record) => Ok(Some(record)),
+        None => Ok(get(connection, id)?.filter(|it| it.status() != Status::Deleted)),
+    }
 }
 
 /// The record as it is kept; `None` if it isn't available, or is kept for longer.

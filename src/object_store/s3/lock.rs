@@ -93,23 +93,29 @@ impl S3ObjectStore {
         }
     }
 
-    /// What a refusal to delete these versions means, where versions are locked: the end of the latest lock. One that
-    /// says no end, such as somebody's legal hold, is looked at again after a day.
+    /// What a refusal to delete these versions means: the end of the latest lock, which another program may have put.
+    /// Where this one locks versions, one that says no end, such as somebody's legal hold, is looked at again after a day.
+    /// `None`: it says nothing of locks, so a permission is missing.
     pub(super) async fn locked(
         &self,
         key: &str,
         version_ids: &[String],
         now: Timestamp,
-    ) -> Result<StoreError, StoreError> {
-        let mut until = now;
+    ) -> Result<Option<StoreError>, StoreError> {
+        let (mut until, locks) = (None, self.lock.is_some());
         for version_id in version_ids {
-            let end = self.locked_until(key, version_id).await?;
-            until = until.max(end.unwrap_or(now + UNKNOWN_END));
+            let end = match self.locked_until(key, version_id).await {
+                Err(error) if locks => return Err(error),
+                // There may be no Object Lock in this bucket, or no permission to ask for one.
+                Err(_) => None,
+                Ok(end) => end.or(locks.then(|| now + UNKNOWN_END)),
+            };
+            until = until.max(end);
         }
-        Ok(StoreError::Locked {
+        Ok(until.map(|until| StoreError::Locked {
             store: STORE,
             until: until.max(now + Duration::from_secs(1)),
-        })
+        }))
     }
 
     /// What stands in the way of locks, where versions are to be locked.

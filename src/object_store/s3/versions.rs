@@ -155,13 +155,12 @@ async fn delete(
     // Each object has an outcome of its own, under a status of 200.
     let refused = output.errors().iter();
     let is_denied = |it: &&aws_sdk_s3::types::Error| it.code() == Some("AccessDenied");
-    if store.lock.is_some()
-        && !output.errors().is_empty()
-        && refused.clone().all(|it| is_denied(&it))
-    {
+    if !output.errors().is_empty() && refused.clone().all(|it| is_denied(&it)) {
         let of = refused.filter_map(|it| it.version_id().map(str::to_owned));
         let of: Vec<String> = of.take(MAX_LOCKS_ASKED).collect();
-        return Err(store.locked(key, &of, now).await?);
+        if let Some(locked) = store.locked(key, &of, now).await? {
+            return Err(locked);
+        }
     }
     match output.errors().first() {
         None => Ok(()),

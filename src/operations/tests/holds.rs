@@ -71,6 +71,26 @@ async fn a_held_file_is_deleted_by_nobody_until_its_hold_is_ended() {
 }
 
 #[tokio::test]
+async fn whoever_ends_a_hold_ends_the_one_that_they_found_and_none_that_came_since() {
+    let fixture = OperationsFixture::new();
+    let id = fixture.available_owned_by(Caller::Operator, None).await;
+    // Where there is none, nothing changes.
+    let free = fixture.release(id).await.unwrap();
+    assert_eq!(free, fixture.metadata.get(id).await.unwrap().unwrap());
+    let held = fixture.hold(id).await.unwrap();
+    let first = held.hold.unwrap();
+    fixture.release(id).await.unwrap();
+    fixture.clock.advance(Duration::from_secs(1));
+    let anew = fixture.hold(id).await.unwrap();
+    // The first one's release, late.
+    let now = fixture.clock.now();
+    let late = fixture.metadata.release(id, &first, now).await.unwrap();
+    assert_eq!(late, Some(anew));
+    let refused = fixture.delete_as(Caller::Operator, id).await;
+    assert!(matches!(refused, Err(OperationError::Held)), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_held_file_outlives_its_time_and_goes_within_an_hour_of_its_release() {
     let mut fixture = OperationsFixture::new();
     let id = fixture

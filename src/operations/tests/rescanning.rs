@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::Unscannable;
-use crate::domain::{HoldReason, RejectionCode};
+use crate::domain::RejectionCode;
 use crate::object_store::Lookup;
 use crate::presigned_url::PresignedUrl;
 use crate::scanner::Scans;
@@ -10,7 +10,7 @@ use crate::scanner::double::{Behaviour, DoubleScanner, TEST_VIRUS, UNSCANNABLE};
 use crate::scanner::probes::eicar;
 use tokio_util::sync::CancellationToken;
 
-const ALL: Rescan = Rescan {
+pub(super) const ALL: Rescan = Rescan {
     files: WhichFiles::All {
         after: None,
         since: None,
@@ -21,20 +21,20 @@ const ALL: Rescan = Rescan {
 };
 
 /// A service that scans from now on, and has taken files without.
-struct Rescanned {
-    fixture: OperationsFixture,
+pub(super) struct Rescanned {
+    pub(super) fixture: OperationsFixture,
     double: DoubleScanner,
 }
 
 impl Rescanned {
-    fn new(versioned: bool) -> Self {
+    pub(super) fn new(versioned: bool) -> Self {
         let fixture = OperationsFixture::with_versions(versioned);
         let double = DoubleScanner::default();
         Self { fixture, double }
     }
 
     /// A file that nobody scanned.
-    async fn takes(&self, bytes: &[u8]) -> FileId {
+    pub(super) async fn takes(&self, bytes: &[u8]) -> FileId {
         let fixture = &self.fixture;
         let id = fixture.create_declaring(bytes.len() as u64, None).await;
         fixture
@@ -44,7 +44,10 @@ impl Rescanned {
         id
     }
 
-    async fn run(&self, rescan: &Rescan) -> (RescanReport, RescanEnd, Vec<RescanFinding>) {
+    pub(super) async fn run(
+        &self,
+        rescan: &Rescan,
+    ) -> (RescanReport, RescanEnd, Vec<RescanFinding>) {
         let double = Arc::new(self.double.clone());
         let stores = Stores {
             scans: Scans::by(double, Unscannable::Reject),
@@ -56,16 +59,16 @@ impl Rescanned {
         (report, end, found)
     }
 
-    async fn record(&self, id: FileId) -> FileRecord {
+    pub(super) async fn record(&self, id: FileId) -> FileRecord {
         self.fixture.metadata.get(id).await.unwrap().unwrap()
     }
 
-    async fn has_bytes(&self, id: FileId) -> bool {
+    pub(super) async fn has_bytes(&self, id: FileId) -> bool {
         let head = self.fixture.objects.head(ObjectKey::new(id)).await.unwrap();
         matches!(head, Lookup::Found(_))
     }
 
-    async fn download(&self, id: FileId) -> Result<PresignedUrl, OperationError> {
+    pub(super) async fn download(&self, id: FileId) -> Result<PresignedUrl, OperationError> {
         let OperationsFixture {
             stores,
             presigner,
@@ -198,7 +201,7 @@ async fn bytes_that_are_not_those_of_the_record_say_nothing_of_the_file() {
 }
 
 /// The process ends between the write and the deletion.
-struct EndsBeforeTheDeletion;
+pub(super) struct EndsBeforeTheDeletion;
 
 impl Interceptor for EndsBeforeTheDeletion {
     async fn around<T: Send>(
@@ -238,34 +241,6 @@ async fn the_bytes_of_a_withdrawn_file_are_deleted_by_the_reconciler_and_its_rec
         rescanned.fixture.reconcile().await;
         assert_eq!(rescanned.fixture.metadata.get(id).await.unwrap(), None);
     }
-}
-
-#[tokio::test]
-async fn the_bytes_of_a_withdrawn_file_that_is_held_stay_out_of_reach_until_it_is_released() {
-    let mut rescanned = Rescanned::new(true);
-    let (stores, context) = (
-        rescanned.fixture.stores.clone(),
-        rescanned.fixture.context.clone(),
-    );
-    let clock = rescanned.fixture.clock.clone();
-    let id = rescanned.takes(&eicar()).await;
-    let reason = HoldReason::given("case 4711").unwrap();
-    hold_file(&stores, &context, id, reason).await.unwrap();
-    assert_eq!(rescanned.run(&ALL).await.0.withdrawn, 1);
-    assert!(rescanned.download(id).await.is_err());
-    // Longer than a record of a withdrawn file stays otherwise.
-    for _ in 0..40 {
-        rescanned.fixture.reconcile().await;
-        clock.advance(Duration::from_secs(24 * 60 * 60));
-    }
-    assert!(rescanned.has_bytes(id).await);
-    let refused = delete_file(&stores, &context, id).await;
-    assert!(matches!(refused, Err(OperationError::Held)), "{refused:?}");
-
-    release_file(&stores, &context, id).await.unwrap();
-    clock.advance(Duration::from_secs(60 * 60));
-    rescanned.fixture.reconcile().await;
-    assert!(!rescanned.has_bytes(id).await);
 }
 
 #[tokio::test]

@@ -268,3 +268,56 @@ async fn who_may_not_ask_for_versions_hears_which_permission_is_missing() {
     let refused = forbidden.store.quarantine(new_key()).await.unwrap_err();
     assert!(refused.chain().contains("s3:GetBucketVersioning"));
 }
+
+#[tokio::test]
+async fn whoever_may_not_delete_a_version_asks_until_when_it_is_locked_whatever_is_set() {
+    let key = new_key();
+    let answer = |status: &str, body: String| -> &'static str {
+        let head = format!("HTTP/1.1 {status}\r\n{THERE}\r\nconnection: close\r\n\r\n");
+        format!("{head}{body}").leak()
+    };
+    let listed = format!(
+        "<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>{key}</Key>\
+         <VersionId>v1</VersionId></Version></ListVersionsResult>"
+    );
+    let denied = format!(
+        "<DeleteResult><Error><Key>{key}</Key><VersionId>v1</VersionId><Code>AccessDenied</Code>\
+         <Message>no</Message></Error></DeleteResult>"
+    );
+    let locked = "<Retention><Mode>GOVERNANCE</Mode>\
+         <RetainUntilDate>2026-02-05T10:00:00Z</RetainUntilDate></Retention>";
+    let error = |code: &str| format!("<Error><Code>{code}</Code></Error>");
+    let ends = answer("200 OK", locked.to_owned());
+    let endless = answer("404 Not Found", error("NoSuchObjectLockConfiguration"));
+    let no_locks = answer("400 Bad Request", error("InvalidRequest"));
+    let may_not_ask = answer("403 Forbidden", error("AccessDenied"));
+    let lock_ends = Some("2026-02-05T10:00:00+00:00");
+    // Somebody's legal hold, as far as a program knows that locks versions itself.
+    let next_day = Some("2026-01-06T10:00:00+00:00");
+    for (lock, retention, expected) in [
+        (Some(LockMode::Governance), ends, lock_ends),
+        (None, ends, lock_ends),
+        (Some(LockMode::Governance), endless, next_day),
+        (None, endless, None),
+        (None, no_locks, None),
+        (None, may_not_ask, None),
+    ] {
+        let answers = [
+            answer("200 OK", listed.clone()),
+            answer("200 OK", denied.clone()),
+            retention,
+        ];
+        let scripted = Scripted::new(&answers).await;
+        let deleted = scripted.store.locking(lock).delete_all_versions(key).await;
+        match (deleted, expected) {
+            (Err(StoreError::Locked { until, .. }), Some(expected)) => {
+                assert_eq!(until.to_rfc3339(), expected);
+            }
+            (deleted, None) => {
+                let told = assert_unavailable(deleted);
+                assert!(told.contains("DeleteObjects left 1"), "{told}");
+            }
+            (deleted, _) => panic!("{lock:?} {expected:?}: {deleted:?}"),
+        }
+    }
+}

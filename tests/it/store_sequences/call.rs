@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use file_share::domain::{
-    FileId, FileRecord, Hold, HoldReason, Status, Timestamp, Transition, UserId,
+    FileId, FileRecord, Hold, HoldReason, Status, Timestamp, Transition, TransitionCondition,
+    UserId, VersionId,
 };
 use file_share::metadata_store::conformance::{
-    every_settlement, every_state, moment, pending, reviewed_at, withdrawn,
+    every_settlement, every_state, moment, object, pending, reviewed_at, withdrawn,
 };
 use file_share::metadata_store::{DueRecord, PageRequest};
 use proptest::prelude::*;
@@ -30,7 +31,8 @@ pub(super) enum Call {
     /// With `now`, which is `as_of` too, and `purge_at`.
     Delete(FileId, Timestamp, Timestamp),
     Hold(FileId, Hold),
-    Release(FileId),
+    /// With the hold that was seen, and `due_at`.
+    Release(FileId, Hold, Timestamp),
     KeepLonger(FileId, Timestamp),
     /// With what was seen, and `reconcile_at`.
     PostponeDeletion(FileId, Timestamp, Timestamp),
@@ -55,7 +57,7 @@ impl Call {
             | Self::Transition(id, _)
             | Self::Delete(id, _, _)
             | Self::Hold(id, _)
-            | Self::Release(id)
+            | Self::Release(id, _, _)
             | Self::KeepLonger(id, _)
             | Self::PostponeDeletion(id, _, _)
             | Self::PostponeReconcile(id, _)
@@ -123,20 +125,40 @@ fn any_record() -> impl Strategy<Value = FileRecord> {
     })
 }
 
-fn any_settlement() -> impl Strategy<Value = Transition> {
-    (0..4_usize, any_deadline(), any_moment()).prop_map(
-        |(kind, upload_expires_at, reconcile_at)| {
-            let seen = FileRecord {
-                upload_expires_at,
-                ..pending(0)
-            };
-            let kept = (kind == 0 && reconcile_at > moment(3)).then_some(reconcile_at);
-            let [available, rejected, expired] = every_settlement(&seen);
-            let withdrawn = withdrawn();
-            let kinds = [available, rejected, expired, withdrawn];
-            reviewed_at(&kinds[kind], reconcile_at).kept_until(kept)
+/// Of three versions one, or none: so that what is locked and what somebody measured are the same now and then.
+fn any_version() -> impl Strategy<Value = Option<VersionId>> {
+    let others = [None, Some("a"), Some("b")].map(|it| it.map(|id| VersionId(id.to_owned())));
+    prop::sample::select([others.as_slice(), &[object().version_id]].concat())
+}
+
+/// A step of a file whose bytes are there and that isn't settled yet.
+fn any_stage() -> impl Strategy<Value = Transition> {
+    (any::<bool>(), any_version(), any_moment(), any_moment()).prop_map(
+        |(locks, version, keep_until, reconcile_at)| match locks {
+            true => Transition::locks(version, keep_until, reconcile_at),
+            false => Transition::awaits_scan(reconcile_at),
         },
     )
+}
+
+fn any_settlement() -> impl Strategy<Value = Transition> {
+    let settlements = (0..4_usize, any_deadline(), any_moment(), any_version());
+    let settlement = settlements.prop_map(|(kind, upload_expires_at, reconcile_at, version)| {
+        let seen = FileRecord {
+            upload_expires_at,
+            ..pending(0)
+        };
+        let kept = (kind == 0 && reconcile_at > moment(3)).then_some(reconcile_at);
+        let [available, rejected, expired] = every_settlement(&seen);
+        let withdrawn = withdrawn();
+        let kinds = [available, rejected, expired, withdrawn];
+        let transition = reviewed_at(&kinds[kind], reconcile_at).kept_until(kept);
+        match transition.condition {
+            TransitionCondition::Always => transition.of_version(version),
+            _ => transition,
+        }
+    });
+    prop_oneof![2 => settlement, 1 => any_stage()]
 }
 
 /// Where a batch of due records may begin: mostly behind one that there is.
@@ -177,7 +199,8 @@ pub(super) fn any_call(known: Vec<DueRecord>) -> BoxedStrategy<Call> {
         2 => (any_file(), any_moment(), any_deadline())
             .prop_map(|(id, now, purge_at)| Call::Delete(id, now, purge_at)),
         2 => (any_file(), any_hold()).prop_map(|(id, hold)| Call::Hold(id, hold)),
-        2 => any_file().prop_map(Call::Release),
+        2 => (any_file(), any_hold(), any_moment())
+            .prop_map(|(id, hold, due_at)| Call::Release(id, hold, due_at)),
         2 => (any_file(), any_moment()).prop_map(|(id, at)| Call::KeepLonger(id, at)),
         2 => (any_file(), any_moment(), any_moment())
             .prop_map(|(id, seen, at)| Call::PostponeDeletion(id, seen, at)),

@@ -173,7 +173,9 @@ async fn ask(store: &dyn MetadataStore, call: &Call) -> Result<Answer, StoreErro
             Answer::Deleted(deleting.await?)
         }
         Call::Hold(id, hold) => Answer::Record(store.hold(*id, hold).await?.map(Box::new)),
-        Call::Release(id) => Answer::Record(store.release(*id).await?.map(Box::new)),
+        Call::Release(id, hold, due_at) => {
+            Answer::Record(store.release(*id, hold, *due_at).await?.map(Box::new))
+        }
         Call::KeepLonger(id, at) => {
             Answer::Record(store.keep_longer(*id, *at).await?.map(Box::new))
         }

@@ -6,7 +6,7 @@
 //! shows the rule, and searches the whole list every time.
 
 use file_share::domain::{
-    FileId, FileRecord, FileState, Status, Timestamp, Transition, TransitionCondition,
+    FileId, FileRecord, FileState, Stage, Status, Timestamp, Transition, TransitionCondition,
 };
 use file_share::metadata_store::{DueRecord, Page, PageRequest, TransitionOutcome};
 use proptest::strategy::{BoxedStrategy, Just, Strategy};
@@ -69,8 +69,12 @@ impl Reference {
                     purge_at: *purge_at,
                 };
                 let living = self.find(*id, |it| {
-                    let is_kept = it.status() == Status::Available
-                        && it.keep_until.is_some_and(|until| until > *now);
+                    let is_there = match &it.state {
+                        FileState::Available(_) | FileState::Withdrawn { .. } => true,
+                        FileState::Pending(stage) => matches!(stage, Stage::Locking(_)),
+                        _ => false,
+                    };
+                    let is_kept = is_there && it.keep_until.is_some_and(|until| until > *now);
                     it.status() != Status::Deleted && it.hold.is_none() && !is_kept
                 });
                 Answer::Deleted(living.is_some_and(|record| {
@@ -78,7 +82,9 @@ impl Reference {
                         FileState::Available(object) if object.version_id.is_none() => {
                             Some(record.upload_expires_at + GRACE)
                         }
-                        FileState::Withdrawn { .. } => Some(record.upload_expires_at + GRACE),
+                        FileState::Withdrawn { was, .. } if was.version_id.is_none() => {
+                            Some(record.upload_expires_at + GRACE)
+                        }
                         _ => Some(*now),
                     };
                     record.state = tombstone;
@@ -97,10 +103,15 @@ impl Reference {
                     Box::new(record.clone())
                 }))
             }
-            Call::Release(id) => {
+            Call::Release(id, hold, due_at) => {
                 let found = self.find(*id, |it| it.status() != Status::Deleted);
                 Answer::Record(found.map(|record| {
-                    record.hold = None;
+                    if record.hold == Some(hold.clone()) {
+                        record.hold = None;
+                        if record.status() == Status::Withdrawn {
+                            record.reconcile_at = Some(*due_at);
+                        }
+                    }
                     Box::new(record.clone())
                 }))
             }
@@ -176,11 +187,20 @@ impl Reference {
 
     fn transition(&mut self, id: FileId, transition: &Transition) -> TransitionOutcome {
         let found = self.find(id, |it| {
-            let deadline_stands = match transition.condition {
-                TransitionCondition::UploadExpiresAt(seen) => it.upload_expires_at == seen,
+            let locking = match &it.state {
+                FileState::Pending(Stage::Locking(version)) => Some(version),
+                _ => None,
+            };
+            let holds = match &transition.condition {
+                TransitionCondition::UploadExpiresAt(seen) => it.upload_expires_at == *seen,
+                TransitionCondition::NotLocking => locking.is_none(),
+                TransitionCondition::LocksNoOther(own) => match locking {
+                    Some(Some(version)) => version == own,
+                    Some(None) | None => true,
+                },
                 TransitionCondition::Always => true,
             };
-            it.status() == transition.from && deadline_stands
+            it.status() == transition.from && holds
         });
         let Some(record) = found else {
             return TransitionOutcome::Unchanged;

@@ -41,10 +41,11 @@ proptest! {
     }
 
     #[test]
-    fn no_item_expires_before_its_record(record in any_record()) {
+    fn no_item_expires_before_its_record_and_none_that_may_be_held(record in any_record()) {
         let item = to_item(&record);
         let seconds = Attributes(&item).optional(EXPIRES_AT, Attributes::number).unwrap();
-        prop_assert_eq!(seconds.is_some(), record.purge_at().is_some());
+        let may_be_held = record.status().keeps_its_hold();
+        prop_assert_eq!(seconds.is_some(), record.purge_at().is_some() && !may_be_held);
         if let (Some(seconds), Some(at)) = (seconds, record.purge_at()) {
             prop_assert!(seconds * 1000 >= at.timestamp_millis());
             prop_assert!((seconds - 1) * 1000 < at.timestamp_millis());
@@ -175,5 +176,16 @@ fn an_attribute_that_is_missing_is_named() {
             let needed = !optional.contains(&name.as_str()) && !not_read.contains(&name.as_str());
             assert_eq!(from_item(&broken).is_err(), needed, "{name}");
         }
+    }
+}
+
+#[test]
+fn no_write_gives_an_item_that_may_be_held_to_the_ttl() {
+    let at = from_millis(1_790_000_000_123).unwrap();
+    for status in Status::ALL.into_iter().filter(|it| !it.may_have_bytes()) {
+        let sets_it = expiry_of(status, at).any(|(name, _)| name == EXPIRES_AT);
+        assert_eq!(sets_it, !status.keeps_its_hold(), "{status:?}");
+        let removes_it = removed_expiry(status).contains(&EXPIRES_AT);
+        assert_eq!(removes_it, status.keeps_its_hold(), "{status:?}");
     }
 }
