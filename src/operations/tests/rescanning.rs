@@ -148,6 +148,8 @@ async fn a_scanner_that_is_away_or_not_believed_ends_it_and_nothing_changes() {
         Behaviour::GoneBeforeTheAnswer,
         Behaviour::CallsAllClean,
         Behaviour::LooksIntoNothing,
+        Behaviour::CallsAllInfected,
+        Behaviour::CallsArchivesInfected,
     ] {
         let rescanned = Rescanned::new(true);
         let virus = rescanned.takes(&eicar()).await;
