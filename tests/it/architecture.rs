@@ -344,12 +344,10 @@ const MAY_IMPORT: [(&str, &[&str]); 55] = [
         "rescan",
         &[
             "audit",
-            "clock",
             "config",
-            "domain",
             "file_events",
             "operations",
-            "store_error",
+            "service",
             "stores",
         ],
     ),
