@@ -22,8 +22,8 @@ use crate::stores::{self, Access, StartError, StoreChoices};
 /// What `file-share rescan --help` says behind the flags.
 pub const AFTER_HELP: &str = "\
 A file in which the scanner finds something is withdrawn: its status is `withdrawn`, downloads answer 410, its bytes are
-deleted unless it is held or has to be kept, its owner sees why for 30 days, and a webhook tells of it. A download URL that was handed out before works until
-the bytes are gone, at most for its lifetime.
+deleted unless it is held or has to be kept, its owner sees why for 30 days, and a webhook tells of it. A download URL that
+was handed out before works until the bytes are gone, at most for its lifetime.
 In local mode stop the service first, or look with --dry-run while it runs and give the IDs afterwards. In aws mode it may
 run beside all programs, with the API's permissions; the standard AWS variables keep their meaning.
 A run withdraws at most as many files as --limit says, and ends at the next one: a scanner that suddenly finds something
