@@ -3,7 +3,6 @@
 //! Invariant: the end moves forward alone, by one conditional write: whoever asks for less changes nothing, and of many
 //! who ask for more the furthest stays. Where the store locks versions, its lock is there before the record says so.
 
-use super::delete_file::why_it_stays;
 use super::{Context, OperationError, Stores, available};
 use crate::access::Action;
 use crate::domain::{FileId, FileRecord, Invalid, Lifecycle, Timestamp, format_timestamp};
@@ -47,6 +46,7 @@ pub async fn keep_file(
     available(&record)?;
     Err(match record.keep_until {
         Some(later) if keep_until < later => OperationError::Retained(later),
-        _ => why_it_stays(&record, now),
+        // It became available between the two: the same call again keeps it.
+        _ => OperationError::Overloaded,
     })
 }
