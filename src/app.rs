@@ -40,7 +40,7 @@ use crate::metadata_store::sqlite::LeftPending;
 use crate::metrics::{HttpMetrics, Metrics, Watched};
 use crate::metrics_endpoint;
 use crate::object_store::disk::DiskObjectStore;
-use crate::operations::{DeletionLog, OrphanSweeper, Reconciler, Stores};
+use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::passwords::Passwords;
 use crate::presigned_url::{BucketAddress, BucketUrl, Presigner, SigningCredentials};
 use crate::receipt::ReceiptKeys;
@@ -189,10 +189,8 @@ impl App {
             .map_err(|e| StartError::new("the system's certificates, for WEBHOOK_URL", e))?;
         let audit = audit::open(settings, &policy, objects.data_dir(), &*stores.clock)?;
         let (stores, event_writer) = audit::events(audit.is_some(), stores, &items);
-        let deletions = audit.clone().map(|log| {
-            let clock = Arc::clone(&stores.clock);
-            Arc::new(audit::OwnDeletions { log, clock }) as Arc<dyn DeletionLog>
-        });
+        let deletions = audit.clone();
+        let deletions = deletions.map(|log| audit::deletions(log, Arc::clone(&stores.clock)));
         let data_dir = receipts::DataDir {
             path: objects.data_dir(),
             is_known,

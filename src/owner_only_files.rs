@@ -218,6 +218,14 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens a file of ours to read, and changes nothing of it.
+///
+/// # Errors
+/// As [`owner_only_root`].
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    open_file(path, OpenOptions::new().read(true))
+}
+
 /// Looks at a file that somebody else (a library) will open, and closes it to others. A file that
 /// isn't there is fine.
 ///

@@ -10,35 +10,39 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Actor, AuditKey, AuditLog, DONE, Entry, UNKNOWN};
-use crate::clock::Clock;
+use crate::audit::{AuditKey, AuditLog};
 use crate::config::{Mode, RescanSettings};
-use crate::domain::FileId;
 use crate::file_events::{FileEvents, KeptOf};
 use crate::operations::{
     DeletionLog, Rescan, RescanEnd, RescanFinding, RescanReport, Stores, WhichFiles,
 };
-use crate::store_error::StoreError;
+use crate::service::OwnChanges;
 use crate::stores::{self, Access, StartError, StoreChoices};
 
 /// What `file-share rescan --help` says behind the flags.
 pub const AFTER_HELP: &str = "\
 A file in which the scanner finds something is withdrawn: its status is `withdrawn`, downloads answer 410, its bytes are
-deleted, its owner sees why for 30 days, and a webhook tells of it. A download URL that was handed out before works until
-the bytes are gone, at most for its lifetime.
+deleted unless it is held or has to be kept, its owner sees why for 30 days, and a webhook tells of it. A download URL that
+was handed out before works until the bytes are gone, at most for its lifetime.
 In local mode stop the service first, or look with --dry-run while it runs and give the IDs afterwards. In aws mode it may
 run beside all programs, with the API's permissions; the standard AWS variables keep their meaning.
+A run withdraws at most as many files as --limit says, and ends at the next one: a scanner that suddenly finds something
+in many is likelier to be wrong. With --dry-run nothing is withdrawn, and all are named.
 Standard output: one line for each file that was withdrawn, or would be, its ID first and then the reason.
+Standard error: progress, what the scanner can't look into and stays, what couldn't be scanned, and a summary.
 
 Exit codes:
-  0  every file was scanned, and nothing was found
-  1  something was found: the IDs are on standard output
+  0  every available file was tried, and nothing was found
+  1  something was found: the IDs are on standard output; standard error says if not everything was scanned
   2  the settings aren't right
-  3  not everything was scanned, because the scanner or a store was away: see standard error";
+  3  nothing was found, but not everything was scanned, because the scanner or a store was away or a file is damaged: see
+     standard error";
 
+/// Everything was tried, and nothing was found.
+const NOTHING_FOUND: u8 = 0;
 /// Something was found.
 const FOUND: u8 = 1;
-/// Not everything was scanned.
+/// Nothing was found, as far as could be seen.
 const NOT_ALL_SEEN: u8 = 3;
 /// How often a line of progress is written at most.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
@@ -62,20 +66,21 @@ pub async fn run(settings: &RescanSettings, stop: CancellationToken) -> ExitCode
         eprintln!("nothing was changed: what is said to be withdrawn would be");
     }
     eprintln!("{}", summary(&report, &end));
-    match (&end, &report) {
-        (
-            RescanEnd::Complete,
-            RescanReport {
-                unseen: 0,
-                damaged: 0,
-                withdrawn,
-                ..
-            },
-        ) => match withdrawn {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::from(FOUND),
-        },
-        _ => ExitCode::from(NOT_ALL_SEEN),
+    ExitCode::from(exit_code(&report, &end))
+}
+
+/// As of a scrub: what was found comes first, whatever else there is to say.
+fn exit_code(report: &RescanReport, end: &RescanEnd) -> u8 {
+    let RescanReport {
+        withdrawn,
+        unseen,
+        damaged,
+        ..
+    } = report;
+    match (end, withdrawn) {
+        (RescanEnd::LimitReached(..), _) | (_, 1..) => FOUND,
+        (RescanEnd::Complete, 0) if *unseen == 0 && *damaged == 0 => NOTHING_FOUND,
+        _ => NOT_ALL_SEEN,
     }
 }
 
@@ -134,8 +139,12 @@ impl Opened {
         stop: &CancellationToken,
     ) -> (RescanReport, RescanEnd) {
         let log = self.audit.clone().map(|log| {
-            let clock = Arc::clone(&self.stores.clock);
-            Arc::new(Withdrawals { log, clock }) as Arc<dyn DeletionLog>
+            Arc::new(OwnChanges {
+                log,
+                clock: Arc::clone(&self.stores.clock),
+                by: RESCAN,
+                action: WITHDRAW,
+            }) as Arc<dyn DeletionLog>
         });
         let rescan = Rescan {
             files: match settings.ids.is_empty() {
@@ -147,6 +156,7 @@ impl Opened {
             },
             dry_run: settings.dry_run,
             withdraws_unscannable: settings.withdraw_unscannable,
+            limit: settings.limit,
             log,
         };
         let mut told_at = Instant::now();
@@ -196,37 +206,6 @@ impl Opened {
     }
 }
 
-/// What is withdrawn, in the audit log.
-struct Withdrawals {
-    log: Arc<AuditLog>,
-    clock: Arc<dyn Clock>,
-}
-
-impl DeletionLog for Withdrawals {
-    fn reserve(&self) -> Result<(), StoreError> {
-        let reserved = self.log.reserve();
-        reserved.map_err(|error| StoreError::from_io("the audit log", error))
-    }
-
-    fn record(&self, file: FileId, is_certain: bool) {
-        let entry = Entry {
-            time: self.clock.now(),
-            request_id: RESCAN,
-            caller: Actor::System,
-            action: WITHDRAW,
-            resource: Some(file.to_string()),
-            outcome: match is_certain {
-                true => DONE,
-                false => UNKNOWN,
-            },
-            source: None,
-        };
-        if let Err(error) = self.log.record(&entry) {
-            tracing::error!(%error, file_id = %file, "a line of the audit log can't be written");
-        }
-    }
-}
-
 fn summary(report: &RescanReport, end: &RescanEnd) -> String {
     let figures = figures(report);
     let go_on = match report.position {
@@ -238,6 +217,12 @@ fn summary(report: &RescanReport, end: &RescanEnd) -> String {
         RescanEnd::Stopped => format!("stopped: {figures}{go_on}"),
         RescanEnd::ScannerAway(id, failure) => format!(
             "the virus scanner is away, or can't be believed, and {id} wasn't scanned: {failure}. {figures}{go_on}"
+        ),
+        RescanEnd::LimitReached(id, reason) => format!(
+            "something was found in {id} too, which stays as it is: {}. No run withdraws more than --limit says. See \
+             with --dry-run what else would be withdrawn and whether the scanner is right, then raise --limit. \
+             {figures}{go_on}",
+            reason.text
         ),
         RescanEnd::StoreAway(error) => {
             let error = error.chain();
@@ -256,4 +241,45 @@ fn figures(report: &RescanReport) -> String {
         report.unseen,
         report.gone
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ContentType, FileId, RejectionReason};
+    use crate::scanner::ScanFailure;
+
+    #[test]
+    fn what_was_found_decides_how_it_exits_and_then_whether_everything_was_seen() {
+        let id = FileId::new(chrono::Utc::now());
+        let away = RescanEnd::ScannerAway(id, ScanFailure::new("gone"));
+        let limit = RescanEnd::LimitReached(
+            id,
+            RejectionReason::infected("Eicar", ContentType::unknown()),
+        );
+        let report = |withdrawn, unseen, damaged| RescanReport {
+            withdrawn,
+            unseen,
+            damaged,
+            clean: 7,
+            unscannable: 1,
+            ..RescanReport::default()
+        };
+        let (none, found) = (report(0, 0, 0), report(1, 0, 0));
+        for (report, end, code) in [
+            (none, &RescanEnd::Complete, 0),
+            (found, &RescanEnd::Complete, 1),
+            (report(1, 1, 1), &RescanEnd::Complete, 1),
+            (found, &away, 1),
+            (found, &RescanEnd::Stopped, 1),
+            (none, &limit, 1),
+            (found, &limit, 1),
+            (report(0, 1, 0), &RescanEnd::Complete, 3),
+            (report(0, 0, 1), &RescanEnd::Complete, 3),
+            (none, &away, 3),
+            (none, &RescanEnd::Stopped, 3),
+        ] {
+            assert_eq!(exit_code(&report, end), code, "{report:?} {end:?}");
+        }
+    }
 }

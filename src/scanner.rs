@@ -22,7 +22,8 @@ mod vetted;
 
 use async_trait::async_trait;
 
-pub use scan_mark::{LAPSES_AFTER, MARK_INTERVAL, ScanMark, ScanMarkCheck};
+pub use scan_mark::ScanMark;
+use scan_mark::ScanMarkCheck;
 pub use scanner_check::ScannerCheck;
 pub use scans::{Objection, ScannerState, Scans};
 pub use vetted::{VETTED_FOR, Vetted};

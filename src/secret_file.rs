@@ -107,19 +107,17 @@ impl SecretFile {
         Ok(self.load(data_dir)?.is_some())
     }
 
-    /// Puts the secret of one data directory into another, which must have none. `false`: there is none. Blocks.
+    /// Puts the secret of one data directory, if it has one, into another, which must have none. Blocks.
     ///
     /// # Errors
     /// As [`Self::load_or_create`].
-    pub fn copy(&self, from: &Path, to: &Path) -> Result<bool, SecretError> {
+    pub fn copy(&self, from: &Path, to: &Path) -> Result<(), SecretError> {
         let Some(text) = self.load(from)? else {
-            return Ok(false);
+            return Ok(());
         };
         let path = to.join(self.name);
-        match Self::write(&text, to, &path) {
-            Ok(()) => Ok(true),
-            Err(cause) => Err(SecretError::Io { path, cause }),
-        }
+        let written = Self::write(&text, to, &path);
+        written.map_err(|cause| SecretError::Io { path, cause })
     }
 
     fn judge(&self, path: PathBuf, text: io::Result<String>) -> Result<String, SecretError> {

@@ -12,6 +12,7 @@
 mod audit;
 mod boxes;
 mod links;
+mod own_changes;
 mod permits;
 
 use std::pin::pin;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use audit::{About, Brought, PendingLine};
+pub use own_changes::OwnChanges;
 pub use permits::CallPermits;
 
 use crate::access::{Action, Caller, Resource, authorize};

@@ -11,6 +11,8 @@
 
 #[cfg(feature = "server")]
 mod local_checks;
+#[cfg(feature = "server")]
+mod local_secrets;
 mod marker_check;
 mod opening;
 mod watching;
@@ -49,6 +51,8 @@ use crate::store_marker::{MarkedStore, StorePair};
 use crate::webhooks::{ToldStore, Webhooks};
 #[cfg(feature = "server")]
 pub use local_checks::local_checks;
+#[cfg(feature = "server")]
+pub use local_secrets::{LOCAL_SECRETS, LocalSecret};
 use marker_check::Starts;
 pub use marker_check::{Allowed, MarkersCheck};
 #[cfg(feature = "conformance")]
@@ -161,6 +165,13 @@ pub enum Access {
     /// To write what a person decided, while no program runs.
     #[cfg(feature = "server")]
     Write,
+    /// To write a copy of these records, with their objects, where nothing is yet. Until somebody marks both as
+    /// belonging together no program starts on it.
+    #[cfg(feature = "server")]
+    Copy {
+        /// The database that is copied, which another process may be writing to.
+        of: PathBuf,
+    },
     /// To look only, also while programs run.
     #[cfg(feature = "server")]
     Read,
@@ -194,7 +205,7 @@ impl Access {
             (Self::Serve(_), Queue::InProcess) => Role::Local,
             (Self::Work, _) => Role::Worker,
             #[cfg(feature = "server")]
-            (Self::Write | Self::Read, _) => return Metrics::off(),
+            (Self::Write | Self::Copy { .. } | Self::Read, _) => return Metrics::off(),
         };
         match common.metrics_listen {
             None => Metrics::off(),
@@ -212,7 +223,7 @@ impl Access {
             #[cfg(feature = "server")]
             Self::Serve(_) => true,
             #[cfg(feature = "server")]
-            Self::Write | Self::Read => false,
+            Self::Write | Self::Copy { .. } | Self::Read => false,
         }
     }
 }
@@ -292,6 +303,10 @@ pub async fn open(
         Objects::Disk { data_dir } => opening::disk(data_dir, &access)?,
         Objects::S3 => opening::s3(needed(sdk.as_ref())?, common, &access, &mut checks),
     };
+    #[cfg(feature = "server")]
+    if let Access::Copy { of } = &access {
+        opening::copy_records(of, &urls, &*objects.marked).await?;
+    }
     let records = match &choices.records {
         #[cfg(feature = "server")]
         Records::Sqlite { data_dir } => opening::sqlite(data_dir, &urls, access)?,

@@ -49,7 +49,8 @@ pub(super) struct WireEvent {
     /// How often: what somebody does again to a file within an hour is counted here. It may be ten minutes behind.
     pub count: u64,
     /// Who did it: somebody's ID, `operator` for who runs the service, or `system` for the service itself. Null: others
-    /// than those that are named, where a file has many.
+    /// than those that are named, where a file has many. Of `file.held`, `file.released` and `file.kept` those alone see
+    /// who it was who may hold files; to everybody else it is `operator`.
     pub caller: Option<String>,
     /// The ID of the token by which a program did it for them; null if it wasn't by one.
     pub token: Option<String>,

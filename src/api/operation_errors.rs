@@ -129,10 +129,10 @@ operations! {
     ListFiles = "list_files": SignInRequired, NotAllowed, InvalidRequest;
     ListEvents = "list_events": SignInRequired, NotAllowed, FileNotFound, InvalidRequest;
     DeleteFile = "delete_file": SignInRequired, NotAllowed, FileNotFound, Held, Retained, InsufficientStorage;
-    HoldFile = "hold_file": SignInRequired, NotAllowed, FileNotFound, FileRejected, UploadExpired, InvalidRequest,
-        ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
-    KeepFile = "keep_file": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected, UploadExpired, Held,
-        Retained, InvalidRequest, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
+    HoldFile = "hold_file": SignInRequired, NotAllowed, FileNotFound, FileRejected, FileWithdrawn, UploadExpired,
+        InvalidRequest, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
+    KeepFile = "keep_file": SignInRequired, NotAllowed, FileNotFound, UploadPending, FileRejected, FileWithdrawn,
+        UploadExpired, Retained, InvalidRequest, ContentTooLarge, UnsupportedMediaType, InsufficientStorage;
     ReleaseFile = "release_file": SignInRequired, NotAllowed, FileNotFound, InsufficientStorage;
     CreateToken = "create_token": SignInRequired, NotAllowed, InvalidRequest, TooManyTokens, TokensUnavailable, ContentTooLarge,
         UnsupportedMediaType, InsufficientStorage;

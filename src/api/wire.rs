@@ -27,7 +27,7 @@ pub enum WireStatus {
     Available,
     /// Other bytes than the declared ones arrived; they were deleted.
     Rejected,
-    /// It was available, until a later scan for viruses found something; the bytes were deleted.
+    /// It was available, until a later scan for viruses found something; nobody gets the bytes any more.
     Withdrawn,
     /// The upload URL ran out and nothing came.
     Expired,
@@ -65,8 +65,8 @@ pub(super) struct WireFile {
     /// The SHA-256 of the bytes as 64 hex digits; null until they were measured. Of a withdrawn file, what it was.
     pub sha256: Option<String>,
     pub status: WireStatus,
-    /// What a pending file waits for, where that isn't its bytes: `scanning` while the virus scanner can't be asked,
-    /// `locking` while S3 is told to keep it. Only there then. There may be others some day: a file with a stage isn't final.
+    /// What a pending file waits for, where that isn't its bytes: `scanning` while the virus scanner can't be asked or has
+    /// no answer yet, `locking` while S3 is told to keep it. Only there then. There may be others some day: a file with a stage isn't final.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
@@ -132,15 +132,10 @@ impl WireFile {
     /// As this caller may see it: whoever handed a file in learns nothing of whose it is and of what else is done with
     /// it, its owner that it is held, and those who may hold files why. `None` for a tombstone.
     pub(super) fn for_caller(record: &FileRecord, caller: &Caller) -> Option<Self> {
-        let file = Self::of(record)?;
         if let Caller::Submitter(_) = caller {
-            let (owner, hold) = (None, None);
-            return Some(Self {
-                owner,
-                hold,
-                ..file
-            });
+            return Self::for_submitter(record);
         }
+        let file = Self::of(record)?;
         let may_hold = authorize(caller, Action::HoldFile, Resource::Service).is_ok();
         Some(match may_hold {
             true => Self {
@@ -148,6 +143,15 @@ impl WireFile {
                 ..file
             },
             false => file,
+        })
+    }
+
+    /// As whoever handed it in may see it.
+    pub(super) fn for_submitter(record: &FileRecord) -> Option<Self> {
+        Some(Self {
+            owner: None,
+            hold: None,
+            ..Self::of(record)?
         })
     }
 

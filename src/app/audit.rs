@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::access::{Action, Policy, SignInAt};
-use crate::audit::{Actor, AuditKey, AuditLog, DONE, Entry, UNKNOWN};
+use crate::audit::{AuditKey, AuditLog};
 use crate::clock::Clock;
 use crate::config::{ApiSettings, AuditSetting};
-use crate::domain::FileId;
 use crate::file_events::{EventWriter, FileEvents, KeptOf};
-use crate::item_store::{ItemStore, StoreError};
+use crate::item_store::ItemStore;
 use crate::operations::{DeletionLog, Stores};
+use crate::service::OwnChanges;
 
 /// How often lines are given to the disk for good, and how late a checkpoint may come.
 const TICK: Duration = Duration::from_secs(2);
@@ -79,43 +79,17 @@ pub(super) fn events(
     (Stores { events, ..stores }, Some(writer))
 }
 
-/// What the program deletes by itself, in the audit log.
-pub(super) struct OwnDeletions {
-    pub(super) log: Arc<AuditLog>,
-    pub(super) clock: Arc<dyn Clock>,
-}
-
-/// What stands in place of a request's ID.
+/// What stands in place of a request's ID of what the reconciler deletes.
 const RECONCILER: &str = "reconciler";
 
-impl DeletionLog for OwnDeletions {
-    fn reserve(&self) -> Result<(), StoreError> {
-        let reserved = self.log.reserve();
-        reserved.map_err(|error| StoreError::from_io("the audit log", error))
-    }
-
-    fn record(&self, file: FileId, is_certain: bool) {
-        let entry = Entry {
-            time: self.clock.now(),
-            request_id: RECONCILER,
-            caller: Actor::System,
-            action: Action::DeleteFile.as_str(),
-            resource: Some(file.to_string()),
-            outcome: match is_certain {
-                true => DONE,
-                false => UNKNOWN,
-            },
-            source: None,
-        };
-        let recorded = match is_certain {
-            true => self.log.record(&entry).map(drop),
-            // Bounded as refusals are: a store that is away fails every deletion.
-            false => self.log.record_refusal(&entry),
-        };
-        if let Err(error) = recorded {
-            tracing::error!(%error, file_id = %file, "a line of the audit log can't be written");
-        }
-    }
+/// What the program deletes by itself, in the audit log.
+pub(super) fn deletions(log: Arc<AuditLog>, clock: Arc<dyn Clock>) -> Arc<dyn DeletionLog> {
+    Arc::new(OwnChanges {
+        log,
+        clock,
+        by: RECONCILER,
+        action: Action::DeleteFile.as_str(),
+    })
 }
 
 fn is_kept(settings: &ApiSettings, policy: &Policy) -> bool {

@@ -11,9 +11,8 @@ use crate::domain::LONGEST_RETENTION;
 
 /// The highest number of files that a limit can be set to.
 const MOST: u64 = 100_000_000;
-/// Between these, how long a file is kept can be limited.
+/// Between this and [`LONGEST_RETENTION`], how long a file is kept can be limited.
 const SHORTEST_KEEP: Duration = Duration::from_secs(1);
-const LONGEST_KEEP: Duration = LONGEST_RETENTION;
 /// An address may have one of so many of all files that may be pending, unless it is set.
 const ADDRESS_PART: u64 = 10;
 
@@ -90,7 +89,7 @@ impl LimitArgs {
 fn time(text: &str) -> Result<Option<Duration>, String> {
     match text {
         "off" => Ok(None),
-        text => duration(text, SHORTEST_KEEP, LONGEST_KEEP).map(Some),
+        text => duration(text, SHORTEST_KEEP, LONGEST_RETENTION).map(Some),
     }
 }
 

@@ -30,6 +30,9 @@ pub struct RescanArgs {
     /// Withdraw also what the scanner can't look into, where SCAN_UNSCANNABLE=reject. Left out, it is named and stays
     #[arg(long)]
     pub withdraw_unscannable: bool,
+    /// The most files that are withdrawn in this run: something found in one more ends it
+    #[arg(long, value_name = "NUMBER", default_value = "10")]
+    pub limit: String,
     /// Where bytes and records are.
     #[command(flatten)]
     pub mode: ModeArgs,
@@ -51,6 +54,8 @@ pub struct RescanSettings {
     pub dry_run: bool,
     /// Whether those are withdrawn too that the scanner can't look into.
     pub withdraw_unscannable: bool,
+    /// The most files that are withdrawn.
+    pub limit: u64,
     /// Where bytes and records are; in aws mode without an endpoint for clients.
     pub mode: Mode,
     /// What every program takes.
@@ -85,6 +90,10 @@ impl RescanArgs {
             None => Some(None),
             Some(text) => problems.judge("--since", text, moment).map(Some),
         };
+        let limit = problems.judge("--limit", &self.limit, |text| {
+            let number = text.parse().map_err(|_| "must be a number of files");
+            number.map_err(str::to_owned)
+        });
         let common = common?;
         let text = self.common.scanner.scanner.as_deref().unwrap_or_default();
         problems.judge("SCANNER", text, |_| match common.scanner.by {
@@ -100,6 +109,7 @@ impl RescanArgs {
             after: after?,
             dry_run: self.dry_run,
             withdraw_unscannable: self.withdraw_unscannable,
+            limit: limit?,
             mode: mode?,
             common,
         })
@@ -154,10 +164,22 @@ mod tests {
     }
 
     #[test]
+    fn few_files_are_withdrawn_unless_more_are_allowed() {
+        assert_eq!(judge(&[SCANNER]).unwrap().limit, 10);
+        assert_eq!(judge(&[SCANNER, "--limit=500"]).unwrap().limit, 500);
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_named_at_once() {
-        let wrong = [SCANNER, "--after=x", "--since=yesterday", "--mode=cloud"];
+        let wrong = [
+            SCANNER,
+            "--after=x",
+            "--since=yesterday",
+            "--mode=cloud",
+            "--limit=many",
+        ];
         let message = judge(&wrong).unwrap_err().to_string();
-        for name in ["--after", "--since", "MODE"] {
+        for name in ["--after", "--since", "MODE", "--limit"] {
             assert!(message.contains(&format!("\n  {name}:")), "{message}");
         }
         let message = judge(&[SCANNER, "x", ID]).unwrap_err().to_string();

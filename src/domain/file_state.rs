@@ -22,7 +22,8 @@ pub enum FileState {
         /// From then on no client sees the record, and it may be removed.
         purge_at: Timestamp,
     },
-    /// It was available, until a later scan found something. The bytes are deleted, and so is whatever comes later.
+    /// It was available, until a later scan found something. The bytes are deleted, unless something keeps them, and so is
+    /// whatever comes later.
     Withdrawn {
         /// What they were.
         was: WithdrawnObject,

@@ -112,7 +112,7 @@ impl Lifecycle {
     }
 
     /// The latest time until which a file can have to be kept, for whoever asks at `now`.
-    pub fn latest_keep_until(&self, now: Timestamp) -> Timestamp {
+    pub fn latest_keep_until(now: Timestamp) -> Timestamp {
         now + LONGEST_RETENTION
     }
 

@@ -28,7 +28,7 @@ pub enum EventKind {
     Available,
     /// Other bytes came than were declared.
     Rejected,
-    /// Something was found in the bytes of an available file, which are gone.
+    /// Something was found in the bytes of an available file, which nobody gets any more.
     Withdrawn,
     /// No bytes came in time.
     Expired,
@@ -79,6 +79,11 @@ impl EventKind {
         }
     }
 
+    /// Whether those alone can do it who run the service: which of them did is for them to know.
+    pub const fn is_of_who_runs_the_service(self) -> bool {
+        matches!(self, Self::Held | Self::Released | Self::Kept)
+    }
+
     /// Whether it can happen to a file as often as somebody likes.
     pub const fn is_repeatable(self) -> bool {
         matches!(
@@ -120,6 +125,14 @@ impl EventActor {
     pub fn system() -> Self {
         Self {
             caller: Some("system".to_owned()),
+            token: None,
+        }
+    }
+
+    /// Somebody who runs the service.
+    fn operator() -> Self {
+        Self {
+            caller: Some("operator".to_owned()),
             token: None,
         }
     }
@@ -254,6 +267,18 @@ pub struct FileEvent {
 }
 
 impl FileEvent {
+    /// The event as those may see it who don't run the service.
+    pub fn without_who_runs_the_service(self) -> Self {
+        let mut of_these = EventKind::ALL.into_iter();
+        match of_these.any(|kind| kind.is_of_who_runs_the_service() && kind.as_str() == self.kind) {
+            true => Self {
+                by: EventActor::operator(),
+                ..self
+            },
+            false => self,
+        }
+    }
+
     pub(super) fn read(file: FileId, item: &Item) -> Result<Self, Invalid> {
         let body: Body = item.body.read()?;
         let moment = |millis| from_millis(millis).ok_or_else(|| Invalid::new("no time"));

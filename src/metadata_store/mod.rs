@@ -164,8 +164,8 @@ pub trait MetadataStore: Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Holds a file that has bytes or waits for them, and gives the record as it is then. One that is held already has
-    /// the new reason, and `since` stays. `None` if there is nothing to hold. A hold lasts as long as the file may have
-    /// bytes: a transition to another status ends it.
+    /// the new reason, and `since` stays. `None` if there is nothing to hold. A hold outlasts a withdrawal, and begins at
+    /// none: of what was withdrawn the bytes stay. A transition to any other status that has no bytes ends it.
     async fn hold(&self, id: FileId, hold: &Hold) -> Result<Option<FileRecord>, StoreError>;
 
     /// Ends this very hold, if it is there still, and gives the record as it is then: with another hold, if that is there

@@ -28,6 +28,7 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 mod usage;
 mod vacuum;
 mod writer;
@@ -43,6 +44,8 @@ use self::error::store_error;
 use self::outbox_count::OutboxCount;
 use self::pending_count::PendingCount;
 use self::readers::Readers;
+pub use self::snapshot::OlderSchema;
+pub use self::unreadable::Unreadable;
 pub use self::usage::KeepUsage;
 use self::writer::{Counts, Disk, Kind, Writer};
 use super::outbox::{MAX_WAITING_MESSAGES, Message};

@@ -46,7 +46,7 @@ async fn deletable_as_of(stores: &Stores, record: &FileRecord) -> Result<Timesta
 }
 
 /// Why a file that is there wasn't deleted.
-pub(super) fn why_it_stays(record: &FileRecord, as_of: Timestamp) -> OperationError {
+fn why_it_stays(record: &FileRecord, as_of: Timestamp) -> OperationError {
     match (&record.hold, record.keep_until) {
         (Some(_), _) => OperationError::Held,
         (None, Some(until)) if record.is_retained(as_of) => OperationError::Retained(until),

@@ -4,7 +4,8 @@
 //! is held will find it, and whoever is told that it is gone was not too late.
 //!
 //! A pending file may be held: that keeps what is to come. If it is rejected or expires, nothing is there to be kept, and
-//! its hold ends with it: bytes that nobody may have aren't kept by mistake.
+//! its hold ends with it: bytes that nobody may have aren't kept by mistake. A withdrawal leaves a hold in place, and
+//! the bytes stay where nobody gets them, until it is released; of a file that is withdrawn already none begins.
 
 use super::clean_up::clean_up;
 use super::{Context, OperationError, Stores, available};
@@ -15,8 +16,8 @@ use crate::domain::{FileId, FileRecord, Hold, HoldReason, Status};
 /// nothing.
 ///
 /// # Errors
-/// [`OperationError::FileNotFound`], and [`OperationError::FileRejected`] or [`OperationError::UploadExpired`] where
-/// there is nothing to hold.
+/// [`OperationError::FileNotFound`], and [`OperationError::FileRejected`], [`OperationError::FileWithdrawn`] or
+/// [`OperationError::UploadExpired`] where there is nothing to hold.
 pub async fn hold_file(
     stores: &Stores,
     context: &Context,

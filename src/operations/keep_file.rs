@@ -3,10 +3,9 @@
 //! Invariant: the end moves forward alone, by one conditional write: whoever asks for less changes nothing, and of many
 //! who ask for more the furthest stays. Where the store locks versions, its lock is there before the record says so.
 
-use super::delete_file::why_it_stays;
 use super::{Context, OperationError, Stores, available};
 use crate::access::Action;
-use crate::domain::{FileId, FileRecord, Invalid, Timestamp, format_timestamp};
+use crate::domain::{FileId, FileRecord, Invalid, Lifecycle, Timestamp, format_timestamp};
 
 /// Has an available file kept until then: nobody can delete it before. The same time again changes nothing.
 ///
@@ -22,7 +21,7 @@ pub async fn keep_file(
     let record = stores.record_for(context, Action::KeepFile, id).await?;
     let object = available(&record)?;
     let now = stores.earlier_now().await?;
-    let latest = stores.lifecycle.latest_keep_until(now);
+    let latest = Lifecycle::latest_keep_until(now);
     if record.keep_until.is_none_or(|at| at < keep_until)
         && (keep_until <= now || keep_until > latest)
     {
@@ -47,6 +46,7 @@ pub async fn keep_file(
     available(&record)?;
     Err(match record.keep_until {
         Some(later) if keep_until < later => OperationError::Retained(later),
-        _ => why_it_stays(&record, now),
+        // It became available between the two: the same call again keeps it.
+        _ => OperationError::Overloaded,
     })
 }

@@ -25,6 +25,7 @@ mod keep_file;
 mod list_events;
 mod list_files;
 mod measure;
+mod patience;
 mod reconcile;
 mod renew_upload;
 mod rescan;

@@ -2,33 +2,28 @@
 //!
 //! Invariant: what is withdrawn is what a scanner found something in that was believed then, in the very bytes that the
 //! record names; what it can't look into is withdrawn only if whoever called said so. A scanner that is away ends it,
-//! and withdraws nothing. Memory doesn't grow with the number of files or their size. What was done is done, and
-//! another rescan goes on where one ended.
+//! and withdraws nothing. No run withdraws more files than its limit: one file more, and it ends. Memory doesn't grow
+//! with the number of files or their size. What was done is done, and another rescan goes on where one ended.
 //!
 //! Absent on purpose: damage. Bytes that are missing, or others than the record says, are for `scrub`.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::measure::{Rescanned, scan_again};
+use super::patience::{available_before, is_unchanged, patiently_while};
 use super::withdraw_file::withdraw_file;
 use super::{DeletionLog, OperationError, Stores};
-use crate::domain::{FileId, FileRecord, FileState, RejectionReason, Status, Timestamp};
-use crate::metadata_store::{MAX_PAGE, Page, PageRequest};
+use crate::domain::{FileId, FileState, RejectionReason, Timestamp};
+use crate::metadata_store::MAX_PAGE;
 use crate::scanner::ScanFailure;
-use crate::store_error::StoreError;
 
 /// Files that are scanned at a time.
 const CONCURRENT_SCANS: usize = 4;
-/// How often one thing is tried, and the pauses in between: they double from the first. About four seconds in all,
-/// longer than a scanner needs to be asked again.
-const ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Files that couldn't be looked at, after which it ends: a store is in trouble.
 const MAX_UNSEEN: u64 = 20;
 
@@ -55,6 +50,8 @@ pub struct Rescan {
     pub dry_run: bool,
     /// Whether those are withdrawn too that the scanner can't look into.
     pub withdraws_unscannable: bool,
+    /// The most that is withdrawn. A scanner that finds something in more of them is likelier to be wrong.
+    pub limit: u64,
     /// Where it is written down what was withdrawn.
     pub log: Option<Arc<dyn DeletionLog>>,
 }
@@ -85,6 +82,8 @@ pub enum RescanEnd {
     Stopped,
     /// The scanner can't be asked, or isn't believed.
     ScannerAway(FileId, ScanFailure),
+    /// Something was found in this one too, and no more may be withdrawn.
+    LimitReached(FileId, RejectionReason),
     /// A store doesn't answer.
     StoreAway(OperationError),
 }
@@ -115,6 +114,9 @@ enum Scanned {
     Damaged,
     NotAvailable,
     ScannerAway(ScanFailure),
+    OverLimit(RejectionReason),
+    /// It ended before this one's turn.
+    NotBegun,
 }
 
 impl Rescan {
@@ -126,13 +128,19 @@ impl Rescan {
         mut tell: impl FnMut(RescanFinding) + Send,
     ) -> (RescanReport, RescanEnd) {
         let mut report = RescanReport::default();
+        let run = Run {
+            rescan: self,
+            stores,
+            places: AtomicU64::new(self.limit),
+            has_ended: AtomicBool::new(false),
+        };
         let through = async {
             let end = match &self.files {
                 WhichFiles::All { after, since } => {
                     report.position = *after;
-                    self.all(stores, *since, &mut report, &mut tell).await
+                    run.all(*since, &mut report, &mut tell).await
                 }
-                WhichFiles::These(ids) => self.these(stores, ids, &mut report, &mut tell).await,
+                WhichFiles::These(ids) => run.these(ids, &mut report, &mut tell).await,
             };
             end.err().unwrap_or(RescanEnd::Complete)
         };
@@ -143,29 +151,33 @@ impl Rescan {
         };
         (report, end)
     }
+}
 
+/// One way through the files.
+struct Run<'a> {
+    rescan: &'a Rescan,
+    stores: &'a Stores,
+    /// How many more may be withdrawn.
+    places: AtomicU64,
+    /// Nothing more is begun.
+    has_ended: AtomicBool,
+}
+
+impl Run<'_> {
     async fn all(
         &self,
-        stores: &Stores,
         since: Option<Timestamp>,
         report: &mut RescanReport,
         tell: &mut (impl FnMut(RescanFinding) + Send),
     ) -> Result<(), RescanEnd> {
         loop {
-            let request = PageRequest {
-                owner: None,
-                status: Some(Status::Available),
-                before: report.position,
-                limit: MAX_PAGE,
-            };
-            let page = page_of(stores, request).await;
+            let page = available_before(self.stores, report.position).await;
             let page = page.map_err(|error| RescanEnd::StoreAway(error.into()))?;
             let is_wanted = |id: &FileId| since.is_none_or(|since| id.created_at() >= since);
             let ids = page.records.iter().map(|record| record.id);
             let wanted: Vec<FileId> = ids.filter(is_wanted).collect();
             let (last, next) = (wanted.last().copied(), page.next.filter(is_wanted));
-            self.scan_all(stores, wanted.into_iter(), report, tell)
-                .await?;
+            self.scan_all(wanted.into_iter(), report, tell).await?;
             report.position = next.or(last).or(report.position);
             tell(RescanFinding::Progress(*report));
             if next.is_none() {
@@ -176,80 +188,71 @@ impl Rescan {
 
     async fn these(
         &self,
-        stores: &Stores,
         ids: &[FileId],
         report: &mut RescanReport,
         tell: &mut (impl FnMut(RescanFinding) + Send),
     ) -> Result<(), RescanEnd> {
         for part in ids.chunks(MAX_PAGE) {
-            self.scan_all(stores, part.iter().copied(), report, tell)
-                .await?;
+            self.scan_all(part.iter().copied(), report, tell).await?;
             tell(RescanFinding::Progress(*report));
         }
         Ok(())
     }
 
+    /// All of these, or those that were begun before something ended it: a withdrawal that is under way is always told.
     async fn scan_all(
         &self,
-        stores: &Stores,
         ids: impl Iterator<Item = FileId> + Send,
         report: &mut RescanReport,
         tell: &mut (impl FnMut(RescanFinding) + Send),
     ) -> Result<(), RescanEnd> {
         // In boxes, so that whoever runs it may be on any thread.
         let scans: Vec<BoxFuture<'_, _>> = ids
-            .map(|id| async move { (id, self.scan(stores, id).await) }.boxed())
+            .map(|id| async move { (id, self.scan(id).await) }.boxed())
             .collect();
         let mut scans = futures_util::stream::iter(scans).buffer_unordered(CONCURRENT_SCANS);
+        let mut end = None;
         while let Some((id, scanned)) = scans.next().await {
-            match scanned {
-                Ok(Scanned::Clean) => report.clean += 1,
-                Ok(Scanned::Withdrawn(reason)) => {
-                    report.withdrawn += 1;
-                    tell(RescanFinding::Withdrawn(id, reason));
-                }
-                Ok(Scanned::Unscannable(reason)) => {
-                    report.unscannable += 1;
-                    tell(RescanFinding::Unscannable(id, reason));
-                }
-                Ok(Scanned::Damaged) => {
-                    report.damaged += 1;
-                    tell(RescanFinding::Damaged(id));
-                }
-                Ok(Scanned::NotAvailable) => {
-                    report.gone += 1;
-                    tell(RescanFinding::NotAvailable(id));
-                }
-                Ok(Scanned::ScannerAway(failure)) => {
-                    return Err(RescanEnd::ScannerAway(id, failure));
-                }
+            let ends = match scanned {
+                Ok(scanned) => count(id, scanned, report, tell),
                 Err(error) => {
                     report.unseen += 1;
-                    if report.unseen >= MAX_UNSEEN {
-                        return Err(RescanEnd::StoreAway(error));
+                    match report.unseen >= MAX_UNSEEN {
+                        true => Some(RescanEnd::StoreAway(error)),
+                        false => {
+                            tell(RescanFinding::Unseen(id, error));
+                            None
+                        }
                     }
-                    tell(RescanFinding::Unseen(id, error));
                 }
+            };
+            if ends.is_some() {
+                self.has_ended.store(true, Ordering::Relaxed);
             }
+            end = end.or(ends);
         }
-        Ok(())
+        end.map_or(Ok(()), Err)
     }
 
     /// One file, by its record as it is when its turn comes.
-    async fn scan(&self, stores: &Stores, id: FileId) -> Result<Scanned, OperationError> {
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1.. {
-            let scanned = self.scan_once(stores, id).await;
-            if attempt == ATTEMPTS || !matches!(scanned, Ok(Scanned::ScannerAway(_)) | Err(_)) {
-                return scanned;
-            }
-            sleep(pause).await;
-            pause *= 2;
+    async fn scan(&self, id: FileId) -> Result<Scanned, OperationError> {
+        if self.has_ended.load(Ordering::Relaxed) {
+            return Ok(Scanned::NotBegun);
         }
-        Ok(Scanned::NotAvailable)
+        let has_place = AtomicBool::new(false);
+        patiently_while(
+            |scanned| matches!(scanned, Ok(Scanned::ScannerAway(_)) | Err(_)),
+            || self.scan_once(id, &has_place),
+        )
+        .await
     }
 
-    async fn scan_once(&self, stores: &Stores, id: FileId) -> Result<Scanned, OperationError> {
+    async fn scan_once(
+        &self,
+        id: FileId,
+        has_place: &AtomicBool,
+    ) -> Result<Scanned, OperationError> {
+        let (rescan, stores) = (self.rescan, self.stores);
         let Some(record) = stores.metadata.get(id).await? else {
             return Ok(Scanned::NotAvailable);
         };
@@ -259,41 +262,70 @@ impl Rescan {
         let reason = match scan_again(stores, &record, object).await? {
             Rescanned::Clean => return Ok(Scanned::Clean),
             Rescanned::Unscanned(failure) => return Ok(Scanned::ScannerAway(failure)),
-            Rescanned::Changed | Rescanned::Gone => return damaged_if_still(stores, &record).await,
-            Rescanned::Unscannable(reason) if !self.withdraws_unscannable => {
+            Rescanned::Changed | Rescanned::Gone => {
+                return Ok(match is_unchanged(stores, &record).await? {
+                    true => Scanned::Damaged,
+                    false => Scanned::NotAvailable,
+                });
+            }
+            Rescanned::Unscannable(reason) if !rescan.withdraws_unscannable => {
                 return Ok(Scanned::Unscannable(reason));
             }
             Rescanned::Infected(reason) | Rescanned::Unscannable(reason) => reason,
         };
-        if self.dry_run {
+        if rescan.dry_run {
             return Ok(Scanned::Withdrawn(reason));
         }
-        let log = self.log.as_deref();
+        // Once a file, however often it is tried: of a try that failed nobody knows whether it was done.
+        if !has_place.load(Ordering::Relaxed) && !self.takes_a_place() {
+            return Ok(Scanned::OverLimit(reason));
+        }
+        has_place.store(true, Ordering::Relaxed);
+        let log = rescan.log.as_deref();
         let withdrawn = withdraw_file(stores, &record, object, reason.clone(), log).await?;
         Ok(match withdrawn {
             true => Scanned::Withdrawn(reason),
             false => Scanned::NotAvailable,
         })
     }
-}
 
-/// A file that was deleted since its record was read is no damage.
-async fn damaged_if_still(stores: &Stores, record: &FileRecord) -> Result<Scanned, OperationError> {
-    let now = stores.metadata.get(record.id).await?;
-    Ok(match now.is_some_and(|now| now.state == record.state) {
-        true => Scanned::Damaged,
-        false => Scanned::NotAvailable,
-    })
-}
-
-async fn page_of(stores: &Stores, request: PageRequest) -> Result<Page, StoreError> {
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
-        if let Ok(page) = stores.metadata.page(request).await {
-            return Ok(page);
-        }
-        sleep(pause).await;
-        pause *= 2;
+    fn takes_a_place(&self) -> bool {
+        let one_less = |places: u64| places.checked_sub(1);
+        let ordering = Ordering::Relaxed;
+        self.places
+            .fetch_update(ordering, ordering, one_less)
+            .is_ok()
     }
-    stores.metadata.page(request).await
+}
+
+/// Counts and tells what came of a file; `Some`: nothing more is to be begun.
+fn count(
+    id: FileId,
+    scanned: Scanned,
+    report: &mut RescanReport,
+    tell: &mut impl FnMut(RescanFinding),
+) -> Option<RescanEnd> {
+    match scanned {
+        Scanned::NotBegun => {}
+        Scanned::Clean => report.clean += 1,
+        Scanned::Withdrawn(reason) => {
+            report.withdrawn += 1;
+            tell(RescanFinding::Withdrawn(id, reason));
+        }
+        Scanned::Unscannable(reason) => {
+            report.unscannable += 1;
+            tell(RescanFinding::Unscannable(id, reason));
+        }
+        Scanned::Damaged => {
+            report.damaged += 1;
+            tell(RescanFinding::Damaged(id));
+        }
+        Scanned::NotAvailable => {
+            report.gone += 1;
+            tell(RescanFinding::NotAvailable(id));
+        }
+        Scanned::ScannerAway(failure) => return Some(RescanEnd::ScannerAway(id, failure)),
+        Scanned::OverLimit(reason) => return Some(RescanEnd::LimitReached(id, reason)),
+    }
+    None
 }

@@ -12,22 +12,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Stores;
 use super::measure::hash;
-use crate::domain::{FileId, FileRecord, FileState, Sha256Digest, Status, StoredObject};
-use crate::metadata_store::{MAX_PAGE, Page, PageRequest};
+use super::patience::{available_before, is_unchanged, patiently};
+use crate::domain::{FileId, FileRecord, FileState, Sha256Digest, StoredObject};
 use crate::store_error::StoreError;
 
 /// Objects that are read at a time.
 const CONCURRENT_READS: usize = 4;
-
-/// How often one thing is tried, and the pauses in between: they double from the first, and a random
-/// share between half and all of each is waited. About three seconds in all.
-const ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Files in a row that couldn't be looked at, after which the scrub ends: the store is away, and
 /// trying the others would take hours and say nothing new.
@@ -164,7 +159,7 @@ async fn go_through(
     let pace = Pace::new(options.max_bytes_per_second);
     let mut unseen_in_a_row = 0;
     loop {
-        let page = page_before(stores, report.position).await?;
+        let page = available_before(stores, report.position).await?;
         let last = page.records.last().map(|record| record.id);
         let mut looks = futures_util::stream::iter(page.records)
             .map(|record| look_at(stores, &pace, record))
@@ -201,16 +196,6 @@ async fn go_through(
         // However fast the stores are, a stop is seen.
         tokio::task::yield_now().await;
     }
-}
-
-async fn page_before(stores: &Stores, before: Option<FileId>) -> Result<Page, StoreError> {
-    let request = PageRequest {
-        owner: None,
-        status: Some(Status::Available),
-        before,
-        limit: MAX_PAGE,
-    };
-    patiently(|| stores.metadata.page(request)).await
 }
 
 async fn look_at(stores: &Stores, pace: &Pace, record: FileRecord) -> (FileId, Inspection) {
@@ -258,30 +243,12 @@ async fn find_damage(
     })
 }
 
-/// A file that was deleted since its record was listed is no damage: its tombstone was there before
-/// its bytes went, so a consistent read after the look tells the two apart.
 async fn confirm(stores: &Stores, record: &FileRecord, damage: Damage) -> Inspection {
-    match patiently(|| stores.metadata.get(record.id)).await {
-        Ok(Some(now)) if now.state == record.state => Inspection::Damaged(damage),
-        Ok(_) => Inspection::Gone,
+    match is_unchanged(stores, record).await {
+        Ok(true) => Inspection::Damaged(damage),
+        Ok(false) => Inspection::Gone,
         Err(error) => Inspection::Unseen(error),
     }
-}
-
-/// Tries again what a fault may have hindered, or garbled on its way.
-async fn patiently<T, F>(attempt: impl Fn() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
-        if let Ok(value) = attempt().await {
-            return Ok(value);
-        }
-        sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        pause *= 2;
-    }
-    attempt().await
 }
 
 /// Keeps the average rate: everybody waits for the time that was given to those before.

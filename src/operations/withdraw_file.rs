@@ -1,10 +1,10 @@
 //! Takes an available file away from everybody, because something was found in it.
 //!
 //! Invariant: it is one conditional write, and the bytes go after it: from then on no URL is handed out for them, and
-//! whatever is left to do is found by the reconciler. Bytes that are held or have to be kept stay for as long, where nobody
-//! gets them. A download URL that was handed out before brings them until they
-//! are gone, at most as long as it lives. As with a deletion, bytes without a version ID stay under their key until no
-//! upload can put others there.
+//! whatever is left to do is found by the reconciler. A download URL that was handed out before brings them until they
+//! are gone, at most as long as it lives. A hold stays in place, and bytes that are held or have to be kept stay for as
+//! long, where nobody gets them. As with a deletion, bytes without a version ID stay under their key until no upload can
+//! put others there.
 
 use super::clean_up::clean_up_as_it_is_now;
 use super::reconcile::{DeletionLog, PendingDeletion};

@@ -31,6 +31,10 @@ pub enum Behaviour {
     Hangs,
     /// It calls everything clean.
     CallsAllClean,
+    /// It finds a virus in everything.
+    CallsAllInfected,
+    /// It finds one in every archive.
+    CallsArchivesInfected,
     /// It finds what lies in the open, and doesn't look into archives.
     LooksIntoNothing,
 }
@@ -110,9 +114,12 @@ impl Scan for DoubleScan {
             Behaviour::Away | Behaviour::GoneBeforeTheAnswer => return Err(gone()),
             Behaviour::Hangs => std::future::pending().await,
             Behaviour::CallsAllClean => return Ok(Verdict::Clean),
+            Behaviour::CallsAllInfected => infected(),
+            Behaviour::CallsArchivesInfected if self.bytes.starts_with(b"PK") => infected(),
             Behaviour::LooksIntoNothing if is_bomb(&self.bytes) => return Ok(Verdict::Clean),
-            Behaviour::LooksIntoNothing => judge(&self.bytes),
-            Behaviour::Right => judge(&self.bytes),
+            Behaviour::LooksIntoNothing | Behaviour::CallsArchivesInfected | Behaviour::Right => {
+                judge(&self.bytes)
+            }
         };
         let digest = Sha256::digest(&self.bytes).into();
         let mut state = self.scanner.state();
@@ -121,11 +128,15 @@ impl Scan for DoubleScan {
     }
 }
 
+fn infected() -> Verdict {
+    Verdict::Infected(ScannerText::of(TEST_VIRUS))
+}
+
 /// What a right scanner says of these bytes.
 pub(super) fn judge(bytes: &[u8]) -> Verdict {
     let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
     if is_bomb(bytes) || holds(&eicar()) {
-        return Verdict::Infected(ScannerText::of(TEST_VIRUS));
+        return infected();
     }
     match holds(UNSCANNABLE) {
         true => Verdict::Unscannable(ScannerText::of("it was told so")),

@@ -82,6 +82,23 @@ fn make_bomb() -> Vec<u8> {
     archive(&inner, &deflated.bytes)
 }
 
+/// What nobody may find anything in.
+pub const HARMLESS: &[u8] = b"In this text there is nothing to find.\n";
+const HARMLESS_CRC: u32 = 0x4a45_a755;
+
+/// The same in an archive.
+pub fn harmless_archive() -> Vec<u8> {
+    let entry = Entry {
+        name: "harmless.txt",
+        crc: HARMLESS_CRC,
+        length: HARMLESS.len() as u32,
+        kept: HARMLESS.len() as u32,
+        method: STORED,
+        flags: 0,
+    };
+    archive(&entry, HARMLESS)
+}
+
 /// Whether these are the bytes of [`bomb`].
 #[cfg(any(test, feature = "conformance"))]
 pub(super) fn is_bomb(bytes: &[u8]) -> bool {
@@ -272,6 +289,15 @@ mod tests {
         let eicar = eicar();
         assert_eq!(eicar.len(), 68);
         assert_eq!(crc(&eicar), EICAR_CRC);
+    }
+
+    #[test]
+    fn the_harmless_archive_is_one() {
+        assert_eq!(crc(HARMLESS), HARMLESS_CRC);
+        let archive = harmless_archive();
+        assert!(archive.starts_with(b"PK") && archive.len() < 1024);
+        let holds = |part: &[u8]| archive.windows(part.len()).any(|window| window == part);
+        assert!(holds(HARMLESS) && !holds(&eicar()));
     }
 
     #[test]

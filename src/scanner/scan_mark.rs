@@ -30,9 +30,9 @@ use crate::start_check::{Finding, Flaw, StartCheck};
 use crate::store_error::StoreError;
 
 /// How often whoever scans writes the mark, and whoever is to end that looks at it.
-pub const MARK_INTERVAL: Duration = Duration::from_secs(60);
+const MARK_INTERVAL: Duration = Duration::from_secs(60);
 /// A mark that nobody has written for so long is of no program that runs.
-pub const LAPSES_AFTER: Duration = Duration::from_secs(5 * 60);
+const LAPSES_AFTER: Duration = Duration::from_secs(5 * 60);
 /// The pause after a write or a look that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// For how long whoever saw the mark doesn't ask again.
@@ -203,7 +203,7 @@ fn key() -> Result<ItemKey, StoreError> {
 }
 
 /// What the start of a worker looks at that was told nothing about scanning.
-pub struct ScanMarkCheck(Arc<ScanMark>);
+pub(super) struct ScanMarkCheck(Arc<ScanMark>);
 
 impl ScanMarkCheck {
     /// Of this mark.

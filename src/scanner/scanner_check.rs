@@ -106,7 +106,8 @@ impl StartCheck for ScannerCheck {
         let further = self.further().await;
         match further.is_empty() {
             true => vec![Finding::Fine(
-                "it finds the EICAR test file, also deep in an archive".into(),
+                "it finds the EICAR test file, also deep in an archive, and nothing in plain text"
+                    .into(),
             )],
             false => further,
         }

@@ -4,7 +4,10 @@
 //! may be another one when it comes back. So before a scanner is believed, and again after each failure and from time to
 //! time, it gets the files of `probes`.
 //!
-//! Invariant: a verdict comes from a scanner that found both probes since it last failed, and at most [`VETTED_FOR`] ago.
+//! One whose signatures went wrong finds something in everything, and whoever believes it rejects, or withdraws, all files.
+//!
+//! Invariant: a verdict comes from a scanner that found the probes, and nothing in those where there is nothing to find,
+//! since it last failed, and at most [`VETTED_FOR`] ago.
 //! While it is away, one at a time finds that out, and the others are told at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout};
 
-use super::probes::{bomb, eicar};
+use super::probes::{HARMLESS, bomb, eicar, harmless_archive};
 use super::{Scan, ScanFailure, Scanner, ScannerState, Verdict, scan_bytes};
 use crate::metrics::ScannerSeen;
 
@@ -27,14 +30,15 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What a scanner has to be set to, for whoever looks after it.
 pub(super) const REMEDY: &str = "Set in clamd.conf: MaxScanSize and MaxFileSize to 100M or more (at least the largest \
      file and what may be packed in it), StreamMaxLength to no less than the largest file (MAX_UPLOAD_BYTES), \
-     AlertExceedsMax yes, AlertEncrypted yes; and load signatures that know the EICAR test file. Then start clamd again";
+     AlertExceedsMax yes, AlertEncrypted yes; and load signatures that know the EICAR test file, and none that finds \
+     something in plain text. Then start clamd again";
 
 /// Why a scanner isn't believed.
 #[derive(Debug, Clone)]
 pub(super) enum Distrust {
     /// It isn't there, or not whole.
     Away(ScanFailure),
-    /// It is there, and passes what it has to find.
+    /// It is there, and passes what it has to find, or finds something where there is nothing.
     Wrong(String),
 }
 
@@ -137,12 +141,36 @@ impl Vetted {
             Err(failure) => return Err(Distrust::Away(failure)),
         }
         match scan_bytes(scanner, bomb()).await {
-            Ok(Verdict::Clean) => Err(wrong(
-                "it calls an archive clean that has the EICAR test file behind 30 MiB of zeros",
-            )),
-            Ok(_) => Ok(()),
-            Err(failure) => Err(Distrust::Away(failure)),
+            Ok(Verdict::Clean) => {
+                return Err(wrong(
+                    "it calls an archive clean that has the EICAR test file behind 30 MiB of zeros",
+                ));
+            }
+            Ok(_) => {}
+            Err(failure) => return Err(Distrust::Away(failure)),
         }
+        for (harmless, what) in [
+            (HARMLESS, "a line of plain text"),
+            (&harmless_archive(), "an archive with a line of plain text"),
+        ] {
+            match scan_bytes(scanner, harmless).await {
+                Ok(Verdict::Clean) => {}
+                Ok(Verdict::Infected(name)) => {
+                    return Err(Distrust::Wrong(format!(
+                        "it finds {} in {what}",
+                        name.as_str()
+                    )));
+                }
+                Ok(Verdict::Unscannable(why)) => {
+                    return Err(Distrust::Wrong(format!(
+                        "it can't look into {what}: {}",
+                        why.as_str()
+                    )));
+                }
+                Err(failure) => return Err(Distrust::Away(failure)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -249,6 +277,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_scanner_that_finds_something_where_there_is_nothing_is_never_believed() {
+        let (scanner, double) = vetted().await;
+        let mad = [
+            (Behaviour::CallsAllInfected, "in a line of plain text"),
+            (Behaviour::CallsArchivesInfected, "in an archive with"),
+        ];
+        for (behaviour, said) in mad {
+            double.behave(behaviour);
+            let failure = scan_bytes(&scanner, b"hello").await.unwrap_err();
+            assert!(failure.to_string().contains(said), "{failure}");
+            assert!(matches!(scanner.state(), ScannerState::Wrong(_)));
+            tokio::time::advance(PAUSE).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_scanner_that_was_away_has_to_show_again_what_it_finds() {
         let (scanner, double) = vetted().await;
         assert_eq!(scanner.state(), ScannerState::NotAsked);
@@ -256,12 +300,12 @@ mod tests {
             scan_bytes(&scanner, b"hello").await.unwrap(),
             Verdict::Clean
         );
-        assert_eq!(double.begun(), 3);
+        assert_eq!(double.begun(), 5);
         assert_eq!(
             scan_bytes(&scanner, b"hello").await.unwrap(),
             Verdict::Clean
         );
-        assert_eq!(double.begun(), 4);
+        assert_eq!(double.begun(), 6);
         for failure in [Behaviour::Away, Behaviour::GoneBeforeTheAnswer] {
             double.behave(failure);
             assert!(scan_bytes(&scanner, b"hello").await.is_err());

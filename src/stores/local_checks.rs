@@ -13,20 +13,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::local_secrets::{LOCAL_SECRETS, LocalSecret};
 use super::{LOCAL_METADATA_FILE, MarkersCheck};
-use crate::access::{ACCESS_KEY_FILE, SESSION_SECRET_FILE};
-use crate::audit;
 use crate::clock::SystemClock;
 use crate::config::CommonSettings;
 use crate::disk_space::DiskSpace;
 use crate::domain::Lifecycle;
-use crate::local_mode::SIGNING_SECRET_FILE;
 use crate::metadata_store::sqlite::SqliteMetadataStore;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::Stores;
 use crate::owner_only_files::UntrustedPath;
-use crate::receipt;
-use crate::secret_file::SecretFile;
 use crate::start_check::{Finding, Flaw, StartCheck};
 use crate::store_error::StoreError;
 use crate::store_marker::{MarkedStore, compare};
@@ -39,7 +35,7 @@ const LOOK_AND_MEND: &str =
 /// them: it opens all of it, and ends where that fails.
 pub fn local_checks(data_dir: &Path, common: &CommonSettings) -> Vec<Box<dyn StartCheck>> {
     let parts = std::iter::once(Part::Directory)
-        .chain(SECRETS.map(Part::Secret))
+        .chain(LOCAL_SECRETS.map(Part::Secret))
         .chain([Part::Records, Part::Markers, Part::Space]);
     let check = |part| DataDirCheck {
         data_dir: data_dir.to_owned(),
@@ -49,49 +45,10 @@ pub fn local_checks(data_dir: &Path, common: &CommonSettings) -> Vec<Box<dyn Sta
     parts.map(|part| Box::new(check(part)) as _).collect()
 }
 
-/// A secret of the service's in its data directory. One that others could read is wrong whatever the settings say:
-/// they may have kept it.
-#[derive(Clone, Copy)]
-struct Secret {
-    file: SecretFile,
-    /// What it is, behind "the".
-    what: &'static str,
-    /// Which start makes it where there is none.
-    made_by: &'static str,
-}
-
-const SECRETS: [Secret; 5] = [
-    Secret {
-        file: SIGNING_SECRET_FILE,
-        what: "secret that signs URLs",
-        made_by: "a start makes it",
-    },
-    Secret {
-        file: ACCESS_KEY_FILE,
-        what: "key that callers show",
-        made_by: "a start with ACCESS=key makes it",
-    },
-    Secret {
-        file: SESSION_SECRET_FILE,
-        what: "secret of sign-ins under way",
-        made_by: "a start with OIDC_ISSUER makes it",
-    },
-    Secret {
-        file: receipt::KEY_FILE,
-        what: "key that signs receipts",
-        made_by: "a start without RECEIPT_KEY makes it",
-    },
-    Secret {
-        file: audit::KEY_FILE,
-        what: "key that signs the audit log",
-        made_by: "a start that keeps one (AUDIT) makes it",
-    },
-];
-
 #[derive(Clone, Copy)]
 enum Part {
     Directory,
-    Secret(Secret),
+    Secret(LocalSecret),
     Records,
     Markers,
     Space,
@@ -153,7 +110,7 @@ impl DataDirCheck {
         }
     }
 
-    fn secret(&self, secret: Secret) -> Finding {
+    fn secret(&self, secret: LocalSecret) -> Finding {
         match secret.file.is_in(&self.data_dir) {
             Ok(true) => Finding::Fine("it is there, and nobody else can read it".into()),
             Ok(false) => Finding::Fine(format!("there is none: {}", secret.made_by)),

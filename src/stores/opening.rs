@@ -37,6 +37,8 @@ use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::s3::{BucketCheck, S3ObjectStore};
 use crate::start_check::StartCheck;
 use crate::store_marker::MarkedStore;
+#[cfg(feature = "server")]
+use crate::store_marker::Marker;
 
 /// The store of the records by its ports, and by its marker.
 pub(super) struct OpenedRecords {
@@ -131,6 +133,32 @@ pub(super) fn disk(
     Ok((opened, UrlSource::Local { objects, secret }))
 }
 
+/// Copies records beside objects that were opened and locked just now. The objects are marked before, as nobody's: what
+/// is cut off from here on is no pair.
+#[cfg(feature = "server")]
+pub(super) async fn copy_records(
+    of: &Path,
+    urls: &UrlSource,
+    objects: &dyn MarkedStore,
+) -> Result<(), StartError> {
+    let UrlSource::Local { objects: dir, .. } = urls else {
+        return Err(StartError("records are copied into a directory".into()));
+    };
+    let failed = failed(dir.data_dir());
+    let (of, to) = (of.to_owned(), dir.data_dir().join(LOCAL_METADATA_FILE));
+    // Another copy may have been faster than the lock.
+    if to.symlink_metadata().is_ok() {
+        return Err(failed("there are records in it already".into()));
+    }
+    let marked = objects.replace_marker(&Marker::fresh()).await;
+    marked.map_err(|error| failed(error.chain()))?;
+    let copying = tokio::task::spawn_blocking(move || SqliteMetadataStore::snapshot(&of, &to));
+    match copying.await {
+        Ok(copied) => copied.map_err(|error| failed(error.chain())),
+        Err(panicked) => Err(failed(panicked.to_string())),
+    }
+}
+
 /// In the data directory, which whoever has the objects has opened and locked.
 #[cfg(feature = "server")]
 pub(super) fn sqlite(
@@ -147,7 +175,7 @@ pub(super) fn sqlite(
     let path = data_dir.join(LOCAL_METADATA_FILE);
     let store = match access {
         Access::Read => SqliteMetadataStore::open_read_only(&path),
-        Access::Write | Access::Work => SqliteMetadataStore::open(&path),
+        Access::Write | Access::Copy { .. } | Access::Work => SqliteMetadataStore::open(&path),
         Access::Serve(options) => {
             let reserved = ReservedSpace::in_directory(data_dir, space.clone());
             let reserved = reserved.map_err(|error| failed(error.to_string()))?;

@@ -170,7 +170,9 @@ fn what_was_there_before_a_backup_is_restored_and_what_was_deleted_is_not() {
         let looked = restore_local(&place.path().join("unused"), &[text(&backup), "--check"]);
         succeeds(&looked);
         let restored = backup.with_extension("restored");
-        succeeds(&restore_local(&restored, &[text(&backup)]));
+        let output = restore_local(&restored, &[text(&backup)]);
+        succeeds(&output);
+        assert!(said(&output).contains("revoke tokens"), "{}", said(&output));
         let program = Program::local(&restored, &[]);
         let files = list(&program.base);
         let mut kept = 0;

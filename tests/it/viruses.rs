@@ -290,6 +290,15 @@ fn is_withdrawn(base: &str, taken: &Taken, before: &Value) {
         assert_eq!(problem["status"], 410);
         assert_eq!(problem["detail"], record["reason"]);
     }
+    // Nor can it be held or kept from then on.
+    for (what, body) in [
+        ("hold", json!({"reason": "case 4711"})),
+        ("keep-until", json!({"keepUntil": "2030-01-01T00:00:00Z"})),
+    ] {
+        let (body, url) = (body.to_string(), format!("{base}/v1/files/{virus}/{what}"));
+        let problem = curl_json(&["--request", "PUT", "--json", &body, &url]);
+        assert_eq!(problem["code"], "file_withdrawn", "{what}: {problem}");
+    }
     let page = curl(&["-H", "Accept: text/html", &format!("{base}/f/{virus}")]);
     let page = String::from_utf8(page).unwrap();
     assert!(page.contains("This file was withdrawn"), "{page}");

@@ -245,11 +245,7 @@ impl WireHandedIn {
         } = handed_in;
         Some(Self {
             created: WireCreatedFile {
-                // Whoever hands in learns nothing of whose the box is.
-                file: WireFile {
-                    owner: None,
-                    ..WireFile::of(&created.record)?
-                },
+                file: WireFile::for_submitter(&created.record)?,
                 upload: created.upload.map(Into::into),
             },
             submission_token: token.expose().to_owned(),
@@ -315,4 +311,42 @@ pub(super) fn write_file_cursor(before: FileId, id: BoxId) -> String {
 pub(super) fn read_file_cursor(text: &str, id: BoxId) -> Result<FileId, Invalid> {
     let position = read_cursor::<16>(text, &id.to_string())?;
     FileId::from_bytes(position).ok_or_else(|| Invalid("must be a nextCursor of this list".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability_token::{CapabilityId, CapabilityKeys, CapabilityLabel};
+    use crate::domain::{Declaration, Hold, HoldReason, from_millis};
+    use crate::operations::CreatedFile;
+
+    #[test]
+    fn whoever_hands_in_again_learns_nothing_of_whose_the_box_is_or_that_the_file_is_held() {
+        let at = from_millis(1_790_000_000_000).unwrap();
+        let alice = UserId::of("https://id.example.org", "alice");
+        let hold = Hold {
+            reason: HoldReason::given("case 4711").unwrap(),
+            since: at,
+            by: Some(alice),
+        };
+        let record = FileRecord {
+            hold: Some(hold),
+            ..FileRecord::sample_of(at, Declaration::sample()).owned_by(Some(alice))
+        };
+        let keys = CapabilityKeys::of_secrets("0123456789abcdef0123456789abcdef", []);
+        let id = CapabilityId::from_bytes([7; _]);
+        let handed_in = HandedIn {
+            created: CreatedFile {
+                record,
+                upload: None,
+                is_repeated: true,
+            },
+            token: keys.sign(CapabilityLabel::Submission, id),
+            times: BoxTimes::default(),
+        };
+        let told = WireHandedIn::of(handed_in).unwrap();
+        let told = serde_json::to_value(&told).unwrap();
+        assert_eq!(told.get("hold"), None, "{told}");
+        assert_eq!(told["owner"], serde_json::Value::Null);
+    }
 }

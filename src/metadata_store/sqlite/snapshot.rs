@@ -5,15 +5,38 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
+
 use super::error::store_error;
-use super::{STORE, SqliteMetadataStore, read_only};
+use super::{STORE, SqliteMetadataStore, read_only, schema};
 use crate::metadata_store::StoreError;
 use crate::owner_only_files::open_or_create;
 
 /// How often it is tried to read a database that a process begins to write to meanwhile.
 const ATTEMPTS: u32 = 3;
 
+/// The schema of a database, where it isn't this program's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OlderSchema {
+    /// Which it has.
+    pub found: i64,
+    /// Which this program makes of it as soon as it opens it.
+    pub current: i64,
+}
+
 impl SqliteMetadataStore {
+    /// Whether the database is of an older version of this program.
+    ///
+    /// # Errors
+    /// As [`Self::open_read_only`].
+    pub fn older_schema(path: &Path) -> Result<Option<OlderSchema>, StoreError> {
+        read_only::check(path)?;
+        let version = |connection: &Connection| schema::pragma(connection, "user_version");
+        let found = read_only::read(path, version).map_err(store_error)?;
+        let current = schema::SCHEMA_VERSION;
+        Ok((found < current).then_some(OlderSchema { found, current }))
+    }
+
     /// Writes a copy of the database at `from` to `to`, for its owner alone; what is at `to` is lost. Blocks for some
     /// milliseconds for each thousand records.
     ///

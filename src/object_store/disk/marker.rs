@@ -1,6 +1,7 @@
 //! The marker of the objects: a small file among their directories, so that it goes where they go.
 //!
-//! Invariant: it has one length and is written over in place, which takes no room on a full disk.
+//! Invariant: it has one length and is written over in place, which takes no room on a full disk. Whoever reads it
+//! changes nothing, its mode neither.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -9,25 +10,20 @@ use async_trait::async_trait;
 
 use super::data_dir::DataDir;
 use super::{DiskObjectStore, NAME, StoreError, blocking, from_io};
-use crate::owner_only_files::open_or_create;
+use crate::owner_only_files::{open_or_create, open_to_read};
 use crate::store_marker::{MARKER_LENGTH, MarkedStore, Marker};
 
 /// Below the directory of the objects; no shard's name.
 const FILE: &str = "store-marker";
 
 fn read(dir: &DataDir) -> Result<Option<Marker>, StoreError> {
-    let path = dir.objects().join(FILE);
-    match path.symlink_metadata() {
+    let file = match open_to_read(&dir.objects().join(FILE)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(from_io(error)),
-        Ok(_) => {}
-    }
+        opened => opened.map_err(from_io)?,
+    };
     let mut text = String::new();
-    open_or_create(&path)
-        .and_then(|file| {
-            file.take(2 * MARKER_LENGTH as u64)
-                .read_to_string(&mut text)
-        })
+    file.take(2 * MARKER_LENGTH as u64)
+        .read_to_string(&mut text)
         .map_err(from_io)?;
     // Made, and not written before the power went.
     if text.is_empty() {
@@ -67,5 +63,38 @@ impl MarkedStore for DiskObjectStore {
     async fn replace_marker(&self, marker: &Marker) -> Result<(), StoreError> {
         let (dir, marker) = (Arc::clone(&self.dir), marker.clone());
         blocking(move || write(&dir, &marker)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_reads_the_marker_changes_nothing_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let marker = Marker::fresh();
+        let store = DiskObjectStore::open(dir.path()).unwrap();
+        store.replace_marker(&marker).await.unwrap();
+        drop(store);
+        let path = dir.path().join("objects").join(FILE);
+        // As a copy has it that was made by somebody else's program.
+        fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
+        let reader = DiskObjectStore::open_read_only(dir.path()).unwrap();
+        assert_eq!(reader.marker().await.unwrap(), Some(marker.clone()));
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o444);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(reader.marker().await.unwrap(), None);
+        assert!(!path.exists());
+
+        // Whoever writes it closes it to others.
+        let store = DiskObjectStore::open(dir.path()).unwrap();
+        store.replace_marker(&marker).await.unwrap();
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -3,16 +3,20 @@
 //! Invariant: the other directory isn't changed. What has an object's name here is the whole object, with the time at
 //! which it arrived; in one file system it is the same file by a second name, since bytes under a name never change.
 //!
+//! Bytes that are copied are on the disk before they have their name. What the other directory can't give of an object is
+//! said of that object, and what this one can't take ends it.
+//!
 //! Absent on purpose: the sync of each name. [`DiskObjectStore::sync_all`] does that once for all of them.
 
-use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
-use std::io;
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, linkat, syncfs};
+use rustix::io::Errno;
 
 use super::data_dir::DataDir;
 use super::versions::Wanted;
@@ -21,14 +25,34 @@ use crate::domain::{ObjectKey, VersionId};
 use crate::owner_only_files::{DIR_MODE, FILE_MODE};
 use crate::store_error::StoreError;
 
-/// How an object was taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an object was taken over, or why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TakenOver {
     /// It is the same file, by a second name.
     Linked,
     /// Its bytes were copied.
     Copied,
+    /// It is there and can't be read, for this reason.
+    Unreadable(String),
 }
+
+/// Which side didn't do its part.
+#[derive(Debug)]
+enum Failed {
+    /// What is copied can't be read.
+    Source(io::Error),
+    /// What is made can't be written.
+    Target(io::Error),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Target(error)
+    }
+}
+
+/// How much is copied at once, in bytes.
+const CHUNK: usize = 128 * 1024;
 
 /// What an object from before there were versions is called until it has its name.
 const UNVERSIONED: &str = "object";
@@ -37,7 +61,7 @@ impl DiskObjectStore {
     /// Takes an object over from another directory; `None` if it isn't there. There must be none of that key here yet.
     ///
     /// # Errors
-    /// What the disk says, or [`StoreError::Corrupt`] if something else than an object has its name.
+    /// What this directory's disk says, or the other one's of something else than this object.
     pub async fn take_over(
         &self,
         from: &Self,
@@ -69,27 +93,35 @@ fn take_over(
     wanted: &Wanted,
 ) -> Result<Option<TakenOver>, StoreError> {
     to.writable().map_err(from_io)?;
-    let Some(object) = OpenObject::open(&from.object_path(key), wanted)? else {
-        return Ok(None);
+    let object = match OpenObject::open(&from.object_path(key), wanted) {
+        Ok(Some(object)) => object,
+        Ok(None) => return Ok(None),
+        Err(StoreError::Corrupt { what, .. }) => return Ok(Some(TakenOver::Unreadable(what))),
+        Err(StoreError::Unavailable { cause, .. }) if is_damage(&*cause) => {
+            return Ok(Some(TakenOver::Unreadable(cause.to_string())));
+        }
+        Err(error) => return Err(error),
     };
     let version = object.head().version_id.as_ref();
-    let place = || {
+    let place = || -> Result<TakenOver, Failed> {
         let incoming = tempfile::Builder::new()
             .permissions(Permissions::from_mode(DIR_MODE))
             .tempdir_in(to.incoming())?;
         let name = version.map_or(UNVERSIONED, |VersionId(name)| name);
         let path = incoming.path().join(name);
-        let taken = link(object.file(), &path).map_or_else(
+        let taken = match link(object.file(), &path) {
+            Ok(()) => TakenOver::Linked,
             // Another file system, one without second names, or a name that went since the file was opened.
-            |_| copy(object.file(), &path).map(|()| TakenOver::Copied),
-            |()| Ok(TakenOver::Linked),
-        )?;
+            Err(_) => {
+                let arrived = object.file().metadata().map_err(Failed::Source)?;
+                copy(object.file(), &arrived, &path)?;
+                TakenOver::Copied
+            }
+        };
         let target = to.object_path(key);
         if target.try_exists()? {
-            return Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "there is an object of this name",
-            ));
+            let there = "there is an object of this name";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, there).into());
         }
         match version {
             Some(_) => fs::rename(incoming.keep(), target)?,
@@ -97,8 +129,22 @@ fn take_over(
         }
         Ok(taken)
     };
-    let taken = place().map_err(from_io)?;
-    Ok(Some(taken))
+    match place() {
+        Ok(taken) => Ok(Some(taken)),
+        Err(Failed::Source(error)) if is_damage(&error) => {
+            Ok(Some(TakenOver::Unreadable(error.to_string())))
+        }
+        Err(Failed::Source(error) | Failed::Target(error)) => Err(from_io(error)),
+    }
+}
+
+/// Whether the disk says that it can't read this, or the object isn't as long as it was: another one may be sound.
+fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
+    const SAID_OF_DAMAGE: [Errno; 3] = [Errno::IO, Errno::UCLEAN, Errno::BADMSG];
+    error.downcast_ref::<io::Error>().is_some_and(|error| {
+        error.kind() == io::ErrorKind::UnexpectedEof
+            || Errno::from_io_error(error).is_some_and(|said| SAID_OF_DAMAGE.contains(&said))
+    })
 }
 
 /// Gives exactly the open file a second name.
@@ -107,18 +153,37 @@ fn link(file: &File, path: &Path) -> io::Result<()> {
     Ok(linkat(CWD, opened, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-fn copy(mut file: &File, path: &Path) -> io::Result<()> {
-    let arrived = file.metadata()?;
+/// Copies what `from` has, and makes it survive a power cut.
+fn copy(mut from: impl Read, arrived: &Metadata, path: &Path) -> Result<(), Failed> {
     let mut copy = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(FILE_MODE)
         .open(path)?;
-    let copied = io::copy(&mut file, &mut copy)?;
-    if copied != arrived.len() {
-        return Err(io::Error::other(format!("{NAME} changed an object")));
+    let mut chunk = vec![0; CHUNK];
+    let mut copied = 0;
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => {
+                copy.write_all(&chunk[..length])?;
+                copied += length as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Failed::Source(error)),
+        }
     }
-    copy.set_times(FileTimes::new().set_modified(arrived.modified()?))
+    if copied != arrived.len() {
+        let what = format!("{NAME} changed an object");
+        return Err(Failed::Source(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            what,
+        )));
+    }
+    let modified = arrived.modified().map_err(Failed::Source)?;
+    copy.set_times(FileTimes::new().set_modified(modified))?;
+    // Once for all at the end may miss what the disk said of this one meanwhile.
+    Ok(copy.sync_all()?)
 }
 
 #[cfg(test)]
@@ -175,7 +240,8 @@ mod tests {
         let object = store.open_object(key, Wanted::Current).await.unwrap();
         let object = object.unwrap();
         let path = dir.path().join("copy");
-        copy(object.file(), &path).unwrap();
+        let arrived = object.file().metadata().unwrap();
+        copy(object.file(), &arrived, &path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), BYTES);
         let times = [object.file().metadata(), path.metadata()];
         let [before, after] = times.map(|it| it.unwrap().modified().unwrap());
@@ -218,7 +284,47 @@ mod tests {
         fs::remove_file(place.join(&version.0)).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", place.join(&version.0)).unwrap();
         let wanted = Wanted::Version(version);
-        assert!(to.take_over(&from, key, wanted).await.is_err());
+        let taken = to.take_over(&from, key, wanted).await.unwrap();
+        assert!(matches!(taken, Some(TakenOver::Unreadable(_))), "{taken:?}");
         assert!(fs::read_dir(to.dir.incoming()).unwrap().next().is_none());
+    }
+
+    /// A disk with a bad sector in the middle of a file.
+    struct BadSector {
+        sound: &'static [u8],
+    }
+
+    impl Read for BadSector {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            match self.sound.read(into)? {
+                0 => Err(Errno::IO.into()),
+                length => Ok(length),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_read_is_told_from_what_can_not_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, key, _) = with_an_object(&dir.path().join("store")).await;
+        let object = store.open_object(key, Wanted::Current).await.unwrap();
+        let arrived = object.unwrap().file().metadata().unwrap();
+        let bad = || BadSector {
+            sound: &BYTES[..10],
+        };
+        let failed = copy(bad(), &arrived, &dir.path().join("bad"));
+        let Err(Failed::Source(error)) = failed else {
+            panic!("{failed:?}");
+        };
+        assert!(is_damage(&error), "{error}");
+        let failed = copy(&BYTES[..10], &arrived, &dir.path().join("short"));
+        let Err(Failed::Source(error)) = failed else {
+            panic!("{failed:?}");
+        };
+        assert!(is_damage(&error), "{error}");
+        let failed = copy(bad(), &arrived, &dir.path().join("nowhere/bad"));
+        assert!(matches!(failed, Err(Failed::Target(_))), "{failed:?}");
+        assert!(!is_damage(&io::Error::from(Errno::NOSPC)));
+        assert!(!is_damage(&io::Error::from(Errno::MFILE)));
     }
 }

@@ -259,3 +259,26 @@ async fn a_deletion_that_the_end_of_the_program_breaks_off_has_its_line() {
     let record = fixture.stores.metadata.get(id).await.unwrap().unwrap();
     assert_eq!(record.status(), Status::Deleted);
 }
+
+#[tokio::test]
+async fn who_holds_a_file_is_for_those_alone_who_may_and_its_owner_sees_that_it_is_held() {
+    let (mut fixture, _stop) = kept();
+    let id = fixture.create_noted(None).await;
+    let alice = UserId::of("https://id.example.org", "alice").to_string();
+    let carol = UserId::of("https://id.example.org", "carol").to_string();
+    for kind in [EventKind::Held, EventKind::Released, EventKind::Kept] {
+        fixture.clock.advance(Duration::from_secs(1));
+        let (events, now) = (&fixture.stores.events, fixture.clock.now());
+        events.done_by(&person("carol", Role::Admin), kind, id, None, "r", now);
+    }
+    for (name, role, shown) in [
+        ("alice", Role::Member, "operator"),
+        ("carol", Role::Admin, carol.as_str()),
+    ] {
+        fixture.context.caller = person(name, role);
+        let kinds = ["file.kept", "file.released", "file.held"];
+        let mut wanted = named(&kinds.map(|kind| (kind, shown)));
+        wanted.extend(named(&[("file.created", &alice)]));
+        assert_eq!(fixture.events(id).await.unwrap(), wanted, "{name}");
+    }
+}

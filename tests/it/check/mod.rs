@@ -21,11 +21,12 @@ use crate::support::small_disk::SmallDisk;
 /// The size of a small disk, in bytes.
 const DISK: usize = 32 * 1024 * 1024;
 
-const LOCAL: [&str; 9] = [
+const LOCAL: [&str; 10] = [
     "data-dir",
     "signing-secret",
     "access-key",
     "session-secret",
+    "link-secret",
     "receipt-key",
     "audit-key",
     "records",
@@ -154,6 +155,7 @@ fn what_a_start_would_refuse_in_a_data_directory_is_named_and_left_as_it_is() {
         ("signing-secret", "isn't a signing secret"),
         ("access-key", "isn't an access key"),
         ("session-secret", "isn't a session secret"),
+        ("link-secret", "isn't a secret of links"),
         ("receipt-key", "isn't a key that signs receipts"),
         ("audit-key", "isn't a key of the audit log"),
     ] {
@@ -179,7 +181,7 @@ fn what_a_start_would_refuse_in_a_data_directory_is_named_and_left_as_it_is() {
         fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
         only_wrong(&Checked::local(&data).lines, name, is_none, "");
         fs::remove_file(&secret).unwrap();
-        if name == "signing-secret" || name == "receipt-key" {
+        if ["signing-secret", "link-secret", "receipt-key"].contains(&name) {
             fs::rename(&away, &secret).unwrap();
         }
     }

@@ -285,6 +285,7 @@ impl Client {
             files: WhichFiles::These(vec![id]),
             dry_run: false,
             withdraws_unscannable: false,
+            limit: 1,
             log: None,
         };
         let stop = CancellationToken::new();
