@@ -66,6 +66,7 @@ mod rates;
 mod readme;
 mod receipts;
 mod refusal_log;
+mod release;
 mod revocation_stores;
 mod role_access;
 mod s3_store;
