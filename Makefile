@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-local test-aws simulate lint chaos alerts schemathesis fuzz bench lighthouse pictures packages up init logs down
+.PHONY: help run check test test-local test-aws simulate lint chaos alerts schemathesis fuzz bench lighthouse pictures packages release release-check up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -17,6 +17,8 @@ export PROMETHEUS ?= /usr/bin/prometheus
 export PROMTOOL ?= /usr/bin/promtool
 # Records what the program does to its disk, for the power cuts.
 STRACE := /usr/bin/strace
+# Judges the units of systemd, which needn't run here.
+SYSTEMD_ANALYZE := /usr/bin/systemd-analyze
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
 
@@ -30,6 +32,9 @@ TEST_TOOLS := target/test-tools
 SCHEMATHESIS := target/schemathesis
 BROWSER_TOOLS := target/browser-tools
 PACKAGE_TOOLS := target/package-tools
+PACKAGING_TOOLS := target/packaging-tools
+RELEASE_TOOLS := target/release-tools
+RELEASE_FILES := target/release-files
 LIGHTHOUSE := target/lighthouse
 # Another proxy; its tests look for it there.
 CADDY := target/caddy
@@ -51,7 +56,8 @@ check: ## Format, lints and unit tests: the inner loop while changing something
 	node --test tests/browser/unit/*.test.mjs
 
 EVERYTHING_TESTS_NEED := $(TEST_TOOLS)/.installed $(SCHEMATHESIS)/.installed $(BROWSER_TOOLS)/.installed \
-	$(PACKAGE_TOOLS)/.installed $(CADDY)/.installed $(CHROMIUM) $(NGINX) $(STRACE) $(CLAMD) $(PROMTOOL)
+	$(PACKAGE_TOOLS)/.installed $(PACKAGING_TOOLS)/.installed $(CADDY)/.installed \
+	$(CHROMIUM) $(NGINX) $(STRACE) $(CLAMD) $(PROMTOOL) $(SYSTEMD_ANALYZE)
 
 # With T=name the tests alone whose names, with those of their modules, have it in them.
 test: $(EVERYTHING_TESTS_NEED) ## Run all tests; with T=name those of that name. aws mode runs against a stand-in
@@ -141,6 +147,25 @@ packages: $(PACKAGE_TOOLS)/.installed ## Make the packages for developers, into 
 		--wheel-dir target/packages packages/python
 	@ls target/packages/*.tgz target/packages/*.whl
 
+# What a release consists of, the same bytes from any folder. docs/releasing.md says how one is made.
+RELEASE_TARGETS ?= x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-gnu
+
+# Of some targets only: RELEASE_TARGETS=x86_64-unknown-linux-gnu
+release: $(RELEASE_TOOLS)/.installed $(PACKAGING_TOOLS)/.installed ## Compile and pack a release for all targets, with SBOM and SHA256SUMS, into target/release-files
+	rm -rf $(RELEASE_FILES)
+	mkdir -p $(RELEASE_FILES)
+	for target in $(RELEASE_TARGETS); do \
+		deploy/release/compile $$target; \
+		deploy/release/pack.py $$target target/release-build/$$target/release $(RELEASE_FILES); \
+	done
+	deploy/release/pack.py --sbom $(RELEASE_FILES)
+# What else a release has is made here, before the sums are taken.
+	cd $(RELEASE_FILES) && sha256sum -- * > ../SHA256SUMS && mv ../SHA256SUMS .
+	ls -l $(RELEASE_FILES)
+
+release-check: ## Try the release where nothing else is installed (as root; aarch64 needs qemu-user-static)
+	deploy/release/check $(RELEASE_FILES)
+
 up: ## Start API, worker and an AWS emulator in containers: http://127.0.0.1:8000
 	docker compose up --build --detach --wait
 
@@ -167,6 +192,16 @@ $(SCHEMATHESIS)/.installed: tests/tools/schemathesis.txt
 $(PACKAGE_TOOLS)/.installed: tests/tools/packages.txt
 	$(PYTHON) -m venv --clear $(PACKAGE_TOOLS)
 	$(PACKAGE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/packages.txt
+	touch $@
+
+$(PACKAGING_TOOLS)/.installed: tests/tools/packaging.txt
+	$(PYTHON) -m venv --clear $(PACKAGING_TOOLS)
+	$(PACKAGING_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/packaging.txt
+	touch $@
+
+$(RELEASE_TOOLS)/.installed: deploy/release/tools.txt
+	$(PYTHON) -m venv --clear $(RELEASE_TOOLS)
+	$(RELEASE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement deploy/release/tools.txt
 	touch $@
 
 $(CADDY)/.installed: tests/tools/caddy.txt
@@ -205,6 +240,11 @@ $(STRACE):
 	@test "$$(id -u)" = 0 || { echo 'No $@: install strace.' >&2; exit 1; }
 	apt-get update --quiet --quiet
 	apt-get install --yes --no-install-recommends --quiet --quiet strace
+
+$(SYSTEMD_ANALYZE):
+	@test "$$(id -u)" = 0 || { echo 'No $@: install systemd.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet systemd
 
 # The tests start their own, with one signature; the package's is for whoever runs a scanner here.
 $(CLAMD):

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::curl::{create, curl_json, curl_status, upload};
-use crate::support::program::{Program, data_dir};
+use crate::support::program::{Program, backup_local, check_local, data_dir, scrub_local};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What lies outside the data directory.
@@ -344,6 +344,15 @@ fn the_directory_itself_may_be_a_link_of_our_own() {
     symlink(&target, &link).unwrap();
     let program = Program::local(&link, &[]);
     create(&program.base, &json!({"filename": "a.txt", "size": 5}));
+    // Commands beside it are told the same name.
+    let backup = parent.path().join("backup");
+    for looked in [
+        check_local(&link, &[]),
+        scrub_local(&link, &[]),
+        backup_local(&link, &[backup.to_str().unwrap()]),
+    ] {
+        assert!(looked.status.success(), "{looked:?}");
+    }
     assert!(program.terminate().success());
     assert_private(&target);
     if std::os::unix::fs::lchown(&link, Some(12_345), None).is_ok() {

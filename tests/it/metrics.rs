@@ -192,8 +192,12 @@ fn the_metrics_of_local_mode_say_what_happened_and_nothing_of_whom() {
         ("file_share_audit_write_failures_total".to_owned(), "0"),
         ("http_server_active_requests".to_owned(), "0"),
         (
-            "file_share_build_info{version=\"0.1.0\",program=\"file-share\",mode=\"local\"}"
-                .to_owned(),
+            concat!(
+                "file_share_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\",program=\"file-share\",mode=\"local\"}"
+            )
+            .to_owned(),
             "1",
         ),
     ] {

@@ -116,6 +116,28 @@ impl Program {
         Self::serving(command, settings)
     }
 
+    /// The API program in local mode under strace, which writes every system call to `trace`.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn local_seen(data_dir: &Path, trace: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut command = clean_command(Path::new("strace"));
+        command
+            .args(["-f", "-qq", "-e", "signal=none", "-o"])
+            .arg(trace)
+            .arg(built("file-share"))
+            .env("LISTEN", "127.0.0.1:0")
+            .env("DATA_DIR", data_dir);
+        Self::serving(command, settings)
+    }
+
+    /// Stops the process that strace watches, and waits for both.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn end_what_is_watched(self) {
+        let watched = self.watched_process_id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &watched]).status();
+        assert!(sent.expect("kill can be run").success());
+        self.wait();
+    }
+
     /// The process that strace watches.
     #[allow(dead_code, reason = "for the campaigns, which share this module")]
     pub(crate) fn watched_process_id(&self) -> u32 {

@@ -10,7 +10,7 @@
 //! Absent on purpose: connections that stay open. One that reads the file as it lies there knows
 //! nothing of what changes later.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rusqlite::{Connection, Error, ffi};
@@ -36,6 +36,16 @@ impl Footprint {
             length: metadata.len(),
             modified: metadata.modified().ok(),
         })
+    }
+}
+
+/// The path with none of the links that lead to its directory, as the owner opens it: the file's own name may be none,
+/// and SQLite refuses one anywhere on the way.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(directory)), Some(name)) => directory.join(name),
+        // There is no such directory, which is said where the file is opened.
+        _ => path.to_owned(),
     }
 }
 
