@@ -38,7 +38,6 @@ use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::hand_ins::HandInStore;
 use crate::metadata_store::sqlite::LeftPending;
 use crate::metrics::{HttpMetrics, Metrics, Watched};
-use crate::metrics_endpoint;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{DeletionLog, OrphanSweeper, Reconciler, Stores};
 use crate::passwords::Passwords;
@@ -352,13 +351,7 @@ impl App {
         settings: &ApiSettings,
         stop: &CancellationToken,
     ) -> Result<(), StartError> {
-        let stores = self.stores.clone();
-        let metrics = self.stores.metrics.clone();
-        metrics_endpoint::start(settings.common.metrics_listen, metrics, stop, move || {
-            let stores = stores.clone();
-            async move { stores.check().await.is_ok() }
-        })
-        .map_err(|error| StartError::new("METRICS_LISTEN", error))
+        stores::serve_metrics(&self.stores, settings.common.metrics_listen, stop)
     }
 
     /// Where sessions, API tokens and the like are kept.
@@ -376,7 +369,6 @@ impl App {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let local_tasks = self.local.map(|local| {
             let stop = shutdown.clone();
-            keep_asking_scanner(&self.stores, &stop);
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
             if let Some(deliverer) = local.deliverer {
                 tokio::spawn(deliverer.run(stop.clone()));
@@ -437,14 +429,6 @@ impl App {
                 () = time_is_up.cancelled() => {}
             }
         }
-    }
-}
-
-/// Where metrics say how it is.
-fn keep_asking_scanner(stores: &Stores, stop: &CancellationToken) {
-    if stores.metrics.is_on() {
-        let (scans, stop) = (stores.scans.clone(), stop.clone());
-        tokio::spawn(async move { scans.keep_asking(stop).await });
     }
 }
 

@@ -108,8 +108,29 @@ pub struct Watches {
     pub role: Role,
     /// Whether it looks for orphans.
     pub sweeps: bool,
-    /// Whether it asks a virus scanner.
-    pub scans: bool,
+    /// What says of files whether they have a virus.
+    pub scanner: ScannedWith,
+}
+
+/// What scans files for viruses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScannedWith {
+    /// Nothing.
+    Nothing,
+    /// A clamd, which the program asks.
+    Clamd,
+    /// GuardDuty, which takes minutes for a file.
+    GuardDuty,
+}
+
+impl ScannedWith {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::Clamd => "clamd",
+            Self::GuardDuty => "guardduty",
+        }
+    }
 }
 
 /// The instruments of a program, or nothing where metrics are off. Clone by clone the same.
@@ -148,12 +169,13 @@ impl Metrics {
     pub fn on(watches: Watches) -> Self {
         let mut registry = Registry::default();
         let role = watches.role;
-        let build: Labels<3> = [
+        let build: Labels<4> = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("program", role.program()),
             ("mode", role.mode()),
+            ("scanner", watches.scanner.label()),
         ];
-        let info = Family::<Labels<3>, Gauge>::default();
+        let info = Family::<Labels<4>, Gauge>::default();
         info.get_or_create(&build).set(1);
         registry.register(
             "file_share_build_info",

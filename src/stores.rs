@@ -37,7 +37,7 @@ use crate::metadata_store::memory::MemoryMetadataStore;
 #[cfg(feature = "server")]
 use crate::metadata_store::sqlite::LeftPending;
 use crate::metadata_store::usage::UsageStore;
-use crate::metrics::{Metrics, Role, Watches};
+use crate::metrics::{Metrics, Role, ScannedWith, Watches};
 #[cfg(feature = "server")]
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::measured::measured as measured_objects;
@@ -53,6 +53,7 @@ use marker_check::Starts;
 pub use marker_check::{Allowed, MarkersCheck};
 #[cfg(feature = "conformance")]
 use opening::OpenedRecords;
+pub use watching::serve_metrics;
 
 /// The records of local mode, below the data directory.
 #[cfg(feature = "server")]
@@ -201,7 +202,11 @@ impl Access {
             Some(_) => Metrics::on(Watches {
                 role,
                 sweeps: common.orphan_sweep_interval.is_some(),
-                scans: matches!(common.scanner.by, ScannedBy::Clamd(_)),
+                scanner: match common.scanner.by {
+                    ScannedBy::NotSaid | ScannedBy::Nothing => ScannedWith::Nothing,
+                    ScannedBy::Clamd(_) => ScannedWith::Clamd,
+                    ScannedBy::GuardDuty => ScannedWith::GuardDuty,
+                },
             }),
         }
     }

@@ -37,13 +37,13 @@ mod tests {
     use super::*;
     use crate::domain::{FileId, Timestamp};
     use crate::metadata_store::memory::MemoryMetadataStore;
-    use crate::metrics::{Role, Watches};
+    use crate::metrics::{Role, ScannedWith, Watches};
 
     fn metrics() -> Metrics {
         Metrics::on(Watches {
             role: Role::Worker,
             sweeps: false,
-            scans: false,
+            scanner: ScannedWith::Nothing,
         })
     }
 

@@ -21,7 +21,7 @@ fn touched(role: Role) -> Metrics {
     let metrics = Metrics::on(Watches {
         role,
         sweeps: true,
-        scans: true,
+        scanner: ScannedWith::Clamd,
     });
     if let Some(http) = HttpMetrics::of(&metrics).filter(|_| role != Role::Worker) {
         http.route_by(["/v1/files".to_owned()]);

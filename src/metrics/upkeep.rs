@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::{Buckets, Counters, Histograms, Metrics, Watches, now_in_seconds};
+use super::{Buckets, Counters, Histograms, Metrics, ScannedWith, Watches, now_in_seconds};
 
 pub(super) type FloatGauge = Gauge<f64, AtomicU64>;
 
@@ -166,7 +166,7 @@ impl Upkeep {
                 upkeep.suspicious.clone(),
             );
         }
-        if watches.scans {
+        if watches.scanner == ScannedWith::Clamd {
             registry.register(
                 "file_share_scan_duration_seconds",
                 "How long scans for viruses took, by what was found",

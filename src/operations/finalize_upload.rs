@@ -263,10 +263,7 @@ async fn await_scan(
         return Ok(Some(Finalized::with(FinalizeOutcome::AwaitsScan, record)));
     }
     // By the store's clock: a process whose own is ahead would put it off for as long.
-    let now = match stores.compare_clocks().await? {
-        Ok(now) => now.timestamp(),
-        Err(differ) => differ.store,
-    };
+    let now = stores.store_now().await?;
     let next = stores.lifecycle.next_scan_at(arrived_at, now);
     let transition = Transition::awaits_scan(next);
     match stores.metadata.transition(record.id, &transition).await? {

@@ -26,10 +26,7 @@ pub(super) async fn withdraw_file(
     log: Option<&dyn DeletionLog>,
 ) -> Result<bool, OperationError> {
     // By the store's clock: a process whose own is behind would show it for a shorter time.
-    let now = match stores.compare_clocks().await? {
-        Ok(now) => now.timestamp(),
-        Err(differ) => differ.store,
-    };
+    let now = stores.store_now().await?;
     let purge_at = stores.lifecycle.purge_at(record, now);
     let reconcile_at = match &object.version_id {
         Some(_) => record.due_at_once(now),

@@ -192,7 +192,7 @@ fn the_metrics_of_local_mode_say_what_happened_and_nothing_of_whom() {
         ("file_share_audit_write_failures_total".to_owned(), "0"),
         ("http_server_active_requests".to_owned(), "0"),
         (
-            "file_share_build_info{version=\"0.1.0\",program=\"file-share\",mode=\"local\"}"
+            "file_share_build_info{version=\"0.1.0\",program=\"file-share\",mode=\"local\",scanner=\"none\"}"
                 .to_owned(),
             "1",
         ),

@@ -248,7 +248,7 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
 
         let filled = seen.join("filler");
         fill(&filled);
-        let of_disk = ["DiskFull", "DiskNearlyFull", "AvailabilityBurnsFast"];
+        let of_disk = ["DiskFull", "DiskNearlyFull"];
         watch.fire(&of_disk).await;
         fs::remove_file(&filled).expect("it can be removed");
         watch.stop(&of_disk).await;
