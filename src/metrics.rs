@@ -10,6 +10,7 @@
 //! Absent on purpose: ports, operations and HTTP, whose modules call this one; and how the exposition is served, which
 //! is `metrics_endpoint`'s.
 
+mod aws_calls;
 mod finalization;
 mod http;
 mod queue;
@@ -31,6 +32,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use aws_calls::AwsCall;
 pub use finalization::{SettledAs, Settlement, Via};
 pub use http::{HttpMetrics, InFlight, Refused};
 pub use queue::DeliveryEnd;
@@ -39,6 +41,7 @@ pub use stores::{CallError, StoreCalls, StoreKind};
 pub use upkeep::{ReconcilerPass, ScanEnd, SweepPass, WebhookTry};
 pub use watched::{ScannerSeen, Watched};
 
+use aws_calls::AwsInstruments;
 use finalization::Finalization;
 use http::HttpInstruments;
 use queue::QueueInstruments;
@@ -139,6 +142,7 @@ pub struct Metrics(Option<Arc<Instruments>>);
 
 struct Instruments {
     registry: Registry,
+    aws: AwsInstruments,
     http: HttpInstruments,
     stores: StoreInstruments,
     finalization: Finalization,
@@ -191,6 +195,7 @@ impl Metrics {
             start,
         );
         let instruments = Instruments {
+            aws: AwsInstruments::registered((role != Role::Local).then_some(&mut registry)),
             http: HttpInstruments::registered(role.serves().then_some(&mut registry)),
             stores: StoreInstruments::registered(&mut registry),
             finalization: Finalization::registered(&mut registry),

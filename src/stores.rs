@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 
-use crate::aws::{AwsSettings, load_sdk_config};
+use crate::aws::{AwsSettings, count_calls, load_sdk_config};
 use crate::clock::{Clock, SystemClock};
 #[cfg(feature = "server")]
 use crate::config::Mode;
@@ -288,7 +288,10 @@ pub async fn open(
     let scans = access.scans(choices.queue, &common.scanner);
     let metrics = access.metrics(choices.queue, common);
     let sdk = match choices.are_in_aws() {
-        true => Some(load_sdk().await?),
+        true => {
+            count_calls(&metrics);
+            Some(load_sdk().await?)
+        }
         false => None,
     };
     let mut checks: Vec<Box<dyn StartCheck>> = Vec::new();

@@ -60,7 +60,7 @@ const MAY_IMPORT: [(&str, &[&str]); 55] = [
     ),
     ("https_client", &["config"]),
     ("telemetry", &["config"]),
-    ("aws", &["domain", "start_check", "store_error"]),
+    ("aws", &["domain", "metrics", "start_check", "store_error"]),
     ("presigned_url", &["domain", "store_error"]),
     (
         "object_store",

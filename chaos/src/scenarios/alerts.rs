@@ -239,7 +239,9 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
     let over = Cell::new(false);
     let story = async {
         watch.nothing_fires().await;
-        watch.panels_show_something(&["file_share_queue_"]).await;
+        watch
+            .panels_show_something(&["file_share_queue_", "file_share_aws_"])
+            .await;
 
         clamd.kill();
         watch.fire(&["ScannerAway"]).await;
