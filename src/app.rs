@@ -47,6 +47,7 @@ use crate::service::{CallPermits, FileService, ServiceParts};
 use crate::store_marker::MarkedStore;
 pub use crate::stores::StartError;
 use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
+use crate::traces::Exporter;
 use crate::webhooks::{Deliverer, Webhooks};
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
@@ -75,6 +76,8 @@ pub struct App {
     audit: Option<Arc<AuditLog>>,
     /// Writes what happens to files, if that is kept.
     event_writer: Option<EventWriter>,
+    /// What tells traces.
+    traces: Exporter,
     /// Tells the endpoint that the program stops.
     stop: CancellationToken,
 }
@@ -133,11 +136,12 @@ impl App {
             items,
             hand_ins,
             webhooks,
+            traces,
             urls,
             sdk,
             ..
         } = opened;
-        match (urls, sdk) {
+        let app = match (urls, sdk) {
             (
                 UrlSource::Local {
                     objects,
@@ -162,7 +166,8 @@ impl App {
                 Self::before_s3(settings, records, &sdk, create_limit)
             }
             (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
-        }
+        };
+        app.map(|app| Self { traces, ..app })
     }
 
     /// The API, and the endpoint that takes and gives bytes. `is_known`: whether a start used the objects before.
@@ -263,6 +268,7 @@ impl App {
             key,
             audit,
             event_writer,
+            traces: Exporter::off(),
             stop,
         })
     }
@@ -333,6 +339,7 @@ impl App {
             key: None,
             audit,
             event_writer,
+            traces: Exporter::off(),
             stop,
         })
     }
@@ -429,6 +436,7 @@ impl App {
                 () = time_is_up.cancelled() => {}
             }
         }
+        self.traces.finish(time_is_up.cancelled()).await;
     }
 }
 

@@ -148,6 +148,8 @@ struct Instruments {
     finalization: Finalization,
     queue: QueueInstruments,
     upkeep: Upkeep,
+    /// Of traces: those that were sent, and those that were lost.
+    spans: [Counter; 2],
     watched: WatchedGauges,
     /// What is looked at when somebody scrapes.
     watches: Mutex<Vec<Box<dyn Fn() -> Watched + Send + Sync>>>,
@@ -194,7 +196,16 @@ impl Metrics {
             "When the program was started, in seconds since 1970",
             start,
         );
+        let spans = Counters::<1>::default();
+        let spans_of = |outcome| spans.get_or_create_owned(&[("outcome", outcome)]);
+        let of_traces = ["sent", "lost"].map(spans_of);
+        registry.register(
+            "file_share_trace_spans",
+            "Spans of traces, by whether the collector took them; 0 where traces are off",
+            spans,
+        );
         let instruments = Instruments {
+            spans: of_traces,
             aws: AwsInstruments::registered((role != Role::Local).then_some(&mut registry)),
             http: HttpInstruments::registered(role.serves().then_some(&mut registry)),
             stores: StoreInstruments::registered(&mut registry),

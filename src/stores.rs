@@ -46,6 +46,7 @@ use crate::quotas::Quotas;
 use crate::scanner::{ScanMark, Scans};
 use crate::start_check::{StartCheck, judge_start};
 use crate::store_marker::{MarkedStore, StorePair};
+use crate::traces::{self, Exporter};
 use crate::webhooks::{ToldStore, Webhooks};
 #[cfg(feature = "server")]
 pub use local_checks::local_checks;
@@ -211,6 +212,21 @@ impl Access {
         }
     }
 
+    /// What tells traces: nothing by commands.
+    fn traces(&self, common: &CommonSettings, metrics: &Metrics) -> Result<Exporter, StartError> {
+        let program = match self {
+            #[cfg(feature = "server")]
+            Self::Serve(_) => "file-share",
+            Self::Work => "file-share-worker",
+            #[cfg(feature = "server")]
+            Self::Write | Self::Read => return Ok(Exporter::off()),
+        };
+        traces::start(common.traces.as_ref(), program, metrics).map_err(|error| {
+            let whose = "the system's certificates, for OTEL_EXPORTER_OTLP_ENDPOINT";
+            StartError::new(whose, error)
+        })
+    }
+
     fn is_to_finalize(&self) -> bool {
         match self {
             Self::Work => true,
@@ -269,6 +285,8 @@ pub struct OpenStores {
     pub urls: UrlSource,
     /// Region, credentials and endpoints, where anything is in AWS.
     pub sdk: Option<SdkConfig>,
+    /// What tells traces, if they are told.
+    pub traces: Exporter,
     /// What a start looks at. A program may add its own.
     pub checks: Vec<Box<dyn StartCheck>>,
     queue: Queue,
@@ -287,6 +305,8 @@ pub async fn open(
     let is_to_finalize = access.is_to_finalize();
     let scans = access.scans(choices.queue, &common.scanner);
     let metrics = access.metrics(choices.queue, common);
+    // Before the stores, whose calls are traced.
+    let traces = access.traces(common, &metrics)?;
     let sdk = match choices.are_in_aws() {
         true => {
             count_calls(&metrics);
@@ -327,6 +347,7 @@ pub async fn open(
         None => Webhooks::default(),
     };
     Ok(OpenStores {
+        traces,
         stores: Stores {
             metadata: measured_records(ToldStore::over(records.metadata, &webhooks), &metrics),
             objects: measured_objects(objects.port, &metrics),

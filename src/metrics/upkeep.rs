@@ -208,6 +208,20 @@ impl Metrics {
         }
     }
 
+    /// So many spans were taken by the collector of traces.
+    pub fn spans_sent(&self, spans: u64) {
+        if let Some(instruments) = &self.0 {
+            instruments.spans[0].inc_by(spans);
+        }
+    }
+
+    /// So many spans will never be.
+    pub fn spans_lost(&self, spans: u64) {
+        if let Some(instruments) = &self.0 {
+            instruments.spans[1].inc_by(spans);
+        }
+    }
+
     /// So many webhooks are due.
     pub fn webhooks_due(&self, count: usize) {
         if let Some(instruments) = &self.0 {

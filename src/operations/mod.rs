@@ -68,6 +68,7 @@ use crate::object_store::ObjectStore;
 use crate::quotas::Quotas;
 use crate::scanner::Scans;
 use crate::store_error::StoreError;
+use crate::traces;
 
 /// The bytes of an available file, or why there are none.
 ///
@@ -123,6 +124,7 @@ impl Stores {
             _ => Resource::File { owner },
         };
         authorize(&context.caller, action, resource)?;
+        traces::about(record.id);
         Ok(record)
     }
 

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::schedule::{BEYOND_EVERY_PAUSE, MAX_TRIES, pause_after};
 use super::signature::sign;
-use super::{Kept, Webhooks};
+use super::{Kept, Webhooks, event};
 use crate::config::WebhookSettings;
 use crate::domain::{Timestamp, format_timestamp};
 use crate::https_client::{Bounds, HttpsClient};
@@ -31,6 +31,7 @@ use crate::metadata_store::outbox::Message;
 use crate::metrics::WebhookTry;
 use crate::operations::Stores;
 use crate::store_error::StoreError;
+use crate::traces::{self, Ended, Kind, Value};
 
 /// Messages under way at a time.
 const AT_A_TIME: usize = 8;
@@ -188,7 +189,20 @@ impl Deliverer {
         if !outbox.replace_message(&message, &taken_up).await? {
             return Ok(Tried::Left);
         }
-        let (why, asked) = match self.send(&taken_up, now).await {
+        let telling = async {
+            if traces::are_on()
+                && let Some(file) = event::file_of(&taken_up.body)
+            {
+                traces::about(file);
+            }
+            self.send(&taken_up, now).await
+        };
+        let ended = |answered: &Answered| Ended {
+            name: "tell_webhook",
+            has_failed: matches!(answered, Answered::NotTaken { .. }),
+            attributes: vec![("attempt", Value::Number(i64::from(taken_up.attempts) + 1))],
+        };
+        let (why, asked) = match traces::journey(Kind::Client, None, telling, ended).await {
             Answered::Taken => {
                 outbox.remove_message(&taken_up.id).await?;
                 return Ok(Tried::Taken);

@@ -80,6 +80,7 @@ mod store_markers;
 mod store_sequences;
 mod stores;
 mod tokens;
+mod traces;
 mod viruses;
 mod web_page;
 mod webhooks;

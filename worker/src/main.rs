@@ -144,6 +144,8 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
     );
     over.cancel();
     let _ = writing.await;
+    // Within the time of a stop: what was in hand is given back by then.
+    opened.traces.finish(std::future::pending()).await;
     tracing::info!("stopped");
     Ok(())
 }
