@@ -20,6 +20,7 @@ mod otlp;
 mod tests;
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -159,6 +160,8 @@ pub async fn journey<T>(
     made: impl Future<Output = T>,
     ended: impl FnOnce(&T) -> Ended,
 ) -> T {
+    // Pinned, or what is a part of each branch would be kept once for each.
+    let made = pin!(made);
     match INTAKE.get() {
         None => made.await,
         Some(intake) => travelled(intake, kind, link, made, ended).await,
@@ -225,6 +228,7 @@ pub async fn step<T, E>(
     made: impl Future<Output = Result<T, E>>,
     is_fault: impl FnOnce(&E) -> bool,
 ) -> Result<T, E> {
+    let made = pin!(made);
     if JOURNEY.try_with(|_| ()).is_err() {
         return made.await;
     }

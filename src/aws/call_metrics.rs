@@ -7,6 +7,7 @@
 //! in the process, so the program that was last to say so counts.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ impl ProvideInstrument for Instruments {
         &self,
         _: AsyncInstrumentBuilder<'_, Arc<dyn AsyncMeasure<Value = f64>>, f64>,
     ) -> Arc<dyn AsyncMeasure<Value = f64>> {
-        Arc::new(NoMeasure::<f64>(0.0))
+        Arc::new(NoMeasure(PhantomData))
     }
 
     fn create_up_down_counter(
@@ -90,7 +91,7 @@ impl ProvideInstrument for Instruments {
         &self,
         _: AsyncInstrumentBuilder<'_, Arc<dyn AsyncMeasure<Value = i64>>, i64>,
     ) -> Arc<dyn AsyncMeasure<Value = i64>> {
-        Arc::new(NoMeasure::<i64>(0))
+        Arc::new(NoMeasure(PhantomData))
     }
 
     fn create_monotonic_counter(
@@ -104,7 +105,7 @@ impl ProvideInstrument for Instruments {
         &self,
         _: AsyncInstrumentBuilder<'_, Arc<dyn AsyncMeasure<Value = u64>>, u64>,
     ) -> Arc<dyn AsyncMeasure<Value = u64>> {
-        Arc::new(NoMeasure::<u64>(0))
+        Arc::new(NoMeasure(PhantomData))
     }
 
     fn create_histogram(
@@ -171,9 +172,9 @@ impl MonotonicCounter for Nothing {
     fn add(&self, _: u64, _: Option<&Attributes>, _: Option<&dyn Context>) {}
 }
 
-/// The same of what is asked for. It names its type of value by one.
+/// The same of what is asked for.
 #[derive(Debug)]
-struct NoMeasure<T>(T);
+struct NoMeasure<T>(PhantomData<T>);
 
 impl<T: fmt::Debug + Send + Sync> AsyncMeasure for NoMeasure<T> {
     type Value = T;

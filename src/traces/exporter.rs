@@ -64,7 +64,7 @@ impl Intake {
     pub(super) fn takes(&self, trace_id: &[u8; 16]) -> bool {
         let random = trace_id[9..]
             .iter()
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            .fold(0, |sum, byte| (sum << 8) | u64::from(*byte));
         random >= (1 << 56) - self.share
     }
 

@@ -106,7 +106,7 @@ impl Message {
     }
 
     fn tag(&mut self, field: u64, wire_type: u64) {
-        self.varint(field << 3 | wire_type);
+        self.varint((field << 3) | wire_type);
     }
 
     fn bytes(&mut self, field: u64, bytes: &[u8]) {

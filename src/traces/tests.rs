@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use uuid::Uuid;
 
 use super::exporter::started;
 use super::*;
 use crate::config::TraceSettings;
+use crate::domain::Timestamp;
 use crate::metrics::{Metrics, Role, ScannedWith, Watches};
 
 const PROGRAM: &str = "file-share";
@@ -252,7 +252,7 @@ async fn every_program_tells_the_same_traces_and_so_many_as_was_said() {
     let (none, some, many, all) = (taken(0.0), taken(0.25), taken(0.5), taken(1.0));
     let mut counts = [0; 2];
     for _ in 0..4000 {
-        let id = Uuid::now_v7().into_bytes();
+        let id = *FileId::new(Timestamp::UNIX_EPOCH).as_bytes();
         assert!(all.takes(&id) && !none.takes(&id));
         assert!(
             many.takes(&id) || !some.takes(&id),
