@@ -234,7 +234,7 @@ async fn the_metrics_of_api_and_worker_say_who_settled_a_file_and_how_late() {
         let created = answered("POST", "/v1/files", 201);
         assert_eq!(value(&by_api, &created), Some("1"), "{by_api}");
         for (text, service, operation) in [
-            (&by_api, "DynamoDB", "TransactWriteItems"),
+            (&by_api, "DynamoDB", "PutItem"),
             (&by_worker, "SQS", "ReceiveMessage"),
         ] {
             let attempts = format!(
