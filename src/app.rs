@@ -38,7 +38,6 @@ use crate::local_mode::{self, LocalEndpoint, LocalStoreParts, SigningSecret};
 use crate::metadata_store::hand_ins::HandInStore;
 use crate::metadata_store::sqlite::LeftPending;
 use crate::metrics::{HttpMetrics, Metrics, Watched};
-use crate::metrics_endpoint;
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::passwords::Passwords;
@@ -48,6 +47,7 @@ use crate::service::{CallPermits, FileService, ServiceParts};
 use crate::store_marker::MarkedStore;
 pub use crate::stores::StartError;
 use crate::stores::{self, Access, Allowed, OpenStores, ServeOptions, StoreChoices, UrlSource};
+use crate::traces::Exporter;
 use crate::webhooks::{Deliverer, Webhooks};
 
 /// The region that local mode signs for. Any text does; it is the same on both sides.
@@ -76,6 +76,8 @@ pub struct App {
     audit: Option<Arc<AuditLog>>,
     /// Writes what happens to files, if that is kept.
     event_writer: Option<EventWriter>,
+    /// What tells traces.
+    traces: Exporter,
     /// Tells the endpoint that the program stops.
     stop: CancellationToken,
 }
@@ -134,11 +136,12 @@ impl App {
             items,
             hand_ins,
             webhooks,
+            traces,
             urls,
             sdk,
             ..
         } = opened;
-        match (urls, sdk) {
+        let app = match (urls, sdk) {
             (
                 UrlSource::Local {
                     objects,
@@ -163,7 +166,8 @@ impl App {
                 Self::before_s3(settings, records, &sdk, create_limit)
             }
             (_, None) => Err(StartError::new("the stores", "nothing signs their URLs")),
-        }
+        };
+        app.map(|app| Self { traces, ..app })
     }
 
     /// The API, and the endpoint that takes and gives bytes. `is_known`: whether a start used the objects before.
@@ -262,6 +266,7 @@ impl App {
             key,
             audit,
             event_writer,
+            traces: Exporter::off(),
             stop,
         })
     }
@@ -332,6 +337,7 @@ impl App {
             key: None,
             audit,
             event_writer,
+            traces: Exporter::off(),
             stop,
         })
     }
@@ -350,13 +356,7 @@ impl App {
         settings: &ApiSettings,
         stop: &CancellationToken,
     ) -> Result<(), StartError> {
-        let stores = self.stores.clone();
-        let metrics = self.stores.metrics.clone();
-        metrics_endpoint::start(settings.common.metrics_listen, metrics, stop, move || {
-            let stores = stores.clone();
-            async move { stores.check().await.is_ok() }
-        })
-        .map_err(|error| StartError::new("METRICS_LISTEN", error))
+        stores::serve_metrics(&self.stores, settings.common.metrics_listen, stop)
     }
 
     /// Where sessions, API tokens and the like are kept.
@@ -374,7 +374,6 @@ impl App {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let local_tasks = self.local.map(|local| {
             let stop = shutdown.clone();
-            keep_asking_scanner(&self.stores, &stop);
             tokio::spawn(local.reconciler.run(local.reconcile_interval, stop.clone()));
             if let Some(deliverer) = local.deliverer {
                 tokio::spawn(deliverer.run(stop.clone()));
@@ -435,14 +434,7 @@ impl App {
                 () = time_is_up.cancelled() => {}
             }
         }
-    }
-}
-
-/// Where metrics say how it is.
-fn keep_asking_scanner(stores: &Stores, stop: &CancellationToken) {
-    if stores.metrics.is_on() {
-        let (scans, stop) = (stores.scans.clone(), stop.clone());
-        tokio::spawn(async move { scans.keep_asking(stop).await });
+        self.traces.finish(time_is_up.cancelled()).await;
     }
 }
 

@@ -85,6 +85,7 @@ pub mod store_error;
 pub mod store_marker;
 pub mod stores;
 pub mod telemetry;
+pub mod traces;
 #[cfg(feature = "server")]
 pub mod web_page;
 pub mod webhooks;

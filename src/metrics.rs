@@ -10,6 +10,7 @@
 //! Absent on purpose: ports, operations and HTTP, whose modules call this one; and how the exposition is served, which
 //! is `metrics_endpoint`'s.
 
+mod aws_calls;
 mod finalization;
 mod http;
 mod queue;
@@ -31,6 +32,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use aws_calls::AwsCall;
 pub use finalization::{SettledAs, Settlement, Via};
 pub use http::{HttpMetrics, InFlight, Refused};
 pub use queue::DeliveryEnd;
@@ -39,6 +41,7 @@ pub use stores::{CallError, StoreCalls, StoreKind};
 pub use upkeep::{ReconcilerPass, ScanEnd, SweepPass, WebhookTry};
 pub use watched::{ScannerSeen, Watched};
 
+use aws_calls::AwsInstruments;
 use finalization::Finalization;
 use http::HttpInstruments;
 use queue::QueueInstruments;
@@ -108,8 +111,29 @@ pub struct Watches {
     pub role: Role,
     /// Whether it looks for orphans.
     pub sweeps: bool,
-    /// Whether it asks a virus scanner.
-    pub scans: bool,
+    /// What says of files whether they have a virus.
+    pub scanner: ScannedWith,
+}
+
+/// What scans files for viruses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScannedWith {
+    /// Nothing.
+    Nothing,
+    /// A clamd, which the program asks.
+    Clamd,
+    /// GuardDuty, which takes minutes for a file.
+    GuardDuty,
+}
+
+impl ScannedWith {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::Clamd => "clamd",
+            Self::GuardDuty => "guardduty",
+        }
+    }
 }
 
 /// The instruments of a program, or nothing where metrics are off. Clone by clone the same.
@@ -118,11 +142,14 @@ pub struct Metrics(Option<Arc<Instruments>>);
 
 struct Instruments {
     registry: Registry,
+    aws: AwsInstruments,
     http: HttpInstruments,
     stores: StoreInstruments,
     finalization: Finalization,
     queue: QueueInstruments,
     upkeep: Upkeep,
+    /// Of traces: those that were sent, and those that were lost.
+    spans: [Counter; 2],
     watched: WatchedGauges,
     /// What is looked at when somebody scrapes.
     watches: Mutex<Vec<Box<dyn Fn() -> Watched + Send + Sync>>>,
@@ -148,12 +175,13 @@ impl Metrics {
     pub fn on(watches: Watches) -> Self {
         let mut registry = Registry::default();
         let role = watches.role;
-        let build: Labels<3> = [
+        let build: Labels<4> = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("program", role.program()),
             ("mode", role.mode()),
+            ("scanner", watches.scanner.label()),
         ];
-        let info = Family::<Labels<3>, Gauge>::default();
+        let info = Family::<Labels<4>, Gauge>::default();
         info.get_or_create(&build).set(1);
         registry.register(
             "file_share_build_info",
@@ -168,7 +196,17 @@ impl Metrics {
             "When the program was started, in seconds since 1970",
             start,
         );
+        let spans = Counters::<1>::default();
+        let spans_of = |outcome| spans.get_or_create_owned(&[("outcome", outcome)]);
+        let of_traces = ["sent", "lost"].map(spans_of);
+        registry.register(
+            "file_share_trace_spans",
+            "Spans of traces, by whether the collector took them; 0 where traces are off",
+            spans,
+        );
         let instruments = Instruments {
+            spans: of_traces,
+            aws: AwsInstruments::registered((role != Role::Local).then_some(&mut registry)),
             http: HttpInstruments::registered(role.serves().then_some(&mut registry)),
             stores: StoreInstruments::registered(&mut registry),
             finalization: Finalization::registered(&mut registry),

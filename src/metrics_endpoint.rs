@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -43,11 +44,52 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Where metrics are.
 const METRICS: &str = "/metrics";
 
-/// Says whether the program can do its work. What is wrong is for the log, and said there.
-type Readiness =
-    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync + 'static>;
+/// The most that is said of why a program can't work, in bytes: a fault may quote what somebody answered.
+const MAX_WHY_BYTES: usize = 1024;
 
-/// Serves in a task of its own at this address, if it is one, with what says whether the program can do its work.
+type Look = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Says whether the program can do its work, or why it can't.
+struct Readiness {
+    look: Box<dyn Fn() -> Look + Send + Sync>,
+    /// What came of the last look: the log has each change, and not each look.
+    was_ready: Mutex<Option<bool>>,
+}
+
+impl Readiness {
+    fn of<F>(look: impl Fn() -> F + Send + Sync + 'static) -> Arc<Self>
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Arc::new(Self {
+            look: Box::new(move || Box::pin(look())),
+            was_ready: Mutex::default(),
+        })
+    }
+
+    async fn ask(&self) -> Result<(), String> {
+        let looked = timeout(READY_LIMIT, (self.look)()).await;
+        let mut ready = looked.unwrap_or_else(|_| Err("a store doesn't answer in time".into()));
+        if let Err(why) = &mut ready {
+            why.truncate(why.floor_char_boundary(MAX_WHY_BYTES));
+        }
+        let before = {
+            let mut was_ready = self
+                .was_ready
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            was_ready.replace(ready.is_ok())
+        };
+        match (&ready, before) {
+            (Err(why), None | Some(true)) => tracing::warn!(why, "not ready"),
+            (Ok(()), Some(false)) => tracing::info!("ready again"),
+            (Err(_), Some(false)) | (Ok(()), None | Some(true)) => {}
+        }
+        ready
+    }
+}
+
+/// Serves in a task of its own at this address, if it is one, with what says whether the program can do its work, or why it can't.
 ///
 /// # Errors
 /// It is taken, or not this machine's.
@@ -55,16 +97,16 @@ pub fn start<F>(
     address: Option<SocketAddr>,
     metrics: Metrics,
     stop: &CancellationToken,
-    is_ready: impl Fn() -> F + Send + Sync + 'static,
+    look: impl Fn() -> F + Send + Sync + 'static,
 ) -> io::Result<()>
 where
-    F: Future<Output = bool> + Send + 'static,
+    F: Future<Output = Result<(), String>> + Send + 'static,
 {
     let Some(address) = address else {
         return Ok(());
     };
     let listener = listen(address)?;
-    let readiness: Readiness = Arc::new(move || Box::pin(is_ready()));
+    let readiness = Readiness::of(look);
     tokio::spawn(serve(listener, metrics, readiness, stop.clone()));
     Ok(())
 }
@@ -83,7 +125,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 async fn serve(
     listener: TcpListener,
     metrics: Metrics,
-    readiness: Readiness,
+    readiness: Arc<Readiness>,
     stop: CancellationToken,
 ) {
     if let Ok(address) = listener.local_addr() {
@@ -119,7 +161,7 @@ async fn serve(
 async fn answer_one(
     stream: TcpStream,
     metrics: Metrics,
-    readiness: Readiness,
+    readiness: Arc<Readiness>,
 ) -> Result<(), hyper::Error> {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         let (metrics, readiness) = (metrics.clone(), Arc::clone(&readiness));
@@ -143,7 +185,7 @@ async fn answer(
     metrics: &Metrics,
     readiness: &Readiness,
 ) -> Response<Full<Bytes>> {
-    let json = |status, text: &'static str| response(status, "application/json", text.into());
+    let json = |status, text: String| response(status, "application/json", text.into());
     if ![METRICS, own_paths::HEALTHZ, own_paths::READYZ].contains(&path) {
         let text = "metrics are at /metrics, health at /healthz and /readyz\n";
         return response(StatusCode::NOT_FOUND, "text/plain", text.into());
@@ -169,11 +211,12 @@ async fn answer(
                 ),
             }
         }
-        own_paths::HEALTHZ => json(StatusCode::OK, r#"{"status":"ok"}"#),
-        _ => match timeout(READY_LIMIT, readiness()).await {
-            Ok(true) => json(StatusCode::OK, r#"{"status":"ready"}"#),
-            Ok(false) | Err(_) => {
-                json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"not ready"}"#)
+        own_paths::HEALTHZ => json(StatusCode::OK, json!({"status": "ok"}).to_string()),
+        _ => match readiness.ask().await {
+            Ok(()) => json(StatusCode::OK, json!({"status": "ready"}).to_string()),
+            Err(why) => {
+                let said = json!({"status": "not ready", "why": why});
+                json(StatusCode::SERVICE_UNAVAILABLE, said.to_string())
             }
         },
     }
@@ -196,7 +239,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::metrics::{Role, Watches};
+    use crate::metrics::{Role, ScannedWith, Watches};
 
     struct Served {
         address: SocketAddr,
@@ -208,15 +251,16 @@ mod tests {
         let metrics = Metrics::on(Watches {
             role: Role::Worker,
             sweeps: false,
-            scans: false,
+            scanner: ScannedWith::Nothing,
         });
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let is_ready = Arc::new(AtomicBool::new(true));
         let asked = Arc::clone(&is_ready);
-        let readiness: Readiness = Arc::new(move || {
+        let readiness = Readiness::of(move || {
             let ready = asked.load(Ordering::Relaxed);
-            Box::pin(async move { ready })
+            let why = || "the store of \"objects\" is away".repeat(100);
+            async move { ready.then_some(()).ok_or_else(why) }
         });
         let stop = CancellationToken::new();
         tokio::spawn(serve(listener, metrics, readiness, stop.clone()));
@@ -263,8 +307,63 @@ mod tests {
         served.is_ready.store(false, Ordering::Relaxed);
         let not_ready = get(served.address, "/readyz").await;
         assert!(not_ready.starts_with("HTTP/1.1 503"), "{not_ready}");
+        let (_, body) = not_ready.split_once("\r\n\r\n").unwrap();
+        let said: serde_json::Value = serde_json::from_str(body).unwrap();
+        let why = said["why"].as_str().unwrap();
+        assert!(
+            why.starts_with("the store of \"objects\" is away"),
+            "{said}"
+        );
+        assert_eq!(why.len(), MAX_WHY_BYTES, "{said}");
         let alive = get(served.address, "/healthz").await;
         assert!(alive.starts_with("HTTP/1.1 200"), "{alive}");
+    }
+
+    #[tokio::test]
+    async fn the_log_says_why_it_is_not_ready_once_and_when_it_is_over() {
+        let is_ready = Arc::new(AtomicBool::new(true));
+        let asked = Arc::clone(&is_ready);
+        let readiness = Readiness::of(move || {
+            let ready = asked.load(Ordering::Relaxed);
+            async move {
+                ready
+                    .then_some(())
+                    .ok_or_else(|| "the store is away".into())
+            }
+        });
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&lines);
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || Lines(Arc::clone(&kept)))
+            .with_ansi(false)
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        for ready in [true, false, false, true, true] {
+            is_ready.store(ready, Ordering::Relaxed);
+            assert_eq!(readiness.ask().await.is_ok(), ready);
+        }
+        let log = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+        assert_eq!(log.lines().count(), 2, "{log}");
+        assert_eq!(
+            log.matches("not ready why=\"the store is away\"").count(),
+            1,
+            "{log}"
+        );
+        assert_eq!(log.matches("ready again").count(), 1, "{log}");
+    }
+
+    /// What was logged.
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[tokio::test]

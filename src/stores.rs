@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 
-use crate::aws::{AwsSettings, load_sdk_config};
+use crate::aws::{AwsSettings, count_calls, load_sdk_config};
 use crate::clock::{Clock, SystemClock};
 #[cfg(feature = "server")]
 use crate::config::Mode;
@@ -39,7 +39,7 @@ use crate::metadata_store::memory::MemoryMetadataStore;
 #[cfg(feature = "server")]
 use crate::metadata_store::sqlite::LeftPending;
 use crate::metadata_store::usage::UsageStore;
-use crate::metrics::{Metrics, Role, Watches};
+use crate::metrics::{Metrics, Role, ScannedWith, Watches};
 #[cfg(feature = "server")]
 use crate::object_store::disk::DiskObjectStore;
 use crate::object_store::measured::measured as measured_objects;
@@ -48,6 +48,7 @@ use crate::quotas::Quotas;
 use crate::scanner::{ScanMark, Scans};
 use crate::start_check::{StartCheck, judge_start};
 use crate::store_marker::{MarkedStore, StorePair};
+use crate::traces::{self, Exporter};
 use crate::webhooks::{ToldStore, Webhooks};
 #[cfg(feature = "server")]
 pub use local_checks::local_checks;
@@ -57,6 +58,7 @@ use marker_check::Starts;
 pub use marker_check::{Allowed, MarkersCheck};
 #[cfg(feature = "conformance")]
 use opening::OpenedRecords;
+pub use watching::serve_metrics;
 
 /// The records of local mode, below the data directory.
 #[cfg(feature = "server")]
@@ -212,9 +214,28 @@ impl Access {
             Some(_) => Metrics::on(Watches {
                 role,
                 sweeps: common.orphan_sweep_interval.is_some(),
-                scans: matches!(common.scanner.by, ScannedBy::Clamd(_)),
+                scanner: match common.scanner.by {
+                    ScannedBy::NotSaid | ScannedBy::Nothing => ScannedWith::Nothing,
+                    ScannedBy::Clamd(_) => ScannedWith::Clamd,
+                    ScannedBy::GuardDuty => ScannedWith::GuardDuty,
+                },
             }),
         }
+    }
+
+    /// What tells traces: nothing by commands.
+    fn traces(&self, common: &CommonSettings, metrics: &Metrics) -> Result<Exporter, StartError> {
+        let program = match self {
+            #[cfg(feature = "server")]
+            Self::Serve(_) => "file-share",
+            Self::Work => "file-share-worker",
+            #[cfg(feature = "server")]
+            Self::Write | Self::Copy { .. } | Self::Read => return Ok(Exporter::off()),
+        };
+        traces::start(common.traces.as_ref(), program, metrics).map_err(|error| {
+            let whose = "the system's certificates, for OTEL_EXPORTER_OTLP_ENDPOINT";
+            StartError::new(whose, error)
+        })
     }
 
     fn is_to_finalize(&self) -> bool {
@@ -275,6 +296,8 @@ pub struct OpenStores {
     pub urls: UrlSource,
     /// Region, credentials and endpoints, where anything is in AWS.
     pub sdk: Option<SdkConfig>,
+    /// What tells traces, if they are told.
+    pub traces: Exporter,
     /// What a start looks at. A program may add its own.
     pub checks: Vec<Box<dyn StartCheck>>,
     queue: Queue,
@@ -293,8 +316,13 @@ pub async fn open(
     let is_to_finalize = access.is_to_finalize();
     let scans = access.scans(choices.queue, &common.scanner);
     let metrics = access.metrics(choices.queue, common);
+    // Before the stores, whose calls are traced.
+    let traces = access.traces(common, &metrics)?;
     let sdk = match choices.are_in_aws() {
-        true => Some(load_sdk().await?),
+        true => {
+            count_calls(&metrics);
+            Some(load_sdk().await?)
+        }
         false => None,
     };
     let mut checks: Vec<Box<dyn StartCheck>> = Vec::new();
@@ -334,6 +362,7 @@ pub async fn open(
         None => Webhooks::default(),
     };
     Ok(OpenStores {
+        traces,
         stores: Stores {
             metadata: measured_records(ToldStore::over(records.metadata, &webhooks), &metrics),
             objects: measured_objects(objects.port, &metrics),

@@ -2,7 +2,7 @@
 
 use crate::off::Feature;
 
-pub(crate) const LIMITS: Feature = Feature {
+pub(crate) const LIMITS: Feature<'_> = Feature {
     names: [
         "creates with limits on calls",
         "redirects with limits on calls",

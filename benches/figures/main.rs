@@ -24,6 +24,7 @@ mod rounds;
 mod scanning;
 mod signed_in;
 mod start;
+mod traced;
 mod worker_memory;
 
 #[allow(
@@ -48,7 +49,7 @@ use report::Figure;
 type Group = (&'static str, fn() -> Vec<Figure>);
 
 /// The start comes first: a sync waits for whatever the other groups left to be written.
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     ("start", start::figures),
     ("creates", requests::creates),
     ("redirects", requests::redirects),
@@ -56,6 +57,7 @@ const GROUPS: [Group; 11] = [
     ("limited", || limited::LIMITS.figures()),
     ("quotas", quotas::figures),
     ("metered", || metered::METRICS.figures()),
+    ("traced", traced::figures),
     ("pages", pages::figures),
     ("finalizing", finalizing::figures),
     ("scanning", scanning::figures),

@@ -12,17 +12,17 @@ use crate::requests::{
 use crate::support::program::{Program, data_dir};
 
 /// The figures of a feature.
-pub(crate) struct Feature {
+pub(crate) struct Feature<'a> {
     /// Of creates, and of redirects.
     pub names: [&'static str; 2],
-    pub settings: &'static [(&'static str, &'static str)],
+    pub settings: &'a [(&'a str, &'a str)],
     /// Whose limit it is, such as `without metrics`.
-    pub off: &'static str,
+    pub off: &'a str,
     /// Of what a service without it does.
     pub least: f64,
 }
 
-impl Feature {
+impl Feature<'_> {
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let (dir, dir_without) = (data_dir(), data_dir());
         let settings = [&UNLIMITED[..], self.settings].concat();

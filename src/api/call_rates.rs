@@ -146,7 +146,7 @@ impl ClassLimit {
 
 impl Standing {
     /// Which limit it is of, as it is counted.
-    pub(super) fn class(self) -> Refused {
+    pub(super) fn counted_as(self) -> Refused {
         match self.name {
             CREATE => Refused::Create,
             _ => Refused::Read,

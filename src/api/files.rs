@@ -27,6 +27,7 @@ use crate::operations::{Context, CreatedFile, Whose};
 use crate::own_paths;
 use crate::presigned_url::{BucketAddress, DownloadMethod};
 use crate::service::FileService;
+use crate::traces;
 
 /// A page holds this many files if the client doesn't say.
 const DEFAULT_LIMIT: usize = 50;
@@ -158,6 +159,7 @@ impl FilesApi {
         let context = self.context(request);
         let CreatedFile { record, upload, .. } =
             self.service.create_file(&context, new, key).await?;
+        traces::about(record.id);
         let (prefix, id) = (&self.path_prefix, record.id);
         let location = format!("{prefix}/v1/files/{id}");
         let links = format!(

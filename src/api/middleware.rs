@@ -243,7 +243,7 @@ impl<E> ApiConventions<E> {
         match self.rates.count(request, &self.routes) {
             Ok(standing) => (None, standing),
             Err((problem, standing)) => {
-                request_log::note_refused(standing.class());
+                request_log::note_refused(standing.counted_as());
                 self.say_if_proxy_is_unknown(request);
                 (Some(problem), Some(standing))
             }

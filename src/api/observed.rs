@@ -1,4 +1,4 @@
-//! The outermost layer of a request: its ID, its line in the log, its figures, and the prefix that a proxy left on its
+//! The outermost layer of a request: its ID, its line in the log, its figures, its trace, and the prefix that a proxy left on its
 //! path.
 //!
 //! Invariant: no query string is logged, since a presigned URL's secret is in its query, and no token of a path.
@@ -12,9 +12,13 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::metrics::{HttpMetrics, Refused};
-use crate::request_log::{self, cut, without_tokens};
+use crate::own_paths::{HEALTHZ, READYZ};
+use crate::request_log::{self, Noted, cut, without_tokens};
+use crate::traces::{self, Ended, Kind, Link, Value};
 
 const X_REQUEST_ID: &str = "x-request-id";
+/// What a caller's own trace is known by, as the W3C has it.
+const TRACEPARENT: &str = "traceparent";
 /// What we take from a client as the ID of its request, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 64;
 
@@ -47,10 +51,28 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         if let Some(uri) = without_prefix(request.uri(), &self.path_prefix) {
             *request.uri_mut() = uri;
         }
+        let is_about_health = [HEALTHZ, READYZ].contains(&request.uri().path());
+        let link = request.headers().get(TRACEPARENT);
+        let link = link.and_then(|it| Link::of_traceparent(it.to_str().ok()?));
         let span = tracing::info_span!("request", request_id = %id);
         // Pinned, since some KiB would otherwise be moved from future to future.
         let answering = pin!(self.inner.get_response(request).instrument(span.clone()));
-        let (mut response, noted) = request_log::with_notes(answering).await;
+        let ended = |(response, noted): &(Response, Noted)| Ended {
+            name: noted.operation.unwrap_or("request"),
+            has_failed: response.status().is_server_error(),
+            attributes: vec![
+                ("http.request.method", Value::Word(word_of(&method))),
+                (
+                    "http.response.status_code",
+                    Value::Number(i64::from(response.status().as_u16())),
+                ),
+            ],
+        };
+        let answering = request_log::with_notes(answering);
+        let (mut response, noted) = match is_about_health {
+            true => answering.await,
+            false => traces::journey(Kind::Server, link, answering, ended).await,
+        };
         let operation = noted.operation;
         drop(under_way);
         if let Ok(value) = HeaderValue::from_str(&id) {
@@ -84,6 +106,13 @@ impl<E: Endpoint> Endpoint for Observed<E> {
         });
         Ok(response)
     }
+}
+
+/// The method, if it is one that there is.
+fn word_of(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = KNOWN.into_iter().find(|known| *known == method.as_str());
+    known.unwrap_or("_OTHER")
 }
 
 /// The client's own ID, if it is harmless, else a new one.

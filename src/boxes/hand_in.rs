@@ -24,6 +24,7 @@ use crate::operations::{
     Context, CreatedFile, IDEMPOTENCY_KEY_LIFETIME, NewFile, OperationError, Stores,
 };
 use crate::presigned_url::{PresignedUpload, Presigner, UploadMethod, UploadTerms};
+use crate::traces;
 
 /// How long after it was begun a hand-in still gets URLs. What never comes holds its place no longer.
 const RENEWABLE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
@@ -153,6 +154,7 @@ pub async fn hand_in(
             existing(stores, presigner, context, earlier.id, times).await?
         }
     };
+    traces::about(created.record.id);
     Ok(HandedIn {
         token: boxes.submission_token(created.record.id),
         created,

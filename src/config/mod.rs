@@ -20,6 +20,7 @@ mod recount;
 mod rescan;
 mod scanner;
 mod scrub;
+mod traces;
 mod values;
 mod webhooks;
 
@@ -49,6 +50,7 @@ pub use recount::{RecountArgs, RecountSettings};
 pub use rescan::{RescanArgs, RescanSettings};
 pub use scanner::{ClamdAddress, ScannedBy, ScannerArgs, ScannerSettings, Unscannable};
 pub use scrub::{ScrubArgs, ScrubSettings};
+pub use traces::{TraceArgs, TraceSettings};
 use values::{
     DEFAULT_LOG_FILTER, allowed_hosts, allowed_types, bucket_name, bytes, listen_address,
     log_filter, origins, table_name,
@@ -149,6 +151,9 @@ pub struct CommonArgs {
         value_name = "ADDRESS:PORT|off"
     )]
     pub metrics_listen: String,
+    /// Where traces are told.
+    #[command(flatten)]
+    pub traces: TraceArgs,
     /// Where it is told what happens.
     #[command(flatten)]
     pub webhooks: WebhookArgs,
@@ -313,6 +318,8 @@ pub struct CommonSettings {
     pub log_format: LogFormat,
     /// Where metrics can be scraped; `None`: nowhere, and nothing is counted.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where traces are told; `None`: nowhere.
+    pub traces: Option<TraceSettings>,
     /// Where it is told what happens; `None`: nowhere.
     pub webhooks: Option<WebhookSettings>,
     /// What scans files for viruses.
@@ -461,6 +468,7 @@ impl CommonArgs {
                 "off" => Ok(None),
                 text => listen_address(text).map(Some),
             });
+        let traces = self.traces.judge(problems);
         let webhooks = self.webhooks.judge(problems);
         let scanner = self.scanner.judge(problems);
         let object_lock = problems.judge("OBJECT_LOCK", &self.object_lock, |text| match text {
@@ -485,6 +493,7 @@ impl CommonArgs {
             log_filter: log_filter?,
             log_format: log_format?,
             metrics_listen: metrics_listen?,
+            traces: traces?,
         })
     }
 }

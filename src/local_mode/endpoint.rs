@@ -28,6 +28,7 @@ use crate::presigned_url::{
 };
 use crate::request_host::{HostError, request_host};
 use crate::request_log::{self, cut};
+use crate::traces;
 
 const X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 /// Of an object. A form goes to the bucket.
@@ -128,6 +129,9 @@ impl LocalEndpoint {
         let verified = self.verify(request, object_path).await?;
         if request.extensions().get::<Overloaded>().is_some() {
             return Err(S3Error::slow_down());
+        }
+        if let Some(key) = &key {
+            traces::about(key.file_id());
         }
         let permit = self.transfers.take().ok_or_else(S3Error::slow_down)?;
         let key = key.ok_or_else(S3Error::no_such_key)?;

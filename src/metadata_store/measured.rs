@@ -1,15 +1,16 @@
-//! Calls of the port, measured.
+//! Calls of the port, measured and traced.
 //!
-//! Invariant: a call is the store's own in everything; where metrics are off there is nothing around it.
+//! Invariant: a call is the store's own in everything; where metrics and traces are off there is nothing around it.
 
 use std::sync::Arc;
 
 use super::intercepted::{Call, Intercepted, Interceptor};
 use super::{MetadataStore, StoreError};
 use crate::metrics::{Metrics, StoreCalls, StoreKind};
+use crate::traces;
 
-/// Measures each call.
-struct Measured(StoreCalls);
+/// Measures each call, where anything is counted.
+struct Measured(Option<StoreCalls>);
 
 impl Interceptor for Measured {
     async fn around<T: Send>(
@@ -17,15 +18,22 @@ impl Interceptor for Measured {
         call: Call<'_>,
         made: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        self.0.measure(call.name(), made, StoreError::fault).await
+        let name = ["metadata", call.name()];
+        let measured = async {
+            match &self.0 {
+                Some(calls) => calls.measure(call.name(), made, StoreError::fault).await,
+                None => made.await,
+            }
+        };
+        traces::step(name, measured, |error| StoreError::fault(error).is_some()).await
     }
 }
 
-/// The store, whose calls are measured if anything is.
+/// The store, whose calls are measured and traced if anything is.
 pub fn measured(store: Arc<dyn MetadataStore>, metrics: &Metrics) -> Arc<dyn MetadataStore> {
     match StoreCalls::of(metrics, StoreKind::Metadata, Call::NAMES) {
-        None => store,
-        Some(calls) => Arc::new(Intercepted {
+        None if !traces::are_on() => store,
+        calls => Arc::new(Intercepted {
             store,
             interceptor: Measured(calls),
         }),
@@ -37,13 +45,13 @@ mod tests {
     use super::*;
     use crate::domain::{FileId, Timestamp};
     use crate::metadata_store::memory::MemoryMetadataStore;
-    use crate::metrics::{Role, Watches};
+    use crate::metrics::{Role, ScannedWith, Watches};
 
     fn metrics() -> Metrics {
         Metrics::on(Watches {
             role: Role::Worker,
             sweeps: false,
-            scans: false,
+            scanner: ScannedWith::Nothing,
         })
     }
 

@@ -287,7 +287,7 @@ mod tests {
         let metrics = Metrics::on(Watches {
             role: Role::Local,
             sweeps: false,
-            scans: false,
+            scanner: crate::metrics::ScannedWith::Nothing,
         });
         let paths = [
             "/",

@@ -21,7 +21,7 @@ fn touched(role: Role) -> Metrics {
     let metrics = Metrics::on(Watches {
         role,
         sweeps: true,
-        scans: true,
+        scanner: ScannedWith::Clamd,
     });
     if let Some(http) = HttpMetrics::of(&metrics).filter(|_| role != Role::Worker) {
         http.route_by(["/v1/files".to_owned()]);
@@ -146,6 +146,7 @@ fn what_can_be_counted_is_there_as_0_before_it_happens() {
         "file_share_settled_total{via=\"reconciler\",outcome=\"expired\"} 0",
         "file_share_queue_deliveries_total{end=\"left_for_dead_letter\"} 0",
         "file_share_webhook_tries_total{outcome=\"given_up\"} 0",
+        "file_share_aws_retries_total{service=\"S3\",operation=\"GetObject\"} 0",
         "file_share_store_call_errors_total{store=\"objects\",operation=\"get\",error=\"corrupt\"} 0",
         "file_share_finalization_lag_seconds_count{via=\"notification\"} 0",
     ] {

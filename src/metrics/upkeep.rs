@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::{Buckets, Counters, Histograms, Metrics, Watches, now_in_seconds};
+use super::{Buckets, Counters, Histograms, Metrics, ScannedWith, Watches, now_in_seconds};
 
 pub(super) type FloatGauge = Gauge<f64, AtomicU64>;
 
@@ -166,7 +166,7 @@ impl Upkeep {
                 upkeep.suspicious.clone(),
             );
         }
-        if watches.scans {
+        if watches.scanner == ScannedWith::Clamd {
             registry.register(
                 "file_share_scan_duration_seconds",
                 "How long scans for viruses took, by what was found",
@@ -205,6 +205,20 @@ impl Metrics {
     pub fn webhook_tried(&self, outcome: WebhookTry) {
         if let Some(instruments) = &self.0 {
             instruments.upkeep.webhooks[outcome as usize].inc();
+        }
+    }
+
+    /// So many spans were taken by the collector of traces.
+    pub fn spans_sent(&self, spans: u64) {
+        if let Some(instruments) = &self.0 {
+            instruments.spans[0].inc_by(spans);
+        }
+    }
+
+    /// So many spans will never be.
+    pub fn spans_lost(&self, spans: u64) {
+        if let Some(instruments) = &self.0 {
+            instruments.spans[1].inc_by(spans);
         }
     }
 

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::upkeep::FloatGauge;
-use super::{Role, Watches, now_in_seconds};
+use super::{Role, ScannedWith, Watches, now_in_seconds};
 
 /// What a look found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,7 +92,7 @@ impl WatchedGauges {
                 gauges.audit.clone(),
             );
         }
-        if watches.scans && watches.role.looks_after_files() {
+        if watches.scanner == ScannedWith::Clamd && watches.role.looks_after_files() {
             registry.register(
                 "file_share_scanner_ready",
                 "1 if the virus scanner found the test files, and didn't fail since",

@@ -16,6 +16,7 @@ use crate::file_events::EventKind;
 use crate::metadata_store::TransitionOutcome;
 use crate::metrics::{SettledAs, Settlement, Via};
 use crate::store_error::StoreError;
+use crate::traces::{self, Ended, Kind};
 
 /// What became of a hint that bytes have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +65,21 @@ pub async fn finalize_upload(
     stores: &Stores,
     key: ObjectKey,
 ) -> Result<FinalizeOutcome, OperationError> {
-    let Some(record) = stores.metadata.get(key.file_id()).await? else {
-        return Ok(FinalizeOutcome::UnknownFile);
+    let finalizing = async {
+        let Some(record) = stores.metadata.get(key.file_id()).await? else {
+            return Ok(FinalizeOutcome::UnknownFile);
+        };
+        // What somebody else put into the bucket is about no file.
+        traces::about(record.id);
+        let finalized = finalize_record(stores, record, Via::Notification).await?;
+        Ok(finalized.outcome)
     };
-    let finalized = finalize_record(stores, record, Via::Notification).await?;
-    Ok(finalized.outcome)
+    let ended = |finalized: &Result<_, OperationError>| Ended {
+        name: "finalize_upload",
+        has_failed: finalized.is_err(),
+        attributes: Vec::new(),
+    };
+    traces::journey(Kind::Consumer, None, finalizing, ended).await
 }
 
 /// [`finalize_upload`] by a record that was just read, and by whoever said that there is something to do.
@@ -297,10 +308,7 @@ async fn try_later(
 
 /// When to try again. By the store's clock: a process whose own is ahead would put it off for as long.
 async fn next_try(stores: &Stores, arrived_at: Timestamp) -> Result<Timestamp, StoreError> {
-    let now = match stores.compare_clocks().await? {
-        Ok(now) => now.timestamp(),
-        Err(differ) => differ.store,
-    };
+    let now = stores.store_now().await?;
     Ok(stores.lifecycle.next_scan_at(arrived_at, now))
 }
 

@@ -26,6 +26,7 @@ use crate::metrics::ScanEnd;
 use crate::object_store::{Lookup, ObjectBody, ObjectHead, ObjectReader};
 use crate::scanner::{Objection, Scan, ScanFailure, Verdict, guardduty};
 use crate::store_error::StoreError;
+use crate::traces;
 
 /// What a look into the store found, with the bytes if it asked for them.
 pub(super) struct Arrived {
@@ -121,7 +122,12 @@ pub(super) async fn measure(
             reader
         }
     };
-    read_and_judge(stores, record, reader, scan).await
+    let name = match &scan {
+        Some(_) => ["file", "scan"],
+        None => ["file", "hash"],
+    };
+    let judging = read_and_judge(stores, record, reader, scan);
+    traces::step(name, judging, |error| error.fault().is_some()).await
 }
 
 /// What the tag of the very version that is measured makes of it; `None` if nothing speaks against it.

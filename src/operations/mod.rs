@@ -69,6 +69,7 @@ use crate::object_store::ObjectStore;
 use crate::quotas::Quotas;
 use crate::scanner::Scans;
 use crate::store_error::StoreError;
+use crate::traces;
 
 /// The bytes of an available file, or why there are none.
 ///
@@ -124,6 +125,7 @@ impl Stores {
             _ => Resource::File { owner },
         };
         authorize(&context.caller, action, resource)?;
+        traces::about(record.id);
         Ok(record)
     }
 

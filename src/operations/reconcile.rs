@@ -36,6 +36,7 @@ use crate::metadata_store::{DueRecord, MAX_PAGE, TransitionOutcome};
 use crate::metrics::{ReconcilerPass, Via};
 use crate::object_store::{Lookup, ObjectReader};
 use crate::store_error::StoreError;
+use crate::traces::{self, Ended, Kind};
 
 /// The most records that one round looks at.
 const MAX_RECONCILES_PER_ROUND: usize = 10 * MAX_PAGE;
@@ -218,7 +219,7 @@ impl Reconciler {
 
     async fn reconcile_all(&self, due: Vec<DueRecord>, report: &mut ReconcileReport) {
         let mut due_records = futures_util::stream::iter(due)
-            .map(|due_record| async move { (due_record.id, self.reconcile(due_record).await) })
+            .map(|due_record| async move { (due_record.id, self.traced(due_record).await) })
             .buffer_unordered(CONCURRENT_RECONCILES);
         while let Some((id, outcome)) = due_records.next().await {
             report.reviewed += 1;
@@ -233,6 +234,19 @@ impl Reconciler {
                 }
             }
         }
+    }
+
+    async fn traced(&self, due_record: DueRecord) -> Result<Reconciled, OperationError> {
+        let reconciling = async {
+            traces::about(due_record.id);
+            self.reconcile(due_record).await
+        };
+        let ended = |reconciled: &Result<_, OperationError>| Ended {
+            name: "reconcile",
+            has_failed: reconciled.is_err(),
+            attributes: Vec::new(),
+        };
+        traces::journey(Kind::Internal, None, reconciling, ended).await
     }
 
     async fn reconcile(&self, due_record: DueRecord) -> Result<Reconciled, OperationError> {

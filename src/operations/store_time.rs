@@ -58,6 +58,17 @@ impl Stores {
         })
     }
 
+    /// The present by the store's clock, whatever this process's own says.
+    ///
+    /// # Errors
+    /// If the store doesn't answer.
+    pub(super) async fn store_now(&self) -> Result<Timestamp, StoreError> {
+        Ok(match self.compare_clocks().await? {
+            Ok(now) => now.timestamp(),
+            Err(differ) => differ.store,
+        })
+    }
+
     /// Asks the object store for its time, by a look at a key that nobody has, and compares it with the
     /// process's own. Says so loudly, once a minute at most, if they differ.
     ///

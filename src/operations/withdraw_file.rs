@@ -27,10 +27,7 @@ pub(super) async fn withdraw_file(
     log: Option<&dyn DeletionLog>,
 ) -> Result<bool, OperationError> {
     // By the store's clock: a process whose own is behind would show it for a shorter time.
-    let now = match stores.compare_clocks().await? {
-        Ok(now) => now.timestamp(),
-        Err(differ) => differ.store,
-    };
+    let now = stores.store_now().await?;
     // It is there for as long as its bytes have to be, whoever comes by until then.
     let kept_until = record.keep_until.filter(|_| record.is_retained(now));
     let purge_at = stores

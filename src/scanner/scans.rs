@@ -186,23 +186,25 @@ impl Scans {
 
     /// What is known of the scanner; `None` if there is none here.
     pub fn state(&self) -> Option<ScannerState> {
-        match &self.by {
-            By::Scanner(scanner) => Some(scanner.state()),
-            By::Nobody | By::NobodyOnPurpose | By::Others | By::Tags => None,
-        }
+        self.scanner().map(|scanner| scanner.state())
     }
 
     /// The same as it is counted, without asking it.
     pub fn seen(&self) -> Option<ScannerSeen> {
+        self.scanner().map(|scanner| scanner.seen())
+    }
+
+    /// The one that is asked here.
+    fn scanner(&self) -> Option<&Vetted> {
         match &self.by {
-            By::Scanner(scanner) => Some(scanner.seen()),
+            By::Scanner(scanner) => Some(scanner),
             By::Nobody | By::NobodyOnPurpose | By::Others | By::Tags => None,
         }
     }
 
     /// Asks it again and again until `stop`, so that what is seen of it is never old, also where no files come.
     pub async fn keep_asking(&self, stop: CancellationToken) {
-        if !matches!(self.by, By::Scanner(_)) {
+        if self.scanner().is_none() {
             return;
         }
         loop {
@@ -217,9 +219,7 @@ impl Scans {
 
     /// The same once it was asked, if that wasn't done lately. It waits for two seconds at most.
     pub async fn probe(&self) -> Option<ScannerState> {
-        let By::Scanner(scanner) = &self.by else {
-            return None;
-        };
+        let scanner = self.scanner()?;
         let vetted = timeout(PROBE_LIMIT, scanner.vet()).await;
         match (vetted, scanner.state()) {
             (Err(_), ScannerState::NotAsked | ScannerState::Ready) => {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::schedule::{BEYOND_EVERY_PAUSE, MAX_TRIES, pause_after};
 use super::signature::sign;
-use super::{Kept, Webhooks};
+use super::{Kept, Webhooks, event};
 use crate::config::WebhookSettings;
 use crate::domain::{Timestamp, format_timestamp};
 use crate::https_client::{Bounds, HttpsClient};
@@ -31,6 +31,7 @@ use crate::metadata_store::outbox::Message;
 use crate::metrics::WebhookTry;
 use crate::operations::Stores;
 use crate::store_error::StoreError;
+use crate::traces::{self, Ended, Kind, Value};
 
 /// Messages under way at a time.
 const AT_A_TIME: usize = 8;
@@ -70,6 +71,8 @@ enum Tried {
     /// Somebody else took it up.
     Left,
     NotTaken(String),
+    /// Nobody took it often enough, and it is forgotten.
+    GivenUp,
 }
 
 /// What a receiver said.
@@ -161,6 +164,7 @@ impl Deliverer {
                     self.stores.metrics.webhook_tried(WebhookTry::NotTaken);
                     last_cause = Some(why);
                 }
+                Ok(Tried::GivenUp) => self.stores.metrics.webhook_tried(WebhookTry::GivenUp),
                 Err(error) => {
                     not_taken += 1;
                     last_cause = Some(error.chain().to_string());
@@ -185,7 +189,20 @@ impl Deliverer {
         if !outbox.replace_message(&message, &taken_up).await? {
             return Ok(Tried::Left);
         }
-        let (why, asked) = match self.send(&taken_up, now).await {
+        let telling = async {
+            if traces::are_on()
+                && let Some(file) = event::file_of(&taken_up.body)
+            {
+                traces::about(file);
+            }
+            self.send(&taken_up, now).await
+        };
+        let ended = |answered: &Answered| Ended {
+            name: "tell_webhook",
+            has_failed: matches!(answered, Answered::NotTaken { .. }),
+            attributes: vec![("attempt", Value::Number(i64::from(taken_up.attempts) + 1))],
+        };
+        let (why, asked) = match traces::journey(Kind::Client, None, telling, ended).await {
             Answered::Taken => {
                 outbox.remove_message(&taken_up.id).await?;
                 return Ok(Tried::Taken);
@@ -197,12 +214,18 @@ impl Deliverer {
             }
             Answered::NotTaken { why, asked } => (why, asked),
         };
-        self.put_off(&taken_up, asked).await?;
-        Ok(Tried::NotTaken(why))
+        match self.put_off(&taken_up, asked).await? {
+            true => Ok(Tried::NotTaken(why)),
+            false => Ok(Tried::GivenUp),
+        }
     }
 
-    /// A message wasn't taken: it is due again later, or given up after so many tries.
-    async fn put_off(&self, message: &Message, asked: Option<Duration>) -> Result<(), StoreError> {
+    /// A message wasn't taken. Whether it is due again later, or was given up after so many tries.
+    async fn put_off(
+        &self,
+        message: &Message,
+        asked: Option<Duration>,
+    ) -> Result<bool, StoreError> {
         let outbox = &self.kept.outbox;
         let counts = self.clocks_agree().await;
         let tries = message.attempts.saturating_add(1);
@@ -213,8 +236,8 @@ impl Deliverer {
                 since = message.tried_since.map(format_timestamp),
                 "a webhook was given up: nobody took it for about a day"
             );
-            self.stores.metrics.webhook_tried(WebhookTry::GivenUp);
-            return outbox.remove_message(&message.id).await;
+            outbox.remove_message(&message.id).await?;
+            return Ok(false);
         }
         let now = self.kept.clock.now();
         let due_at = now + pause_after(tries, asked);
@@ -222,7 +245,8 @@ impl Deliverer {
             true => message.not_taken(now, due_at),
             false => message.due_at(due_at),
         };
-        outbox.replace_message(message, &next).await.map(drop)
+        outbox.replace_message(message, &next).await?;
+        Ok(true)
     }
 
     /// Whether this process's clock is right, by the store's. Where that doesn't answer, it isn't known to be.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::{
-    BoxId, ContentType, FileRecord, FileState, Invalid, RejectionCode, Submitter, Timestamp,
-    WithdrawnObject, format_timestamp,
+    BoxId, ContentType, FileId, FileRecord, FileState, Invalid, RejectionCode, Submitter,
+    Timestamp, WithdrawnObject, format_timestamp,
 };
 use crate::metadata_store::outbox::{Message, MessageId};
 
@@ -177,4 +177,12 @@ impl<'a> File<'a> {
                 .map(RejectionCode::as_str),
         }
     }
+}
+
+/// The file that a message is about, by what it says itself.
+pub(super) fn file_of(body: &str) -> Option<FileId> {
+    let message: serde_json::Value = serde_json::from_str(body).ok()?;
+    let data = message.get("data")?;
+    let file = data.get("file").unwrap_or(data);
+    FileId::parse(file.get("id")?.as_str()?).ok()
 }

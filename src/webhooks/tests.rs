@@ -19,6 +19,7 @@ use crate::domain::{
 };
 use crate::metadata_store::memory::MemoryMetadataStore;
 use crate::metadata_store::{MetadataStore, TransitionOutcome};
+use crate::metrics::{Metrics, Role, ScannedWith, Watches};
 use crate::object_store::memory::MemoryObjectStore;
 use crate::operations::Stores;
 
@@ -75,6 +76,17 @@ impl Fixture {
             objects,
             stores,
         }
+    }
+
+    /// The same, which counts.
+    fn counting() -> Self {
+        let mut fixture = Self::new();
+        fixture.stores.metrics = Metrics::on(Watches {
+            role: Role::Worker,
+            sweeps: false,
+            scanner: ScannedWith::Nothing,
+        });
+        fixture
     }
 
     async fn pending(&self) -> FileRecord {
@@ -376,7 +388,7 @@ async fn what_is_not_taken_is_sent_again_after_growing_pauses_for_a_day() {
         "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
         "no HTTP",
     ] {
-        let fixture = Fixture::new();
+        let fixture = Fixture::counting();
         let receiver = Receiver::answering(&[refusal]).await;
         let record = fixture.pending().await;
         fixture
@@ -400,6 +412,13 @@ async fn what_is_not_taken_is_sent_again_after_growing_pauses_for_a_day() {
             got.iter().map(|it| header(it, "webhook-id")).collect();
         assert_eq!(ids.len(), 1);
         assert!(got.iter().all(|it| it.starts_with("POST /hooks?team=1 ")));
+        // Each try is one, also the last.
+        let counted = fixture.stores.metrics.exposition();
+        for (outcome, count) in [("taken", 0), ("not_taken", 12), ("given_up", 1)] {
+            let line =
+                format!("\nfile_share_webhook_tries_total{{outcome=\"{outcome}\"}} {count}\n");
+            assert!(counted.contains(&line), "{line} isn't in\n{counted}");
+        }
         fixture.clock.advance(DAY * 30);
         assert!(fixture.due().await.is_empty(), "it was given up");
     }

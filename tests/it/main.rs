@@ -83,6 +83,7 @@ mod store_sequences;
 mod stores;
 mod tokens;
 mod upgrades;
+mod traces;
 mod viruses;
 mod web_page;
 mod webhooks;

@@ -195,7 +195,7 @@ fn the_metrics_of_local_mode_say_what_happened_and_nothing_of_whom() {
             concat!(
                 "file_share_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
-                "\",program=\"file-share\",mode=\"local\"}"
+                "\",program=\"file-share\",mode=\"local\",scanner=\"none\"}"
             )
             .to_owned(),
             "1",
@@ -237,6 +237,16 @@ async fn the_metrics_of_api_and_worker_say_who_settled_a_file_and_how_late() {
         }
         let created = answered("POST", "/v1/files", 201);
         assert_eq!(value(&by_api, &created), Some("1"), "{by_api}");
+        for (text, service, operation) in [
+            (&by_api, "DynamoDB", "PutItem"),
+            (&by_worker, "SQS", "ReceiveMessage"),
+        ] {
+            let attempts = format!(
+                "file_share_aws_attempt_duration_seconds_count{{service=\"{service}\",operation=\"{operation}\"}}"
+            );
+            let attempts = value(text, &attempts).expect("it is counted");
+            assert_ne!(attempts, "0", "{service} {operation} in\n{text}");
+        }
         for text in [&by_api, &by_worker] {
             is_as_reviewed(text);
             promtool_has_no_objection(text);

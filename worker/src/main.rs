@@ -8,7 +8,6 @@ use clap::{Parser, Subcommand};
 use file_share::aws::sqs_client;
 use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
 use file_share::file_events::{FileEvents, KeptOf};
-use file_share::metrics_endpoint;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::stores::{self, Access, StoreChoices};
 use file_share::webhooks::Deliverer;
@@ -125,17 +124,7 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
     };
     let consumer = Consumer::new(queue, Arc::new(stores.clone()), &common.bucket_name)
         .counting(stores.metrics.clone());
-    let asked = stores.clone();
-    metrics_endpoint::start(
-        common.metrics_listen,
-        stores.metrics.clone(),
-        &stop,
-        move || {
-            let stores = asked.clone();
-            async move { stores.check().await.is_ok() }
-        },
-    )
-    .map_err(|error| format!("METRICS_LISTEN: {error}"))?;
+    stores::serve_metrics(&stores, common.metrics_listen, &stop)?;
     let reconciler = Reconciler::new(stores.clone());
     tracing::info!(
         bucket = common.bucket_name,
@@ -151,11 +140,12 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         consumer.run(stop.clone()),
         reconcile(reconciler, common.reconcile_interval, stop.clone()),
         sweep_orphans(&stores, &common, stop.clone()),
-        keep_asking_scanner(&stores, stop.clone()),
         tell(deliverer, stop)
     );
     over.cancel();
     let _ = writing.await;
+    // Within the time of a stop: what was in hand is given back by then.
+    opened.traces.finish(std::future::pending()).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -167,13 +157,6 @@ async fn say_if_a_store_is_away(stores: &Stores, stop: CancellationToken) {
             tracing::warn!(error = %error.chain(), "a store doesn't answer yet");
         },
         () = stop.cancelled() => {}
-    }
-}
-
-/// Where metrics say how it is.
-async fn keep_asking_scanner(stores: &Stores, stop: CancellationToken) {
-    if stores.metrics.is_on() {
-        stores.scans.keep_asking(stop).await;
     }
 }
 

@@ -3,18 +3,19 @@
 //! Prometheus scrapes the real programs while clients upload. Nothing fires under that load. Then one fault after the
 //! other is made, until its alerts fire; it is ended, and they have to stop by themselves.
 //!
-//! Absent on purpose: what takes days or a file system's own fault: webhooks that are given up, orphans, the slow burn of
-//! three days, files and messages that wait for minutes, an audit log that can't be written. Those six
-//! (`WebhooksGivenUp`, `SweepSuspicious`, `AvailabilityBurnsSlowly`, `FinalizationVeryLate`, `MessagesWait`,
-//! `AuditFailing`) are `deploy/alerts.test.yaml`'s alone. A machine that is starved makes files late, and `FinalizationLate`
+//! Absent on purpose, and `deploy/alerts.test.yaml`'s alone: `WebhooksGivenUp`, since a day of the store's own clock has
+//! to pass, and a program whose clock alone jumps counts no try; `MessagesWait`, since it takes more messages than workers
+//! get through for minutes, or a store that fails and lets no new message in between; `AuditFailing`, since calls are
+//! refused for a full disk before a line finds no room, and nothing else can be done to a file that is open. That
+//! `AvailabilityBurnsSlowly` stops would take a third of an hour. A machine that is starved makes files late, and `FinalizationLate`
 //! says so under load alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
 use tokio::task::block_in_place;
@@ -42,6 +43,10 @@ const STOPS_WITHIN: Duration = Duration::from_secs(300);
 const OF_DAYS: &str = "AvailabilityBurnsSlowly";
 /// Between two uploads.
 const PAUSE: Duration = Duration::from_millis(250);
+/// For how long the scanner is away: lags are no windows, and five minutes of one are five minutes here too.
+const VERY_LATE: Duration = Duration::from_secs(320);
+/// How old an object without a record is: more than the day for which a sweep leaves it alone.
+const OLD: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// For how long notifications are lost.
 const LOST_FOR: Duration = Duration::from_secs(50);
 const MIB: usize = 1024 * 1024;
@@ -170,6 +175,7 @@ pub(super) async fn aws(_: Scale) -> Vec<Measurement> {
         watch.fire(&of_table).await;
         aws.proxy.let_all_pass();
         watch.stop(&of_table).await;
+        watch.fire(&[OF_DAYS]).await;
 
         let poison: Vec<String> = (0..5).map(|n| format!("no notification {n}")).collect();
         aws.send(aws.queue_url(), &poison).await;
@@ -228,7 +234,10 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
     let client = Client::new(&api.base, History::open("alerts-local"), LIMIT);
     // Whose records can be reached from here.
     let (damaged_dir, by_damaged) = (data_dir(), free_address());
-    let damaged = [("METRICS_LISTEN", by_damaged.as_str())];
+    let damaged = [
+        ("METRICS_LISTEN", by_damaged.as_str()),
+        ("ORPHAN_SWEEP_INTERVAL", "1s"),
+    ];
     let damaged = block_in_place(|| Program::local(damaged_dir.path(), &damaged));
     let whose = Client::new(&damaged.base, History::open("alerts-damaged"), LIMIT);
     let prometheus = Prometheus::scraping(&[&scraped, &by_damaged]).await;
@@ -239,16 +248,21 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
     let over = Cell::new(false);
     let story = async {
         watch.nothing_fires().await;
-        watch.panels_show_something(&["file_share_queue_"]).await;
+        watch
+            .panels_show_something(&["file_share_queue_", "file_share_aws_"])
+            .await;
 
         clamd.kill();
         watch.fire(&["ScannerAway"]).await;
+        sleep(VERY_LATE).await;
         let _clamd = block_in_place(|| home.start(AS_IT_HAS_TO_BE));
         watch.stop(&["ScannerAway"]).await;
+        watch.fire(&["FinalizationVeryLate"]).await;
+        watch.stop(&["FinalizationVeryLate"]).await;
 
         let filled = seen.join("filler");
         fill(&filled);
-        let of_disk = ["DiskFull", "DiskNearlyFull", "AvailabilityBurnsFast"];
+        let of_disk = ["DiskFull", "DiskNearlyFull"];
         watch.fire(&of_disk).await;
         fs::remove_file(&filled).expect("it can be removed");
         watch.stop(&of_disk).await;
@@ -272,11 +286,32 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
         watch.fire(&["RecordsDamaged"]).await;
         call_it("text/plain");
         watch.stop(&["RecordsDamaged"]).await;
+
+        let orphan = old_orphan(damaged_dir.path());
+        watch.fire(&["SweepSuspicious"]).await;
+        fs::remove_file(&orphan).expect("it can be removed");
+        watch.stop(&["SweepSuspicious"]).await;
         let ended = watch.end().await;
         over.set(true);
         ended
     };
     tokio::join!(load(&client, &over), story).1
+}
+
+/// An object that no record names, and that is [`OLD`] by its ID and by its file.
+fn old_orphan(data_dir: &Path) -> PathBuf {
+    let long_ago = SystemTime::now() - OLD;
+    let since = long_ago.duration_since(SystemTime::UNIX_EPOCH);
+    let millis = since.expect("it is later than 1970").as_millis();
+    let hex = format!("{millis:012x}");
+    let id = format!("{}-{}-7000-8000-000000000000", &hex[..8], &hex[8..]);
+    let folder = data_dir.join("objects/00");
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    let path = folder.join(id);
+    let mut object = fs::File::create(&path).expect("a file can be made");
+    object.write_all(b"hello").expect("it can be written");
+    object.set_modified(long_ago).expect("its time can be set");
+    path
 }
 
 /// Leaves [`LEFT`] of the disk, which is another one than what its path says to whoever asks the system for its room.

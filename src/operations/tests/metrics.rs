@@ -1,7 +1,7 @@
 //! Each settlement is counted once, by who brought it about, with the time that it took.
 
 use super::*;
-use crate::metrics::{Metrics, Role, Watches};
+use crate::metrics::{Metrics, Role, ScannedWith, Watches};
 
 const LAG: Duration = Duration::from_secs(7);
 const UPLOAD: Duration = Duration::from_secs(40);
@@ -11,7 +11,7 @@ fn counting() -> OperationsFixture {
     fixture.stores.metrics = Metrics::on(Watches {
         role: Role::Worker,
         sweeps: false,
-        scans: false,
+        scanner: ScannedWith::Nothing,
     });
     fixture.reconciler = Reconciler::new(fixture.stores.clone());
     fixture

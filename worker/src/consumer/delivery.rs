@@ -1,6 +1,6 @@
 //! One delivery, from receipt to end.
 //!
-//! Invariant: every path leads to exactly one [`Ending`], and only the one where all the message's
+//! Invariant: every path leads to exactly one [`DeliveryEnd`], and only the one where all the message's
 //! events are settled acknowledges.
 
 use std::convert::Infallible;
@@ -25,33 +25,6 @@ pub(super) const WORK_LIMIT: Duration = Duration::from_secs(5 * 60);
 pub(super) const FIRST_DEFERRAL: Duration = Duration::from_secs(10);
 pub(super) const LAST_DEFERRAL: Duration = Duration::from_secs(15 * 60);
 
-/// How a delivery ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// Done, or nothing to do, and the queue took the acknowledgement.
-    Acknowledged,
-    /// Done, but the queue refused or didn't answer the acknowledgement: it comes again.
-    Unacknowledged,
-    /// A store was unavailable: it comes again after a while.
-    Deferred,
-    /// Not understood: it comes again until the queue makes it a dead letter.
-    LeftForDeadLetter,
-    /// The consumer stops: it is visible again at once.
-    GivenBack,
-}
-
-impl Ending {
-    pub(super) fn counted(self) -> DeliveryEnd {
-        match self {
-            Self::Acknowledged => DeliveryEnd::Acknowledged,
-            Self::Unacknowledged => DeliveryEnd::Unacknowledged,
-            Self::Deferred => DeliveryEnd::Deferred,
-            Self::LeftForDeadLetter => DeliveryEnd::LeftForDeadLetter,
-            Self::GivenBack => DeliveryEnd::GivenBack,
-        }
-    }
-}
-
 enum Disposition {
     Acknowledge,
     Defer,
@@ -68,7 +41,7 @@ pub(super) struct DeliveryHandler {
 }
 
 impl DeliveryHandler {
-    pub(super) async fn handle(&self, delivery: Delivery, shutdown: &Shutdown) -> Ending {
+    pub(super) async fn handle(&self, delivery: Delivery, shutdown: &Shutdown) -> DeliveryEnd {
         let disposition = tokio::select! {
             biased;
             () = shutdown.abandon.cancelled() => Disposition::GiveBack,
@@ -78,20 +51,20 @@ impl DeliveryHandler {
         match disposition {
             Disposition::Acknowledge => {
                 if self.acknowledger.acknowledge(delivery.receipt_handle).await {
-                    Ending::Acknowledged
+                    DeliveryEnd::Acknowledged
                 } else {
-                    Ending::Unacknowledged
+                    DeliveryEnd::Unacknowledged
                 }
             }
             Disposition::Defer => {
                 let delay = backoff(FIRST_DEFERRAL, LAST_DEFERRAL, delivery.receive_count);
                 self.change_visibility(&delivery, delay).await;
-                Ending::Deferred
+                DeliveryEnd::Deferred
             }
-            Disposition::Leave => Ending::LeftForDeadLetter,
+            Disposition::Leave => DeliveryEnd::LeftForDeadLetter,
             Disposition::GiveBack => {
                 self.change_visibility(&delivery, Duration::ZERO).await;
-                Ending::GivenBack
+                DeliveryEnd::GivenBack
             }
         }
     }

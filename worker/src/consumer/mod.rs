@@ -24,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use file_share::clock::{Clock, SystemClock};
 use file_share::domain::ObjectKey;
-use file_share::metrics::Metrics;
+use file_share::metrics::{DeliveryEnd, Metrics};
 use file_share::operations::{FinalizeOutcome, OperationError, Stores, finalize_upload};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -34,7 +34,6 @@ use tokio_util::sync::CancellationToken;
 use crate::event_queue::{Delivery, EventQueue, MAX_BATCH, MAX_RECEIVE_WAIT, QueueError};
 use acknowledger::Acknowledger;
 use delivery::DeliveryHandler;
-pub use delivery::Ending;
 
 /// Messages that are worked on at a time. Each may hash one object, in memory that doesn't grow
 /// with the object.
@@ -108,13 +107,13 @@ pub struct BatchReport {
 }
 
 impl BatchReport {
-    fn count(&mut self, ending: Ending) {
-        let counter = match ending {
-            Ending::Acknowledged => &mut self.acknowledged,
-            Ending::Unacknowledged => &mut self.unacknowledged,
-            Ending::Deferred => &mut self.deferred,
-            Ending::LeftForDeadLetter => &mut self.left_for_dead_letter,
-            Ending::GivenBack => &mut self.given_back,
+    fn count(&mut self, end: DeliveryEnd) {
+        let counter = match end {
+            DeliveryEnd::Acknowledged => &mut self.acknowledged,
+            DeliveryEnd::Unacknowledged => &mut self.unacknowledged,
+            DeliveryEnd::Deferred => &mut self.deferred,
+            DeliveryEnd::LeftForDeadLetter => &mut self.left_for_dead_letter,
+            DeliveryEnd::GivenBack => &mut self.given_back,
         };
         *counter += 1;
     }
@@ -179,7 +178,7 @@ impl Consumer {
         self.begin(deliveries, room, &Shutdown::default(), &mut tasks);
         while let Some(joined) = tasks.join_next().await {
             match joined {
-                Ok(ending) => report.count(ending),
+                Ok(end) => report.count(end),
                 // A step has nobody to survive for; the loop outside does.
                 Err(error) => {
                     if let Ok(panic) = error.try_into_panic() {
@@ -208,7 +207,7 @@ impl Consumer {
     }
 
     /// Returns when it was told to stop, and all that it had in hand then is over.
-    async fn consume(&self, shutdown: &Shutdown, tasks: &mut JoinSet<Ending>) {
+    async fn consume(&self, shutdown: &Shutdown, tasks: &mut JoinSet<DeliveryEnd>) {
         let stop = &shutdown.stop;
         let mut failures = 0;
         while !stop.is_cancelled() {
@@ -266,7 +265,7 @@ impl Consumer {
         deliveries: Vec<Delivery>,
         mut room: OwnedSemaphorePermit,
         shutdown: &Shutdown,
-        tasks: &mut JoinSet<Ending>,
+        tasks: &mut JoinSet<DeliveryEnd>,
     ) {
         for delivery in deliveries {
             // A queue that hands out more than it was asked for gets the rest back by itself.
@@ -275,23 +274,23 @@ impl Consumer {
             let shutdown = shutdown.clone();
             let metrics = self.metrics.clone();
             tasks.spawn(async move {
-                let ending = handler.handle(delivery, &shutdown).await;
-                metrics.delivery_ended(ending.counted());
+                let end = handler.handle(delivery, &shutdown).await;
+                metrics.delivery_ended(end);
                 drop(place);
-                ending
+                end
             });
         }
     }
 }
 
 /// Forgets the tasks that are over, so that they don't pile up.
-fn reap(tasks: &mut JoinSet<Ending>) {
+fn reap(tasks: &mut JoinSet<DeliveryEnd>) {
     while let Some(joined) = tasks.try_join_next() {
         log_panic(joined);
     }
 }
 
-fn log_panic(joined: Result<Ending, tokio::task::JoinError>) {
+fn log_panic(joined: Result<DeliveryEnd, tokio::task::JoinError>) {
     if let Err(error) = joined
         && error.is_panic()
     {
@@ -300,7 +299,7 @@ fn log_panic(joined: Result<Ending, tokio::task::JoinError>) {
     }
 }
 
-async fn join_all(tasks: &mut JoinSet<Ending>) {
+async fn join_all(tasks: &mut JoinSet<DeliveryEnd>) {
     while let Some(joined) = tasks.join_next().await {
         log_panic(joined);
     }
@@ -313,7 +312,7 @@ async fn time_to_drain(stop: &CancellationToken) {
 }
 
 /// Has whatever is still in hand given back.
-async fn give_back(mut tasks: JoinSet<Ending>, shutdown: &Shutdown) {
+async fn give_back(mut tasks: JoinSet<DeliveryEnd>, shutdown: &Shutdown) {
     shutdown.abandon.cancel();
     if timeout(GIVE_BACK_LIMIT, join_all(&mut tasks))
         .await
