@@ -3,7 +3,6 @@
 use super::*;
 use crate::config::Unscannable;
 use crate::domain::{HoldReason, RejectionCode};
-use crate::metadata_store::intercepted as metadata_calls;
 use crate::object_store::Lookup;
 use crate::presigned_url::PresignedUrl;
 use crate::scanner::Scans;
@@ -11,7 +10,7 @@ use crate::scanner::double::{Behaviour, DoubleScanner, TEST_VIRUS, UNSCANNABLE};
 use crate::scanner::probes::eicar;
 use tokio_util::sync::CancellationToken;
 
-const ALL: Rescan = Rescan {
+pub(super) const ALL: Rescan = Rescan {
     files: WhichFiles::All {
         after: None,
         since: None,
@@ -23,20 +22,20 @@ const ALL: Rescan = Rescan {
 };
 
 /// A service that scans from now on, and has taken files without.
-struct Rescanned {
-    fixture: OperationsFixture,
-    double: DoubleScanner,
+pub(super) struct Rescanned {
+    pub(super) fixture: OperationsFixture,
+    pub(super) double: DoubleScanner,
 }
 
 impl Rescanned {
-    fn new(versioned: bool) -> Self {
+    pub(super) fn new(versioned: bool) -> Self {
         let fixture = OperationsFixture::with_versions(versioned);
         let double = DoubleScanner::default();
         Self { fixture, double }
     }
 
     /// A file that nobody scanned.
-    async fn takes(&self, bytes: &[u8]) -> FileId {
+    pub(super) async fn takes(&self, bytes: &[u8]) -> FileId {
         let fixture = &self.fixture;
         let id = fixture.create_declaring(bytes.len() as u64, None).await;
         fixture
@@ -46,7 +45,10 @@ impl Rescanned {
         id
     }
 
-    async fn run(&self, rescan: &Rescan) -> (RescanReport, RescanEnd, Vec<RescanFinding>) {
+    pub(super) async fn run(
+        &self,
+        rescan: &Rescan,
+    ) -> (RescanReport, RescanEnd, Vec<RescanFinding>) {
         let double = Arc::new(self.double.clone());
         let stores = Stores {
             scans: Scans::by(double, Unscannable::Reject),
@@ -58,7 +60,7 @@ impl Rescanned {
         (report, end, found)
     }
 
-    async fn record(&self, id: FileId) -> FileRecord {
+    pub(super) async fn record(&self, id: FileId) -> FileRecord {
         self.fixture.metadata.get(id).await.unwrap().unwrap()
     }
 
@@ -163,100 +165,6 @@ async fn a_scanner_that_is_away_or_not_believed_ends_it_and_nothing_changes() {
         assert_eq!(rescanned.record(virus).await, before);
         assert!(rescanned.has_bytes(virus).await);
     }
-}
-
-#[tokio::test]
-async fn no_run_withdraws_more_than_its_limit_and_what_it_withdraws_is_told() {
-    let rescanned = Rescanned::new(true);
-    let mut ids = Vec::new();
-    for _ in 0..9 {
-        ids.push(rescanned.takes(&eicar()).await);
-    }
-    let limited = Rescan { limit: 3, ..ALL };
-    let (report, end, found) = rescanned.run(&limited).await;
-    let RescanEnd::LimitReached(over, _) = end else {
-        panic!("{end:?}");
-    };
-    assert_eq!(report.withdrawn, 3);
-    let told: Vec<FileId> = found
-        .iter()
-        .filter_map(|finding| match finding {
-            RescanFinding::Withdrawn(id, _) => Some(*id),
-            _ => None,
-        })
-        .collect();
-    for id in &ids {
-        let is_withdrawn = rescanned.record(*id).await.status() == Status::Withdrawn;
-        assert_eq!(is_withdrawn, told.contains(id));
-    }
-    assert!(!told.contains(&over));
-    // Looking is never limited, nor is it another run that is told to.
-    let dry = Rescan {
-        dry_run: true,
-        ..limited.clone()
-    };
-    let (report, end, _) = rescanned.run(&dry).await;
-    assert!(matches!(end, RescanEnd::Complete));
-    assert_eq!(report.withdrawn, 6);
-    let (report, end, _) = rescanned
-        .run(&Rescan {
-            limit: 6,
-            ..limited
-        })
-        .await;
-    assert!(matches!(end, RescanEnd::Complete));
-    assert_eq!(report.withdrawn, 6);
-    // None at all is a limit too.
-    let id = rescanned.takes(&eicar()).await;
-    let (report, end, _) = rescanned.run(&Rescan { limit: 0, ..ALL }).await;
-    assert!(matches!(end, RescanEnd::LimitReached(found, _) if found == id));
-    assert_eq!(report.withdrawn, 0);
-}
-
-/// A store that answers later than it wrote.
-struct AnswersLate;
-
-impl metadata_calls::Interceptor for AnswersLate {
-    async fn around<T: Send>(
-        &self,
-        call: metadata_calls::Call<'_>,
-        made: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        let made = made.await;
-        if matches!(call, metadata_calls::Call::Transition(..)) {
-            for _ in 0..100 {
-                tokio::task::yield_now().await;
-            }
-        }
-        made
-    }
-}
-
-#[tokio::test]
-async fn a_withdrawal_that_is_under_way_when_something_ends_the_run_is_told() {
-    let mut rescanned = Rescanned::new(true);
-    let mut ids = Vec::new();
-    for _ in 0..20 {
-        ids.push(rescanned.takes(&eicar()).await);
-    }
-    rescanned.fixture.stores.metadata = Arc::new(metadata_calls::Intercepted {
-        store: rescanned.fixture.metadata.clone(),
-        interceptor: AnswersLate,
-    });
-    let (report, end, found) = rescanned.run(&Rescan { limit: 1, ..ALL }).await;
-    assert!(matches!(end, RescanEnd::LimitReached(..)), "{end:?}");
-    assert_eq!(report.withdrawn, 1);
-    let told = found.iter().find_map(|finding| match finding {
-        RescanFinding::Withdrawn(id, _) => Some(*id),
-        _ => None,
-    });
-    for id in ids {
-        let is_withdrawn = rescanned.record(id).await.status() == Status::Withdrawn;
-        assert_eq!(is_withdrawn, told == Some(id));
-    }
-    // And nothing more was begun than what was under way: the test files, and as many as are scanned at a time.
-    let begun = rescanned.double.begun();
-    assert!(begun <= 5 + 4, "{begun}");
 }
 
 #[tokio::test]
