@@ -19,7 +19,7 @@ use crate::object_store::disk::TakenOver;
 use crate::secret_file::SecretError;
 use crate::store_error::StoreError;
 use crate::stores::StartError;
-use copying::{Copying, Job, refuse_what_is_not_whole};
+use copying::{Copying, Job, name_unreadable, refuse_what_is_not_whole};
 
 /// What `file-share backup --help` says behind the flags.
 pub const BACKUP_AFTER_HELP: &str = "\
@@ -200,7 +200,12 @@ fn exit_code(copied: &Copied) -> ExitCode {
 
 /// Whether a backup is whole, and every file in it what its record says.
 async fn check(settings: &RestoreSettings, stop: tokio_util::sync::CancellationToken) -> ExitCode {
-    if let Err(why) = refuse_what_is_not_whole(&settings.from, &settings.common).await {
+    let mut found = Copied::default();
+    let whole = async {
+        refuse_what_is_not_whole(&settings.from, &settings.common).await?;
+        name_unreadable(&settings.from, &mut found).await
+    };
+    if let Err(why) = whole.await {
         eprintln!("it can't be restored: {why}");
         return ExitCode::from(NOT_WHOLE);
     }
@@ -212,5 +217,9 @@ async fn check(settings: &RestoreSettings, stop: tokio_util::sync::CancellationT
         },
         common: settings.common.clone(),
     };
-    crate::scrub::run(&scrubbing, stop).await
+    let scrubbed = crate::scrub::run(&scrubbing, stop).await;
+    match found.damaged {
+        0 => scrubbed,
+        _ => ExitCode::from(DAMAGED),
+    }
 }

@@ -34,7 +34,7 @@ const CONCURRENT: usize = 2;
 const LOST_AND_FOUND: &str = "lost+found";
 
 const MISSING: &str = "missing: its bytes aren't there";
-const NO_RECORD: &str = "unreadable: its record can't be read, and its bytes are left out";
+const NO_RECORD: &str = "unreadable: its record can't be read, and nobody gets its bytes";
 
 /// What the copy is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Copying {
     /// Why it isn't whole: then no program starts on it.
     pub(super) async fn finish(self) -> Result<Copied, NotCopied> {
         let mut copied = Copied::default();
-        self.name_unreadable(&mut copied).await?;
+        name_unreadable(&self.to_path, &mut copied).await?;
         for status in [Status::Available, Status::Pending, Status::Withdrawn] {
             self.take_objects(status, &mut copied).await?;
         }
@@ -100,27 +100,6 @@ impl Copying {
         disk(&self.to)?.sync_all().await?;
         self.mark().await?;
         Ok(copied)
-    }
-
-    /// Records that no page has, whose bytes nobody would take along.
-    async fn name_unreadable(&self, copied: &mut Copied) -> Result<(), NotCopied> {
-        let records = self.to_path.join(LOCAL_METADATA_FILE);
-        let mut before = None;
-        loop {
-            let path = records.clone();
-            let reading =
-                tokio::task::spawn_blocking(move || SqliteMetadataStore::unreadable(&path, before));
-            let unreadable = reading
-                .await
-                .map_err(|panicked| NotCopied::place(&self.to_path, panicked))??;
-            for id in unreadable.ids {
-                copied.found_damaged(id, NO_RECORD);
-            }
-            before = unreadable.next;
-            if before.is_none() {
-                return Ok(());
-            }
-        }
     }
 
     /// Takes over the bytes of all files of a status.
@@ -244,6 +223,26 @@ enum Taken {
     Released,
     /// For this reason.
     Damaged(String),
+}
+
+/// Records that no page has, whose bytes nobody would take along.
+pub(super) async fn name_unreadable(data_dir: &Path, copied: &mut Copied) -> Result<(), NotCopied> {
+    let mut before = None;
+    loop {
+        let path = data_dir.join(LOCAL_METADATA_FILE);
+        let reading =
+            tokio::task::spawn_blocking(move || SqliteMetadataStore::unreadable(&path, before));
+        let unreadable = reading
+            .await
+            .map_err(|panicked| NotCopied::place(data_dir, panicked))??;
+        for id in unreadable.ids {
+            copied.found_damaged(id, NO_RECORD);
+        }
+        before = unreadable.next;
+        if before.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// Whether a withdrawn file may have bytes still.

@@ -31,6 +31,7 @@ mod metrics;
 mod owners;
 mod reconcile_schedule;
 mod renewals;
+mod rescan_limits;
 mod rescanning;
 mod retention;
 mod rounds;

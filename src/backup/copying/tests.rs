@@ -1,6 +1,7 @@
 //! What is copied, what isn't, and that a copy that was cut off is started by nobody.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,9 +9,11 @@ use clap::Parser;
 use futures_util::stream;
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
+use super::super::check;
 use super::*;
-use crate::config::{BackupArgs, BackupSettings};
+use crate::config::{BackupArgs, BackupSettings, RestoreSettings};
 use crate::domain::{
     ContentType, Declaration, FileId, Hold, HoldReason, RejectionReason, Transition,
 };
@@ -233,6 +236,33 @@ async fn a_file_or_record_that_can_not_be_read_is_counted_and_all_others_are_cop
     assert!(has_bytes(&copy, &sound).await);
     assert!(!has_bytes(&copy, &bad_record).await);
     copy.start_unmarked().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_look_through_a_backup_finds_a_record_that_can_not_be_read() {
+    let place = Place::new();
+    let source = place.open(&place.source()).await;
+    let record = file(&source).await;
+    file(&source).await;
+    drop(source);
+    let look = async |to: PathBuf| {
+        place.back_up(&to).await.unwrap();
+        let settings = RestoreSettings {
+            from: to,
+            to: None,
+            common: place.common.clone(),
+        };
+        let code = check(&settings, CancellationToken::new()).await;
+        format!("{code:?}")
+    };
+    let of = |code: u8| format!("{:?}", ExitCode::from(code));
+    assert_eq!(look(place.at("sound")).await, of(0));
+    let changed = place.records().execute(
+        "UPDATE files SET content_type = 'none at all' WHERE id = ?1",
+        [record.id.as_bytes().as_slice()],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    assert_eq!(look(place.at("damaged")).await, of(1));
 }
 
 #[tokio::test]

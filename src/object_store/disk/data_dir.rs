@@ -141,6 +141,11 @@ impl DataDir {
         }
     }
 
+    /// Whether no other process has it open but to read.
+    pub(super) fn is_our_own(&self) -> bool {
+        self.locks.is_some()
+    }
+
     /// Fails where the directory was opened for reading only, or another one is in its place.
     pub(super) fn writable(&self) -> io::Result<()> {
         match &self.locks {

@@ -1,7 +1,7 @@
 //! The marker of the objects: a small file among their directories, so that it goes where they go.
 //!
-//! Invariant: it has one length and is written over in place, which takes no room on a full disk. Whoever reads it
-//! changes nothing, its mode neither.
+//! Invariant: it has one length and is written over in place, which takes no room on a full disk. Whoever opened the
+//! directory for reading only changes nothing, its mode neither.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -10,14 +10,19 @@ use async_trait::async_trait;
 
 use super::data_dir::DataDir;
 use super::{DiskObjectStore, NAME, StoreError, blocking, from_io};
-use crate::owner_only_files::{open_or_create, open_to_read};
+use crate::owner_only_files::{make_owner_only, open_or_create, open_to_read};
 use crate::store_marker::{MARKER_LENGTH, MarkedStore, Marker};
 
 /// Below the directory of the objects; no shard's name.
 const FILE: &str = "store-marker";
 
 fn read(dir: &DataDir) -> Result<Option<Marker>, StoreError> {
-    let file = match open_to_read(&dir.objects().join(FILE)) {
+    let path = dir.objects().join(FILE);
+    if dir.is_our_own() {
+        // What was opened to others is closed at a start, as everything is.
+        make_owner_only(&path).map_err(from_io)?;
+    }
+    let file = match open_to_read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(from_io)?,
     };
@@ -74,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_reads_the_marker_changes_nothing_of_it() {
+    async fn whoever_only_reads_the_directory_changes_nothing_of_the_marker() {
         let dir = tempfile::tempdir().unwrap();
         let marker = Marker::fresh();
         let store = DiskObjectStore::open(dir.path()).unwrap();
@@ -87,14 +92,16 @@ mod tests {
         assert_eq!(reader.marker().await.unwrap(), Some(marker.clone()));
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o444);
-        fs::remove_file(&path).unwrap();
-        assert_eq!(reader.marker().await.unwrap(), None);
-        assert!(!path.exists());
 
-        // Whoever writes it closes it to others.
+        // Whoever has the directory to itself closes it to others, and makes none by looking.
         let store = DiskObjectStore::open(dir.path()).unwrap();
-        store.replace_marker(&marker).await.unwrap();
+        assert_eq!(store.marker().await.unwrap(), Some(marker));
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        for looking in [&store, &reader] {
+            let _ = fs::remove_file(&path);
+            assert_eq!(looking.marker().await.unwrap(), None);
+            assert!(!path.exists());
+        }
     }
 }

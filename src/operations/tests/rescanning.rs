@@ -24,7 +24,7 @@ pub(super) const ALL: Rescan = Rescan {
 /// A service that scans from now on, and has taken files without.
 pub(super) struct Rescanned {
     pub(super) fixture: OperationsFixture,
-    double: DoubleScanner,
+    pub(super) double: DoubleScanner,
 }
 
 impl Rescanned {
@@ -165,54 +165,6 @@ async fn a_scanner_that_is_away_or_not_believed_ends_it_and_nothing_changes() {
         assert_eq!(rescanned.record(virus).await, before);
         assert!(rescanned.has_bytes(virus).await);
     }
-}
-
-#[tokio::test]
-async fn no_run_withdraws_more_than_its_limit_and_what_it_withdraws_is_told() {
-    let rescanned = Rescanned::new(true);
-    let mut ids = Vec::new();
-    for _ in 0..9 {
-        ids.push(rescanned.takes(&eicar()).await);
-    }
-    let limited = Rescan { limit: 3, ..ALL };
-    let (report, end, found) = rescanned.run(&limited).await;
-    let RescanEnd::LimitReached(over, _) = end else {
-        panic!("{end:?}");
-    };
-    assert_eq!(report.withdrawn, 3);
-    let told: Vec<FileId> = found
-        .iter()
-        .filter_map(|finding| match finding {
-            RescanFinding::Withdrawn(id, _) => Some(*id),
-            _ => None,
-        })
-        .collect();
-    for id in &ids {
-        let is_withdrawn = rescanned.record(*id).await.status() == Status::Withdrawn;
-        assert_eq!(is_withdrawn, told.contains(id));
-    }
-    assert!(!told.contains(&over));
-    // Looking is never limited, nor is it another run that is told to.
-    let dry = Rescan {
-        dry_run: true,
-        ..limited.clone()
-    };
-    let (report, end, _) = rescanned.run(&dry).await;
-    assert!(matches!(end, RescanEnd::Complete));
-    assert_eq!(report.withdrawn, 6);
-    let (report, end, _) = rescanned
-        .run(&Rescan {
-            limit: 6,
-            ..limited
-        })
-        .await;
-    assert!(matches!(end, RescanEnd::Complete));
-    assert_eq!(report.withdrawn, 6);
-    // None at all is a limit too.
-    let id = rescanned.takes(&eicar()).await;
-    let (report, end, _) = rescanned.run(&Rescan { limit: 0, ..ALL }).await;
-    assert!(matches!(end, RescanEnd::LimitReached(found, _) if found == id));
-    assert_eq!(report.withdrawn, 0);
 }
 
 #[tokio::test]

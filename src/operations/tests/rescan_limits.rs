@@ -1,0 +1,100 @@
+//! How much one rescan may withdraw, and that what it withdraws is told, whatever ends it.
+
+use super::rescanning::{ALL, Rescanned};
+use super::*;
+use crate::metadata_store::intercepted as metadata_calls;
+use crate::scanner::probes::eicar;
+
+#[tokio::test]
+async fn no_run_withdraws_more_than_its_limit_and_what_it_withdraws_is_told() {
+    let rescanned = Rescanned::new(true);
+    let mut ids = Vec::new();
+    for _ in 0..9 {
+        ids.push(rescanned.takes(&eicar()).await);
+    }
+    let limited = Rescan { limit: 3, ..ALL };
+    let (report, end, found) = rescanned.run(&limited).await;
+    let RescanEnd::LimitReached(over, _) = end else {
+        panic!("{end:?}");
+    };
+    assert_eq!(report.withdrawn, 3);
+    let told: Vec<FileId> = found
+        .iter()
+        .filter_map(|finding| match finding {
+            RescanFinding::Withdrawn(id, _) => Some(*id),
+            _ => None,
+        })
+        .collect();
+    for id in &ids {
+        let is_withdrawn = rescanned.record(*id).await.status() == Status::Withdrawn;
+        assert_eq!(is_withdrawn, told.contains(id));
+    }
+    assert!(!told.contains(&over));
+    // Looking is never limited, nor is it another run that is told to.
+    let dry = Rescan {
+        dry_run: true,
+        ..limited.clone()
+    };
+    let (report, end, _) = rescanned.run(&dry).await;
+    assert!(matches!(end, RescanEnd::Complete));
+    assert_eq!(report.withdrawn, 6);
+    let (report, end, _) = rescanned
+        .run(&Rescan {
+            limit: 6,
+            ..limited
+        })
+        .await;
+    assert!(matches!(end, RescanEnd::Complete));
+    assert_eq!(report.withdrawn, 6);
+    // None at all is a limit too.
+    let id = rescanned.takes(&eicar()).await;
+    let (report, end, _) = rescanned.run(&Rescan { limit: 0, ..ALL }).await;
+    assert!(matches!(end, RescanEnd::LimitReached(found, _) if found == id));
+    assert_eq!(report.withdrawn, 0);
+}
+
+/// A store that answers later than it wrote.
+struct AnswersLate;
+
+impl metadata_calls::Interceptor for AnswersLate {
+    async fn around<T: Send>(
+        &self,
+        call: metadata_calls::Call<'_>,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let made = made.await;
+        if matches!(call, metadata_calls::Call::Transition(..)) {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        }
+        made
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_is_under_way_when_something_ends_the_run_is_told() {
+    let mut rescanned = Rescanned::new(true);
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(rescanned.takes(&eicar()).await);
+    }
+    rescanned.fixture.stores.metadata = Arc::new(metadata_calls::Intercepted {
+        store: rescanned.fixture.metadata.clone(),
+        interceptor: AnswersLate,
+    });
+    let (report, end, found) = rescanned.run(&Rescan { limit: 1, ..ALL }).await;
+    assert!(matches!(end, RescanEnd::LimitReached(..)), "{end:?}");
+    assert_eq!(report.withdrawn, 1);
+    let told = found.iter().find_map(|finding| match finding {
+        RescanFinding::Withdrawn(id, _) => Some(*id),
+        _ => None,
+    });
+    for id in ids {
+        let is_withdrawn = rescanned.record(id).await.status() == Status::Withdrawn;
+        assert_eq!(is_withdrawn, told == Some(id));
+    }
+    // And nothing more was begun than what was under way: the test files, and as many as are scanned at a time.
+    let begun = rescanned.double.begun();
+    assert!(begun <= 5 + 4, "{begun}");
+}
