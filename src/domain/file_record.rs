@@ -139,6 +139,15 @@ impl FileRecord {
         }
     }
 
+    /// The version of its bytes, of a file that has some or had them until something was found; `None` where nobody knows.
+    pub fn named_version(&self) -> Option<&VersionId> {
+        match &self.state {
+            FileState::Available(object) => object.version_id.as_ref(),
+            FileState::Withdrawn { was, .. } => was.version_id.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The key under which the file's bytes lie, whether there are any or not.
     pub fn key(&self) -> ObjectKey {
         ObjectKey::new(self.id)

@@ -24,10 +24,8 @@ pub(super) async fn clean_up(stores: &Stores, record: &FileRecord) -> Result<(),
         return Ok(());
     }
     if let Some(until) = protected_until(stores, record).await? {
-        if let FileState::Withdrawn { was, .. } = &record.state
-            && let Some(version_id) = &was.version_id
-        {
-            delete_what_came_later(stores, record.key(), version_id).await?;
+        if let Some(named) = record.named_version() {
+            delete_what_came_later(stores, record.key(), named).await?;
         }
         return keep_until(stores, record, until).await;
     }

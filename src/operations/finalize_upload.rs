@@ -341,9 +341,7 @@ async fn after_settlement(
     let outcome = match record.status().bytes() {
         StoredBytes::Awaited => FinalizeOutcome::NotArrived,
         StoredBytes::Kept => {
-            if let FileState::Available(object) = &record.state
-                && let Some(named) = &object.version_id
-            {
+            if let Some(named) = record.named_version() {
                 delete_what_came_later(stores, record.key(), named).await?;
             }
             FinalizeOutcome::AlreadySettled

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Stores;
-use crate::domain::{FileId, FileRecord, FileState, ObjectKey, StoreTime, StoredObject, Timestamp};
+use crate::domain::{FileId, FileRecord, ObjectKey, StoreTime, Timestamp};
 use crate::metrics::SweepPass;
 use crate::object_store::{ListPosition, ListedObject, Quarantined};
 use crate::store_error::StoreError;
@@ -295,11 +295,7 @@ impl OrphanSweeper {
     /// For a form that was sent again, and whose notification got lost. The others may stand before the
     /// version that the record names, and a lifecycle rule may then remove that one some day.
     async fn keep_the_named_version(&self, record: &FileRecord) {
-        let FileState::Available(StoredObject {
-            version_id: Some(named),
-            ..
-        }) = &record.state
-        else {
+        let Some(named) = record.named_version() else {
             return;
         };
         let objects = &self.stores.objects;

@@ -73,11 +73,23 @@ pub enum Flaw {
     DeleteBytesOfWithdrawnAtOnce,
     /// The bytes of a deleted file without a version go while a URL can still bring others.
     DeleteBytesOfUnversionedAtOnce,
+    /// The write that deletes doesn't ask whether the file has to be kept.
+    RetentionIsNotAsked,
+    /// Whether a file has to be kept any longer goes by the clock of whoever deletes.
+    RetentionByOwnClock,
+    /// The bytes of a withdrawn file go although the file has to be kept.
+    WithdrawalEndsRetention,
+    /// A version is locked before the record says that it will be.
+    LockBeforeStage,
+    /// Whoever goes on with a lock goes by whatever came since.
+    LockTheNewest,
+    /// Whoever couldn't have the bytes scanned takes back that they are being locked.
+    AwaitScanEndsLocking,
 }
 
 impl Flaw {
     /// Every flaw, for the search to find.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 41] = [
         Self::SettleWithoutCondition,
         Self::ExpireInSpiteOfRenewal,
         Self::ExpireByTimeAfterTheLook,
@@ -113,5 +125,11 @@ impl Flaw {
         Self::DeleteBytesOfUnversionedAtOnce,
         Self::DeleteByHoldSeenBefore,
         Self::HoldOutlivesRejection,
+        Self::RetentionIsNotAsked,
+        Self::RetentionByOwnClock,
+        Self::WithdrawalEndsRetention,
+        Self::LockBeforeStage,
+        Self::LockTheNewest,
+        Self::AwaitScanEndsLocking,
     ];
 }

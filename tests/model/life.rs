@@ -42,6 +42,10 @@ pub struct Life {
     pub holds: bool,
     /// Whether available files are scanned again, and something is found.
     pub rescans: bool,
+    /// Until when the file has to be kept once it is available.
+    pub keep_until: Option<Tick>,
+    /// Whether the store is told that, version by version.
+    pub locks: bool,
     /// How the service differs from what it is; `None`: not at all.
     pub flaw: Option<Flaw>,
 }
@@ -275,6 +279,7 @@ impl Model for Life {
                     number,
                     good,
                     durable,
+                    locked: false,
                 });
                 state.seen.puts += 1;
                 if durable {

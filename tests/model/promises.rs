@@ -8,7 +8,7 @@
 use stateright::Property;
 
 use super::life::Life;
-use super::state::{END, State, Status, uploads_end_at};
+use super::state::{END, Record, State, Status, uploads_end_at};
 use super::tasks::{Actor, Step};
 
 /// More reconciliations than a file ever needs at one moment.
@@ -55,6 +55,26 @@ pub fn all() -> Vec<Property<Life>> {
         Property::always("a held file is never deleted", |_: &Life, state: &State| {
             !state.seen.deleted_held
         }),
+        Property::always(
+            "what has to be kept isn't deleted before its time by the store's clock",
+            |_: &Life, state: &State| !state.seen.deleted_kept,
+        ),
+        Property::always(
+            "bytes that have to be kept are there until then",
+            |life: &Life, state: &State| match (state.seen.available, &state.record) {
+                (Some(object), Some(record)) => {
+                    !record.is_kept(life.keep_until, state.time) || state.has(object)
+                }
+                _ => true,
+            },
+        ),
+        Property::always(
+            "what is locked is what will be available",
+            |life: &Life, state: &State| {
+                let mut locked = state.locked(life);
+                locked.all(|version| state.names(version))
+            },
+        ),
         Property::always("nothing is settled twice", |_: &Life, state: &State| {
             state.seen.settlements <= 1
         }),
@@ -81,7 +101,11 @@ pub fn all() -> Vec<Property<Life>> {
             "no bytes stay that no record names",
             |life: &Life, state: &State| {
                 in_the_end(life, state, |end| {
-                    let named = usize::from(matches!(end.status(), Some(Status::Available(_))));
+                    let is_named = |record: &Record| {
+                        let is_available = matches!(record.status, Status::Available(_));
+                        is_available || record.is_kept(life.keep_until, end.time)
+                    };
+                    let named = usize::from(end.record.as_ref().is_some_and(is_named));
                     end.bytes.len() <= named || end.has_orphan() && end.time < END
                 })
             },
@@ -219,6 +243,29 @@ pub fn all() -> Vec<Property<Life>> {
                         && state.tasks.iter().any(|task| is_late(&task.next))
             },
         ),
+        Property::sometimes(
+            "a withdrawn file has to be kept when everything is at rest",
+            |life: &Life, state: &State| {
+                let is_there = |record: &Record| {
+                    record.status == Status::Withdrawn
+                        && record.is_kept(life.keep_until, state.time)
+                };
+                life.keep_until.is_none()
+                    || !life.rescans
+                    || state.tasks.is_empty()
+                        && state.record.as_ref().is_some_and(is_there)
+                        && !state.bytes.is_empty()
+            },
+        ),
+        Property::sometimes(
+            "whoever locks a version dies before the file is available",
+            |life: &Life, state: &State| {
+                !life.locks
+                    || state.tasks.is_empty()
+                        && state.status() == Some(Status::Pending)
+                        && state.locked(life).next().is_some()
+            },
+        ),
         Property::sometimes("a tombstone is removed", |_: &Life, state: &State| {
             state.record.is_none() && state.seen.deleted
         }),
@@ -226,13 +273,33 @@ pub fn all() -> Vec<Property<Life>> {
 }
 
 /// Whether `holds` when everything has come to rest, if it has in `state`.
-fn in_the_end(life: &Life, state: &State, holds: fn(&State) -> bool) -> bool {
+fn in_the_end(life: &Life, state: &State, holds: impl Fn(&State) -> bool) -> bool {
     !could_rest(state) || at_rest(life, state).is_none_or(|end| holds(&end))
 }
 
 impl State {
     fn status(&self) -> Option<Status> {
         self.record.as_ref().map(|record| record.status)
+    }
+
+    /// The versions that the store keeps now.
+    fn locked(&self, life: &Life) -> impl Iterator<Item = u8> {
+        let keeps = life.keep_until.is_some_and(|at| self.time < at);
+        let locked = self.bytes.iter().filter(move |bytes| keeps && bytes.locked);
+        locked.map(|bytes| bytes.number)
+    }
+
+    /// Whether the record says that this version is to be kept.
+    fn names(&self, version: u8) -> bool {
+        let object = self.seen.available;
+        let was = object.and_then(|object| object.version);
+        self.record
+            .as_ref()
+            .is_some_and(|record| match record.status {
+                Status::Pending => record.locking == Some(version),
+                Status::Available(_) | Status::Withdrawn => was == Some(version),
+                _ => false,
+            })
     }
 }
 

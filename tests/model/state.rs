@@ -80,6 +80,8 @@ pub struct Seen {
     pub held: bool,
     /// A tombstone was written of a file that was held then.
     pub deleted_held: bool,
+    /// A tombstone was written of a file that had to be kept then, by the store's clock.
+    pub deleted_kept: bool,
     /// Of which bytes it said that they are clean, a bit for each by its number.
     pub clean: u8,
     /// A later scan found something in the available file, and the record says so: from then on nobody gets a URL for it.
@@ -99,6 +101,8 @@ pub struct Record {
     pub purge_at: Tick,
     /// `hold`: whether somebody holds the file.
     pub held: bool,
+    /// `FileRecord::locking_version`: which version the store is told to keep, of a pending file.
+    pub locking: Option<u8>,
     /// `reconcile_at`: when the record is due; `None` once nothing is left to do.
     pub reconcile_at: Option<Tick>,
 }
@@ -138,6 +142,8 @@ pub struct Bytes {
     pub good: bool,
     /// Whether they and their name survive a power cut.
     pub durable: bool,
+    /// Whether the store keeps them as long as the file has to be kept.
+    pub locked: bool,
 }
 
 impl Record {
@@ -149,6 +155,7 @@ impl Record {
             deadline,
             purge_at: 0,
             held: false,
+            locking: None,
             reconcile_at: Some(0),
         }
     }
@@ -160,6 +167,16 @@ impl Record {
             Status::Rejected | Status::Withdrawn | Status::Expired => now < self.purge_at,
             Status::Deleted => false,
         }
+    }
+
+    /// `FileRecord::is_retained`, of a file that has to be kept until then.
+    pub fn is_kept(&self, keep_until: Option<Tick>, as_of: Tick) -> bool {
+        let is_there = match self.status {
+            Status::Available(_) | Status::Withdrawn => true,
+            Status::Pending => self.locking.is_some(),
+            _ => false,
+        };
+        is_there && keep_until.is_some_and(|at| as_of < at)
     }
 
     /// Whether the file isn't to have bytes.

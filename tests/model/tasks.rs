@@ -10,8 +10,8 @@
 use super::flaw::Flaw;
 use super::life::Life;
 use super::state::{
-    EMPTY_RETENTION, MIN_AGE, Object, QUARANTINE, Record, State, Status, Tick, URL_LIFE, purge_at,
-    uploads_end_at,
+    Bytes, EMPTY_RETENTION, MIN_AGE, Object, QUARANTINE, RETENTION, Record, State, Status, Tick,
+    URL_LIFE, purge_at, uploads_end_at,
 };
 
 /// An operation under way.
@@ -56,6 +56,10 @@ pub enum Step {
     AwaitScan(Finalizing),
     /// `finalize_upload`: `ObjectStore::make_durable`.
     MakeDurable(Finalizing, Verdict),
+    /// `finalize_upload`: `MetadataStore::transition` to a pending record that says which version is locked.
+    Stage(Finalizing, Object),
+    /// `finalize_upload`: `ObjectStore::lock` of that version.
+    Lock(Finalizing, Object),
     /// `finalize_upload`: `MetadataStore::transition`.
     Settle(Finalizing, Verdict),
     /// `finalize_upload`: somebody settled first; `MetadataStore::get`.
@@ -88,6 +92,8 @@ pub enum Step {
     DeleteOthers(Object),
     /// `clean_up`: `ObjectStore::delete_all_versions` begins, which is the time that it gives.
     CleanUp(Over),
+    /// `clean_up::keep_until`: `MetadataStore::schedule_reconcile`.
+    LeaveUntil(Over, Tick),
     /// `clean_up`: the bytes go. Without a time the clocks don't agree.
     DeleteBytes(Over, Option<Tick>),
     /// `clean_up`: `MetadataStore::schedule_reconcile` or `MetadataStore::remove`.
@@ -124,6 +130,8 @@ pub struct Finalizing {
     pub deadline: Tick,
     /// Whether it is a reconciliation, which may expire the record; a notification can't.
     pub is_reconcile: bool,
+    /// The version that the record said is being locked.
+    pub locking: Option<u8>,
 }
 
 /// `StoreTime::agreed`: the store's time, unless the clocks differ; with the flaw, the process's own.
@@ -163,8 +171,11 @@ impl From<&Record> for Over {
             status: record.status,
             deadline: record.deadline,
             purge_at: record.purge_at,
-            is_left: matches!(record.status, Status::Deleted | Status::Withdrawn)
-                && record.reconcile_at == Some(uploads_end_at(record.deadline)),
+            is_left: match record.status {
+                Status::Deleted => record.reconcile_at == Some(uploads_end_at(record.deadline)),
+                Status::Withdrawn => true,
+                _ => false,
+            },
         }
     }
 }
@@ -184,6 +195,7 @@ pub fn begin(life: &Life, state: &State, actor: Actor) -> Option<Step> {
     let finalizing = |is_reconcile| Finalizing {
         deadline,
         is_reconcile,
+        locking: record.locking,
     };
     match actor {
         Actor::Worker => look(record, finalizing(false)),
@@ -239,11 +251,23 @@ fn clean_up(record: &Record) -> Option<Step> {
     (record.is_over() && !record.held).then(|| Step::CleanUp(record.into()))
 }
 
+impl State {
+    /// `measure::look`: the newest version, or the one that is being locked.
+    fn looked_at(&self, life: &Life, finalizing: Finalizing) -> Option<&Bytes> {
+        match finalizing.locking {
+            Some(version) if !life.has(Flaw::LockTheNewest) => {
+                self.bytes.iter().find(|bytes| bytes.number == version)
+            }
+            _ => self.bytes.last(),
+        }
+    }
+}
+
 /// Takes one step in `state` and gives the next one. `None` when the operation has answered.
 pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<Step> {
     let now = state.time;
     match step {
-        Step::Head(finalizing) => match state.bytes.last() {
+        Step::Head(finalizing) => match state.looked_at(life, finalizing) {
             Some(_) if life.suspended => once_nothing_replaces_it(life, finalizing, now),
             Some(bytes) => {
                 let version = life.versioned.then_some(bytes.number);
@@ -274,14 +298,20 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
                     state.seen.clean |= 1 << scanned;
                 }
             }
-            let verdict = if bytes.good {
-                Verdict::Available(Object {
-                    version,
-                    digest: bytes.number,
-                })
-            } else {
-                Verdict::Rejected
+            let object = Object {
+                version,
+                digest: bytes.number,
             };
+            let verdict = match bytes.good {
+                true => Verdict::Available(object),
+                false => Verdict::Rejected,
+            };
+            if life.locks && bytes.good {
+                return Some(match life.has(Flaw::LockBeforeStage) {
+                    true => Step::Lock(finalizing, object),
+                    false => Step::Stage(finalizing, object),
+                });
+            }
             // Elsewhere that step changes nothing.
             if life.power_cuts
                 && verdict != Verdict::Rejected
@@ -296,6 +326,9 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
             let Some(record) = state.pending() else {
                 return Some(Step::LookWhoWas(finalizing));
             };
+            if life.has(Flaw::AwaitScanEndsLocking) {
+                record.locking = None;
+            }
             // At once is within a tick.
             record.reconcile_at = is_due.then_some(now);
             None
@@ -305,6 +338,30 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
                 bytes.durable = true;
             }
             Some(Step::Settle(finalizing, verdict))
+        }
+        Step::Stage(finalizing, object) => {
+            let is_bound = !life.has(Flaw::LockTheNewest);
+            let locks_other = |record: &Record| {
+                is_bound && record.locking.is_some() && record.locking != object.version
+            };
+            let Some(record) = state.pending().filter(|it| !locks_other(it)) else {
+                return Some(Step::LookWhoWas(finalizing));
+            };
+            record.locking = object.version;
+            record.reconcile_at = Some(0);
+            Some(match life.has(Flaw::LockBeforeStage) {
+                true => Step::Settle(finalizing, Verdict::Available(object)),
+                false => Step::Lock(finalizing, object),
+            })
+        }
+        Step::Lock(finalizing, object) => {
+            for bytes in &mut state.bytes {
+                bytes.locked |= Some(bytes.number) == object.version;
+            }
+            Some(match life.has(Flaw::LockBeforeStage) {
+                true => Step::Stage(finalizing, object),
+                false => Step::Settle(finalizing, Verdict::Available(object)),
+            })
         }
         Step::Settle(finalizing, verdict) => settle(life, state, finalizing, verdict),
         Step::LookWhoWas(_) => after_settlement(state.record.as_ref()?),
@@ -374,16 +431,39 @@ pub fn advance(life: &Life, state: &mut State, step: Step, ahead: i8) -> Option<
         }
         Step::CleanUp(over) => {
             let as_of = agreed(life, Flaw::RemoveByOwnClock, now, ahead);
+            if over.status == Status::Withdrawn
+                && let Some(keep_until) = life.keep_until
+                && !life.has(Flaw::WithdrawalEndsRetention)
+                // `Stores::earlier_now`.
+                && now.min(now.saturating_add_signed(ahead)) < keep_until
+            {
+                return Some(Step::LeaveUntil(over, keep_until));
+            }
             // Bytes with a version are none of these.
             let is_left = over.is_left && !life.versioned && !state.bytes.is_empty();
-            if is_left && as_of.is_none_or(|now| now < uploads_end_at(over.deadline)) {
+            let at_once =
+                over.status == Status::Withdrawn && life.has(Flaw::DeleteBytesOfWithdrawnAtOnce);
+            let uploads_end_at = uploads_end_at(over.deadline);
+            if is_left && !at_once && as_of.is_none_or(|now| now < uploads_end_at) {
+                state.still(over.status)?.reconcile_at = Some(uploads_end_at);
                 return None;
             }
             Some(Step::DeleteBytes(over, as_of))
         }
+        Step::LeaveUntil(over, keep_until) => {
+            let record = state.still(over.status)?;
+            record.reconcile_at = Some(keep_until);
+            record.purge_at = over.purge_at.max(keep_until + RETENTION);
+            None
+        }
         Step::DeleteBytes(over, as_of) => {
-            state.bytes.clear();
-            Some(Step::AfterCleanUp(over, as_of?))
+            let keeps = life.keep_until.filter(|at| now < *at);
+            state.bytes.retain(|bytes| keeps.is_some() && bytes.locked);
+            match keeps.filter(|_| !state.bytes.is_empty()) {
+                // `StoreError::Locked`.
+                Some(at) => Some(Step::LeaveUntil(over, at)),
+                None => Some(Step::AfterCleanUp(over, as_of?)),
+            }
         }
         Step::AfterCleanUp(over, as_of) => {
             let late = life.has(Flaw::CleanUpByTimeAfterTheBytesWent);
@@ -447,9 +527,16 @@ fn settle(
     } else {
         state.pending()
     };
-    let Some(record) = record else {
+    let locks_other = |record: &Record| match verdict {
+        // `TransitionCondition::LocksNoOther`.
+        Verdict::Available(object) => record.locking.is_some() && record.locking != object.version,
+        Verdict::Rejected => false,
+    };
+    let is_bound = !life.has(Flaw::LockTheNewest);
+    let Some(record) = record.filter(|it| !is_bound || !locks_other(it)) else {
         return Some(Step::LookWhoWas(finalizing));
     };
+    record.locking = None;
     let next = match verdict {
         Verdict::Available(object) => {
             record.status = Status::Available(object);
@@ -489,6 +576,7 @@ fn expire(life: &Life, state: &mut State, deadline: Tick, now: Tick) -> Option<S
     }
     record.status = Status::Expired;
     record.held = false;
+    record.locking = None;
     record.purge_at = now.max(uploads_end_at(deadline)) + EMPTY_RETENTION;
     record.reconcile_at = reconcile_at_of_settled(life, record.purge_at);
     state.seen.settlements += 1;
@@ -508,7 +596,8 @@ fn withdraw(life: &Life, state: &mut State, object: Object, deadline: Tick) -> O
     }
     let waits = object.version.is_none() && !life.has(Flaw::DeleteBytesOfWithdrawnAtOnce);
     record.status = Status::Withdrawn;
-    record.purge_at = purge_at(deadline, now);
+    let kept_until = life.keep_until.filter(|at| now < *at);
+    record.purge_at = purge_at(deadline, now.max(kept_until.unwrap_or(now)));
     record.reconcile_at = match life.has(Flaw::WithdrawnIsNeverDue) {
         true => None,
         false if waits => Some(uploads_end_at(deadline)),
@@ -526,12 +615,20 @@ fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) ->
     if record.held && !life.has(Flaw::DeleteByHoldSeenBefore) {
         return None;
     }
+    // `delete_file::deletable_as_of`.
+    let as_of = match life.has(Flaw::RetentionByOwnClock) {
+        true => now,
+        false => now.min(state.time),
+    };
+    if record.is_kept(life.keep_until, as_of) && !life.has(Flaw::RetentionIsNotAsked) {
+        return None;
+    }
     state.seen.deleted_held |= record.held;
+    state.seen.deleted_kept |= record.is_kept(life.keep_until, state.time);
     state.seen.deleted = true;
     let is_unversioned = match record.status {
         Status::Available(object) => object.version.is_none(),
-        // Nobody knows it any more.
-        Status::Withdrawn => true,
+        Status::Withdrawn => !life.versioned,
         _ => false,
     };
     let waits = is_unversioned && !life.has(Flaw::DeleteBytesOfUnversionedAtOnce);
@@ -541,6 +638,7 @@ fn write_tombstone(life: &Life, state: &mut State, deadline: Tick, now: Tick) ->
         0
     };
     record.status = Status::Deleted;
+    record.locking = None;
     record.purge_at = purge_at(deadline, now);
     record.reconcile_at = reconcile_at_of_settled(life, reconcile_at);
     let over = Over {

@@ -4,9 +4,12 @@ use stateright::{Checker, DiscoveryClassification, HasDiscoveries, Model};
 
 use super::flaw::Flaw;
 use super::life::Life;
-use super::state::END;
+use super::state::{END, Tick};
 
 const THREADS: usize = 2;
+
+/// So late that a withdrawn file can still be seen to go within the time there is.
+const KEEP_UNTIL: Tick = 2;
 
 /// Two operations at a time, and all that clients can do.
 const PAIRS: Life = Life {
@@ -23,6 +26,8 @@ const PAIRS: Life = Life {
     scans: false,
     holds: false,
     rescans: false,
+    keep_until: None,
+    locks: false,
     flaw: None,
 };
 
@@ -83,6 +88,29 @@ const RESCANS: Life = Life {
     rescans: true,
     renews: false,
     ..PAIRS
+};
+
+/// The file has to be kept for a while, whatever is found in it, and no clock is right.
+const RETAINS: Life = Life {
+    keep_until: Some(KEEP_UNTIL),
+    rescans: true,
+    renews: false,
+    ..CLOCKS
+};
+
+/// The store locks what has to be kept, and a form is sent twice.
+const LOCKS: Life = Life {
+    keep_until: Some(KEEP_UNTIL),
+    locks: true,
+    ..FORMS
+};
+
+/// The same, where files are scanned.
+const SCANNED_LOCKS: Life = Life {
+    scans: true,
+    forms: false,
+    puts: 1,
+    ..LOCKS
 };
 
 /// A form that is sent twice.
@@ -185,6 +213,21 @@ fn the_promises_hold_in_every_state_where_a_file_is_withdrawn() {
     });
 }
 
+#[test]
+fn the_promises_hold_in_every_state_where_a_file_has_to_be_kept() {
+    search(RETAINS);
+    search(Life {
+        versioned: true,
+        ..RETAINS
+    });
+}
+
+#[test]
+fn the_promises_hold_in_every_state_where_the_store_locks_what_has_to_be_kept() {
+    search(LOCKS);
+    search(SCANNED_LOCKS);
+}
+
 /// Without a second URL and a second upload, which would be more states than a test has time for.
 #[test]
 fn the_promises_hold_in_every_state_where_three_operations_meet() {
@@ -213,6 +256,11 @@ fn every_flaw_breaks_a_promise() {
             | Flaw::WithdrawInAnyState
             | Flaw::WithdrawnBytesFirst
             | Flaw::DeleteBytesOfWithdrawnAtOnce => RESCANS,
+            Flaw::RetentionIsNotAsked
+            | Flaw::RetentionByOwnClock
+            | Flaw::WithdrawalEndsRetention => RETAINS,
+            Flaw::LockBeforeStage | Flaw::LockTheNewest => LOCKS,
+            Flaw::AwaitScanEndsLocking => SCANNED_LOCKS,
             Flaw::SettleBeforeDurable => POWER_CUTS,
             Flaw::SettleReplaceable => SUSPENDED,
             Flaw::SweepByOwnClock | Flaw::SweepDestroys => RESTORES,

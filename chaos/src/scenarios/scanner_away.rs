@@ -1,7 +1,8 @@
 //! The virus scanner is killed and started again, while files are uploaded, some of them with a virus.
 //!
 //! What comes while it is away waits for it and is seen to wait; what it was killed at is scanned again. In the end
-//! every file is available, or rejected for what is in it. It is Debian's clamd, with one signature.
+//! every file is available, or rejected for what is in it. It is Debian's clamd, with one signature. In aws mode it learns
+//! another one at the end, and a rescan beside all programs withdraws the files that have it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +19,16 @@ use crate::history::History;
 use crate::load;
 use crate::measurement::Measurement;
 use crate::support::clamd::{AS_IT_HAS_TO_BE, ClamdHome, virus};
-use crate::support::program::{Program, data_dir};
+use crate::support::program::{Program, data_dir, rescan_aws};
 
 const LIMIT: Duration = Duration::from_secs(240);
 /// The clean files that are uploaded in each part of a round.
 const CLEAN: usize = 20;
 /// And those with a virus.
 const INFECTED: usize = 4;
+/// And those with what it learns only later.
+const KNOWN_LATER: usize = 8;
+const LATER: &[u8] = b"what nobody takes for a virus yet";
 /// When the scanner is killed at the latest, after uploads began, in milliseconds.
 const KILLED_WITHIN: u64 = 800;
 /// After an outage a file waits for a quarter of the time that it waited, and the scanner shows what it finds first.
@@ -66,6 +70,8 @@ struct Campaign<'a> {
     client: Client,
     /// Who sends what has a virus, with a history of its own: what comes of that is known beforehand.
     infected: Client,
+    /// The same of what is found later.
+    later: Client,
     home: &'a ClamdHome,
     scale: Scale,
 }
@@ -73,7 +79,9 @@ struct Campaign<'a> {
 impl<'a> Campaign<'a> {
     fn new(name: &str, base: &str, home: &'a ClamdHome, scale: Scale) -> Self {
         let infected = History::open(&format!("{name}-infected"));
+        let later = History::open(&format!("{name}-later"));
         Self {
+            later: Client::new(base, later, LIMIT),
             client: Client::new(base, History::open(name), LIMIT),
             infected: Client::new(base, infected, LIMIT),
             home,
@@ -86,6 +94,10 @@ impl<'a> Campaign<'a> {
         let (mut stored, mut infected) = (0, Vec::new());
         let (mut waiting, mut passed) = (0, 0);
         let rounds = self.scale.of(2, 20);
+        let known_later = match inside {
+            Inside::Aws(_) => self.take_what_is_known_later().await,
+            Inside::Local(_) => Vec::new(),
+        };
         for _ in 0..rounds {
             let clamd = block_in_place(|| self.home.start(AS_IT_HAS_TO_BE));
             let killed_after = Duration::from_millis(random.u64(0..KILLED_WITHIN));
@@ -122,10 +134,14 @@ impl<'a> Campaign<'a> {
             self.infected.delete(id).await;
         }
         drop(clamd);
+        let mut measurements = Vec::new();
+        if let Inside::Aws(aws) = inside {
+            measurements = self.rescan(aws, &known_later).await;
+        }
         let findings = checker::check(&self.client, inside).await;
         let expected = rounds * 2 * CLEAN;
         let [short, full] = SETTLED_WITHIN;
-        let mut measurements = vec![
+        measurements.extend([
             Measurement::exactly("clean files stored", stored, expected),
             Measurement::done("files that waited for the scanner", waiting),
             Measurement::none("settled while the scanner was away", passed),
@@ -133,9 +149,45 @@ impl<'a> Campaign<'a> {
             Measurement::within("settled once it was back", took, self.scale.of(short, full)),
             Measurement::done("files with a virus", infected.len()),
             Measurement::none("of them not rejected for it", otherwise),
-        ];
+        ]);
         measurements.extend(findings.measurements());
         measurements
+    }
+
+    /// Files that nothing is found in yet.
+    async fn take_what_is_known_later(&self) -> Vec<String> {
+        let clamd = block_in_place(|| self.home.start(AS_IT_HAS_TO_BE));
+        let contents = vec![Bytes::from_static(LATER); KNOWN_LATER];
+        let taken = load::upload_all(&self.later, contents).await;
+        load::await_none_pending(&self.later, LIMIT).await;
+        clamd.kill();
+        taken
+    }
+
+    /// The scanner learns more, and all files are scanned again while everything runs.
+    async fn rescan(&self, aws: &Aws, known_later: &[String]) -> Vec<Measurement> {
+        self.home.learn(LATER);
+        let clamd = block_in_place(|| self.home.start(AS_IT_HAS_TO_BE));
+        let setting = self.home.setting();
+        let output = block_in_place(|| rescan_aws(aws.deployment(), &setting, &[]));
+        let said = String::from_utf8_lossy(&output.stdout).lines().count();
+        let (mut taken, mut otherwise) = (0, 0);
+        for id in known_later {
+            let shown = self.later.describe(id, 0).await.flatten();
+            let is_right = shown.is_some_and(|it| {
+                it.text("status") == "withdrawn" && it.text("reasonCode") == "infected"
+            });
+            taken += 1;
+            otherwise += usize::from(!is_right);
+            // The checker knows nothing of it.
+            self.later.delete(id).await;
+        }
+        drop(clamd);
+        vec![
+            Measurement::exactly("files with a virus that is known later", taken, KNOWN_LATER),
+            Measurement::exactly("lines of the rescan", said, KNOWN_LATER),
+            Measurement::none("of them not withdrawn for it", otherwise),
+        ]
     }
 
     /// The IDs of clean files and of infected ones, which the store has.

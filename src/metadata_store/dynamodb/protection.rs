@@ -81,22 +81,14 @@ impl DynamoDbMetadataStore {
     ) -> Result<Option<FileRecord>, StoreError> {
         for is_withdrawn in [false, true] {
             let mut placeholders = Placeholders::default();
-            let due = reconcile_attributes(id, due_at).map(|(attribute, value)| {
-                let value: AttributeValue = value;
-                (attribute, value)
-            });
-            let set: Vec<String> = due
-                .into_iter()
-                .filter(|_| is_withdrawn)
-                .map(|(attribute, value)| {
-                    let name = placeholders.name(attribute);
-                    format!("{name} = {}", placeholders.value(attribute, value))
-                })
-                .collect();
             let [reason, since, by] = HOLD_ATTRIBUTES.map(|it| placeholders.name(it));
             let mut update = format!("REMOVE {reason}, {since}, {by}");
             if is_withdrawn {
-                update = format!("SET {} {update}", set.join(", "));
+                let due = reconcile_attributes(id, due_at).map(|(attribute, value)| {
+                    let name = placeholders.name(attribute);
+                    format!("{name} = {}", placeholders.value(attribute, value))
+                });
+                update = format!("SET {} {update}", due.join(", "));
             }
             let mark = placeholders.name(WITHDRAWN);
             let exists = if is_withdrawn { "exists" } else { "not_exists" };
@@ -106,8 +98,10 @@ impl DynamoDbMetadataStore {
                 Some(user) => format!("{by} = {}", placeholders.value(HOLD_BY, string(user))),
                 None => format!("attribute_not_exists({by})"),
             };
+            let status = placeholders.name(STATUS);
+            let deleted = placeholders.value("refusedStatus", string(Status::Deleted.as_str()));
             let condition = format!(
-                "attribute_{exists}({mark}) AND {reason} = {seen_reason} AND {since} = {seen_since} AND {is_by}"
+                "attribute_{exists}({mark}) AND {status} <> {deleted} AND {reason} = {seen_reason} AND {since} = {seen_since} AND {is_by}"
             );
             let released = self.protect(id, update, condition, placeholders).await?;
             if released.is_some() {

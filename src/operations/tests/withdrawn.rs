@@ -1,6 +1,7 @@
 //! What is withdrawn and held, or has to be kept: its bytes stay as long as that, out of everybody's reach.
 
 use super::rescanning::{ALL, EndsBeforeTheDeletion, Rescanned};
+use super::sweep_orphans::sweep;
 use super::*;
 use crate::clock::SkewedClock;
 use crate::domain::HoldReason;
@@ -170,4 +171,23 @@ async fn bytes_without_a_version_that_were_held_keep_others_away_after_their_rel
     }
     rescanned.fixture.reconcile().await;
     assert!(!rescanned.has_bytes(id).await);
+}
+
+#[tokio::test]
+async fn what_a_form_brings_for_what_has_to_be_kept_goes_with_the_daily_sweep_if_nobody_hears_of_it()
+ {
+    let mut rescanned = Rescanned::new(true);
+    rescanned.fixture.stores.lifecycle.min_keep = Some(Duration::from_secs(365 * 86_400));
+    let id = rescanned.takes(&eicar()).await;
+    rescanned.run(&ALL).await;
+    let record = rescanned.record(id).await;
+    // It stands before the version that has to be kept, which a lifecycle rule then removes some day.
+    rescanned.fixture.put(id, HELLO);
+    rescanned.fixture.clock.advance(MIN_AGE);
+    let mut sweeper = OrphanSweeper::new(rescanned.fixture.stores.clone(), 100);
+    sweep(&mut sweeper).await;
+    let head = rescanned.fixture.objects.head(ObjectKey::new(id)).await;
+    let head = head.unwrap().found().unwrap();
+    assert_eq!(head.version_id.as_ref(), record.named_version());
+    assert_eq!(rescanned.fixture.objects.count(), 1);
 }
