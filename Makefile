@@ -148,10 +148,10 @@ packages: $(PACKAGE_TOOLS)/.installed ## Make the packages for developers, into 
 	@ls target/packages/*.tgz target/packages/*.whl
 
 # What a release consists of, the same bytes from any folder. docs/releasing.md says how one is made.
-RELEASE_TARGETS ?= x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-gnu
+# x86_64-unknown-linux-musl and aarch64-unknown-linux-gnu need Rust's own library for them, which rustup has.
+RELEASE_TARGETS ?= x86_64-unknown-linux-gnu
 
-# Of some targets only: RELEASE_TARGETS=x86_64-unknown-linux-gnu
-release: $(RELEASE_TOOLS)/.installed $(PACKAGING_TOOLS)/.installed ## Compile and pack a release for all targets, with SBOM and SHA256SUMS, into target/release-files
+release: $(RELEASE_TOOLS)/.installed $(PACKAGING_TOOLS)/.installed ## Compile and pack a release for RELEASE_TARGETS, with SBOM and SHA256SUMS, into target/release-files
 	rm -rf $(RELEASE_FILES)
 	mkdir -p $(RELEASE_FILES)
 	for target in $(RELEASE_TARGETS); do \

@@ -61,7 +61,7 @@ fn each_block_is_one_of_those_that_are_run_here() {
 
 #[test]
 fn the_archive_is_fetched_checked_and_started_by_one_paste() {
-    let machine = Machine::new("x86_64-unknown-linux-musl");
+    let machine = Machine::new("x86_64-unknown-linux-gnu");
     let release = machine.at("release");
     let made = Command::new("sh")
         .args(["-c", "sha256sum -- file-share* > SHA256SUMS"])
@@ -98,7 +98,7 @@ fn the_archive_is_fetched_checked_and_started_by_one_paste() {
     fs::remove_dir_all(&home).unwrap();
     fs::create_dir(&home).unwrap();
     let name = format!(
-        "file-share-{}-x86_64-linux-musl.tar.gz",
+        "file-share-{}-x86_64-linux-gnu.tar.gz",
         env!("CARGO_PKG_VERSION")
     );
     let mut archive = fs::OpenOptions::new()
