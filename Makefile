@@ -95,7 +95,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	cargo clippy --package file-share-worker --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 	$(CARGO_DENY) --all-features check bans licenses sources
-	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
+	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml deploy/alarms.yaml deploy/downloads.yaml
 	sh -n localstack-init/ready.d/*.sh
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 

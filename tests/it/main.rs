@@ -24,6 +24,7 @@ mod data_dir;
 mod dead_letters;
 mod default_limits;
 mod documents;
+mod download_edge;
 mod dynamodb_store;
 mod event_queue;
 mod events;
@@ -89,6 +90,7 @@ mod support {
     pub(crate) mod aws_clients;
     pub(crate) mod clamd;
     pub(crate) mod curl;
+    pub(crate) mod edge;
     pub(crate) mod fault_proxy;
     pub(crate) mod hang_up;
     pub(crate) mod issuer;

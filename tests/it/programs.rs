@@ -46,7 +46,7 @@ fn help_explains_every_setting_of_a_program() {
         "LOG_FORMAT",
         "RUST_LOG",
     ];
-    const API: [&str; 11] = [
+    const API: [&str; 14] = [
         "MODE",
         "LISTEN",
         "PUBLIC_URL",
@@ -56,6 +56,9 @@ fn help_explains_every_setting_of_a_program() {
         "ALLOWED_TYPES",
         "UPLOAD_URL_TTL",
         "DOWNLOAD_URL_TTL",
+        "DOWNLOAD_ORIGIN",
+        "DOWNLOAD_KEY_ID",
+        "DOWNLOAD_KEY_FILE",
         "ALLOWED_ORIGINS",
         "ALLOWED_HOSTS",
     ];
