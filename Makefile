@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-local test-aws simulate lint chaos alerts schemathesis fuzz bench lighthouse pictures packages up init logs down
+.PHONY: help run check test test-unit test-local test-aws test-promises test-chaos simulate lint stack-rules advisories chaos alerts schemathesis fuzz bench lighthouse pictures packages up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -33,11 +33,12 @@ PACKAGE_TOOLS := target/package-tools
 LIGHTHOUSE := target/lighthouse
 # Another proxy; its tests look for it there.
 CADDY := target/caddy
+CHECKOV := target/checkov
 CARGO_DENY := target/tools/bin/cargo-deny
 CARGO_FUZZ := target/tools/bin/cargo-fuzz
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
@@ -66,6 +67,20 @@ else
 	cargo test --workspace --locked
 	target/debug/chaos
 endif
+
+# What follows is `make test` in parts, for machines that run them side by side: together they run what it runs.
+test-unit: ## Run unit tests, examples in the documentation and those of the page's modules: nothing to install
+	node --test tests/browser/unit/*.test.mjs
+	cargo test --workspace --exclude file-share-model --locked --lib --bins
+	cargo test --workspace --locked --doc
+
+test-promises: ## Run the model and the first 1,000 seeds of the simulation
+	cargo test --locked --package file-share-model --lib
+	cargo test --locked --package file-share-worker --test simulation
+
+test-chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $(PROMTOOL) ## Run campaigns of kills, faults and load in short
+	cargo build --workspace --locked
+	target/debug/chaos
 
 # The modules of integration tests in which the AWS stand-in is started, as they say themselves.
 AWS_MODULES = $(shell grep -rlE 'Deployment|Stack::' --include=*.rs tests/it cli/tests/it \
@@ -98,6 +113,14 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml deploy/alarms.yaml deploy/downloads.yaml
 	sh -n localstack-init/ready.d/*.sh
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
+
+# Not a part of lint, since it brings 300 MB of its own.
+stack-rules: $(CHECKOV)/.installed ## Have checkov judge the CloudFormation template, but for what was reviewed
+	$(CHECKOV)/bin/python tests/tools/judge_stack.py
+
+# Not a part of lint, since its answer changes without a change here. The database comes from the network.
+advisories: $(CARGO_DENY) ## Ask RustSec whether a dependency has a known vulnerability
+	$(CARGO_DENY) --all-features check advisories
 
 # Debug builds: overflow checks and debug assertions are on.
 chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $(PROMTOOL) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
@@ -172,6 +195,11 @@ $(PACKAGE_TOOLS)/.installed: tests/tools/packages.txt
 $(CADDY)/.installed: tests/tools/caddy.txt
 	$(PYTHON) -m venv --clear $(CADDY)
 	$(CADDY)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/caddy.txt
+	touch $@
+
+$(CHECKOV)/.installed: tests/tools/checkov.txt
+	$(PYTHON) -m venv --clear $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/checkov.txt
 	touch $@
 
 $(CARGO_FUZZ):

@@ -84,6 +84,7 @@ mod tokens;
 mod viruses;
 mod web_page;
 mod webhooks;
+mod workflows;
 
 #[path = "../support"]
 mod support {

@@ -219,15 +219,20 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 20] = [
+    const TARGETS: [&str; 25] = [
         "help",
         "run",
         "check",
         "test",
+        "test-unit",
+        "test-promises",
+        "test-chaos",
         "test-local",
         "test-aws",
         "simulate",
         "lint",
+        "stack-rules",
+        "advisories",
         "chaos",
         "alerts",
         "schemathesis",
