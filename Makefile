@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-unit test-local test-aws test-promises test-chaos simulate lint stack-rules advisories chaos alerts schemathesis fuzz bench lighthouse pictures packages up init logs down
+.PHONY: help run check test test-unit test-local test-aws test-promises test-chaos simulate lint stack-rules advisories coverage chaos alerts schemathesis fuzz bench lighthouse pictures packages up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -15,6 +15,8 @@ export CLAMD ?= /usr/sbin/clamd
 # Debian's Prometheus, for the metrics and the alerts.
 export PROMETHEUS ?= /usr/bin/prometheus
 export PROMTOOL ?= /usr/bin/promtool
+# Debian's LLVM of rustc's own version, which reads the profiles that it writes.
+export LLVM ?= /usr/lib/llvm-22/bin
 # Records what the program does to its disk, for the power cuts.
 STRACE := /usr/bin/strace
 CARGO_DENY_VERSION := 0.20.2
@@ -121,6 +123,10 @@ stack-rules: $(CHECKOV)/.installed ## Have checkov judge the CloudFormation temp
 # Not a part of lint, since its answer changes without a change here. The database comes from the network.
 advisories: $(CARGO_DENY) ## Ask RustSec whether a dependency has a known vulnerability
 	$(CARGO_DENY) --all-features check advisories
+
+# Our own crates alone are built anew for it.
+coverage: $(TEST_TOOLS)/.installed $(LLVM)/llvm-cov ## Measure by module which lines the unit tests and the stores' suites reach, and fail below the floor
+	$(PYTHON) tests/tools/coverage.py
 
 # Debug builds: overflow checks and debug assertions are on.
 chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $(PROMTOOL) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
@@ -233,6 +239,11 @@ $(STRACE):
 	@test "$$(id -u)" = 0 || { echo 'No $@: install strace.' >&2; exit 1; }
 	apt-get update --quiet --quiet
 	apt-get install --yes --no-install-recommends --quiet --quiet strace
+
+$(LLVM)/llvm-cov:
+	@test "$$(id -u)" = 0 || { echo 'No $@: install llvm-22, or set LLVM to the folder of another.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet llvm-22
 
 # The tests start their own, with one signature; the package's is for whoever runs a scanner here.
 $(CLAMD):

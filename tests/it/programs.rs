@@ -219,7 +219,7 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 25] = [
+    const TARGETS: [&str; 26] = [
         "help",
         "run",
         "check",
@@ -233,6 +233,7 @@ fn make_lists_its_targets_and_each_of_them_can_be_made() {
         "lint",
         "stack-rules",
         "advisories",
+        "coverage",
         "chaos",
         "alerts",
         "schemathesis",
