@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-local test-aws simulate lint chaos alerts schemathesis fuzz bench lighthouse pictures packages release release-check up init logs down
+.PHONY: help run check test test-unit test-local test-aws test-promises test-chaos simulate lint stack-rules advisories coverage chaos alerts schemathesis fuzz bench lighthouse pictures packages release release-check up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -15,6 +15,8 @@ export CLAMD ?= /usr/sbin/clamd
 # Debian's Prometheus, for the metrics and the alerts.
 export PROMETHEUS ?= /usr/bin/prometheus
 export PROMTOOL ?= /usr/bin/promtool
+# Debian's LLVM of rustc's own version, which reads the profiles that it writes.
+export LLVM ?= /usr/lib/llvm-22/bin
 # Records what the program does to its disk, for the power cuts.
 STRACE := /usr/bin/strace
 # Judges the units of systemd, which needn't run here.
@@ -38,11 +40,12 @@ RELEASE_FILES := target/release-files
 LIGHTHOUSE := target/lighthouse
 # Another proxy; its tests look for it there.
 CADDY := target/caddy
+CHECKOV := target/checkov
 CARGO_DENY := target/tools/bin/cargo-deny
 CARGO_FUZZ := target/tools/bin/cargo-fuzz
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: ## Run the service on this machine: http://127.0.0.1:8000, everything below ./data
 	cargo run --release --locked
@@ -73,6 +76,20 @@ else
 	target/debug/chaos
 endif
 
+# What follows is `make test` in parts, for machines that run them side by side: together they run what it runs.
+test-unit: ## Run unit tests, examples in the documentation and those of the page's modules: nothing to install
+	node --test tests/browser/unit/*.test.mjs
+	cargo test --workspace --exclude file-share-model --locked --lib --bins
+	cargo test --workspace --locked --doc
+
+test-promises: ## Run the model and the first 1,000 seeds of the simulation
+	cargo test --locked --package file-share-model --lib
+	cargo test --locked --package file-share-worker --test simulation
+
+test-chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $(PROMTOOL) ## Run campaigns of kills, faults and load in short
+	cargo build --workspace --locked
+	target/debug/chaos
+
 # The modules of integration tests in which the AWS stand-in is started, as they say themselves.
 AWS_MODULES = $(shell grep -rlE 'Deployment|Stack::' --include=*.rs tests/it cli/tests/it \
 	| sed -E 's|.*tests/it/([a-z0-9_]+).*|\1::|' | grep -v '^main::' | sort -u)
@@ -101,9 +118,21 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	cargo clippy --package file-share-worker --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 	$(CARGO_DENY) --all-features check bans licenses sources
-	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml
+	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml deploy/alarms.yaml deploy/downloads.yaml
 	sh -n localstack-init/ready.d/*.sh
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
+
+# Not a part of lint, since it brings 300 MB of its own.
+stack-rules: $(CHECKOV)/.installed ## Have checkov judge the CloudFormation template, but for what was reviewed
+	$(CHECKOV)/bin/python tests/tools/judge_stack.py
+
+# Not a part of lint, since its answer changes without a change here. The database comes from the network.
+advisories: $(CARGO_DENY) ## Ask RustSec whether a dependency has a known vulnerability
+	$(CARGO_DENY) --all-features check advisories
+
+# Our own crates alone are built anew for it.
+coverage: $(TEST_TOOLS)/.installed $(LLVM)/llvm-cov ## Measure by module which lines the unit tests and the stores' suites reach, and fail below the floor
+	$(PYTHON) tests/tools/coverage.py
 
 # Debug builds: overflow checks and debug assertions are on.
 chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $(PROMTOOL) ## Run campaigns of kills, faults and load in full; some of them: SCENARIOS="poison api-killed"
@@ -209,6 +238,11 @@ $(CADDY)/.installed: tests/tools/caddy.txt
 	$(CADDY)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/caddy.txt
 	touch $@
 
+$(CHECKOV)/.installed: tests/tools/checkov.txt
+	$(PYTHON) -m venv --clear $(CHECKOV)
+	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/checkov.txt
+	touch $@
+
 $(CARGO_FUZZ):
 	cargo install --quiet --locked --version $(CARGO_FUZZ_VERSION) --root target/tools cargo-fuzz
 
@@ -245,6 +279,11 @@ $(SYSTEMD_ANALYZE):
 	@test "$$(id -u)" = 0 || { echo 'No $@: install systemd.' >&2; exit 1; }
 	apt-get update --quiet --quiet
 	apt-get install --yes --no-install-recommends --quiet --quiet systemd
+
+$(LLVM)/llvm-cov:
+	@test "$$(id -u)" = 0 || { echo 'No $@: install llvm-22, or set LLVM to the folder of another.' >&2; exit 1; }
+	apt-get update --quiet --quiet
+	apt-get install --yes --no-install-recommends --quiet --quiet llvm-22
 
 # The tests start their own, with one signature; the package's is for whoever runs a scanner here.
 $(CLAMD):

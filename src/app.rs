@@ -31,6 +31,7 @@ use crate::config::{ApiSettings, Mode};
 use crate::cors::CorsPolicy;
 use crate::create_limits::{CreateLimit, PendingByAddress};
 use crate::domain::ObjectKey;
+use crate::download_edge;
 use crate::file_events::EventWriter;
 use crate::item_store::ItemStore;
 use crate::links::Links;
@@ -41,7 +42,7 @@ use crate::metrics::{HttpMetrics, Metrics, Watched};
 use crate::object_store::disk::DiskObjectStore;
 use crate::operations::{OrphanSweeper, Reconciler, Stores};
 use crate::passwords::Passwords;
-use crate::presigned_url::{BucketAddress, BucketUrl, Presigner, SigningCredentials};
+use crate::presigned_url::{BucketAddress, BucketUrl, EdgeSigner, Presigner, SigningCredentials};
 use crate::receipt::ReceiptKeys;
 use crate::service::{CallPermits, FileService, ServiceParts};
 use crate::store_marker::MarkedStore;
@@ -309,7 +310,8 @@ impl App {
             stores: stores.clone(),
             links,
             boxes,
-            presigner: presigner(settings, SigningCredentials::new(credentials), &region),
+            presigner: presigner(settings, SigningCredentials::new(credentials), &region)
+                .with_downloads_by(edge_signer(settings)?),
             receipt_keys: Arc::clone(&receipt_keys),
             create_limit,
             allowed_types: settings.allowed_types.clone(),
@@ -496,6 +498,13 @@ fn presigner(settings: &ApiSettings, credentials: SigningCredentials, region: &s
         settings.upload_url_ttl,
         settings.download_url_ttl,
     )
+}
+
+/// What signs downloads where they lead to a distribution.
+fn edge_signer(settings: &ApiSettings) -> Result<Option<EdgeSigner>, StartError> {
+    let signer = settings.downloads.as_ref().map(download_edge::signer);
+    let signer = signer.transpose();
+    signer.map_err(|error| StartError::new(download_edge::KEY_SETTING, error))
 }
 
 fn api_parts(

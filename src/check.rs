@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::aws::setup_checks::{Setup, access, setup_checks, without_access};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{CheckSettings, CommonSettings, Mode};
+use crate::download_edge::EdgeCheck;
 use crate::scanner::Scans;
 use crate::start_check::{Finding, Flaw, Known, StartCheck};
 use crate::stores::{self, Access, StoreChoices, local_checks};
@@ -81,6 +83,12 @@ async fn checks(settings: &CheckSettings) -> Vec<Box<dyn StartCheck>> {
         }
         (Mode::Aws { .. }, None) => checks_of_the_service(common).await,
     };
+    if let Some(downloads) = &settings.downloads {
+        checks.push(Box::new(EdgeCheck {
+            settings: downloads.clone(),
+            now: SystemClock.now(),
+        }));
+    }
     // The same in both modes, and also where the worker is the one that asks it.
     if let Some(check) = Scans::new(&common.scanner).check() {
         checks.push(check);

@@ -37,6 +37,8 @@ pub mod create_limits;
 #[cfg(feature = "server")]
 pub mod disk_space;
 pub mod domain;
+#[cfg(feature = "server")]
+pub mod download_edge;
 pub mod file_events;
 pub mod file_types;
 #[cfg(feature = "fuzzing")]

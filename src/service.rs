@@ -83,6 +83,11 @@ impl FileService {
         &self.0.permits
     }
 
+    /// Scheme and host that downloads lead to, if that isn't the bucket's.
+    pub fn download_origin(&self) -> Option<String> {
+        self.0.presigner.download_origin()
+    }
+
     /// How much this caller has, and may have; `None` where nothing bounds it.
     ///
     /// # Errors

@@ -19,7 +19,7 @@
 #   SIGN_IN  PUBLIC_URL          cognito needs an emulator that has it
 #   WEBHOOKS                     on or off
 #   ENCRYPTION                   aws or own-key
-#   ALARM_TOPIC_ARN  COLD_STORAGE  COLD_STORAGE_DAYS
+#   COLD_STORAGE  COLD_STORAGE_DAYS
 #   OBJECT_LOCK_ENABLED          true or false
 #   GUARDDUTY_ROLE_ARN
 set -eu
@@ -69,7 +69,6 @@ set -- RequireTls=false EnforceWriteOnce=false DeletionProtection=false
 [ -z "${SIGN_IN:-}" ] || set -- "$@" "SignIn=$SIGN_IN"
 [ -z "${WEBHOOKS:-}" ] || set -- "$@" "Webhooks=$WEBHOOKS"
 [ -z "${ENCRYPTION:-}" ] || set -- "$@" "Encryption=$ENCRYPTION"
-[ -z "${ALARM_TOPIC_ARN:-}" ] || set -- "$@" "AlarmTopicArn=$ALARM_TOPIC_ARN"
 [ -z "${COLD_STORAGE:-}" ] || set -- "$@" "ColdStorage=$COLD_STORAGE"
 [ -z "${COLD_STORAGE_DAYS:-}" ] || set -- "$@" "ColdStorageDays=$COLD_STORAGE_DAYS"
 [ -z "${OBJECT_LOCK_ENABLED:-}" ] || set -- "$@" "ObjectLock=$OBJECT_LOCK_ENABLED"

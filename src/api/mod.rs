@@ -134,6 +134,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let readiness = Arc::clone(&parts.service);
     let web_page = WebPage {
         store_origin: parts.bucket.fixed_origin(),
+        download_origin: parts.service.download_origin(),
         max_upload_bytes: parts.max_upload_bytes,
         sign_in: parts.gate.sign_in_with(),
     };
@@ -229,7 +230,7 @@ pub fn endpoint(parts: ApiParts) -> impl Endpoint<Output = Response> + 'static {
     let service = document::service((
         files, events, holds, retention, links, receipts, boxes, session, sign_in, tokens, pairings,
     ));
-    let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_origin.as_deref());
+    let (pages, routes) = docs_pages::docs_pages(&service, web_page.store_sources().as_deref());
     if let Some(metrics) = &parts.metrics {
         metrics.route_by(routes.templates());
     }

@@ -5,7 +5,10 @@
 use clap::Args;
 
 use super::scanner::scans_in_its_mode;
-use super::{CommonArgs, CommonSettings, Mode, ModeArgs, Problems, needs_webhook_secret, url};
+use super::{
+    CommonArgs, CommonSettings, DownloadArgs, DownloadSettings, Mode, ModeArgs, Problems,
+    needs_webhook_secret, url,
+};
 
 /// The flags of `file-share check`, as text.
 #[derive(Debug, Clone, Args)]
@@ -23,6 +26,9 @@ pub struct CheckArgs {
     /// Where bytes and records are.
     #[command(flatten)]
     pub mode: ModeArgs,
+    /// Where downloads lead instead of the store.
+    #[command(flatten)]
+    pub downloads: DownloadArgs,
     /// What every program takes.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -37,6 +43,8 @@ pub struct CheckSettings {
     pub setup: Option<String>,
     /// Where bytes and records are; in aws mode without an endpoint for clients.
     pub mode: Mode,
+    /// The distribution that downloads lead to; `None`: to the store.
+    pub downloads: Option<DownloadSettings>,
     /// What every program takes.
     pub common: CommonSettings,
 }
@@ -53,6 +61,8 @@ impl CheckArgs {
     fn judge_all(&self, problems: &mut Problems) -> Option<CheckSettings> {
         let common = self.common.judge(problems);
         let mode = self.mode.judge(problems);
+        let is_local = mode.as_ref().map(|mode| matches!(mode, Mode::Local { .. }));
+        let downloads = self.downloads.judge(is_local, problems);
         if matches!(mode, Some(Mode::Local { .. })) {
             let webhooks = common.as_ref().and_then(|it| it.webhooks.as_ref());
             needs_webhook_secret(webhooks, problems);
@@ -77,6 +87,7 @@ impl CheckArgs {
             json: self.json,
             setup: setup?,
             mode: mode?,
+            downloads: downloads?,
             common: common?,
         })
     }

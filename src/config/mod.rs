@@ -8,6 +8,7 @@ mod adopt;
 #[cfg(feature = "server")]
 mod backup;
 mod check;
+mod downloads;
 mod environment;
 mod limits;
 mod link_secrets;
@@ -36,6 +37,7 @@ pub use adopt::{AdoptArgs, AdoptSettings};
 #[cfg(feature = "server")]
 pub use backup::{BackupArgs, BackupSettings, RestoreArgs, RestoreSettings};
 pub use check::{CheckArgs, CheckSettings};
+pub use downloads::{DownloadArgs, DownloadKey, DownloadSettings};
 pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
 pub use link_secrets::LinkSecrets;
@@ -227,6 +229,9 @@ pub struct ApiArgs {
     /// (AWS_ENDPOINT_URL) (aws mode)
     #[arg(long, env = "S3_PUBLIC_ENDPOINT_URL", value_name = "URL")]
     pub s3_public_endpoint_url: Option<String>,
+    /// Where downloads lead instead of the store.
+    #[command(flatten)]
+    pub downloads: DownloadArgs,
     /// The largest file, in bytes or as 5MB or 512KiB; at most 20971520 (20MiB)
     #[arg(long, env = "MAX_UPLOAD_BYTES", default_value_t = MAX_CONTENT_LENGTH.to_string(), value_name = "SIZE")]
     pub max_upload_bytes: String,
@@ -347,6 +352,8 @@ pub struct ApiSettings {
     pub upload_url_ttl: Duration,
     /// How long a download URL works, from when it is signed.
     pub download_url_ttl: Duration,
+    /// The distribution that downloads lead to; `None`: to the store.
+    pub downloads: Option<DownloadSettings>,
     /// Who may use the service.
     pub access: AccessSetting,
     /// Whether it is kept who did what.
@@ -590,6 +597,7 @@ impl ApiArgs {
             );
         }
         let link_secrets = self.judge_link_secret(is_local, problems);
+        let downloads = self.downloads.judge(is_local, problems);
         let mode = if is_local? {
             Mode::Local {
                 data_dir: data_dir?,
@@ -609,6 +617,7 @@ impl ApiArgs {
             upload_url_ttl: upload_url_ttl?,
             download_url_ttl: download_url_ttl?,
             allowed_origins: allowed_origins?,
+            downloads: downloads?,
             access: access?,
             audit: audit?,
             link_secrets: link_secrets?,

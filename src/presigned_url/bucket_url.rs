@@ -77,6 +77,19 @@ impl BucketUrl {
         })
     }
 
+    /// The objects of a bucket as all that is on a host, as a distribution before it has them. The bucket has no name there.
+    ///
+    /// # Errors
+    /// If `origin` is no `http` or `https` URL, or has a path or a query.
+    #[cfg(feature = "server")]
+    pub(super) fn whole_host(origin: &str) -> Result<Self, Invalid> {
+        let base = Self::parse(origin)?;
+        match base.path_prefix.is_empty() {
+            true => Ok(base),
+            false => Err(Invalid::new("must have no path")),
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, Invalid> {
         let refused = || Invalid::new("must be a URL such as https://files.example.org");
         let uri: Uri = text.parse().map_err(|_| refused())?;

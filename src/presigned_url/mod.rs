@@ -4,6 +4,8 @@
 //! and the two signatures compared. So each checks the other, and local mode exercises the code that
 //! production signs with.
 //!
+//! Downloads may lead to a distribution before the bucket instead, which verifies with a key of its own: `edge`.
+//!
 //! Invariant: a URL outlives neither its configured life nor the credentials that signed it, and is
 //! never written anywhere but into the answer to the client that asked for it. [`PresignedUrl`]
 //! doesn't print.
@@ -15,6 +17,8 @@ mod bucket_address;
 mod bucket_url;
 mod content_disposition;
 mod credentials;
+#[cfg(feature = "server")]
+mod edge;
 mod form;
 mod presigner;
 mod sign;
@@ -28,6 +32,8 @@ pub use bucket_address::BucketAddress;
 pub use bucket_url::BucketUrl;
 pub use content_disposition::{attachment, saved_as};
 pub use credentials::SigningCredentials;
+#[cfg(feature = "server")]
+pub use edge::EdgeSigner;
 pub use form::{FormRefusal, ReceivedForm, VerifiedForm, verify_form};
 pub use presigner::{
     DownloadMethod, DownloadTerms, GRANT_PARAMETER, GrantTerms, PresignedUpload, PresignedUrl,

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a PUT signs `host`, the exact `content-length`, `content-type`, `if-none-match: *` and
 //! the digest where there is one; a GET or HEAD signs the name and type to answer with, that the bytes
-//! come as they are and stay in no cache, and the version where there are versions. `expires_at` is when
+//! come as they are and stay in no cache, and the version where there are versions. A URL that leads to a distribution
+//! signs the same but for the cache, which is what a distribution is. `expires_at` is when
 //! the store will refuse the URL or the form, never later.
 
 use std::fmt;
@@ -13,6 +14,8 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use chrono::SubsecRound;
 use percent_encoding::utf8_percent_encode;
 
+#[cfg(feature = "server")]
+use super::edge::EdgeSigner;
 use super::sign::Signer;
 use super::sigv4::{QUERY, Subject};
 use super::{BucketUrl, CHECKSUM_HEADER, NULL_VERSION, SigningCredentials, attachment, form};
@@ -223,6 +226,9 @@ pub struct Presigner {
     upload_lifetime: Duration,
     download_lifetime: Duration,
     names_every_version: bool,
+    /// Where downloads lead, if not to the bucket.
+    #[cfg(feature = "server")]
+    edge: Option<EdgeSigner>,
 }
 
 impl Presigner {
@@ -239,7 +245,22 @@ impl Presigner {
             upload_lifetime,
             download_lifetime,
             names_every_version: false,
+            #[cfg(feature = "server")]
+            edge: None,
         }
+    }
+
+    /// With downloads that lead to a distribution before the bucket.
+    #[cfg(feature = "server")]
+    #[must_use]
+    pub fn with_downloads_by(self, edge: Option<EdgeSigner>) -> Self {
+        Self { edge, ..self }
+    }
+
+    /// Scheme and host of the distribution that downloads lead to; `None`: they lead to the bucket.
+    #[cfg(feature = "server")]
+    pub fn download_origin(&self) -> Option<String> {
+        self.edge.as_ref().map(EdgeSigner::origin)
     }
 
     /// Where the store has versions: a download of an object without one says that it means that, so that it
@@ -377,10 +398,9 @@ impl Presigner {
 
     fn download_uri(&self, bucket: &BucketUrl, terms: &DownloadTerms<'_>) -> String {
         let disposition = attachment(terms.filename, terms.display_name);
-        let mut uri = bucket.object(terms.key);
         let content_type = terms.content_type.as_str();
         // In the order in which they are signed.
-        uri.extend(["?response-cache-control=", DOWNLOAD_CACHE_CONTROL]);
+        let mut uri = self.object_uri(bucket, terms.key);
         append(&mut uri, "response-content-disposition", &disposition);
         uri.extend(["&response-content-encoding=", DOWNLOAD_CONTENT_ENCODING]);
         append(&mut uri, "response-content-type", content_type);
@@ -392,6 +412,18 @@ impl Presigner {
         uri
     }
 
+    /// The object's URL with the beginning of a query.
+    fn object_uri(&self, bucket: &BucketUrl, key: ObjectKey) -> String {
+        #[cfg(feature = "server")]
+        if let Some(edge) = &self.edge {
+            // Told not to keep it, the distribution would fetch it each time. What viewers are told is its own to say.
+            return edge.object(key) + "?";
+        }
+        let mut uri = bucket.object(key);
+        uri.extend(["?response-cache-control=", DOWNLOAD_CACHE_CONTROL]);
+        uri
+    }
+
     async fn presign_download(
         &self,
         method: DownloadMethod,
@@ -399,6 +431,12 @@ impl Presigner {
         lifetime: Duration,
         now: Timestamp,
     ) -> Result<(PresignedUrl, Timestamp), StoreError> {
+        #[cfg(feature = "server")]
+        if let Some(edge) = &self.edge {
+            // For both methods, and without credentials that could end sooner.
+            let expires_at = now.trunc_subsecs(0) + Duration::from_secs(lifetime.as_secs());
+            return Ok((PresignedUrl(edge.sign(uri, expires_at)?), expires_at));
+        }
         let subject = Subject {
             method: method.as_str(),
             uri,
@@ -432,7 +470,9 @@ fn credentials_of(identity: &Identity) -> Result<&Credentials, StoreError> {
         .ok_or_else(|| StoreError::unavailable("the signer", "no credentials to sign with"))
 }
 
+/// Another parameter of a query that was begun.
 fn append(url: &mut String, name: &str, value: &str) {
-    url.extend(["&", name, "="]);
+    let separator = if url.ends_with('?') { "" } else { "&" };
+    url.extend([separator, name, "="]);
     url.extend(utf8_percent_encode(value, QUERY));
 }

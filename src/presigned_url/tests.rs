@@ -1,5 +1,6 @@
 //! What our URLs allow and what they don't.
 
+mod by_the_distribution;
 mod by_the_sdk;
 
 use std::time::Duration;

@@ -278,6 +278,7 @@ mod tests {
 
     fn page(store_origin: Option<&str>) -> WebPage {
         WebPage {
+            download_origin: None,
             store_origin: store_origin.map(str::to_owned),
             max_upload_bytes: 1234,
             sign_in: None,

@@ -315,6 +315,7 @@ mod tests {
 
     fn html(view: FileView<'_>, language: Language) -> String {
         let page = WebPage {
+            download_origin: None,
             store_origin: None,
             max_upload_bytes: 1234,
             sign_in: None,

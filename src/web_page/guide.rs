@@ -204,6 +204,7 @@ mod tests {
 
     fn page(sign_in: Option<SignInWith>) -> WebPage {
         WebPage {
+            download_origin: None,
             store_origin: None,
             max_upload_bytes: 1,
             sign_in,

@@ -62,6 +62,8 @@ pub struct WebPage {
     /// The store's origin, such as `https://bucket.s3.eu-central-1.amazonaws.com`, where it isn't
     /// always the page's own.
     pub store_origin: Option<String>,
+    /// The origin that downloads lead to, such as `https://d111111abcdef8.cloudfront.net`, if that isn't the store's.
+    pub download_origin: Option<String>,
     /// The largest file that the service takes, in bytes.
     pub max_upload_bytes: u64,
     /// How people sign in; `None` where they don't have to.
@@ -278,13 +280,20 @@ impl WebPage {
         FailedSignIn { page: self.clone() }
     }
 
+    /// Where bytes go and come from, as a policy lists it; `None`: the page's own origin alone.
+    pub fn store_sources(&self) -> Option<String> {
+        let origins = [&self.store_origin, &self.download_origin];
+        let origins: Vec<&str> = origins.into_iter().flatten().map(String::as_str).collect();
+        (!origins.is_empty()).then(|| origins.join(" "))
+    }
+
     fn policy(&self) -> HeaderValue {
         self.policy_with(assets::style_sources())
     }
 
     /// The policy of a page whose styles are from these sources.
     fn policy_with(&self, styles: &str) -> HeaderValue {
-        let store = self.store_origin.as_deref().unwrap_or_default();
+        let store = self.store_sources().unwrap_or_default();
         let policy = format!(
             "default-src 'none'; script-src 'self'; style-src {styles}; img-src 'self'; \
              connect-src 'self' {store}; base-uri 'none'; form-action 'none'; \
@@ -394,6 +403,7 @@ mod tests {
 
     fn page(store_origin: Option<&str>) -> WebPage {
         WebPage {
+            download_origin: None,
             store_origin: store_origin.map(str::to_owned),
             max_upload_bytes: 1234,
             sign_in: None,
@@ -413,6 +423,13 @@ mod tests {
             connect(Some("https://b.example")),
             "'self' https://b.example"
         );
+        let led_elsewhere = WebPage {
+            download_origin: Some("https://d.example".into()),
+            ..page(Some("https://b.example"))
+        };
+        let policy = led_elsewhere.policy();
+        let policy = policy.to_str().unwrap();
+        assert!(policy.contains("connect-src 'self' https://b.example https://d.example;"));
     }
 
     const PAGES: [Template; 5] = [INDEX, FILE, PAIR, BOXES, RECEIPT];

@@ -103,7 +103,7 @@ pub struct SharedNotice {
 impl SharedPage {
     pub(super) fn new(page: WebPage) -> Self {
         // A browser looks at the redirect of a form too.
-        let store = page.store_origin.as_deref().unwrap_or_default();
+        let store = page.store_sources().unwrap_or_default();
         let policy = format!(
             "default-src 'none'; style-src {styles}; img-src 'self'; base-uri 'none'; form-action 'self' {store}; \
              frame-ancestors 'none'",
@@ -319,6 +319,7 @@ mod tests {
 
     fn page(store_origin: Option<&str>) -> SharedPage {
         SharedPage::new(WebPage {
+            download_origin: None,
             store_origin: store_origin.map(str::to_owned),
             max_upload_bytes: 1,
             sign_in: None,

@@ -24,6 +24,7 @@ mod data_dir;
 mod dead_letters;
 mod default_limits;
 mod documents;
+mod download_edge;
 mod dynamodb_store;
 mod event_queue;
 mod events;
@@ -87,12 +88,14 @@ mod traces;
 mod viruses;
 mod web_page;
 mod webhooks;
+mod workflows;
 
 #[path = "../support"]
 mod support {
     pub(crate) mod aws_clients;
     pub(crate) mod clamd;
     pub(crate) mod curl;
+    pub(crate) mod edge;
     pub(crate) mod fault_proxy;
     pub(crate) mod hang_up;
     pub(crate) mod issuer;

@@ -46,7 +46,7 @@ fn help_explains_every_setting_of_a_program() {
         "LOG_FORMAT",
         "RUST_LOG",
     ];
-    const API: [&str; 11] = [
+    const API: [&str; 14] = [
         "MODE",
         "LISTEN",
         "PUBLIC_URL",
@@ -56,6 +56,9 @@ fn help_explains_every_setting_of_a_program() {
         "ALLOWED_TYPES",
         "UPLOAD_URL_TTL",
         "DOWNLOAD_URL_TTL",
+        "DOWNLOAD_ORIGIN",
+        "DOWNLOAD_KEY_ID",
+        "DOWNLOAD_KEY_FILE",
         "ALLOWED_ORIGINS",
         "ALLOWED_HOSTS",
     ];
@@ -216,15 +219,21 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 20] = [
+    const TARGETS: [&str; 26] = [
         "help",
         "run",
         "check",
         "test",
+        "test-unit",
+        "test-promises",
+        "test-chaos",
         "test-local",
         "test-aws",
         "simulate",
         "lint",
+        "stack-rules",
+        "advisories",
+        "coverage",
         "chaos",
         "alerts",
         "schemathesis",

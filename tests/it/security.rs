@@ -94,6 +94,7 @@ fn every_dependency_and_tool_is_pinned() {
         "tests/tools/requirements.txt",
         "tests/tools/schemathesis.txt",
         "tests/tools/caddy.txt",
+        "tests/tools/checkov.txt",
     ] {
         let text = read(list);
         let tools = text

@@ -2,25 +2,27 @@
 //! holds whatever they choose.
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::infrastructure::sqs;
 use crate::support::curl::{create, curl, curl_json, upload};
+use crate::support::edge::CACHE_KEY;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
 
 const TEMPLATE: &str = include_str!("../../deploy/stack.yaml");
+const DOWNLOADS: &str = include_str!("../../deploy/downloads.yaml");
+const ALARMS: &str = include_str!("../../deploy/alarms.yaml");
 
 /// What stands in the template between these two lines.
 fn section(from: &str, to: &str) -> &'static str {
-    let (_, rest) = TEMPLATE.split_once(from).expect(from);
-    rest.split_once(to).expect(to).0
+    section_of(TEMPLATE, from, to)
 }
 
-async fn told(deployment: &Deployment, arguments: &[&str]) -> Value {
-    let ministack = MiniStack::shared().await;
-    let told = ministack.aws(&deployment.admin, arguments).await;
-    told.unwrap_or_else(|why| panic!("{arguments:?}: {why}"))
+/// The same of any template.
+fn section_of<'a>(template: &'a str, from: &str, to: &str) -> &'a str {
+    let (_, rest) = template.split_once(from).expect(from);
+    rest.split_once(to).expect(to).0
 }
 
 /// Which key the queues encrypt with.
@@ -80,9 +82,9 @@ async fn without_one_nothing_of_kms_is_made_and_nobody_may_use_any_key() {
 fn each_program_may_use_the_key_for_what_it_does_and_s3_may_send_events() {
     let bucket = section("\n  Bucket:\n", "\n  BucketPolicy:\n");
     for line in [
-        "SSEAlgorithm: !If [HasOwnKey, \"aws:kms\", AES256]\n",
-        "KMSMasterKeyID: !If [HasOwnKey, !GetAtt Key.Arn, !Ref AWS::NoValue]\n",
-        "BucketKeyEnabled: !If [HasOwnKey, true, !Ref AWS::NoValue]\n",
+        "SSEAlgorithm: !If [EncryptsWithOwnKey, \"aws:kms\", AES256]\n",
+        "KMSMasterKeyID: !If [EncryptsWithOwnKey, !GetAtt Key.Arn, !Ref AWS::NoValue]\n",
+        "BucketKeyEnabled: !If [EncryptsWithOwnKey, true, !Ref AWS::NoValue]\n",
     ] {
         assert!(bucket.contains(line), "{line}");
     }
@@ -101,42 +103,164 @@ fn each_program_may_use_the_key_for_what_it_does_and_s3_may_send_events() {
         );
         assert!(policy.contains("Resource: !GetAtt Key.Arn\n"));
     }
+    // On the way back everybody keeps the right to what was encrypted with it.
+    let kept = "HasOwnKey: !Or [!Condition EncryptsWithOwnKey, !Equals [!Ref Encryption, aws-after-own-key]]";
+    assert!(TEMPLATE.contains(kept));
+    for policy in [api, worker, operator] {
+        let (condition, _) = policy.split_once("- kms:Decrypt\n").unwrap();
+        let (_, condition) = condition.rsplit_once("- !If\n").unwrap();
+        assert!(
+            condition.trim_start().starts_with("- HasOwnKey\n"),
+            "{condition}"
+        );
+    }
     let key = of("Key", "\n  # ---- the object store");
+    assert!(
+        key.trim_start()
+            .starts_with("Type: AWS::KMS::Key\n    Condition: HasOwnKey\n")
+    );
     let events = key.split_once("- Sid: LetTheBucketSendEvents\n").unwrap().1;
     assert!(events.contains("Service: s3.amazonaws.com\n"));
     assert!(events.contains("- kms:Decrypt\n") && events.contains("- kms:GenerateDataKey\n"));
 }
 
-#[tokio::test]
-async fn alarms_are_there_where_somebody_is_to_be_told() {
-    let ministack = MiniStack::shared().await;
-    let topic = "arn:aws:sns:us-east-1:000000000000:on-call";
-    let settings = [("ALARM_TOPIC_ARN", topic)];
-    let deployment = ministack.deploy_with("alarms", &settings).await;
-    let all = told(&deployment, &["cloudwatch", "describe-alarms"]).await;
-    let alarms = all["MetricAlarms"].as_array().unwrap().iter();
-    let prefix = deployment.bucket.strip_suffix("-bucket").unwrap();
-    let ours: Vec<_> = alarms
-        .filter(|alarm| alarm.to_string().contains(prefix))
-        .collect();
-    let watched: Vec<_> = ours
-        .iter()
-        .filter_map(|it| it["MetricName"].as_str())
-        .collect();
-    for metric in [
-        "ApproximateNumberOfMessagesVisible",
-        "ApproximateAgeOfOldestMessage",
+/// The emulator refuses sums of figures, so the template itself is looked at.
+#[test]
+fn alarms_tell_one_topic_when_something_is_wrong_and_when_that_is_over() {
+    let alarms = ALARMS.matches("Type: AWS::CloudWatch::Alarm\n").count();
+    assert_eq!(alarms, 4);
+    for actions in [
+        "AlarmActions: [!Ref TopicArn]\n",
+        "OKActions: [!Ref TopicArn]\n",
     ] {
-        assert!(watched.contains(&metric), "{ours:?}");
+        assert_eq!(ALARMS.matches(actions).count(), alarms);
     }
-    for alarm in ours {
-        assert_eq!(alarm["AlarmActions"], json!([topic]), "{alarm}");
-        assert_eq!(alarm["OKActions"], json!([topic]), "{alarm}");
+    for (metric, queue) in [
+        (
+            "ApproximateNumberOfMessagesVisible",
+            "!Sub \"${QueueName}-dead-letter\"\n",
+        ),
+        ("ApproximateAgeOfOldestMessage", "!Ref QueueName\n"),
+    ] {
+        let alarm = section_of(ALARMS, metric, "TreatMissingData: notBreaching\n");
+        let queue = format!("Name: QueueName\n          Value: {queue}");
+        assert!(alarm.contains(&queue), "{alarm}");
     }
-    let refused = ministack
-        .refuses_to_deploy(&[("ALARM_TOPIC_ARN", "me@example.org")])
-        .await;
-    assert!(refused.is_some(), "an address is no topic");
+    // As the stack calls it.
+    let name = "QueueName: !Sub \"${QueueName}-dead-letter\"\n";
+    assert!(section("\n  DeadLetterQueue:\n", "\n  QueuePolicy:\n").contains(name));
+}
+
+/// Beyond that `aws cloudformation deploy` asks for a bucket to put it into first.
+#[test]
+fn the_stack_can_be_deployed_from_a_file() {
+    const MAX_TEMPLATE_BYTES: usize = 51_200;
+    for template in [TEMPLATE, DOWNLOADS, ALARMS] {
+        assert!(template.len() <= MAX_TEMPLATE_BYTES, "{}", template.len());
+    }
+}
+
+/// The emulator counts nothing, so the template itself is looked at.
+#[test]
+fn throttling_is_seen_at_the_table_and_at_each_index_and_its_alarm_ends() {
+    let table = section("\n  Table:\n", "\n  # ---- signing in");
+    let indexes = table.match_indices("- IndexName: ").count();
+    assert_eq!(indexes, 4, "a new index is counted too");
+    let alarms = format!("{ALARMS}\n  \n");
+    for (alarm, next, metric) in [
+        (
+            "ThrottledReadsAlarm",
+            "\n  ThrottledWritesAlarm:\n",
+            "ReadThrottleEvents",
+        ),
+        ("ThrottledWritesAlarm", "\n  \n", "WriteThrottleEvents"),
+    ] {
+        let alarm = section_of(&alarms, &format!("\n  {alarm}:\n"), next);
+        assert_eq!(alarm.matches(metric).count(), indexes + 1);
+        assert_eq!(alarm.matches("Name: TableName\n").count(), indexes + 1);
+        for index in table.split("- IndexName: ").skip(1) {
+            let index = index.lines().next().unwrap();
+            let dimension =
+                format!("Name: GlobalSecondaryIndexName\n                  Value: {index}\n");
+            assert!(alarm.contains(&dimension), "{index}");
+        }
+        let (_, expression) = alarm.split_once("Expression: ").unwrap();
+        let sum = expression.lines().next().unwrap();
+        assert_eq!(sum.matches(", 0)").count(), indexes + 1);
+        for id in sum
+            .split("FILL(")
+            .skip(1)
+            .map(|part| part.split(',').next().unwrap())
+        {
+            assert!(alarm.contains(&format!("- Id: {id}\n")), "{id}");
+        }
+    }
+}
+
+/// The emulator makes neither public keys nor key groups, so the template itself is looked at; what it describes is
+/// what `tests/support/edge.rs` does.
+#[test]
+fn the_distribution_alone_reads_the_bucket_and_keeps_apart_what_differs() {
+    let source = "aws:SourceArn: !Sub \"arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${DistributionId}\"\n";
+    for (sid, lines) in [
+        (
+            "LetTheDistributionRead",
+            &[
+                "- s3:GetObject\n",
+                "- s3:GetObjectVersion\n",
+                "Resource: !Sub \"${Bucket.Arn}/uploads/*\"\n",
+            ][..],
+        ),
+        ("LetTheDistributionDecrypt", &["Action: kms:Decrypt\n"]),
+    ] {
+        let (before, statement) = TEMPLATE.split_once(&format!("- Sid: {sid}\n")).unwrap();
+        let (statement, _) = statement.split_once("AWS::NoValue").unwrap();
+        for line in lines.iter().chain(&[
+            "Service: cloudfront.amazonaws.com\n",
+            "StringEquals:\n",
+            source,
+        ]) {
+            assert!(statement.contains(line), "{sid}: {line}");
+        }
+        assert_eq!(
+            statement.matches("s3:").count() + statement.matches("kms:").count(),
+            lines.len().min(2)
+        );
+        assert!(before.contains("- HasDistribution\n"));
+    }
+    let distribution = section_of(
+        DOWNLOADS,
+        "\n  Distribution:\n",
+        "\n  DistributionAccess:\n",
+    );
+    for line in [
+        "ViewerProtocolPolicy: https-only\n",
+        "AllowedMethods: [GET, HEAD, OPTIONS]\n",
+        "Compress: false\n",
+        "TrustedKeyGroups: [!Ref DownloadKeyGroup]\n",
+        "OriginAccessControlId: !GetAtt DistributionAccess.Id\n",
+    ] {
+        assert!(distribution.contains(line), "{line}");
+    }
+    let (from, to) = (
+        "\n  DistributionCachePolicy:\n",
+        "\n  DistributionHeadersPolicy:\n",
+    );
+    let cached = section_of(DOWNLOADS, from, to);
+    let (_, names) = cached.split_once("QueryStrings:\n").unwrap();
+    let names = names
+        .lines()
+        .map_while(|line| line.trim_start().strip_prefix("- "));
+    assert_eq!(names.collect::<Vec<_>>(), CACHE_KEY);
+    for line in [
+        "CookieBehavior: none\n",
+        "HeaderBehavior: none\n",
+        "MinTTL: 86400\n",
+    ] {
+        assert!(cached.contains(line), "{line}");
+    }
+    let told = section_of(DOWNLOADS, to, "\n  DownloadPublicKey:\n");
+    assert!(told.contains("Value: private, no-store\n") && told.contains("ContentTypeOptions:\n"));
 }
 
 /// The emulator speaks no TLS, takes tables away and leaves lifecycles out, so the template itself is looked at.
