@@ -9,6 +9,7 @@ mod adopt;
 mod backup;
 mod check;
 mod environment;
+mod function;
 mod limits;
 mod link_secrets;
 mod mode;

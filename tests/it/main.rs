@@ -44,6 +44,7 @@ mod issuer_sign_in;
 mod items;
 mod journey;
 mod kept_files;
+mod lambda;
 mod links;
 mod local_endpoint;
 mod local_faults;
@@ -92,6 +93,7 @@ mod support {
     pub(crate) mod fault_proxy;
     pub(crate) mod hang_up;
     pub(crate) mod issuer;
+    pub(crate) mod lambda;
     pub(crate) mod local_store;
     pub(crate) mod ministack;
     pub(crate) mod node_tests;
