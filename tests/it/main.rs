@@ -74,6 +74,7 @@ mod schemathesis;
 mod scrub;
 mod security;
 mod served_pages;
+mod serverless;
 mod slow_uploads;
 mod stack_options;
 mod start_check;
