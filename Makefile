@@ -128,7 +128,9 @@ bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, a
 # For provided.al2023, whose glibc is 2.34: build it where that isn't older than here, such as in Dockerfile's image.
 LAMBDA := target/lambda
 lambda: ## Make the zips of both programs for AWS Lambda, into target/lambda
-	cargo build --release --locked --package file-share --package file-share-worker
+	cargo build --release --locked --package file-share
+# By itself: beside the API it would be built with what only the API has.
+	cargo build --release --locked --package file-share-worker
 	$(PYTHON) deploy/lambda_zip.py target/release/file-share $(LAMBDA)/file-share-lambda.zip
 	$(PYTHON) deploy/lambda_zip.py target/release/file-share-worker $(LAMBDA)/file-share-worker-lambda.zip
 	@ls -l $(LAMBDA)/*.zip

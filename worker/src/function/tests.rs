@@ -1,5 +1,7 @@
 //! Lambda's part is played here: it receives, hides for long, and acknowledges what isn't named.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use super::*;
 use crate::consumer::tests::support::{Call, Harness, arrivals, event, key};
 use crate::event_queue::in_memory::Attributes;
@@ -90,35 +92,29 @@ async fn exactly_the_messages_that_are_to_come_again_are_named_and_the_others_ar
 async fn what_is_to_come_again_does_so_as_soon_as_in_the_loop_and_not_when_lambda_would_bring_it() {
     let harness = harness();
     harness.send_arrivals(2);
+    harness.queue.inner.send("poison");
     harness.script.next(key(0), [Call::Fails]);
     harness.script.next(key(1), [Call::Hangs]);
     let records = receive(&harness).await;
-    assert_eq!(named(&harness, &records).await.len(), 2);
-    // What hung was given back at the end, and what failed was put off for ten seconds before that.
+    assert_eq!(named(&harness, &records).await.len(), 3);
+    // What hung was given back at the end, and what failed was put off for ten seconds before that. What isn't
+    // understood comes after the worker's own visibility timeout.
     assert_eq!(harness.queue.inner.visible(), 2);
-    assert_eq!(
-        harness
-            .queue
-            .deferrals
-            .load(std::sync::atomic::Ordering::SeqCst),
-        2
-    );
+    assert_eq!(harness.queue.deferrals.load(SeqCst), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_takes_long_is_not_hidden_anew_since_lambda_hides_it_for_longer() {
-    let harness = harness();
+    let attributes = Attributes {
+        visibility_timeout: TIME / 6,
+        ..Attributes::default()
+    };
+    let harness = Harness::with(attributes, Duration::ZERO);
     harness.send_arrivals(1);
     harness.script.next(key(0), [Call::Takes(TIME / 2)]);
     let records = receive(&harness).await;
     assert_eq!(named(&harness, &records).await, [""; 0]);
-    assert_eq!(
-        harness
-            .queue
-            .deferrals
-            .load(std::sync::atomic::Ordering::SeqCst),
-        0
-    );
+    assert_eq!(harness.queue.deferrals.load(SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]
