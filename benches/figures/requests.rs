@@ -140,7 +140,7 @@ impl Answering<'_> {
 }
 
 /// Of a program since its start, in seconds.
-fn processor_time(program: &Program) -> f64 {
+pub(crate) fn processor_time(program: &Program) -> f64 {
     /// What Linux counts it in (proc(5): `sysconf(_SC_CLK_TCK)`, 100 on every platform of today).
     const TICKS_A_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", program.process_id()));
