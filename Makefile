@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-unit test-local test-aws test-promises test-chaos simulate lint stack-rules advisories coverage chaos alerts schemathesis fuzz bench lighthouse pictures packages release release-check up init logs down
+.PHONY: help run check test test-unit test-local test-aws test-promises test-chaos simulate lint stack-rules advisories coverage chaos alerts schemathesis fuzz bench lambda lighthouse pictures packages release release-check up init logs down
 
 PYTHON ?= python3
 # Debian's browser, for the tests of the web page and for the pictures.
@@ -110,7 +110,7 @@ simulate: ## Run SEEDS=10000 seeds of the simulation from FIRST=1 on; a test run
 	SIMULATION_SEEDS=$(SEEDS) SIMULATION_FIRST_SEED=$(FIRST) cargo test --profile simulation --locked \
 		--package file-share-worker --test simulation the_promises_hold -- --nocapture
 
-lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation template
+lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Check format, lints, dependencies and the CloudFormation templates
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package file-share --lib --no-default-features --locked -- -D warnings
@@ -118,7 +118,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	cargo clippy --package file-share-worker --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 	$(CARGO_DENY) --all-features check bans licenses sources
-	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml deploy/alarms.yaml deploy/downloads.yaml
+	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml deploy/alarms.yaml deploy/downloads.yaml deploy/serverless.yaml
 	sh -n localstack-init/ready.d/*.sh
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 
@@ -159,6 +159,16 @@ fuzz: $(CARGO_FUZZ) ## Search for input that upsets TARGET, for SECONDS
 bench: $(TEST_TOOLS)/.installed ## Measure against the limits of this machine, all in one run
 	cargo build --release --locked --package file-share-worker
 	cargo bench --locked --bench figures
+
+# For provided.al2023, whose glibc is 2.34: build it where that isn't older than here, such as in Dockerfile's image.
+LAMBDA := target/lambda
+lambda: ## Make the zips of both programs for AWS Lambda, into target/lambda
+	cargo build --release --locked --package file-share
+# By itself: beside the API it would be built with what only the API has.
+	cargo build --release --locked --package file-share-worker
+	$(PYTHON) deploy/lambda_zip.py target/release/file-share $(LAMBDA)/file-share-lambda.zip
+	$(PYTHON) deploy/lambda_zip.py target/release/file-share-worker $(LAMBDA)/file-share-worker-lambda.zip
+	@ls -l $(LAMBDA)/*.zip
 
 # Not among the tests: what else a machine does counts as slowness of the pages.
 lighthouse: $(LIGHTHOUSE)/.installed $(CHROMIUM) ## Have Lighthouse judge the pages as a phone would, on a quiet machine

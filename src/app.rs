@@ -3,6 +3,7 @@
 //! Invariant: which stores there are is decided in `stores`. Everything behind that works on ports.
 
 mod audit;
+mod function;
 mod gate;
 mod greeting;
 mod receipts;

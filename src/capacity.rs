@@ -8,10 +8,27 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::client_address::ClientNetwork;
+
+/// When a request's answer has to be there, in the extensions of one whose program is stopped after that.
+#[derive(Debug, Clone, Copy)]
+pub struct AnswerBy(pub Instant);
+
+impl AnswerBy {
+    /// What a wait leaves of the time, for the last look and for the answer.
+    const ROOM: Duration = Duration::from_millis(500);
+
+    /// `wait`, or less if there isn't so much time.
+    pub fn cap(self, wait: Duration) -> Duration {
+        let left = self.0.saturating_duration_since(Instant::now());
+        wait.min(left.saturating_sub(Self::ROOM))
+    }
+}
 
 /// A bounded number of permits.
 #[derive(Debug, Clone)]
@@ -141,6 +158,19 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_leaves_time_for_its_answer_and_is_none_where_there_is_none() {
+        let by = |left| AnswerBy(Instant::now() + Duration::from_secs(left));
+        let cap = |left, wait| by(left).cap(Duration::from_secs(wait)).as_secs_f64();
+        assert_eq!(
+            [cap(28, 20), cap(3, 20), cap(0, 20), cap(28, 0)],
+            [20.0, 2.5, 0.0, 0.0]
+        );
+        let over = AnswerBy(Instant::now());
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(over.cap(Duration::from_secs(20)), Duration::ZERO);
+    }
 
     #[test]
     fn an_address_has_its_own_permits_and_no_more() {

@@ -45,6 +45,7 @@ pub mod file_types;
 pub mod fuzzing;
 mod https_client;
 pub mod item_store;
+pub mod lambda_runtime;
 #[cfg(feature = "server")]
 pub mod links;
 #[cfg(feature = "server")]

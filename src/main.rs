@@ -2,6 +2,7 @@
 //! what a start needs, mark stores as belonging together, scan files again, recount what is kept for quotas, and copy
 //! local mode's data directory.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use file_share::config::{
     self, AFTER_HELP, AdoptArgs, ApiArgs, ApiSettings, BackupArgs, CheckArgs, CommonSettings,
     Problems, RecountArgs, RescanArgs, RestoreArgs, ScrubArgs,
 };
+use file_share::lambda_runtime::{self, RuntimeApi};
 use file_share::network_addresses::reached_at;
 use file_share::{adopt, backup, check, recount, rescan, scrub, shutdown, telemetry};
 
@@ -119,22 +121,29 @@ fn main() -> ExitCode {
 fn serve_until_stopped(args: &ApiArgs) -> ExitCode {
     let settings = match args.judge() {
         Ok(settings) => settings,
-        Err(problems) => {
-            eprint!("file-share can't start: {problems}");
-            return ExitCode::from(2);
-        }
+        Err(problems) => return refused(&problems, 2),
     };
+    let runtime_api = RuntimeApi::of_this_process();
+    if runtime_api.is_some()
+        && let Err(problems) = settings.fit_function()
+    {
+        return refused(&problems, 2);
+    }
     if let Err(error) = telemetry::start(&settings.common) {
-        eprintln!("file-share can't start: {error}");
-        return ExitCode::from(2);
+        return refused(&error, 2);
     }
-    match run(&settings) {
+    match run(&settings, runtime_api) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("file-share can't start: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refused(&error, 1),
     }
+}
+
+/// Says why there is no service, to Lambda as well if that started it.
+fn refused(error: &impl Display, code: u8) -> ExitCode {
+    let message = format!("file-share can't start: {error}");
+    eprintln!("{}", message.trim_end());
+    lambda_runtime::refuse_start(&message);
+    ExitCode::from(code)
 }
 
 /// Keeps memory in pages of 4 KiB. The allocator asks for huge ones, of which a service with many small
@@ -176,13 +185,26 @@ fn run_command<T>(
 /// waits. Without a bound of ours there would be up to 512, each with memory of its own.
 const BLOCKING_THREADS: usize = 32;
 
-fn run(settings: &ApiSettings) -> Result<(), StartError> {
+fn run(settings: &ApiSettings, runtime_api: Option<RuntimeApi>) -> Result<(), StartError> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .map_err(|error| StartError::new("the runtime", error))?
-        .block_on(serve(settings))
+        .block_on(async {
+            match runtime_api {
+                None => serve(settings).await,
+                Some(runtime_api) => answer_events(settings, &runtime_api).await,
+            }
+        })
+}
+
+/// As a Lambda function.
+async fn answer_events(settings: &ApiSettings, runtime_api: &RuntimeApi) -> Result<(), StartError> {
+    let stop = shutdown::on_signal();
+    let app = App::build(settings).await?;
+    let answered = app.answer_events(settings, runtime_api, stop).await;
+    answered.map_err(|error| StartError::new("no events can be answered", error))
 }
 
 async fn serve(settings: &ApiSettings) -> Result<(), StartError> {

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 pub use scan_mark::ScanMark;
 use scan_mark::ScanMarkCheck;
 pub use scanner_check::ScannerCheck;
-pub use scans::{Objection, ScannerState, Scans};
+pub use scans::{MarkKeeper, Objection, ScannerState, Scans};
 pub use vetted::{VETTED_FOR, Vetted};
 
 /// How much of what a scanner says about a file is kept, in characters.

@@ -12,6 +12,7 @@
 
 mod bare_handler;
 mod finalizing;
+mod lambda;
 mod limited;
 mod load;
 mod metered;
@@ -36,6 +37,7 @@ mod support {
     pub(crate) mod clamd;
     pub(crate) mod curl;
     pub(crate) mod issuer;
+    pub(crate) mod lambda;
     pub(crate) mod ministack;
     pub(crate) mod program;
 }
@@ -49,7 +51,7 @@ use report::Figure;
 type Group = (&'static str, fn() -> Vec<Figure>);
 
 /// The start comes first: a sync waits for whatever the other groups left to be written.
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("start", start::figures),
     ("creates", requests::creates),
     ("redirects", requests::redirects),
@@ -61,6 +63,7 @@ const GROUPS: [Group; 12] = [
     ("pages", pages::figures),
     ("finalizing", finalizing::figures),
     ("scanning", scanning::figures),
+    ("lambda", lambda::figures),
     ("worker-memory", worker_memory::figures),
 ];
 

@@ -21,6 +21,7 @@ use super::wire::{
     ListFilter, WireCreatedFile, WireFile, WirePage, WireRenewedUpload, WireStatus,
     WireUploadMethod, WireWhose, read_cursor, write_cursor,
 };
+use crate::capacity::AnswerBy;
 use crate::domain::{FileId, FileRecord, Status};
 use crate::metadata_store::PageRequest;
 use crate::operations::{Context, CreatedFile, Whose};
@@ -283,6 +284,8 @@ impl FilesApi {
             None | Some(0) => self.service.describe_file(&context, id).await?,
             Some(seconds) => {
                 let wait = Duration::from_secs(seconds.into());
+                let answer_by = request.extensions().get::<AnswerBy>();
+                let wait = answer_by.map_or(wait, |answer_by| answer_by.cap(wait));
                 self.service.await_file(&context, id, wait).await?
             }
         };

@@ -19,6 +19,7 @@ mod events;
 mod examples;
 mod file_page;
 mod files;
+pub mod gateway_event;
 mod guide_page;
 mod header_timer;
 mod health;

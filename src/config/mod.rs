@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod downloads;
 mod environment;
+mod function;
 mod limits;
 mod link_secrets;
 mod mode;

@@ -146,6 +146,26 @@ fn recorded(of: KeptOf) -> Recorded {
     }
 }
 
+#[tokio::test]
+async fn where_nothing_runs_between_two_answers_what_was_noted_is_written_behind_each() {
+    let items = Arc::new(MemoryItemStore::default());
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let (events, mut writer) = FileEvents::kept_in(items, KeptOf::AllFiles, clock);
+    let Some(recorder) = &events.0 else {
+        panic!("none are kept");
+    };
+    let file = FileId::new(at(0));
+    // The second and third are counted in the first, once somebody writes that down.
+    for seconds in [1, 2, 3] {
+        let noting = async { recorder.notes.try_send(download(file, 1, seconds)).is_ok() };
+        assert!(writer.write_beside(noting).await);
+        writer.write_out().await;
+        let seen = walk(&events, file, 10).await;
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen[0].count, seconds);
+    }
+}
+
 /// All pages, `limit` at a time.
 async fn walk(events: &FileEvents, file: FileId, limit: usize) -> Vec<FileEvent> {
     let (mut all, mut after) = (Vec::new(), None);

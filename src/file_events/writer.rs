@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: attempts again. The audit log has what is missing here.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,26 +60,37 @@ impl EventWriter {
 
     /// Writes until `stop`, and then what was noted before, within a bound.
     pub async fn run(mut self, stop: CancellationToken) {
+        self.write_beside(stop.cancelled()).await;
+        self.write_out().await;
+    }
+
+    /// Writes while `work` is under way.
+    pub async fn write_beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
         let mut ticks = interval_at(Instant::now() + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 note = self.notes.recv() => match note {
                     Some(note) => self.take(&note).await,
-                    None => break,
+                    None => return work.await,
                 },
                 _ = ticks.tick() => {
                     let due = self.windows.due(self.clock.now(), false);
                     // A store that hangs must not keep the program from its end.
                     tokio::select! {
                         () = self.add_all(due) => {}
-                        () = stop.cancelled() => break,
+                        done = &mut work => return done,
                     }
                     self.say_what_is_missing();
                 }
-                () = stop.cancelled() => break,
+                done = &mut work => return done,
             }
         }
+    }
+
+    /// Writes what was noted before, within a bound: the process may stand still or end after it.
+    pub async fn write_out(&mut self) {
         let ending = async {
             while let Ok(note) = self.notes.try_recv() {
                 self.take(&note).await;

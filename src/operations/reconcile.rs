@@ -124,6 +124,8 @@ impl Drop for PendingDeletion<'_> {
 pub struct Reconciler {
     stores: Stores,
     resume_after: Option<DueRecord>,
+    /// Whether [`Self::run_to_end`] has come to an end.
+    has_swept: bool,
     deletions: Option<Arc<dyn DeletionLog>>,
 }
 
@@ -133,6 +135,7 @@ impl Reconciler {
         Self {
             stores,
             resume_after: None,
+            has_swept: false,
             deletions: None,
         }
     }
@@ -168,6 +171,22 @@ impl Reconciler {
                 until = self.due_by_now().await;
             }
         }
+    }
+
+    /// One sweep over what is due, of as many rounds as it takes; the first one also takes what isn't due yet. Broken off at any point it has done what it has done;
+    /// the next one goes on behind that, and the one after it begins with what was left out.
+    ///
+    /// # Errors
+    /// If the list of what is due can't be read.
+    pub async fn run_to_end(&mut self) -> Result<(), StoreError> {
+        let ahead = match self.has_swept {
+            true => Duration::ZERO,
+            false => START_LOOKAHEAD,
+        };
+        let until = self.due_by_now().await + ahead;
+        while self.run_once(until).await?.more {}
+        self.has_swept = true;
+        Ok(())
     }
 
     /// The present by whichever clock is behind. What is done to the records that are due doesn't hang

@@ -230,6 +230,20 @@ impl OrphanSweeper {
         }
     }
 
+    /// Goes on with the sweep that it is in, to its end. Nothing is half done if it is broken off: then another call goes
+    /// on from there.
+    ///
+    /// # Errors
+    /// As [`Self::run_once`].
+    pub async fn run_to_end(&mut self) -> Result<SweepReport, StoreError> {
+        loop {
+            if let SweepStep::Done(report) = self.run_once().await? {
+                return Ok(report);
+            }
+            tokio::time::sleep(STEP_PAUSE).await;
+        }
+    }
+
     /// One step: looks through one page, sets aside some of what the whole sweep found, or destroys some of
     /// what was set aside long ago.
     ///

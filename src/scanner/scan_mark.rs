@@ -44,6 +44,9 @@ const KEPT_FOR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 const STORE: &str = "the mark of scanning";
 const ID: &str = "required";
 
+/// A write of the mark, and since when it is known to be the last one.
+pub(super) type Watched = (ItemVersion, Instant);
+
 /// The mark, as one program knows it.
 pub struct ScanMark {
     items: Arc<dyn ItemStore>,
@@ -87,7 +90,7 @@ impl ScanMark {
     }
 
     /// Writes it, whether or not it is there.
-    async fn write(&self) -> Result<(), StoreError> {
+    pub(super) async fn write(&self) -> Result<(), StoreError> {
         for _ in 0..MAX_TRIES {
             let now = self.clock.now();
             let written = match self.read().await? {
@@ -137,7 +140,7 @@ impl ScanMark {
 
     /// Takes it away once nobody has written it for [`LAPSES_AFTER`], each time that it is there, until the stop.
     pub(super) async fn let_lapse(&self, stop: CancellationToken) {
-        let mut watched: Option<(ItemVersion, Instant)> = None;
+        let mut watched: Option<Watched> = None;
         loop {
             let pause = match self.look(&mut watched).await {
                 Ok(()) => MARK_INTERVAL,
@@ -155,7 +158,7 @@ impl ScanMark {
     }
 
     /// One look; `watched` is which write of the mark is there, and since when that is known.
-    async fn look(&self, watched: &mut Option<(ItemVersion, Instant)>) -> Result<(), StoreError> {
+    pub(super) async fn look(&self, watched: &mut Option<Watched>) -> Result<(), StoreError> {
         let Some(kept) = self.read().await? else {
             *watched = None;
             return Ok(());

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::clamd::Clamd;
+use super::scan_mark::Watched;
 use super::{
     Scan, ScanFailure, ScanMark, ScanMarkCheck, Scanner, ScannerCheck, ScannerText, Verdict,
     Vetted, guardduty,
@@ -71,6 +72,31 @@ pub struct Scans {
     is_beside: bool,
     /// Where it says whether others scan; `None`: there are none.
     mark: Option<Arc<ScanMark>>,
+}
+
+/// Says what [`Scans::keep_mark`] says, whenever it is called.
+pub struct MarkKeeper {
+    scans: Scans,
+    watched: Option<Watched>,
+}
+
+impl MarkKeeper {
+    /// Writes the mark, or looks whether it may be taken away.
+    ///
+    /// # Errors
+    /// The store doesn't answer.
+    pub async fn keep(&mut self) -> Result<(), StoreError> {
+        let kept = match (&self.scans.by, &self.scans.mark) {
+            (By::Scanner(_) | By::Tags, Some(mark)) => mark.write().await,
+            (By::NobodyOnPurpose, Some(mark)) => mark.look(&mut self.watched).await,
+            _ => Ok(()),
+        };
+        if kept.is_err() {
+            // Whoever scans may not reach the store either.
+            self.watched = None;
+        }
+        kept
+    }
 }
 
 impl Scans {
@@ -181,6 +207,14 @@ impl Scans {
             (By::Scanner(_) | By::Tags, Some(mark)) => mark.keep(stop).await,
             (By::NobodyOnPurpose, Some(mark)) => mark.let_lapse(stop).await,
             _ => {}
+        }
+    }
+
+    /// The same by single calls, a minute apart or so, where nothing runs in between.
+    pub fn mark_keeper(&self) -> MarkKeeper {
+        MarkKeeper {
+            scans: self.clone(),
+            watched: None,
         }
     }
 

@@ -135,6 +135,12 @@ impl Deliverer {
         }
     }
 
+    /// Sends all that is due, as far as it gets through. What is under way when it is broken off is sent again.
+    pub async fn run_to_end(&self) {
+        self.bring_forward().await;
+        while self.send_due().await {}
+    }
+
     /// Sends the messages that are due the longest. Whether to go on at once: there may be more, and they get through.
     pub(super) async fn send_due(&self) -> bool {
         let now = self.kept.clock.now();

@@ -18,7 +18,13 @@ fn content(length: usize) -> Vec<u8> {
 }
 
 /// Uploads `bytes` under `name` as a user with curl does, and gives the record as it is then.
-fn share(base: &str, dir: &Path, name: &str, bytes: &[u8], declare_digest: bool) -> Value {
+pub(crate) fn share(
+    base: &str,
+    dir: &Path,
+    name: &str,
+    bytes: &[u8],
+    declare_digest: bool,
+) -> Value {
     let path = dir.join("to-send");
     fs::write(&path, bytes).unwrap();
     let mut body = json!({"filename": name, "size": bytes.len()});

@@ -236,6 +236,18 @@ impl MiniStack {
         }
     }
 
+    /// Runs a script with the AWS command line as root, and gives what it said.
+    ///
+    /// # Panics
+    ///
+    /// If it fails.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) async fn sh(&self, script: &str) -> String {
+        let mut command = self.tool_command("sh");
+        command.args(["-c", script]).current_dir(project_root());
+        String::from_utf8(run(command).await).expect("it says text")
+    }
+
     /// Whether the stack would be deployed with these settings of the script; else why not.
     pub(crate) async fn refuses_to_deploy(&self, settings: &[(&str, &str)]) -> Option<String> {
         let number = DEPLOYMENTS.fetch_add(1, Ordering::Relaxed);
@@ -422,6 +434,8 @@ async fn start_on(
         // What it writes into queue URLs: `localhost` may be ::1, where it doesn't listen.
         .env("MINISTACK_HOST", "127.0.0.1")
         .env("MINISTACK_REGION", REGION)
+        // Where Lambda functions find it that it runs.
+        .env("AWS_ENDPOINT_URL", &endpoint)
         .env("GATEWAY_PORT", port.to_string())
         .envs(environment.iter().copied())
         .stdin(Stdio::piped())

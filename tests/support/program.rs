@@ -237,6 +237,34 @@ impl Program {
         Self::start(command, settings)
     }
 
+    /// The API as a Lambda function whose Runtime API is at this host and port.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn api_function(
+        deployment: &Deployment,
+        runtime_api: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut command = api_command();
+        command.env("MODE", "aws").env(RUNTIME_API, runtime_api);
+        set_aws(&mut command, deployment, &deployment.api);
+        Self::start(command, settings)
+    }
+
+    /// The worker as a Lambda function.
+    #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
+    pub(crate) fn worker_function(
+        deployment: &Deployment,
+        runtime_api: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut command = clean_command(&built("file-share-worker"));
+        command
+            .env("QUEUE_URL", &deployment.queue_url)
+            .env(RUNTIME_API, runtime_api);
+        set_aws(&mut command, deployment, &deployment.worker);
+        Self::start(command, settings)
+    }
+
     /// What the API says if it doesn't start in local mode.
     #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
     pub(crate) fn local_refuses(data_dir: &Path) -> String {
@@ -605,6 +633,9 @@ fn api_command() -> Command {
         .envs(RATES.map(|rate| (rate, "off")));
     command
 }
+
+/// By which a program knows that it is a Lambda function.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// The settings that limit how often somebody may call.
 const RATES: [&str; 3] = ["RATE_READ", "RATE_CREATE", "RATE_SECRET"];

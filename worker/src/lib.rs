@@ -15,6 +15,7 @@
 pub mod consumer;
 pub mod dead_letters;
 pub mod event_queue;
+pub mod function;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod notification;

@@ -1,6 +1,7 @@
 //! The worker program: settings → stores and queue → consume and reconcile → drain. Its subcommands
 //! are for the person who looks after the dead-letter queue.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,12 +9,14 @@ use clap::{Parser, Subcommand};
 use file_share::aws::sqs_client;
 use file_share::config::{self, AFTER_HELP, CommonSettings, Problems};
 use file_share::file_events::{FileEvents, KeptOf};
+use file_share::lambda_runtime::{self, RuntimeApi};
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::stores::{self, Access, StoreChoices};
 use file_share::webhooks::Deliverer;
 use file_share::{shutdown, telemetry};
 use file_share_worker::consumer::Consumer;
 use file_share_worker::event_queue::sqs::{QueueCheck, SqsQueue};
+use file_share_worker::function::{FunctionParts, WorkerFunction};
 use file_share_worker::operator;
 use file_share_worker::settings::{
     DeadLetterSettings, InspectArgs, RedriveArgs, WorkerArgs, WorkerSettings,
@@ -60,22 +63,29 @@ fn main() -> ExitCode {
     }
     let settings = match cli.args.judge() {
         Ok(settings) => settings,
-        Err(problems) => {
-            eprint!("file-share-worker can't start: {problems}");
-            return ExitCode::from(2);
-        }
+        Err(problems) => return refused(&problems, 2),
     };
+    let runtime_api = RuntimeApi::of_this_process();
+    if runtime_api.is_some()
+        && let Err(problems) = settings.common.fit_function()
+    {
+        return refused(&problems, 2);
+    }
     if let Err(error) = telemetry::start(&settings.common) {
-        eprintln!("file-share-worker can't start: {error}");
-        return ExitCode::from(2);
+        return refused(&error, 2);
     }
-    match run(settings) {
+    match run(settings, runtime_api) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("file-share-worker can't start: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => refused(&error, 1),
     }
+}
+
+/// Says why there is no worker, to Lambda as well if that started it.
+fn refused(error: &impl Display, code: u8) -> ExitCode {
+    let message = format!("file-share-worker can't start: {error}");
+    eprintln!("{}", message.trim_end());
+    lambda_runtime::refuse_start(&message);
+    ExitCode::from(code)
 }
 
 #[tokio::main]
@@ -98,7 +108,10 @@ async fn operate(
 }
 
 #[tokio::main]
-async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(
+    settings: WorkerSettings,
+    runtime_api: Option<RuntimeApi>,
+) -> Result<(), Box<dyn std::error::Error>> {
     // First, so that a signal during the start isn't missed.
     let stop = shutdown::on_signal();
     let common = settings.common;
@@ -122,6 +135,19 @@ async fn run(settings: WorkerSettings) -> Result<(), Box<dyn std::error::Error>>
         events,
         ..opened.stores
     };
+    if let Some(runtime_api) = runtime_api {
+        let mut function = WorkerFunction::start(FunctionParts {
+            queue,
+            stores,
+            bucket: common.bucket_name,
+            sweeps: common.orphan_sweep_interval.map(|_| common.orphan_limit),
+            deliverer,
+            event_writer: writer,
+        })
+        .await;
+        tracing::info!("events of Lambda are answered");
+        return Ok(runtime_api.serve(&mut function, &stop).await?);
+    }
     let consumer = Consumer::new(queue, Arc::new(stores.clone()), &common.bucket_name)
         .counting(stores.metrics.clone());
     stores::serve_metrics(&stores, common.metrics_listen, &stop)?;

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::clock::ManualClock;
+use crate::config::{ScannedBy, ScannerSettings};
 use crate::domain::from_millis;
 use crate::item_store::memory::MemoryItemStore;
+use crate::scanner::Scans;
 
 struct Table {
     items: Arc<MemoryItemStore>,
@@ -67,6 +69,32 @@ async fn the_mark_is_there_from_the_first_start_of_a_scanner_and_outlives_it() {
     pass(LAPSES_AFTER * 100).await;
     table.clock.advance(LAPSES_AFTER * 100_000);
     assert!(table.is_marked().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_looks_a_minute_apart_write_the_mark_and_take_it_away_as_a_program_that_runs_does() {
+    let table = Table::new();
+    let scanning = Scans::by_tags(crate::config::Unscannable::Reject).with_mark(table.mark());
+    let said_off = ScannerSettings {
+        by: ScannedBy::Nothing,
+        ..ScannerSettings::default()
+    };
+    let off = Scans::new(&said_off).with_mark(table.mark());
+    let said_nothing = Scans::off().with_mark(table.mark());
+    let (mut scanning, mut off) = (scanning.mark_keeper(), off.mark_keeper());
+    said_nothing.mark_keeper().keep().await.unwrap();
+    assert!(!table.is_marked().await);
+    for _ in 0..10 {
+        scanning.keep().await.unwrap();
+        off.keep().await.unwrap();
+        pass(MARK_INTERVAL).await;
+        assert!(table.is_marked().await, "it is taken from one that scans");
+    }
+    for _ in 0..6 {
+        off.keep().await.unwrap();
+        pass(MARK_INTERVAL).await;
+    }
+    assert!(!table.is_marked().await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,9 +32,16 @@ enum Disposition {
     GiveBack,
 }
 
+/// Who tells the queue that a delivery is done.
+pub(super) enum Acknowledged {
+    ByUs(Acknowledger),
+    /// Whoever received it, and hides it for as long as it may take.
+    ByReceiver,
+}
+
 pub(super) struct DeliveryHandler {
     pub(super) queue: Arc<dyn EventQueue>,
-    pub(super) acknowledger: Acknowledger,
+    pub(super) acknowledged: Acknowledged,
     pub(super) finalizer: Arc<dyn Finalize>,
     pub(super) bucket: String,
     pub(super) in_flight: Semaphore,
@@ -49,19 +56,28 @@ impl DeliveryHandler {
             never = self.keep_hidden(&delivery) => match never {},
         };
         match disposition {
-            Disposition::Acknowledge => {
-                if self.acknowledger.acknowledge(delivery.receipt_handle).await {
-                    DeliveryEnd::Acknowledged
-                } else {
-                    DeliveryEnd::Unacknowledged
+            Disposition::Acknowledge => match &self.acknowledged {
+                Acknowledged::ByReceiver => DeliveryEnd::Acknowledged,
+                Acknowledged::ByUs(acknowledger) => {
+                    match acknowledger.acknowledge(delivery.receipt_handle).await {
+                        true => DeliveryEnd::Acknowledged,
+                        false => DeliveryEnd::Unacknowledged,
+                    }
                 }
-            }
+            },
             Disposition::Defer => {
                 let delay = backoff(FIRST_DEFERRAL, LAST_DEFERRAL, delivery.receive_count);
                 self.change_visibility(&delivery, delay).await;
                 DeliveryEnd::Deferred
             }
-            Disposition::Leave => DeliveryEnd::LeftForDeadLetter,
+            Disposition::Leave => {
+                // A receiver hides for as long as its own work may take, and this is no reason to wait so long.
+                if let Acknowledged::ByReceiver = self.acknowledged {
+                    let delay = self.queue.visibility_timeout();
+                    self.change_visibility(&delivery, delay).await;
+                }
+                DeliveryEnd::LeftForDeadLetter
+            }
             Disposition::GiveBack => {
                 self.change_visibility(&delivery, Duration::ZERO).await;
                 DeliveryEnd::GivenBack
@@ -134,6 +150,9 @@ impl DeliveryHandler {
 
     /// Renews the visibility timeout whenever half of it is over, for as long as it is awaited.
     async fn keep_hidden(&self, delivery: &Delivery) -> Infallible {
+        if let Acknowledged::ByReceiver = self.acknowledged {
+            return std::future::pending().await;
+        }
         let visibility_timeout = self.queue.visibility_timeout();
         let mut pause = visibility_timeout / 2;
         loop {

@@ -15,7 +15,7 @@
 mod acknowledger;
 mod delivery;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ use file_share::metrics::{DeliveryEnd, Metrics};
 use file_share::operations::{FinalizeOutcome, OperationError, Stores, finalize_upload};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::event_queue::{Delivery, EventQueue, MAX_BATCH, MAX_RECEIVE_WAIT, QueueError};
 use acknowledger::Acknowledger;
-use delivery::DeliveryHandler;
+use delivery::{Acknowledged, DeliveryHandler};
 
 /// Messages that are worked on at a time. Each may hash one object, in memory that doesn't grow
 /// with the object.
@@ -143,9 +143,29 @@ impl Consumer {
         finalizer: Arc<dyn Finalize>,
         bucket: impl Into<String>,
     ) -> Self {
+        let acknowledger = Acknowledger::start(queue.clone(), MAX_IN_HAND);
+        Self::of(queue, finalizer, bucket, Acknowledged::ByUs(acknowledger))
+    }
+
+    /// One that receives and acknowledges nothing by itself: [`Self::settle`] takes what somebody else received, who
+    /// acknowledges it as well.
+    pub fn of_received(
+        queue: Arc<dyn EventQueue>,
+        finalizer: Arc<dyn Finalize>,
+        bucket: impl Into<String>,
+    ) -> Self {
+        Self::of(queue, finalizer, bucket, Acknowledged::ByReceiver)
+    }
+
+    fn of(
+        queue: Arc<dyn EventQueue>,
+        finalizer: Arc<dyn Finalize>,
+        bucket: impl Into<String>,
+        acknowledged: Acknowledged,
+    ) -> Self {
         Self {
             handler: Arc::new(DeliveryHandler {
-                acknowledger: Acknowledger::start(queue.clone(), MAX_IN_HAND),
+                acknowledged,
                 queue: queue.clone(),
                 finalizer,
                 bucket: bucket.into(),
@@ -188,6 +208,44 @@ impl Consumer {
             }
         }
         Ok(report)
+    }
+
+    /// Sees deliveries that somebody else received to their end, by `until` at the latest: one ending for each, in their
+    /// order. What isn't done by then is given back; `None` where nothing is known, after a panic or because the queue
+    /// doesn't answer.
+    pub async fn settle(
+        &self,
+        deliveries: Vec<Delivery>,
+        until: Instant,
+    ) -> Vec<Option<DeliveryEnd>> {
+        let left = until.saturating_duration_since(Instant::now());
+        let abandon_at = until - GIVE_BACK_LIMIT.min(left / 4);
+        let shutdown = Shutdown::default();
+        let mut endings = vec![None; deliveries.len()];
+        let mut tasks = JoinSet::new();
+        for (at, delivery) in deliveries.into_iter().enumerate() {
+            let (handler, shutdown) = (self.handler.clone(), shutdown.clone());
+            tasks.spawn(async move { (at, handler.handle(delivery, &shutdown).await) });
+        }
+        for limit in [abandon_at, until] {
+            while let Ok(Some(joined)) = timeout_at(limit, tasks.join_next()).await {
+                match joined {
+                    Ok((at, ending)) => {
+                        self.metrics.delivery_ended(ending);
+                        if let Some(place) = endings.get_mut(at) {
+                            *place = Some(ending);
+                        }
+                    }
+                    Err(error) if error.is_panic() => {
+                        tracing::error!("handling a delivery panicked");
+                    }
+                    Err(_) => {}
+                }
+            }
+            shutdown.abandon.cancel();
+        }
+        tasks.shutdown().await;
+        endings
     }
 
     /// Consumes until `stop` is cancelled; then takes nothing new, finishes what it began, gives

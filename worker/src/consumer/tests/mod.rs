@@ -3,4 +3,4 @@
 
 mod running;
 mod stepping;
-mod support;
+pub(crate) mod support;

@@ -18,10 +18,10 @@ use crate::event_queue::{
     AcknowledgeOutcome, ChangeVisibilityOutcome, Delivery, EventQueue, QueueError, ReceiptHandle,
 };
 
-pub(super) const BUCKET: &str = "file-share-bucket";
+pub(crate) const BUCKET: &str = "file-share-bucket";
 
 /// The `n`th key; always the same for the same `n`.
-pub(super) fn key(n: u8) -> ObjectKey {
+pub(crate) fn key(n: u8) -> ObjectKey {
     let mut bytes = *FileId::new(from_millis(1_790_000_000_000).unwrap()).as_bytes();
     // What is random in an ID, apart from the bits of version and variant.
     bytes[6..].copy_from_slice(&[0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n]);
@@ -38,7 +38,7 @@ fn record(kind: &str, key: &str) -> Value {
 }
 
 /// The message that says that bytes have arrived under each of `keys`.
-pub(super) fn arrivals(keys: &[ObjectKey]) -> String {
+pub(crate) fn arrivals(keys: &[ObjectKey]) -> String {
     let records: Vec<_> = keys
         .iter()
         .map(|key| record("ObjectCreated:Put", &key.to_string()))
@@ -46,13 +46,13 @@ pub(super) fn arrivals(keys: &[ObjectKey]) -> String {
     json!({ "Records": records }).to_string()
 }
 
-pub(super) fn event(kind: &str, key: &str) -> String {
+pub(crate) fn event(kind: &str, key: &str) -> String {
     json!({ "Records": [record(kind, key)] }).to_string()
 }
 
 /// One call of the finalizer.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Call {
+pub(crate) enum Call {
     Fails,
     Takes(Duration),
     Hangs,
@@ -60,7 +60,7 @@ pub(super) enum Call {
 }
 
 #[derive(Default)]
-pub(super) struct Script {
+pub(crate) struct Script {
     calls: Mutex<HashMap<ObjectKey, VecDeque<Call>>>,
     /// How long a call takes that isn't scripted.
     pub usual: Duration,
@@ -72,7 +72,7 @@ pub(super) struct Script {
 
 impl Script {
     /// Says what the next calls for `key` do; the ones after them succeed.
-    pub(super) fn next(&self, key: ObjectKey, calls: impl IntoIterator<Item = Call>) {
+    pub(crate) fn next(&self, key: ObjectKey, calls: impl IntoIterator<Item = Call>) {
         self.calls
             .lock()
             .unwrap()
@@ -81,11 +81,11 @@ impl Script {
             .extend(calls);
     }
 
-    pub(super) fn begun(&self) -> usize {
+    pub(crate) fn begun(&self) -> usize {
         self.begun.lock().unwrap().len()
     }
 
-    pub(super) fn finished(&self) -> usize {
+    pub(crate) fn finished(&self) -> usize {
         self.finished.lock().unwrap().len()
     }
 }
@@ -125,7 +125,7 @@ impl Finalize for Script {
 }
 
 /// A queue in front of the one in memory that refuses as scripted, and counts.
-pub(super) struct FaultyQueue {
+pub(crate) struct FaultyQueue {
     pub inner: InMemoryQueue,
     /// How many receives fail, from now on.
     pub failing_receives: AtomicUsize,
@@ -207,17 +207,17 @@ impl EventQueue for FaultyQueue {
 }
 
 /// A queue, a script, and a consumer of the one that works by the other.
-pub(super) struct Harness {
+pub(crate) struct Harness {
     pub queue: Arc<FaultyQueue>,
     pub script: Arc<Script>,
 }
 
 impl Harness {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Attributes::default(), Duration::ZERO)
     }
 
-    pub(super) fn with(attributes: Attributes, usual: Duration) -> Self {
+    pub(crate) fn with(attributes: Attributes, usual: Duration) -> Self {
         let queue = FaultyQueue {
             inner: InMemoryQueue::new(attributes),
             failing_receives: AtomicUsize::new(0),
@@ -239,12 +239,17 @@ impl Harness {
         }
     }
 
-    pub(super) fn consumer(&self) -> Consumer {
+    pub(crate) fn consumer(&self) -> Consumer {
         Consumer::new(self.queue.clone(), self.script.clone(), BUCKET)
     }
 
+    /// The same of what somebody else receives.
+    pub(crate) fn consumer_of_received(&self) -> Consumer {
+        Consumer::of_received(self.queue.clone(), self.script.clone(), BUCKET)
+    }
+
     /// Sends one message for each of the first `count` keys.
-    pub(super) fn send_arrivals(&self, count: u8) {
+    pub(crate) fn send_arrivals(&self, count: u8) {
         for n in 0..count {
             self.queue.inner.send(arrivals(&[key(n)]));
         }
@@ -253,7 +258,7 @@ impl Harness {
 
 /// Takes steps until `done`, and gives what they did in sum. At most a thousand: a step ends with a
 /// poll, and the longest deferral lasts for hundreds of these.
-pub(super) async fn step_until(consumer: &Consumer, done: impl Fn() -> bool) -> BatchReport {
+pub(crate) async fn step_until(consumer: &Consumer, done: impl Fn() -> bool) -> BatchReport {
     let mut sum = BatchReport::default();
     for _ in 0..1_000 {
         if done() {
@@ -268,7 +273,7 @@ pub(super) async fn step_until(consumer: &Consumer, done: impl Fn() -> bool) -> 
 }
 
 /// Waits for a condition, in paused time. At most `limit`.
-pub(super) async fn eventually(limit: Duration, condition: impl Fn() -> bool) {
+pub(crate) async fn eventually(limit: Duration, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + limit;
     while !condition() {
         assert!(Instant::now() < deadline, "didn't happen within {limit:?}");
