@@ -1,7 +1,7 @@
 //! A hold: somebody who runs the service says that a file stays, whoever wants it gone.
 //!
-//! Invariant: a reason that is given is a line that can be shown as it is, in a terminal and beside other text. While a file is held,
-//! no deletion of it is made, whoever asks for it: that is a condition of the very write that deletes
+//! Invariant: a reason that is given is a line that can be shown as it is, in a terminal and beside other text. While a
+//! file is held, no deletion of it is made, whoever asks for it: that is a condition of the very write that deletes
 //! (`MetadataStore::delete`).
 //!
 //! Absent on purpose: an end by time. A hold ends when somebody ends it; what is to be kept until a moment has

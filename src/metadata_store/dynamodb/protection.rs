@@ -2,7 +2,8 @@
 //!
 //! Invariant: each is one update whose condition says that there is something to protect, and sent again it writes what
 //! is there. A hold is ended by a write that names it, so a release that comes late takes no other one off; a hold that
-//! comes late again keeps a file that nobody meant to keep, which somebody can release. Whether a file is protected is asked in the very write that deletes (`Condition::LivingAndNotUnversioned`,
+//! comes late again keeps a file that nobody meant to keep, which somebody can release. Whether a file is protected is
+//! asked in the very write that deletes (`Condition::LivingAndNotUnversioned`,
 //! `Condition::Unversioned`).
 //!
 //! Absent on purpose: the end of a hold by a change of state. That takes the attributes away in its own write
