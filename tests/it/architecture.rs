@@ -483,6 +483,7 @@ const WORKER_MAY_IMPORT: [(&str, &[&str], &[&str]); 9] = [
             "domain",
             "file_events",
             "lambda_runtime",
+            "metrics",
             "operations",
             "scanner",
             "store_error",

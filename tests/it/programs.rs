@@ -219,7 +219,7 @@ fn make(arguments: &[&str]) -> String {
 
 #[test]
 fn make_lists_its_targets_and_each_of_them_can_be_made() {
-    const TARGETS: [&str; 26] = [
+    const TARGETS: [&str; 29] = [
         "help",
         "run",
         "check",
@@ -239,9 +239,12 @@ fn make_lists_its_targets_and_each_of_them_can_be_made() {
         "schemathesis",
         "fuzz",
         "bench",
+        "lambda",
         "lighthouse",
         "pictures",
         "packages",
+        "release",
+        "release-check",
         "up",
         "init",
         "logs",

@@ -95,6 +95,8 @@ fn every_dependency_and_tool_is_pinned() {
         "tests/tools/schemathesis.txt",
         "tests/tools/caddy.txt",
         "tests/tools/checkov.txt",
+        "tests/tools/packaging.txt",
+        "deploy/release/tools.txt",
     ] {
         let text = read(list);
         let tools = text
@@ -118,6 +120,10 @@ fn every_dependency_and_tool_is_pinned() {
         assert!(line.contains("--locked --version $("), "{line}");
     }
     for line in makefile.lines().filter(|line| line.contains("pip install")) {
-        assert!(line.contains("--requirement tests/tools/"), "{line}");
+        let lists = [
+            "--requirement tests/tools/",
+            "--requirement deploy/release/",
+        ];
+        assert!(lists.iter().any(|list| line.contains(list)), "{line}");
     }
 }
