@@ -53,7 +53,7 @@ const HALF: &str = "has no public half in it; write it anew: openssl ec -in FILE
 #[derive(Debug, Clone, Args)]
 pub struct DownloadArgs {
     /// The CloudFront distribution that downloads lead to instead of the bucket, such as
-    /// https://d111111abcdef8.cloudfront.net; deploy/downloads.yaml makes one (aws mode)
+    /// `https://d111111abcdef8.cloudfront.net`; deploy/downloads.yaml makes one (aws mode)
     #[arg(long, env = "DOWNLOAD_ORIGIN", value_name = "URL")]
     pub download_origin: Option<String>,
     /// What CloudFront calls the public key that download URLs are verified with, such as K2JCJMDEHXQW5F: the output
