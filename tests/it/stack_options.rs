@@ -2,7 +2,7 @@
 //! holds whatever they choose.
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::infrastructure::sqs;
 use crate::support::curl::{create, curl, curl_json, upload};
@@ -151,6 +151,38 @@ fn alarms_tell_one_topic_when_something_is_wrong_and_when_that_is_over() {
     assert!(section("\n  DeadLetterQueue:\n", "\n  QueuePolicy:\n").contains(name));
 }
 
+/// The emulator has no sums of figures, and so not this template; what CloudFormation fills in stands in texts.
+#[test]
+fn the_dashboard_shows_each_alarm_and_figures_of_the_stacks_own_queues_and_table() {
+    let (_, body) = ALARMS.split_once("DashboardBody: !Sub |\n").unwrap();
+    let shown: Value = serde_json::from_str(body).expect("CloudWatch takes JSON alone");
+    let widgets = shown["widgets"].as_array().unwrap();
+    let alarms = widgets[0]["properties"]["alarms"].as_array().unwrap();
+    let names = ALARMS.lines().filter_map(|line| {
+        let name = line.strip_prefix("  ")?.strip_suffix("Alarm:")?;
+        (!name.starts_with(' ')).then(|| json!(format!("${{{name}Alarm.Arn}}")))
+    });
+    assert_eq!(*alarms, names.collect::<Vec<_>>());
+    let metrics: Vec<_> = widgets
+        .iter()
+        .filter_map(|widget| widget["properties"]["metrics"].as_array())
+        .flatten()
+        .collect();
+    assert_eq!(metrics.len(), 8);
+    for metric in metrics {
+        let of = [metric[2].as_str().unwrap(), metric[3].as_str().unwrap()];
+        assert!(
+            [
+                ["QueueName", "${QueueName}"],
+                ["QueueName", "${QueueName}-dead-letter"],
+                ["TableName", "${TableName}"],
+            ]
+            .contains(&of),
+            "{metric}"
+        );
+    }
+}
+
 /// Beyond that `aws cloudformation deploy` asks for a bucket to put it into first.
 #[test]
 fn the_stack_can_be_deployed_from_a_file() {
@@ -166,16 +198,19 @@ fn throttling_is_seen_at_the_table_and_at_each_index_and_its_alarm_ends() {
     let table = section("\n  Table:\n", "\n  # ---- signing in");
     let indexes = table.match_indices("- IndexName: ").count();
     assert_eq!(indexes, 4, "a new index is counted too");
-    let alarms = format!("{ALARMS}\n  \n");
     for (alarm, next, metric) in [
         (
             "ThrottledReadsAlarm",
             "\n  ThrottledWritesAlarm:\n",
             "ReadThrottleEvents",
         ),
-        ("ThrottledWritesAlarm", "\n  \n", "WriteThrottleEvents"),
+        (
+            "ThrottledWritesAlarm",
+            "\n  Dashboard:\n",
+            "WriteThrottleEvents",
+        ),
     ] {
-        let alarm = section_of(&alarms, &format!("\n  {alarm}:\n"), next);
+        let alarm = section_of(ALARMS, &format!("\n  {alarm}:\n"), next);
         assert_eq!(alarm.matches(metric).count(), indexes + 1);
         assert_eq!(alarm.matches("Name: TableName\n").count(), indexes + 1);
         for index in table.split("- IndexName: ").skip(1) {
