@@ -575,12 +575,31 @@ pub(crate) fn restore_local(data_dir: &Path, arguments: &[&str]) -> Output {
     to_its_end(command.arg("restore").args(arguments))
 }
 
-/// `file-share recount` of a data directory, to its end.
+/// `file-share recount` of a data directory, to its end. Where only another process sees it, as it is seen by
+/// [`Program::local_on_small_disk`], there: SQLite takes no path that leads over a link.
 #[allow(dead_code, reason = "for the tests; the benchmarks share this module")]
 pub(crate) fn recount_local(data_dir: &Path, arguments: &[&str]) -> Output {
-    let mut command = clean_command(&built("file-share"));
+    let program = built("file-share");
+    let (mut command, data_dir) = match seen_by_another(data_dir) {
+        None => (clean_command(&program), data_dir.to_owned()),
+        Some((process_id, seen_there)) => {
+            let mut command = clean_command(Path::new("nsenter"));
+            command
+                .args(["--user", "--mount", "--preserve-credentials", "--target"])
+                .arg(process_id)
+                .arg(program);
+            (command, seen_there)
+        }
+    };
     command.env("DATA_DIR", data_dir);
     to_its_end(command.arg("recount").args(arguments))
+}
+
+/// Which process sees this path, and as what, if it is below `/proc/…/root`.
+fn seen_by_another(path: &Path) -> Option<(&str, PathBuf)> {
+    let path = path.to_str()?.strip_prefix("/proc/")?;
+    let (process_id, seen_there) = path.split_once("/root/")?;
+    Some((process_id, Path::new("/").join(seen_there)))
 }
 
 /// `file-share recount` in aws mode, by somebody who may read the whole table.
