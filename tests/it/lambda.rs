@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::infrastructure::sqs;
 use crate::journey::share;
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
+use crate::support::fault_proxy::{ProxyMode, TcpFaultProxy};
 use crate::support::lambda::{Answer, HttpRequest, Lambda};
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
@@ -71,7 +72,10 @@ async fn both_programs_as_functions_share_files_in_two_steps() {
     let base = api.behind_gateway(API_TIME, SOMEBODY);
     let settings = [("PUBLIC_URL", base.as_str())];
     let _api = Program::api_function(&deployment, &api.address, &settings);
-    let _worker = Program::worker_function(&deployment, &worker.address, &[]);
+    let stores = TcpFaultProxy::to(&deployment.endpoint, ProxyMode::Open).await;
+    let settings = [("AWS_ENDPOINT_URL", stores.url())];
+    let settings = settings.each_ref().map(|(name, url)| (*name, url.as_str()));
+    let _worker = Program::worker_function(&deployment, &worker.address, &settings);
     let stop = CancellationToken::new();
     let mapping = map_events(deployment.clone(), worker.clone(), stop.clone());
     let mapping = tokio::spawn(mapping);
@@ -93,8 +97,9 @@ async fn both_programs_as_functions_share_files_in_two_steps() {
     mapping.await.unwrap();
     tokio::task::block_in_place(|| {
         of_a_bad_message_nobody_else_hears(&base, &worker, &deployment.bucket);
-        a_wait_ends_before_the_function_does(&base, &api);
+        a_wait_is_short(&base, &api);
         a_schedule_finds_what_no_message_told_of(&base, &worker);
+        an_outage_is_an_error_of_the_function(&worker, &stores);
         // What it can't read ended nothing.
         for (function, is_of) in [(&api, "payload format 2.0"), (&worker, "SQS")] {
             let Answer::Failed(error) = function.invoke(&json!({"x": 1}), API_TIME) else {
@@ -108,6 +113,19 @@ async fn both_programs_as_functions_share_files_in_two_steps() {
         }
         assert_eq!(curl_status(&[&format!("{base}/healthz")]), "200");
     });
+}
+
+/// Nobody reads the answer to a schedule, but errors are counted by an alarm.
+fn an_outage_is_an_error_of_the_function(worker: &Lambda, stores: &TcpFaultProxy) {
+    let event = json!({"task": "reconcile"});
+    stores.set(ProxyMode::Closed);
+    let Answer::Failed(error) = worker.invoke(&event, WORKER_TIME) else {
+        panic!("nothing was wrong");
+    };
+    assert_eq!(error["errorType"], "TaskFailed");
+    stores.set(ProxyMode::Open);
+    let answer = worker.invoke(&event, WORKER_TIME).answered();
+    assert_eq!(answer["isComplete"], true, "{answer}");
 }
 
 /// A file whose bytes are there, and whose message nobody has handed over.
@@ -148,16 +166,17 @@ fn of_a_bad_message_nobody_else_hears(base: &str, worker: &Lambda, bucket: &str)
     }
 }
 
-fn a_wait_ends_before_the_function_does(base: &str, api: &Lambda) {
+/// Whoever waits has a process for themselves.
+fn a_wait_is_short(base: &str, api: &Lambda) {
     let created = create(base, &json!({"filename": "a.txt", "size": 5}));
     let id = created["id"].as_str().unwrap();
     let request = HttpRequest::get(&format!("/v1/files/{id}/metadata?wait=20"));
-    let time = Duration::from_secs(4);
     let began = Instant::now();
-    let answer = api.invoke(&request.event(SOMEBODY), time).answered();
+    let answer = api.invoke(&request.event(SOMEBODY), API_TIME).answered();
     assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert!(began.elapsed() < time);
-    assert!(began.elapsed() > Duration::from_secs(1), "it didn't wait");
+    let waited = began.elapsed();
+    assert!(waited > Duration::from_millis(900), "it didn't wait");
+    assert!(waited < Duration::from_secs(10), "it waited for {waited:?}");
     let file: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(file["status"], "pending");
 }

@@ -21,9 +21,11 @@ use file_share::lambda_runtime::{EventError, Function, Invocation};
 use file_share::metrics::DeliveryEnd;
 use file_share::operations::{OrphanSweeper, Reconciler, Stores};
 use file_share::scanner::MarkKeeper;
+use file_share::store_error::StoreError;
 use file_share::webhooks::Deliverer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use crate::consumer::{Consumer, Finalize};
@@ -140,76 +142,100 @@ impl WorkerFunction {
     }
 }
 
-impl Work {
-    async fn act(&mut self, asked: Asked, until: Instant) -> Value {
-        match asked {
-            Asked::Settle(messages) => failures(settle(&self.consumer, messages, until).await),
-            Asked::Do(task) => {
-                let is_complete = match task {
-                    Task::Reconcile => self.reconcile(until).await,
-                    Task::Sweep => self.sweep(until).await,
-                };
-                if !is_complete {
-                    tracing::warn!(
-                        ?task,
-                        "a task wasn't finished; the next one goes on with it"
-                    );
-                }
-                json!({"task": task, "isComplete": is_complete})
-            }
-        }
-    }
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum TaskEnd {
+    Complete,
+    /// There was more to do than time, and the next one goes on.
+    Unfinished,
+    /// A store failed.
+    Failed,
+}
 
-    /// Whether all of it was done.
-    async fn reconcile(&mut self, until: Instant) -> bool {
-        let reconciling = async {
-            match timeout_at(until, self.reconciler.run_to_end()).await {
-                Ok(Ok(())) => true,
-                Ok(Err(error)) => {
-                    tracing::warn!(error = %error.chain(), "reconciling failed and is tried again");
-                    false
-                }
-                Err(_) => false,
-            }
-        };
-        let telling = async {
-            match &self.deliverer {
-                None => true,
-                Some(deliverer) => timeout_at(until, deliverer.run_to_end()).await.is_ok(),
-            }
-        };
-        let (reconciled, told, kept) =
-            tokio::join!(reconciling, telling, keep(&mut self.mark, until));
-        reconciled && told && kept
-    }
-
-    /// Whether it came to its end.
-    async fn sweep(&mut self, until: Instant) -> bool {
-        let Some(sweeper) = &mut self.sweeper else {
-            tracing::info!("nothing is swept: ORPHAN_SWEEP_INTERVAL is off");
-            return true;
-        };
-        match timeout_at(until, sweeper.run_to_end()).await {
-            Ok(Ok(_)) => true,
+impl TaskEnd {
+    /// Of a work whose failures are logged with these words.
+    fn of<T>(ended: Result<Result<T, StoreError>, Elapsed>, failed: &'static str) -> Self {
+        match ended {
+            Ok(Ok(_)) => Self::Complete,
             Ok(Err(error)) => {
-                tracing::warn!(error = %error.chain(), "looking for orphaned objects failed and is tried again");
-                false
+                tracing::warn!(error = %error.chain(), "{failed}");
+                Self::Failed
             }
-            Err(_) => false,
+            Err(_) => Self::Unfinished,
         }
     }
 }
 
-/// Whether it was done.
-async fn keep(mark: &mut MarkKeeper, until: Instant) -> bool {
-    match timeout_at(until, mark.keep()).await {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(error = %error.chain(), "whether files are scanned can't be written down or seen");
-            false
+impl Work {
+    /// # Errors
+    /// A task failed. Nobody reads the answer to a schedule, so an error of the function is what is seen of it: its alarm
+    /// says that the stores are away.
+    async fn act(&mut self, asked: Asked, until: Instant) -> Result<Value, EventError> {
+        let task = match asked {
+            Asked::Settle(messages) => {
+                return Ok(failures(settle(&self.consumer, messages, until).await));
+            }
+            Asked::Do(task) => task,
+        };
+        let ended = match task {
+            Task::Reconcile => self.reconcile(until).await,
+            Task::Sweep => self.sweep(until).await,
+        };
+        match ended {
+            TaskEnd::Complete => {}
+            TaskEnd::Unfinished => tracing::warn!(
+                ?task,
+                "a task wasn't finished; the next one goes on with it"
+            ),
+            TaskEnd::Failed => {
+                return Err(EventError {
+                    kind: "TaskFailed",
+                    message: format!("{task:?} failed, as the lines before this one say"),
+                });
+            }
         }
-        Err(_) => false,
+        Ok(json!({"task": task, "isComplete": ended == TaskEnd::Complete}))
     }
+
+    /// The worst end of its parts.
+    async fn reconcile(&mut self, until: Instant) -> TaskEnd {
+        let reconciling = async {
+            let ended = timeout_at(until, self.reconciler.run_to_end()).await;
+            TaskEnd::of(ended, "reconciling failed and is tried again")
+        };
+        let telling = async {
+            match &self.deliverer {
+                None => TaskEnd::Complete,
+                Some(deliverer) => match timeout_at(until, deliverer.run_to_end()).await {
+                    Ok(_) => TaskEnd::Complete,
+                    Err(_) => TaskEnd::Unfinished,
+                },
+            }
+        };
+        let (reconciled, told, kept) =
+            tokio::join!(reconciling, telling, keep(&mut self.mark, until));
+        reconciled.max(told).max(kept)
+    }
+
+    async fn sweep(&mut self, until: Instant) -> TaskEnd {
+        let Some(sweeper) = &mut self.sweeper else {
+            tracing::info!("nothing is swept: ORPHAN_SWEEP_INTERVAL is off");
+            return TaskEnd::Complete;
+        };
+        let ended = timeout_at(until, sweeper.run_to_end()).await;
+        TaskEnd::of(
+            ended,
+            "looking for orphaned objects failed and is tried again",
+        )
+    }
+}
+
+async fn keep(mark: &mut MarkKeeper, until: Instant) -> TaskEnd {
+    let ended = timeout_at(until, mark.keep()).await;
+    TaskEnd::of(
+        ended,
+        "whether files are scanned can't be written down or seen",
+    )
 }
 
 impl Function for WorkerFunction {
@@ -217,7 +243,7 @@ impl Function for WorkerFunction {
         let asked = read(&invocation.event)?;
         let acting = self.work.act(asked, invocation.answer_by);
         // Beside it, else what is noted in a long round would have no room.
-        let answer = self.event_writer.write_beside(acting).await;
+        let answer = self.event_writer.write_beside(acting).await?;
         Ok(answer.to_string().into_bytes())
     }
 

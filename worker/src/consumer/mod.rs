@@ -236,10 +236,7 @@ impl Consumer {
                             *place = Some(ending);
                         }
                     }
-                    Err(error) if error.is_panic() => {
-                        tracing::error!("handling a delivery panicked");
-                    }
-                    Err(_) => {}
+                    Err(error) => log_panic::<()>(Err(error)),
                 }
             }
             shutdown.abandon.cancel();
@@ -348,7 +345,7 @@ fn reap(tasks: &mut JoinSet<DeliveryEnd>) {
     }
 }
 
-fn log_panic(joined: Result<DeliveryEnd, tokio::task::JoinError>) {
+fn log_panic<T>(joined: Result<T, tokio::task::JoinError>) {
     if let Err(error) = joined
         && error.is_panic()
     {
