@@ -257,6 +257,22 @@ async fn a_store_that_is_away_or_slow_costs_events_and_no_call_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn work_goes_on_and_ends_in_time_beside_a_store_that_hangs() {
+    let items = Arc::new(MemoryItemStore::default());
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let (events, mut writer) = FileEvents::kept_in(items, KeptOf::AllFiles, clock);
+    let _hanging = writer.all_room();
+    let recorder = events.0.as_ref().unwrap();
+    let noted = recorder.notes.try_send(download(FileId::new(at(0)), 1, 1));
+    assert!(noted.is_ok());
+    let work = tokio::time::sleep(Duration::from_secs(1));
+    let worked = writer.write_beside(work);
+    let worked = tokio::time::timeout(Duration::from_secs(2), worked).await;
+    assert!(worked.is_ok(), "it waited for the store");
+    assert_eq!(recorder.left_out.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_would_be_counted_in_an_event_that_was_never_written_is_counted_as_left_out() {
     let recorded = recorded(KeptOf::AllFiles);
     let file = FileId::new(at(0));

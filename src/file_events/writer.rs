@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -71,13 +71,20 @@ impl EventWriter {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // A store that hangs must not keep the program from its end, nor the work from going on.
                 note = self.notes.recv() => match note {
-                    Some(note) => self.take(&note).await,
+                    Some(note) => tokio::select! {
+                        biased;
+                        () = self.take(&note) => {}
+                        done = &mut work => {
+                            self.left_out(1);
+                            return done;
+                        }
+                    },
                     None => return work.await,
                 },
                 _ = ticks.tick() => {
                     let due = self.windows.due(self.clock.now(), false);
-                    // A store that hangs must not keep the program from its end.
                     tokio::select! {
                         () = self.add_all(due) => {}
                         done = &mut work => return done,
@@ -108,6 +115,10 @@ impl EventWriter {
     }
 
     async fn take(&mut self, note: &Note) {
+        // First, so that whoever gives it up while there is no room leaves no window whose item was never written.
+        let Some(permit) = self.room().await else {
+            return;
+        };
         let by = match note.kind.is_repeatable() {
             true => self.windows.count(note),
             false => Some(note.by.clone()),
@@ -121,10 +132,10 @@ impl EventWriter {
                     true => self.windows.begin(note, by, item.key.clone()),
                     false => None,
                 };
-                self.add_all(more).await;
                 let (items, now) = (Arc::clone(&self.items), note.at);
-                self.write(1, async move { items.put_new(&item, now).await.map(drop) })
-                    .await;
+                let writing = async move { items.put_new(&item, now).await.map(drop) };
+                self.write(permit, 1, writing);
+                self.add_all(more).await;
             }
             Err(_) => self.left_out(1),
         }
@@ -132,21 +143,28 @@ impl EventWriter {
 
     async fn add_all(&mut self, due: impl IntoIterator<Item = PendingCount>) {
         for more in due {
+            let Some(permit) = self.room().await else {
+                return;
+            };
             let (items, now) = (Arc::clone(&self.items), self.clock.now());
-            self.write(more.count, async move { add(&*items, &more, now).await })
-                .await;
+            let count = more.count;
+            let writing = async move { add(&*items, &more, now).await };
+            self.write(permit, count, writing);
         }
     }
 
-    /// Has so much written, as soon as there is room among those that are under way.
-    async fn write(
+    /// Room for one more among the writes that are under way, as soon as there is any.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.writes).acquire_owned().await.ok()
+    }
+
+    /// Has so much written.
+    fn write(
         &self,
+        permit: OwnedSemaphorePermit,
         count: u64,
         writing: impl Future<Output = Result<(), StoreError>> + Send + 'static,
     ) {
-        let Ok(permit) = Arc::clone(&self.writes).acquire_owned().await else {
-            return;
-        };
         let left_out = Arc::clone(&self.left_out);
         tokio::spawn(async move {
             let _permit = permit;
@@ -166,6 +184,13 @@ impl EventWriter {
     /// Waits for those that are under way.
     async fn writes_are_over(&self) {
         let _ = self.writes.acquire_many(MAX_WRITES).await;
+    }
+
+    /// All the room there is, as a store takes it that hangs.
+    #[cfg(test)]
+    pub(super) fn all_room(&self) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.writes).try_acquire_many_owned(MAX_WRITES);
+        room.expect("nothing is written")
     }
 
     fn left_out(&self, count: u64) {
