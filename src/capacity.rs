@@ -22,11 +22,15 @@ pub struct AnswerBy(pub Instant);
 impl AnswerBy {
     /// What a wait leaves of the time, for the last look and for the answer.
     const ROOM: Duration = Duration::from_millis(500);
+    /// How long a request waits at the most. Its process answers nothing else meanwhile, and no permit bounds how many
+    /// processes wait, so that a class that uploads at once would have them all.
+    const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
     /// `wait`, or less if there isn't so much time.
     pub fn cap(self, wait: Duration) -> Duration {
         let left = self.0.saturating_duration_since(Instant::now());
-        wait.min(left.saturating_sub(Self::ROOM))
+        wait.min(Self::LONGEST_WAIT)
+            .min(left.saturating_sub(Self::ROOM))
     }
 }
 
@@ -160,12 +164,12 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_leaves_time_for_its_answer_and_is_none_where_there_is_none() {
+    async fn a_wait_is_short_leaves_time_for_its_answer_and_is_none_where_there_is_none() {
         let by = |left| AnswerBy(Instant::now() + Duration::from_secs(left));
         let cap = |left, wait| by(left).cap(Duration::from_secs(wait)).as_secs_f64();
         assert_eq!(
-            [cap(28, 20), cap(3, 20), cap(0, 20), cap(28, 0)],
-            [20.0, 2.5, 0.0, 0.0]
+            [cap(28, 20), cap(1, 20), cap(0, 20), cap(28, 0)],
+            [1.0, 0.5, 0.0, 0.0]
         );
         let over = AnswerBy(Instant::now());
         tokio::time::advance(Duration::from_secs(9)).await;

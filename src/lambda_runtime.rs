@@ -27,6 +27,8 @@ use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::store_error::chain;
+
 /// Set by Lambda, and by nobody else: where the Runtime API is, as a host and a port.
 pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// The version of the Runtime API. There has been no other one.
@@ -80,14 +82,7 @@ pub struct RuntimeError(String);
 
 impl RuntimeError {
     fn because(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let error = error.into();
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self(text)
+        Self(chain(&*error.into()))
     }
 }
 
@@ -251,13 +246,13 @@ pub fn refuse_start(message: &str) {
     let _ = runtime.block_on(runtime_api.post("init/error", body_of(&error), error.kind));
 }
 
-/// By this process's monotonic clock.
+/// By this process's monotonic clock. A deadline that is over when its event comes is one of a clock that is wrong.
 fn answer_by(headers: &HeaderMap) -> Instant {
     let deadline = headers.get(DEADLINE).and_then(|it| it.to_str().ok());
     let deadline = deadline.and_then(|it| it.trim().parse().ok());
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let left = match (deadline.map(Duration::from_millis), now) {
-        (Some(deadline), Ok(now)) => deadline.saturating_sub(now),
+        (Some(deadline), Ok(now)) if deadline > now => deadline - now,
         _ => DEFAULT_TIME,
     };
     Instant::now() + left.min(MAX_TIME).saturating_sub(ROOM)

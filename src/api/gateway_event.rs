@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use poem::error::ReadBodyError;
 use poem::http::uri::Scheme;
 use poem::http::{HeaderName, HeaderValue, Method, Uri, header};
 use poem::web::{LocalAddr, RemoteAddr};
@@ -138,20 +139,27 @@ impl<E: Endpoint<Output = Response>> GatewayFunction<E> {
                 Code::InvalidRequest.with("the path, the query or the body can't be read");
             return Ok(self.write_problem(&problem, id).await);
         };
-        let answering = self.endpoint.get_response(request);
-        let Ok(response) = timeout_at(invocation.answer_by, answering).await else {
-            tracing::warn!(request_id = %id, "a request was given up: the time of its event is over");
-            return Ok(self
-                .write_problem(&Code::StoreUnavailable.plain(), id)
-                .await);
+        let answering = async {
+            let response = self.endpoint.get_response(request).await;
+            // Its body may be one that is read from the stores as it goes out.
+            write(response, is_head).await
         };
-        match write(response, is_head).await {
-            Ok(answer) => Ok(answer),
-            Err(why) => {
-                tracing::error!(request_id = %id, why, "an answer can't be handed to the gateway");
-                Ok(self.write_problem(&Code::InternalError.plain(), id).await)
+        let code = match timeout_at(invocation.answer_by, answering).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(NotWritten::BrokenOff)) => {
+                tracing::warn!(request_id = %id, "an answer was broken off");
+                Code::StoreUnavailable
             }
-        }
+            Ok(Err(why)) => {
+                tracing::error!(request_id = %id, %why, "an answer can't be handed to the gateway");
+                Code::InternalError
+            }
+            Err(_) => {
+                tracing::warn!(request_id = %id, "a request was given up: the time of its event is over");
+                Code::StoreUnavailable
+            }
+        };
+        Ok(self.write_problem(&code.plain(), id).await)
     }
 
     /// `None` if it can't be one.
@@ -257,9 +265,20 @@ fn encoded(text: &str, set: &'static AsciiSet) -> String {
     utf8_percent_encode(text, set).to_string()
 }
 
-/// The answer in the gateway's form, or why there can't be one.
-async fn write(mut response: Response, is_head: bool) -> Result<Vec<u8>, &'static str> {
-    const TOO_LARGE: &str = "it is larger than Lambda takes";
+/// Why there is no answer in the gateway's form.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum NotWritten {
+    #[error("it is larger than Lambda takes")]
+    TooLarge,
+    /// By a store, while it was read.
+    #[error("its body was broken off")]
+    BrokenOff,
+    #[error("something in its head is no text")]
+    Header,
+}
+
+/// The answer in the gateway's form.
+async fn write(mut response: Response, is_head: bool) -> Result<Vec<u8>, NotWritten> {
     let status = response.status();
     let body = response.take_body();
     let body = match is_head {
@@ -267,13 +286,16 @@ async fn write(mut response: Response, is_head: bool) -> Result<Vec<u8>, &'stati
         false => body
             .into_bytes_limit(MAX_ANSWER_BYTES)
             .await
-            .map_err(|_| TOO_LARGE)?,
+            .map_err(|error| match error {
+                ReadBodyError::PayloadTooLarge => NotWritten::TooLarge,
+                _ => NotWritten::BrokenOff,
+            })?,
     };
     let mut headers = BTreeMap::<String, String>::new();
     let mut cookies = Vec::new();
     for (name, value) in response.headers() {
         let Ok(value) = std::str::from_utf8(value.as_bytes()) else {
-            return Err("a header is no text");
+            return Err(NotWritten::Header);
         };
         if name == header::SET_COOKIE {
             cookies.push(value.to_owned());
@@ -296,10 +318,10 @@ async fn write(mut response: Response, is_head: bool) -> Result<Vec<u8>, &'stati
         body,
         is_base64_encoded,
     };
-    let answer = serde_json::to_vec(&answer).map_err(|_| "it can't be written")?;
+    let answer = serde_json::to_vec(&answer).map_err(|_| NotWritten::Header)?;
     match answer.len() {
         ..=MAX_ANSWER_BYTES => Ok(answer),
-        _ => Err(TOO_LARGE),
+        _ => Err(NotWritten::TooLarge),
     }
 }
 

@@ -9,9 +9,15 @@ impl CommonSettings {
     /// What a function of either program can't have.
     fn judge_as_function(&self, problems: &mut Problems) {
         if self.metrics_listen.is_some() {
-            problems.missing(
+            problems.refuse(
                 "METRICS_LISTEN",
                 "nobody can reach a Lambda function to scrape it: leave it off, and use Lambda's own metrics",
+            );
+        }
+        if self.traces.is_some() {
+            problems.refuse(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "traces are told beside the work, and a Lambda function stands still behind an answer: leave it off",
             );
         }
     }
@@ -37,14 +43,14 @@ impl ApiSettings {
         Problems::collected(|problems| {
             self.common.judge_as_function(problems);
             if matches!(self.mode, Mode::Local { .. }) {
-                problems.missing(
+                problems.refuse(
                     "MODE",
                     "a Lambda function keeps nothing on its disk: set MODE=aws, with BUCKET_NAME and TABLE_NAME",
                 );
             }
             // Else links would name whatever host and scheme the program sees, which isn't what clients see.
             if self.public_url.is_none() {
-                problems.missing(
+                problems.refuse(
                     "PUBLIC_URL",
                     "is needed in a Lambda function: where clients reach the HTTP API before it, such as \
                      https://files.example.org",
@@ -77,8 +83,17 @@ mod tests {
 
     #[test]
     fn local_mode_and_what_nobody_could_reach_is_refused_with_words() {
-        let refused = fit(&["--metrics-listen=127.0.0.1:9464"]).unwrap_err();
-        for name in ["MODE", "PUBLIC_URL", "METRICS_LISTEN"] {
+        let refused = fit(&[
+            "--metrics-listen=127.0.0.1:9464",
+            "--otel-exporter-otlp-endpoint=https://collector.example.org",
+        ]);
+        let refused = refused.unwrap_err();
+        for name in [
+            "MODE",
+            "PUBLIC_URL",
+            "METRICS_LISTEN",
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ] {
             assert!(refused.contains(&format!("\n  {name}: ")), "{refused}");
         }
         let secret = format!("--link-secret={}", "s".repeat(32));

@@ -59,7 +59,7 @@ const MAY_IMPORT: [(&str, &[&str]); 58] = [
         &["client_address", "domain", "own_paths", "rate_limits"],
     ),
     ("https_client", &["config"]),
-    ("lambda_runtime", &[]),
+    ("lambda_runtime", &["store_error"]),
     ("telemetry", &["config"]),
     ("traces", &["config", "domain", "https_client", "metrics"]),
     ("aws", &["domain", "metrics", "start_check", "store_error"]),

@@ -1,9 +1,11 @@
 //! What an endpoint sees of an event, and the gateway of an answer.
 
+use std::io;
 use std::time::Duration;
 
+use futures_util::stream;
 use poem::http::StatusCode;
-use poem::{IntoResponse, endpoint};
+use poem::{Body, IntoResponse, endpoint};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -246,4 +248,27 @@ async fn a_request_that_is_not_answered_in_time_may_be_sent_again() {
     assert_eq!(answer["statusCode"], 503);
     assert_eq!(answer["headers"]["retry-after"], "2");
     assert!(began.elapsed() < TIME + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_a_body_keep_its_caller_or_break_off_without_a_word() {
+    let of_body = |body: fn() -> Body| {
+        endpoint::make(
+            move |_| async move { Ok::<_, poem::Error>(Response::builder().body(body())) },
+        )
+    };
+    let began = Instant::now();
+    let hanging = of_body(|| Body::from_bytes_stream(stream::pending::<io::Result<Bytes>>()));
+    let answer = answered_by(hanging, false, &event()).await.unwrap();
+    assert_eq!(answer["statusCode"], 503);
+    assert!(began.elapsed() < TIME + Duration::from_secs(1));
+    let broken = of_body(|| {
+        let parts = [
+            Ok(Bytes::from("half")),
+            Err(io::Error::other("the store is away")),
+        ];
+        Body::from_bytes_stream(stream::iter(parts))
+    });
+    let answer = answered_by(broken, false, &event()).await.unwrap();
+    assert_eq!(answer["statusCode"], 503);
 }
