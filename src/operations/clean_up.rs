@@ -12,7 +12,8 @@ use crate::domain::{
 };
 use crate::store_error::StoreError;
 
-/// How often it is looked whether a hold was ended: nobody says when.
+/// How often it is looked whether a hold was ended, which makes a file due by itself, and whether something else came for
+/// a withdrawn file that is held.
 pub(super) const HELD_GAP: Duration = Duration::from_secs(60 * 60);
 
 /// Deletes every version of the object of a file that is over, and schedules the

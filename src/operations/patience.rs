@@ -63,6 +63,6 @@ pub(super) async fn available_before(
 /// Whether a file is still what its record said. One that was deleted since its record was read is no damage: its
 /// tombstone was there before its bytes went, so a consistent read after the look tells the two apart.
 pub(super) async fn is_unchanged(stores: &Stores, record: &FileRecord) -> Result<bool, StoreError> {
-    let now = patiently(|| stores.metadata.get(record.id)).await?;
+    let now = stores.metadata.get(record.id).await?;
     Ok(now.is_some_and(|now| now.state == record.state))
 }

@@ -302,18 +302,21 @@ impl Reconciler {
         match stores.metadata.get(id).await? {
             None => Ok(Reconciled::NothingNew),
             // Another version may be there than the one that was looked at.
-            Some(record) if record.locking_version().is_some() => {
-                self.read_before_looking(id).await
-            }
+            Some(record) if record.locking_version().is_some() => self.look_at(record).await,
             Some(record) => self.conclude(record, &call, look).await,
         }
     }
 
     async fn read_before_looking(&self, id: FileId) -> Result<Reconciled, OperationError> {
         let stores = &self.stores;
-        let Some(record) = stores.metadata.get(id).await? else {
-            return Ok(Reconciled::NothingNew);
-        };
+        match stores.metadata.get(id).await? {
+            None => Ok(Reconciled::NothingNew),
+            Some(record) => self.look_at(record).await,
+        }
+    }
+
+    async fn look_at(&self, record: FileRecord) -> Result<Reconciled, OperationError> {
+        let stores = &self.stores;
         match record.status() {
             Status::Available => self.delete_if_over(record).await,
             Status::Rejected | Status::Withdrawn | Status::Deleted => {

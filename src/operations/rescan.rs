@@ -10,8 +10,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::measure::{Rescanned, scan_again};
@@ -26,6 +29,8 @@ use crate::scanner::ScanFailure;
 const CONCURRENT_SCANS: usize = 4;
 /// Files that couldn't be looked at, after which it ends: a store is in trouble.
 const MAX_UNSEEN: u64 = 20;
+/// How long it may take, once it was stopped, to end what it has begun.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Which files are scanned again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +136,7 @@ impl Rescan {
         let run = Run {
             rescan: self,
             stores,
+            stop,
             places: AtomicU64::new(self.limit),
             has_ended: AtomicBool::new(false),
         };
@@ -144,10 +150,14 @@ impl Rescan {
             };
             end.err().unwrap_or(RescanEnd::Complete)
         };
+        let given_up = async {
+            stop.cancelled().await;
+            sleep(STOP_LIMIT).await;
+        };
         let end = tokio::select! {
             biased;
-            () = stop.cancelled() => RescanEnd::Stopped,
             end = through => end,
+            () = given_up => RescanEnd::Stopped,
         };
         (report, end)
     }
@@ -157,6 +167,8 @@ impl Rescan {
 struct Run<'a> {
     rescan: &'a Rescan,
     stores: &'a Stores,
+    /// That it was stopped.
+    stop: &'a CancellationToken,
     /// How many more may be withdrawn.
     places: AtomicU64,
     /// Nothing more is begun.
@@ -199,7 +211,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// All of these, or those that were begun before something ended it: a withdrawal that is under way is always told.
+    /// All of these, or those that were begun before something ended it: a withdrawal that is under way is told.
     async fn scan_all(
         &self,
         ids: impl Iterator<Item = FileId> + Send,
@@ -231,12 +243,13 @@ impl Run<'_> {
             }
             end = end.or(ends);
         }
-        end.map_or(Ok(()), Err)
+        let stopped = self.stop.is_cancelled().then_some(RescanEnd::Stopped);
+        end.or(stopped).map_or(Ok(()), Err)
     }
 
     /// One file, by its record as it is when its turn comes.
     async fn scan(&self, id: FileId) -> Result<Scanned, OperationError> {
-        if self.has_ended.load(Ordering::Relaxed) {
+        if self.has_ended.load(Ordering::Relaxed) || self.stop.is_cancelled() {
             return Ok(Scanned::NotBegun);
         }
         let has_place = AtomicBool::new(false);
@@ -256,8 +269,13 @@ impl Run<'_> {
         let Some(record) = stores.metadata.get(id).await? else {
             return Ok(Scanned::NotAvailable);
         };
-        let FileState::Available(object) = &record.state else {
-            return Ok(Scanned::NotAvailable);
+        let object = match &record.state {
+            FileState::Available(object) => object,
+            // By the try before this one, whose answer was lost.
+            FileState::Withdrawn { reason, .. } if has_place.load(Ordering::Relaxed) => {
+                return Ok(Scanned::Withdrawn(reason.clone()));
+            }
+            _ => return Ok(Scanned::NotAvailable),
         };
         let reason = match scan_again(stores, &record, object).await? {
             Rescanned::Clean => return Ok(Scanned::Clean),

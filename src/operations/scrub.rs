@@ -244,7 +244,7 @@ async fn find_damage(
 }
 
 async fn confirm(stores: &Stores, record: &FileRecord, damage: Damage) -> Inspection {
-    match is_unchanged(stores, record).await {
+    match patiently(|| is_unchanged(stores, record)).await {
         Ok(true) => Inspection::Damaged(damage),
         Ok(false) => Inspection::Gone,
         Err(error) => Inspection::Unseen(error),

@@ -30,9 +30,7 @@ pub(super) async fn withdraw_file(
     let now = stores.store_now().await?;
     // It is there for as long as its bytes have to be, whoever comes by until then.
     let kept_until = record.keep_until.filter(|_| record.is_retained(now));
-    let purge_at = stores
-        .lifecycle
-        .purge_at(record, now.max(kept_until.unwrap_or(now)));
+    let purge_at = stores.lifecycle.purge_at(record, kept_until.unwrap_or(now));
     let reconcile_at = match &object.version_id {
         Some(_) => record.due_at_once(now),
         None => stores.lifecycle.uploads_end_at(record),

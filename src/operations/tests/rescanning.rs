@@ -49,6 +49,15 @@ impl Rescanned {
         &self,
         rescan: &Rescan,
     ) -> (RescanReport, RescanEnd, Vec<RescanFinding>) {
+        self.run_until(rescan, |_| false).await
+    }
+
+    /// The same, stopped behind what is found so.
+    pub(super) async fn run_until(
+        &self,
+        rescan: &Rescan,
+        is_last: impl Fn(&RescanFinding) -> bool + Send + Sync,
+    ) -> (RescanReport, RescanEnd, Vec<RescanFinding>) {
         let double = Arc::new(self.double.clone());
         let stores = Stores {
             scans: Scans::by(double, Unscannable::Reject),
@@ -56,7 +65,13 @@ impl Rescanned {
         };
         let stop = CancellationToken::new();
         let mut found = Vec::new();
-        let (report, end) = rescan.run(&stores, &stop, |it| found.push(it)).await;
+        let told = |it| {
+            if is_last(&it) {
+                stop.cancel();
+            }
+            found.push(it);
+        };
+        let (report, end) = rescan.run(&stores, &stop, told).await;
         (report, end, found)
     }
 
