@@ -88,7 +88,7 @@ impl AccessArgs {
             _ => None,
         };
         if let Some(message) = refused {
-            problems.missing("ACCESS", message);
+            problems.refuse("ACCESS", message);
         }
         let audit = problems.judge("AUDIT", &self.audit, |text| match text {
             "auto" => Ok(AuditSetting::Auto),
@@ -98,7 +98,7 @@ impl AccessArgs {
         });
         let is_asked = access == Some(AccessSetting::Oidc);
         if is_local == Some(false) && audit == Some(AuditSetting::On) && !is_asked {
-            problems.missing(
+            problems.refuse(
                 "AUDIT",
                 "with MODE=aws it is kept where OIDC_ISSUER says who calls",
             );

@@ -71,12 +71,12 @@ impl CheckArgs {
             }
         }
         if self.setup && matches!(mode, Some(Mode::Local { .. })) {
-            problems.missing("--setup", "is about aws mode; set MODE=aws");
+            problems.refuse("--setup", "is about aws mode; set MODE=aws");
         }
         let setup = match (self.setup, self.queue_url.as_deref().map(str::trim)) {
             (false, _) => Some(None),
             (true, None | Some("")) => {
-                problems.missing("QUEUE_URL", "is missing, and --setup needs it");
+                problems.refuse("QUEUE_URL", "is missing, and --setup needs it");
                 None
             }
             (true, Some(text)) => problems

@@ -16,8 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use http::Uri;
 
-use super::oidc::given;
-use super::{Problems, SecretText, is_this_machine};
+use super::oidc::{given, is_private};
+use super::{Problems, SecretText};
 
 /// How long a file with a key may be, in bytes. One has some 230.
 const MAX_KEY_FILE_BYTES: u64 = 16 * 1024;
@@ -203,14 +203,8 @@ fn origin(text: &str) -> Result<Uri, String> {
     let right =
         "must be a URL of https without a path, such as https://d111111abcdef8.cloudfront.net";
     let uri: Uri = text.parse().map_err(|_| right)?;
-    let host = uri.host().filter(|host| !host.is_empty());
-    let is_protected = match uri.scheme_str() {
-        Some("https") => host.is_some(),
-        Some("http") => host.is_some_and(is_this_machine),
-        _ => false,
-    };
     let is_bare = uri.path() == "/" && !text.contains(['?', '#', '@', '\\']);
-    match is_protected && is_bare {
+    match is_private(&uri) && is_bare {
         true => Ok(uri),
         false => Err(right.into()),
     }
@@ -248,13 +242,13 @@ impl DownloadArgs {
                 Some(_) => "DOWNLOAD_ORIGIN",
                 None => "DOWNLOAD_KEY",
             };
-            problems.missing(name, "is for aws mode: local mode brings its bytes itself");
+            problems.refuse(name, "is for aws mode: local mode brings its bytes itself");
             return None;
         }
         let mut judged = |name: &str, text: Option<&str>| match text {
             Some(text) => Some(text.to_owned()),
             None => {
-                problems.missing(name, NEEDED);
+                problems.refuse(name, NEEDED);
                 None
             }
         };
@@ -280,7 +274,7 @@ impl DownloadArgs {
     ) -> Option<DownloadKey> {
         let (setting, pem) = match (text, name) {
             (Some(_), Some(_)) => {
-                problems.missing(
+                problems.refuse(
                     "DOWNLOAD_KEY",
                     "is set beside DOWNLOAD_KEY_FILE; leave one out",
                 );
@@ -292,12 +286,12 @@ impl DownloadArgs {
                 problems.judge("DOWNLOAD_KEY_FILE", name, file)?,
             ),
             (None, None) => {
-                problems.missing("DOWNLOAD_KEY", needed);
+                problems.refuse("DOWNLOAD_KEY", needed);
                 return None;
             }
         };
         let key = DownloadKey::parse(&pem);
-        key.map_err(|why| problems.missing(setting, why)).ok()
+        key.map_err(|why| problems.refuse(setting, why)).ok()
     }
 }
 

@@ -73,7 +73,7 @@ impl LimitArgs {
             && most < least
         {
             let why = "must not be shorter than RETENTION: files can't be deleted before that";
-            problems.missing("MAX_KEEP", why);
+            problems.refuse("MAX_KEEP", why);
             return None;
         }
         Some(LimitSettings {

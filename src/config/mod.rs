@@ -417,8 +417,8 @@ impl Problems {
         settings.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
-    /// Remembers a setting that is missing.
-    pub fn missing(&mut self, name: &str, why: &str) {
+    /// Remembers what is wrong with a setting.
+    pub fn refuse(&mut self, name: &str, why: &str) {
         self.0.push(format!("{name}: {why}"));
     }
 
@@ -530,7 +530,7 @@ impl ApiArgs {
             needs_webhook_secret(webhooks, problems);
         }
         if is_local == Some(true) && own_paths::begins_one(&self.common.bucket_name) {
-            problems.missing(
+            problems.refuse(
                 "BUCKET_NAME",
                 "this name is a path of the service itself; choose another one",
             );
@@ -540,7 +540,7 @@ impl ApiArgs {
         if let (Some(listen), Some(metrics)) = (listen, metrics_listen)
             && are_one(listen, metrics)
         {
-            problems.missing(
+            problems.refuse(
                 "METRICS_LISTEN",
                 "is where LISTEN is: metrics need an address of their own, such as 127.0.0.1:9464",
             );
@@ -561,13 +561,13 @@ impl ApiArgs {
             common.lifecycle.max_keep = limits.max_keep;
             common.lifecycle.min_keep = limits.retention;
             if common.object_lock.is_some() && limits.retention.is_none() {
-                problems.missing(
+                problems.refuse(
                     "OBJECT_LOCK",
                     "needs RETENTION: it says until when files are locked",
                 );
             }
             if common.object_lock.is_some() && is_local == Some(true) {
-                problems.missing(
+                problems.refuse(
                     "OBJECT_LOCK",
                     "is for aws mode: on a disk RETENTION is the record's alone",
                 );
@@ -583,7 +583,7 @@ impl ApiArgs {
         let signs_in_beside_s3 = is_local == Some(false) && access == Some(AccessSetting::Oidc);
         let needs_secret = matches!(&oidc, Some(Some(it)) if it.session_secret.is_none());
         if signs_in_beside_s3 && needs_secret {
-            problems.missing(
+            problems.refuse(
                 "SESSION_SECRET",
                 "is needed with OIDC_ISSUER and MODE=aws: 32 characters or more, the same for all processes, such \
                  as those of: openssl rand -hex 32",
@@ -591,7 +591,7 @@ impl ApiArgs {
         }
         // Else people would come back to whatever host a request named: local mode knows which are its own.
         if signs_in_beside_s3 && matches!(public_url, Some(None)) {
-            problems.missing(
+            problems.refuse(
                 "PUBLIC_URL",
                 "is needed with OIDC_ISSUER and MODE=aws: where people reach the service, such as \
                  https://files.example.org. The issuer sends them back to /v1/session/callback below it",
@@ -643,7 +643,7 @@ impl ApiArgs {
         let list = self.link_secret.as_ref();
         let Some(list) = list.filter(|list| given(Some(list.expose())).is_some()) else {
             if is_local == Some(false) {
-                problems.missing(
+                problems.refuse(
                     NAME,
                     "is needed with MODE=aws: 32 characters or more, the same for all processes, such as those of: \
                      openssl rand -hex 32",
@@ -654,7 +654,7 @@ impl ApiArgs {
         match LinkSecrets::parse(list) {
             Ok(secrets) => Some(Some(secrets)),
             Err(why) => {
-                problems.missing(NAME, why);
+                problems.refuse(NAME, why);
                 None
             }
         }

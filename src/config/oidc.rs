@@ -168,7 +168,7 @@ impl OidcArgs {
         let client_id = match given(self.oidc_client_id.as_deref()) {
             Some(text) => problems.judge("OIDC_CLIENT_ID", text, name),
             None => {
-                problems.missing(
+                problems.refuse(
                     "OIDC_CLIENT_ID",
                     "is needed with OIDC_ISSUER: what the issuer calls this service",
                 );
@@ -202,7 +202,7 @@ impl OidcArgs {
     fn judge_client_secret(&self, problems: &mut Problems) -> Option<Option<SecretText>> {
         let judged = secret(self.oidc_client_secret.as_ref(), 1);
         if judged.is_none() {
-            problems.missing(
+            problems.refuse(
                 "OIDC_CLIENT_SECRET",
                 "must be at most 1,024 bytes without control characters",
             );
@@ -213,7 +213,7 @@ impl OidcArgs {
     fn judge_session_secret(&self, problems: &mut Problems) -> Option<Option<SecretText>> {
         let judged = secret(self.session_secret.as_ref(), MIN_SESSION_SECRET_BYTES);
         if judged.is_none() {
-            problems.missing(
+            problems.refuse(
                 "SESSION_SECRET",
                 "must be 32 to 1,024 bytes without control characters, such as those of: openssl rand -hex 32",
             );
@@ -245,14 +245,19 @@ fn issuer_url(text: &str) -> Result<String, String> {
                  https://id.example.org/realms/main; http:// is for an issuer on this machine alone";
     let uri: Uri = text.parse().map_err(|_| right)?;
     let plain = text.len() <= MAX_ISSUER_BYTES && !text.contains(['?', '#', '@', '\\']);
-    let protected = match uri.scheme_str() {
-        Some("https") => uri.host().is_some_and(|host| !host.is_empty()),
-        Some("http") => uri.host().is_some_and(is_this_machine),
-        _ => false,
-    };
-    match plain && protected {
+    match plain && is_private(&uri) {
         true => Ok(text.to_owned()),
         false => Err(right.into()),
+    }
+}
+
+/// Whether nobody on the way reads what is sent there: it is https, or stays on this machine.
+pub(super) fn is_private(uri: &Uri) -> bool {
+    let host = uri.host().filter(|host| !host.is_empty());
+    match uri.scheme_str() {
+        Some("https") => host.is_some(),
+        Some("http") => host.is_some_and(is_this_machine),
+        _ => false,
     }
 }
 

@@ -69,7 +69,7 @@ impl ReceiptArgs {
         let seeds = seeds.filter(|seeds| seeds.len() <= MAX_KEYS);
         if seeds.is_none() {
             // Without [`Problems::judge`], which repeats what it refuses.
-            problems.missing(
+            problems.refuse(
                 "RECEIPT_KEY",
                 "must be keys of 32 bytes each as base64url (43 letters), at most 20, with commas in between, such as \
                  that of: openssl rand -base64 32 | tr '+/' '-_'",

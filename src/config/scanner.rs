@@ -125,7 +125,7 @@ pub(super) fn scans_in_its_mode(
     problems: &mut Problems,
 ) {
     if is_local && scanner.by == ScannedBy::GuardDuty {
-        problems.missing(
+        problems.refuse(
             "SCANNER",
             "guardduty is for aws mode: it scans what is in S3, and nothing on this machine",
         );

@@ -5,7 +5,8 @@
 use clap::Args;
 use http::Uri;
 
-use super::{Problems, is_this_machine};
+use super::Problems;
+use super::oidc::is_private;
 
 /// How long the address may be, in bytes.
 const MAX_URL_BYTES: usize = 2048;
@@ -74,15 +75,9 @@ impl TraceArgs {
 
 fn collector(text: &str) -> Option<String> {
     let uri: Uri = text.parse().ok()?;
-    let host = uri.host().filter(|host| !host.is_empty())?;
-    let is_protected = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => is_this_machine(host),
-        _ => false,
-    };
     let is_plain = !uri.authority()?.as_str().contains('@') && !text.contains(['#', '?']);
     let url = format!("{}{PATH}", text.trim_end_matches('/'));
-    (is_protected && is_plain && url.len() <= MAX_URL_BYTES).then_some(url)
+    (is_private(&uri) && is_plain && url.len() <= MAX_URL_BYTES).then_some(url)
 }
 
 #[cfg(test)]

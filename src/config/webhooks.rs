@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use http::Uri;
 
-use super::oidc::given;
-use super::{Problems, SecretText, is_this_machine};
+use super::oidc::{given, is_private};
+use super::{Problems, SecretText};
 
 /// How long a URL may be, in bytes.
 const MAX_URL_BYTES: usize = 2048;
@@ -63,14 +63,8 @@ impl WebhookUrl {
     /// Reads a URL that may be told.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
-        let host = uri.host().filter(|host| !host.is_empty())?;
-        let is_protected = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => is_this_machine(host),
-            _ => false,
-        };
         let is_plain = !uri.authority()?.as_str().contains('@') && !text.contains('#');
-        (is_protected && is_plain && text.len() <= MAX_URL_BYTES).then(|| Self(text.to_owned()))
+        (is_private(&uri) && is_plain && text.len() <= MAX_URL_BYTES).then(|| Self(text.to_owned()))
     }
 }
 
@@ -116,14 +110,14 @@ impl WebhookArgs {
         let (url, secrets) = (text(&self.webhook_url), text(&self.webhook_secret));
         let Some(url) = url else {
             if secrets.is_some() {
-                problems.missing("WEBHOOK_URL", "is missing, and WEBHOOK_SECRET is set");
+                problems.refuse("WEBHOOK_URL", "is missing, and WEBHOOK_SECRET is set");
                 return None;
             }
             return Some(None);
         };
         let url = WebhookUrl::parse(&url);
         if url.is_none() {
-            problems.missing(
+            problems.refuse(
                 "WEBHOOK_URL",
                 "must be a URL of https, or of http on this machine, without a user, a password or a #",
             );
@@ -133,7 +127,7 @@ impl WebhookArgs {
         let secrets: Option<Vec<WebhookSecret>> = texts.map(WebhookSecret::parse).collect();
         let secrets = secrets.filter(|secrets| secrets.len() <= MAX_SECRETS);
         if secrets.is_none() {
-            problems.missing(
+            problems.refuse(
                 "WEBHOOK_SECRET",
                 "must be 24 to 64 bytes in base64 behind whsec_, at most 4 with commas in between, such as that of: \
                  echo \"whsec_$(openssl rand -base64 32)\"",
@@ -149,7 +143,7 @@ impl WebhookArgs {
 /// For a program that sends: a URL without a secret isn't right.
 pub fn needs_webhook_secret(settings: Option<&WebhookSettings>, problems: &mut Problems) {
     if settings.is_some_and(|settings| settings.secrets.is_empty()) {
-        problems.missing(
+        problems.refuse(
             "WEBHOOK_SECRET",
             "is needed with WEBHOOK_URL: what receivers check, such as that of: \
              echo \"whsec_$(openssl rand -base64 32)\"",

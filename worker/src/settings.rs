@@ -162,7 +162,7 @@ impl WorkerArgs {
     fn judge_all(&self, problems: &mut Problems) -> Option<WorkerSettings> {
         let queue_url = match self.queue_url.as_deref().map(str::trim) {
             None | Some("") => {
-                problems.missing("QUEUE_URL", "is missing, and has no default");
+                problems.refuse("QUEUE_URL", "is missing, and has no default");
                 None
             }
             // The SDK takes the URL as text; this only makes sure that it is one.
