@@ -198,7 +198,7 @@ impl SqliteMetadataStore {
     /// # Errors
     /// As [`Self::open`], and [`StoreError::Unavailable`] if there is no such file.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let path = &read_only::resolved(path);
+        let path = &read_only::existing(path)?;
         read_only::check(path)?;
         Ok(Self {
             readers: Arc::new(Readers::open_read_only(path)),

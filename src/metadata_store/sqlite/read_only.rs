@@ -39,23 +39,20 @@ impl Footprint {
     }
 }
 
-/// The path with none of the links that lead to its directory, as the owner opens it: the file's own name may be none,
-/// and SQLite refuses one anywhere on the way.
-pub(super) fn resolved(path: &Path) -> PathBuf {
-    match (path.parent().map(Path::canonicalize), path.file_name()) {
-        (Some(Ok(directory)), Some(name)) => directory.join(name),
-        // There is no such directory, which is said where the file is opened.
-        _ => path.to_owned(),
-    }
-}
-
-/// Fails with [`StoreError::Unavailable`] if there is no such file, and as opening does if it isn't
-/// one of this program's.
-pub(super) fn check(path: &Path) -> Result<(), StoreError> {
+/// The path of a file that is there, with none of the links that lead to its directory. The file itself may be none.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] if there is no such file.
+pub(super) fn existing(path: &Path) -> Result<PathBuf, StoreError> {
     if !path.is_file() {
         let what = format!("there is no file {}", path.display());
         return Err(StoreError::unavailable(STORE, what));
     }
+    schema::without_links(path)
+}
+
+/// Fails as opening does if the file isn't one of this program's.
+pub(super) fn check(path: &Path) -> Result<(), StoreError> {
     let log_is_left = schema::has_log(path).map_err(|error| StoreError::from_io(STORE, error))?;
     let look = |connection: &Connection| {
         schema::refuse_foreign(connection)?;

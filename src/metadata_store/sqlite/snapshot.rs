@@ -30,7 +30,7 @@ impl SqliteMetadataStore {
     /// # Errors
     /// As [`Self::open_read_only`].
     pub fn older_schema(path: &Path) -> Result<Option<OlderSchema>, StoreError> {
-        read_only::check(path)?;
+        let path = &read_only::existing(path)?;
         let version = |connection: &Connection| schema::pragma(connection, "user_version");
         let found = read_only::read(path, version).map_err(store_error)?;
         let current = schema::SCHEMA_VERSION;
@@ -43,6 +43,7 @@ impl SqliteMetadataStore {
     /// # Errors
     /// As [`Self::open_read_only`], or that the copy can't be written: then what is there is no database.
     pub fn snapshot(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let from = &read_only::existing(from)?;
         read_only::check(from)?;
         let text = to
             .to_str()

@@ -32,6 +32,7 @@ impl SqliteMetadataStore {
     /// # Errors
     /// A record whose ID can't be read, or that the database can't.
     pub fn unreadable(path: &Path, before: Option<FileId>) -> Result<Unreadable, StoreError> {
+        let path = &read_only::existing(path)?;
         read_only::read(path, |connection| unreadable(connection, before)).map_err(store_error)
     }
 }
