@@ -139,7 +139,7 @@ impl Copying {
     async fn take_object(&self, record: FileRecord) -> Result<(FileRecord, Taken), NotCopied> {
         let wanted = match &record.state {
             FileState::Available(object) => Wanted::from(object.version_id.as_ref()),
-            FileState::Withdrawn { .. } if !has_to_stay(&record, self.now()) => {
+            FileState::Withdrawn { .. } if !record.is_protected(self.now()) => {
                 return Ok((record, Taken::Not));
             }
             FileState::Withdrawn { was, .. } => Wanted::from(was.version_id.as_ref()),
@@ -243,11 +243,6 @@ pub(super) async fn name_unreadable(data_dir: &Path, copied: &mut Copied) -> Res
             return Ok(());
         }
     }
-}
-
-/// Whether a withdrawn file may have bytes still.
-fn has_to_stay(record: &FileRecord, now: Timestamp) -> bool {
-    record.hold.is_some() || record.keep_until.is_some_and(|until| now < until)
 }
 
 /// Ends the hold of a file, if there is one.

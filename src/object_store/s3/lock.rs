@@ -108,13 +108,16 @@ impl S3ObjectStore {
                 Err(error) if locks => return Err(error),
                 // There may be no Object Lock in this bucket, or no permission to ask for one.
                 Err(_) => None,
-                Ok(end) => end.or(locks.then(|| now + UNKNOWN_END)),
+                // S3 goes on saying when a lock ended.
+                Ok(end) => end
+                    .filter(|at| now < *at)
+                    .or(locks.then(|| now + UNKNOWN_END)),
             };
             until = until.max(end);
         }
         Ok(until.map(|until| StoreError::Locked {
             store: STORE,
-            until: until.max(now + Duration::from_secs(1)),
+            until,
         }))
     }
 
