@@ -16,7 +16,8 @@ pub enum StoredBytes {
     Awaited,
     /// The file has its bytes, and takes no others.
     Kept,
-    /// The file isn't to have any: whatever is there, or comes, is deleted.
+    /// The file isn't to have any: whatever is there, or comes, is deleted; what a withdrawn one had, as soon as nothing
+    /// keeps it any more.
     Unwanted,
 }
 

@@ -4,7 +4,8 @@
 //! the digest where there is one; a GET or HEAD signs the name and type to answer with, that the bytes
 //! come as they are and stay in no cache, and the version where there are versions. A URL that leads to a distribution
 //! signs the same but for the cache, which is what a distribution is. `expires_at` is when
-//! the store will refuse the URL or the form, never later.
+//! the store will refuse the URL or the form, never later: a store does by its own clock, and takes no URL from its future;
+//! a distribution does as well, and takes one.
 
 use std::fmt;
 use std::time::Duration;
