@@ -30,6 +30,7 @@ mod statements;
 mod tests;
 mod unreadable;
 mod usage;
+mod usage_table;
 mod vacuum;
 mod writer;
 
@@ -46,7 +47,8 @@ use self::pending_count::PendingCount;
 use self::readers::Readers;
 pub use self::snapshot::OlderSchema;
 pub use self::unreadable::Unreadable;
-pub use self::usage::KeepUsage;
+use self::usage_table::Counting;
+pub use self::usage_table::KeepUsage;
 use self::writer::{Counts, Disk, Kind, Writer};
 use super::outbox::{MAX_WAITING_MESSAGES, Message};
 use super::{
@@ -71,6 +73,7 @@ pub struct SqliteMetadataStore {
     pending: Arc<PendingCount>,
     outbox: Arc<OutboxCount>,
     left_pending: Option<LeftPending>,
+    counting: Counting,
 }
 
 /// How many rows there are of a kind, of a store that may be gone.
@@ -160,7 +163,7 @@ impl SqliteMetadataStore {
             connection = open();
         }
         let mut connection = connection?;
-        usage::keep(&mut connection, usage).map_err(store_error)?;
+        let counting = usage_table::keep(&mut connection, usage).map_err(store_error)?;
         let readers = Readers::open(path).map_err(store_error)?;
         let pending = PendingCount::of(&connection, max_pending).map_err(store_error)?;
         let outbox = OutboxCount::of(&connection, max_messages).map_err(store_error)?;
@@ -181,6 +184,7 @@ impl SqliteMetadataStore {
             pending,
             outbox,
             left_pending,
+            counting,
         })
     }
 
@@ -207,6 +211,7 @@ impl SqliteMetadataStore {
             pending: Arc::default(),
             outbox: Arc::default(),
             left_pending: None,
+            counting: Counting::Off,
         })
     }
 }
@@ -298,13 +303,14 @@ impl MetadataStore for SqliteMetadataStore {
     async fn insert(&self, record: &FileRecord) -> Result<(), StoreError> {
         self.space.check(STORE)?;
         let (record, pending) = (record.clone(), Arc::clone(&self.pending));
+        let counting = self.counting;
         let inserted = self
             .writer
             .write(Kind::Adds, move |connection| {
                 if !pending.takes(&record) {
                     return Ok(Err(TooManyPending));
                 }
-                let inserted = row::insert(connection, &record)?;
+                let inserted = usage_table::insert(connection, &record, counting)?;
                 if inserted {
                     pending.added(&record);
                 }
@@ -326,7 +332,7 @@ impl MetadataStore for SqliteMetadataStore {
     ) -> Result<KeyedInsert, StoreError> {
         self.space.check(STORE)?;
         let (record, request) = (record.clone(), *request);
-        let pending = Arc::clone(&self.pending);
+        let (pending, counting) = (Arc::clone(&self.pending), self.counting);
         self.writer
             .write(Kind::Adds, move |connection| {
                 if !pending.takes(&record)
@@ -334,7 +340,8 @@ impl MetadataStore for SqliteMetadataStore {
                 {
                     return Ok(Err(TooManyPending));
                 }
-                let inserted = idempotency::insert_keyed(connection, &record, &request, now)?;
+                let inserted =
+                    idempotency::insert_keyed(connection, &record, &request, now, counting)?;
                 if inserted == Some(KeyedInsert::Inserted) {
                     pending.added(&record);
                 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 
 use super::readers::Readers;
+use super::usage_table::Counting;
 use super::writer::Kind;
 use super::{
     STORE, SqliteMetadataStore, StoreError, TooManyPending, idempotency, row,
@@ -63,11 +64,12 @@ fn insert(
     request: Option<&KeyedRequest>,
     max_files: u32,
     now: Timestamp,
+    counting: Counting,
 ) -> rusqlite::Result<Option<HandInInsert>> {
     if let Some(refusal) = refusal(connection, record, max_files)? {
         return Ok(Some(refusal));
     }
-    let inserted = idempotency::insert(connection, record, request, now)?;
+    let inserted = idempotency::insert(connection, record, request, now, counting)?;
     Ok(inserted.map(|inserted| match inserted {
         KeyedInsert::Inserted => HandInInsert::Inserted,
         KeyedInsert::KeyTaken(earlier) => HandInInsert::KeyTaken(earlier),
@@ -141,7 +143,7 @@ impl HandInStore for SqliteMetadataStore {
     ) -> Result<HandInInsert, StoreError> {
         self.space.check(STORE)?;
         let (record, request) = (record.clone(), request.copied());
-        let pending = Arc::clone(&self.pending);
+        let (pending, counting) = (Arc::clone(&self.pending), self.counting);
         self.writer
             .write(Kind::Adds, move |connection| {
                 if let Some(request) = &request
@@ -152,7 +154,8 @@ impl HandInStore for SqliteMetadataStore {
                 if !pending.takes(&record) {
                     return Ok(Err(TooManyPending));
                 }
-                let inserted = insert(connection, &record, request.as_ref(), max_files, now)?;
+                let request = request.as_ref();
+                let inserted = insert(connection, &record, request, max_files, now, counting)?;
                 if inserted == Some(HandInInsert::Inserted) {
                     pending.added(&record);
                 }

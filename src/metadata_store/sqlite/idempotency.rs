@@ -8,6 +8,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::row;
+use super::usage_table::{self, Counting};
 use crate::domain::{FileRecord, KeyedRequest, Sha256Digest, Timestamp};
 use crate::metadata_store::{EarlierRequest, KeyedInsert};
 
@@ -31,10 +32,13 @@ pub(super) fn insert(
     record: &FileRecord,
     request: Option<&KeyedRequest>,
     now: Timestamp,
+    counting: Counting,
 ) -> rusqlite::Result<Option<KeyedInsert>> {
     match request {
-        Some(request) => insert_keyed(connection, record, request, now),
-        None => Ok(row::insert(connection, record)?.then_some(KeyedInsert::Inserted)),
+        Some(request) => insert_keyed(connection, record, request, now, counting),
+        None => {
+            Ok(usage_table::insert(connection, record, counting)?.then_some(KeyedInsert::Inserted))
+        }
     }
 }
 
@@ -44,13 +48,14 @@ pub(super) fn insert_keyed(
     record: &FileRecord,
     request: &KeyedRequest,
     now: Timestamp,
+    counting: Counting,
 ) -> rusqlite::Result<Option<KeyedInsert>> {
     if let Some(earlier) = earlier(connection, request, now)? {
         return Ok(Some(KeyedInsert::KeyTaken(earlier)));
     }
     let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
     execute("SAVEPOINT keyed")?;
-    let written = insert_both(connection, record, request, now);
+    let written = insert_both(connection, record, request, now, counting);
     match &written {
         Ok(true) => {}
         // Some failures (a full disk, an I/O error) end the transaction, and the savepoint with it.
@@ -92,8 +97,9 @@ fn insert_both(
     record: &FileRecord,
     request: &KeyedRequest,
     now: Timestamp,
+    counting: Counting,
 ) -> rusqlite::Result<bool> {
-    if !row::insert(connection, record)? {
+    if !usage_table::insert(connection, record, counting)? {
         return Ok(false);
     }
     connection.prepare_cached(KEEP)?.execute(named_params! {

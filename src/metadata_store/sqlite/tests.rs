@@ -6,6 +6,7 @@ mod file;
 mod items;
 mod last_seen;
 mod limits;
+mod usage;
 mod versions;
 mod writer;
 
@@ -53,7 +54,7 @@ mod outbox {
     crate::outbox_conformance!(open);
 }
 
-mod usage {
+mod usage_contract {
     use super::*;
     use crate::metadata_store::usage::conformance::Opened;
 
