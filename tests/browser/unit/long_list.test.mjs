@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Arrangement } from '../../../web/arrangement.js';
 import { forEach } from '../../../web/for_each.js';
+import { getOlderAhead } from '../../../web/older_ahead.js';
 import { RowWindow } from '../../../web/row_window.js';
 import { Selection } from '../../../web/selection.js';
 
@@ -105,4 +106,43 @@ test('of a long list there are the rows that one sees and some around them, wher
     }
   }
   assert.ok(!rows.measure(0, 0) && !rows.measure(100, 7050), 'a little more or less moves nothing');
+});
+
+test('older files are asked for where the end is near now, however many changes are told at once', async (t) => {
+  let tell;
+  const observed = [];
+  t.after(() => delete globalThis.IntersectionObserver);
+  globalThis.IntersectionObserver = class {
+    constructor(hear) {
+      tell = hear;
+    }
+    observe() {
+      observed.push('observed');
+    }
+    unobserve() {
+      observed.push('let go');
+    }
+  };
+  const [near, far] = [{ isIntersecting: true }, { isIntersecting: false }];
+  let asked = 0;
+  const older = async () => {
+    asked += 1;
+    return asked < 3;
+  };
+  const pauses = [];
+  const after = (pause, run) => {
+    pauses.push(pause);
+    run();
+  };
+  getOlderAhead({}, { isWanted: () => true, older, after });
+  await tell([far]);
+  await tell([near, far]);
+  assert.equal(asked, 0, 'the end is far away again');
+  await tell([far, near]);
+  assert.equal(asked, 1);
+  await tell([near]);
+  await tell([near]);
+  assert.equal(asked, 3);
+  assert.deepEqual(pauses, [0, 0, 3000], 'at once as long as pages come, and later where none came');
+  assert.deepEqual(observed, ['observed', ...pauses.flatMap(() => ['let go', 'observed'])], 'each time anew');
 });
