@@ -20,6 +20,7 @@ mod doctor;
 mod download;
 mod error;
 mod events;
+mod file_calls;
 mod file_end;
 mod hand_in_table;
 mod hold_calls;

@@ -13,10 +13,11 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api_client::{ApiClient, declaration};
+use crate::api_client::ApiClient;
 use crate::arguments;
 use crate::commands::as_json;
 use crate::error::{CliError, DONE};
+use crate::file_calls::declaration;
 use crate::file_end::FileEnd;
 use crate::inputs::{self, Input};
 use crate::output::{Output, local_time};

@@ -12,7 +12,8 @@ use crate::client_address::{ClientAddress, TrustedProxies};
 use crate::operations::Context;
 use crate::presigned_url::BucketAddress;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Whom each proxy says that it got the request from.
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Leaves with a request from where it comes, as far as these proxies are believed.
 pub(super) fn note_client(request: &mut Request, trusted: &TrustedProxies) {

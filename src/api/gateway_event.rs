@@ -23,14 +23,14 @@ use poem::{Endpoint, Request, RequestParts, Response};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout_at;
 
+use super::call_context::X_FORWARDED_FOR;
+use super::observed::X_REQUEST_ID;
 use super::problem::{Code, Problem};
 use crate::capacity::AnswerBy;
 use crate::lambda_runtime::{EventError, Invocation, MAX_ANSWER_BYTES};
 
 /// The stage that has no name in paths.
 const DEFAULT_STAGE: &str = "$default";
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// What the gateway adds to each request; it says nothing that isn't known here.
 const OF_THE_GATEWAY: [HeaderName; 2] = [
     HeaderName::from_static("x-forwarded-port"),

@@ -16,7 +16,8 @@ use crate::own_paths::{HEALTHZ, READYZ};
 use crate::request_log::{self, Noted, cut, without_tokens};
 use crate::traces::{self, Ended, Kind, Link, Value};
 
-const X_REQUEST_ID: &str = "x-request-id";
+/// What a request is known by, in our log and to whoever sent it.
+pub(super) const X_REQUEST_ID: &str = "x-request-id";
 /// What a caller's own trace is known by, as the W3C has it.
 const TRACEPARENT: &str = "traceparent";
 /// What we take from a client as the ID of its request, in bytes.

@@ -2,7 +2,8 @@
 //!
 //! Invariant: none that could be guessed, none twice, and none is ever printed, also not where it is refused.
 
-use super::SecretText;
+use super::oidc::given;
+use super::{Problems, SecretText};
 
 /// How many secrets there may be at a time: each costs a hash for a URL that none of them signed.
 const MAX_SECRETS: usize = 8;
@@ -29,11 +30,37 @@ impl LinkSecrets {
         self.others.iter().map(SecretText::expose)
     }
 
+    /// The outer `None`: it isn't right. Without [`Problems::judge`], which repeats what it refuses.
+    pub(super) fn judge(
+        list: Option<&SecretText>,
+        is_local: Option<bool>,
+        problems: &mut Problems,
+    ) -> Option<Option<Self>> {
+        const NAME: &str = "LINK_SECRET";
+        let Some(list) = list.filter(|list| given(Some(list.expose())).is_some()) else {
+            if is_local == Some(false) {
+                problems.refuse(
+                    NAME,
+                    "is needed with MODE=aws: 32 characters or more, the same for all processes, such as those of: \
+                     openssl rand -hex 32",
+                );
+            }
+            return Some(None);
+        };
+        match Self::parse(list) {
+            Ok(secrets) => Some(Some(secrets)),
+            Err(why) => {
+                problems.refuse(NAME, why);
+                None
+            }
+        }
+    }
+
     /// Reads secrets that commas separate.
     ///
     /// # Errors
     /// What isn't right, in words that say nothing of what is there.
-    pub(super) fn parse(list: &SecretText) -> Result<Self, &'static str> {
+    fn parse(list: &SecretText) -> Result<Self, &'static str> {
         let mut secrets: Vec<&str> = list.expose().split(',').map(str::trim).collect();
         if secrets.len() > MAX_SECRETS {
             return Err("must be at most 8 secrets");

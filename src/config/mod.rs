@@ -8,6 +8,7 @@ mod adopt;
 #[cfg(feature = "server")]
 mod backup;
 mod check;
+mod common;
 mod downloads;
 mod environment;
 mod function;
@@ -15,6 +16,7 @@ mod limits;
 mod link_secrets;
 mod mode;
 mod oidc;
+mod problems;
 mod quotas;
 mod rates;
 mod receipt;
@@ -26,7 +28,6 @@ mod traces;
 mod values;
 mod webhooks;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -38,14 +39,15 @@ pub use adopt::{AdoptArgs, AdoptSettings};
 #[cfg(feature = "server")]
 pub use backup::{BackupArgs, BackupSettings, RestoreArgs, RestoreSettings};
 pub use check::{CheckArgs, CheckSettings};
+pub use common::{CommonArgs, CommonSettings, LogFormat};
 pub use downloads::{DownloadArgs, DownloadKey, DownloadSettings};
 pub use environment::parse;
 pub use limits::{LimitArgs, LimitSettings};
 pub use link_secrets::LinkSecrets;
 pub use mode::{Mode, ModeArgs};
 use mode::{directory, is_local};
-use oidc::given;
 pub use oidc::{Groups, OidcArgs, OidcSettings, SecretText, is_this_machine};
+pub use problems::Problems;
 pub use quotas::{QuotaArgs, QuotaSettings};
 pub use rates::{RateArgs, RateSettings};
 pub use receipt::{ReceiptArgs, ReceiptSeed};
@@ -54,24 +56,15 @@ pub use rescan::{RescanArgs, RescanSettings};
 pub use scanner::{ClamdAddress, ScannedBy, ScannerArgs, ScannerSettings, Unscannable};
 pub use scrub::{ScrubArgs, ScrubSettings};
 pub use traces::{TraceArgs, TraceSettings};
-use values::{
-    DEFAULT_LOG_FILTER, allowed_hosts, allowed_types, bucket_name, bytes, listen_address,
-    log_filter, origins, table_name,
-};
+use values::{allowed_hosts, allowed_types, bytes, listen_address, origins};
 pub use values::{duration, url};
 pub use webhooks::{WebhookArgs, WebhookSecret, WebhookSettings, WebhookUrl, needs_webhook_secret};
 
-use crate::domain::{AllowedTypes, Lifecycle, LockMode, MAX_CONTENT_LENGTH};
+use crate::domain::{AllowedTypes, MAX_CONTENT_LENGTH};
 use crate::own_paths;
 
 /// The longest life of a SigV4 URL that S3 accepts.
 const MAX_URL_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// The longest pause between two sweeps for orphaned objects. One that is never to come is `off`.
-const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// The most objects that one sweep can be allowed to set aside; it holds their keys in memory.
-const MAX_ORPHAN_LIMIT: usize = 100_000;
-/// Bounds of what may be waited for.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What `--help` says behind the flags.
 pub const AFTER_HELP: &str = "\
@@ -79,101 +72,6 @@ The standard AWS variables keep their meaning, among them AWS_REGION, AWS_PROFIL
 Times have units: 500ms, 30s, 15m, 12h, 7d; without one they are seconds. So may sizes: 5MB, 512KiB, 10MiB,
 and without one they are bytes.
 A variable that is empty counts as one that isn't set.";
-
-/// What both programs need.
-#[derive(Debug, Clone, Args)]
-pub struct CommonArgs {
-    /// The bucket that holds the bytes. In local mode it is the first part of the path of a
-    /// presigned URL
-    #[arg(
-        long,
-        env = "BUCKET_NAME",
-        default_value = "file-share-bucket",
-        value_name = "NAME"
-    )]
-    pub bucket_name: String,
-    /// The DynamoDB table that holds the records (aws mode)
-    #[arg(
-        long,
-        env = "TABLE_NAME",
-        default_value = "FileMetadata",
-        value_name = "NAME"
-    )]
-    pub table_name: String,
-    /// How often to look for what notifications and crashes left behind
-    #[arg(
-        long,
-        env = "RECONCILE_INTERVAL",
-        default_value = "30s",
-        value_name = "TIME"
-    )]
-    pub reconcile_interval: String,
-    /// How often to look for objects that no record names; off: never
-    #[arg(
-        long,
-        env = "ORPHAN_SWEEP_INTERVAL",
-        default_value = "24h",
-        value_name = "TIME|off"
-    )]
-    pub orphan_sweep_interval: String,
-    /// How many objects that no record names one sweep may set aside. If it finds more, it touches none
-    /// and says so, since more are a sign that bucket and table don't belong together
-    #[arg(
-        long,
-        env = "ORPHAN_LIMIT",
-        default_value = "100",
-        value_name = "OBJECTS"
-    )]
-    pub orphan_limit: String,
-    /// How long after its URL ran out an upload that began in time may still arrive. Local mode waits for
-    /// those that are under way in any case
-    #[arg(long, env = "UPLOAD_GRACE", default_value = "15m", value_name = "TIME")]
-    pub upload_grace: String,
-    /// What is logged, such as debug or file_share=debug
-    #[arg(
-        long,
-        env = "RUST_LOG",
-        default_value = DEFAULT_LOG_FILTER,
-        value_name = "FILTER"
-    )]
-    pub rust_log: String,
-    /// How the log is written: text for people, json for programs
-    #[arg(
-        long,
-        env = "LOG_FORMAT",
-        default_value = "text",
-        value_name = "text|json"
-    )]
-    pub log_format: String,
-    /// The address at which metrics can be scraped (/metrics), beside /healthz and /readyz; off: nowhere. It isn't
-    /// LISTEN, and asks nobody who they are
-    #[arg(
-        long,
-        env = "METRICS_LISTEN",
-        default_value = "off",
-        value_name = "ADDRESS:PORT|off"
-    )]
-    pub metrics_listen: String,
-    /// Where traces are told.
-    #[command(flatten)]
-    pub traces: TraceArgs,
-    /// Where it is told what happens.
-    #[command(flatten)]
-    pub webhooks: WebhookArgs,
-    /// What scans files for viruses.
-    #[command(flatten)]
-    pub scanner: ScannerArgs,
-    /// Whether S3 itself is to refuse to delete what has to be kept (RETENTION), by an Object Lock on the version: in its
-    /// governance or its compliance mode, of which nobody can undo the second. The bucket needs Object Lock, without a
-    /// default rule. Set it for API and worker (aws mode)
-    #[arg(
-        long,
-        env = "OBJECT_LOCK",
-        default_value = "off",
-        value_name = "off|governance|compliance"
-    )]
-    pub object_lock: String,
-}
 
 /// What the API program needs besides.
 #[derive(Debug, Clone, Args)]
@@ -293,47 +191,6 @@ pub struct ApiArgs {
     pub common: CommonArgs,
 }
 
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// What both programs know once their settings are right.
-#[derive(Debug, Clone)]
-pub struct CommonSettings {
-    /// The bucket; in local mode the first part of a presigned URL's path.
-    pub bucket_name: String,
-    /// The DynamoDB table; unused in local mode.
-    pub table_name: String,
-    /// The pause between two sweeps of the reconciler, before jitter.
-    pub reconcile_interval: Duration,
-    /// `None`: never.
-    pub orphan_sweep_interval: Option<Duration>,
-    /// How many orphaned objects one sweep may set aside; if it finds more, it touches none.
-    pub orphan_limit: usize,
-    /// How long a file's steps may take: the grace of uploads is set, and by the API how long a file is kept; the
-    /// rest is as by default.
-    pub lifecycle: Lifecycle,
-    /// What is logged, as `RUST_LOG` says it.
-    pub log_filter: String,
-    /// How the log is written.
-    pub log_format: LogFormat,
-    /// Where metrics can be scraped; `None`: nowhere, and nothing is counted.
-    pub metrics_listen: Option<SocketAddr>,
-    /// Where traces are told; `None`: nowhere.
-    pub traces: Option<TraceSettings>,
-    /// Where it is told what happens; `None`: nowhere.
-    pub webhooks: Option<WebhookSettings>,
-    /// What scans files for viruses.
-    pub scanner: ScannerSettings,
-    /// How S3 locks what has to be kept; `None`: not at all.
-    pub object_lock: Option<LockMode>,
-}
-
 /// The settings of the API program, judged.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
@@ -387,122 +244,6 @@ impl ApiSettings {
     /// Whether others reach the service and may do everything.
     pub fn is_open_to_others(&self) -> bool {
         self.access == AccessSetting::Open && !self.is_for_this_machine()
-    }
-}
-
-/// Everything that is wrong with the settings.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Problems(Vec<String>);
-
-impl Problems {
-    /// Judges one value; `None` if it isn't right, which is then remembered.
-    pub fn judge<T>(
-        &mut self,
-        name: &str,
-        text: &str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        parse(text.trim())
-            .map_err(|why| self.0.push(format!("{name}: {why} (it is {text:?})")))
-            .ok()
-    }
-
-    /// What `judge` makes of the settings, or everything that isn't right, at once.
-    ///
-    /// # Errors
-    /// As said.
-    pub fn collected<T>(judge: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, Self> {
-        let mut problems = Self::default();
-        let settings = judge(&mut problems);
-        settings.filter(|_| problems.is_empty()).ok_or(problems)
-    }
-
-    /// Remembers what is wrong with a setting.
-    pub fn refuse(&mut self, name: &str, why: &str) {
-        self.0.push(format!("{name}: {why}"));
-    }
-
-    /// Whether nothing is wrong so far.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "the settings aren't right; --help explains each:")?;
-        for problem in &self.0 {
-            writeln!(f, "  {problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Problems {}
-
-impl CommonArgs {
-    /// `None` if something isn't right; `problems` then says what.
-    pub fn judge(&self, problems: &mut Problems) -> Option<CommonSettings> {
-        let bucket_name = problems.judge("BUCKET_NAME", &self.bucket_name, bucket_name);
-        let table_name = problems.judge("TABLE_NAME", &self.table_name, table_name);
-        let interval = problems.judge("RECONCILE_INTERVAL", &self.reconcile_interval, |text| {
-            duration(text, Duration::from_millis(100), MAX_WAIT)
-        });
-        let sweep_interval = problems.judge(
-            "ORPHAN_SWEEP_INTERVAL",
-            &self.orphan_sweep_interval,
-            |text| match text {
-                "off" => Ok(None),
-                text => duration(text, Duration::from_secs(1), MAX_SWEEP_INTERVAL).map(Some),
-            },
-        );
-        let orphan_limit = problems.judge("ORPHAN_LIMIT", &self.orphan_limit, |text| {
-            text.parse()
-                .ok()
-                .filter(|limit| *limit <= MAX_ORPHAN_LIMIT)
-                .ok_or_else(|| format!("must be a number of objects from 0 to {MAX_ORPHAN_LIMIT}"))
-        });
-        let upload_grace = problems.judge("UPLOAD_GRACE", &self.upload_grace, |text| {
-            duration(text, Duration::ZERO, MAX_WAIT)
-        });
-        let log_filter = problems.judge("RUST_LOG", &self.rust_log, log_filter);
-        let log_format = problems.judge("LOG_FORMAT", &self.log_format, |text| match text {
-            "text" => Ok(LogFormat::Text),
-            "json" => Ok(LogFormat::Json),
-            _ => Err("must be text or json".into()),
-        });
-        let metrics_listen =
-            problems.judge("METRICS_LISTEN", &self.metrics_listen, |text| match text {
-                "off" => Ok(None),
-                text => listen_address(text).map(Some),
-            });
-        let traces = self.traces.judge(problems);
-        let webhooks = self.webhooks.judge(problems);
-        let scanner = self.scanner.judge(problems);
-        let object_lock = problems.judge("OBJECT_LOCK", &self.object_lock, |text| match text {
-            "off" => Ok(None),
-            text if text == LockMode::Governance.as_str() => Ok(Some(LockMode::Governance)),
-            text if text == LockMode::Compliance.as_str() => Ok(Some(LockMode::Compliance)),
-            _ => Err("must be off, governance or compliance".into()),
-        });
-        Some(CommonSettings {
-            webhooks: webhooks?,
-            scanner: scanner?,
-            object_lock: object_lock?,
-            bucket_name: bucket_name?,
-            table_name: table_name?,
-            reconcile_interval: interval?,
-            orphan_sweep_interval: sweep_interval?,
-            orphan_limit: orphan_limit?,
-            lifecycle: Lifecycle {
-                upload_grace: upload_grace?,
-                ..Lifecycle::default()
-            },
-            log_filter: log_filter?,
-            log_format: log_format?,
-            metrics_listen: metrics_listen?,
-            traces: traces?,
-        })
     }
 }
 
@@ -597,7 +338,7 @@ impl ApiArgs {
                  https://files.example.org. The issuer sends them back to /v1/session/callback below it",
             );
         }
-        let link_secrets = self.judge_link_secret(is_local, problems);
+        let link_secrets = LinkSecrets::judge(self.link_secret.as_ref(), is_local, problems);
         let downloads = self.downloads.judge(is_local, problems);
         let mode = if is_local? {
             Mode::Local {
@@ -629,35 +370,6 @@ impl ApiArgs {
             quotas: quotas?,
             common: common?,
         })
-    }
-}
-
-impl ApiArgs {
-    /// The outer `None`: it isn't right. Without [`Problems::judge`], which repeats what it refuses.
-    fn judge_link_secret(
-        &self,
-        is_local: Option<bool>,
-        problems: &mut Problems,
-    ) -> Option<Option<LinkSecrets>> {
-        const NAME: &str = "LINK_SECRET";
-        let list = self.link_secret.as_ref();
-        let Some(list) = list.filter(|list| given(Some(list.expose())).is_some()) else {
-            if is_local == Some(false) {
-                problems.refuse(
-                    NAME,
-                    "is needed with MODE=aws: 32 characters or more, the same for all processes, such as those of: \
-                     openssl rand -hex 32",
-                );
-            }
-            return Some(None);
-        };
-        match LinkSecrets::parse(list) {
-            Ok(secrets) => Some(Some(secrets)),
-            Err(why) => {
-                problems.refuse(NAME, why);
-                None
-            }
-        }
     }
 }
 

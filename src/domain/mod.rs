@@ -25,6 +25,7 @@ mod lock_mode;
 mod metadata;
 mod object_key;
 mod quota;
+mod rejection;
 #[cfg(any(test, feature = "conformance"))]
 pub(crate) mod samples;
 mod sha256_digest;
@@ -46,8 +47,8 @@ pub(crate) use file_name::is_mark;
 pub use file_name::{FileName, MAX_FILE_NAME_BYTES, MAX_FILE_NAME_CHARS, shortened};
 pub use file_record::FileRecord;
 pub use file_state::{
-    FileState, MissingField, RejectionCode, RejectionReason, Stage, StageName, StateFields,
-    StoredObject, VersionId, WithdrawnObject,
+    FileState, MissingField, Stage, StageName, StateFields, StoredObject, VersionId,
+    WithdrawnObject,
 };
 pub use hand_in::{
     BOX_ID_BYTES, BoxId, HandIn, MAX_SUBMITTER_CHARACTERS, Submitter, SubmitterName,
@@ -59,6 +60,7 @@ pub use lock_mode::LockMode;
 pub use metadata::{MAX_METADATA_BYTES, MAX_METADATA_KEYS, Metadata};
 pub use object_key::{KEY_PREFIX, ObjectKey};
 pub use quota::{Quota, Usage};
+pub use rejection::{RejectionCode, RejectionReason};
 pub use sha256_digest::Sha256Digest;
 pub use status::{Status, StoredBytes};
 pub use store_time::{ClocksDiffer, MAX_CLOCK_DIFFERENCE, StoreTime};

@@ -31,6 +31,7 @@ mod pages;
 mod protection;
 pub(super) mod races;
 mod records;
+mod withdrawals;
 
 use std::any::Any;
 use std::future::Future;
@@ -53,6 +54,7 @@ pub use pages::*;
 pub use protection::*;
 pub use races::*;
 pub use records::*;
+pub use withdrawals::*;
 
 /// How long after its deadline an upload may still arrive.
 pub(super) const GRACE: Duration = Duration::from_secs(900);
@@ -109,6 +111,7 @@ macro_rules! metadata_store_conformance {
             only_a_pending_record_waits_to_be_scanned
             an_available_record_is_withdrawn_once_and_keeps_what_its_bytes_were
             only_an_available_record_is_withdrawn
+            a_step_from_rejected_or_withdrawn_is_made_of_that_status_alone
             what_is_absent_is_not_deleted
             a_held_file_is_deleted_by_nobody_before_it_is_released
             a_hold_that_is_there_gets_the_new_reason_and_keeps_when_it_began

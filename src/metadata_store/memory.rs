@@ -4,6 +4,7 @@
 //! Invariant: passes the same suite as the real stores. Nothing in production can select it, since
 //! it is compiled for tests only.
 
+mod hand_ins;
 mod outbox;
 mod usage;
 
@@ -13,15 +14,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::hand_ins::{HandInInsert, HandInStore};
 use super::outbox::{Message, MessageId};
-use super::usage::{ChargedInsert, NewRecord};
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
 use crate::domain::{
-    BoxId, FileId, FileRecord, Hold, KeyedRequest, Quota, Status, Timestamp, Transition, UserId,
+    BoxId, FileId, FileRecord, Hold, KeyedRequest, Status, Timestamp, Transition, UserId,
 };
 use crate::store_marker::{MarkedStore, Marker};
 
@@ -30,7 +29,7 @@ type Records = BTreeMap<FileId, FileRecord>;
 /// Records in memory, none at first. It reads no clock: a record goes only when it is removed.
 #[derive(Default)]
 pub struct MemoryMetadataStore {
-    records: Mutex<BTreeMap<FileId, FileRecord>>,
+    records: Mutex<Records>,
     /// By the digest of the key.
     keys: Mutex<BTreeMap<[u8; 32], (KeyedRequest, FileId)>>,
     marker: Mutex<Option<Marker>>,
@@ -74,7 +73,7 @@ impl MemoryMetadataStore {
         self.marker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn records(&self) -> Result<MutexGuard<'_, BTreeMap<FileId, FileRecord>>, StoreError> {
+    fn records(&self) -> Result<MutexGuard<'_, Records>, StoreError> {
         match *self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(cause) => Err(StoreError::unavailable("the metadata store", cause)),
             None => Ok(self.records.lock().unwrap_or_else(PoisonError::into_inner)),
@@ -358,81 +357,6 @@ impl MetadataStore for MemoryMetadataStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.records().map(drop)
-    }
-}
-
-#[async_trait]
-impl HandInStore for MemoryMetadataStore {
-    async fn open_box(&self, id: BoxId) -> Result<(), StoreError> {
-        let _records = self.records()?;
-        self.open_boxes().insert(id);
-        Ok(())
-    }
-
-    async fn shut_box(&self, id: BoxId) -> Result<(), StoreError> {
-        let _records = self.records()?;
-        self.open_boxes().remove(&id);
-        Ok(())
-    }
-
-    async fn insert_hand_in(
-        &self,
-        record: &FileRecord,
-        request: Option<&KeyedRequest>,
-        max_files: u32,
-        now: Timestamp,
-    ) -> Result<HandInInsert, StoreError> {
-        let new = NewRecord {
-            record,
-            request,
-            max_files_in_box: Some(max_files),
-            now,
-        };
-        Ok(match self.add_charged(new, &Quota::default())? {
-            ChargedInsert::Inserted => HandInInsert::Inserted,
-            ChargedInsert::KeyTaken(earlier) => HandInInsert::KeyTaken(earlier),
-            // There is no quota.
-            ChargedInsert::BoxFull | ChargedInsert::QuotaExceeded => HandInInsert::BoxFull,
-            ChargedInsert::BoxShut => HandInInsert::BoxShut,
-        })
-    }
-
-    async fn box_page(
-        &self,
-        id: BoxId,
-        before: Option<FileId>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        let records = self.records()?;
-        let mut found: Vec<FileRecord> = records
-            .values()
-            .rev()
-            .filter(|r| before.is_none_or(|before| r.id < before))
-            .filter(|r| r.in_box() == Some(id) && r.status().is_listed())
-            .take(limit + 1)
-            .cloned()
-            .collect();
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next = found.last().map(|r| r.id).filter(|_| more);
-        Ok(Page {
-            records: found,
-            next,
-        })
-    }
-
-    async fn leave_box(
-        &self,
-        file: FileId,
-        id: BoxId,
-        _owner: Option<UserId>,
-    ) -> Result<bool, StoreError> {
-        let mut records = self.records()?;
-        let record = records
-            .get_mut(&file)
-            .filter(|r| r.in_box() == Some(id) && r.status().is_listed());
-        let hand_in = record.and_then(|record| record.hand_in.as_mut());
-        Ok(hand_in.map(|hand_in| hand_in.in_box = None).is_some())
     }
 }
 

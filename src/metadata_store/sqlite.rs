@@ -10,6 +10,7 @@
 //! Absent on purpose: retries. A queue that is full and a disk that fails are told to the caller,
 //! who knows whether it is worth waiting.
 
+mod changes;
 mod error;
 mod hand_ins;
 mod idempotency;
@@ -50,7 +51,7 @@ pub use self::unreadable::Unreadable;
 use self::usage_table::Counting;
 pub use self::usage_table::KeepUsage;
 use self::writer::{Counts, Disk, Kind, Writer};
-use super::outbox::{MAX_WAITING_MESSAGES, Message};
+use super::outbox::MAX_WAITING_MESSAGES;
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
@@ -218,79 +219,6 @@ impl SqliteMetadataStore {
 
 /// An insert that wasn't made because too many records are pending.
 struct TooManyPending;
-
-impl SqliteMetadataStore {
-    fn tell_left(&self, id: FileId) {
-        if let Some(tell) = &self.left_pending {
-            tell(id);
-        }
-    }
-
-    /// Adds the messages in the same write.
-    async fn make_transition(
-        &self,
-        id: FileId,
-        transition: &Transition,
-        messages: Vec<Message>,
-    ) -> Result<TransitionOutcome, StoreError> {
-        let leaves_pending =
-            transition.from == Status::Pending && transition.to.status() != Status::Pending;
-        let (transition, pending) = (transition.clone(), Arc::clone(&self.pending));
-        let rows = Arc::clone(&self.outbox);
-        let told = self
-            .writer
-            .write(Kind::Essential, move |connection| {
-                let told = outbox::told(connection, &messages, rows.rows(), || {
-                    statements::transition(connection, id, &transition)
-                })?;
-                if told.is_made && leaves_pending {
-                    pending.one_less();
-                }
-                Ok(told)
-            })
-            .await?;
-        let applied = self.made(told);
-        if applied && leaves_pending {
-            self.tell_left(id);
-        }
-        Ok(if applied {
-            TransitionOutcome::Applied
-        } else {
-            TransitionOutcome::Unchanged
-        })
-    }
-
-    /// Adds the messages in the same write.
-    async fn make_tombstone(
-        &self,
-        id: FileId,
-        now: Timestamp,
-        purge_at: Timestamp,
-        upload_grace: Duration,
-        as_of: Timestamp,
-        messages: Vec<Message>,
-    ) -> Result<bool, StoreError> {
-        let (pending, rows) = (Arc::clone(&self.pending), Arc::clone(&self.outbox));
-        let told = self
-            .writer
-            .write(Kind::Essential, move |connection| {
-                let was_pending = statements::is_pending(connection, id)?;
-                let told = outbox::told(connection, &messages, rows.rows(), || {
-                    statements::delete(connection, id, now, purge_at, upload_grace, as_of)
-                })?;
-                if was_pending && told.is_made {
-                    pending.one_less();
-                }
-                Ok(told)
-            })
-            .await?;
-        let deleted = self.made(told);
-        if deleted {
-            self.tell_left(id);
-        }
-        Ok(deleted)
-    }
-}
 
 impl From<TooManyPending> for StoreError {
     fn from(_: TooManyPending) -> Self {

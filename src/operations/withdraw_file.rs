@@ -7,8 +7,8 @@
 //! put others there.
 
 use super::clean_up::clean_up_as_it_is_now;
-use super::reconcile::{DeletionLog, PendingDeletion};
-use super::{OperationError, Stores};
+use super::deletion_log::PendingDeletion;
+use super::{DeletionLog, OperationError, Stores};
 use crate::domain::{FileRecord, RejectionReason, StoredObject, Transition};
 use crate::file_events::EventKind;
 use crate::metadata_store::TransitionOutcome;

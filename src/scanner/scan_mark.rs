@@ -124,41 +124,28 @@ impl ScanMark {
 
     /// Writes it until the stop, so that nobody takes it away.
     pub(super) async fn keep(&self, stop: CancellationToken) {
-        loop {
-            let pause = match self.write().await {
-                Ok(()) => MARK_INTERVAL,
-                Err(error) => {
-                    tracing::warn!(error = %error.chain(), "that files are scanned can't be written down");
-                    RETRY_PAUSE
-                }
-            };
-            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
-                return;
-            }
-        }
+        let failed = "that files are scanned can't be written down";
+        while is_next(self.write().await, failed, &stop).await {}
     }
 
     /// Takes it away once nobody has written it for [`LAPSES_AFTER`], each time that it is there, until the stop.
     pub(super) async fn let_lapse(&self, stop: CancellationToken) {
         let mut watched: Option<Watched> = None;
-        loop {
-            let pause = match self.look(&mut watched).await {
-                Ok(()) => MARK_INTERVAL,
-                Err(error) => {
-                    tracing::warn!(error = %error.chain(), "whether files are scanned can't be seen");
-                    // Whoever scans may not reach the store either.
-                    watched = None;
-                    RETRY_PAUSE
-                }
-            };
-            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
-                return;
-            }
-        }
+        let failed = "whether files are scanned can't be seen";
+        while is_next(self.look(&mut watched).await, failed, &stop).await {}
     }
 
-    /// One look; `watched` is which write of the mark is there, and since when that is known.
+    /// One look; `watched` is which write of the mark is there, and since when that is known. After one that failed it
+    /// isn't known any more: whoever scans may not have reached the store either.
     pub(super) async fn look(&self, watched: &mut Option<Watched>) -> Result<(), StoreError> {
+        let looked = self.look_on(watched).await;
+        if looked.is_err() {
+            *watched = None;
+        }
+        looked
+    }
+
+    async fn look_on(&self, watched: &mut Option<Watched>) -> Result<(), StoreError> {
         let Some(kept) = self.read().await? else {
             *watched = None;
             return Ok(());
@@ -199,6 +186,23 @@ impl ScanMark {
         }
         Ok(ended)
     }
+}
+
+/// Waits for the next step: [`MARK_INTERVAL`], or less after one that failed, which is said. Whether there is one; after
+/// the stop there is none.
+async fn is_next(
+    step: Result<(), StoreError>,
+    failed: &'static str,
+    stop: &CancellationToken,
+) -> bool {
+    let pause = match step {
+        Ok(()) => MARK_INTERVAL,
+        Err(error) => {
+            tracing::warn!(error = %error.chain(), "{failed}");
+            RETRY_PAUSE
+        }
+    };
+    stop.run_until_cancelled(sleep(pause)).await.is_some()
 }
 
 fn key() -> Result<ItemKey, StoreError> {

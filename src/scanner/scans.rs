@@ -86,16 +86,11 @@ impl MarkKeeper {
     /// # Errors
     /// The store doesn't answer.
     pub async fn keep(&mut self) -> Result<(), StoreError> {
-        let kept = match (&self.scans.by, &self.scans.mark) {
+        match (&self.scans.by, &self.scans.mark) {
             (By::Scanner(_) | By::Tags, Some(mark)) => mark.write().await,
             (By::NobodyOnPurpose, Some(mark)) => mark.look(&mut self.watched).await,
             _ => Ok(()),
-        };
-        if kept.is_err() {
-            // Whoever scans may not reach the store either.
-            self.watched = None;
         }
-        kept
     }
 }
 

@@ -17,12 +17,15 @@ mod box_page;
 mod bundle;
 mod busy;
 mod content_coding;
+mod failed_sign_in;
 mod figures;
 mod file_page;
 mod guide;
 mod html;
 mod shared;
 mod static_content;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -34,6 +37,7 @@ use crate::own_paths::{self, route};
 pub use box_page::{BoxSheet, BoxView};
 pub use busy::{Busy, BusyPage};
 use content_coding::Coding;
+pub use failed_sign_in::FailedSignIn;
 pub use figures::moment;
 pub use file_page::FileView;
 use file_page::Parts;
@@ -104,12 +108,6 @@ const RECEIPT: Template = Template {
     html: "receipt.html",
     entry: "receipt_page.js",
 };
-/// What they see who come from the issuer and aren't signed in.
-const SIGN_IN_FAILED: Template = Template {
-    html: "sign_in_failed.html",
-    entry: "",
-};
-
 /// In the extensions of an answer that is a page for people whatever its status is, and not to be made a problem.
 #[derive(Debug, Clone, Copy)]
 pub struct ForPeople;
@@ -277,7 +275,7 @@ impl WebPage {
 
     /// What somebody sees who comes from the issuer and isn't signed in.
     pub fn failed_sign_in(&self) -> FailedSignIn {
-        FailedSignIn { page: self.clone() }
+        FailedSignIn::new(self.clone())
     }
 
     /// Where bytes go and come from, as a policy lists it; `None`: the page's own origin alone.
@@ -325,43 +323,6 @@ pub fn language_of(headers: &HeaderMap) -> Language {
     )
 }
 
-/// The page about a sign-in that failed. It has no script.
-#[derive(Debug, Clone)]
-pub struct FailedSignIn {
-    page: WebPage,
-}
-
-impl FailedSignIn {
-    /// The page, with these words in the places of the same names.
-    pub fn response(&self, status: StatusCode, words: &[(&str, &str)]) -> Response {
-        let words: Vec<(&str, Html)> = words
-            .iter()
-            .map(|(place, text)| (*place, Html::text(text)))
-            .collect();
-        let places: Vec<(&str, &Html)> = words.iter().map(|(place, html)| (*place, html)).collect();
-        let shown = Shown {
-            language: Language::English,
-            root: "../../",
-            is_in: false,
-        };
-        let html = self.page.html(SIGN_IN_FAILED, shown, &places);
-        let mut response = Response::builder()
-            .status(status)
-            .content_type(HTML)
-            .body(html.into_string());
-        let policy = format!(
-            "default-src 'none'; style-src {}; img-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'",
-            assets::style_sources(),
-        );
-        if let Ok(policy) = HeaderValue::from_str(&policy) {
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-        response
-    }
-}
-
 /// Scripts and pictures. While two versions of the program run, the one may be asked for an asset of the other: then it
 /// gives its own, for this once.
 #[handler]
@@ -394,132 +355,5 @@ impl Endpoint for SamePage {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
         Ok(response)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn page(store_origin: Option<&str>) -> WebPage {
-        WebPage {
-            download_origin: None,
-            store_origin: store_origin.map(str::to_owned),
-            max_upload_bytes: 1234,
-            sign_in: None,
-        }
-    }
-
-    #[test]
-    fn a_page_may_reach_the_service_and_the_store_and_nobody_else() {
-        let connect = |origin| {
-            let policy = page(origin).policy();
-            let policy = policy.to_str().unwrap().to_owned();
-            let (_, rest) = policy.split_once("connect-src ").unwrap();
-            rest.split(';').next().unwrap().trim().to_owned()
-        };
-        assert_eq!(connect(None), "'self'");
-        assert_eq!(
-            connect(Some("https://b.example")),
-            "'self' https://b.example"
-        );
-        let led_elsewhere = WebPage {
-            download_origin: Some("https://d.example".into()),
-            ..page(Some("https://b.example"))
-        };
-        let policy = led_elsewhere.policy();
-        let policy = policy.to_str().unwrap();
-        assert!(policy.contains("connect-src 'self' https://b.example https://d.example;"));
-    }
-
-    const PAGES: [Template; 5] = [INDEX, FILE, PAIR, BOXES, RECEIPT];
-
-    /// The page with all that every page has.
-    fn html(page: &WebPage, template: Template, root: &str, is_in: bool) -> String {
-        let shown = Shown {
-            language: Language::English,
-            root,
-            is_in,
-        };
-        let parts = FileView::NoSuchFile.parts(shown.language, root, None);
-        match template.html {
-            "file.html" => page.file_html(&parts, shown),
-            _ => page.html(template, shown, &[]),
-        }
-        .into_string()
-    }
-
-    #[test]
-    fn a_page_says_from_the_start_whether_anybody_has_to_sign_in() {
-        for (sign_in, is_in, expected) in [
-            (Some(SignInWith::Key), false, "asking\" data-sign-in=\"key"),
-            (Some(SignInWith::Key), true, "in\" data-sign-in=\"key"),
-            (
-                Some(SignInWith::Issuer),
-                false,
-                "asking\" data-sign-in=\"oidc",
-            ),
-            (None, false, "open\" data-sign-in=\""),
-            (None, true, "open\" data-sign-in=\""),
-        ] {
-            let page = WebPage {
-                sign_in,
-                ..page(None)
-            };
-            // On that of receipts nobody has to.
-            let asking = PAGES.into_iter().filter(|page| page.html != RECEIPT.html);
-            for template in asking {
-                let html = html(&page, template, "", is_in);
-                let said = format!("data-session=\"{expected}\"");
-                assert!(html.contains(&said), "{html}");
-            }
-        }
-    }
-
-    #[test]
-    fn everything_in_a_page_is_filled_in_and_nothing_in_it_is_absolute() {
-        for (template, root) in [
-            (INDEX, ""),
-            (FILE, "../"),
-            (FILE, "../../"),
-            (PAIR, ""),
-            (BOXES, ""),
-            (RECEIPT, ""),
-        ] {
-            let html = html(&page(None), template, root, false);
-            assert!(!html.contains("{{"), "{html}");
-            let entry = format!("src=\"{root}web/{}/{}\"", assets::version(), template.entry);
-            assert!(html.contains(&entry), "{html}");
-            // Only where files are sent does the page need to know the limit.
-            assert_eq!(
-                html.contains("content=\"1234\""),
-                matches!(template.html, "index.html" | "boxes.html")
-            );
-            for attribute in ["href=\"", "src=\""] {
-                for (at, _) in html.match_indices(attribute) {
-                    let target = &html[at + attribute.len()..];
-                    let own = target.starts_with(root) && !target.starts_with(['/', 'h']);
-                    assert!(
-                        own || target.starts_with(root.trim_end_matches('/')),
-                        "{target}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_text_of_a_page_is_there_before_a_script_runs() {
-        for template in PAGES {
-            let html = html(&page(None), template, "", false);
-            assert_eq!(
-                html.matches(" data-label=").count(),
-                html.matches(" aria-label=").count()
-            );
-            for (at, _) in html.match_indices(" data-text=") {
-                let (_, text) = html[at..].split_once('>').unwrap();
-                assert!(!text.starts_with('<'), "{}", &html[at..at + 60]);
-            }
-        }
     }
 }

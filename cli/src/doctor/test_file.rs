@@ -12,8 +12,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::api_client::{ApiClient, declaration};
+use crate::api_client::ApiClient;
 use crate::error::CliError;
+use crate::file_calls::declaration;
 use crate::output::Output;
 use crate::retry::Deadline;
 use crate::wire::Created;

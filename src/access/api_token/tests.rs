@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::access::Scopes;
+use crate::access::revocation::SecurityStamp;
 use crate::domain::from_millis;
 use crate::item_store::ItemPage;
 use crate::item_store::memory::MemoryItemStore;

@@ -23,6 +23,7 @@ mod owner_pages;
 mod pages;
 mod protection;
 mod start_check;
+mod states;
 mod transactions;
 mod usage;
 
@@ -37,26 +38,19 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use self::{
-    ends::Change,
     expression::{Condition, Placeholders, WriteToken, update_expression},
     item::{
-        FILE_ID, HOLD_ATTRIBUTES, Item, KEEP_UNTIL, RECONCILE_AT, STATE_ATTRIBUTES, STORE,
-        UPLOAD_EXPIRES_AT, expiry_of, from_item, millis, reconcile_attributes, reconcile_shard,
-        removed_expiry, state_attributes, string, to_item,
+        FILE_ID, Item, STORE, UPLOAD_EXPIRES_AT, expiry_of, from_item, millis,
+        reconcile_attributes, removed_expiry, string, to_item,
     },
-    items::PARENT,
 };
-use super::outbox::Message;
 use super::{
     DueRecord, EarlierRequest, KeyedInsert, MetadataStore, Page, PageRequest, StoreError,
     TransitionOutcome,
 };
 use crate::{
     aws::unavailable,
-    domain::{
-        FileId, FileRecord, FileState, Hold, KeyedRequest, Status, Timestamp, Transition,
-        TransitionCondition,
-    },
+    domain::{FileId, FileRecord, Hold, KeyedRequest, Status, Timestamp, Transition},
 };
 
 pub use start_check::{TableCheck, TableUse};
@@ -98,14 +92,10 @@ impl DynamoDbMetadataStore {
         set: Vec<(&'static str, AttributeValue)>,
         remove: &[&'static str],
         condition: Condition,
-        token: Option<&WriteToken>,
     ) -> Result<Option<Item>, StoreError> {
         let mut placeholders = Placeholders::default();
         let update = update_expression(set, None, remove, &mut placeholders);
-        let mut condition = condition.expression(&mut placeholders);
-        if let Some(token) = token {
-            condition = token.or_repeated(&condition, &mut placeholders);
-        }
+        let condition = condition.expression(&mut placeholders);
         self.send_update(string(id), update, condition, placeholders)
             .await
     }
@@ -135,162 +125,7 @@ impl DynamoDbMetadataStore {
             Err(error) => Err(unavailable(STORE, "UpdateItem", &error)),
         }
     }
-
-    /// Gives the item another state, and nothing of the former one stays; adds the messages with it. `false` if the
-    /// condition didn't hold.
-    async fn change_state(
-        &self,
-        id: FileId,
-        (state, keep_until): (&FileState, Option<Timestamp>),
-        next: ReconcileAt,
-        condition: Condition,
-        messages: &[Message],
-    ) -> Result<bool, StoreError> {
-        let token = WriteToken::new();
-        let (reconcile_at, uploads_end) = match next {
-            ReconcileAt::Never => (None, None),
-            ReconcileAt::At(at) => (Some(at), None),
-            ReconcileAt::UploadsEnd(grace) => (None, Some(grace)),
-        };
-        let mut set = state_attributes(id, state, reconcile_at);
-        set.push(token.attribute());
-        set.extend(keep_until.map(|at| (KEEP_UNTIL, millis(at))));
-        if uploads_end.is_some() {
-            set.push(reconcile_shard(id));
-        }
-        let left_lists = (!state.status().is_listed()).then_some(PARENT);
-        let is_held_no_more = match state.status().keeps_its_hold() {
-            true => &[][..],
-            false => &HOLD_ATTRIBUTES,
-        };
-        let remove: Vec<_> = STATE_ATTRIBUTES
-            .into_iter()
-            .chain(left_lists)
-            .chain(is_held_no_more.iter().copied())
-            .filter(|name| set.iter().all(|(kept, _)| kept != name))
-            .filter(|name| *name != RECONCILE_AT || uploads_end.is_none())
-            .collect();
-        let mut placeholders = Placeholders::default();
-        let update = update_expression(set, uploads_end, &remove, &mut placeholders);
-        let condition = condition.expression(&mut placeholders);
-        let condition = token.or_repeated(&condition, &mut placeholders);
-        let change = Change {
-            id,
-            update,
-            condition,
-            placeholders,
-        };
-        if !state.status().may_have_bytes() {
-            return self.end(change, messages).await;
-        }
-        if !messages.is_empty() {
-            return self.change_told(change, messages).await;
-        }
-        let Change {
-            update,
-            condition,
-            placeholders,
-            ..
-        } = change;
-        let changed = self
-            .send_update(string(id), update, condition, placeholders)
-            .await?;
-        Ok(changed.is_some())
-    }
-
-    async fn make_transition(
-        &self,
-        id: FileId,
-        transition: &Transition,
-        messages: &[Message],
-    ) -> Result<TransitionOutcome, StoreError> {
-        let from = transition.from;
-        let condition = match &transition.condition {
-            TransitionCondition::Always => Condition::StatusIs(from),
-            TransitionCondition::UploadExpiresAt(seen) => Condition::StatusAndDeadline(from, *seen),
-            TransitionCondition::NotLocking => Condition::NotLocking(from),
-            TransitionCondition::LocksNoOther(version_id) => {
-                Condition::LocksNoOther(from, version_id.clone())
-            }
-        };
-        let next = match transition.reconcile_at {
-            Some(at) => ReconcileAt::At(at),
-            None => ReconcileAt::Never,
-        };
-        let changed = self
-            .change_state(
-                id,
-                (&transition.to, transition.keep_until),
-                next,
-                condition,
-                messages,
-            )
-            .await?;
-        Ok(if changed {
-            TransitionOutcome::Applied
-        } else {
-            TransitionOutcome::Unchanged
-        })
-    }
-
-    async fn make_tombstone(
-        &self,
-        id: FileId,
-        now: Timestamp,
-        purge_at: Timestamp,
-        upload_grace: Duration,
-        as_of: Timestamp,
-        messages: &[Message],
-    ) -> Result<bool, StoreError> {
-        let tombstone = FileState::Deleted { purge_at };
-        let at_once = ReconcileAt::At(now);
-        let condition = Condition::LivingAndNotUnversioned(as_of);
-        if self
-            .change_state(id, (&tombstone, None), at_once, condition, messages)
-            .await?
-        {
-            return Ok(true);
-        }
-        let at_the_end = ReconcileAt::UploadsEnd(upload_grace);
-        let condition = Condition::Unversioned(as_of);
-        self.change_state(id, (&tombstone, None), at_the_end, condition, messages)
-            .await
-    }
-
-    /// Sets only when a pending record is looked at. `false` if the condition didn't hold.
-    async fn set_reconcile_at(
-        &self,
-        id: FileId,
-        next: ReconcileAt,
-        condition: Condition,
-    ) -> Result<bool, StoreError> {
-        let (set, uploads_end) = match next {
-            ReconcileAt::At(at) => (reconcile_attributes(id, at).into(), None),
-            ReconcileAt::UploadsEnd(grace) => (vec![reconcile_shard(id)], Some(grace)),
-            ReconcileAt::Never => return Ok(false),
-        };
-        let mut placeholders = Placeholders::default();
-        let update = update_expression(set, uploads_end, &[], &mut placeholders);
-        let condition = condition.expression(&mut placeholders);
-        let changed = self
-            .send_update(string(id), update, condition, placeholders)
-            .await?;
-        Ok(changed.is_some())
-    }
 }
-
-/// When a record is looked at next.
-#[derive(Debug, Clone, Copy)]
-enum ReconcileAt {
-    Never,
-    At(Timestamp),
-    /// So long after the upload deadline that the item has.
-    UploadsEnd(Duration),
-}
-
-/// A pending record whose next look lies so far behind its creation is likelier to be at its end before.
-/// Whichever is tried first, the other one follows if it doesn't hold.
-const LIKELY_LIFE: Duration = Duration::from_secs(30 * 60);
 
 fn is_condition_failed<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
@@ -360,7 +195,7 @@ impl MetadataStore for DynamoDbMetadataStore {
     ) -> Result<Option<FileRecord>, StoreError> {
         let set = vec![(UPLOAD_EXPIRES_AT, millis(upload_expires_at))];
         let condition = Condition::PendingUntilBefore(upload_expires_at);
-        if let Some(item) = self.update(id, set, &[], condition, None).await? {
+        if let Some(item) = self.update(id, set, &[], condition).await? {
             return from_item(&item).map(Some);
         }
         // The deadline may be there already, or further ahead.
@@ -433,26 +268,7 @@ impl MetadataStore for DynamoDbMetadataStore {
         reconcile_at: Timestamp,
         upload_grace: Duration,
     ) -> Result<bool, StoreError> {
-        let earlier = reconcile_at - upload_grace;
-        let mut ways = [
-            (
-                ReconcileAt::At(reconcile_at),
-                Condition::PendingUntilNotBefore(earlier),
-            ),
-            (
-                ReconcileAt::UploadsEnd(upload_grace),
-                Condition::PendingUntilBefore(earlier),
-            ),
-        ];
-        if reconcile_at >= id.created_at() + LIKELY_LIFE {
-            ways.reverse();
-        }
-        for (next, condition) in ways {
-            if self.set_reconcile_at(id, next, condition).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        self.move_reconcile(id, reconcile_at, upload_grace).await
     }
 
     async fn schedule_reconcile(
@@ -468,7 +284,7 @@ impl MetadataStore for DynamoDbMetadataStore {
         let mut set: Vec<_> = reconcile_attributes(id, reconcile_at).into();
         set.extend(expiry_of(status, purge_at));
         let removed = removed_expiry(status);
-        self.update(id, set, removed, Condition::StatusIs(status), None)
+        self.update(id, set, removed, Condition::StatusIs(status))
             .await
             .map(drop)
     }

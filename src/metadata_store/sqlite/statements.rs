@@ -65,7 +65,7 @@ pub(super) const TRANSITION: &str = "UPDATE files SET status = :status, stage = 
          keep_until = coalesce(:keep_until, keep_until),
          withdrawn_sha256 = :withdrawn_sha256, withdrawn_uploaded_at = :withdrawn_uploaded_at,
          named_version_id = :named_version_id
-      WHERE id = :id AND status = :from
+      WHERE id = :id AND status = :from AND (withdrawn_sha256 IS NOT NULL) = :was_withdrawn
         AND (:deadline_seen IS NULL OR upload_expires_at = :deadline_seen)
         AND (coalesce(stage, '') <> 'locking' OR (:may_be_locking
           AND (:version_seen IS NULL OR named_version_id IS NULL OR named_version_id = :version_seen)))";
@@ -270,7 +270,8 @@ pub(super) fn transition(
         .prepare_cached(TRANSITION)?
         .execute(named_params! {
             ":id": id.as_bytes(),
-            ":from": transition.from.as_str(),
+            ":from": transition.from.kept_as().as_str(),
+            ":was_withdrawn": transition.from == Status::Withdrawn,
             ":status": to.status.kept_as().as_str(),
             ":stage": to.stage.map(StageName::as_str),
             ":sha256": facts.sha256,

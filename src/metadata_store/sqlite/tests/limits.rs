@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::metadata_store::conformance::{every_settlement, keyed_request, moment};
-use crate::metadata_store::outbox::{MessageId, Outbox};
+use crate::metadata_store::outbox::{Message, MessageId, Outbox};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
