@@ -123,7 +123,7 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 
 # Not a part of lint, since it brings 300 MB of its own.
-stack-rules: $(CHECKOV)/.installed ## Have checkov judge the CloudFormation template, but for what was reviewed
+stack-rules: $(CHECKOV)/.installed ## Have checkov judge the CloudFormation templates, but for what was reviewed
 	$(CHECKOV)/bin/python tests/tools/judge_stack.py
 
 # Not a part of lint, since its answer changes without a change here. The database comes from the network.
