@@ -14,7 +14,7 @@ use crate::support::curl::{create, curl, curl_json, upload};
 use crate::support::ministack::project_root;
 use crate::support::program::{Program, built, data_dir};
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SYSTEMD_ANALYZE: &str = "/usr/bin/systemd-analyze";
 /// The most that systemd may find a unit exposed, in tenths: below 2.0 it is "OK" or better.
 const MAX_EXPOSURE: &str = "20";
