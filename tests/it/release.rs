@@ -78,7 +78,7 @@ fn files(listed: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn the_version_is_the_changelogs_newest_and_the_contracts() {
+fn the_version_is_the_changelogs_newest_the_contracts_and_that_of_the_locks() {
     let changelog = fs::read_to_string(project_root().join("CHANGELOG.md")).unwrap();
     let mut headings = changelog
         .lines()
@@ -92,6 +92,11 @@ fn the_version_is_the_changelogs_newest_and_the_contracts() {
     let contract = fs::read_to_string(project_root().join("tests/openapi.json")).unwrap();
     let contract: Value = serde_json::from_str(&contract).unwrap();
     assert_eq!(contract["info"]["version"], VERSION);
+    let fuzz = fs::read_to_string(project_root().join("fuzz/Cargo.lock")).unwrap();
+    for package in ["file-share", "file-share-worker"] {
+        let locked = format!("name = \"{package}\"\nversion = \"{VERSION}\"\n");
+        assert!(fuzz.contains(&locked), "fuzz/Cargo.lock: {package}");
+    }
     // A second heading of it would hide what is below.
     assert!(headings.all(|heading| heading.split(' ').next() != Some(VERSION)));
 }
@@ -108,6 +113,46 @@ fn each_unit_is_exposed_less_than_two() {
         assert!(judged.status.success(), "{name}: {}", said(&judged));
         assert!(said(&judged).contains("Overall exposure level"), "{name}");
     }
+}
+
+/// What a unit says of who it runs as and what it may do, but for what differs on purpose: what is started, how often, with
+/// which settings and folders.
+fn confinement(name: &str) -> BTreeSet<String> {
+    const ITS_OWN: [&str; 12] = [
+        "Type",
+        "ExecStart",
+        "Environment",
+        "EnvironmentFile",
+        "Restart",
+        "RestartSec",
+        "RestartPreventExitStatus",
+        "LimitNOFILE",
+        "User",
+        "StateDirectory",
+        "StateDirectoryMode",
+        // Who speaks to nobody, to a network, or lists the machine's addresses.
+        "RestrictAddressFamilies",
+    ];
+    let text = fs::read_to_string(unit(name)).unwrap();
+    let (_, service) = text.split_once("[Service]\n").unwrap();
+    let service = service.split("\n[").next().unwrap();
+    let lines = service.lines().filter_map(|line| line.split_once('='));
+    lines
+        .filter(|(setting, _)| !setting.starts_with('#') && !ITS_OWN.contains(setting))
+        .map(|(setting, value)| format!("{setting}={value}"))
+        .collect()
+}
+
+#[test]
+fn the_units_are_confined_alike() {
+    let [service, mut backup, worker] = UNITS.map(confinement);
+    assert!(service.len() > 25, "{service:?}");
+    assert_eq!(service, worker);
+    assert!(
+        backup.remove("PrivateNetwork=yes"),
+        "a backup speaks to nobody"
+    );
+    assert_eq!(service, backup);
 }
 
 /// The system calls that a unit's filter lets through: what its lines name, in their order.
@@ -240,14 +285,10 @@ fn the_packages_hold_the_programs_their_terms_and_where_there_is_systemd_the_uni
     for target in ["x86_64-unknown-linux-gnu", "x86_64-unknown-linux-musl"] {
         pack(target, stand_ins(&programs), &out);
     }
-    let list = |command: &mut Command| run(command);
-
     let archive = format!("file-share-{VERSION}-x86_64-linux-gnu");
-    let listed = list(
-        Command::new("tar")
-            .arg("-tzf")
-            .arg(out.join(format!("{archive}.tar.gz"))),
-    );
+    let listed = run(Command::new("tar")
+        .arg("-tzf")
+        .arg(out.join(format!("{archive}.tar.gz"))));
     let expected = [
         "LICENSE",
         "README.md",
@@ -278,7 +319,7 @@ fn the_packages_hold_the_programs_their_terms_and_where_there_is_systemd_the_uni
     let in_deb: Vec<String> = everywhere.iter().map(ToString::to_string).collect();
     let in_deb: BTreeSet<String> = in_deb.into_iter().chain(units.clone()).collect();
     let deb = out.join(format!("file-share_{VERSION}-1_amd64.deb"));
-    let listed = list(Command::new("dpkg-deb").arg("--contents").arg(&deb));
+    let listed = run(Command::new("dpkg-deb").arg("--contents").arg(&deb));
     let deb_files = files(&listed)
         .into_iter()
         .map(|path| path.replacen("./", "", 1));
@@ -290,14 +331,12 @@ fn the_packages_hold_the_programs_their_terms_and_where_there_is_systemd_the_uni
             .into_iter()
             .all(|line| line.starts_with("-rw------- root/root"))
     );
-    let fields = list(
-        Command::new("dpkg-deb")
-            .arg("--info")
-            .arg(&deb)
-            .arg("conffiles"),
-    );
+    let fields = run(Command::new("dpkg-deb")
+        .arg("--info")
+        .arg(&deb)
+        .arg("conffiles"));
     assert_eq!(fields.matches("/etc/file-share/").count(), 2, "{fields}");
-    let control = list(Command::new("dpkg-deb").arg("--info").arg(&deb));
+    let control = run(Command::new("dpkg-deb").arg("--info").arg(&deb));
     for script in ["preinst", "postinst", "prerm", "postrm"] {
         assert!(
             !control.contains(script),
@@ -306,11 +345,9 @@ fn the_packages_hold_the_programs_their_terms_and_where_there_is_systemd_the_uni
     }
 
     let apk = out.join(format!("file-share_{VERSION}-r1_x86_64.apk"));
-    let listed = list(
-        Command::new("tar")
-            .args(["--ignore-zeros", "-tzf"])
-            .arg(apk),
-    );
+    let listed = run(Command::new("tar")
+        .args(["--ignore-zeros", "-tzf"])
+        .arg(apk));
     let mut in_apk = files(&listed);
     // What the package manager reads.
     in_apk.retain(|path| !path.starts_with('.'));
