@@ -119,11 +119,15 @@ lint: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(CARGO_DENY) ## Chec
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 	$(CARGO_DENY) --all-features check bans licenses sources
 	$(TEST_TOOLS)/bin/cfn-lint deploy/stack.yaml deploy/alarms.yaml deploy/downloads.yaml deploy/serverless.yaml
-	sh -n localstack-init/ready.d/*.sh
+# Each script by the shell that it names, and one at a time: a shell that is given several looks at the first.
+	scripts=$$(find . \( -path ./target -o -path ./.git \) -prune -o -type f \
+		-exec awk 'FNR == 1 { if (/^#!.*[\/ ](ba)?sh$$/) print FILENAME; nextfile }' {} +); \
+	test -n "$$scripts"; \
+	for script in $$scripts; do $$(sed -n '1s/^#! *//p' "$$script") -n "$$script"; done
 	$(BROWSER_TOOLS)/node_modules/.bin/eslint --config tests/browser/eslint.config.mjs web packages/npm tests/browser tests/tools
 
 # Not a part of lint, since it brings 300 MB of its own.
-stack-rules: $(CHECKOV)/.installed ## Have checkov judge the CloudFormation template, but for what was reviewed
+stack-rules: $(CHECKOV)/.installed ## Have checkov judge the CloudFormation templates, but for what was reviewed
 	$(CHECKOV)/bin/python tests/tools/judge_stack.py
 
 # Not a part of lint, since its answer changes without a change here. The database comes from the network.
@@ -140,7 +144,7 @@ chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $
 	target/debug/chaos --full $(SCENARIOS)
 
 # Times in the rules are shortened; some twenty minutes.
-alerts: $(TEST_TOOLS)/.installed $(PROMTOOL) $(CLAMD) ## Have Prometheus scrape the real programs, and see each alert fire at its fault and stop
+alerts: $(TEST_TOOLS)/.installed $(PROMTOOL) $(CLAMD) ## Have Prometheus scrape the real programs, and see the alerts that can be staged fire at their faults and stop
 	cargo build --workspace --locked
 	target/debug/chaos --full alerts-aws alerts-local
 
@@ -217,41 +221,21 @@ logs: ## Follow the logs of the containers
 down: ## Stop the containers; what the emulator held is gone
 	docker compose down --volumes
 
-# The tools of the tests, in a virtual environment of their own. A changed list is installed anew.
-$(TEST_TOOLS)/.installed: tests/tools/requirements.txt
-	$(PYTHON) -m venv --clear $(TEST_TOOLS)
-	$(TEST_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/requirements.txt
-	touch $@
+# $(call virtual_environment,FOLDER,LIST): what is on the list, in a folder of its own. A changed list is installed anew.
+define virtual_environment
+$(1)/.installed: $(2)
+	$(PYTHON) -m venv --clear $(1)
+	$(1)/bin/pip install --quiet --disable-pip-version-check --requirement $(2)
+	touch $$@
+endef
 
-$(SCHEMATHESIS)/.installed: tests/tools/schemathesis.txt
-	$(PYTHON) -m venv --clear $(SCHEMATHESIS)
-	$(SCHEMATHESIS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/schemathesis.txt
-	touch $@
-
-$(PACKAGE_TOOLS)/.installed: tests/tools/packages.txt
-	$(PYTHON) -m venv --clear $(PACKAGE_TOOLS)
-	$(PACKAGE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/packages.txt
-	touch $@
-
-$(PACKAGING_TOOLS)/.installed: tests/tools/packaging.txt
-	$(PYTHON) -m venv --clear $(PACKAGING_TOOLS)
-	$(PACKAGING_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/packaging.txt
-	touch $@
-
-$(RELEASE_TOOLS)/.installed: deploy/release/tools.txt
-	$(PYTHON) -m venv --clear $(RELEASE_TOOLS)
-	$(RELEASE_TOOLS)/bin/pip install --quiet --disable-pip-version-check --requirement deploy/release/tools.txt
-	touch $@
-
-$(CADDY)/.installed: tests/tools/caddy.txt
-	$(PYTHON) -m venv --clear $(CADDY)
-	$(CADDY)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/caddy.txt
-	touch $@
-
-$(CHECKOV)/.installed: tests/tools/checkov.txt
-	$(PYTHON) -m venv --clear $(CHECKOV)
-	$(CHECKOV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/tools/checkov.txt
-	touch $@
+$(eval $(call virtual_environment,$(TEST_TOOLS),tests/tools/requirements.txt))
+$(eval $(call virtual_environment,$(SCHEMATHESIS),tests/tools/schemathesis.txt))
+$(eval $(call virtual_environment,$(PACKAGE_TOOLS),tests/tools/packages.txt))
+$(eval $(call virtual_environment,$(PACKAGING_TOOLS),tests/tools/packaging.txt))
+$(eval $(call virtual_environment,$(RELEASE_TOOLS),deploy/release/tools.txt))
+$(eval $(call virtual_environment,$(CADDY),tests/tools/caddy.txt))
+$(eval $(call virtual_environment,$(CHECKOV),tests/tools/checkov.txt))
 
 $(CARGO_FUZZ):
 	cargo install --quiet --locked --version $(CARGO_FUZZ_VERSION) --root target/tools cargo-fuzz
@@ -270,42 +254,23 @@ $(LIGHTHOUSE)/.installed: tests/tools/lighthouse/package.json tests/tools/lighth
 	npm ci --prefix $(LIGHTHOUSE) --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
-$(CHROMIUM):
-	@test "$$(id -u)" = 0 || { echo 'No browser at $@: install chromium, or set CHROMIUM to one.' >&2; exit 1; }
+# $(call debian_package,PROGRAM,PACKAGE,SETTING): a program that only root can install. SETTING, if there is one, names another.
+define debian_package
+$(1):
+	@test "$$$$(id -u)" = 0 || { echo 'No $(1): install $(2)$(if $(3), or set $(3) to another).' >&2; exit 1; }
 	apt-get update --quiet --quiet
-	apt-get install --yes --no-install-recommends --quiet --quiet chromium
+	apt-get install --yes --no-install-recommends --quiet --quiet $(2)
+endef
 
-$(NGINX):
-	@test "$$(id -u)" = 0 || { echo 'No nginx at $@: install nginx-light, or set NGINX to one.' >&2; exit 1; }
-	apt-get update --quiet --quiet
-	apt-get install --yes --no-install-recommends --quiet --quiet nginx-light
-
-$(STRACE):
-	@test "$$(id -u)" = 0 || { echo 'No $@: install strace.' >&2; exit 1; }
-	apt-get update --quiet --quiet
-	apt-get install --yes --no-install-recommends --quiet --quiet strace
-
-$(SYSTEMD_ANALYZE):
-	@test "$$(id -u)" = 0 || { echo 'No $@: install systemd.' >&2; exit 1; }
-	apt-get update --quiet --quiet
-	apt-get install --yes --no-install-recommends --quiet --quiet systemd
-
-$(LLVM)/llvm-cov:
-	@test "$$(id -u)" = 0 || { echo 'No $@: install llvm-22, or set LLVM to the folder of another.' >&2; exit 1; }
-	apt-get update --quiet --quiet
-	apt-get install --yes --no-install-recommends --quiet --quiet llvm-22
-
+$(eval $(call debian_package,$(CHROMIUM),chromium,CHROMIUM))
+$(eval $(call debian_package,$(NGINX),nginx-light,NGINX))
+$(eval $(call debian_package,$(STRACE),strace))
+$(eval $(call debian_package,$(SYSTEMD_ANALYZE),systemd))
+$(eval $(call debian_package,$(LLVM)/llvm-cov,llvm-22,LLVM))
 # The tests start their own, with one signature; the package's is for whoever runs a scanner here.
-$(CLAMD):
-	@test "$$(id -u)" = 0 || { echo 'No clamd at $@: install clamav-daemon, or set CLAMD to one.' >&2; exit 1; }
-	apt-get update --quiet --quiet
-	apt-get install --yes --no-install-recommends --quiet --quiet clamav-daemon
-
+$(eval $(call debian_package,$(CLAMD),clamav-daemon,CLAMD))
 # Both programs are of one package, which would also start a server of its own.
-$(PROMTOOL):
-	@test "$$(id -u)" = 0 || { echo 'No promtool at $@: install prometheus, or set PROMTOOL to one.' >&2; exit 1; }
-	apt-get update --quiet --quiet
-	apt-get install --yes --no-install-recommends --quiet --quiet prometheus
+$(eval $(call debian_package,$(PROMTOOL),prometheus,PROMTOOL))
 
 $(CARGO_DENY):
 # Runs for a second; optimised, it would be built for minutes more.

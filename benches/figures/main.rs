@@ -35,6 +35,7 @@ mod worker_memory;
 #[path = "../../tests/support"]
 mod support {
     pub(crate) mod clamd;
+    pub(crate) mod collector;
     pub(crate) mod curl;
     pub(crate) mod issuer;
     pub(crate) mod lambda;

@@ -3,11 +3,9 @@
 //!
 //! The collector is a thread here that takes what it gets; its own work isn't counted.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-
 use crate::off::Feature;
 use crate::report::Figure;
+use crate::support::collector;
 
 /// Whose limit it is.
 const OFF: &str = "without traces";
@@ -20,20 +18,9 @@ const SHARES: [(&str, [&str; 2], f64); 2] = [
     ),
     ("1", ["creates, all traced", "redirects, all traced"], 0.9),
 ];
-/// Of a request, for as much as it reads at a time.
-const PIECE: usize = 64 * 1024;
 
 pub(crate) fn figures() -> Vec<Figure> {
-    let collector = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let local = collector.local_addr().expect("it has an address");
-    let endpoint = format!("http://{local}");
-    // For as long as the process lives.
-    std::thread::spawn(move || {
-        for stream in collector.incoming().flatten() {
-            // One that breaks off is one less.
-            let _ = take(stream);
-        }
-    });
+    let endpoint = collector::start(drop);
     let mut figures = Vec::new();
     for (share, names, least) in SHARES {
         let on = [
@@ -49,25 +36,4 @@ pub(crate) fn figures() -> Vec<Figure> {
         figures.extend(traces.figures());
     }
     figures
-}
-
-/// Reads a whole request and answers it.
-fn take(mut stream: TcpStream) -> std::io::Result<()> {
-    let (mut got, mut piece) = (Vec::new(), vec![0; PIECE]);
-    loop {
-        let read = stream.read(&mut piece)?;
-        if read == 0 {
-            return Ok(());
-        }
-        got.extend_from_slice(&piece[..read]);
-        let Some(end) = got.windows(4).position(|it| it == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&got[..end]).to_lowercase();
-        let length = head.split("content-length: ").nth(1);
-        let length = length.and_then(|rest| rest.lines().next()?.parse::<usize>().ok());
-        if got.len() - end - 4 >= length.unwrap_or(0) {
-            return stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        }
-    }
 }

@@ -18,12 +18,6 @@ use crate::links_for_others::tell_watcher_if_only_here;
 use crate::output::{Deed, Output, human, local_time};
 use crate::retry::Deadline;
 
-const ENDED: Deed = Deed {
-    field: "ended",
-    in_words: "is over",
-    is_for_watchers: false,
-};
-
 /// How often a change is made anew if somebody else changed the box meanwhile, and the longest pause before that.
 const MAX_ROUNDS: usize = 20;
 const MAX_PAUSE: Duration = Duration::from_millis(200);
@@ -333,7 +327,7 @@ async fn end(
     let mut codes = Vec::new();
     for FileBox { id, .. } in found {
         let ended = service.end_box(&id, Deadline::after(patience)).await;
-        codes.push(output.outcome(&id, &ENDED, ended)?);
+        codes.push(output.outcome(&id, &Deed::ENDED, ended)?);
     }
     Ok(codes)
 }

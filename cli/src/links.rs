@@ -16,12 +16,6 @@ use crate::links_for_others::tell_watcher_if_only_here;
 use crate::output::{Deed, Output, local_time};
 use crate::retry::Deadline;
 
-const ENDED: Deed = Deed {
-    field: "ended",
-    in_words: "is over",
-    is_for_watchers: false,
-};
-
 /// How many pages of links are shown at the most: a list that never ends is given up.
 const MAX_PAGES: usize = 10_000;
 
@@ -151,7 +145,7 @@ pub(crate) async fn end(
     let mut codes = Vec::new();
     for id in ids {
         let ended = service.end_link(id, Deadline::after(patience)).await;
-        codes.push(output.outcome(id, &ENDED, ended)?);
+        codes.push(output.outcome(id, &Deed::ENDED, ended)?);
     }
     Ok(codes)
 }

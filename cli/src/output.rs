@@ -33,6 +33,15 @@ pub(crate) struct Deed {
     pub is_for_watchers: bool,
 }
 
+impl Deed {
+    /// Of links and boxes.
+    pub(crate) const ENDED: Self = Self {
+        field: "ended",
+        in_words: "is over",
+        is_for_watchers: false,
+    };
+}
+
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let watched = !json && io::stderr().is_terminal();

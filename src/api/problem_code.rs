@@ -376,8 +376,8 @@ codes! {
         status: StatusCode::GONE,
         retry_after_seconds: None,
         title: "The file was withdrawn",
-        advice: "It was available, until a later scan found in it what `detail` says; its bytes are gone. Whoever \
-            fetched it before should delete it.",
+        advice: "It was available, until a later scan found in it what `detail` says; nobody gets its bytes any more. \
+            Whoever fetched it before should delete it.",
         detail: None,
     }
     UploadExpired {

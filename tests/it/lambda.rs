@@ -1,6 +1,7 @@
 //! Both programs as Lambda functions, before a Runtime API that is as strict as Lambda's.
 
 use std::fs;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::infrastructure::sqs;
 use crate::journey::share;
+use crate::serverless::time_of;
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::fault_proxy::{ProxyMode, TcpFaultProxy};
 use crate::support::lambda::{Answer, HttpRequest, Lambda};
@@ -16,8 +18,8 @@ use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::Program;
 
 /// What the template gives the functions.
-const API_TIME: Duration = Duration::from_secs(29);
-const WORKER_TIME: Duration = Duration::from_secs(60);
+static API_TIME: LazyLock<Duration> = LazyLock::new(|| time_of("ApiFunction"));
+static WORKER_TIME: LazyLock<Duration> = LazyLock::new(|| time_of("WorkerFunction"));
 const SOMEBODY: &str = "203.0.113.7";
 
 fn record(message: &Message) -> Value {
@@ -51,7 +53,7 @@ async fn map_events(deployment: Deployment, worker: Lambda, stop: CancellationTo
         let records: Vec<_> = messages.iter().map(record).collect();
         let event = json!({"Records": records});
         let invoked = worker.clone();
-        let invoked = tokio::task::spawn_blocking(move || invoked.invoke(&event, WORKER_TIME));
+        let invoked = tokio::task::spawn_blocking(move || invoked.invoke(&event, *WORKER_TIME));
         let answer = invoked.await.unwrap().answered();
         let failed = answer["batchItemFailures"].as_array().unwrap();
         for message in messages {
@@ -69,7 +71,7 @@ async fn map_events(deployment: Deployment, worker: Lambda, stop: CancellationTo
 async fn both_programs_as_functions_share_files_in_two_steps() {
     let deployment = MiniStack::shared().await.deploy("lambda").await;
     let (api, worker) = (Lambda::start(), Lambda::start());
-    let base = api.behind_gateway(API_TIME, SOMEBODY);
+    let base = api.behind_gateway(*API_TIME, SOMEBODY);
     let settings = [("PUBLIC_URL", base.as_str())];
     let _api = Program::api_function(&deployment, &api.address, &settings);
     let stores = TcpFaultProxy::to(&deployment.endpoint, ProxyMode::Open).await;
@@ -102,7 +104,7 @@ async fn both_programs_as_functions_share_files_in_two_steps() {
         an_outage_is_an_error_of_the_function(&worker, &stores);
         // What it can't read ended nothing.
         for (function, is_of) in [(&api, "payload format 2.0"), (&worker, "SQS")] {
-            let Answer::Failed(error) = function.invoke(&json!({"x": 1}), API_TIME) else {
+            let Answer::Failed(error) = function.invoke(&json!({"x": 1}), *API_TIME) else {
                 panic!("it was answered");
             };
             assert_eq!(error["errorType"], "UnknownEvent");
@@ -119,12 +121,12 @@ async fn both_programs_as_functions_share_files_in_two_steps() {
 fn an_outage_is_an_error_of_the_function(worker: &Lambda, stores: &TcpFaultProxy) {
     let event = json!({"task": "reconcile"});
     stores.set(ProxyMode::Closed);
-    let Answer::Failed(error) = worker.invoke(&event, WORKER_TIME) else {
+    let Answer::Failed(error) = worker.invoke(&event, *WORKER_TIME) else {
         panic!("nothing was wrong");
     };
     assert_eq!(error["errorType"], "TaskFailed");
     stores.set(ProxyMode::Open);
-    let answer = worker.invoke(&event, WORKER_TIME).answered();
+    let answer = worker.invoke(&event, *WORKER_TIME).answered();
     assert_eq!(answer["isComplete"], true, "{answer}");
 }
 
@@ -156,7 +158,7 @@ fn of_a_bad_message_nobody_else_hears(base: &str, worker: &Lambda, bucket: &str)
         message("", "no notification either".into()),
         message("b", arrival(&ids[1])),
     ]});
-    let answer = worker.invoke(&event, WORKER_TIME).answered();
+    let answer = worker.invoke(&event, *WORKER_TIME).answered();
     assert_eq!(
         answer,
         json!({"batchItemFailures": [{"itemIdentifier": "poison"}]})
@@ -172,7 +174,7 @@ fn a_wait_is_short(base: &str, api: &Lambda) {
     let id = created["id"].as_str().unwrap();
     let request = HttpRequest::get(&format!("/v1/files/{id}/metadata?wait=20"));
     let began = Instant::now();
-    let answer = api.invoke(&request.event(SOMEBODY), API_TIME).answered();
+    let answer = api.invoke(&request.event(SOMEBODY), *API_TIME).answered();
     assert_eq!(answer["statusCode"], 200, "{answer}");
     let waited = began.elapsed();
     assert!(waited > Duration::from_millis(900), "it didn't wait");
@@ -185,7 +187,7 @@ fn a_schedule_finds_what_no_message_told_of(base: &str, worker: &Lambda) {
     let id = sent(base);
     for task in ["reconcile", "sweep"] {
         let answer = worker
-            .invoke(&json!({"task": task}), WORKER_TIME)
+            .invoke(&json!({"task": task}), *WORKER_TIME)
             .answered();
         assert_eq!(answer, json!({"task": task, "isComplete": true}));
         assert_eq!(status(base, &id), "available");
@@ -206,7 +208,7 @@ async fn the_address_that_the_gateway_saw_counts_and_not_what_a_client_says_of_i
         let forged = ("x-forwarded-for".into(), forged.into());
         request.headers.push(forged);
         let event = request.event(from);
-        tokio::task::block_in_place(|| api.invoke(&event, API_TIME)).answered()["statusCode"]
+        tokio::task::block_in_place(|| api.invoke(&event, *API_TIME)).answered()["statusCode"]
             .clone()
     };
     assert_eq!(asked(SOMEBODY, "192.0.2.1"), 200);

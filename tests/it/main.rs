@@ -96,6 +96,7 @@ mod workflows;
 mod support {
     pub(crate) mod aws_clients;
     pub(crate) mod clamd;
+    pub(crate) mod collector;
     pub(crate) mod curl;
     pub(crate) mod edge;
     pub(crate) mod fault_proxy;

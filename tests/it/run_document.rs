@@ -15,6 +15,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use self::machine::{Machine, block_below};
+use crate::release::VERSION;
 use crate::support::curl::{curl, curl_json};
 use crate::support::issuer::Issuer;
 
@@ -45,7 +46,6 @@ fn each_block_is_one_of_those_that_are_run_here() {
     // README shows the first of them too, and both name the version that is released.
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     assert!(readme.contains(block_below("From the archive", 0)));
-    let version = env!("CARGO_PKG_VERSION");
     for (named, text) in [("archive", readme), ("package", DOCUMENT)] {
         let pattern = if named == "archive" {
             "file-share-"
@@ -54,7 +54,7 @@ fn each_block_is_one_of_those_that_are_run_here() {
         };
         for rest in text.split(pattern).skip(1) {
             let is_version = rest.starts_with(|c: char| c.is_ascii_digit());
-            assert!(!is_version || rest.starts_with(version), "{rest:.20}");
+            assert!(!is_version || rest.starts_with(VERSION), "{rest:.20}");
         }
     }
 }
@@ -97,10 +97,7 @@ fn the_archive_is_fetched_checked_and_started_by_one_paste() {
     // What isn't what the sums say isn't unpacked.
     fs::remove_dir_all(&home).unwrap();
     fs::create_dir(&home).unwrap();
-    let name = format!(
-        "file-share-{}-x86_64-linux-gnu.tar.gz",
-        env!("CARGO_PKG_VERSION")
-    );
+    let name = format!("file-share-{VERSION}-x86_64-linux-gnu.tar.gz");
     let mut archive = fs::OpenOptions::new()
         .append(true)
         .open(release.join(name))
@@ -216,7 +213,8 @@ fn an_update_keeps_everything_and_an_older_program_refuses_with_words_and_is_gon
     }
     assert!(fs::read(&database).unwrap() == bytes, "it was changed");
 
-    machine.paste("An update", 1);
+    // There is one package here, so it stands for the one of the older version too.
+    machine.paste_with("An update", 1, &[("_OLDER-", &format!("_{VERSION}-"))]);
     assert!(machine.knows(&before));
     assert!(!machine.knows(&since));
     assert_eq!(fs::read(&secret).unwrap(), kept);

@@ -1,5 +1,6 @@
-//! What an operator may choose of `deploy/stack.yaml` beyond names: a key of its own, alarms, cheaper storage; and what
-//! holds whatever they choose.
+//! What an operator may choose of `deploy/stack.yaml` beyond names: a key of its own, cheaper storage, GuardDuty; what the
+//! templates beside it add, `downloads.yaml` and `alarms.yaml`; and what holds whatever they choose. Of `serverless.yaml`
+//! only the size is looked at here: `serverless` has the rest.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::support::program::Program;
 const TEMPLATE: &str = include_str!("../../deploy/stack.yaml");
 const DOWNLOADS: &str = include_str!("../../deploy/downloads.yaml");
 const ALARMS: &str = include_str!("../../deploy/alarms.yaml");
+const SERVERLESS: &str = include_str!("../../deploy/serverless.yaml");
 
 /// What stands in the template between these two lines.
 fn section(from: &str, to: &str) -> &'static str {
@@ -23,6 +25,15 @@ fn section(from: &str, to: &str) -> &'static str {
 fn section_of<'a>(template: &'a str, from: &str, to: &str) -> &'a str {
     let (_, rest) = template.split_once(from).expect(from);
     rest.split_once(to).expect(to).0
+}
+
+/// The names of the table's indexes.
+fn indexes() -> Vec<&'static str> {
+    let table = section("\n  Table:\n", "\n  # ---- signing in");
+    let indexes = table.split("- IndexName: ").skip(1);
+    let indexes: Vec<_> = indexes.filter_map(|rest| rest.lines().next()).collect();
+    assert_eq!(indexes.len(), 4, "a new index is counted too");
+    indexes
 }
 
 /// Which key the queues encrypt with.
@@ -168,7 +179,14 @@ fn the_dashboard_shows_each_alarm_and_figures_of_the_stacks_own_queues_and_table
         .filter_map(|widget| widget["properties"]["metrics"].as_array())
         .flatten()
         .collect();
-    assert_eq!(metrics.len(), 8);
+    for name in ["ReadThrottleEvents", "WriteThrottleEvents"] {
+        // Nothing is behind the table's own name, and an index's name behind those of its own.
+        let of = metrics.iter().filter(|metric| metric[1] == name);
+        let of: Vec<_> = of.map(|metric| metric[5].as_str()).collect();
+        let whole = [None].into_iter().chain(indexes().into_iter().map(Some));
+        assert_eq!(of, whole.collect::<Vec<_>>(), "{name}");
+    }
+    assert_eq!(metrics.len(), 6 + 2 * (1 + indexes().len()));
     for metric in metrics {
         let of = [metric[2].as_str().unwrap(), metric[3].as_str().unwrap()];
         assert!(
@@ -183,11 +201,11 @@ fn the_dashboard_shows_each_alarm_and_figures_of_the_stacks_own_queues_and_table
     }
 }
 
-/// Beyond that `aws cloudformation deploy` asks for a bucket to put it into first.
+/// A larger one has to be put into a bucket first, for `aws cloudformation deploy` to take it from there.
 #[test]
-fn the_stack_can_be_deployed_from_a_file() {
+fn each_template_can_be_deployed_from_a_file() {
     const MAX_TEMPLATE_BYTES: usize = 51_200;
-    for template in [TEMPLATE, DOWNLOADS, ALARMS] {
+    for template in [TEMPLATE, DOWNLOADS, ALARMS, SERVERLESS] {
         assert!(template.len() <= MAX_TEMPLATE_BYTES, "{}", template.len());
     }
 }
@@ -195,9 +213,7 @@ fn the_stack_can_be_deployed_from_a_file() {
 /// The emulator counts nothing, so the template itself is looked at.
 #[test]
 fn throttling_is_seen_at_the_table_and_at_each_index_and_its_alarm_ends() {
-    let table = section("\n  Table:\n", "\n  # ---- signing in");
-    let indexes = table.match_indices("- IndexName: ").count();
-    assert_eq!(indexes, 4, "a new index is counted too");
+    let indexes = indexes();
     for (alarm, next, metric) in [
         (
             "ThrottledReadsAlarm",
@@ -211,17 +227,19 @@ fn throttling_is_seen_at_the_table_and_at_each_index_and_its_alarm_ends() {
         ),
     ] {
         let alarm = section_of(ALARMS, &format!("\n  {alarm}:\n"), next);
-        assert_eq!(alarm.matches(metric).count(), indexes + 1);
-        assert_eq!(alarm.matches("Name: TableName\n").count(), indexes + 1);
-        for index in table.split("- IndexName: ").skip(1) {
-            let index = index.lines().next().unwrap();
+        assert_eq!(alarm.matches(metric).count(), indexes.len() + 1);
+        assert_eq!(
+            alarm.matches("Name: TableName\n").count(),
+            indexes.len() + 1
+        );
+        for index in &indexes {
             let dimension =
                 format!("Name: GlobalSecondaryIndexName\n                  Value: {index}\n");
             assert!(alarm.contains(&dimension), "{index}");
         }
         let (_, expression) = alarm.split_once("Expression: ").unwrap();
         let sum = expression.lines().next().unwrap();
-        assert_eq!(sum.matches(", 0)").count(), indexes + 1);
+        assert_eq!(sum.matches(", 0)").count(), indexes.len() + 1);
         for id in sum
             .split("FILL(")
             .skip(1)
@@ -232,8 +250,8 @@ fn throttling_is_seen_at_the_table_and_at_each_index_and_its_alarm_ends() {
     }
 }
 
-/// The emulator makes neither public keys nor key groups, so the template itself is looked at; what it describes is
-/// what `tests/support/edge.rs` does.
+/// The emulator makes neither public keys nor key groups, so the templates themselves are looked at. `support::edge` behaves
+/// as they say, and `download_edge` has downloads go by it.
 #[test]
 fn the_distribution_alone_reads_the_bucket_and_keeps_apart_what_differs() {
     let source = "aws:SourceArn: !Sub \"arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${DistributionId}\"\n";
@@ -257,6 +275,7 @@ fn the_distribution_alone_reads_the_bucket_and_keeps_apart_what_differs() {
         ]) {
             assert!(statement.contains(line), "{sid}: {line}");
         }
+        // It has no right but these.
         assert_eq!(
             statement.matches("s3:").count() + statement.matches("kms:").count(),
             lines.len().min(2)

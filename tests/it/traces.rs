@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::collector;
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::ministack::Deployment;
 use crate::support::program::{Program, data_dir};
@@ -26,17 +26,9 @@ struct Collector {
 
 impl Collector {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let got = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&got);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if let Some(request) = taken(stream) {
-                    kept.lock().unwrap().push(request);
-                }
-            }
-        });
+        let url = collector::start(move |request| kept.lock().unwrap().push(request));
         Self { url, got }
     }
 
@@ -65,25 +57,6 @@ impl Collector {
         let got = self.got.lock().unwrap();
         got.iter()
             .any(|request| request.windows(text.len()).any(|it| it == text))
-    }
-}
-
-/// A request with its head, once it is whole.
-fn taken(mut stream: TcpStream) -> Option<Vec<u8>> {
-    let (mut got, mut piece) = (Vec::new(), [0; 4096]);
-    loop {
-        let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
-        got.extend_from_slice(&piece[..read]);
-        let Some(end) = got.windows(4).position(|it| it == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&got[..end]).to_lowercase();
-        let length = head.split("content-length: ").nth(1)?.lines().next()?;
-        if got.len() >= end + 4 + length.parse::<usize>().ok()? {
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-            stream.write_all(answer).ok()?;
-            return Some(got);
-        }
     }
 }
 

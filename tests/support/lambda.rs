@@ -55,8 +55,6 @@ struct State {
     taken: HashMap<String, Instant>,
     answers: HashMap<String, Answer>,
     start_error: Option<Value>,
-    /// How often somebody asked for an event.
-    asked: usize,
 }
 
 /// The Runtime API of one function, whose one process asks it.
@@ -108,12 +106,6 @@ impl Lambda {
         self.wait(START_LIMIT, |state| state.start_error.take())
     }
 
-    /// Until it asks for an event.
-    #[allow(dead_code, reason = "for the benchmarks, which share this module")]
-    pub(crate) fn is_asked(&self) {
-        self.wait(START_LIMIT, |state| (state.asked > 0).then_some(()));
-    }
-
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let (state, changed) = &*self.state;
         let changes = change(&mut state.lock().expect("nobody panics with it"));
@@ -138,8 +130,6 @@ impl Lambda {
     fn next(&self) -> Event {
         let (state, changed) = &*self.state;
         let mut state = state.lock().expect("nobody panics with it");
-        state.asked += 1;
-        changed.notify_all();
         loop {
             if let Some(event) = state.waiting.pop_front() {
                 let over = Instant::now() + event.time;

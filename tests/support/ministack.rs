@@ -29,6 +29,8 @@ use std::{
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use super::program::Program;
+
 /// How long MiniStack may take until it answers. It needs half a second; the rest is for a machine
 /// that is busy compiling.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -325,7 +327,16 @@ impl Deployment {
     /// As [`MiniStack::shared`] and [`MiniStack::deploy`].
     pub(crate) async fn shared() -> &'static Deployment {
         SHARED_DEPLOYMENT
-            .get_or_init(|| async { MiniStack::shared().await.deploy("shared").await })
+            .get_or_init(|| async {
+                let deployment = MiniStack::shared().await.deploy("shared").await;
+                // A first start marks bucket and table as belonging together. Tests of the stores write records without
+                // objects, and beside those alone no program would start.
+                let marked = deployment.clone();
+                let start = move || Program::aws_api(&marked, &[]).terminate();
+                let ended = tokio::task::spawn_blocking(start).await;
+                assert!(ended.is_ok_and(|it| it.success()), "the API starts in it");
+                deployment
+            })
             .await
     }
 

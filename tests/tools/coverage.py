@@ -1,6 +1,7 @@
 """Measures which lines of each module the unit tests and the stores' suites reach.
 
-    coverage.py
+    coverage.py                       what `make coverage` runs
+    coverage.py --unit-tests-alone    the same without the stores' suites
 
 Prints a table by module, and ends with 1 if a module is below its floor. Only the crates of this workspace are built anew,
 with rustc's own instrumentation; LLVM, the folder of `llvm-profdata` and `llvm-cov`, has to be of rustc's version. Tests

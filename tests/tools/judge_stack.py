@@ -27,7 +27,7 @@ def found():
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     told = json.loads(ran.stdout)
     if told["summary"]["parsing_errors"]:
-        sys.exit("checkov can't read the stack")
+        sys.exit("checkov can't read one of the templates")
     results = told["results"]
     findings = {
         (finding["check_id"], finding["resource"].rpartition(".")[2])
