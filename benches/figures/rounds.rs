@@ -15,14 +15,34 @@ pub(crate) struct Turns {
     pub ratio: f64,
     pub lowest_ratio: f64,
     pub highest_ratio: f64,
+    pub rounds: usize,
 }
 
 impl Turns {
     /// [`ROUNDS`] rounds of both, after one of each that doesn't count.
-    pub(crate) fn measure(mut ours: impl FnMut() -> f64, mut limit: impl FnMut() -> f64) -> Self {
+    pub(crate) fn measure(ours: impl FnMut() -> f64, limit: impl FnMut() -> f64) -> Self {
+        Self::measure_in(ROUNDS, ours, limit)
+    }
+
+    /// So many rounds of both, an odd number, after one of each that doesn't count. They take turns in who is first.
+    pub(crate) fn measure_in(
+        rounds: usize,
+        mut ours: impl FnMut() -> f64,
+        mut limit: impl FnMut() -> f64,
+    ) -> Self {
         limit();
         ours();
-        let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (limit(), ours())).collect();
+        let round = |at: usize| match at.is_multiple_of(2) {
+            true => {
+                let of_limit = limit();
+                (of_limit, ours())
+            }
+            false => {
+                let of_ours = ours();
+                (limit(), of_ours)
+            }
+        };
+        let rounds: Vec<(f64, f64)> = (0..rounds).map(round).collect();
         let mut ratios: Vec<f64> = rounds.iter().map(|(limit, ours)| ours / limit).collect();
         Self {
             ours: median(&mut rounds.iter().map(|(_, ours)| *ours).collect::<Vec<_>>()),
@@ -30,14 +50,15 @@ impl Turns {
             ratio: median(&mut ratios),
             // `median` left them sorted.
             lowest_ratio: ratios[0],
-            highest_ratio: ratios[ROUNDS - 1],
+            highest_ratio: ratios[ratios.len() - 1],
+            rounds: ratios.len(),
         }
     }
 
     pub(crate) fn spread(&self) -> String {
         format!(
-            "{ROUNDS} rounds, {:.2} to {:.2}",
-            self.lowest_ratio, self.highest_ratio
+            "{} rounds, {:.2} to {:.2}",
+            self.rounds, self.lowest_ratio, self.highest_ratio
         )
     }
 }
