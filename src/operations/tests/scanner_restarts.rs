@@ -20,6 +20,8 @@ use crate::scanner::probes::eicar;
 
 /// How long anything here may take.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How long a reload takes: clamd reads millions of signatures.
+const RELOAD: Duration = Duration::from_secs(100);
 /// Longer than a scanner that failed is left alone, and than the reconciler waits at the most.
 const LATER: Duration = Duration::from_secs(5 * 60);
 /// Called clean whatever it is, as by one that has lost its signatures.
@@ -127,10 +129,8 @@ impl Waiting {
     /// All of them at once, as their notifications come.
     async fn finalized(&self) -> Vec<FinalizeOutcome> {
         let all = self.all();
-        let finalizing = all.into_iter().map(|id| self.fixture.finalize(id));
-        tokio::time::timeout(LIMIT, join_all(finalizing))
-            .await
-            .unwrap()
+        // Each step of a scan has its limit.
+        join_all(all.into_iter().map(|id| self.fixture.finalize(id))).await
     }
 
     async fn none_is_settled(&self) {
@@ -140,11 +140,11 @@ impl Waiting {
         }
     }
 
-    async fn later(&self) {
-        self.fixture.clock.advance(LATER);
+    async fn pass(&self, time: Duration) {
+        self.fixture.clock.advance(time);
         // Else what waits for a socket would make the time pass.
         tokio::time::pause();
-        tokio::time::advance(LATER).await;
+        tokio::time::advance(time).await;
         tokio::time::resume();
     }
 
@@ -166,6 +166,7 @@ async fn what_comes_while_clamd_reloads_waits_for_it_and_is_settled_by_what_it_s
     daemon.is_reloading.send_replace(true);
     let reloading = async {
         daemon.takes(waiting.all().len()).await;
+        waiting.pass(RELOAD).await;
         waiting.none_is_settled().await;
         daemon.is_reloading.send_replace(false);
     };
@@ -193,7 +194,7 @@ async fn what_clamd_had_in_hand_when_it_was_started_again_is_settled_by_the_next
     // Nobody is there, and then one that has lost its signatures.
     for blind in [None, Some(BLIND)] {
         let daemon = blind.map(|manner| Daemon::at(&socket, manner));
-        waiting.later().await;
+        waiting.pass(LATER).await;
         let report = waiting.fixture.reconcile().await;
         assert_eq!((report.reviewed, report.failed), (all, 0), "{blind:?}");
         waiting.none_is_settled().await;
@@ -203,7 +204,7 @@ async fn what_clamd_had_in_hand_when_it_was_started_again_is_settled_by_the_next
     }
 
     let _daemon = Daemon::at(&socket, Manner::Right);
-    waiting.later().await;
+    waiting.pass(LATER).await;
     assert_eq!(waiting.fixture.reconcile().await.finalized, all);
     waiting.each_has_its_verdict().await;
 }
