@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use poem::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use story::Story;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
@@ -100,6 +100,19 @@ async fn each_call_of_the_contract_is_answered_as_over_http_when_it_comes_as_an_
             "none was {status}: {statuses:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_a_call_did_to_a_file_is_written_down_before_its_process_may_stand_still() {
+    let mut story = Story::begins(false).await;
+    let file = json!({"filename": "a.txt", "size": 5});
+    let created = story.call("POST", "/v1/files", &[], Some(file)).await;
+    let id = created.text_of("id");
+    story.stands_still().await;
+    let path = "/v1/files/{id}/events";
+    let events = story.call("GET", path, &[("id", &id)], None).await;
+    let text = String::from_utf8(events.body).unwrap();
+    assert!(text.contains("file.created"), "{text}");
 }
 
 #[derive(Clone, Default)]

@@ -14,7 +14,9 @@ use crate::access::LocalKey;
 use crate::api;
 use crate::api::gateway_event::GatewayFunction;
 use crate::app::App;
+use crate::app::function::ApiFunction;
 use crate::config::ApiArgs;
+use crate::lambda_runtime::Function;
 
 /// Where clients reach the service.
 const HOST: &str = "files.example.org";
@@ -47,10 +49,13 @@ impl Story {
         let key = std::fs::read_to_string(dir.path().join("data").join(LocalKey::FILE_NAME));
         let key = key.unwrap().trim_end().to_owned();
         let way = match over_http {
-            false => Way::Gateway(GatewayFunction {
-                endpoint: app.endpoint,
-                path_prefix: String::new(),
-                knows_proxies: false,
+            false => Way::Gateway(ApiFunction {
+                gateway: GatewayFunction {
+                    endpoint: app.endpoint,
+                    path_prefix: String::new(),
+                    knows_proxies: false,
+                },
+                event_writer: app.event_writer,
             }),
             true => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,8 +78,16 @@ impl Story {
         }
     }
 
+    /// The process is about to stand still.
+    pub(super) async fn stands_still(&mut self) {
+        match &mut self.way {
+            Way::Gateway(function) => function.settle().await,
+            Way::Http { .. } => panic!("it goes on"),
+        }
+    }
+
     /// Makes a call of the contract with the key. `at`: what stands in its path.
-    async fn call(
+    pub(super) async fn call(
         &mut self,
         method: &str,
         path: &str,

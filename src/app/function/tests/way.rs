@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use poem::Response;
-use poem::endpoint::BoxEndpoint;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::TIME;
-use crate::api::gateway_event::GatewayFunction;
-use crate::lambda_runtime::Invocation;
+use crate::app::function::ApiFunction;
+use crate::lambda_runtime::{Function, Invocation};
 
 /// Of the connection, or of the moment.
 const NOT_OF_THE_ANSWER: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
@@ -45,7 +43,7 @@ pub(super) enum Way {
         base: String,
         stop: CancellationToken,
     },
-    Gateway(GatewayFunction<BoxEndpoint<'static, Response>>),
+    Gateway(ApiFunction),
 }
 
 pub(super) struct Asked<'a> {
@@ -57,7 +55,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Way {
-    pub(super) async fn ask(&self, asked: Asked<'_>) -> Answer {
+    pub(super) async fn ask(&mut self, asked: Asked<'_>) -> Answer {
         match self {
             Self::Http { client, base, .. } => over_http(client, base, asked).await,
             Self::Gateway(function) => as_event(function, asked).await,
@@ -97,10 +95,7 @@ async fn over_http(client: &reqwest::Client, base: &str, asked: Asked<'_>) -> An
     }
 }
 
-async fn as_event(
-    function: &GatewayFunction<BoxEndpoint<'static, Response>>,
-    asked: Asked<'_>,
-) -> Answer {
+async fn as_event(function: &mut ApiFunction, asked: Asked<'_>) -> Answer {
     let headers = asked.headers.iter().filter(|(name, _)| *name != "cookie");
     let headers: BTreeMap<_, _> = headers.map(|(name, value)| (*name, value)).collect();
     let cookies = asked.headers.iter().filter(|(name, _)| *name == "cookie");
