@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::way::{Answer, Asked, Way};
-use super::{TIME, calls_of_the_contract};
+use super::{SECRET, TIME, calls_of_the_contract};
 use crate::access::LocalKey;
 use crate::api;
 use crate::api::gateway_event::GatewayFunction;
@@ -151,6 +151,11 @@ impl Story {
     /// Sends five bytes by what a create answered.
     async fn upload(&mut self, created: &Answer) {
         let upload = created.json()["upload"].clone();
+        // Whatever a PUT brings along stays with the object: its headers, metadata and tags.
+        let brought = upload.to_string();
+        for kept_out in [SECRET, "x-amz-meta", "tagging"] {
+            assert!(!brought.contains(kept_out), "{kept_out}: {brought}");
+        }
         let url = upload["url"].as_str().unwrap();
         let path = url.strip_prefix(&format!("https://{HOST}")).unwrap();
         let (path, query) = path.split_once('?').unwrap();
