@@ -6,10 +6,8 @@
 //! A day of failed deliveries is written into the outbox of a program that runs, since a clock that jumps counts no try. On
 //! a full disk the audit log has room for long; downloads, which a full disk refuses nobody, take it.
 //!
-//! Absent on purpose, and `deploy/alerts.test.yaml`'s alone: `MessagesWait`, since it takes more messages than workers
-//! get through for minutes, or a store that fails and lets no new message in between. That
-//! `AvailabilityBurnsSlowly` stops would take a third of an hour. A machine that is starved makes files late, and `FinalizationLate`
-//! says so under load alone.
+//! Absent on purpose: that `AvailabilityBurnsSlowly` stops, which would take a third of an hour. A machine that is starved
+//! makes files late, and `FinalizationLate` says so under load alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -48,6 +46,10 @@ const PAUSE: Duration = Duration::from_millis(250);
 const VERY_LATE: Duration = Duration::from_secs(320);
 /// How old an object without a record is: more than the day for which a sweep leaves it alone.
 const OLD: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// For how long messages wait: ten minutes are half a one here.
+const WAIT_FOR: Duration = Duration::from_secs(45);
+/// How long a call of a store takes that is slow: not so long that its client gives it up.
+const STALL: Duration = Duration::from_secs(4);
 /// For how long notifications are lost.
 const LOST_FOR: Duration = Duration::from_secs(50);
 const MIB: usize = 1024 * 1024;
@@ -211,6 +213,33 @@ pub(super) async fn aws(_: Scale) -> Vec<Measurement> {
         let lost = ["NotificationsLost", "FinalizationLate"];
         watch.fire(&lost).await;
         watch.stop(&lost).await;
+
+        // The worker gets none, and then gets through fewer than come.
+        aws.proxy
+            .set_plan(|call| match call.is(AwsService::Sqs, "ReceiveMessage") {
+                true => FaultAction::Refuse(Refusal::Internal),
+                false => FaultAction::Pass,
+            });
+        sleep(WAIT_FOR).await;
+        aws.proxy.set_plan(
+            |call| match call.service == AwsService::S3 && !call.is_presigned {
+                true => FaultAction::Hold,
+                false => FaultAction::Pass,
+            },
+        );
+        let a_few_at_a_time = async {
+            loop {
+                sleep(STALL).await;
+                aws.proxy.release();
+            }
+        };
+        tokio::select! {
+            () = watch.fire(&["MessagesWait"]) => {}
+            () = a_few_at_a_time => {}
+        }
+        aws.proxy.let_all_pass();
+        aws.proxy.release();
+        watch.stop(&["MessagesWait"]).await;
 
         block_in_place(|| api.kill());
         watch.fire(&["ServiceAway"]).await;
