@@ -19,7 +19,8 @@ const TALKATIVE: [&str; 4] = ["aws_", "hyper", "rustls", "h2"];
 /// times, at length; what is missing then is said by us, once, with what to set.
 const LOOKED_FOR: &str = "aws_config::imds";
 
-fn is_harmless(event: &Metadata<'_>) -> bool {
+/// Whether it may be in a log at all.
+pub(crate) fn is_harmless(event: &Metadata<'_>) -> bool {
     if event.target().starts_with(LOOKED_FOR) {
         return *event.level() <= Level::ERROR;
     }

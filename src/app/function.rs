@@ -65,3 +65,6 @@ impl App {
         answered
     }
 }
+
+#[cfg(test)]
+mod tests;

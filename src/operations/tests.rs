@@ -36,6 +36,7 @@ mod rescan_limits;
 mod rescanning;
 mod retention;
 mod rounds;
+mod scanner_restarts;
 mod scanning;
 mod scrub;
 mod sweep_orphans;

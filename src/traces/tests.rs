@@ -193,6 +193,8 @@ async fn a_journey_is_one_trace_whose_id_is_that_of_its_file() {
     for span in &spans {
         assert_eq!(span.one(1), file().as_bytes());
         assert_eq!(span.one(2).len(), 8);
+        // Sampled: a collector may leave out what isn't.
+        assert_eq!(span.one(16), 1_u32.to_le_bytes());
         let began = u64::from_le_bytes(span.one(7).try_into().unwrap());
         let over = u64::from_le_bytes(span.one(8).try_into().unwrap());
         assert!(
@@ -321,6 +323,8 @@ fn a_callers_trace_is_linked_only_if_its_header_is_one() {
     let (trace, span) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
     for (header, is_one) in [
         (format!("00-{trace}-{span}-01"), true),
+        // Whether the caller tells its trace is its own matter.
+        (format!("00-{trace}-{span}-00"), true),
         (format!("01-{trace}-{span}-00-more"), true),
         (format!("00-{trace}-{span}-01-more"), false),
         (format!("ff-{trace}-{span}-01"), false),

@@ -4,6 +4,7 @@
 
 mod access;
 mod addresses;
+mod alarms;
 mod api;
 mod api_tokens;
 mod architecture;
@@ -72,6 +73,7 @@ mod release;
 mod revocation_stores;
 mod role_access;
 mod run_document;
+mod runbook;
 mod s3_store;
 mod schemathesis;
 mod scrub;

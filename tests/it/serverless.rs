@@ -150,3 +150,26 @@ fn the_template_gives_each_the_time_that_lambda_and_the_gateway_ask_for() {
         assert!(TEMPLATE.contains(task), "{task}");
     }
 }
+
+/// Paths of links and boxes are permissions, as are queries of presigned URLs, cookies and tokens.
+#[test]
+fn the_gateways_own_log_has_nothing_of_a_request_that_is_a_permission() {
+    let (_, format) = TEMPLATE.split_once("        Format: >-\n").unwrap();
+    let format: Value = serde_json::from_str(format.lines().next().unwrap()).unwrap();
+    let said = format.as_object().unwrap().values();
+    let said: Vec<&str> = said.map(|it| it.as_str().unwrap()).collect();
+    assert!(said.len() >= 5, "{said:?}");
+    for variable in said {
+        let is_harmless = [
+            "$context.requestId",
+            "$context.requestTimeEpoch",
+            "$context.identity.sourceIp",
+            "$context.httpMethod",
+            "$context.status",
+            "$context.responseLatency",
+            "$context.integrationErrorMessage",
+        ]
+        .contains(&variable);
+        assert!(is_harmless, "{variable}");
+    }
+}

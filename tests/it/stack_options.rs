@@ -296,6 +296,19 @@ fn the_distribution_alone_reads_the_bucket_and_keeps_apart_what_differs() {
     ] {
         assert!(distribution.contains(line), "{line}");
     }
+    // The bucket lets in what it has signed, and whoever comes by it signs nothing for S3.
+    let signed = section_of(
+        DOWNLOADS,
+        "\n  DistributionAccess:\n",
+        "\n  DistributionCachePolicy:\n",
+    );
+    for line in [
+        "OriginType: s3\n",
+        "Behavior: always\n",
+        "Protocol: sigv4\n",
+    ] {
+        assert!(signed.contains(line), "{line}");
+    }
     let (from, to) = (
         "\n  DistributionCachePolicy:\n",
         "\n  DistributionHeadersPolicy:\n",

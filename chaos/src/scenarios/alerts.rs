@@ -3,12 +3,11 @@
 //! Prometheus scrapes the real programs while clients upload. Nothing fires under that load. Then one fault after the
 //! other is made, until its alerts fire; it is ended, and they have to stop by themselves.
 //!
-//! Absent on purpose, and `deploy/alerts.test.yaml`'s alone: `WebhooksGivenUp`, since a day of the store's own clock has
-//! to pass, and a program whose clock alone jumps counts no try; `MessagesWait`, since it takes more messages than workers
-//! get through for minutes, or a store that fails and lets no new message in between; `AuditFailing`, since calls are
-//! refused for a full disk before a line finds no room, and nothing else can be done to a file that is open. That
-//! `AvailabilityBurnsSlowly` stops would take a third of an hour. A machine that is starved makes files late, and `FinalizationLate`
-//! says so under load alone.
+//! A day of failed deliveries is written into the outbox of a program that runs, since a clock that jumps counts no try. On
+//! a full disk the audit log has room for long; downloads, which a full disk refuses nobody, take it.
+//!
+//! Absent on purpose: that `AvailabilityBurnsSlowly` stops, which would take a third of an hour. A machine that is starved
+//! makes files late, and `FinalizationLate` says so under load alone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -47,12 +46,21 @@ const PAUSE: Duration = Duration::from_millis(250);
 const VERY_LATE: Duration = Duration::from_secs(320);
 /// How old an object without a record is: more than the day for which a sweep leaves it alone.
 const OLD: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// For how long messages wait: ten minutes are half a one here.
+const WAIT_FOR: Duration = Duration::from_secs(45);
+/// How long a call of a store takes that is slow: not so long that its client gives it up.
+const STALL: Duration = Duration::from_secs(4);
 /// For how long notifications are lost.
 const LOST_FOR: Duration = Duration::from_secs(50);
 const MIB: usize = 1024 * 1024;
 const DISK: usize = 256 * MIB;
 /// What is left of it when it is full: a 64th has to be free.
 const LEFT: usize = 2 * MIB;
+
+/// Downloads until the audit log has no room: each is a line of some 300 bytes, and it has up to 1 MiB beside [`LEFT`].
+const MOST_LINES: usize = 20_000;
+/// The number of tries that is one less than the last of a message of a webhook.
+const ALL_BUT_ONE: u32 = 12;
 
 /// What a worker and an API don't have, without a scanner.
 const LOCAL_ONLY: [&str; 4] = [
@@ -206,6 +214,33 @@ pub(super) async fn aws(_: Scale) -> Vec<Measurement> {
         watch.fire(&lost).await;
         watch.stop(&lost).await;
 
+        // The worker gets none, and then gets through fewer than come.
+        aws.proxy
+            .set_plan(|call| match call.is(AwsService::Sqs, "ReceiveMessage") {
+                true => FaultAction::Refuse(Refusal::Internal),
+                false => FaultAction::Pass,
+            });
+        sleep(WAIT_FOR).await;
+        aws.proxy.set_plan(
+            |call| match call.service == AwsService::S3 && !call.is_presigned {
+                true => FaultAction::Hold,
+                false => FaultAction::Pass,
+            },
+        );
+        let a_few_at_a_time = async {
+            loop {
+                sleep(STALL).await;
+                aws.proxy.release();
+            }
+        };
+        tokio::select! {
+            () = watch.fire(&["MessagesWait"]) => {}
+            () = a_few_at_a_time => {}
+        }
+        aws.proxy.let_all_pass();
+        aws.proxy.release();
+        watch.stop(&["MessagesWait"]).await;
+
         block_in_place(|| api.kill());
         watch.fire(&["ServiceAway"]).await;
         let _api = aws.api(&api_settings);
@@ -227,6 +262,7 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
     let settings = [
         ("METRICS_LISTEN", scraped.as_str()),
         ("SCANNER", &scanner),
+        ("AUDIT", "on"),
         ("RECONCILE_INTERVAL", "500ms"),
     ];
     let (api, seen) =
@@ -237,6 +273,12 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
     let damaged = [
         ("METRICS_LISTEN", by_damaged.as_str()),
         ("ORPHAN_SWEEP_INTERVAL", "1s"),
+        // Where nobody listens.
+        ("WEBHOOK_URL", "http://127.0.0.1:9/"),
+        (
+            "WEBHOOK_SECRET",
+            "whsec_c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M=",
+        ),
     ];
     let damaged = block_in_place(|| Program::local(damaged_dir.path(), &damaged));
     let whose = Client::new(&damaged.base, History::open("alerts-damaged"), LIMIT);
@@ -260,10 +302,26 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
         watch.fire(&["FinalizationVeryLate"]).await;
         watch.stop(&["FinalizationVeryLate"]).await;
 
+        let downloads = Client::new(&api.base, History::open("alerts-audit"), LIMIT);
+        let file = downloads.create(content(&mut fastrand::Rng::with_seed(3), 5), false);
+        let file = file.await.expect("a file");
+        downloads.put(&file).await.expect("its bytes are taken");
+        downloads
+            .await_settled(&file.id)
+            .await
+            .expect("it is settled");
         let filled = seen.join("filler");
         fill(&filled);
-        let of_disk = ["DiskFull", "DiskNearlyFull"];
-        watch.fire(&of_disk).await;
+        let of_disk = ["DiskFull", "DiskNearlyFull", "AuditFailing"];
+        watch.fire(&of_disk[..2]).await;
+        let path = format!("/v1/files/{}", file.id);
+        for _ in 0..MOST_LINES {
+            let answer = downloads.call(downloads.request(Method::GET, &path)).await;
+            if answer.is_some_and(|it| it.status().is_server_error()) {
+                break;
+            }
+        }
+        watch.fire(&of_disk[2..]).await;
         fs::remove_file(&filled).expect("it can be removed");
         watch.stop(&of_disk).await;
 
@@ -271,6 +329,17 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
         let created = created.await.expect("a file");
         let records = rusqlite::Connection::open(damaged_dir.path().join("metadata.sqlite"));
         let records = records.expect("the records can be opened");
+        whose.put(&created).await.expect("its bytes are taken");
+        whose
+            .await_settled(&created.id)
+            .await
+            .expect("it is settled");
+        // As if a day had passed.
+        let sql = "UPDATE outbox SET attempts = ?1, due_at = 0";
+        let changed = records.execute(sql, [ALL_BUT_ONE]);
+        assert_eq!(changed, Ok(1), "a message waits");
+        watch.fire(&["WebhooksGivenUp"]).await;
+
         let id = created.id.replace('-', "");
         let call_it = |content_type: &str| {
             let sql = "UPDATE files SET content_type = ?1 WHERE id = unhex(?2)";

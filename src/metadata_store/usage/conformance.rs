@@ -12,11 +12,11 @@
     reason = "a behaviour's name is the sentence that it checks"
 )]
 
+mod races;
+
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::super::conformance::races::all_at_once;
 use super::super::conformance::{
     GRACE, every_settlement, far_expiry, keyed_request, moment, object, pending, withdrawn,
 };
@@ -28,6 +28,7 @@ use crate::domain::{
     BoxId, Declaration, FileRecord, HandIn, KeyedRequest, Quota, Submitter, SubmitterName,
     Transition, Usage, UserId,
 };
+pub use races::*;
 
 /// A store for one test, with whatever must live as long as it does.
 pub struct Opened<S> {
@@ -52,6 +53,7 @@ macro_rules! usage_conformance {
             what_does_not_fit_is_refused_and_nothing_is_written
             of_many_racers_for_few_places_exactly_so_many_get_one
             of_many_racers_for_few_bytes_no_more_than_fit_are_there
+            of_a_delete_an_expiry_and_a_rejection_that_race_creates_the_usage_is_what_the_files_say
             a_key_that_is_taken_is_told_before_a_quota_and_charges_nothing
             a_hand_in_is_charged_to_the_owner_of_its_box
             a_file_that_left_its_box_is_still_given_back
@@ -237,33 +239,6 @@ pub async fn a_record_that_ends_with_a_message_is_given_back_too<S: Whole>(store
     }
 }
 
-pub async fn of_many_ends_of_one_record_it_is_given_back_once<S: Whole>(store: &Arc<S>) {
-    let owner = new_owner();
-    put_new(&**store, owner, 5).await;
-    let record = put_new(&**store, owner, 70).await;
-    let [_, rejected, expired] = every_settlement(&record);
-    let ends = all_at_once((0..24).map(|racer| {
-        let (store, record) = (Arc::clone(store), record.id);
-        let settlement = [&rejected, &expired][racer % 2].clone();
-        async move {
-            match racer % 3 {
-                0 => {
-                    store
-                        .delete(record, moment(1), far_expiry(), GRACE, moment(1))
-                        .await
-                }
-                _ => {
-                    let outcome = store.transition(record, &settlement).await;
-                    outcome.map(|it| it == TransitionOutcome::Applied)
-                }
-            }
-        }
-    }))
-    .await;
-    assert!(ends.iter().any(|it| matches!(it, Ok(true))), "{ends:?}");
-    assert_eq!(usage(&**store, owner).await, has(1, 5));
-}
-
 pub async fn what_does_not_fit_is_refused_and_nothing_is_written<S: Whole>(store: &Arc<S>) {
     let owner = new_owner();
     for (bytes, quota) in [(101, of_bytes(100)), (20 * 1024 * 1024, of_bytes(100))] {
@@ -302,67 +277,6 @@ pub async fn what_does_not_fit_is_refused_and_nothing_is_written<S: Whole>(store
     let now = owned(owner, 60);
     assert_eq!(
         put(&**store, &now, &of_bytes(1_100)).await,
-        ChargedInsert::Inserted
-    );
-}
-
-/// So many racers, of which every fourth dies at some moment: which of them have a record, and how many were told so.
-async fn race<S: Whole>(
-    store: &Arc<S>,
-    owner: UserId,
-    (racers, bytes): (usize, u64),
-    quota: Quota,
-) -> (usize, usize) {
-    let answers = all_at_once((0..racers).map(|racer| {
-        let store = Arc::clone(store);
-        async move {
-            let record = owned(owner, bytes);
-            let limit = match racer % 4 {
-                0 => Duration::from_millis(fastrand::u64(0..20)),
-                _ => Duration::from_secs(60),
-            };
-            let answer = tokio::time::timeout(limit, put(&*store, &record, &quota)).await;
-            (record.id, answer.ok())
-        }
-    }))
-    .await;
-    let (mut there, mut told) = (0, 0);
-    for (id, answer) in answers {
-        let is_there = store.get(id).await.unwrap().is_some();
-        there += usize::from(is_there);
-        match answer {
-            Some(ChargedInsert::Inserted) => {
-                assert!(is_there);
-                told += 1;
-            }
-            Some(ChargedInsert::QuotaExceeded) => assert!(!is_there),
-            Some(other) => panic!("{other:?}"),
-            None => {}
-        }
-    }
-    (there, told)
-}
-
-pub async fn of_many_racers_for_few_places_exactly_so_many_get_one<S: Whole>(store: &Arc<S>) {
-    let owner = new_owner();
-    let quota = of_files(6);
-    let (there, _) = race(store, owner, (40, 10), quota).await;
-    // Of those that died some may be carried out later still.
-    assert!(there <= 6, "{there} records are there");
-    while put(&**store, &owned(owner, 10), &quota).await == ChargedInsert::Inserted {}
-    assert_eq!(usage(&**store, owner).await, has(6, 60));
-}
-
-pub async fn of_many_racers_for_few_bytes_no_more_than_fit_are_there<S: Whole>(store: &Arc<S>) {
-    let owner = new_owner();
-    // Six fit, and a half.
-    let quota = of_bytes(65);
-    let (there, told) = race(store, owner, (40, 10), quota).await;
-    assert!(there <= 6 && told <= there, "{told} of {there}");
-    while put(&**store, &owned(owner, 10), &quota).await == ChargedInsert::Inserted {}
-    assert_eq!(usage(&**store, owner).await, has(6, 60));
-    assert_eq!(
-        put(&**store, &owned(owner, 5), &quota).await,
         ChargedInsert::Inserted
     );
 }

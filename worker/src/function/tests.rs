@@ -1,5 +1,7 @@
 //! Lambda's part is played here: it receives, hides for long, and acknowledges what isn't named.
 
+mod rounds;
+
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::*;
