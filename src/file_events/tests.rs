@@ -257,19 +257,48 @@ async fn a_store_that_is_away_or_slow_costs_events_and_no_call_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_goes_on_and_ends_in_time_beside_a_store_that_hangs() {
+async fn work_ends_in_time_beside_a_store_that_hangs_and_what_was_noted_is_written_after_it() {
+    let items = Arc::new(MemoryItemStore::default());
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let (events, mut writer) = FileEvents::kept_in(items, KeptOf::AllFiles, clock);
+    let hanging = writer.all_room();
+    let recorder = events.0.as_ref().unwrap();
+    let (file, other) = (FileId::new(at(0)), FileId::new(at(1)));
+    // More than may wait for room, were they not counted in one.
+    for _ in 0..1_000 {
+        let noted = recorder.notes.try_send(download(file, 1, 1));
+        assert!(noted.is_ok());
+    }
+    assert!(recorder.notes.try_send(download(other, 1, 1)).is_ok());
+    let work = tokio::time::sleep(Duration::from_secs(1));
+    let worked = writer.write_beside(work);
+    let worked = tokio::time::timeout(Duration::from_secs(2), worked).await;
+    assert!(worked.is_ok(), "it waited for the store");
+    drop(hanging);
+    assert_eq!(writer.write_out().await, 0);
+    for (file, count) in [(file, 1_000), (other, 1)] {
+        let seen = walk(&events, file, 10).await;
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen[0].count, count);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_no_room_before_the_end_is_counted_as_left_out() {
     let items = Arc::new(MemoryItemStore::default());
     let clock = Arc::new(ManualClock::at(at(0)));
     let (events, mut writer) = FileEvents::kept_in(items, KeptOf::AllFiles, clock);
     let _hanging = writer.all_room();
     let recorder = events.0.as_ref().unwrap();
-    let noted = recorder.notes.try_send(download(FileId::new(at(0)), 1, 1));
-    assert!(noted.is_ok());
-    let work = tokio::time::sleep(Duration::from_secs(1));
-    let worked = writer.write_beside(work);
-    let worked = tokio::time::timeout(Duration::from_secs(2), worked).await;
-    assert!(worked.is_ok(), "it waited for the store");
-    assert_eq!(recorder.left_out.load(Ordering::Relaxed), 1);
+    for n in 0..3 {
+        let noted = recorder.notes.try_send(download(FileId::new(at(n)), 1, 1));
+        assert!(noted.is_ok());
+    }
+    writer
+        .write_beside(tokio::time::sleep(Duration::from_secs(1)))
+        .await;
+    assert_eq!(writer.write_out().await, 3);
+    assert_eq!(writer.write_out().await, 0, "each is counted once");
 }
 
 #[tokio::test(start_paused = true)]

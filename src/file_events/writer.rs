@@ -5,6 +5,7 @@
 //!
 //! Absent on purpose: attempts again. The audit log has what is missing here.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,8 @@ use crate::store_error::StoreError;
 
 /// Writes under way at a time.
 const MAX_WRITES: u32 = 16;
+/// What may wait for room among them before no more notes are taken. Meanwhile what comes again is still counted.
+const MAX_IN_HAND: usize = 256;
 /// How often counts that are due are written, and losses are logged.
 const TICK: Duration = Duration::from_secs(60);
 /// How long a write may take: a store that hangs holds nothing up for ever.
@@ -39,6 +42,7 @@ pub struct EventWriter {
     clock: Arc<dyn Clock>,
     windows: Windows,
     writes: Arc<Semaphore>,
+    in_hand: VecDeque<ToWrite>,
 }
 
 impl EventWriter {
@@ -55,6 +59,7 @@ impl EventWriter {
             clock,
             windows: Windows::default(),
             writes: Arc::new(Semaphore::new(MAX_WRITES as usize)),
+            in_hand: VecDeque::new(),
         }
     }
 
@@ -64,31 +69,22 @@ impl EventWriter {
         self.write_out().await;
     }
 
-    /// Writes while `work` is under way.
+    /// Writes while `work` is under way. What finds no room meanwhile stays in hand: a store that hangs keeps neither the
+    /// program from its end, nor the work from going on.
     pub async fn write_beside<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let mut ticks = interval_at(Instant::now() + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let room = Arc::clone(&self.writes).acquire_owned();
             tokio::select! {
-                // A store that hangs must not keep the program from its end, nor the work from going on.
-                note = self.notes.recv() => match note {
-                    Some(note) => tokio::select! {
-                        biased;
-                        () = self.take(&note) => {}
-                        done = &mut work => {
-                            self.left_out(1);
-                            return done;
-                        }
-                    },
+                Ok(permit) = room, if !self.in_hand.is_empty() => self.write_next(permit),
+                note = self.notes.recv(), if self.in_hand.len() < MAX_IN_HAND => match note {
+                    Some(note) => self.take(&note),
                     None => return work.await,
                 },
                 _ = ticks.tick() => {
-                    let due = self.windows.due(self.clock.now(), false);
-                    tokio::select! {
-                        () = self.add_all(due) => {}
-                        done = &mut work => return done,
-                    }
+                    self.take_due(false);
                     self.say_what_is_missing();
                 }
                 done = &mut work => return done,
@@ -96,29 +92,31 @@ impl EventWriter {
         }
     }
 
-    /// Writes what was noted before, within a bound: the process may stand still or end after it.
-    pub async fn write_out(&mut self) {
+    /// Writes what was noted before, within a bound: the process may stand still or end after it. Gives how many events
+    /// are missing since that was last said.
+    pub async fn write_out(&mut self) -> u64 {
         let ending = async {
+            self.write_all_in_hand().await;
             while let Ok(note) = self.notes.try_recv() {
-                self.take(&note).await;
+                self.take(&note);
+                self.write_all_in_hand().await;
             }
             // What is added to has to be there.
             self.writes_are_over().await;
-            let due = self.windows.due(self.clock.now(), true);
-            self.add_all(due).await;
+            self.take_due(true);
+            self.write_all_in_hand().await;
             self.writes_are_over().await;
         };
         if timeout(STOP_LIMIT, ending).await.is_err() {
             tracing::warn!("some events of files weren't written before the end");
         }
-        self.say_what_is_missing();
+        let given_up = self.in_hand.drain(..).map(|it| it.count()).sum();
+        self.left_out(given_up);
+        self.say_what_is_missing()
     }
 
-    async fn take(&mut self, note: &Note) {
-        // First, so that whoever gives it up while there is no room leaves no window whose item was never written.
-        let Some(permit) = self.room().await else {
-            return;
-        };
+    /// Counts it with what came before, or has it in hand.
+    fn take(&mut self, note: &Note) {
         let by = match note.kind.is_repeatable() {
             true => self.windows.count(note),
             false => Some(note.by.clone()),
@@ -132,43 +130,41 @@ impl EventWriter {
                     true => self.windows.begin(note, by, item.key.clone()),
                     false => None,
                 };
-                let (items, now) = (Arc::clone(&self.items), note.at);
-                let writing = async move { items.put_new(&item, now).await.map(drop) };
-                self.write(permit, 1, writing);
-                self.add_all(more).await;
+                self.in_hand.push_back(ToWrite::New {
+                    item: Box::new(item),
+                    now: note.at,
+                });
+                self.in_hand.extend(more.map(ToWrite::More));
             }
             Err(_) => self.left_out(1),
         }
     }
 
-    async fn add_all(&mut self, due: impl IntoIterator<Item = PendingCount>) {
-        for more in due {
-            let Some(permit) = self.room().await else {
+    /// Has in hand what came again; `all` of it, or what it is time for.
+    fn take_due(&mut self, all: bool) {
+        let due = self.windows.due(self.clock.now(), all);
+        self.in_hand.extend(due.into_iter().map(ToWrite::More));
+    }
+
+    async fn write_all_in_hand(&mut self) {
+        while !self.in_hand.is_empty() {
+            let Ok(permit) = Arc::clone(&self.writes).acquire_owned().await else {
                 return;
             };
-            let (items, now) = (Arc::clone(&self.items), self.clock.now());
-            let count = more.count;
-            let writing = async move { add(&*items, &more, now).await };
-            self.write(permit, count, writing);
+            self.write_next(permit);
         }
     }
 
-    /// Room for one more among the writes that are under way, as soon as there is any.
-    async fn room(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.writes).acquire_owned().await.ok()
-    }
-
-    /// Has so much written.
-    fn write(
-        &self,
-        permit: OwnedSemaphorePermit,
-        count: u64,
-        writing: impl Future<Output = Result<(), StoreError>> + Send + 'static,
-    ) {
-        let left_out = Arc::clone(&self.left_out);
+    /// Has what came first written.
+    fn write_next(&mut self, permit: OwnedSemaphorePermit) {
+        let Some(next) = self.in_hand.pop_front() else {
+            return;
+        };
+        let (items, left_out) = (Arc::clone(&self.items), Arc::clone(&self.left_out));
+        let (now, count) = (self.clock.now(), next.count());
         tokio::spawn(async move {
             let _permit = permit;
-            match timeout(WRITE_TIMEOUT, writing).await {
+            match timeout(WRITE_TIMEOUT, next.write(&*items, now)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     tracing::debug!(error = %error.chain(), "an event of a file isn't written");
@@ -197,13 +193,39 @@ impl EventWriter {
         self.left_out.fetch_add(count, Ordering::Relaxed);
     }
 
-    fn say_what_is_missing(&self) {
+    fn say_what_is_missing(&self) -> u64 {
         let count = self.left_out.swap(0, Ordering::Relaxed);
         if count > 0 {
             tracing::warn!(
                 count,
                 "events of files weren't written and will not be shown"
             );
+        }
+        count
+    }
+}
+
+/// What waits for room among the writes.
+enum ToWrite {
+    /// An event, as of when it was noted.
+    New { item: Box<Item>, now: Timestamp },
+    /// What came again since.
+    More(PendingCount),
+}
+
+impl ToWrite {
+    /// How many events are missing without it.
+    fn count(&self) -> u64 {
+        match self {
+            Self::New { .. } => 1,
+            Self::More(more) => more.count,
+        }
+    }
+
+    async fn write(&self, items: &dyn ItemStore, now: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Self::New { item, now } => items.put_new(item, *now).await.map(drop),
+            Self::More(more) => add(items, more, now).await,
         }
     }
 }
