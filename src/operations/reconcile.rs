@@ -118,20 +118,36 @@ impl Reconciler {
         }
     }
 
-    /// One sweep over what is due, of as many rounds as it takes; the first one also takes what isn't due yet. Broken off at any point it has done what it has done;
-    /// the next one goes on behind that, and the one after it begins with what was left out.
+    /// One sweep over what is due, of as many rounds as it takes; the first one also takes what isn't due yet. Broken off
+    /// at any point, or given up since too much fails, it has done what it has done; the next one goes on behind that, and
+    /// the one after it begins with what was left out. In the report of all rounds `more` says that it was given up.
     ///
     /// # Errors
     /// If the list of what is due can't be read.
-    pub async fn run_to_end(&mut self) -> Result<(), StoreError> {
+    pub async fn run_to_end(&mut self) -> Result<ReconcileReport, StoreError> {
         let ahead = match self.has_swept {
             true => Duration::ZERO,
             false => START_LOOKAHEAD,
         };
         let until = self.due_by_now().await + ahead;
-        while self.run_once(until).await?.more {}
-        self.has_swept = true;
-        Ok(())
+        let mut all = ReconcileReport {
+            more: true,
+            ..ReconcileReport::default()
+        };
+        while all.more {
+            let round = self.run_once(until).await?;
+            all = ReconcileReport {
+                reviewed: all.reviewed + round.reviewed,
+                finalized: all.finalized + round.finalized,
+                expired: all.expired + round.expired,
+                deleted: all.deleted + round.deleted,
+                failed: all.failed + round.failed,
+                more: round.more,
+            };
+        }
+        all.more = self.resume_after.is_some();
+        self.has_swept |= !all.more;
+        Ok(all)
     }
 
     /// The present by whichever clock is behind. What is done to the records that are due doesn't hang

@@ -136,21 +136,27 @@ impl Deliverer {
     }
 
     /// Sends all that is due, as far as it gets through. What is under way when it is broken off is sent again.
-    pub async fn run_to_end(&self) {
-        self.bring_forward().await;
-        while self.send_due().await {}
+    ///
+    /// # Errors
+    /// If what is due, or put off, can't be read.
+    pub async fn run_to_end(&self) -> Result<(), StoreError> {
+        let forward = self.brought_forward().await.map(drop);
+        while self.sent_due().await? {}
+        forward
+    }
+
+    /// [`Self::sent_due`], of which nobody hears but the log if what is due can't be read.
+    pub(super) async fn send_due(&self) -> bool {
+        self.sent_due().await.unwrap_or_else(|error| {
+            tracing::warn!(error = %error.chain(), "webhooks wait: what is due can't be read");
+            false
+        })
     }
 
     /// Sends the messages that are due the longest. Whether to go on at once: there may be more, and they get through.
-    pub(super) async fn send_due(&self) -> bool {
+    async fn sent_due(&self) -> Result<bool, StoreError> {
         let now = self.kept.clock.now();
-        let due = match self.kept.outbox.due_messages(now, BATCH).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::warn!(error = %error.chain(), "webhooks wait: what is due can't be read");
-                return false;
-            }
-        };
+        let due = self.kept.outbox.due_messages(now, BATCH).await?;
         let is_full = due.len() >= BATCH;
         self.stores.metrics.webhooks_due(due.len());
         let sending = stream::iter(due).map(|message| self.deliver(message));
@@ -185,7 +191,7 @@ impl Deliverer {
                 "webhooks weren't taken, and are sent again"
             );
         }
-        is_full && taken > 0
+        Ok(is_full && taken > 0)
     }
 
     async fn deliver(&self, message: Message) -> Result<Tried, StoreError> {

@@ -201,15 +201,21 @@ impl Work {
     async fn reconcile(&mut self, until: Instant) -> TaskEnd {
         let reconciling = async {
             let ended = timeout_at(until, self.reconciler.run_to_end()).await;
-            TaskEnd::of(ended, "reconciling failed and is tried again")
+            match ended {
+                // Where nothing that is due gets through, or too much of it doesn't, it is the stores and not the files.
+                Ok(Ok(all)) if all.more || (all.failed > 0 && all.failed == all.reviewed) => {
+                    TaskEnd::Failed
+                }
+                ended => TaskEnd::of(ended, "reconciling failed and is tried again"),
+            }
         };
         let telling = async {
             match &self.deliverer {
                 None => TaskEnd::Complete,
-                Some(deliverer) => match timeout_at(until, deliverer.run_to_end()).await {
-                    Ok(_) => TaskEnd::Complete,
-                    Err(_) => TaskEnd::Unfinished,
-                },
+                Some(deliverer) => TaskEnd::of(
+                    timeout_at(until, deliverer.run_to_end()).await,
+                    "webhooks wait: what is due can't be read",
+                ),
             }
         };
         let (reconciled, told, kept) =

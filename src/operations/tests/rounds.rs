@@ -2,6 +2,7 @@
 
 use super::disturbed::{Done, disturbed, goes_to_its_end};
 use super::*;
+use crate::metadata_store::MAX_PAGE;
 
 /// What a file may be in the end; `None` is gone.
 type Ends = &'static [Option<Status>];
@@ -199,4 +200,32 @@ async fn the_sweep_at_a_start_takes_all_that_a_crash_left_however_much_it_is() {
             .is_empty()
     );
     assert_eq!(fixture.objects.count(), LEFT_BEHIND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_is_given_up_says_so_and_later_ones_make_it_good() {
+    let fixture = OperationsFixture::new();
+    let mut files = Vec::new();
+    // One more than a round looks at before it finds that too much fails.
+    for _ in 0..=MAX_PAGE {
+        let id = fixture.create().await;
+        fixture.put(id, HELLO);
+        files.push(id);
+    }
+    fixture.clock.advance(UPLOAD_TTL + GRACE);
+    let mut reconciler = fixture.reconciler_of(&fixture.stores);
+    fixture.objects.set_fault(Some("away"));
+    let given_up = reconciler.run_to_end().await.unwrap();
+    assert!(given_up.more, "{given_up:?}");
+    assert_eq!((given_up.failed, given_up.reviewed), (MAX_PAGE, MAX_PAGE));
+    fixture.objects.set_fault(None);
+    let (rest, left_out) = (
+        reconciler.run_to_end().await.unwrap(),
+        reconciler.run_to_end().await.unwrap(),
+    );
+    assert_eq!((rest.finalized, rest.failed, rest.more), (1, 0, false));
+    assert_eq!((left_out.finalized, left_out.more), (MAX_PAGE, false));
+    for id in files {
+        assert_eq!(fixture.status(id).await, Some(Status::Available));
+    }
 }
