@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::measure::{Rescanned, scan_again};
 use super::patience::{available_before, is_unchanged, patiently_while};
-use super::withdraw_file::withdraw_file;
+use super::withdraw_file::{follow, withdraw_file};
 use super::{DeletionLog, OperationError, Stores};
 use crate::domain::{FileId, FileState, RejectionReason, Timestamp};
 use crate::metadata_store::MAX_PAGE;
@@ -29,8 +29,9 @@ use crate::scanner::ScanFailure;
 const CONCURRENT_SCANS: usize = 4;
 /// Files that couldn't be looked at, after which it ends: a store is in trouble.
 const MAX_UNSEEN: u64 = 20;
-/// How long it may take, once it was stopped, to end what it has begun.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+/// How long it may take, once it was stopped, to end what it has begun. What was noted is written after it, and
+/// supervisors kill after ten seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(7);
 
 /// Which files are scanned again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -273,6 +274,7 @@ impl Run<'_> {
             FileState::Available(object) => object,
             // By the try before this one, whose answer was lost.
             FileState::Withdrawn { reason, .. } if has_place.load(Ordering::Relaxed) => {
+                follow(stores, &record).await;
                 return Ok(Scanned::Withdrawn(reason.clone()));
             }
             _ => return Ok(Scanned::NotAvailable),

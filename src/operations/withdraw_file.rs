@@ -54,12 +54,16 @@ pub(super) async fn withdraw_file(
     if !made? {
         return Ok(false);
     }
-    let withdrawn = transition.apply_to(record.clone());
+    follow(stores, &transition.apply_to(record.clone())).await;
+    Ok(true)
+}
+
+/// What follows a withdrawal: its event, and the end of the bytes, unless they have to be kept.
+pub(super) async fn follow(stores: &Stores, withdrawn: &FileRecord) {
     stores
         .events
-        .done_by_the_program(EventKind::Withdrawn, &withdrawn, stores.clock.now());
-    if let Err(error) = clean_up_as_it_is_now(stores, record.id).await {
-        tracing::warn!(file_id = %record.id, error = %error.chain(), "the bytes of a withdrawn file are left to the reconciler");
+        .done_by_the_program(EventKind::Withdrawn, withdrawn, stores.clock.now());
+    if let Err(error) = clean_up_as_it_is_now(stores, withdrawn.id).await {
+        tracing::warn!(file_id = %withdrawn.id, error = %error.chain(), "the bytes of a withdrawn file are left to the reconciler");
     }
-    Ok(true)
 }

@@ -161,4 +161,7 @@ async fn a_withdrawal_whose_answer_was_lost_is_told_once() {
     assert_eq!((report.withdrawn, report.gone), (1, 0));
     let is_it = |it: &&RescanFinding| matches!(it, RescanFinding::Withdrawn(of, _) if *of == id);
     assert_eq!(found.iter().filter(is_it).count(), 1);
+    // What follows a withdrawal is done by the try that found it made.
+    assert_eq!(rescanned.record(id).await.status(), Status::Withdrawn);
+    assert_eq!(rescanned.fixture.objects.count(), 0, "its bytes are gone");
 }
