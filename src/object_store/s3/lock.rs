@@ -18,6 +18,9 @@ use crate::domain::{LockMode, Timestamp, VersionId, from_millis};
 
 /// When to look again at a version that may not be deleted and says nothing of until when.
 const UNKNOWN_END: Duration = Duration::from_secs(24 * 60 * 60);
+/// For so long after a lock's end a refusal may still be its own, and it is looked at again soon.
+const JUST_ENDED: Duration = Duration::from_secs(60 * 60);
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 fn as_sdk(mode: LockMode) -> ObjectLockRetentionMode {
     match mode {
@@ -108,10 +111,10 @@ impl S3ObjectStore {
                 Err(error) if locks => return Err(error),
                 // There may be no Object Lock in this bucket, or no permission to ask for one.
                 Err(_) => None,
-                // S3 goes on saying when a lock ended.
-                Ok(end) => end
-                    .filter(|at| now < *at)
-                    .or(locks.then(|| now + UNKNOWN_END)),
+                Ok(Some(end)) if now < end => Some(end),
+                // S3 goes on saying when a lock ended, and may go on refusing for a moment.
+                Ok(Some(end)) if locks && now < end + JUST_ENDED => Some(now + LOOK_AGAIN),
+                Ok(_) => locks.then(|| now + UNKNOWN_END),
             };
             until = until.max(end);
         }

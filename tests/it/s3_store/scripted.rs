@@ -284,20 +284,29 @@ async fn whoever_may_not_delete_a_version_asks_until_when_it_is_locked_whatever_
         "<DeleteResult><Error><Key>{key}</Key><VersionId>v1</VersionId><Code>AccessDenied</Code>\
          <Message>no</Message></Error></DeleteResult>"
     );
-    let locked = "<Retention><Mode>GOVERNANCE</Mode>\
-         <RetainUntilDate>2026-02-05T10:00:00Z</RetainUntilDate></Retention>";
+    let locked = |until: &str| {
+        let until = format!("<RetainUntilDate>{until}</RetainUntilDate>");
+        let body = format!("<Retention><Mode>GOVERNANCE</Mode>{until}</Retention>");
+        answer("200 OK", body)
+    };
     let error = |code: &str| format!("<Error><Code>{code}</Code></Error>");
-    let ends = answer("200 OK", locked.to_owned());
+    let ends = locked("2026-02-05T10:00:00Z");
+    let just_ended = locked("2026-01-05T09:59:59Z");
+    let ended = locked("2026-01-04T10:00:00Z");
     let endless = answer("404 Not Found", error("NoSuchObjectLockConfiguration"));
     let no_locks = answer("400 Bad Request", error("InvalidRequest"));
     let may_not_ask = answer("403 Forbidden", error("AccessDenied"));
     let lock_ends = Some("2026-02-05T10:00:00+00:00");
     // Somebody's legal hold, as far as a program knows that locks versions itself.
     let next_day = Some("2026-01-06T10:00:00+00:00");
+    let soon = Some("2026-01-05T10:01:00+00:00");
     for (lock, retention, expected) in [
         (Some(LockMode::Governance), ends, lock_ends),
         (None, ends, lock_ends),
         (Some(LockMode::Governance), endless, next_day),
+        (Some(LockMode::Governance), just_ended, soon),
+        (Some(LockMode::Governance), ended, next_day),
+        (None, just_ended, None),
         (None, endless, None),
         (None, no_locks, None),
         (None, may_not_ask, None),
