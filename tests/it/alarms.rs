@@ -39,7 +39,12 @@ fn each_alarm_of_the_functions_watches_what_it_says_and_tells_when_that_is_over(
             "Throttles",
             "ApiFunction",
         ),
-        ("ApiUnavailableAlarm", "AWS/ApiGateway", "5xx", "HttpApi"),
+        (
+            "ApiUnavailableAlarm",
+            "!Ref AWS::StackName",
+            "UnavailableAnswers",
+            "",
+        ),
         (
             "NoRoundsAlarm",
             "AWS/Events",
@@ -68,33 +73,52 @@ fn each_alarm_of_the_functions_watches_what_it_says_and_tells_when_that_is_over(
     let names: Vec<_> = expected.iter().map(|it| it.0).collect();
     assert_eq!(alarms.keys().copied().collect::<Vec<_>>(), names);
     for (name, namespace, metric, of) in expected {
-        let dimension = match namespace {
-            "AWS/Lambda" => "FunctionName",
-            "AWS/ApiGateway" => "ApiId",
-            _ => "RuleName",
+        let dimensions = match namespace {
+            "AWS/Lambda" => vec![
+                "- Name: FunctionName".to_owned(),
+                format!("Value: !Ref {of}"),
+            ],
+            "AWS/Events" => vec!["- Name: RuleName".to_owned(), format!("Value: !Ref {of}")],
+            _ => Vec::new(),
         };
         // That nothing is asked for is itself what is wrong with the schedule.
         let (comparison, threshold, missing) = match name {
             "NoRoundsAlarm" => ("LessThanThreshold", 1, "breaching"),
             _ => (MORE, 0, "notBreaching"),
         };
-        for line in [
+        let lines = [
             "Condition: SomebodyIsAlarmed".to_owned(),
             format!("Namespace: {namespace}"),
             format!("MetricName: {metric}"),
-            format!("- Name: {dimension}"),
-            format!("Value: !Ref {of}"),
             "Statistic: Sum".to_owned(),
             format!("ComparisonOperator: {comparison}"),
             format!("Threshold: {threshold}"),
             format!("TreatMissingData: {missing}"),
             "AlarmActions: [!Ref AlarmTopicArn]".to_owned(),
             "OKActions: [!Ref AlarmTopicArn]".to_owned(),
-        ] {
+        ];
+        for line in lines.into_iter().chain(dimensions) {
             let lines = alarms[name].lines().filter(|it| it.trim() == line);
             assert_eq!(lines.count(), 1, "{name}: {line}");
         }
     }
+}
+
+/// The objectives leave a quota that is reached out, and so does the alarm.
+#[test]
+fn an_answer_of_5xx_is_counted_as_unavailable_unless_somebody_has_reached_their_quota() {
+    let (_, filter) = SERVERLESS.split_once("\n  UnavailableAnswers:\n").unwrap();
+    for line in [
+        "LogGroupName: !Ref HttpLog",
+        r#"FilterPattern: '{ $.status = "5*" && $.status != "507" }'"#,
+        "- MetricNamespace: !Ref AWS::StackName",
+        "MetricName: UnavailableAnswers",
+    ] {
+        let mut lines = filter.lines().take_while(|it| !it.is_empty());
+        assert!(lines.any(|it| it.trim() == line), "{line}");
+    }
+    // What the filter reads is what the access log has.
+    assert!(SERVERLESS.contains(r#""status":"$context.status""#));
 }
 
 /// The alerts, each with what stands in its line about CloudWatch.
