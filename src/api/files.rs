@@ -260,8 +260,8 @@ impl FilesApi {
     /// Describe a file
     ///
     /// Its name, size, SHA-256 and `status`. With `wait`, answers as soon as the file is no longer
-    /// `pending`, or after that many seconds: ask so after sending the bytes, rather than again and
-    /// again.
+    /// `pending`, or after that many seconds, and sooner where a service can't wait so long: ask so after sending the
+    /// bytes, and again while it is `pending`.
     ///
     /// The `id` is in the answer that created the file, and in the list.
     #[oai(
