@@ -206,6 +206,60 @@ fn who_is_refused_hears_how_to_sign_in_and_nothing_of_what_there_is() {
     }
 }
 
+/// A browser that sends along its session for a page of another origin, as one does that knows no `SameSite`, or for a
+/// name that was made to mean this machine.
+#[test]
+fn a_page_of_another_origin_does_nothing_with_somebodys_session() {
+    let dir = data_dir();
+    let program = asking(dir.path());
+    let base = &program.base;
+    let cookie = session_of(base, &key(dir.path()));
+    let signed_in = |more: &[&str]| curl_json(&[&["--header", &cookie], more].concat());
+    let body = r#"{"filename": "a.txt", "size": 5}"#;
+    let created = signed_in(&["--json", body, &format!("{base}/v1/files")]);
+    let id = created["id"].as_str().unwrap();
+    let record = format!("{base}/v1/files/{id}/metadata");
+    let before = signed_in(&[&record]);
+    assert_eq!(before["status"], "pending");
+    let rebound = format!(
+        "Host: rebound.evil.example:{}",
+        base.rsplit(':').next().unwrap()
+    );
+    for (method, url) in calls(base, id) {
+        let asks = |more: &[&str]| {
+            // curl would wait for the body of a HEAD.
+            let request = match method.as_str() {
+                "HEAD" => vec!["--head"],
+                method => vec!["--request", method, "--json", body],
+            };
+            curl_status(&[&request[..], &["--header", &cookie, &url], more].concat())
+        };
+        assert_eq!(asks(&["--header", &rebound]), "421", "{method} {url}");
+        if method == "GET" || method == "HEAD" {
+            continue;
+        }
+        for page in ["Origin: https://evil.example", "Sec-Fetch-Site: cross-site"] {
+            assert_eq!(
+                asks(&["--header", page]),
+                "403",
+                "{method} {url} from {page}"
+            );
+        }
+    }
+    // Nor does it get to read what it asked for.
+    let page = ["--header", "Origin: https://evil.example", "--include"];
+    let read = [&["--header", &cookie, record.as_str()], &page[..]].concat();
+    let read = String::from_utf8(curl(&read)).unwrap().to_lowercase();
+    assert!(!read.contains("access-control-allow"), "{read}");
+    assert_eq!(
+        signed_in(&[&record]),
+        before,
+        "it is as it was, and the session goes on"
+    );
+    let files = signed_in(&[&format!("{base}/v1/files")]);
+    assert_eq!(files["files"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn a_session_says_who_is_signed_in_outlives_the_program_and_is_over_when_it_is_ended() {
     let dir = data_dir();
