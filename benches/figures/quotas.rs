@@ -1,15 +1,16 @@
-//! What it costs that a person's files are counted: creates with a quota that nobody reaches, beside the same program
-//! without one.
+//! What it costs that a person's files are counted: creates with a quota that nobody reaches, and with limits on calls
+//! besides, beside the same program without.
 
 use tokio::runtime::Runtime;
 
+use crate::limited::LIMITS;
 use crate::report::Figure;
 use crate::requests::cost;
 use crate::signed_in::{ProofBy, Service, proof};
 use crate::support::issuer::Issuer;
 
 /// Whose limit it is.
-const OFF: &str = "without a quota";
+const OFF: &str = "without";
 /// Of what a service without one does.
 const LEAST: f64 = 0.93;
 /// More than a machine makes.
@@ -21,21 +22,24 @@ const NO_AUDIT: (&str, &str) = ("AUDIT", "off");
 pub(crate) fn figures() -> Vec<Figure> {
     let runtime = Runtime::new().expect("a runtime");
     let issuer = Issuer::start();
-    let counted = Service::asking(&issuer, &[&NEVER_REACHED[..], &[NO_AUDIT]].concat());
     let without = Service::asking(&issuer, &[NO_AUDIT]);
     let creates = |service: &Service| {
         let session = proof(service.address(), &issuer, ProofBy::Session);
         service.creates(&runtime.block_on(session))
     };
-    let (ours, theirs) = (creates(&counted), creates(&without));
-    let limit = (without.answering(&theirs), OFF);
-    let figure = cost(
-        "creates with a quota",
-        counted.answering(&ours),
-        limit,
-        LEAST,
-    );
-    counted.program.discard();
+    let theirs = creates(&without);
+    let figures = [
+        ("creates with a quota", &[][..]),
+        ("creates with a quota and limits on calls", LIMITS.settings),
+    ]
+    .map(|(name, limits)| {
+        let counted = Service::asking(&issuer, &[&NEVER_REACHED[..], &[NO_AUDIT], limits].concat());
+        let ours = creates(&counted);
+        let limit = (without.answering(&theirs), OFF);
+        let figure = cost(name, counted.answering(&ours), limit, LEAST);
+        counted.program.discard();
+        figure
+    });
     without.program.discard();
-    vec![figure]
+    figures.into()
 }

@@ -25,6 +25,8 @@ use crate::support::program::{Program, data_dir};
 const OPEN: &str = "with ACCESS=open";
 /// Of what an open service does.
 const LEAST: f64 = 0.95;
+/// Who asks nobody, since only this machine reaches it, does what an open service does: what differs is noise.
+const LEAST_UNASKED: f64 = 0.97;
 /// The same where each call has its line in the audit log and its event, which are on the disk as records are.
 const LEAST_AUDITED: f64 = 0.55;
 /// A member: creates and sees files of their own.
@@ -76,6 +78,25 @@ pub(crate) fn figures() -> Vec<Figure> {
         }
     }
     asking.program.discard();
+
+    let unasked = Service::start(&[("AUDIT", "off"), ("ACCESS", "auto")]);
+    let loads = [
+        (
+            "creates by this machine",
+            unasked.creates(""),
+            open.creates(""),
+        ),
+        (
+            "redirects by this machine",
+            unasked.redirects(""),
+            open.redirects(""),
+        ),
+    ];
+    for (name, ours, limit) in &loads {
+        let limit = (open.answering(limit), OPEN);
+        figures.push(cost(name, unasked.answering(ours), limit, LEAST_UNASKED));
+    }
+    unasked.program.discard();
 
     let audited = Service::asking(&issuer, &[]);
     let proof = runtime.block_on(proof(audited.address(), &issuer, ProofBy::Session));
