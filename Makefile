@@ -144,7 +144,7 @@ chaos: $(TEST_TOOLS)/.installed $(BROWSER_TOOLS)/.installed $(STRACE) $(CLAMD) $
 	target/debug/chaos --full $(SCENARIOS)
 
 # Times in the rules are shortened; some twenty minutes.
-alerts: $(TEST_TOOLS)/.installed $(PROMTOOL) $(CLAMD) ## Have Prometheus scrape the real programs, and see the alerts that can be staged fire at their faults and stop
+alerts: $(TEST_TOOLS)/.installed $(PROMTOOL) $(CLAMD) ## Have Prometheus scrape the real programs, and see each alert fire at its fault and stop
 	cargo build --workspace --locked
 	target/debug/chaos --full alerts-aws alerts-local
 

@@ -112,7 +112,7 @@ scenarios! {
     create_flood "create-flood" full_only: "creates without end from one address: bounded, and others served",
     slow_clients "slow-clients" alone: "half headers, a byte a second, no descriptors left: dropped in 30 s, others served",
     memory "memory" alone: "64 PUTs, 64 GETs, 16 finalizations of 20 MiB: each program below 128 MiB",
-    alerts::aws "alerts-aws" full_only: "each alert that can be staged is fired by its fault and stops after it, and none fires under load",
+    alerts::aws "alerts-aws" full_only: "each alert of aws mode is fired by its fault and stops after it, and none fires under load",
     alerts::local "alerts-local" full_only: "the same in local mode",
     overload "overload" full_only: "three times the load: goodput stays, the rest get 503 at once, normal 5 s later",
     mixed_load "mixed-load" alone: "ten minutes of everything: descriptors and memory stay flat",
