@@ -54,6 +54,23 @@ async fn keys(deployment: &Deployment) -> [Option<String>; 2] {
     [events.await, dead_letters.await]
 }
 
+#[test]
+fn requests_at_the_bucket_are_logged_in_another_bucket_where_one_is_named() {
+    let bucket = section("\n  Bucket:\n", "\n  BucketPolicy:\n");
+    let log = section_of(bucket, "LoggingConfiguration: !If\n", "# Files leave");
+    let lines: Vec<_> = log.lines().map(str::trim).collect();
+    let expected = [
+        "- RequestsAreLogged",
+        "- DestinationBucketName: !Ref AccessLogBucket",
+        r#"LogFilePrefix: !Sub "${BucketName}/""#,
+        "- !Ref AWS::NoValue",
+    ];
+    assert_eq!(lines[..4], expected);
+    let named = r#"RequestsAreLogged: !Not [!Equals [!Ref AccessLogBucket, ""]]"#;
+    assert!(TEMPLATE.contains(named));
+    assert!(section("  AccessLogBucket:\n", "  ColdStorage:\n").contains("Default: \"\""));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_key_of_the_stacks_own_files_are_shared_as_without() {
     let ministack = MiniStack::shared().await;
