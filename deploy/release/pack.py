@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Packs what was compiled for a target: a .tar.gz, and as .deb, .rpm and .apk what its C library fits.
+"""Packs what was compiled for a target: a .tar.gz, and as .deb, .rpm, .apk and zips for Lambda what its C library fits.
 
     pack.py TARGET PROGRAMS OUT     PROGRAMS is the folder with the three programs, OUT where the packages go
     pack.py --sbom OUT              the list of what is built in (CycloneDX), from cargo's own account
@@ -23,6 +23,11 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "deploy"))
+sys.dont_write_bytecode = True
+
+import lambda_zip  # noqa: E402 - it lies beside this folder
+
 PROGRAMS = ("file-share", "file-share-worker", "fshare")
 # For each target the name of what it runs on, its architecture in Go's words (nfpm's), and its packages.
 TARGETS = {
@@ -30,6 +35,9 @@ TARGETS = {
     "aarch64-unknown-linux-gnu": ("aarch64-linux-gnu", "arm64", ("deb", "rpm")),
     "x86_64-unknown-linux-musl": ("x86_64-linux-musl", "amd64", ("apk",)),
 }
+# For each architecture whose glibc programs run in Lambda, its name there.
+LAMBDA_ARCHITECTURES = {"x86_64-unknown-linux-gnu": "x86_64", "aarch64-unknown-linux-gnu": "arm64"}
+LAMBDA_PROGRAMS = ("file-share", "file-share-worker")
 # Where `make release` and the tests have put it.
 NFPM = Path(os.environ.get("NFPM", ROOT / "target/packaging-tools/bin/nfpm"))
 # Files that say under which terms a crate may be passed on.
@@ -166,6 +174,9 @@ def pack(target: str, programs: Path, out: Path) -> None:
             check=True, env=environment, stdout=subprocess.DEVNULL,
         )
     shutil.rmtree(files)
+    if in_lambda := LAMBDA_ARCHITECTURES.get(target):
+        for program in LAMBDA_PROGRAMS:
+            lambda_zip.pack(programs / program, out / f"{program}-{version()}-lambda-{in_lambda}.zip")
 
 
 def main() -> None:

@@ -173,6 +173,16 @@ fn the_packages_hold_the_programs_their_terms_and_where_there_is_systemd_the_uni
     in_apk.retain(|path| !path.starts_with('.'));
     assert_eq!(in_apk, BTreeSet::from(everywhere));
 
+    for program in ["file-share", "file-share-worker"] {
+        let zip = out.join(format!("{program}-{VERSION}-lambda-x86_64.zip"));
+        let listed = run(Command::new("python3")
+            .args(["-m", "zipfile", "--list"])
+            .arg(zip));
+        let (_, entries) = listed.split_once('\n').unwrap();
+        assert!(entries.starts_with("bootstrap "), "{listed}");
+        assert_eq!(entries.trim().lines().count(), 1, "{listed}");
+    }
+
     // The header of an .rpm has names as they are; there is no rpm here to ask.
     let rpm = fs::read(out.join(format!("file-share-{VERSION}-1.x86_64.rpm"))).unwrap();
     let rpm = String::from_utf8_lossy(&rpm);
@@ -202,7 +212,7 @@ fn the_same_programs_make_the_same_packages_in_any_folder_and_at_any_time() {
     let (names, contents) = sums("one");
     let (others, of_others) = sums("another");
     assert_eq!(names, others);
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 8, "{names:?}");
     for (name, (one, other)) in names.iter().zip(contents.iter().zip(&of_others)) {
         assert!(one == other, "{} isn't the same", name.display());
     }
