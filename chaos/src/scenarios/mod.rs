@@ -49,7 +49,7 @@ impl Scale {
     }
 }
 
-type Running = Pin<Box<dyn Future<Output = Vec<Measurement>>>>;
+pub(crate) type Running = Pin<Box<dyn Future<Output = Vec<Measurement>>>>;
 
 pub(crate) struct Scenario {
     pub name: &'static str,
