@@ -27,6 +27,7 @@ mod process;
 mod prometheus;
 mod recounts;
 mod relay;
+mod scanner_proxy;
 mod scenarios;
 
 #[allow(

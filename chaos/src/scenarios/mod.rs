@@ -26,6 +26,7 @@ mod power_cut;
 mod quota_racers;
 mod rolling_restart;
 mod scanner_away;
+mod scanner_faults;
 mod scrub;
 mod slow_clients;
 mod worker_killed;
@@ -92,6 +93,8 @@ scenarios! {
     aws_troubles "aws-troubles" together: "table throttled, bucket gone, credentials expired: 503, and well again",
     scanner_away::aws "scanner-away-aws" together: "the virus scanner killed and started again: all files available or rejected for what is in them",
     scanner_away::local "scanner-away-local" together: "the same in local mode",
+    scanner_faults::aws "scanner-faults-aws" together: "the virus scanner stalls, reloads and lies, with kills: no file available unscanned, none forgotten",
+    scanner_faults::local "scanner-faults-local" together: "the same in local mode",
     backups "backups" together: "backups of local mode while files come and go, with kills: each has what it must, and nothing more",
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
     delete_races "delete-races" together: "deletions racing everything, with kills: no resurrection, no orphaned bytes",
