@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::process::Output;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
@@ -18,6 +19,7 @@ use file_share::aws::{dynamodb_client, s3_client, sqs_client};
 
 use crate::fake_clock::FakeClock;
 use crate::fault_proxy::FaultProxy;
+use crate::recounts;
 use crate::support::aws_clients::sdk_config;
 use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::{Program, recount_aws};
@@ -45,7 +47,7 @@ pub(crate) struct Aws {
 
 impl Aws {
     /// A stand-in of this scenario's own. `settings` are those of the script that deploys the stack.
-    pub(crate) async fn start(scenario: &str, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(scenario: &str, settings: &[(&str, &str)]) -> Arc<Self> {
         Self::deployed_in(MiniStack::start().await, scenario, settings).await
     }
 
@@ -54,12 +56,16 @@ impl Aws {
         scenario: &str,
         settings: &[(&str, &str)],
         clock: &FakeClock,
-    ) -> Self {
+    ) -> Arc<Self> {
         let ministack = MiniStack::start_with(&clock.settings()).await;
         Self::deployed_in(ministack, scenario, settings).await
     }
 
-    async fn deployed_in(ministack: MiniStack, scenario: &str, settings: &[(&str, &str)]) -> Self {
+    async fn deployed_in(
+        ministack: MiniStack,
+        scenario: &str,
+        settings: &[(&str, &str)],
+    ) -> Arc<Self> {
         let deployment = ministack.deploy_with(scenario, settings).await;
         // An operator waits for longer than a program, on a machine that is busy with scenarios.
         let limits = TimeoutConfig::builder()
@@ -74,14 +80,16 @@ impl Aws {
             endpoint: proxy.url(),
             ..deployment
         };
-        Self {
+        let this = Arc::new(Self {
             ministack,
             deployment: through_proxy,
             proxy,
             s3: s3_client(&admin),
             dynamodb: dynamodb_client(&admin),
             sqs: sqs_client(&admin),
-        }
+        });
+        recounts::add_stack(&this);
+        this
     }
 
     pub(crate) fn deployment(&self) -> &Deployment {
@@ -113,9 +121,16 @@ impl Aws {
         tokio::task::block_in_place(|| Program::worker(&self.deployment, settings))
     }
 
-    /// `file-share recount`, by somebody who may read the whole table.
+    /// `file-share recount`, by somebody who may read the whole table, past the proxy and its faults.
     pub(crate) fn recount(&self) -> Output {
-        recount_aws(&self.deployment, &[])
+        recount_aws(&self.without_proxy(), &[])
+    }
+
+    fn without_proxy(&self) -> Deployment {
+        Deployment {
+            endpoint: self.ministack.endpoint().to_owned(),
+            ..self.deployment.clone()
+        }
     }
 
     /// The versions of files that lie in the bucket, by file ID. Delete markers count: they are left behind
@@ -153,10 +168,7 @@ impl Aws {
 
     /// A worker that speaks to the stand-in itself.
     pub(crate) fn worker_without_proxy(&self, settings: &[(&str, &str)]) -> Program {
-        let deployment = Deployment {
-            endpoint: self.ministack.endpoint().to_owned(),
-            ..self.deployment.clone()
-        };
+        let deployment = self.without_proxy();
         tokio::task::block_in_place(|| Program::worker(&deployment, settings))
     }
 

@@ -11,13 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::task::block_in_place;
 
 use crate::aws::{self, Aws};
 use crate::client::Client;
 use crate::history::Observation;
 use crate::measurement::Measurement;
-use crate::support::program::recount_local;
 
 /// Files that are looked at at a time.
 const AT_A_TIME: usize = 16;
@@ -52,8 +50,6 @@ pub(crate) struct Findings {
     pub unknown: usize,
     /// What was received half and not removed.
     pub temporary: usize,
-    /// Whether what is kept of quotas isn't what there is.
-    pub miscounted: usize,
     /// The first of each kind, for whoever looks into it.
     pub examples: Vec<String>,
 }
@@ -74,7 +70,6 @@ impl Findings {
                 "temporary files and unknown records",
                 self.temporary + self.unknown,
             ),
-            Measurement::none("differences that a recount finds", self.miscounted),
         ]
     }
 
@@ -90,7 +85,6 @@ impl Findings {
         self.hollow += other.hollow;
         self.unknown += other.unknown;
         self.temporary += other.temporary;
-        self.miscounted += other.miscounted;
         let room = MAX_EXAMPLES.saturating_sub(self.examples.len());
         self.examples.extend(other.examples.into_iter().take(room));
     }
@@ -172,25 +166,11 @@ pub(crate) async fn check(client: &Client, inside: Inside<'_>) -> Findings {
     }
     let strangers = listed.iter().filter(|id| !told.contains_key(*id)).count();
     findings.unknown += strangers.saturating_sub(client.stats.untold.get());
-    recount(&inside, &mut findings);
     match inside {
         Inside::Aws(aws) => look_into_aws(aws, &mut findings).await,
         Inside::Local(dir) => look_into_data_dir(dir, &visible, &mut findings),
     }
     findings
-}
-
-/// Compares what is kept of quotas with the records.
-fn recount(inside: &Inside<'_>, findings: &mut Findings) {
-    let output = block_in_place(|| match inside {
-        Inside::Aws(aws) => aws.recount(),
-        Inside::Local(dir) => recount_local(dir, &[]),
-    });
-    if !output.status.success() {
-        findings.miscounted += 1;
-        let said = [output.stdout, output.stderr].concat();
-        findings.note("recount", &String::from_utf8_lossy(&said));
-    }
 }
 
 /// The status that the file is shown with, if it is.

@@ -25,7 +25,9 @@ mod person;
 mod power_cut;
 mod process;
 mod prometheus;
+mod recounts;
 mod relay;
+mod scanner_proxy;
 mod scenarios;
 
 #[allow(
@@ -151,7 +153,7 @@ fn run_scenario(scenario: &'static Scenario, scale: Scale) -> Outcome {
                 .enable_all()
                 .build()
                 .expect("a runtime needs nothing that could fail here");
-            runtime.block_on((scenario.run)(scale))
+            runtime.block_on(recounts::after((scenario.run)(scale)))
         });
     let joined = running.expect("a thread can be started").join();
     let measurements = joined.map_err(|panicked| {

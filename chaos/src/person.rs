@@ -8,10 +8,13 @@ use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
 
 use crate::process::free_address;
+use crate::recounts;
 use crate::support::issuer::Issuer;
 
 /// A member.
 const NAME: &str = "bob";
+/// More files than any campaign has: they are counted, and nobody is refused.
+const NEVER_REACHED: usize = 1_000_000;
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// 32 bytes for sessions, which local mode makes itself.
 const SESSION_SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
@@ -20,6 +23,11 @@ const SESSION_SECRET: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
 pub(crate) struct Settings(Vec<(&'static str, String)>);
 
 impl Settings {
+    /// A quota that is never reached, so that what people have is counted.
+    pub(crate) fn that_count(issuer: &Issuer) -> Self {
+        Self::with_quota(issuer, NEVER_REACHED)
+    }
+
     pub(crate) fn with_quota(issuer: &Issuer, files: usize) -> Self {
         let address = free_address();
         Self(vec![
@@ -67,6 +75,7 @@ pub(crate) async fn token(base: &str, issuer: &Issuer) -> String {
         .json(&wanted);
     let answer = asked.send().await.expect("the service runs");
     let made: Value = answer.json().await.expect("an answer in JSON");
+    recounts::expect_people();
     let token = made["token"].as_str();
     token
         .unwrap_or_else(|| panic!("a person may have a token: {made}"))

@@ -48,7 +48,8 @@ impl Supervised {
         self.start().await;
     }
 
-    async fn kill(&mut self) {
+    /// SIGKILL, and nobody in its place until [`Self::start`].
+    pub(crate) async fn kill(&mut self) {
         if let Some(program) = self.program.take() {
             self.finalized.extend(finalizations(&program));
             self.kills += 1;
@@ -75,7 +76,7 @@ impl Supervised {
         took
     }
 
-    async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         let start = Arc::clone(&self.start);
         let started = spawn_blocking(move || start()).await;
         self.program = Some(started.expect("the program starts"));

@@ -9,13 +9,17 @@ use crate::callers::Person;
 use crate::issuer_sign_in::{service, service_in_aws_with};
 use crate::support::curl::curl_json;
 use crate::support::issuer::Issuer;
-use crate::support::ministack::MiniStack;
+use crate::support::ministack::{Deployment, MiniStack};
 use crate::support::program::{Program, data_dir, recount_aws, recount_local};
+use crate::support::recording_proxy::RecordingProxy;
 
 const QUOTAS: [(&str, &str); 2] = [
     ("QUOTA_BYTES", "100,admin=off"),
     ("QUOTA_FILES", "3,admin=off"),
 ];
+
+/// The calls of DynamoDB that change nothing.
+const READS: [&str; 4] = ["GetItem", "BatchGetItem", "Query", "DescribeTable"];
 
 fn quota(person: &Person) -> Value {
     let (status, session) = person.get("/v1/session");
@@ -136,6 +140,51 @@ async fn a_person_has_a_quota_of_their_own_whatever_their_role_is() {
     }
     refused(&erin, 0, &[]);
     assert_eq!(quota(&bob), Value::Null);
+}
+
+/// What a program asks DynamoDB to change, until its end, when somebody creates one file; of a transaction each change.
+async fn writes_of_a_create(
+    deployment: &Deployment,
+    issuer: &Issuer,
+    quotas: &[(&str, &str)],
+) -> Vec<String> {
+    let store = RecordingProxy::to(&deployment.endpoint);
+    let url = store.url();
+    let settings = [quotas, &[("AWS_ENDPOINT_URL", url.as_str())]].concat();
+    let program = service_in_aws_with(deployment, issuer, &settings);
+    let base = program.listening_at();
+    let bob = Person::of(&base, issuer, "bob").await;
+    store.take_sent();
+    bob.create("one.txt", &[]);
+    // What it writes later is written then.
+    assert!(program.terminate().success());
+    let sent = store.take_sent();
+    let mut writes = Vec::new();
+    for call in sent.split("DynamoDB_20120810.").skip(1) {
+        let name = call.split_whitespace().next().unwrap_or_default();
+        // What is told of the file is written beside the call.
+        if READS.contains(&name) || call.contains(r#""Key":{"fileId":{"S":"event#"#) {
+            continue;
+        }
+        writes.push(name.to_owned());
+        if name == "TransactWriteItems" {
+            for change in ["Put", "Update", "Delete", "ConditionCheck"] {
+                let count = call.matches(&format!(r#"{{"{change}":"#)).count();
+                writes.extend(std::iter::repeat_n(change.to_owned(), count));
+            }
+        }
+    }
+    writes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_is_one_write_without_a_quota_and_one_more_in_the_same_transaction_with_one() {
+    let deployment = MiniStack::shared().await.deploy("quota-writes").await;
+    let issuer = Issuer::start();
+    let without = writes_of_a_create(&deployment, &issuer, &[]).await;
+    assert_eq!(without, ["PutItem"]);
+    let with = writes_of_a_create(&deployment, &issuer, &QUOTAS).await;
+    assert_eq!(with, ["TransactWriteItems", "Put", "Update"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

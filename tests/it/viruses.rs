@@ -9,6 +9,7 @@ use file_share::scanner::clamd::Clamd;
 use file_share::scanner::probes::{bomb, eicar, encrypted};
 use serde_json::{Value, json};
 
+use crate::audit;
 use crate::support::clamd::{AS_DEBIAN_HAS_IT, AS_IT_HAS_TO_BE, ClamdHome, ClamdProcess};
 use crate::support::curl::{create, curl, curl_json, curl_status, upload};
 use crate::support::ministack::{Deployment, MiniStack};
@@ -310,7 +311,7 @@ fn is_withdrawn(base: &str, taken: &Taken, before: &Value) {
 
 fn is_withdrawn_in_local_mode() {
     let (dir, home) = (data_dir(), ClamdHome::new());
-    let program = Program::local(dir.path(), &[]);
+    let program = Program::local(dir.path(), &[("AUDIT", "on")]);
     let taken = taken(&program.base);
     let before = described(&program.base, &taken.virus);
     program.kill();
@@ -320,7 +321,7 @@ fn is_withdrawn_in_local_mode() {
     assert_eq!((code, said.as_str()), (Some(3), ""));
     let _clamd = home.start(AS_IT_HAS_TO_BE);
     // While the service runs it can only be looked.
-    let program = Program::local(dir.path(), &[]);
+    let program = Program::local(dir.path(), &[("AUDIT", "on")]);
     assert_eq!(described(&program.base, &taken.virus), before);
     let (code, said) = rescanned(&rescan_local(dir.path(), &scanner, &["--dry-run"]));
     assert_eq!(code, Some(1));
@@ -334,11 +335,24 @@ fn is_withdrawn_in_local_mode() {
     program.kill();
     let (code, again) = rescanned(&rescan_local(dir.path(), &scanner, &[&taken.virus]));
     assert_eq!((code, again), (Some(1), said));
-    let program = Program::local(dir.path(), &[]);
+    let program = Program::local(dir.path(), &[("AUDIT", "on")]);
     is_withdrawn(&program.base, &taken, &before);
     program.kill();
     let (code, said) = rescanned(&rescan_local(dir.path(), &scanner, &[]));
     assert_eq!((code, said.as_str()), (Some(0), ""));
+    is_in_the_audit_log(dir.path(), &taken.virus);
+}
+
+/// Each rescan that changes something is a writer of the same chain as the service before and after it.
+fn is_in_the_audit_log(data_dir: &Path, withdrawn: &str) {
+    let lines = audit::lines(data_dir);
+    let of_rescan = lines.iter().filter(|line| line["requestId"] == "rescan");
+    let of_rescan: Vec<_> = of_rescan
+        .map(|line| ["action", "caller", "resource", "outcome"].map(|field| line[field].clone()))
+        .collect();
+    assert_eq!(of_rescan, [["withdraw_file", "system", withdrawn, "done"]]);
+    let (code, said) = audit::verify(data_dir, &[]);
+    assert_eq!(code, Some(0), "{said}");
 }
 
 fn is_withdrawn_in_aws_mode(deployment: &Deployment) {

@@ -75,7 +75,7 @@ impl ClamdHome {
         std::fs::write(self.path("signatures/test.ndb"), signature).expect("it can be written");
     }
 
-    /// Has it know one more virus from its next start on: whatever has these bytes anywhere.
+    /// Has it know one more virus from its next start or reload on: whatever has these bytes anywhere.
     #[allow(dead_code, reason = "for the campaigns, which share this module")]
     pub(crate) fn learn(&self, bytes: &[u8]) {
         let signature = format!("Later:0:*:{}\n", hex::encode(bytes));
@@ -118,6 +118,14 @@ impl ClamdHome {
 }
 
 impl ClamdProcess {
+    /// Has it read its signatures again, while it goes on with the ones that it has.
+    #[allow(dead_code, reason = "for the campaigns, which share this module")]
+    pub(crate) fn reload(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", "USR2", &id]).status();
+        assert!(sent.is_ok_and(|it| it.success()), "SIGUSR2 can be sent");
+    }
+
     /// Kills it, as the system does with what takes too much memory. Its socket stays where it is.
     pub(crate) fn kill(self) {
         drop(self);

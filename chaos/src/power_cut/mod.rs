@@ -2,7 +2,8 @@
 //!
 //! A program runs under strace, which writes down every call that changes files or syncs them, with its
 //! data. [`trace`] reads that, [`recording`] turns it into changes of inodes, and [`disk`] says for a cut
-//! after any of them which survive: what was synced, and of the rest what chance has it.
+//! after any of them which survive: what was synced, and of the rest what chance has it. [`promises`] says what
+//! has to be true then.
 //!
 //! Invariant: nothing survives that no call made, and what POSIX promises to survive always does: bytes of
 //! a file that was synced after they were written, names of a directory that was synced after they were
@@ -12,5 +13,6 @@
 //! `-shm`, which is memory.
 
 pub(crate) mod disk;
+pub(crate) mod promises;
 pub(crate) mod recording;
 pub(crate) mod trace;

@@ -5,7 +5,6 @@
 //! them agree. What counts are the calls that name the file; the looks for what is due are shared by all
 //! files, and come as often if there is none.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -35,7 +34,7 @@ const STEP_PAUSE: Duration = Duration::from_millis(400);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let clock = FakeClock::make();
-    let aws = Arc::new(Aws::start_by("abandoned-create", &[], &clock).await);
+    let aws = Aws::start_by("abandoned-create", &[], &clock).await;
     let [preload, offset_file] = clock.settings();
     let settings = [preload, offset_file, ("RECONCILE_INTERVAL", "100ms")];
     let api = aws.api(&settings);

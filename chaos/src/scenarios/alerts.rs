@@ -28,8 +28,9 @@ use crate::history::History;
 use crate::measurement::Measurement;
 use crate::process::free_address;
 use crate::prometheus::Prometheus;
+use crate::recounts::{self, data_dir};
 use crate::support::clamd::{AS_IT_HAS_TO_BE, ClamdHome};
-use crate::support::program::{Program, data_dir};
+use crate::support::program::Program;
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// For how long nothing may fire under load before anything is done: longer than any pause of an alert that this shows.
@@ -253,7 +254,7 @@ pub(super) async fn aws(_: Scale) -> Vec<Measurement> {
 }
 
 pub(super) async fn local(_: Scale) -> Vec<Measurement> {
-    let dir = data_dir();
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let mount_point = dir.path().join("disk");
     fs::create_dir(&mount_point).expect("the directory can be made");
     let (home, scraped) = (ClamdHome::new(), free_address());
@@ -362,6 +363,8 @@ pub(super) async fn local(_: Scale) -> Vec<Measurement> {
         watch.stop(&["SweepSuspicious"]).await;
         let ended = watch.end().await;
         over.set(true);
+        // It is gone with the program.
+        recounts::now(seen.clone()).await;
         ended
     };
     tokio::join!(load(&client, &over), story).1

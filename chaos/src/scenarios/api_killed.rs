@@ -20,7 +20,7 @@ const SERVING_LIMIT: Duration = Duration::from_secs(1);
 const SERVING_LIMIT_SHORT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("api-killed", &[]).await);
+    let aws = Aws::start("api-killed", &[]).await;
     let address = free_address();
     let mut api = {
         let aws = Arc::clone(&aws);

@@ -5,7 +5,6 @@
 //! that may only be out of sight, and well again when the cause is gone, without a restart. Stores
 //! that don't answer at all are the integration tests' (`tests/it/aws_faults.rs`).
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
@@ -66,7 +65,7 @@ const TROUBLES: [Trouble; 3] = [
 ];
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("aws-troubles", &[]).await);
+    let aws = Aws::start("aws-troubles", &[]).await;
     let api = aws.api(&[]);
     // It looks all the time, so that it would also expire at once what it can't see.
     let worker = aws.worker(&[("RECONCILE_INTERVAL", "1s")]);

@@ -21,7 +21,8 @@ use crate::history::{History, Observation};
 use crate::load::CLIENTS;
 use crate::measurement::Measurement;
 use crate::process::{Supervised, free_address};
-use crate::support::program::{Program, backup_local, data_dir, restore_local};
+use crate::recounts::{self, data_dir};
+use crate::support::program::{Program, backup_local, restore_local};
 
 /// Who sends and deletes files meanwhile.
 const SENDERS: usize = 4;
@@ -62,7 +63,8 @@ struct Campaign<'a> {
 }
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let (dir, place) = (data_dir(), data_dir());
+    let dir = data_dir();
+    let place = tempfile::tempdir().expect("a temporary directory can be made");
     let address = free_address();
     let mut api = {
         let (dir, address) = (dir.path().to_owned(), address.clone());
@@ -199,6 +201,7 @@ impl Campaign<'_> {
             }
         }
         compare(&restored, (&before, &after), counts).await;
+        recounts::now(restored.clone()).await;
         for used in [backup, &restored] {
             std::fs::remove_dir_all(used).expect("what was made can be removed");
         }

@@ -1,7 +1,6 @@
 //! Ten messages in one batch, of which three can't be worked off because the bucket fails for them.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -30,7 +29,7 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
 }
 
 async fn one_batch(seed: u64) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("batch-of-ten", &[]).await);
+    let aws = Aws::start("batch-of-ten", &[]).await;
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("batch-of-ten"), LIMIT);
     let stored = load::upload_all(&client, load::contents(seed, BATCH)).await;

@@ -15,7 +15,8 @@ use crate::client::{Client, Created, content, hex_sha256};
 use crate::fake_clock::FakeClock;
 use crate::history::History;
 use crate::measurement::Measurement;
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::program::Program;
 
 /// Beyond the life of an upload URL and its grace.
 const FAR: i64 = 31 * 60;

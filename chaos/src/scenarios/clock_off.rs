@@ -1,7 +1,6 @@
 //! The programs' clock jumps, forwards and backwards, by twenty minutes and by a day, and is put right
 //! again.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -14,7 +13,8 @@ use crate::client::{Client, content};
 use crate::fake_clock::FakeClock;
 use crate::history::{History, Observation};
 use crate::measurement::Measurement;
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::program::Program;
 
 /// How far, in seconds: within the life of a URL and its grace, and far beyond.
 const JUMPS: [(&str, i64); 2] = [("20 minutes", 20 * 60), ("a day", 24 * 60 * 60)];
@@ -85,7 +85,7 @@ async fn local_mode(scale: Scale) -> Vec<Measurement> {
 /// The stores have the right time and refuse what was signed at another.
 async fn aws_mode(scale: Scale) -> Vec<Measurement> {
     let clock = FakeClock::make();
-    let aws = Arc::new(Aws::start("clock-off", &[]).await);
+    let aws = Aws::start("clock-off", &[]).await;
     let api = aws.api(&clock.settings());
     let [preload, offset_file] = clock.settings();
     let hidden = ("VISIBILITY_TIMEOUT", "5s");

@@ -5,7 +5,6 @@
 //! URL's life; and with the real times, which leaves none of them but the right worker in the right.
 //! The stand-in runs on this machine, so the store's time is the right one.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -59,7 +58,7 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
 }
 
 async fn beside_wrong_clocks(scale: Scale, plan: &Plan) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("clock-skew", &[]).await);
+    let aws = Aws::start("clock-skew", &[]).await;
     let [lifetime, grace] = [plan.lifetime, plan.grace].map(|it| format!("{}s", it.as_secs()));
     let settings = [
         ("UPLOAD_URL_TTL", lifetime.as_str()),

@@ -18,7 +18,8 @@ use tokio::time::sleep;
 use super::Scale;
 use crate::client_stats::p99;
 use crate::measurement::Measurement;
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::program::Program;
 
 const FLOODER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const HONEST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);

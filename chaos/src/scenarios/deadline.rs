@@ -25,7 +25,8 @@ use crate::client::{content, hex_sha256};
 use crate::load;
 use crate::measurement::Measurement;
 use crate::process::{Supervised, free_address};
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::program::Program;
 
 /// What each student hands in, one after the other.
 const FILES_EACH: usize = 3;
@@ -69,7 +70,7 @@ pub(super) async fn local(scale: Scale) -> Vec<Measurement> {
 }
 
 pub(super) async fn aws(scale: Scale) -> Vec<Measurement> {
-    let aws = std::sync::Arc::new(Aws::start("deadline", &[]).await);
+    let aws = Aws::start("deadline", &[]).await;
     let address = free_address();
     let api = {
         let aws = std::sync::Arc::clone(&aws);

@@ -30,13 +30,12 @@ const LATEST_DELETION: Duration = Duration::from_secs(3);
 const DOWNLOADS: usize = 3;
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("delete-races", &[]).await);
+    let aws = Aws::start("delete-races", &[]).await;
     let issuer = block_in_place(Issuer::start);
     let settings = [("UPLOAD_URL_TTL", "10s"), ("UPLOAD_GRACE", "2s")];
     let mut api = {
         let aws = Arc::clone(&aws);
-        // Never reached, and counted.
-        let settings = Settings::with_quota(&issuer, 1_000_000).and(&settings);
+        let settings = Settings::that_count(&issuer).and(&settings);
         Supervised::new(move || aws.api(&settings.as_str()))
     };
     let worker = || {

@@ -4,7 +4,7 @@
 //! Half of the faults are refusals (500, 503), the others are throttling, calls that hang, and calls
 //! that are carried out and whose answer is lost.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(600);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("faulty-calls", &[]).await);
+    let aws = Aws::start("faulty-calls", &[]).await;
     let api = aws.api(&[]);
     let _workers = [aws.worker(&[]), aws.worker(&[])];
     let client = Client::new(&api.base, History::open("faulty-calls"), PATIENCE);

@@ -5,7 +5,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -20,7 +19,8 @@ use crate::history::{History, Observation};
 use crate::load;
 use crate::measurement::Measurement;
 use crate::process::await_healthy;
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::program::Program;
 
 const CLIENTS: usize = 16;
 /// What is sent this long before the signal is in hand when it comes. Generous, for a busy machine.
@@ -189,7 +189,7 @@ async fn one_file(client: &Client, content: bytes::Bytes, sent: &RefCell<Vec<Sen
 
 /// The worker, with messages in its hands.
 async fn stop_the_worker(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("graceful-stop", &[]).await);
+    let aws = Aws::start("graceful-stop", &[]).await;
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("graceful-stop-worker"), LIMIT);
     let contents = load::contents(scale.seed, scale.of(100, 1_000));

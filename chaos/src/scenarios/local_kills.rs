@@ -18,8 +18,9 @@ use crate::load;
 use crate::measurement::Measurement;
 use crate::person::{self, Settings};
 use crate::process::Supervised;
+use crate::recounts::data_dir;
 use crate::support::issuer::Issuer;
-use crate::support::program::{Program, data_dir};
+use crate::support::program::Program;
 
 /// Uploads that are under way when the program is killed.
 const AT_A_TIME: usize = 8;
@@ -43,8 +44,7 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
         let dir = dir.path().to_owned();
         // The last uploads of a run have their reconciliations in a while; nobody wants to wait for them. The quota is
         // never reached, and counted.
-        let settings =
-            Settings::with_quota(&issuer, 1_000_000).and(&[("RECONCILE_INTERVAL", "1s")]);
+        let settings = Settings::that_count(&issuer).and(&[("RECONCILE_INTERVAL", "1s")]);
         Supervised::new(move || Program::local(&dir, &settings.as_str()))
     };
     let base = api.program().base.clone();

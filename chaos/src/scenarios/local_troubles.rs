@@ -17,7 +17,8 @@ use crate::checker::{self, Inside, files_below, objects_below};
 use crate::client::{Client, Created, content};
 use crate::history::{History, Observation};
 use crate::measurement::Measurement;
-use crate::support::program::{Program, data_dir};
+use crate::recounts::{self, data_dir};
+use crate::support::program::Program;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const DISK: usize = 64 * 1024 * 1024;
@@ -33,7 +34,7 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
 /// The directories of the objects become read-only under the running program. The records stay as
 /// they are: the kernel makes nothing read-only that is open for writing.
 async fn read_only(scale: Scale) -> Vec<Measurement> {
-    let dir = data_dir();
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let mount_point = dir.path().join("disk");
     std::fs::create_dir(&mount_point).expect("the directory can be made");
     let (api, seen) =
@@ -59,9 +60,11 @@ async fn read_only(scale: Scale) -> Vec<Measurement> {
     let begin = "for it in incoming objects; do mount --bind $DISK/$it $DISK/$it; \
                  mount -o remount,bind,ro $DISK/$it; done";
     let end = "umount $DISK/incoming $DISK/objects";
-    running
-        .trouble(scale, || in_its_place(begin), || in_its_place(end))
-        .await
+    let measurements = running.trouble(scale, || in_its_place(begin), || in_its_place(end));
+    let measurements = measurements.await;
+    // It is gone with the program.
+    recounts::now(seen.clone()).await;
+    measurements
 }
 
 /// A backup or a person with a shell, who holds the database for longer than anybody waits.

@@ -2,7 +2,6 @@
 //!
 //! In local mode the API carries the bytes itself; in aws mode only the worker reads them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -15,7 +14,8 @@ use crate::history::History;
 use crate::load;
 use crate::measurement::Measurement;
 use crate::process::peak_memory_mib;
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::program::Program;
 
 /// 20 MiB, the largest file that there is.
 const LENGTH: usize = 20 * 1024 * 1024;
@@ -76,7 +76,7 @@ async fn put(client: &Client, bytes: &bytes::Bytes) -> Option<String> {
 }
 
 async fn worker(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("memory", &[]).await);
+    let aws = Aws::start("memory", &[]).await;
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("memory-worker"), LIMIT);
     let bytes = content(&mut fastrand::Rng::with_seed(scale.seed), LENGTH);

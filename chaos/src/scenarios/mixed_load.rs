@@ -1,11 +1,11 @@
 //! Everything that clients do, for a while: what a program takes must not grow with what it has done.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use reqwest::Method;
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use super::Scale;
@@ -15,8 +15,11 @@ use crate::client::{Client, content};
 use crate::history::History;
 use crate::load;
 use crate::measurement::Measurement;
+use crate::person::{self, Settings};
 use crate::process::{descriptors, memory_mib};
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::issuer::Issuer;
+use crate::support::program::Program;
 
 const CLIENTS: usize = 8;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -34,11 +37,14 @@ const MORE_SHARE: f64 = 0.1;
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let time = scale.of(Duration::from_secs(30), Duration::from_secs(600));
     let dir = data_dir();
-    let local = tokio::task::block_in_place(|| Program::local(dir.path(), &[]));
-    let local_client = Client::new(&local.base, History::open("mixed-load-local"), LIMIT);
-    let aws = Arc::new(Aws::start("mixed-load", &[]).await);
-    let (api, worker) = (aws.api(&[]), aws.worker(&[]));
-    let aws_client = Client::new(&api.base, History::open("mixed-load-aws"), LIMIT);
+    let issuer = block_in_place(Issuer::start);
+    let settings = Settings::that_count(&issuer);
+    let local = block_in_place(|| Program::local(dir.path(), &settings.as_str()));
+    let local_client = client("mixed-load-local", &local, &issuer).await;
+    let aws = Aws::start("mixed-load", &[]).await;
+    let settings = Settings::that_count(&issuer);
+    let (api, worker) = (aws.api(&settings.as_str()), aws.worker(&[]));
+    let aws_client = client("mixed-load-aws", &api, &issuer).await;
     let mut watched = [
         Watched::new("local mode", &local),
         Watched::new("API in aws mode", &api),
@@ -75,6 +81,13 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     );
     measurements.extend(checked(&aws_client, Inside::Aws(&aws), "aws mode", None).await);
     measurements
+}
+
+/// A client of somebody with a quota.
+async fn client(name: &str, api: &Program, issuer: &Issuer) -> Client {
+    let base = api.listening_at();
+    let client = Client::new(&base, History::open(name), LIMIT);
+    client.with_token(person::token(&base, issuer).await)
 }
 
 async fn checked(

@@ -26,6 +26,7 @@ mod power_cut;
 mod quota_racers;
 mod rolling_restart;
 mod scanner_away;
+mod scanner_faults;
 mod scrub;
 mod slow_clients;
 mod worker_killed;
@@ -49,7 +50,7 @@ impl Scale {
     }
 }
 
-type Running = Pin<Box<dyn Future<Output = Vec<Measurement>>>>;
+pub(crate) type Running = Pin<Box<dyn Future<Output = Vec<Measurement>>>>;
 
 pub(crate) struct Scenario {
     pub name: &'static str,
@@ -57,7 +58,8 @@ pub(crate) struct Scenario {
     pub what: &'static str,
     /// Measures times or memory, so that nothing else may run beside it.
     pub alone: bool,
-    /// Whether there is a short form. Where a bound needs the whole machine, there is none.
+    /// Whether it belongs to all in short. Where a bound needs the whole machine, or another one shows as much in less
+    /// time, it doesn't.
     pub is_short: bool,
     pub run: fn(Scale) -> Running,
 }
@@ -92,6 +94,8 @@ scenarios! {
     aws_troubles "aws-troubles" together: "table throttled, bucket gone, credentials expired: 503, and well again",
     scanner_away::aws "scanner-away-aws" together: "the virus scanner killed and started again: all files available or rejected for what is in them",
     scanner_away::local "scanner-away-local" together: "the same in local mode",
+    scanner_faults::aws "scanner-faults-aws" full_only: "the virus scanner stalls, reloads and lies, with kills: no file available unscanned, none forgotten",
+    scanner_faults::local "scanner-faults-local" together: "the same in local mode",
     backups "backups" together: "backups of local mode while files come and go, with kills: each has what it must, and nothing more",
     poison "poison" together: "messages that can't be understood among good ones: exactly those become dead letters",
     delete_races "delete-races" together: "deletions racing everything, with kills: no resurrection, no orphaned bytes",

@@ -1,6 +1,5 @@
 //! One in twenty notifications never arrives: the reconciler has to find those files.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const DROPPED: f64 = 0.05;
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("dropped", &[]).await);
+    let aws = Aws::start("dropped", &[]).await;
     let options = RelayOptions {
         dropped: DROPPED,
         copies: 1,

@@ -1,7 +1,6 @@
 //! Every notification three times, in another order, to eight consumers; and then all of them once
 //! more, for files that are settled long since.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Scale;
@@ -18,7 +17,7 @@ const COPIES: usize = 3;
 const LIMIT: Duration = Duration::from_secs(300);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("tripled", &[]).await);
+    let aws = Aws::start("tripled", &[]).await;
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("notifications-tripled"), LIMIT);
     let contents = load::contents(scale.seed, scale.of(100, 2_000));

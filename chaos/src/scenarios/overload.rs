@@ -6,7 +6,6 @@
 //! each that there is room for.
 
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -33,7 +32,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 const NORMAL_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("overload", &[]).await);
+    let aws = Aws::start("overload", &[]).await;
     let api = aws.api(&[("RUST_LOG", "warn")]);
     aws.proxy
         .set_plan(|call| match call.is(AwsService::DynamoDb, "PutItem") {

@@ -4,7 +4,6 @@
 //! stack says and not one fewer; what is understood and isn't for us is taken and forgotten; and the
 //! good ones mustn't notice.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
@@ -30,7 +29,7 @@ const DEPTH: usize = 20_000;
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
     let max_receive_count = scale.of(3, 8);
     let setting = max_receive_count.to_string();
-    let aws = Arc::new(Aws::start("poison", &[("MAX_RECEIVE_COUNT", &setting)]).await);
+    let aws = Aws::start("poison", &[("MAX_RECEIVE_COUNT", &setting)]).await;
     let api = aws.api(&[]);
     // In full with the default, which then takes nine minutes.
     let worker_settings = [("VISIBILITY_TIMEOUT", scale.of("5s", "60s"))];

@@ -2,9 +2,10 @@
 //!
 //! The program is recorded while it takes, settles and deletes files, is killed between an object's name and
 //! the sync of that name, and starts again. Then the disk is made as a cut leaves it, hundreds of times, and
-//! the program starts on it: whatever it had said before the cut has to be true.
+//! the program starts on it: whatever it had said before the cut has to be true. All files are of one person with a
+//! quota, and a recount of what is left finds no difference.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -21,9 +22,12 @@ use crate::checker::files_below;
 use crate::client::{Client, Created, content, hex_sha256};
 use crate::history::History;
 use crate::measurement::Measurement;
+use crate::person::{self, Settings};
 use crate::power_cut::disk::{Disk, Unsynced};
-use crate::power_cut::recording::{Change, Event, Inode, Recording};
-use crate::process::free_address;
+use crate::power_cut::promises::Promises;
+use crate::power_cut::recording::Recording;
+use crate::recounts;
+use crate::support::issuer::Issuer;
 use crate::support::program::Program;
 
 /// Cuts that are looked at at a time: one waits for its program while others compute.
@@ -32,8 +36,6 @@ const AT_A_TIME: usize = 3;
 const LENGTH: usize = 10_000;
 /// How long each sync of an interrupted run is held up, in microseconds: long enough to be seen and killed.
 const HELD_UP: u32 = 100_000;
-/// How far behind a promise a cut comes at the most, in events.
-const SOON: usize = 12;
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
@@ -82,14 +84,18 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
 async fn record(scale: Scale) -> (Recording, BTreeMap<String, String>, usize) {
     let dir = in_memory();
     let mut recording = Recording::of(dir.path());
+    let issuer = block_in_place(Issuer::start);
     let mut session = Session {
-        address: free_address(),
+        settings: Settings::that_count(&issuer).and(&[("RECONCILE_INTERVAL", "1s")]),
+        token: None,
         data_dir: dir.path().join("data"),
         trace: dir.path().join("trace"),
         random: fastrand::Rng::with_seed(scale.seed),
         sent: BTreeMap::new(),
     };
     let (mut interrupted, mut unsynced) = (None, 0);
+    session.sign_in(&issuer).await;
+    recording.add(&session.recorded());
     for round in 0..scale.of(4, 12) {
         session.undisturbed(interrupted.take()).await;
         recording.add(&session.recorded());
@@ -113,7 +119,9 @@ fn in_memory() -> tempfile::TempDir {
 }
 
 struct Session {
-    address: String,
+    settings: Settings,
+    /// With which its person calls, from the first start on.
+    token: Option<String>,
     data_dir: std::path::PathBuf,
     trace: std::path::PathBuf,
     random: fastrand::Rng,
@@ -122,12 +130,19 @@ struct Session {
 
 impl Session {
     fn start(&self, delay: u32) -> (Program, Client) {
-        let settings = [("LISTEN", &*self.address), ("RECONCILE_INTERVAL", "1s")];
+        let settings = self.settings.as_str();
         let program = block_in_place(|| {
             Program::local_recorded(&self.data_dir, &self.trace, delay, &settings)
         });
         let client = Client::new(&program.base, History::open("power-cut"), LIMIT);
+        let client = client.with_token(self.token.clone().unwrap_or_default());
         (program, client)
+    }
+
+    async fn sign_in(&mut self, issuer: &Issuer) {
+        let (program, _) = self.start(0);
+        self.token = Some(person::token(&program.base, issuer).await);
+        end(program, "TERM");
     }
 
     fn recorded(&self) -> String {
@@ -209,106 +224,6 @@ async fn complete(client: &Client, created: &Created) {
         .await;
 }
 
-/// What the program had said, by the event with which it did.
-#[derive(Default)]
-struct Promises {
-    /// That the bytes are there: 200 or 412 to a PUT.
-    stored: BTreeMap<String, usize>,
-    /// That the file is available.
-    available: BTreeMap<String, usize>,
-    /// Somebody asked for its deletion.
-    deleted: BTreeMap<String, usize>,
-}
-
-impl Promises {
-    fn of(recording: &Recording) -> Self {
-        let mut this = Self::default();
-        let mut in_dir: HashMap<Inode, &str> = HashMap::new();
-        let mut objects: HashMap<&str, &str> = HashMap::new();
-        for (at, event) in recording.events.iter().enumerate() {
-            let first = |promises: &mut BTreeMap<String, usize>, id: &str| {
-                promises.entry(id.to_owned()).or_insert(at);
-            };
-            match event {
-                Event::Change(Change::Name { dir, name, .. }) => {
-                    in_dir.insert(*dir, name);
-                }
-                Event::Change(Change::Rename { to, inode, .. }) => {
-                    if let Some(version) = in_dir.get(inode) {
-                        objects.insert(version, &to.1);
-                    }
-                }
-                Event::Change(_) | Event::Synced { .. } => {}
-                Event::Heard(bytes) => {
-                    if let Some(id) = between(bytes, "DELETE /v1/files/", " ") {
-                        first(&mut this.deleted, &id);
-                    }
-                }
-                Event::Said(bytes) => {
-                    let version = between(bytes, "x-amz-version-id: ", "\r");
-                    let object = version.and_then(|it| objects.get(it.as_str()).copied());
-                    if let Some(id) = object {
-                        first(&mut this.stored, id);
-                    }
-                    if between(bytes, "<Code>PreconditionF", "<").is_some()
-                        && let Some(id) = between(bytes, "/uploads/", "<")
-                    {
-                        first(&mut this.stored, &id);
-                    }
-                    let text = String::from_utf8_lossy(bytes);
-                    if text.contains("\"status\":\"available\"")
-                        && let Some(id) = between(bytes, "\r\n\r\n{\"id\":\"", "\"")
-                    {
-                        first(&mut this.available, &id);
-                    }
-                }
-            }
-        }
-        this
-    }
-
-    /// One cut right behind each promise, after which nothing survives that needn't; then some soon behind a
-    /// promise, and some anywhere.
-    fn cuts(
-        &self,
-        recording: &Recording,
-        count: usize,
-        random: &mut fastrand::Rng,
-    ) -> Vec<(usize, Unsynced)> {
-        let last = recording.events.len();
-        let promises: Vec<usize> = self
-            .available
-            .values()
-            .chain(self.stored.values())
-            .copied()
-            .collect();
-        let at_once = promises.iter().map(|promise| (promise + 1, Unsynced::Lost));
-        let mut cuts: Vec<_> = at_once.collect();
-        while cuts.len() < count {
-            let at = match random.choice(&promises) {
-                Some(promise) if random.bool() => (promise + 1 + random.usize(..SOON)).min(last),
-                _ => random.usize(..=last),
-            };
-            let until = random.usize(..=at);
-            let unsynced = match random.u8(..6) {
-                0..=2 => Unsynced::Lost,
-                3 => Unsynced::Until(until),
-                4 => Unsynced::NamesUntil(until),
-                _ => Unsynced::Random(random.u64(..)),
-            };
-            cuts.push((at, unsynced));
-        }
-        cuts
-    }
-}
-
-/// What stands between two texts.
-fn between(bytes: &[u8], before: &str, behind: &str) -> Option<String> {
-    let text = String::from_utf8_lossy(bytes);
-    let (_, rest) = text.split_once(before)?;
-    Some(rest.split_once(behind)?.0.to_owned())
-}
-
 #[derive(Default)]
 struct Found {
     promises: usize,
@@ -328,7 +243,12 @@ async fn after_a_cut(
     let dir = in_memory();
     Disk::after(recording, at, unsynced).build(recording, dir.path());
     let data_dir = dir.path().join("data");
-    let started = spawn_blocking(move || Program::local(&data_dir, &[])).await;
+    let started = {
+        let data_dir = data_dir.clone();
+        // Whom it doesn't know has no quota; what is kept of those who have one is kept on.
+        let settings = [("QUOTA_FILES", "1000000")];
+        spawn_blocking(move || Program::local(&data_dir, &settings)).await
+    };
     let mut found = Found::default();
     let Ok(program) = started else {
         eprintln!("  no start after a cut at {at}, {unsynced:?}");
@@ -361,6 +281,9 @@ async fn after_a_cut(
         }
         found.promises += usize::from(was_available) + usize::from(was_stored);
     }
+    let killed = spawn_blocking(|| program.kill()).await;
+    killed.expect("a program can be killed");
+    recounts::now(data_dir).await;
     found
 }
 

@@ -5,14 +5,12 @@
 //! quota. While they race that alone is asked for, since a list is read in parts.
 
 use std::cell::Cell;
-use std::process::Output;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -22,8 +20,9 @@ use crate::load;
 use crate::measurement::Measurement;
 use crate::person::{self, Settings};
 use crate::process::Supervised;
+use crate::recounts::data_dir;
 use crate::support::issuer::Issuer;
-use crate::support::program::{Program, data_dir, recount_local};
+use crate::support::program::Program;
 
 const PLACES: usize = 6;
 const RACERS: usize = 16;
@@ -43,28 +42,22 @@ pub(super) async fn local(scale: Scale) -> Vec<Measurement> {
         let path = dir.path().to_owned();
         Supervised::new(move || Program::local(&path, &settings.as_str()))
     };
-    let recount = |dir: &TempDir| recount_local(dir.path(), &[]);
-    run(api, &issuer, scale, || recount(&dir)).await
+    run(api, &issuer, scale).await
 }
 
 pub(super) async fn aws(scale: Scale) -> Vec<Measurement> {
     let issuer = block_in_place(Issuer::start);
-    let aws = Arc::new(Aws::start("quota-racers", &[]).await);
+    let aws = Aws::start("quota-racers", &[]).await;
     let api = {
         let aws = Arc::clone(&aws);
         let settings = Settings::with_quota(&issuer, PLACES);
         Supervised::new(move || aws.api(&settings.as_str()))
     };
     let _workers = [aws.worker(&[]), aws.worker(&[])];
-    run(api, &issuer, scale, || aws.recount()).await
+    run(api, &issuer, scale).await
 }
 
-async fn run(
-    mut api: Supervised,
-    issuer: &Issuer,
-    scale: Scale,
-    recount: impl Fn() -> Output,
-) -> Vec<Measurement> {
+async fn run(mut api: Supervised, issuer: &Issuer, scale: Scale) -> Vec<Measurement> {
     let program = OneProgram::of_person(&api.program().listening_at(), issuer).await;
     let over_at = Instant::now() + scale.of(Duration::from_secs(9), Duration::from_secs(60));
     let mut random = fastrand::Rng::with_seed(scale.seed);
@@ -79,15 +72,6 @@ async fn run(
     let last = (0..RACERS).map(|_| program.create(random.u128(..)));
     let last = join_all(last.collect::<Vec<_>>()).await;
     let taken = last.into_iter().flatten().count();
-    let counted = block_in_place(recount);
-    let said = String::from_utf8_lossy(&counted.stdout);
-    let is_right = counted.status.success() && said.starts_with("1 people");
-    if !is_right {
-        eprintln!(
-            "  recount: {said}{}",
-            String::from_utf8_lossy(&counted.stderr)
-        );
-    }
     vec![
         Measurement::at_least("kills", api.kills, 2),
         Measurement::at_least("files created", program.created.get(), PLACES),
@@ -104,7 +88,6 @@ async fn run(
         ),
         Measurement::exactly("places taken then", program.places_taken().await, PLACES),
         Measurement::exactly("used, as it is kept", program.used().await, PLACES),
-        Measurement::none("differences that a recount finds", usize::from(!is_right)),
     ]
 }
 

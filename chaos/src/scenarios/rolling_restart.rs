@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const NEVER: &str = "24h";
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("rolling-restart", &[]).await);
+    let aws = Aws::start("rolling-restart", &[]).await;
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("rolling-restart"), PATIENCE);
     let mut workers: Vec<_> = (0..WORKERS)

@@ -2,9 +2,9 @@
 //!
 //! What comes while it is away waits for it and is seen to wait; what it was killed at is scanned again. In the end
 //! every file is available, or rejected for what is in it. It is Debian's clamd, with one signature. In aws mode it learns
-//! another one at the end, and a rescan beside all programs withdraws the files that have it.
+//! another one at the end, and a rescan beside all programs withdraws the files that have it. All files are of one person
+//! with a quota.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +18,11 @@ use crate::client::Client;
 use crate::history::History;
 use crate::load;
 use crate::measurement::Measurement;
+use crate::person::{self, Settings};
+use crate::recounts::data_dir;
 use crate::support::clamd::{AS_IT_HAS_TO_BE, ClamdHome, virus};
-use crate::support::program::{Program, data_dir, rescan_aws};
+use crate::support::issuer::Issuer;
+use crate::support::program::{Program, rescan_aws};
 
 const LIMIT: Duration = Duration::from_secs(240);
 /// The clean files that are uploaded in each part of a round.
@@ -42,8 +45,11 @@ pub(super) async fn local(scale: Scale) -> Vec<Measurement> {
         ("SCANNER", setting.as_str()),
         ("RECONCILE_INTERVAL", "500ms"),
     ];
-    let api = block_in_place(|| Program::local(dir.path(), &settings));
-    let campaign = Campaign::new("scanner-away-local", &api.base, &home, scale);
+    let issuer = block_in_place(Issuer::start);
+    let settings = Settings::that_count(&issuer).and(&settings);
+    let api = block_in_place(|| Program::local(dir.path(), &settings.as_str()));
+    let token = person::token(&api.base, &issuer).await;
+    let campaign = Campaign::new("scanner-away-local", (&api.base, &token), &home, scale);
     campaign.run(Inside::Local(dir.path())).await
 }
 
@@ -54,10 +60,13 @@ pub(super) async fn aws(scale: Scale) -> Vec<Measurement> {
         ("SCANNER", setting.as_str()),
         ("RECONCILE_INTERVAL", "500ms"),
     ];
-    let aws = Arc::new(Aws::start("scanner-away-aws", &[]).await);
-    let api = aws.api(&settings[..1]);
+    let aws = Aws::start("scanner-away-aws", &[]).await;
+    let issuer = block_in_place(Issuer::start);
+    let api = aws.api(&Settings::that_count(&issuer).and(&settings[..1]).as_str());
+    let base = api.listening_at();
+    let token = person::token(&base, &issuer).await;
     let workers = [aws.worker(&settings), aws.worker(&settings)];
-    let campaign = Campaign::new("scanner-away-aws", &api.base, &home, scale);
+    let campaign = Campaign::new("scanner-away-aws", (&base, &token), &home, scale);
     let mut measurements = campaign.run(Inside::Aws(&aws)).await;
     let dead_letters = &aws.deployment().dead_letter_queue_url;
     let (visible, hidden) = aws.queued(dead_letters).await;
@@ -77,13 +86,15 @@ struct Campaign<'a> {
 }
 
 impl<'a> Campaign<'a> {
-    fn new(name: &str, base: &str, home: &'a ClamdHome, scale: Scale) -> Self {
-        let infected = History::open(&format!("{name}-infected"));
-        let later = History::open(&format!("{name}-later"));
+    fn new(name: &str, (base, token): (&str, &str), home: &'a ClamdHome, scale: Scale) -> Self {
+        let client = |history: &str| {
+            let client = Client::new(base, History::open(history), LIMIT);
+            client.with_token(token.to_owned())
+        };
         Self {
-            later: Client::new(base, later, LIMIT),
-            client: Client::new(base, History::open(name), LIMIT),
-            infected: Client::new(base, infected, LIMIT),
+            later: client(&format!("{name}-later")),
+            client: client(name),
+            infected: client(&format!("{name}-infected")),
             home,
             scale,
         }

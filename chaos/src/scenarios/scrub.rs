@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Output;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
@@ -20,7 +19,8 @@ use crate::fault_proxy::{AwsService, FaultAction};
 use crate::history::History;
 use crate::load;
 use crate::measurement::Measurement;
-use crate::support::program::{Program, data_dir, scrub_aws, scrub_local};
+use crate::recounts::data_dir;
+use crate::support::program::{Program, scrub_aws, scrub_local};
 
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -76,7 +76,7 @@ fn flip(path: &Path, random: &mut fastrand::Rng) {
 
 async fn aws_mode(scale: Scale) -> Vec<Measurement> {
     let (count, each) = (scale.of(60, 1_000), scale.of(5, 30));
-    let aws = Arc::new(Aws::start("scrub", &[]).await);
+    let aws = Aws::start("scrub", &[]).await;
     let api = aws.api(&[]);
     let worker = aws.worker(&[]);
     let client = Client::new(&api.base, History::open("scrub-aws"), LIMIT);

@@ -16,7 +16,8 @@ use crate::client::{Client, Created, content};
 use crate::client_stats::{median, p99};
 use crate::history::History;
 use crate::measurement::Measurement;
-use crate::support::program::{Program, data_dir};
+use crate::recounts::data_dir;
+use crate::support::program::Program;
 
 /// How long a slow client is put up with.
 const DROPPED_LIMIT: Duration = Duration::from_secs(30);

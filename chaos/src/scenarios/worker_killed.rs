@@ -1,10 +1,12 @@
 //! Uploads while both workers are killed every two seconds.
 //!
 //! Whatever a worker was at (a message in hand, a file half hashed, a record written and not yet
-//! acknowledged) is cut off in the middle, again and again.
+//! acknowledged) is cut off in the middle, again and again. All files are of one person with a quota.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::block_in_place;
 
 use super::Scale;
 use crate::aws::Aws;
@@ -13,7 +15,9 @@ use crate::client::Client;
 use crate::history::History;
 use crate::load;
 use crate::measurement::Measurement;
+use crate::person::{self, Settings};
 use crate::process::Supervised;
+use crate::support::issuer::Issuer;
 
 const PAUSE: Duration = Duration::from_secs(2);
 /// From the last kill until all is finalized: the visibility timeout, the time until the reconciler
@@ -21,10 +25,13 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LIMIT: Duration = Duration::from_secs(240);
 
 pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
-    let aws = Arc::new(Aws::start("worker-killed", &[]).await);
-    let api = aws.api(&[]);
+    let aws = Aws::start("worker-killed", &[]).await;
+    let issuer = block_in_place(Issuer::start);
+    let api = aws.api(&Settings::that_count(&issuer).as_str());
+    let base = api.listening_at();
     let patience = scale.of(Duration::from_secs(60), Duration::from_secs(120));
-    let client = Client::new(&api.base, History::open("worker-killed"), patience);
+    let client = Client::new(&base, History::open("worker-killed"), patience);
+    let client = client.with_token(person::token(&base, &issuer).await);
     // The shortest one that the worker takes, so that what died comes back within the short form.
     let visibility_timeout = scale.of("5s", "60s");
     let worker = || {

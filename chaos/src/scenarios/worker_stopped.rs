@@ -5,7 +5,6 @@
 //! long been settled, and then it goes on, with messages in hand and records that were pending when it
 //! read them. The table must refuse all of that.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -33,7 +32,7 @@ pub(super) async fn run(scale: Scale) -> Vec<Measurement> {
         ("VISIBILITY_TIMEOUT", setting.as_str()),
         ("RECONCILE_INTERVAL", NEVER),
     ];
-    let aws = Arc::new(Aws::start("worker-stopped", &[]).await);
+    let aws = Aws::start("worker-stopped", &[]).await;
     let api = aws.api(&[]);
     let client = Client::new(&api.base, History::open("worker-stopped"), LIMIT);
     // Both have swept at their start before there is anything to find.
