@@ -171,6 +171,8 @@ pub(crate) fn figure(
 
 impl Turns {
     fn figure(self, name: &'static str, unit: &str, whose: &str, least: f64) -> Figure {
+        // At once, since a group takes minutes and may be cut off.
+        eprintln!("{name}: {:.2} of {whose}", self.ratio);
         Figure {
             name,
             measured: format!("{:.0} {unit}", self.ours),
