@@ -76,6 +76,16 @@ pub enum TransitionOutcome {
     Unchanged,
 }
 
+impl TransitionOutcome {
+    /// By whether the condition held.
+    pub fn of(is_applied: bool) -> Self {
+        match is_applied {
+            true => Self::Applied,
+            false => Self::Unchanged,
+        }
+    }
+}
+
 /// What became of an insert with an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyedInsert {

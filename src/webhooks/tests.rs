@@ -98,6 +98,14 @@ impl Fixture {
         record
     }
 
+    /// A file that has arrived, so that somebody is to be told.
+    async fn file_arrives(&self) -> FileRecord {
+        let record = self.pending().await;
+        let settled = self.store.transition(record.id, &available()).await;
+        assert_eq!(settled.unwrap(), TransitionOutcome::Applied);
+        record
+    }
+
     async fn due(&self) -> Vec<Message> {
         let outbox: &dyn Outbox = &*self.memory;
         outbox

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{GRACE, every_settlement, far_expiry, insert, moment, object, pending, settle, stored};
-use crate::domain::{FileName, Status, Transition, VersionId};
+use crate::domain::{FileName, FileRecord, Status, Transition, VersionId};
 use crate::metadata_store::{MetadataStore, StoreError, TransitionOutcome};
 
 type Store = Arc<dyn MetadataStore>;
@@ -28,6 +28,33 @@ where
         .into_iter()
         .map(|joined| joined.expect("no writer panics"))
         .collect()
+}
+
+/// Ends a pending record in every way at once, many times: by deletions, rejections and expiries.
+pub(in crate::metadata_store) async fn end_all_at_once<S>(store: &Arc<S>, record: &FileRecord)
+where
+    S: MetadataStore + ?Sized + 'static,
+{
+    let [_, rejected, expired] = every_settlement(record);
+    let ends = all_at_once((0..24).map(|racer| {
+        let (store, record) = (Arc::clone(store), record.id);
+        let settlement = [&rejected, &expired][racer % 2].clone();
+        async move {
+            match racer % 3 {
+                0 => {
+                    store
+                        .delete(record, moment(1), far_expiry(), GRACE, moment(1))
+                        .await
+                }
+                _ => {
+                    let outcome = store.transition(record, &settlement).await;
+                    outcome.map(|it| it == TransitionOutcome::Applied)
+                }
+            }
+        }
+    }))
+    .await;
+    assert!(ends.iter().any(|it| matches!(it, Ok(true))), "{ends:?}");
 }
 
 pub async fn of_many_inserts_of_one_id_exactly_one_succeeds(store: &Store) {

@@ -124,11 +124,7 @@ impl DynamoDbMetadataStore {
                 messages,
             )
             .await?;
-        Ok(if changed {
-            TransitionOutcome::Applied
-        } else {
-            TransitionOutcome::Unchanged
-        })
+        Ok(TransitionOutcome::of(changed))
     }
 
     pub(super) async fn make_tombstone(

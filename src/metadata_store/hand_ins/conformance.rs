@@ -15,7 +15,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::super::conformance::races::all_at_once;
+use super::super::conformance::races::{all_at_once, end_all_at_once};
 use super::super::conformance::{
     GRACE, eventually, every_settlement, far_expiry, keyed_request, moment, object, pending,
     withdrawn,
@@ -282,26 +282,7 @@ where
     let record = handed_in(id);
     put(&**store, &record, 3).await;
     assert_eq!(free_places(&**store, id, 3).await, 2);
-    let [_, rejected, expired] = every_settlement(&record);
-    let ends = all_at_once((0..24).map(|racer| {
-        let (store, record) = (Arc::clone(store), record.id);
-        let settlement = [&rejected, &expired][racer % 2].clone();
-        async move {
-            match racer % 3 {
-                0 => {
-                    store
-                        .delete(record, moment(1), far_expiry(), GRACE, moment(1))
-                        .await
-                }
-                _ => {
-                    let outcome = store.transition(record, &settlement).await;
-                    outcome.map(|it| it == TransitionOutcome::Applied)
-                }
-            }
-        }
-    }))
-    .await;
-    assert!(ends.iter().any(|it| matches!(it, Ok(true))), "{ends:?}");
+    end_all_at_once(store, &record).await;
     assert_eq!(free_places(&**store, id, 3).await, 1);
 }
 

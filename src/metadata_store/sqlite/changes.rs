@@ -49,11 +49,7 @@ impl SqliteMetadataStore {
         if applied && leaves_pending {
             self.tell_left(id);
         }
-        Ok(if applied {
-            TransitionOutcome::Applied
-        } else {
-            TransitionOutcome::Unchanged
-        })
+        Ok(TransitionOutcome::of(applied))
     }
 
     /// Adds the messages in the same write.

@@ -74,8 +74,7 @@ impl metadata_calls::Interceptor for AnswersLate {
     }
 }
 
-#[tokio::test]
-async fn a_withdrawal_that_is_under_way_when_something_ends_the_run_is_told() {
+async fn twenty_infected_in_a_late_store() -> (Rescanned, Vec<FileId>) {
     let mut rescanned = Rescanned::new(true);
     let mut ids = Vec::new();
     for _ in 0..20 {
@@ -85,6 +84,12 @@ async fn a_withdrawal_that_is_under_way_when_something_ends_the_run_is_told() {
         store: rescanned.fixture.metadata.clone(),
         interceptor: AnswersLate::default(),
     });
+    (rescanned, ids)
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_is_under_way_when_something_ends_the_run_is_told() {
+    let (rescanned, ids) = twenty_infected_in_a_late_store().await;
     let (report, end, found) = rescanned.run(&Rescan { limit: 1, ..ALL }).await;
     assert!(matches!(end, RescanEnd::LimitReached(..)), "{end:?}");
     assert_eq!(report.withdrawn, 1);
@@ -103,15 +108,7 @@ async fn a_withdrawal_that_is_under_way_when_something_ends_the_run_is_told() {
 
 #[tokio::test]
 async fn a_withdrawal_that_is_under_way_when_somebody_stops_the_run_is_told() {
-    let mut rescanned = Rescanned::new(true);
-    let mut ids = Vec::new();
-    for _ in 0..20 {
-        ids.push(rescanned.takes(&eicar()).await);
-    }
-    rescanned.fixture.stores.metadata = Arc::new(metadata_calls::Intercepted {
-        store: rescanned.fixture.metadata.clone(),
-        interceptor: AnswersLate::default(),
-    });
+    let (rescanned, ids) = twenty_infected_in_a_late_store().await;
     let is_last = |finding: &RescanFinding| matches!(finding, RescanFinding::Withdrawn(..));
     let all = Rescan { limit: 20, ..ALL };
     let (report, end, found) = rescanned.run_until(&all, is_last).await;

@@ -6,12 +6,7 @@ use super::*;
 async fn what_is_due_is_posted_with_its_signature_once_and_then_gone() {
     let fixture = Fixture::new();
     let receiver = Receiver::answering(&[TAKEN]).await;
-    let record = fixture.pending().await;
-    fixture
-        .store
-        .transition(record.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     let [message] = fixture.due().await.try_into().unwrap();
     let deliverer = fixture.deliverer(&receiver).await;
     deliverer.send_due().await;
@@ -85,12 +80,7 @@ async fn what_is_not_taken_is_sent_again_after_growing_pauses_for_a_day() {
 async fn a_receiver_that_comes_back_gets_what_it_missed() {
     let fixture = Fixture::new();
     let receiver = Receiver::answering(&[BROKEN, BROKEN, TAKEN]).await;
-    let record = fixture.pending().await;
-    fixture
-        .store
-        .transition(record.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     let deliverer = fixture.deliverer(&receiver).await;
     for _ in 0..10 {
         deliverer.send_due().await;
@@ -113,23 +103,13 @@ async fn a_receiver_that_says_410_is_not_told_that_again() {
     let fixture = Fixture::new();
     let gone = "HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
     let receiver = Receiver::answering(&[gone]).await;
-    let record = fixture.pending().await;
-    fixture
-        .store
-        .transition(record.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     let deliverer = fixture.deliverer(&receiver).await;
     deliverer.send_due().await;
     fixture.clock.advance(DAY);
     assert!(fixture.due().await.is_empty());
     // The next is told all the same.
-    let other = fixture.pending().await;
-    fixture
-        .store
-        .transition(other.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     deliverer.send_due().await;
     assert_eq!(receiver.got().len(), 2);
 }
@@ -139,12 +119,7 @@ async fn a_receiver_that_is_busy_says_for_how_long() {
     let fixture = Fixture::new();
     let busy = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1800\r\ncontent-length: 0\r\n\r\n";
     let receiver = Receiver::answering(&[busy, TAKEN]).await;
-    let record = fixture.pending().await;
-    fixture
-        .store
-        .transition(record.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     let deliverer = fixture.deliverer(&receiver).await;
     deliverer.send_due().await;
     fixture.clock.advance(Duration::from_secs(1799));
@@ -161,12 +136,7 @@ async fn whatever_a_receiver_answers_is_not_read_beyond_its_head() {
     // A body that never ends.
     let endless = "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\nxxxx";
     let receiver = Receiver::answering(&[endless]).await;
-    let record = fixture.pending().await;
-    fixture
-        .store
-        .transition(record.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     fixture.deliverer(&receiver).await.send_due().await;
     assert_eq!(receiver.got().len(), 1);
     fixture.clock.advance(DAY);
@@ -177,12 +147,7 @@ async fn whatever_a_receiver_answers_is_not_read_beyond_its_head() {
 async fn of_two_that_deliver_one_sends_and_what_one_leaves_behind_is_sent_by_the_other() {
     let fixture = Fixture::new();
     let receiver = Receiver::answering(&[TAKEN]).await;
-    let record = fixture.pending().await;
-    fixture
-        .store
-        .transition(record.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     let [one, two] = [
         fixture.deliverer(&receiver).await,
         fixture.deliverer(&receiver).await,
@@ -190,12 +155,7 @@ async fn of_two_that_deliver_one_sends_and_what_one_leaves_behind_is_sent_by_the
     tokio::join!(one.send_due(), two.send_due());
     assert_eq!(receiver.got().len(), 1);
 
-    let other = fixture.pending().await;
-    fixture
-        .store
-        .transition(other.id, &available())
-        .await
-        .unwrap();
+    fixture.file_arrives().await;
     let [message] = fixture.due().await.try_into().unwrap();
     // Somebody took it up, and died.
     let taken = message.due_at(start() + TimeDelta::seconds(60));
