@@ -4,8 +4,8 @@
     pack.py TARGET PROGRAMS OUT     PROGRAMS is the folder with the three programs, OUT where the packages go
     pack.py --sbom OUT              the list of what is built in (CycloneDX), from cargo's own account
 
-The same programs give the same bytes: names are sorted, times are the release's date as CHANGELOG.md has it, and
-owners are root. Absent on purpose: signing, which is for whoever has a key, and publishing.
+The same programs give the same bytes: names are sorted, times are the release's date as CHANGELOG.md has it (in zips the
+first that a zip can tell), and owners are root. Absent on purpose: signing, which is for whoever has a key, and publishing.
 """
 
 import datetime
@@ -173,10 +173,11 @@ def pack(target: str, programs: Path, out: Path) -> None:
             [NFPM, "package", "--config", ROOT / "deploy/release/nfpm.yaml", "--packager", packager, "--target", out],
             check=True, env=environment, stdout=subprocess.DEVNULL,
         )
-    shutil.rmtree(files)
     if in_lambda := LAMBDA_ARCHITECTURES.get(target):
+        terms = [files / "LICENSE", files / "THIRD-PARTY"]
         for program in LAMBDA_PROGRAMS:
-            lambda_zip.pack(programs / program, out / f"{program}-{version()}-lambda-{in_lambda}.zip")
+            lambda_zip.pack(programs / program, out / f"{program}-{version()}-lambda-{in_lambda}.zip", terms)
+    shutil.rmtree(files)
 
 
 def main() -> None:
