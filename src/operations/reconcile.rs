@@ -65,6 +65,14 @@ pub struct ReconcileReport {
     pub more: bool,
 }
 
+impl ReconcileReport {
+    /// Whether it is the stores and not a file: too much failed, or all of several.
+    pub fn has_failed(&self) -> bool {
+        let nothing_got_through = self.failed > 1 && self.failed == self.reviewed;
+        nothing_got_through || self.failed >= MAX_FAILURES_PER_ROUND
+    }
+}
+
 /// One reconciler, with the place where its last round stopped.
 pub struct Reconciler {
     stores: Stores,
@@ -120,7 +128,7 @@ impl Reconciler {
 
     /// One sweep over what is due, of as many rounds as it takes; the first one also takes what isn't due yet. Broken off
     /// at any point, or given up since too much fails, it has done what it has done; the next one goes on behind that, and
-    /// the one after it begins with what was left out. In the report of all rounds `more` says that it was given up.
+    /// the one after it begins with what was left out.
     ///
     /// # Errors
     /// If the list of what is due can't be read.
@@ -145,8 +153,7 @@ impl Reconciler {
                 more: round.more,
             };
         }
-        all.more = self.resume_after.is_some();
-        self.has_swept |= !all.more;
+        self.has_swept |= self.resume_after.is_none();
         Ok(all)
     }
 

@@ -202,10 +202,7 @@ impl Work {
         let reconciling = async {
             let ended = timeout_at(until, self.reconciler.run_to_end()).await;
             match ended {
-                // Where nothing that is due gets through, or too much of it doesn't, it is the stores and not the files.
-                Ok(Ok(all)) if all.more || (all.failed > 0 && all.failed == all.reviewed) => {
-                    TaskEnd::Failed
-                }
+                Ok(Ok(all)) if all.has_failed() => TaskEnd::Failed,
                 ended => TaskEnd::of(ended, "reconciling failed and is tried again"),
             }
         };

@@ -216,16 +216,37 @@ async fn a_sweep_that_is_given_up_says_so_and_later_ones_make_it_good() {
     let mut reconciler = fixture.reconciler_of(&fixture.stores);
     fixture.objects.set_fault(Some("away"));
     let given_up = reconciler.run_to_end().await.unwrap();
-    assert!(given_up.more, "{given_up:?}");
+    assert!(given_up.has_failed(), "{given_up:?}");
     assert_eq!((given_up.failed, given_up.reviewed), (MAX_PAGE, MAX_PAGE));
     fixture.objects.set_fault(None);
     let (rest, left_out) = (
         reconciler.run_to_end().await.unwrap(),
         reconciler.run_to_end().await.unwrap(),
     );
-    assert_eq!((rest.finalized, rest.failed, rest.more), (1, 0, false));
-    assert_eq!((left_out.finalized, left_out.more), (MAX_PAGE, false));
+    assert_eq!((rest.finalized, rest.failed), (1, 0));
+    assert_eq!((left_out.finalized, left_out.failed), (MAX_PAGE, 0));
     for id in files {
         assert_eq!(fixture.status(id).await, Some(Status::Available));
+    }
+}
+
+#[test]
+fn one_file_that_fails_by_itself_is_no_failure_of_the_stores() {
+    let report = |reviewed, failed| ReconcileReport {
+        reviewed,
+        failed,
+        ..ReconcileReport::default()
+    };
+    for (reviewed, failed, has_failed) in [
+        (0, 0, false),
+        (1, 1, false),
+        (2, 1, false),
+        (2, 2, true),
+        (60, 19, false),
+        (60, 59, true),
+        (1_000, 20, true),
+    ] {
+        let found = report(reviewed, failed).has_failed();
+        assert_eq!(found, has_failed, "{failed} of {reviewed}");
     }
 }
