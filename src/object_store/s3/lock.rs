@@ -113,7 +113,7 @@ impl S3ObjectStore {
                 Err(_) => None,
                 Ok(Some(end)) if now < end => Some(end),
                 // S3 goes on saying when a lock ended, and may go on refusing for a moment.
-                Ok(Some(end)) if locks && now < end + JUST_ENDED => Some(now + LOOK_AGAIN),
+                Ok(Some(end)) if now < end + JUST_ENDED => Some(now + LOOK_AGAIN),
                 Ok(_) => locks.then(|| now + UNKNOWN_END),
             };
             until = until.max(end);
