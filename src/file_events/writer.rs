@@ -67,6 +67,8 @@ impl EventWriter {
     pub async fn run(mut self, stop: CancellationToken) {
         self.write_beside(stop.cancelled()).await;
         self.write_out().await;
+        self.give_up_the_rest();
+        self.say_what_is_missing();
     }
 
     /// Writes while `work` is under way. What finds no room meanwhile stays in hand: a store that hangs keeps neither the
@@ -92,9 +94,9 @@ impl EventWriter {
         }
     }
 
-    /// Writes what was noted before, within a bound: the process may stand still or end after it. Gives how many events
-    /// are missing since that was last said.
-    pub async fn write_out(&mut self) -> u64 {
+    /// Writes what was noted before, within a bound: the process may stand still or end after it. What finds no room stays
+    /// in hand, since it may go on as well.
+    pub async fn write_out(&mut self) {
         let ending = async {
             self.write_all_in_hand().await;
             while let Ok(note) = self.notes.try_recv() {
@@ -108,11 +110,19 @@ impl EventWriter {
             self.writes_are_over().await;
         };
         if timeout(STOP_LIMIT, ending).await.is_err() {
-            tracing::warn!("some events of files weren't written before the end");
+            tracing::warn!("some events of files aren't written yet");
         }
+        self.say_what_is_missing();
+    }
+
+    /// Counts whatever wasn't written, at the end of a program.
+    pub(super) fn give_up_the_rest(&mut self) {
+        while let Ok(note) = self.notes.try_recv() {
+            self.take(&note);
+        }
+        self.take_due(true);
         let given_up = self.in_hand.drain(..).map(|it| it.count()).sum();
         self.left_out(given_up);
-        self.say_what_is_missing()
     }
 
     /// Counts it with what came before, or has it in hand.
@@ -193,7 +203,7 @@ impl EventWriter {
         self.left_out.fetch_add(count, Ordering::Relaxed);
     }
 
-    fn say_what_is_missing(&self) -> u64 {
+    fn say_what_is_missing(&self) {
         let count = self.left_out.swap(0, Ordering::Relaxed);
         if count > 0 {
             tracing::warn!(
@@ -201,7 +211,6 @@ impl EventWriter {
                 "events of files weren't written and will not be shown"
             );
         }
-        count
     }
 }
 
