@@ -84,6 +84,7 @@ fn each_alarm_of_the_functions_watches_what_it_says_and_tells_when_that_is_over(
         // That nothing is asked for is itself what is wrong with the schedule.
         let (comparison, threshold, missing) = match name {
             "NoRoundsAlarm" => ("LessThanThreshold", 1, "breaching"),
+            "ApiUnavailableAlarm" => (MORE, 5, "notBreaching"),
             _ => (MORE, 0, "notBreaching"),
         };
         let lines = [
