@@ -23,7 +23,7 @@ impl AnswerBy {
     /// What a wait leaves of the time, for the last look and for the answer.
     const ROOM: Duration = Duration::from_millis(500);
     /// How long a request waits at the most. Its process answers nothing else meanwhile, and no permit bounds how many
-    /// processes wait, so that a class that uploads at once would have them all.
+    /// processes wait, so that thirty people who upload at once would have them all.
     const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
     /// `wait`, or less if there isn't so much time.

@@ -10,7 +10,7 @@ use crate::signed_in::{ProofBy, Service, proof};
 use crate::support::issuer::Issuer;
 
 /// Whose limit it is.
-const OFF: &str = "without";
+const OFF: &str = "without quota or limits";
 /// Of what a service without one does.
 const LEAST: f64 = 0.93;
 /// More than a machine makes.

@@ -2,7 +2,8 @@
 //! and by an access token of an issuer's (a JWT).
 //!
 //! The limit is the same program that asks nobody (`ACCESS=open`), in turns. Neither keeps an audit log, so that what
-//! differs is the question alone; what the log costs beside it is two figures of their own.
+//! differs is the question alone; what the log costs beside it is two figures of their own. A service that only its own
+//! machine reaches asks nobody either, and is held to the same.
 
 use std::net::SocketAddr;
 use std::path::Path;

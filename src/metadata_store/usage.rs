@@ -65,6 +65,19 @@ impl From<HandInInsert> for ChargedInsert {
     }
 }
 
+/// Of an insert without a quota.
+impl From<ChargedInsert> for HandInInsert {
+    fn from(inserted: ChargedInsert) -> Self {
+        match inserted {
+            ChargedInsert::Inserted => Self::Inserted,
+            ChargedInsert::KeyTaken(earlier) => Self::KeyTaken(earlier),
+            // There is no quota that it could exceed.
+            ChargedInsert::BoxFull | ChargedInsert::QuotaExceeded => Self::BoxFull,
+            ChargedInsert::BoxShut => Self::BoxShut,
+        }
+    }
+}
+
 /// Somebody's usage as it is kept, and as their records say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recounted {

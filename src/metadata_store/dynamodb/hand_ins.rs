@@ -130,13 +130,7 @@ impl HandInStore for DynamoDbMetadataStore {
             max_files_in_box: Some(max_files),
             now,
         };
-        Ok(match self.insert_all(new, None).await? {
-            ChargedInsert::Inserted => HandInInsert::Inserted,
-            ChargedInsert::KeyTaken(earlier) => HandInInsert::KeyTaken(earlier),
-            // Nothing is charged.
-            ChargedInsert::BoxFull | ChargedInsert::QuotaExceeded => HandInInsert::BoxFull,
-            ChargedInsert::BoxShut => HandInInsert::BoxShut,
-        })
+        Ok(self.insert_all(new, None).await?.into())
     }
 
     async fn box_page(

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::MemoryMetadataStore;
 use crate::domain::{BoxId, FileId, FileRecord, KeyedRequest, Quota, Timestamp, UserId};
 use crate::metadata_store::hand_ins::{HandInInsert, HandInStore};
-use crate::metadata_store::usage::{ChargedInsert, NewRecord};
+use crate::metadata_store::usage::NewRecord;
 use crate::metadata_store::{Page, StoreError};
 
 #[async_trait]
@@ -38,13 +38,7 @@ impl HandInStore for MemoryMetadataStore {
             max_files_in_box: Some(max_files),
             now,
         };
-        Ok(match self.add_charged(new, &Quota::default())? {
-            ChargedInsert::Inserted => HandInInsert::Inserted,
-            ChargedInsert::KeyTaken(earlier) => HandInInsert::KeyTaken(earlier),
-            // There is no quota.
-            ChargedInsert::BoxFull | ChargedInsert::QuotaExceeded => HandInInsert::BoxFull,
-            ChargedInsert::BoxShut => HandInInsert::BoxShut,
-        })
+        Ok(self.add_charged(new, &Quota::default())?.into())
     }
 
     async fn box_page(

@@ -65,10 +65,10 @@ pub(super) const USAGE: &str = "SELECT files, bytes FROM owner_usage WHERE owner
 const ADD: &str = "INSERT INTO owner_usage (owner, files, bytes) VALUES (?, ?, ?)
       ON CONFLICT (owner) DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes";
 
-/// Of the same transaction.
+/// Undoes an insert of the transaction that is open.
 const TAKE_BACK: &str = "DELETE FROM files WHERE id = ?";
 
-/// A trigger that counted what was added before the program did.
+/// Builds before the release of 0.2.0 counted what is added by this trigger: both would count each record twice.
 const NO_TRIGGER_ADDS: &str = "DROP TRIGGER IF EXISTS usage_added";
 
 /// What each owner has, by the count that is kept, and by the records.
@@ -118,7 +118,8 @@ pub(super) fn insert(
     let Err(error) = count(connection, record) else {
         return Ok(true);
     };
-    // Some failures (a full disk, an I/O error) end the transaction, and the record with it.
+    // Some failures (a full disk, an I/O error) end the transaction, and the record with it. Where nothing else helps it
+    // is ended here: the writer sees that, and fails the group.
     if !connection.is_autocommit() {
         let id = record.id.as_bytes();
         if connection.execute(TAKE_BACK, [id]).is_err() && !connection.is_autocommit() {

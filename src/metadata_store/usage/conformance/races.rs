@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::super::conformance::races::{all_at_once, end_all_at_once};
-use super::super::super::conformance::{GRACE, every_settlement, far_expiry, moment};
 use super::{Whole, has, new_owner, of_bytes, of_files, owned, put, put_new, recounted, usage};
 use crate::domain::{FileRecord, Quota, UserId};
+use crate::metadata_store::conformance::races::{all_at_once, end_all_at_once};
+use crate::metadata_store::conformance::{GRACE, every_settlement, far_expiry, moment};
 use crate::metadata_store::usage::ChargedInsert;
 use crate::metadata_store::{MetadataStore, StoreError};
 
